@@ -1,0 +1,57 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// History is what lies outside the hub's memory: Kafka. It is declared here, where it is
+// called, and implemented in broker. The stream argument is an index into the
+// hub's specs. Every method may block on the network and must honour ctx.
+// Methods are called concurrently.
+type History interface {
+	// Bounds asks Kafka for what it holds of a stream now.
+	Bounds(ctx context.Context, stream int) (Bounds, error)
+
+	// OffsetsAt returns, per partition, the first offset whose record is not older than
+	// unixMilli, and the end offset where there is none (Kafka's offset-for-time).
+	OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([]int64, error)
+
+	// Read reads the stream's partitions from from[p] up to, not including, to[p], read_committed,
+	// and calls emit for each run of one partition's events, in offset order within a partition.
+	// next is the position after the run: it also passes over what is no event, and the last
+	// call for a partition has next >= to[p]. An emit without events only moves the
+	// position. Events are the callee's only during the call.
+	//
+	// Read ends early with emit's error, with ctx's, with a [*GoneError] when Kafka no longer has from[p],
+	// with [ErrRecreated] when the topic is not the one of epoch, or with another error when Kafka doesn't answer.
+	Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(partition int32, events []Event, next int64) error) error
+}
+
+// Bounds is what Kafka holds of a topic at one moment, indexed by partition.
+type Bounds struct {
+	Epoch string  // first characters of the topic's id (KIP-516); "0" where brokers have none
+	Start []int64 // first offset still there
+	End   []int64 // offset after the last record (the high watermark, so it may be beyond the last stable offset)
+
+	// Compacted is nil unless the topic is compacted. Then a cursor below Compacted[p] is older than
+	// delete.retention.ms: tombstones it has not seen may have been removed.
+	Compacted []int64
+}
+
+// ErrRecreated says that the topic is no longer the one the position was taken in.
+var ErrRecreated = errors.New("stream: the topic was deleted and created again")
+
+// ErrUnavailable says that Kafka had to be asked and didn't answer.
+var ErrUnavailable = errors.New("stream: kafka does not answer")
+
+// GoneError says that Kafka no longer has the offsets asked for.
+type GoneError struct {
+	Partition int32
+	Start     int64 // the first offset Kafka still has
+}
+
+func (e *GoneError) Error() string {
+	return fmt.Sprintf("stream: partition %d begins at offset %d now", e.Partition, e.Start)
+}
