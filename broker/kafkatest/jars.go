@@ -1,0 +1,79 @@
+package kafkatest
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// pom names the broker's jars to Maven.
+//
+//go:embed pom.xml
+var pom []byte
+
+var kafkaVersion = regexp.MustCompile(`<artifactId>kafka_[\d.]+</artifactId><version>([^<]+)</version>`)
+
+// fetchJars returns the directory that holds the broker's jars: one directory of the
+// user's cache for all tests of all packages, filled once.
+func fetchJars() (dir string, err error) {
+	version := kafkaVersion.FindSubmatch(pom)
+	if version == nil {
+		return "", errors.New("pom.xml doesn't name the broker's version where expected")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no place for Kafka's jars: %w", err)
+	}
+	cache = filepath.Join(cache, "sluice")
+	dir = filepath.Join(cache, "kafka-"+string(version[1]))
+	// The directory gets this name once it is complete, so seeing it is enough.
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	held, err := lock(dir + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return dir, err // another test was faster
+	}
+	return dir, download(dir)
+}
+
+// download lets Maven put the jars beside dir and renames them into place.
+func download(dir string) error {
+	maven, err := exec.LookPath("mvn")
+	if err != nil {
+		return missingError("needs Kafka's jars: install Maven (Debian: maven), which fetches them")
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(dir), "download-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp) // nothing is left there when all went well
+
+	jars, project := filepath.Join(temp, "jars"), filepath.Join(temp, "pom.xml")
+	if err := os.WriteFile(project, pom, 0o600); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	fetch := exec.CommandContext(ctx, maven, "-q", "-B", "-f", project,
+		"dependency:copy-dependencies", "-DoutputDirectory="+jars, "-DincludeScope=runtime")
+	fetch.WaitDelay = time.Second // mvn is a script: its Java may outlive it and hold the pipe
+	if said, err := fetch.CombinedOutput(); err != nil {
+		return missingError(fmt.Sprintf("needs Kafka's jars: Maven can't fetch them: %v\n%s", err, said))
+	}
+	return os.Rename(jars, dir)
+}

@@ -1,0 +1,41 @@
+package kafkatest
+
+import (
+	"sync"
+	"testing"
+)
+
+// shared is the one cluster of this test binary.
+var shared struct {
+	once    sync.Once
+	cluster *Cluster
+	err     error
+}
+
+// Shared returns a cluster that all tests of the test binary use together, started by the
+// first that asks. Tests keep to topics of their own and never end it. The package's TestMain
+// removes it:
+//
+//	func TestMain(m *testing.M) { os.Exit(kafkatest.Run(m)) }
+//
+// Without that it still dies with the test binary (on Linux), but its
+// data stays until the next cluster takes its place.
+func Shared(t testing.TB) *Cluster {
+	t.Helper()
+	shared.once.Do(func() { shared.cluster, shared.err = start(nil) })
+	if shared.err != nil {
+		giveUp(t, shared.err)
+	}
+	return shared.cluster
+}
+
+// Run runs a package's tests and then ends the cluster of [Shared], if one was started.
+// It returns the status to exit with.
+func Run(m *testing.M) int {
+	defer func() {
+		if shared.cluster != nil {
+			shared.cluster.close()
+		}
+	}()
+	return m.Run()
+}
