@@ -1,0 +1,47 @@
+// Package broker brings records in from Kafka: it reads topics into a [Sink] (the
+// hub), and reads older ones again for those who have been away ([History]).
+//
+// It joins no consumer group and commits nothing: every gateway reads all
+// partitions of its topics, at offsets it chooses itself. It knows nothing of HTTP or of a subscriber.
+//
+// The file map: options.go and oauth.go make a client's options; selector.go, path.go and decode.go
+// turn a record into an event; reader.go, poll.go, watch.go and topic.go follow
+// the topics live; history.go, bounds.go and catchup.go answer for the past; offsets.go and
+// fetch.go speak to brokers for both; fault.go says in plain words what went wrong.
+package broker
+
+import (
+	"fmt"
+	"time"
+
+	"sluice/stream"
+)
+
+// StreamConfig says which records are a stream's and how they become events.
+// The selectors are in the form [ParseSelector] takes.
+type StreamConfig struct {
+	Name     string          // the stream's
+	Topic    string          // the Kafka topic it is a view of
+	Audience stream.Audience // AudienceUser needs User
+	User     string          // whose event a record is
+	Subject  string          // what it is about; "" nothing
+	Event    string          // the SSE event name; "" every event is unnamed
+
+	// Replay is how far back the reader begins at start, by the records' timestamps.
+	// 0 begins at the end. Streams of one topic begin together, at the longest.
+	Replay time.Duration
+}
+
+// check says what is wrong with the streams as a whole; a stream's selectors
+// are [NewDecoder]'s to judge.
+func check(streams []StreamConfig) error {
+	if len(streams) == 0 {
+		return fmt.Errorf("broker: no streams")
+	}
+	for _, s := range streams {
+		if s.Topic == "" {
+			return fmt.Errorf("streams.%s.topic: is empty; name the Kafka topic to read", s.Name)
+		}
+	}
+	return nil
+}

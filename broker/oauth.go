@@ -1,0 +1,93 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+)
+
+// OAuth is where an OAUTHBEARER token comes from: a file that something else
+// keeps fresh, or the client-credentials grant of RFC 6749, section 4.4. A
+// token is obtained for each connection to a broker and each
+// re-authentication, so none is kept here.
+type OAuth struct {
+	TokenFile string // holds the token; read again each time
+
+	TokenURL     string // sasl.oauthbearer.token.endpoint.url
+	ClientID     string
+	ClientSecret string
+	Scope        string // "" asks for none
+}
+
+const (
+	tokenTimeout  = 10 * time.Second
+	tokenMaxBytes = 1 << 20 // of an endpoint's answer
+)
+
+func (o OAuth) source() (func(context.Context) (oauth.Auth, error), error) {
+	switch {
+	case o.TokenFile != "" && o.TokenURL != "":
+		return nil, errors.New("kafka.sasl: token_file and token_url exclude each other; keep one")
+	case o.TokenFile != "":
+		return o.fromFile, nil
+	case o.TokenURL == "":
+		return nil, errors.New("kafka.sasl: OAUTHBEARER needs token_file, or token_url with client_id and client_secret")
+	case o.ClientID == "" || o.ClientSecret == "":
+		return nil, errors.New("kafka.sasl: token_url needs client_id and client_secret (or client_secret_file)")
+	}
+	if u, err := url.Parse(o.TokenURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, errors.New("kafka.sasl.token_url: is not an http or https address")
+	}
+	return o.fromEndpoint, nil
+}
+
+func (o OAuth) fromFile(context.Context) (oauth.Auth, error) {
+	token, err := os.ReadFile(o.TokenFile)
+	if err != nil {
+		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_file: %w", err)
+	}
+	if token = bytes.TrimSpace(token); len(token) == 0 {
+		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_file: %s is empty", o.TokenFile)
+	}
+	return oauth.Auth{Token: string(token)}, nil
+}
+
+func (o OAuth) fromEndpoint(ctx context.Context) (oauth.Auth, error) {
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if o.Scope != "" {
+		form.Set("scope", o.Scope)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.TokenURL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_url: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(url.QueryEscape(o.ClientID), url.QueryEscape(o.ClientSecret)) // RFC 6749, 2.3.1
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_url: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_url: answered %s", resp.Status) // its body may repeat what we sent
+	}
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, tokenMaxBytes)).Decode(&answer); err != nil || answer.AccessToken == "" {
+		return oauth.Auth{}, errors.New("kafka.sasl.token_url: answered without an access_token")
+	}
+	return oauth.Auth{Token: answer.AccessToken}, nil
+}

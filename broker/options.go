@@ -1,0 +1,162 @@
+package broker
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// Config is how to reach Kafka, and how closely to watch it.
+type Config struct {
+	Brokers []string // host:port to begin with (bootstrap.servers)
+	TLS     TLS      //
+	SASL    SASL     //
+	Rack    string   // where this gateway stands (client.rack): the reader fetches from the nearest replica, where brokers choose one
+
+	Refresh    time.Duration // between two looks at topics and their ends (topic.metadata.refresh.interval.ms); 0: 3s
+	StaleAfter time.Duration // how long Kafka may stay silent before it is said; 0: 5s
+
+	Opts []kgo.Opt // further options for the clients, such as hooks that count (kprom)
+}
+
+// TLS is the encryption to brokers (security.protocol=SSL or SASL_SSL).
+type TLS struct {
+	Enabled  bool   //
+	CAFile   string // PEM (ssl.truststore.location); "" trusts the system's roots
+	CertFile string // PEM, a client certificate (ssl.keystore.location); "" shows none
+	KeyFile  string // PEM, its key
+}
+
+// SASL mechanisms.
+const (
+	MechanismPlain       = "PLAIN"
+	MechanismSCRAM256    = "SCRAM-SHA-256"
+	MechanismSCRAM512    = "SCRAM-SHA-512"
+	MechanismOAuthBearer = "OAUTHBEARER"
+)
+
+// SASL is who this gateway says it is (sasl.mechanism, sasl.jaas.config). The
+// zero value says nothing.
+type SASL struct {
+	Mechanism string // one of the constants above; "" no SASL
+	Username  string // PLAIN, SCRAM
+	Password  string // PLAIN, SCRAM
+	OAuth     OAuth  // OAUTHBEARER
+}
+
+const (
+	requestTimeout = 5 * time.Second // one question of ours to Kafka, retries included
+
+	// fetchMaxBytes bounds one answer of one broker (fetch.max.bytes), and with it
+	// what the client holds undecoded: brokers × this.
+	fetchMaxBytes = 16 << 20
+)
+
+// options turns the configuration into client options, with nothing in it that reads or resumes.
+// Errors name the key at fault and never a secret.
+func options(cfg Config) ([]kgo.Opt, error) {
+	if len(cfg.Brokers) == 0 {
+		return nil, errors.New("kafka.brokers: is empty; give at least one host:port")
+	}
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(cfg.Brokers...),            // bootstrap.servers
+		kgo.ClientID("sluice"),                     // client.id
+		kgo.DisableClientMetrics(),                 // enable.metrics.push=false: one request kind and one ACL less
+		kgo.DialTimeout(requestTimeout),            // socket.connection.setup.timeout.ms
+		kgo.RequestRetries(3),                      // retries, of our own questions; fetching retries for ever
+		kgo.RetryTimeout(requestTimeout),           // default.api.timeout.ms
+		kgo.MetadataMinAge(500 * time.Millisecond), // retry.backoff.ms of metadata: how soon a moved leader is looked for
+		kgo.MetadataMaxAge(time.Minute),            // metadata.max.age.ms
+	}
+	if cfg.Rack != "" {
+		opts = append(opts, kgo.Rack(cfg.Rack)) // client.rack
+	}
+	if cfg.TLS.Enabled {
+		conf, err := tlsConfig(cfg.TLS)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.DialTLSConfig(conf)) // security.protocol=SSL
+	}
+	if cfg.SASL.Mechanism != "" {
+		mechanism, err := mechanism(cfg.SASL)
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, kgo.SASL(mechanism)) // sasl.mechanism
+	}
+	return append(opts, cfg.Opts...), nil
+}
+
+// readerOptions are the options of the client that follows the topics.
+func readerOptions(cfg Config) ([]kgo.Opt, error) {
+	opts, err := options(cfg)
+	return append(opts,
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // isolation.level=read_committed
+		kgo.KeepControlRecords(),                     // so that a transaction's marker moves the position
+		kgo.FetchMaxBytes(fetchMaxBytes),             // fetch.max.bytes
+		kgo.FetchMaxWait(time.Second),                // fetch.max.wait.ms; an answer comes as soon as there is a record
+
+		// auto.offset.reset=none: where reading goes on is ours to say, since followers must be told.
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+	), err
+}
+
+func tlsConfig(t TLS) (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("kafka.tls.ca_file: %w", err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("kafka.tls.ca_file: %s holds no PEM certificate", t.CAFile)
+		}
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		return nil, errors.New("kafka.tls: cert_file and key_file go together; one of them is missing")
+	}
+	if t.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("kafka.tls.cert_file, key_file: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return conf, nil
+}
+
+func mechanism(s SASL) (sasl.Mechanism, error) {
+	switch s.Mechanism {
+	case MechanismPlain, MechanismSCRAM256, MechanismSCRAM512:
+		if s.Username == "" || s.Password == "" {
+			return nil, fmt.Errorf("kafka.sasl: %s needs username and password (or password_file)", s.Mechanism)
+		}
+	}
+	switch s.Mechanism {
+	case MechanismPlain:
+		return plain.Auth{User: s.Username, Pass: s.Password}.AsMechanism(), nil
+	case MechanismSCRAM256:
+		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha256Mechanism(), nil
+	case MechanismSCRAM512:
+		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha512Mechanism(), nil
+	case MechanismOAuthBearer:
+		source, err := s.OAuth.source()
+		if err != nil {
+			return nil, err
+		}
+		return oauth.Oauth(source), nil
+	}
+	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is not one of %s, %s, %s, %s", s.Mechanism,
+		MechanismPlain, MechanismSCRAM256, MechanismSCRAM512, MechanismOAuthBearer)
+}

@@ -1,0 +1,114 @@
+package broker
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// write puts text in a file of its own and returns its path.
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOptionsNameTheFaultAndNoSecret(t *testing.T) {
+	const secret = "hunter2"
+	brokers := []string{"localhost:9092"}
+	for _, tt := range []struct {
+		name string
+		cfg  Config
+		want string // in the error
+	}{
+		{"no brokers", Config{}, "kafka.brokers"},
+		{"no such CA", Config{Brokers: brokers, TLS: TLS{Enabled: true, CAFile: "/nowhere.pem"}}, "kafka.tls.ca_file"},
+		{"CA without a certificate", Config{Brokers: brokers, TLS: TLS{Enabled: true, CAFile: write(t, secret)}}, "holds no PEM certificate"},
+		{"certificate without key", Config{Brokers: brokers, TLS: TLS{Enabled: true, CertFile: "c.pem"}}, "go together"},
+		{"unknown mechanism", Config{Brokers: brokers, SASL: SASL{Mechanism: "GSSAPI", Password: secret}}, "SCRAM-SHA-512"},
+		{"no user", Config{Brokers: brokers, SASL: SASL{Mechanism: MechanismPlain, Password: secret}}, "needs username"},
+		{"no token", Config{Brokers: brokers, SASL: SASL{Mechanism: MechanismOAuthBearer}}, "token_file"},
+		{"two sources", Config{Brokers: brokers, SASL: SASL{Mechanism: MechanismOAuthBearer, OAuth: OAuth{TokenFile: "t", TokenURL: "https://id"}}}, "exclude"},
+		{"no client", Config{Brokers: brokers, SASL: SASL{Mechanism: MechanismOAuthBearer, OAuth: OAuth{TokenURL: "https://id", ClientSecret: secret}}}, "client_id"},
+		{"no address", Config{Brokers: brokers, SASL: SASL{Mechanism: MechanismOAuthBearer, OAuth: OAuth{TokenURL: "id", ClientID: "c", ClientSecret: secret}}}, "token_url"},
+	} {
+		_, err := options(tt.cfg)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: options = %v; want an error with %q and no secret", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestOptionsMakeAClient(t *testing.T) {
+	for _, mechanism := range []string{"", MechanismPlain, MechanismSCRAM256, MechanismSCRAM512, MechanismOAuthBearer} {
+		cfg := Config{Brokers: []string{"localhost:9092"}, TLS: TLS{Enabled: true}, Rack: "eu-1a",
+			SASL: SASL{Mechanism: mechanism, Username: "u", Password: "p", OAuth: OAuth{TokenFile: "t"}}}
+		opts, err := readerOptions(cfg)
+		if err != nil {
+			t.Fatalf("%q: %v", mechanism, err)
+		}
+		if err := kgo.ValidateOpts(opts...); err != nil {
+			t.Errorf("%q: %v", mechanism, err)
+		}
+	}
+}
+
+func TestOAuthReadsItsFileEachTime(t *testing.T) {
+	path := write(t, "one\n")
+	source, err := OAuth{TokenFile: path}.source()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"one", "two"} {
+		if err := os.WriteFile(path, []byte(want+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if auth, err := source(context.Background()); err != nil || auth.Token != want {
+			t.Errorf("token = %q, %v; want %q", auth.Token, err, want)
+		}
+	}
+	os.WriteFile(path, []byte(" \n"), 0o600)
+	if _, err := source(context.Background()); err == nil {
+		t.Error("an empty token file gave a token")
+	}
+}
+
+func TestOAuthAsksItsEndpoint(t *testing.T) {
+	answer := `{"access_token":"tok","expires_in":60}`
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, secret, _ := r.BasicAuth()
+		if id != "gateway" || secret != "s%2Fcret" || r.FormValue("grant_type") != "client_credentials" || r.FormValue("scope") != "kafka" {
+			http.Error(w, "no: "+secret, http.StatusUnauthorized)
+			return
+		}
+		w.Write([]byte(answer))
+	}))
+	defer srv.Close()
+	ask := func(secret string) (string, error) {
+		source, err := OAuth{TokenURL: srv.URL, ClientID: "gateway", ClientSecret: secret, Scope: "kafka"}.source()
+		if err != nil {
+			t.Fatal(err)
+		}
+		auth, err := source(context.Background())
+		return auth.Token, err
+	}
+	if token, err := ask("s/cret"); err != nil || token != "tok" {
+		t.Errorf("token = %q, %v; want tok", token, err)
+	}
+	if _, err := ask("wrong-one"); err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "wrong-one") {
+		t.Errorf("a refusal reads %v; want the status and no secret", err)
+	}
+	answer = `{}`
+	if _, err := ask("s/cret"); err == nil {
+		t.Error("an answer without a token gave one")
+	}
+}
