@@ -1,0 +1,201 @@
+// Package sluice_test holds what must be true of the project as a whole.
+package sluice_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "sluice"
+
+// A room is a directory with everything below it, and what its code may import beside the
+// standard library and itself. Tests inside its packages are held to the same, but may use all of
+// the standard library; tests outside them (package x_test) may import what they like, for they see
+// the room as any other does.
+type room struct {
+	dir    string
+	ours   []string          // of our rooms, the ones it may import
+	theirs func(string) bool // of other modules' packages, the ones it may import
+	never  []string          // standard packages, each with what lies below it: not for tests
+}
+
+// rooms is the import table: broker brings in, stream holds, server carries out, cmd wires, web is
+// files. A directory belongs to the first room that it lies in.
+var rooms = []room{
+	{dir: "stream", theirs: none, never: []string{"net", "log"}},
+	{dir: "broker/kafkatest", theirs: all},
+	{dir: "broker", ours: []string{"stream"}, theirs: all},
+	{dir: "server", ours: []string{"stream", "web"}, theirs: notKafka},
+	{dir: "web", theirs: none},
+	// The end-to-end tests judge the gateway from outside, so they may not look inside.
+	{dir: "cmd/internal/e2e", ours: []string{"broker/kafkatest", "stream/ssetest"}, theirs: all},
+	{dir: "cmd", ours: []string{"broker", "server", "stream", "web"}, theirs: all},
+}
+
+func none(string) bool { return false }
+
+func all(string) bool { return true }
+
+func notKafka(imported string) bool { return !strings.HasPrefix(imported, "github.com/twmb/") }
+
+// complaint says what is wrong with an import by code of the room; empty means nothing is.
+func (r room) complaint(imported string, isTest bool) string {
+	dir, ours := strings.CutPrefix(imported, module+"/")
+	first, _, _ := strings.Cut(imported, "/")
+	switch {
+	case ours && within(dir, append(r.ours, r.dir)):
+		return ""
+	case ours:
+		return "of ours it may import only " + strings.Join(append(r.ours, "itself"), ", ")
+	case strings.Contains(first, ".") && !r.theirs(imported):
+		return "the room doesn't take that module"
+	case !strings.Contains(first, ".") && !isTest && within(imported, r.never):
+		return "the room has nothing to do with that"
+	}
+	return ""
+}
+
+// within reports whether dir is, or lies below, one of the directories.
+func within(dir string, dirs []string) bool {
+	return slices.ContainsFunc(dirs, func(d string) bool {
+		return dir == d || strings.HasPrefix(dir, d+"/")
+	})
+}
+
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	for _, f := range sources(t) {
+		if strings.HasSuffix(f.tree.Name.Name, "_test") || path.Dir(f.name) == "." {
+			continue
+		}
+		at := slices.IndexFunc(rooms, func(r room) bool { return within(f.name, []string{r.dir}) })
+		if at < 0 {
+			t.Errorf("%s is in no room of the import table", f.name)
+			continue
+		}
+		for _, spec := range f.tree.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wrong := rooms[at].complaint(imported, f.isTest()); wrong != "" {
+				t.Errorf("%s imports %s: %s", f.at(spec), imported, wrong)
+			}
+		}
+	}
+}
+
+// Broker may call out over HTTP (tokens, webhooks), but what serves is in server.
+func TestBrokerServesNoHTTP(t *testing.T) {
+	serving := []string{"Handler", "HandlerFunc", "ListenAndServe", "ListenAndServeTLS", "NewServeMux", "ResponseWriter", "Serve", "ServeMux", "Server"}
+	for _, f := range sources(t) {
+		if !within(f.name, []string{"broker"}) || f.isTest() {
+			continue
+		}
+		f.selections(func(at ast.Node, pkg, name string) {
+			if pkg == "http" && slices.Contains(serving, name) {
+				t.Errorf("%s uses http.%s: serving is the room server's", f.at(at), name)
+			}
+		})
+	}
+}
+
+// A test that sleeps is slow on a fast machine and fails on a slow one.
+func TestTestsDoNotSleep(t *testing.T) {
+	for _, f := range sources(t) {
+		if !f.isTest() {
+			continue
+		}
+		f.selections(func(at ast.Node, pkg, name string) {
+			if pkg == "time" && name == "Sleep" {
+				t.Errorf("%s sleeps: wait for a condition, a channel, or in a testing/synctest bubble", f.at(at))
+			}
+		})
+	}
+}
+
+func TestImportTable(t *testing.T) {
+	byDir := make(map[string]room)
+	for _, r := range rooms {
+		byDir[r.dir] = r
+	}
+	for _, tt := range []struct {
+		room, imported string
+		may            bool
+	}{
+		{"stream", "sync", true},
+		{"stream", "sluice/stream/ssetest", true},
+		{"stream", "net/http", false},
+		{"stream", "log/slog", false},
+		{"stream", "golang.org/x/sys/unix", false},
+		{"stream", "sluice/web", false},
+		{"broker", "sluice/stream", true},
+		{"broker", "net/http", true},
+		{"broker", "sluice/server", false},
+		{"server", "sluice/broker", false},
+		{"server", "github.com/twmb/franz-go/pkg/kgo", false},
+		{"server", "github.com/go-chi/chi/v5", true},
+		{"web", "embed", true},
+		{"web", "sluice/stream", false},
+		{"cmd/internal/e2e", "sluice/stream", false},
+		{"cmd/internal/e2e", "sluice/stream/ssetest", true},
+		{"cmd", "sluice/broker", true},
+	} {
+		if wrong := byDir[tt.room].complaint(tt.imported, false); (wrong == "") != tt.may {
+			t.Errorf("%s importing %s: %q, want allowed: %v", tt.room, tt.imported, wrong, tt.may)
+		}
+	}
+}
+
+// source is one Go file of the project, for whatever system it is.
+type source struct {
+	name  string // from the project's root
+	files *token.FileSet
+	tree  *ast.File
+}
+
+func (f source) isTest() bool { return strings.HasSuffix(f.name, "_test.go") }
+
+func (f source) at(n ast.Node) token.Position { return f.files.Position(n.Pos()) }
+
+// selections calls visit for each x.name in the file.
+func (f source) selections(visit func(at ast.Node, x, name string)) {
+	ast.Inspect(f.tree, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok {
+				visit(s, x.Name, s.Sel.Name)
+			}
+		}
+		return true
+	})
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var found []source
+	files := token.NewFileSet()
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || len(name) > 1 && strings.HasPrefix(entry.Name(), ".")):
+			return fs.SkipDir
+		case entry.IsDir() || path.Ext(name) != ".go":
+			return nil
+		}
+		tree, err := parser.ParseFile(files, name, nil, parser.SkipObjectResolution)
+		found = append(found, source{name: name, files: files, tree: tree})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
