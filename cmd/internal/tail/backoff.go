@@ -1,0 +1,43 @@
+package tail
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	firstWait = time.Second      // until the server names its own with `retry:`
+	maxWait   = 30 * time.Second // where doubling ends, unless the server asks for more
+)
+
+// backoff says how long to wait before the next connection.
+type backoff struct {
+	retry    time.Duration // what the server asked for
+	failures int           // since the last time it was reached
+}
+
+// next counts one more wait, of at least atLeast. The first after a connection is what the server
+// asked for; each further one twice the last. Up to half as much again is
+// added at random, never taken away: a server that spread its `retry:` did so for a reason.
+func (b *backoff) next(atLeast time.Duration) time.Duration {
+	wait := b.retry
+	for range b.failures {
+		wait = min(2*wait, max(maxWait, b.retry))
+	}
+	b.failures = min(b.failures+1, 32)
+	wait = max(wait, atLeast)
+	return wait + rand.N(wait/2+1)
+}
+
+// sleep waits for d and says whether it was left to: false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

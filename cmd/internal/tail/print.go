@@ -1,0 +1,100 @@
+package tail
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/mattn/go-isatty"
+)
+
+// event is one event as a browser would see it.
+type event struct {
+	ID   string `json:"id"`
+	Name string `json:"event"` // "message" when it has none
+	Data string `json:"data"`
+}
+
+// own says whether the event is one of the gateway's own and not of a stream.
+func (e event) own() bool { return strings.HasPrefix(e.Name, "sluice.") }
+
+// printer writes events to the terminal, or to the next program.
+type printer struct {
+	out    io.Writer
+	json   bool
+	quiet  bool // leaves the gateway's own events out
+	colour bool
+	now    func() time.Time
+}
+
+const (
+	dim    = "\x1b[2m"
+	cyan   = "\x1b[36m"
+	normal = "\x1b[0m"
+)
+
+// print writes one event in one Write, so that a reader of a pipe never meets half of one.
+func (p *printer) print(e event) error {
+	if p.quiet && e.own() {
+		return nil
+	}
+	var text strings.Builder
+	if p.json {
+		enc := json.NewEncoder(&text)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(e); err != nil {
+			return err
+		}
+	} else {
+		p.readable(&text, e)
+	}
+	_, err := io.WriteString(p.out, text.String())
+	return err
+}
+
+// readable writes
+//
+//	15:04:05.000  order.confirmed  {"orderId":"o-77"}
+//
+// with further lines of data under the first.
+func (p *printer) readable(text *strings.Builder, e event) {
+	const clock = "15:04:05.000"
+	stamp, name := p.now().Format(clock), printable(e.Name)
+	data := strings.ReplaceAll(printable(e.Data), "\n", "\n"+strings.Repeat(" ", len(clock)+2))
+	paint := func(colour, s string) {
+		if p.colour {
+			s = colour + s + normal
+		}
+		text.WriteString(s)
+	}
+	if e.own() {
+		paint(dim, stamp+"  "+name+"  "+data)
+	} else {
+		paint(dim, stamp)
+		text.WriteString("  ")
+		paint(cyan, name)
+		text.WriteString("  " + data)
+	}
+	text.WriteByte('\n')
+}
+
+// printable puts U+FFFD in the place of control characters other than newline and tab:
+// what comes from the network must not steer the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
+}
+
+// terminal says whether out is a terminal that may be coloured (see no-color.org).
+func terminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd()) && os.Getenv("NO_COLOR") == ""
+}

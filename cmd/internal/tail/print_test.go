@@ -1,0 +1,32 @@
+package tail
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPrint(t *testing.T) {
+	noon := func() time.Time { return time.Date(2026, 1, 2, 12, 0, 0, 5e6, time.UTC) }
+	order := event{"s@e:1", "order.confirmed", "{\n \"a\":\"<b>\"}"}
+	hello := event{"s@e:1", "sluice.hello", "{}"}
+	for _, tt := range []struct {
+		name string
+		p    printer
+		e    event
+		want string
+	}{
+		{"lines stand under each other", printer{}, order, "12:00:00.005  order.confirmed  {\n               \"a\":\"<b>\"}\n"},
+		{"colour", printer{colour: true}, order, "\x1b[2m12:00:00.005\x1b[0m  \x1b[36morder.confirmed\x1b[0m  {\n               \"a\":\"<b>\"}\n"},
+		{"the gateway's own is dim", printer{colour: true}, hello, "\x1b[2m12:00:00.005  sluice.hello  {}\x1b[0m\n"},
+		{"quiet hides the gateway's own", printer{quiet: true}, hello, ""},
+		{"quiet shows the stream's", printer{quiet: true, json: true}, order, `{"id":"s@e:1","event":"order.confirmed","data":"{\n \"a\":\"<b>\"}"}` + "\n"},
+		{"payloads don't steer the terminal", printer{}, event{Name: "a\x1b[2J", Data: "b\x9b\u202ec\td"}, "12:00:00.005  a\uFFFD[2J  b\uFFFD\uFFFDc\td\n"},
+	} {
+		var out strings.Builder
+		tt.p.out, tt.p.now = &out, noon
+		if err := tt.p.print(tt.e); err != nil || out.String() != tt.want {
+			t.Errorf("%s:\n got %q, %v\nwant %q", tt.name, out.String(), err, tt.want)
+		}
+	}
+}

@@ -1,0 +1,178 @@
+// Package tail is `sluice tail`: it follows a stream in the terminal and
+// resumes by itself. The reading is the r3labs client's; what that client
+// leaves open (see [wholeEvents] and [follower.connect]) is closed around it. It is
+// a tool to look with, and never the judge of what was lost.
+package tail
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/r3labs/sse/v2"
+	retry "gopkg.in/cenkalti/backoff.v1"
+)
+
+// Run is the command. It returns the exit status: 0 when ctx ended it or
+// --count was reached, 1 when the server refused, 2 for a bad command line.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "sluice tail:", err)
+		return 2
+	}
+	transport, err := o.transport()
+	if err != nil {
+		fmt.Fprintln(stderr, "sluice tail:", err)
+		return 2
+	}
+	defer transport.CloseIdleConnections()
+	f := &follower{
+		options: o,
+		http:    &http.Client{Transport: transport},
+		printer: printer{out: stdout, json: o.json, quiet: o.quiet, colour: terminal(stdout), now: time.Now},
+		notices: stderr,
+		lastID:  o.lastID,
+		backoff: backoff{retry: firstWait},
+	}
+	if err := f.follow(ctx); err != nil {
+		fmt.Fprintln(stderr, "sluice tail:", printable(err.Error()))
+		return 1
+	}
+	return 0
+}
+
+// follower follows one stream over as many connections as it takes. All of it
+// belongs to the goroutine in follow: the client calls back on that one.
+type follower struct {
+	*options
+	http    *http.Client
+	printer printer
+	notices io.Writer
+
+	lastID  string // id of the last whole event: where the next connection resumes
+	backoff backoff
+	seen    int  // events of streams printed
+	said    bool // the user knows that the server is away
+}
+
+// errDone ends following: --count was reached.
+var errDone = errors.New("done")
+
+// follow connects until ctx ends, --count is reached (both nil) or coming again is useless.
+func (f *follower) follow(ctx context.Context) error {
+	for {
+		err := f.connect(ctx)
+		var refused *refusal
+		var later *away
+		switch {
+		case ctx.Err() != nil, errors.Is(err, errDone):
+			return nil
+		case errors.As(err, &refused):
+			return err
+		case err == nil:
+			err = errors.New("the server ended the stream")
+		}
+		var atLeast time.Duration
+		if errors.As(err, &later) {
+			atLeast = later.after
+		}
+		if !f.said {
+			f.said = true
+			fmt.Fprintf(f.notices, "sluice tail: %s; trying again\n", printable(err.Error()))
+		}
+		if !sleep(ctx, f.backoff.next(atLeast)) {
+			return nil
+		}
+	}
+}
+
+// connect holds one connection from request to end. nil: the server ended the stream.
+//
+// Each connection has a client of its own, with a back-off that never comes again: the client's would do so
+// at once with an id it should not have kept, and takes a clean end for the end of all.
+func (f *follower) connect(ctx context.Context) error {
+	token, err := f.token()
+	if err != nil {
+		return &refusal{err.Error()}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	client := sse.NewClient(f.url.String(), sse.ClientMaxBufferSize(maxEvent+64<<10)) // an id and a name beside the data
+	client.Connection = f.http
+	client.Headers = f.headers
+	client.ReconnectStrategy = &retry.StopBackOff{}
+	if token != "" {
+		client.Headers = map[string]string{"Authorization": "Bearer " + token}
+		for name, value := range f.headers {
+			client.Headers[name] = value
+		}
+	}
+	if f.lastID != "" {
+		client.LastEventID.Store([]byte(f.lastID))
+	}
+	var events *wholeEvents
+	client.ResponseValidator = func(_ *sse.Client, resp *http.Response) error {
+		if err := judge(resp); err != nil {
+			resp.Body.Close()
+			return err
+		}
+		f.backoff.failures = 0
+		events = newWholeEvents(resp.Body, f.lastID, f.idle)
+		resp.Body = events
+		return nil
+	}
+
+	err = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
+		if ctx.Err() != nil {
+			return // the client still hands on what it had read
+		}
+		if err := f.take(e); err != nil {
+			cancel(err)
+		}
+	})
+	if events != nil {
+		f.lastID = events.lastID
+		if events.retry >= 0 {
+			f.backoff.retry = events.retry
+		}
+	}
+	switch cause := context.Cause(ctx); {
+	case cause != nil:
+		return cause
+	case errors.Is(err, errTooLong):
+		return &refusal{err.Error()}
+	case err != nil:
+		return plain(err)
+	}
+	return nil
+}
+
+// take prints one event. errDone: it was the last one asked for; a *refusal: it can't be printed.
+func (f *follower) take(e *sse.Event) error {
+	ev := event{ID: string(e.ID), Name: string(e.Event), Data: string(e.Data)}
+	if ev.Name == "" {
+		ev.Name = "message"
+	}
+	// A gateway that only says "not now" is still away.
+	f.said = f.said && ev.Name == "sluice.unavailable"
+	if err := f.printer.print(ev); err != nil {
+		return &refusal{"output: " + err.Error()}
+	}
+	if ev.own() {
+		return nil
+	}
+	f.seen++
+	if f.seen == f.count {
+		return errDone
+	}
+	return nil
+}
