@@ -1,0 +1,98 @@
+package auth
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/lestrrat-go/jwx/v3/jwa"
+)
+
+// minSecret is RFC 7518 section 3.2: a key of at least the hash's size. One
+// shorter can be found by trying, offline, with any one token.
+const minSecret = 32
+
+// minRSA is RFC 7518 section 3.3.
+const minRSA = 2048
+
+// Key verifies signatures. The algorithms it accepts follow from its kind alone,
+// never from what a token says of itself; that is what keeps "none" out, and a
+// public key from being taken for an HMAC secret.
+type Key struct {
+	material   any
+	algorithms []jwa.SignatureAlgorithm
+}
+
+// SecretKey verifies HS256 with a secret shared with the issuer.
+func SecretKey(secret []byte) (Key, error) {
+	if len(secret) < minSecret {
+		return Key{}, fmt.Errorf("the secret has %d bytes, HS256 needs at least %d: make one with openssl rand -base64 32", len(secret), minSecret)
+	}
+	return Key{secret, []jwa.SignatureAlgorithm{jwa.HS256()}}, nil
+}
+
+// PublicKey verifies with a PEM public key or certificate: RS256, RS384 and RS512
+// for RSA, the curve's own ES algorithm for ECDSA, EdDSA for Ed25519.
+func PublicKey(text []byte) (Key, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return Key{}, errors.New("no PEM block in it: a public key begins with -----BEGIN PUBLIC KEY-----")
+	}
+	material, err := parsePublic(block)
+	if err != nil {
+		return Key{}, err
+	}
+	switch key := material.(type) {
+	case *rsa.PublicKey:
+		if key.N.BitLen() < minRSA {
+			return Key{}, fmt.Errorf("the RSA key has %d bits, at least %d are needed", key.N.BitLen(), minRSA)
+		}
+		return Key{key, []jwa.SignatureAlgorithm{jwa.RS256(), jwa.RS384(), jwa.RS512()}}, nil
+	case ed25519.PublicKey:
+		return Key{key, []jwa.SignatureAlgorithm{jwa.EdDSA()}}, nil
+	case *ecdsa.PublicKey:
+		switch key.Curve {
+		case elliptic.P256():
+			return Key{key, []jwa.SignatureAlgorithm{jwa.ES256()}}, nil
+		case elliptic.P384():
+			return Key{key, []jwa.SignatureAlgorithm{jwa.ES384()}}, nil
+		case elliptic.P521():
+			return Key{key, []jwa.SignatureAlgorithm{jwa.ES512()}}, nil
+		}
+		return Key{}, fmt.Errorf("the ECDSA key is on %s: P-256, P-384 and P-521 are taken", key.Params().Name)
+	default:
+		return Key{}, fmt.Errorf("a %T can't verify a token: RSA, ECDSA and Ed25519 keys can", material)
+	}
+}
+
+func parsePublic(block *pem.Block) (any, error) {
+	switch block.Type {
+	case "PUBLIC KEY":
+		return x509.ParsePKIXPublicKey(block.Bytes)
+	case "RSA PUBLIC KEY":
+		return x509.ParsePKCS1PublicKey(block.Bytes)
+	case "CERTIFICATE":
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		return certificate.PublicKey, nil
+	default:
+		return nil, fmt.Errorf("its PEM block is a %q: a PUBLIC KEY is wanted (openssl pkey -pubout makes one)", block.Type)
+	}
+}
+
+// accepts finds the algorithm a token names among the key's own.
+func (k Key) accepts(name string) (jwa.SignatureAlgorithm, bool) {
+	for _, algorithm := range k.algorithms {
+		if algorithm.String() == name {
+			return algorithm, true
+		}
+	}
+	return jwa.SignatureAlgorithm{}, false
+}

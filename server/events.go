@@ -1,0 +1,86 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"sluice/stream"
+)
+
+// events answers GET and HEAD /events.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	if !s.gate.enter() {
+		s.unavailable(w, r, draining.String())
+		return
+	}
+	defer s.gate.leave()
+	a, refused := s.admit(r)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	if r.Method == http.MethodHead {
+		writeStreamHeader(w, r)
+		return
+	}
+	p := s.carrier.reserve()
+	a.request.Waker, a.request.Token = p.waker, p.token
+	sub, opening, err := s.open(r.Context(), a.request)
+	if err != nil {
+		s.carrier.release(p)
+		s.notOpened(w, r, err)
+		return
+	}
+	s.cfg.Metrics.opening(opening)
+	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening)
+	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
+	s.carrier.carry(w, r, p, session, hello)
+}
+
+// errSlowKafka is the cause of an open that was given up on.
+var errSlowKafka = errors.New("server: kafka took longer than OpenTimeout")
+
+// open opens a subscription within OpenTimeout, or until no stream may begin.
+func (s *Server) open(ctx context.Context, request stream.Request) (stream.Sub, stream.Opening, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.OpenTimeout, errSlowKafka)
+	defer cancel()
+	defer context.AfterFunc(s.stop, cancel)()
+	sub, opening, err := s.cfg.Hub.Open(ctx, request)
+	if err != nil && context.Cause(ctx) == errSlowKafka {
+		err = stream.ErrUnavailable
+	}
+	return sub, opening, err
+}
+
+// notOpened answers a request whose subscription could not be opened.
+func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case r.Context().Err() != nil: // the client has gone
+	case errors.Is(err, stream.ErrNotWarm):
+		s.unavailable(w, r, "warming")
+	case errors.Is(err, stream.ErrUnavailable):
+		s.unavailable(w, r, kafka.String())
+	case errors.Is(err, stream.ErrClosed), s.stop.Err() != nil:
+		s.unavailable(w, r, draining.String())
+	default:
+		s.cfg.Logger.ErrorContext(r.Context(), "stream could not be opened", "error", err)
+		internal().write(w)
+	}
+}
+
+// writeStreamHeader begins the answer. no-transform and X-Accel-Buffering keep proxies from
+// compressing and from collecting what should go out at once.
+func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-cache, no-transform")
+	header.Set("X-Accel-Buffering", "no")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if r.ProtoMajor == 1 {
+		// A stream is its connection's last answer: when it ends, the client's next connection goes
+		// where the balancer now wants it. (HTTP/2 would close all its streams.)
+		header.Set("Connection", "close")
+	}
+	w.WriteHeader(http.StatusOK)
+}

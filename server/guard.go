@@ -1,0 +1,34 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// bodyTimeout bounds how long net/http waits for a body that nobody wants, before it
+// gives the connection up.
+const bodyTimeout = 5 * time.Second
+
+// guard keeps a request from harming more than itself.
+func guard(logger *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer func() {
+				fault := recover()
+				if fault == nil {
+					return
+				}
+				if fault != http.ErrAbortHandler {
+					logger.ErrorContext(r.Context(), "request panicked", "path", r.URL.Path, "panic", fault, "stack", string(debug.Stack()))
+				}
+				panic(http.ErrAbortHandler) // the answer may have begun: only a broken connection says that it is not whole
+			}()
+			if r.ContentLength != 0 {
+				http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // no route here reads one
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}

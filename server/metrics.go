@@ -1,0 +1,124 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"sluice/server/auth"
+	"sluice/stream"
+)
+
+// Metrics counts what the gateway does. No label holds anything that a client or a record
+// chose: users, subjects and addresses would make a series each, and tell who is who.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	connections  prometheus.Gauge
+	openings     *prometheus.CounterVec // by outcome
+	closings     *prometheus.CounterVec // by reason
+	unavailables *prometheus.CounterVec // by reason
+	refusals     *prometheus.CounterVec // by reason
+	resets       *prometheus.CounterVec // by reason
+	poison       *prometheus.CounterVec // by stream and reason
+	events       prometheus.Counter
+	bytes        prometheus.Counter
+}
+
+// NewMetrics returns metrics with a registry of their own, Go's and the process's included.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry:     prometheus.NewRegistry(),
+		connections:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_connections", Help: "Event streams open now."}),
+		openings:     counters("sluice_streams_opened_total", "Event streams opened, by where they began: live, resumed, replay or reset.", "outcome"),
+		closings:     counters("sluice_streams_closed_total", "Event streams closed, by reason.", "reason"),
+		unavailables: counters("sluice_unavailable_total", "Requests that were told to come back later, by reason.", "reason"),
+		refusals:     counters("sluice_auth_failures_total", "Requests without an accepted identity, by reason.", "reason"),
+		resets:       counters("sluice_resets_total", "Resets told when a stream opened, by reason.", "reason"),
+		poison:       counters("sluice_poison_records_total", "Records that could not be made events of, by reason.", "stream", "reason"),
+		events:       prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_events_written_total", Help: "Events written to clients, the gateway's own not counted."}),
+		bytes:        prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_written_bytes_total", Help: "Bytes of event streams written, before chunking and TLS."}),
+	}
+	for why := range reasons {
+		m.closings.WithLabelValues(why.String()) // rates need a zero to start from
+	}
+	m.registry.MustRegister(m.connections, m.openings, m.closings, m.unavailables, m.refusals, m.resets, m.poison, m.events, m.bytes,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+// Registerer is where others add metrics of theirs.
+func (m *Metrics) Registerer() prometheus.Registerer { return m.registry }
+
+// Poison counts a record of a stream that could not be made an event of. reason is one of a fixed set.
+func (m *Metrics) Poison(stream, reason string) { m.poison.WithLabelValues(stream, reason).Inc() }
+
+func (m *Metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *Metrics) opened() { m.connections.Inc() }
+
+func (m *Metrics) closed(why reason) {
+	m.connections.Dec()
+	m.closings.WithLabelValues(why.String()).Inc()
+}
+
+func (m *Metrics) opening(o stream.Opening) {
+	m.openings.WithLabelValues(string(o.Outcome)).Inc()
+	for _, reset := range o.Resets {
+		m.resets.WithLabelValues(string(reset.Reason)).Inc()
+	}
+}
+
+func (m *Metrics) wrote(b *stream.Batch) {
+	m.events.Add(float64(b.Events))
+	m.bytes.Add(float64(b.Bytes))
+}
+
+func (m *Metrics) refused(why auth.Reason) { m.refusals.WithLabelValues(string(why)).Inc() }
+
+func (m *Metrics) unavailable(why string) { m.unavailables.WithLabelValues(why).Inc() }
+
+// watch adds what is read from the source at each scrape.
+func (m *Metrics) watch(s Source) { m.registry.MustRegister(statusCollector{s}) }
+
+// statusCollector turns a Source into gauges.
+type statusCollector struct{ source Source }
+
+var (
+	lagDesc   = prometheus.NewDesc("sluice_stream_lag_records", "Records between what was read and the last stable offset.", []string{"stream"}, nil)
+	warmDesc  = prometheus.NewDesc("sluice_stream_warm", "1 when the replay window has been read.", []string{"stream"}, nil)
+	staleDesc = prometheus.NewDesc("sluice_stream_stale", "1 while Kafka does not answer.", []string{"stream"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (statusCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- lagDesc
+	ch <- warmDesc
+	ch <- staleDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c statusCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, s := range c.source.Status() {
+		if s.Behind >= 0 {
+			ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(s.Behind), s.Name)
+		}
+		ch <- prometheus.MustNewConstMetric(warmDesc, prometheus.GaugeValue, oneIf(s.Warm), s.Name)
+		ch <- prometheus.MustNewConstMetric(staleDesc, prometheus.GaugeValue, oneIf(!s.StaleSince.IsZero()), s.Name)
+	}
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

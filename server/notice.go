@@ -1,0 +1,62 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sluice/stream"
+)
+
+// The gateway's own events. Their data is JSON; what stands in it is ours, so
+// nothing needs escaping but stream names, which have no character that does.
+
+// appendHello appends what every stream begins with: how long to wait before coming
+// back, what had to be skipped, and the position the connection starts from.
+func appendHello(dst []byte, retry, heartbeat tick, names []string, o stream.Opening) []byte {
+	dst = stream.AppendRetry(dst, retry.duration())
+	for _, reset := range o.Resets {
+		dst = stream.AppendFrame(dst, reset.ID, stream.ResetEvent, reset.AppendJSON(nil))
+	}
+	list, err := json.Marshal(names)
+	if err != nil {
+		panic(err) // strings
+	}
+	data := fmt.Appendf(nil, `{"resume":"%s","heartbeat":%d,"streams":%s}`, o.Outcome, heartbeat, list)
+	return stream.AppendFrame(dst, o.ID, "sluice.hello", data)
+}
+
+// appendHeartbeat is an event and not a comment: a page sees events only, and it
+// carries the position, so that a long silence costs no catch-up.
+func appendHeartbeat(dst []byte, id string, now time.Time) []byte {
+	return stream.AppendFrame(dst, id, "sluice.heartbeat", fmt.Appendf(nil, `{"time":"%s"}`, stamp(now)))
+}
+
+func appendStale(dst []byte, since time.Time) []byte {
+	return stream.AppendFrame(dst, "", "sluice.stale", fmt.Appendf(nil, `{"since":"%s"}`, stamp(since)))
+}
+
+func appendFresh(dst []byte) []byte {
+	return stream.AppendFrame(dst, "", "sluice.fresh", []byte(`{}`))
+}
+
+// appendExpiring says that the stream will end in so long, since the identity does.
+func appendExpiring(dst []byte, in, retry tick) []byte {
+	data := fmt.Appendf(nil, `{"reason":"%s","ends_in_ms":%d,"retry_ms":%d}`, expiring, in, retry)
+	return stream.AppendFrame(dst, "", "sluice.closing", data)
+}
+
+// appendClosing says that this is the end, and when to come back: as a retry field
+// for an EventSource, and in the data for those that do it themselves.
+func appendClosing(dst []byte, id string, why reason, retry tick) []byte {
+	dst = stream.AppendRetry(dst, retry.duration())
+	return stream.AppendFrame(dst, id, "sluice.closing", fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry))
+}
+
+// appendUnavailable says that there is nothing to be had now, and when to ask again.
+func appendUnavailable(dst []byte, why string, retry tick) []byte {
+	dst = stream.AppendRetry(dst, retry.duration())
+	return stream.AppendFrame(dst, "", "sluice.unavailable", fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry))
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,61 @@
+package server
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// routes are the public ones.
+func (s *Server) routes() http.Handler {
+	r := newRouter(s.cfg.Logger)
+	if allow := s.cfg.CORS.middleware(); allow != nil {
+		r.Use(allow)
+	}
+	get(r, "/events", http.HandlerFunc(s.events))
+	if s.cfg.Page != nil {
+		get(r, "/", s.cfg.Page)
+	}
+	return r
+}
+
+// newRouter answers what no route does with problems.
+func newRouter(logger *slog.Logger) *chi.Mux {
+	r := chi.NewRouter()
+	r.Use(guard(logger))
+	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+		newProblem(http.StatusNotFound, "not-found", "There is nothing here", "").write(w)
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		allow := allowed(r)
+		if r.Method == http.MethodOptions {
+			w.Header().Set("Allow", allow)
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		p := newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here", "")
+		p.allow = allow
+		p.write(w)
+	})
+	return r
+}
+
+// get registers what is only read.
+func get(r chi.Router, pattern string, h http.Handler) {
+	r.Method(http.MethodGet, pattern, h)
+	r.Method(http.MethodHead, pattern, h)
+}
+
+// allowed lists the methods that the request's path has a route for.
+func allowed(r *http.Request) string {
+	routes := chi.RouteContext(r.Context()).Routes
+	methods := []string{}
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+			methods = append(methods, method)
+		}
+	}
+	return strings.Join(append(methods, http.MethodOptions), ", ")
+}

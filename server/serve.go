@@ -1,0 +1,45 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second // for a whole request; streams have no body
+	idleTimeout       = 2 * time.Minute  // of a connection between requests
+	maxHeaderBytes    = 16 << 10
+
+	// keepAliveIdle: with Go's 15 s, 100,000 idle streams are 6,700 probes a second. The heartbeats
+	// find dead peers; the probes only clear away what never became a stream.
+	keepAliveIdle = 5 * time.Minute
+)
+
+// NewHTTP returns a server for h over HTTP/1.0, 1.1 and 2, without TLS too (h2c, for proxies that
+// speak it). It has no WriteTimeout: streams set a deadline for each write.
+func NewHTTP(h http.Handler, logger *slog.Logger) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler:           h,
+		Protocols:         protocols,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
+		// What net/http logs is what strangers do to the port: handshakes broken off, bad requests.
+		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// Listen listens on a TCP address as streams need it.
+func Listen(ctx context.Context, address string) (net.Listener, error) {
+	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: 15 * time.Second, Count: 9}}
+	return config.Listen(ctx, "tcp", address)
+}

@@ -1,0 +1,156 @@
+// Package server carries events out: it admits requests, and writes what the
+// hub has for each of them to its socket. It knows HTTP and the hub, and
+// nothing of Kafka.
+//
+// A request becomes a stream in three steps, each in a file of its own: admit
+// (who, which streams, from where), session (what is to be written now; no
+// I/O) and a carrier (moves the bytes). Another way of holding connections is
+// another carrier.
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"sluice/server/auth"
+	"sluice/stream"
+)
+
+// Config is what a [Server] needs. Zero durations take the default named.
+type Config struct {
+	Hub    *stream.Hub        // required
+	Auth   auth.Authenticator // required: no identity, no events
+	Source Source             // required: what /readyz and the lag are read from
+	Logger *slog.Logger       // required
+
+	// Metrics counts what happens here. The same one serves whoever else counts
+	// (undecodable records, Kafka clients). nil: one of its own.
+	Metrics *Metrics
+
+	// Page answers GET /. nil: there is none.
+	Page http.Handler
+	CORS CORS
+
+	Heartbeat    time.Duration // 15 s: no stream is silent for longer
+	RetryMin     time.Duration // 1 s: a client comes back after a random time from this
+	RetryMax     time.Duration // 3 s: to this
+	MaxAge       time.Duration // a stream is ended after about this; 0: never
+	WriteTimeout time.Duration // 30 s: a client that takes nothing for this long is closed
+	OpenTimeout  time.Duration // 10 s: how long Kafka is waited for before a stream opens
+	DrainSpread  time.Duration // 5 s: over which Drain ends the streams
+	ReadyGrace   time.Duration // 60 s: how long /readyz stays ready with Kafka away
+}
+
+// withDefaults fills in what is zero.
+func (c Config) withDefaults() Config {
+	for _, d := range []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{&c.Heartbeat, 15 * time.Second},
+		{&c.RetryMin, time.Second},
+		{&c.RetryMax, max(3*time.Second, c.RetryMin)},
+		{&c.WriteTimeout, 30 * time.Second},
+		{&c.OpenTimeout, 10 * time.Second},
+		{&c.DrainSpread, 5 * time.Second},
+		{&c.ReadyGrace, 60 * time.Second},
+	} {
+		if *d.value == 0 {
+			*d.value = d.fallback
+		}
+	}
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics()
+	}
+	return c
+}
+
+// validate names what is missing, and what can't be meant.
+func (c Config) validate() error {
+	var faults []error
+	for name, missing := range map[string]bool{
+		"Hub": c.Hub == nil, "Auth": c.Auth == nil, "Source": c.Source == nil, "Logger": c.Logger == nil,
+	} {
+		if missing {
+			faults = append(faults, errors.New("server: Config."+name+" is required"))
+		}
+	}
+	if c.RetryMax < c.RetryMin {
+		faults = append(faults, errors.New("server: RetryMax is below RetryMin"))
+	}
+	return errors.Join(append(faults, c.CORS.validate())...)
+}
+
+// Server serves the public and the admin routes.
+type Server struct {
+	cfg     Config
+	terms   terms
+	gate    gate
+	carrier carrier
+	handler http.Handler
+	admin   http.Handler
+
+	stop    context.Context // done when no stream may go on; Close ends it
+	stopNow context.CancelFunc
+}
+
+// New fails with every fault of the config at once.
+func New(cfg Config) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg,
+		terms: terms{
+			began:     time.Now(),
+			heartbeat: ticks(cfg.Heartbeat),
+			retryMin:  ticks(cfg.RetryMin),
+			retryMax:  ticks(cfg.RetryMax),
+			random:    between,
+		},
+	}
+	s.gate.init()
+	s.stop, s.stopNow = context.WithCancel(context.Background())
+	s.carrier = newGoroutines(cfg.Hub, &s.terms, cfg.Metrics, cfg.WriteTimeout, s.stop)
+	cfg.Metrics.watch(cfg.Source)
+	s.handler = s.routes()
+	s.admin = s.adminRoutes()
+	return s, nil
+}
+
+// Handler serves the public routes.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Admin serves the admin routes. It is never to be public.
+func (s *Server) Admin() http.Handler { return s.admin }
+
+// Drain takes no more streams and ends those there are, each at a random moment of
+// DrainSpread (or of half the time that ctx leaves, if that is less) so that they
+// don't all come back at once. Every stream is told so, and ends as a stream
+// should. Drain returns when the last one has ended, or with ctx's error.
+func (s *Server) Drain(ctx context.Context) error {
+	spread := s.cfg.DrainSpread
+	if deadline, ok := ctx.Deadline(); ok {
+		spread = min(spread, time.Until(deadline)/2)
+	}
+	empty := s.gate.shut()
+	s.carrier.drain(ticks(max(spread, 0)))
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Close ends all streams at once, as Drain does, and waits for them: for a client that
+// takes nothing, WriteTimeout at most. It comes before the hub's Close.
+func (s *Server) Close() {
+	empty := s.gate.shut()
+	s.stopNow()
+	<-empty
+}

@@ -1,0 +1,151 @@
+package server
+
+import (
+	"time"
+
+	"sluice/stream"
+)
+
+const (
+	// batchBytes is about how much one write carries: enough that the cost of the call is
+	// spread thin, little enough that a slow client's place in the log moves often.
+	batchBytes = 32 << 10
+
+	// expiringLead is how far ahead a page is told that its identity ends: time to renew a cookie.
+	expiringLead tick = 10_000
+)
+
+// reason is why a stream ended. It is a metric label, and the reason of sluice.closing.
+type reason uint8
+
+const (
+	gone     reason = iota // the client went away
+	slow                   // the client took nothing for WriteTimeout
+	lagged                 // the client fell off the end of the log
+	kafka                  // catch-up found Kafka away
+	expiring               // the identity ended
+	maxAge                 // the stream was old enough
+	draining               // the gateway goes away
+	reasons                // how many there are
+)
+
+func (r reason) String() string {
+	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining"}[r]
+}
+
+// terms are what all sessions of a server share.
+type terms struct {
+	began     time.Time // tick 0
+	heartbeat tick
+	retryMin  tick
+	retryMax  tick
+	random    func(lo, hi tick) tick // of [lo, hi]
+}
+
+func (t *terms) now() tick { return tick(time.Since(t.began) / time.Millisecond) }
+
+// retry is how long one client is to wait before it comes back.
+func (t *terms) retry() tick { return t.random(t.retryMin, t.retryMax) }
+
+// nextBeat is when a stream silent from now on is due a heartbeat. The interval is what was
+// promised or a little less, so that clients that came together don't beat together for ever.
+func (t *terms) nextBeat(now tick) tick { return now + t.random(t.heartbeat*4/5, t.heartbeat) }
+
+// session is one connection's stream: where it is in the log, and what is due when.
+// It is a small value without I/O: a carrier asks it what is to be written now and
+// keeps time for it, with a timer of its own or one wheel for a hundred thousand.
+// Only its carrier calls it, one goroutine at a time.
+type session struct {
+	sub   stream.Sub
+	beat  tick   // a heartbeat, unless something is written before
+	warn  tick   // sluice.closing with reason expiring; never, once said
+	end   tick   // the end of the stream by itself
+	why   reason // of the end: what is to come at end, or what came
+	stale bool   // the client was last told that Kafka is away
+}
+
+// newSession is a session beginning now. expires may be zero: never.
+func newSession(t *terms, now tick, sub stream.Sub, expires time.Time, age time.Duration) session {
+	s := session{sub: sub, beat: t.nextBeat(now), warn: never, end: never}
+	if age > 0 {
+		s.endBy(now+t.random(ticks(age)*9/10, ticks(age)), maxAge)
+	}
+	if !expires.IsZero() {
+		end := now + max(0, ticks(time.Until(expires)))
+		s.warn = end - expiringLead
+		s.endBy(end, expiring)
+	}
+	return s
+}
+
+// endBy ends the stream at the time given, if it doesn't end before anyway.
+func (s *session) endBy(at tick, why reason) {
+	if at < s.end {
+		s.end, s.why = at, why
+	}
+}
+
+// due is when fill has something to do even if the hub wakes nobody.
+func (s *session) due() tick { return min(s.beat, s.warn, s.end) }
+
+// verdict says what comes after what fill appended has been written.
+type verdict uint8
+
+const (
+	wait verdict = iota // nothing, until the hub wakes it or it is due
+	more                // fill again
+	end                 // the end of the stream; why says why
+)
+
+// fill appends all that is to be written now.
+func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
+	if now >= s.warn {
+		s.warn = never
+		out.Append(appendExpiring(nil, max(0, s.end-now), t.retry()))
+	}
+	if now >= s.end {
+		if s.why != expiring { // which has been said
+			s.say(t, out, s.id())
+		}
+		return end
+	}
+	if since, stale := s.sub.Stale(); stale != s.stale {
+		s.stale = stale
+		if stale {
+			out.Append(appendStale(nil, since))
+		} else {
+			out.Append(appendFresh(nil))
+		}
+	}
+	next := wait
+	switch s.sub.Pull(out, batchBytes) {
+	case stream.More:
+		next = more
+	case stream.Lagged:
+		s.why = lagged
+		s.say(t, out, "")
+		return end
+	case stream.Unavailable:
+		s.why = kafka
+		out.Append(appendUnavailable(nil, s.why.String(), t.retry()))
+		return end
+	case stream.Closed:
+		s.why = draining
+		s.say(t, out, "")
+		return end
+	}
+	if out.Bytes == 0 && now >= s.beat {
+		out.Append(appendHeartbeat(nil, s.id(), t.began.Add(now.duration())))
+	}
+	if out.Bytes > 0 {
+		s.beat = t.nextBeat(now)
+	}
+	return next
+}
+
+// say says that the stream ends now.
+func (s *session) say(t *terms, out *stream.Batch, id string) {
+	out.Append(appendClosing(nil, id, s.why, t.retry()))
+}
+
+func (s *session) id() string { return string(s.sub.AppendID(nil)) }
