@@ -107,7 +107,7 @@ func TestFrameReadsBack(t *testing.T) {
 }
 
 func TestFrameOfOneMebibyte(t *testing.T) {
-	for _, unit := range []string{"x", "\n", "\r", "\r\n", "é", "\xff", "\xf0\x9f", "{\"k\": 1}\r\n", "\xe2\n"} {
+	for _, unit := range []string{"x", "\r", "\xf0\x9f", "{\"k\": 1}\r\n"} {
 		checkFrame(t, "s@e:1", "big", bytes.Repeat([]byte(unit), 1<<20/len(unit)))
 	}
 }

@@ -6,6 +6,7 @@ package ssetest
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -89,23 +90,30 @@ func (r *Reader) Next() (Event, error) {
 // to see whether an LF follows would hold an event back until the next one.
 func (r *Reader) nextLine() (string, error) {
 	r.line = r.line[:0]
-	for {
-		c, err := r.in.ReadByte()
-		if err != nil {
+	for ended := false; !ended; {
+		if _, err := r.in.Peek(1); err != nil {
 			return "", err
 		}
-		secondHalf := c == '\n' && r.afterCR
-		r.afterCR = c == '\r'
+		received, _ := r.in.Peek(r.in.Buffered())
+		secondHalf := r.afterCR && received[0] == '\n'
+		r.afterCR = false
 		if secondHalf {
+			r.in.Discard(1)
 			continue
 		}
-		if c == '\n' || c == '\r' {
-			break
+		n := bytes.IndexAny(received, "\r\n")
+		if ended = n >= 0; !ended {
+			n = len(received)
 		}
-		if len(r.line) == r.MaxLine {
+		if len(r.line)+n > r.MaxLine {
 			return "", fmt.Errorf("%w: more than %d bytes", ErrLineTooLong, r.MaxLine)
 		}
-		r.line = append(r.line, c)
+		r.line = append(r.line, received[:n]...)
+		if ended {
+			r.afterCR = received[n] == '\r'
+			n++
+		}
+		r.in.Discard(n)
 	}
 	// CR and LF are part of no UTF-8 sequence, so decoding line by line equals decoding the stream.
 	line := DecodeUTF8(r.line)
