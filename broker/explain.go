@@ -1,0 +1,57 @@
+package broker
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/stream"
+)
+
+// Explanation says of one record who would get it, as what, and what is wrong with it.
+type Explanation struct {
+	Delivered bool
+	Everyone  bool     // every subscriber of the stream would get it
+	Users     []string // who would get it otherwise
+	Subject   string   // "" none
+	Name      string   // the SSE event name; "" unnamed
+	Data      string
+	Refusals  []Refusal
+}
+
+// Explain decodes one record of a stream as the gateway would.
+func Explain(s StreamConfig, rec *kgo.Record) (Explanation, error) {
+	d, err := NewDecoder(s)
+	if err != nil {
+		return Explanation{}, err
+	}
+	var ev stream.Event
+	refused := d.Decode(rec, &ev)
+	e := Explanation{Delivered: refused.Delivers()}
+	refused.Each(func(one Refusal) { e.Refusals = append(e.Refusals, one) })
+	if !e.Delivered {
+		return e, nil
+	}
+	e.Everyone = s.Audience == stream.AudienceEveryone
+	for _, u := range ev.Users {
+		e.Users = append(e.Users, string(u))
+	}
+	e.Subject, e.Name, e.Data = string(ev.Subject), ev.Name, string(ev.Data)
+	return e, nil
+}
+
+// Warnings says what is legal about a stream's selectors and yet likely not meant.
+func Warnings(s StreamConfig) []string {
+	d, err := NewDecoder(s)
+	if err != nil {
+		return nil // an error says it already
+	}
+	var w []string
+	if s.Audience == stream.AudienceUser && d.user.UsesValue() {
+		w = append(w, fmt.Sprintf("streams.%s.user: %s can't be found in a tombstone (a record without value), so deletions reach nobody; key, key:PATH or header:NAME would", s.Name, s.User))
+	}
+	if s.Audience == stream.AudienceEveryone && !d.user.IsZero() {
+		w = append(w, fmt.Sprintf("streams.%s.user: is not looked at with audience: everyone", s.Name))
+	}
+	return w
+}

@@ -1,0 +1,71 @@
+package broker
+
+import "math/bits"
+
+// Refusal is a set of things that were wrong with a record. The zero value: nothing.
+type Refusal uint16
+
+// What can be wrong with a record. The first ones keep it from being an event.
+const (
+	NoUser           Refusal = 1 << iota // its user was not found
+	UserTooLong                          // its only user is longer than 1,024 bytes
+	TooManyUsers                         // it names more than 100 users
+	BadJSON                              // it had to be JSON for its user, and isn't
+	TombstoneNoUser                      // it has no value, and its user is selected from the value
+	UserLeftOut                          // of several users one is longer than 1,024 bytes and doesn't get it
+	NoSubject                            // its subject was not found
+	EventNameRefused                     // its event name isn't one a record may have: it goes unnamed
+	numRefusals      = iota
+)
+
+const undelivered = NoUser | UserTooLong | TooManyUsers | BadJSON | TombstoneNoUser
+
+// Delivers says whether the record is an event all the same.
+func (r Refusal) Delivers() bool { return r&undelivered == 0 }
+
+// Each calls f for each single refusal of the set.
+func (r Refusal) Each(f func(Refusal)) {
+	for r != 0 {
+		one := r & -r
+		f(one)
+		r &^= one
+	}
+}
+
+// String is a single refusal's name, as a metric's label has it; the first one's of a set.
+func (r Refusal) String() string {
+	if r == 0 {
+		return "none"
+	}
+	return refusals[r.index()].label
+}
+
+// Text says in words what is wrong, to follow "the record is refused:".
+func (r Refusal) Text() string {
+	if r == 0 {
+		return "nothing is wrong with it"
+	}
+	return refusals[r.index()].text
+}
+
+// Refusals are all there are, for metrics that begin at zero.
+func Refusals() []Refusal {
+	all := make([]Refusal, numRefusals)
+	for i := range all {
+		all[i] = 1 << i
+	}
+	return all
+}
+
+func (r Refusal) index() int { return bits.TrailingZeros16(uint16(r)) }
+
+var refusals = [numRefusals]struct{ label, text string }{
+	{"no_user", "its user was not found"},
+	{"user_too_long", "its user is longer than 1,024 bytes"},
+	{"too_many_users", "it names more than 100 users"},
+	{"bad_json", "it isn't JSON, so its user can't be found"},
+	{"tombstone_without_user", "it has no value (a tombstone), so a user selected from the value isn't there; select it from the key or a header"},
+	{"user_left_out", "one of its users is longer than 1,024 bytes and is left out"},
+	{"no_subject", "its subject was not found"},
+	{"event_name", "its event name isn't one a record may have, so it goes unnamed"},
+}

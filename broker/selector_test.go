@@ -1,0 +1,102 @@
+package broker
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+func TestParseSelectorSaysWhatIsWrong(t *testing.T) {
+	for in, want := range map[string]string{
+		"key": "", "": "", "header:user-id": "", "header:a:b": "", "value:customer.id": "", "key:0": "", "value:lines.0.sku": "",
+		"Key":      "is not one of",
+		"header:":  "names no header",
+		"header":   "names no header",
+		"value":    "has no path",
+		"value:":   "has no path",
+		"key:":     "has no path",
+		"value:a.": "empty name",
+		"value:.":  "empty name",
+		"body:x":   `a record has no "body"`,
+	} {
+		_, err := ParseSelector(in)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseSelector(%q) = %v; want %q", in, err, want)
+		}
+	}
+}
+
+func TestSelectorFindsExactlyWhatItNames(t *testing.T) {
+	for _, tt := range []struct {
+		path, json, want string
+	}{
+		{"id", `{"id":"u"}`, "u"},
+		{"id", ` {"id" : "u" } `, "u"},
+		{"id", `{"id":"a","id":"b"}`, "b"}, // as JSON.parse
+		{"id", `{"\u0069d":"u"}`, "u"},
+		{"id", `{"id":"\u00fc\n\"x"}`, "ü\n\"x"},
+		{"id", `{"id":" "}`, " "},
+		{"id", `{"id":10000000}`, "10000000"},
+		{"id", `{"id":1e7}`, "1e7"},
+		{"id", `{"id":12345678901234567890123}`, "12345678901234567890123"},
+		{"id", `{"id":-0.50}`, "-0.50"},
+		{"customer.id", `{"customer":{"id":"u"},"customer.id":"no"}`, "u"},
+		{"customer.id", `{"customer.id":"no"}`, ""},
+		{"lines.0.sku", `{"lines":[{"sku":"s"},{"sku":"t"}]}`, "s"},
+		{"lines.1.sku", `{"lines":[{"sku":"s"},{"sku":"t"}]}`, "t"},
+		{"lines.2.sku", `{"lines":[{"sku":"s"},{"sku":"t"}]}`, ""},
+		{"lines.01.sku", `{"lines":[{"sku":"s"},{"sku":"t"}]}`, ""},
+		{"lines.-1.sku", `{"lines":[{"sku":"s"}]}`, ""},
+		{"lines.0", `{"lines":{"0":"named"}}`, "named"},
+		{"0", `["u"]`, "u"},
+		// gjson's own syntax never acts
+		{"*", `{"a":"no","*":"u"}`, "u"},
+		{"a?", `{"ab":"no"}`, ""},
+		{"lines.#", `{"lines":["a","b"]}`, ""},
+		{"#", `{"#":"u"}`, "u"},
+		{"@this", `{"a":1}`, ""},
+		{"@this", `{"@this":"u"}`, "u"},
+		{"a|b", `{"a":{"b":"no"},"a|b":"u"}`, "u"},
+		{"!x", `{"a":1}`, ""},
+		{`a\`, `{"a":"no","a\\":"u"}`, "u"},
+		// not found
+		{"id", `{"id":""}`, ""}, {"id", `{"id":null}`, ""}, {"id", `{"id":true}`, ""}, {"id", `{"id":false}`, ""},
+		{"id", `{"id":{"id":"no"}}`, ""}, {"id", `{"id":[]}`, ""}, {"id", `"id"`, ""}, {"id", `7`, ""}, {"id", `null`, ""},
+		{"id.x", `{"id":"u"}`, ""},
+	} {
+		s, err := ParseSelector("value:" + tt.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var docs documents
+		got, bad := s.one(&kgo.Record{Value: []byte(tt.json)}, &docs)
+		if string(got) != tt.want || bad {
+			t.Errorf("%s in %s = %q, bad %v; want %q", tt.path, tt.json, got, bad, tt.want)
+		}
+	}
+}
+
+func TestSelectorRefusesWhatIsNotJSON(t *testing.T) {
+	s, err := ParseSelector("value:id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []string{``, `{`, `{"id":"u"`, `{"id":"u"} x`, `{'id':'u'}`, `{"id":nan}`, "\xef\xbb\xbf{}", "id",
+		strings.Repeat("[", 3<<20), strings.Repeat(`{"id":`, 1<<20), strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)} {
+		var docs documents
+		if got, bad := s.one(&kgo.Record{Value: []byte(in)}, &docs); !bad || got != nil {
+			t.Errorf("%.20q = %q, bad %v; want bad", in, got, bad)
+		}
+	}
+}
+
+func TestLastHeaderCounts(t *testing.T) {
+	rec := &kgo.Record{Headers: []kgo.RecordHeader{{Key: "u", Value: []byte("a")}, {Key: "U", Value: []byte("b")}, {Key: "u", Value: []byte("c")}, {Key: "v"}}}
+	if got := lastHeader(rec, "u"); string(got) != "c" {
+		t.Errorf("u = %q; want c", got)
+	}
+	if got := lastHeader(rec, "w"); got != nil {
+		t.Errorf("w = %q; want nil", got)
+	}
+}
