@@ -1,0 +1,109 @@
+package config
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// check looks at what single keys can't show: what is missing, out of bounds, or against another key.
+func (l *loader) check() {
+	l.checkGateway()
+	l.checkKafka()
+	l.checkStreams()
+	l.checkAuth()
+	l.checkCORS()
+	l.checkTwins()
+}
+
+// minHeartbeat keeps a slip of the unit ("15ms") from becoming a flood.
+const minHeartbeat = time.Second
+
+func (l *loader) checkGateway() {
+	c := l.config
+	l.address("listen", c.Listen)
+	l.address("admin", c.Admin)
+	if c.Listen == c.Admin && !strings.HasSuffix(c.Listen, ":0") {
+		l.fault("admin", "is the address of listen: give it a port of its own, since it must never be public")
+	} else if !l.broken["admin"] && !loopback(c.Admin) {
+		l.warn("admin", c.Admin+" is open to other machines: health, metrics and profiles stand there with no login; see that a firewall or network policy keeps the public out")
+	}
+	if c.Heartbeat < minHeartbeat && !l.broken["heartbeat"] {
+		l.fault("heartbeat", fmt.Sprintf("%v is too short: write at least %v", c.Heartbeat, minHeartbeat))
+	}
+	l.certPair("tls_cert_file", "tls_key_file", c.TLS)
+
+	l.atLeast("catchup.max_records", c.Catchup.MaxRecords, 1)
+	l.atLeast("catchup.concurrency", c.Catchup.Concurrency, 1)
+	l.positive("catchup.max_age", c.Catchup.MaxAge)
+}
+
+// address checks an address to listen on.
+func (l *loader) address(key, address string) {
+	if l.broken[key] {
+		return
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		l.broken[key] = true
+		l.fault(key, fmt.Sprintf("%q is no address: write host:port, or :port for every interface", address))
+		return
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		l.broken[key] = true
+		l.fault(key, fmt.Sprintf("%q is no port: write a number from 0 (any free one) to 65535", port))
+	} else if n == 0 && port != "0" {
+		l.fault(key, "write the port 0 as 0")
+	}
+}
+
+// loopback reports whether an address to listen on is reached from this machine only.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// certPair checks that a certificate and its key are there together, and belong together.
+func (l *loader) certPair(certKey, keyKey string, p CertPair) {
+	switch {
+	case p == CertPair{}:
+	case p.KeyFile == "":
+		l.fault(certKey, "has no key: write "+keyKey+" too")
+	case p.CertFile == "":
+		l.fault(keyKey, "has no certificate: write "+certKey+" too")
+	default:
+		if _, err := tls.LoadX509KeyPair(p.CertFile, p.KeyFile); err != nil {
+			l.fault(certKey, "does not load together with "+keyKey+": "+err.Error())
+		}
+	}
+}
+
+func (l *loader) atLeast(key string, n, least int) {
+	if n < least && !l.broken[key] {
+		l.fault(key, fmt.Sprintf("%d is too little: write at least %d", n, least))
+	}
+}
+
+func (l *loader) positive(key string, d time.Duration) {
+	if d <= 0 && !l.broken[key] {
+		l.fault(key, fmt.Sprintf("%v is too short: write more than 0", d))
+	}
+}
+
+// checkTwins refuses a secret that was given both in itself and by its file.
+func (l *loader) checkTwins() {
+	for _, k := range keys {
+		twin := k.Path + "_file"
+		_, direct := l.given[k.Path]
+		if _, byFile := l.given[twin]; direct && byFile && byPath[twin] != nil {
+			l.fault(twin, fmt.Sprintf("%s is given too (%s): write one of them", k.Path, l.given[k.Path].place))
+		}
+	}
+}

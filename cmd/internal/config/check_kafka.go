@@ -1,0 +1,122 @@
+package config
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"sluice/broker"
+)
+
+func (l *loader) checkKafka() {
+	k := &l.config.Kafka
+	if len(k.Brokers) == 0 {
+		l.fault("kafka.brokers", `is missing: write where Kafka is, such as brokers: ["localhost:9092"]`)
+	}
+	for _, b := range k.Brokers {
+		host, port, err := net.SplitHostPort(b)
+		if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || host == "" || n == 0 {
+			l.fault("kafka.brokers", fmt.Sprintf("%q is no broker: write host:port", b))
+		}
+	}
+	l.checkKafkaTLS(&k.TLS)
+	l.checkSASL(k)
+}
+
+// checkKafkaTLS turns TLS on where any of its keys are written.
+func (l *loader) checkKafkaTLS(t *KafkaTLS) {
+	const key = "kafka.tls"
+	_, switched := l.given[key]
+	files := *t != KafkaTLS{On: t.On}
+	switch {
+	case switched && !t.On && files:
+		l.fault(key, "is false, but keys of it are given: remove one or the other")
+	case !switched && l.has(key):
+		t.On = true
+	}
+	l.certPair("kafka.tls.cert_file", "kafka.tls.key_file", t.CertPair)
+	if t.CAFile == "" {
+		return
+	}
+	text, err := os.ReadFile(t.CAFile)
+	switch {
+	case err != nil:
+		l.fault("kafka.tls.ca_file", unreadable(err).Error())
+	case !x509.NewCertPool().AppendCertsFromPEM(text):
+		l.fault("kafka.tls.ca_file", t.CAFile+" holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----")
+	}
+}
+
+func (l *loader) checkSASL(k *Kafka) {
+	const section = "kafka.sasl"
+	s := k.SASL
+	switch {
+	case !l.has(section), l.broken["kafka.sasl.mechanism"]:
+		return
+	case s.Mechanism == "":
+		l.fault("kafka.sasl.mechanism", "is missing: write one of "+strings.Join(mechanisms, ", "))
+		return
+	case s.Mechanism == broker.MechanismOAuthBearer:
+		l.foreign(s.Mechanism, passwordKeys)
+		l.checkToken(s)
+	default:
+		l.foreign(s.Mechanism, tokenKeys)
+		if s.Username == "" {
+			l.fault("kafka.sasl.username", "is missing: "+s.Mechanism+" needs one")
+		}
+		l.needSecret("kafka.sasl.password", s.Password, s.Mechanism)
+	}
+	scram := s.Mechanism == broker.MechanismSCRAM256 || s.Mechanism == broker.MechanismSCRAM512
+	if !scram && !k.TLS.On && slices.ContainsFunc(k.Brokers, func(b string) bool { return !loopback(b) }) {
+		l.warn("kafka.sasl.mechanism", s.Mechanism+" without kafka.tls sends what it logs in with in the clear")
+	}
+}
+
+func (l *loader) checkToken(s SASL) {
+	const file, endpoint = "kafka.sasl.token_file", "kafka.sasl.token_url"
+	switch {
+	case s.TokenFile != "" && s.TokenURL != "":
+		l.fault(file, endpoint+" is given too: write one of them")
+	case s.TokenFile != "":
+		if _, err := readSecret(s.TokenFile); err != nil {
+			l.fault(file, err.Error())
+		}
+	case s.TokenURL == "":
+		l.fault(file, "is missing: OAUTHBEARER needs the file its token is in, or token_url with client_id and client_secret_file")
+	default:
+		if u, err := url.Parse(s.TokenURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			l.fault(endpoint, "is no http or https address")
+		}
+		if s.ClientID == "" {
+			l.fault("kafka.sasl.client_id", "is missing: token_url needs one")
+		}
+		l.needSecret("kafka.sasl.client_secret", s.ClientSecret, "token_url")
+	}
+}
+
+// needSecret misses a secret, unless its file has been faulted already.
+func (l *loader) needSecret(key string, s Secret, who string) {
+	if !s.IsSet() && !l.broken[key+"_file"] {
+		l.fault(key, fmt.Sprintf("is missing: %s needs it, best as %s_file", who, key))
+	}
+}
+
+var (
+	passwordKeys = []string{"kafka.sasl.username", "kafka.sasl.password", "kafka.sasl.password_file"}
+	tokenKeys    = []string{"kafka.sasl.token_file", "kafka.sasl.token_url", "kafka.sasl.client_id",
+		"kafka.sasl.client_secret", "kafka.sasl.client_secret_file", "kafka.sasl.scope"}
+)
+
+// foreign refuses the keys of another mechanism.
+func (l *loader) foreign(mechanism string, others []string) {
+	for _, key := range others {
+		if _, given := l.given[key]; given {
+			l.fault(key, "is not used by "+mechanism+": remove it, or change kafka.sasl.mechanism")
+		}
+	}
+}

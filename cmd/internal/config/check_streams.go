@@ -1,0 +1,72 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+
+	"sluice/broker"
+)
+
+const (
+	// maxStreams is how many segments an id can have.
+	maxStreams = 64
+	// maxTopic is Kafka's own bound.
+	maxTopic = 249
+	// minReplayBytes holds one record of Kafka's usual greatest size (1 MiB) with its bookkeeping.
+	minReplayBytes = 2 << 20
+)
+
+const errName = "is no name for a stream: write small letters, digits and dashes, a letter first, at most 64"
+
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
+
+func (l *loader) checkStreams() {
+	streams := l.config.Streams
+	switch n := len(streams); {
+	case n == 0:
+		l.fault("streams", "is missing: write one, such as streams: {orders: {topic: order-topic, user: key}}")
+	case n > maxStreams:
+		l.fault("streams", fmt.Sprintf("has %d streams: there is room for %d", n, maxStreams))
+	}
+	for i := range streams {
+		l.checkStream(&streams[i])
+	}
+}
+
+func (l *loader) checkStream(s *Stream) {
+	at := func(leaf string) string { return "streams." + s.Name + "." + leaf }
+	switch {
+	case s.Topic == "":
+		l.fault(at("topic"), "is missing: write the Kafka topic it shows")
+	case len(s.Topic) > maxTopic || s.Topic == "." || s.Topic == ".." || !topicName.MatchString(s.Topic):
+		l.fault(at("topic"), fmt.Sprintf("%q can't be a topic: Kafka's names have letters, digits, dots, dashes and underscores, at most %d", s.Topic, maxTopic))
+	}
+	l.positive(at("replay"), s.Replay)
+	if s.ReplayBytes < minReplayBytes && !l.broken[at("replay_bytes")] {
+		l.fault(at("replay_bytes"), fmt.Sprintf("%v is too little: write at least %v, so that one record fits", s.ReplayBytes, Size(minReplayBytes)))
+	}
+	user := l.selector(at("user"), s.User)
+	l.selector(at("subject"), s.Subject)
+	l.selector(at("event"), s.Event)
+
+	if l.broken[at("audience")] {
+		return
+	}
+	switch {
+	case s.Audience == AudienceUser && s.User == "":
+		l.fault(at("user"), "is missing: write where a record says whose it is (key, header:NAME, value:PATH or key:PATH), or audience: everyone")
+	case s.Audience == AudienceUser && user.UsesValue():
+		l.warn(at("user"), "a tombstone (a record without a value) has no user this way, so a deletion reaches nobody; where the topic is compacted, use key, key:PATH or header:NAME")
+	case s.Audience == AudienceEveryone && s.User != "":
+		l.warn(at("user"), "is not looked at with audience: everyone")
+	}
+}
+
+func (l *loader) selector(key, text string) broker.Selector {
+	s, err := broker.ParseSelector(text)
+	if err != nil {
+		l.broken[key] = true
+		l.fault(key, err.Error())
+	}
+	return s
+}

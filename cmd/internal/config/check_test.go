@@ -1,0 +1,201 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Everything that is wrong is said in one go, in the order of the file and then of the environment.
+func TestAllFaultsInOneGo(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, findings := load(t, `listen: 8080
+lisen: ":80"
+heartbeat: 15
+kafka:
+  brokers: [localhost]
+  tls: {ca_file: ca.pem}
+  sasl: {mechanism: scram-sha-256, username: gateway, password_file: nowhere}
+streams:
+  orders:
+    topc: order-topic
+    audience: users
+    user: body:customer
+    replay: 0s
+  Shop: {topic: a, user: key}
+  news: {topic: b c, audience: everyone, replay_bytes: 1, event: header}
+  bare:
+catchup: {max_records: 0, concurrency: many, max_age: [1d]}
+heartbeat: 20s
+brokers: [localhost:9092]
+`, "SLUICE_STREAMS_ORDERS_TOPICS=x", "SLUICE_KAFKA_BROKER=x", "SLUICE_READY_GRACE=soon")
+	want := strings.Split(strings.TrimSpace(`
+sluice.yaml: auth: is missing, and sluice does not guess who is asking. Write one of
+sluice.yaml:1: listen: "8080" is no address: write host:port, or :port for every interface
+sluice.yaml:2: lisen: there is no such key; did you mean listen?
+sluice.yaml:3: heartbeat: "15" is not a duration: write a number with its unit, such as 15s, 10m, 12h or 7d
+sluice.yaml:5: kafka.brokers: "localhost" is no broker: write host:port
+sluice.yaml:6: kafka.tls.ca_file: can't be read: open ca.pem: no such file or directory
+sluice.yaml:7: kafka.sasl.mechanism: "scram-sha-256" is unknown: did you mean SCRAM-SHA-256? There are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER
+sluice.yaml:7: kafka.sasl.password_file: can't be read: open nowhere: no such file or directory
+sluice.yaml:9: streams.orders.topic: is missing: write the Kafka topic it shows
+sluice.yaml:10: streams.orders.topc: there is no such key; did you mean topic?
+sluice.yaml:11: streams.orders.audience: "users" is unknown: did you mean user? There are user, everyone
+sluice.yaml:12: streams.orders.user: "body:customer": a record has no "body"; use key, header:NAME, value:PATH or key:PATH
+sluice.yaml:13: streams.orders.replay: 0s is too short: write more than 0
+sluice.yaml:14: streams.Shop: is no name for a stream: write small letters, digits and dashes, a letter first, at most 64
+sluice.yaml:15: streams.news.event: "header" names no header; write header:NAME
+sluice.yaml:15: streams.news.replay_bytes: 1 is too little: write at least 2MiB, so that one record fits
+sluice.yaml:15: streams.news.topic: "b c" can't be a topic: Kafka's names have letters, digits, dots, dashes and underscores, at most 249
+sluice.yaml:16: streams.bare.topic: is missing: write the Kafka topic it shows
+sluice.yaml:16: streams.bare.user: is missing: write where a record says whose it is (key, header:NAME, value:PATH or key:PATH), or audience: everyone
+sluice.yaml:17: catchup.concurrency: "many" is not a whole number
+sluice.yaml:17: catchup.max_age: is a list, but one duration is needed
+sluice.yaml:17: catchup.max_records: 0 is too little: write at least 1
+sluice.yaml:18: heartbeat: is given twice; the first is on line 3
+sluice.yaml:19: brokers: there is no such key here; did you mean kafka.brokers?
+SLUICE_KAFKA_BROKER: no key has this variable; did you mean SLUICE_KAFKA_BROKERS?
+SLUICE_READY_GRACE: ready_grace: "soon" is not a duration: write a number with its unit, such as 15s, 10m, 12h or 7d
+SLUICE_STREAMS_ORDERS_TOPICS: no key has this variable; did you mean SLUICE_STREAMS_ORDERS_TOPIC?
+`), "\n")
+	var got []string
+	for _, f := range findings.Faults() {
+		line, _, _ := strings.Cut(f.String(), "\n")
+		got = append(got, line)
+	}
+	for i := range max(len(got), len(want)) {
+		g, w := at(got, i), at(want, i)
+		if g != w {
+			t.Errorf("fault %d:\n  got  %s\n  want %s", i+1, g, w)
+		}
+	}
+}
+
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return "(nothing)"
+}
+
+// Each case changes the minimal configuration in one place, and expects this one fault.
+func TestFaults(t *testing.T) {
+	cert, key, public := certificate(t)
+	_, otherKey, _ := certificate(t)
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"cert.pem": cert, "key.pem": key, "other.pem": otherKey, "login.pem": public,
+		"short.key": "tooshort\n", "good.key": goodSecret, "empty.key": "\n", "token": "t", "not.pem": "hello",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const jwt = "auth: {jwt: {secret: " + goodSecret + "}}"
+	for _, tt := range []struct {
+		name      string
+		old, with string // what is replaced in minimal, and by what; an old of "" puts it in front
+		environ   []string
+		want      string // the fault begins so
+	}{
+		{"not yaml", "", "a: [", nil, "sluice.yaml:"},
+		{"tab", "", "kafka:\n\tbrokers: x\n", nil, "sluice.yaml:2: is not YAML"},
+		{"second document", "auth:", "---\nauth:", nil, "sluice.yaml:5: a second document begins here"},
+		{"section as text", "orders: {topic: order-topic, user: key}", "orders: order-topic", nil, "sluice.yaml:4: streams.orders: keys are needed here, such as topic"},
+		{"text as section", "user: key", "user: {key: id}", nil, "sluice.yaml:4: streams.orders.user: has keys of its own, but one text is needed"},
+		{"list of lists", `["localhost:9092"]`, `[[a]]`, nil, "sluice.yaml:2: kafka.brokers: each item of this list must be a plain text"},
+		{"merging a text", "orders: {", "orders: {<<: x, ", nil, "sluice.yaml:4: streams.orders.<<: can merge in mappings only"},
+		{"unknown and unlike", "", "frobnicate: 1\n", nil, "sluice.yaml:1: frobnicate: there is no such key; there are listen, admin"},
+		{"listen and admin are one", "", "listen: 127.0.0.1:9090\n", nil, "sluice.yaml: admin: is the address of listen"},
+		{"port out of range", "", "admin: 127.0.0.1:99999\n", nil, `sluice.yaml:1: admin: "99999" is no port`},
+		{"heartbeat too short", "", "heartbeat: 15ms\n", nil, "sluice.yaml:1: heartbeat: 15ms is too short"},
+		{"certificate without key", "", "tls_cert_file: cert.pem\n", nil, "sluice.yaml:1: tls_cert_file: has no key: write tls_key_file too"},
+		{"key without certificate", "", "tls_key_file: key.pem\n", nil, "sluice.yaml:1: tls_key_file: has no certificate"},
+		{"key of another certificate", "", "tls_cert_file: cert.pem\ntls_key_file: other.pem\n", nil, "sluice.yaml:1: tls_cert_file: does not load together with tls_key_file: tls: private key does not match"},
+		{"log level", "", "log: {level: warning}\n", nil, `sluice.yaml:1: log.level: "warning" is unknown: there are debug, info, warn, error`},
+		{"no brokers", `["localhost:9092"]`, "[]", nil, "sluice.yaml:2: kafka.brokers: is missing"},
+		{"ca without certificate", "streams:", "  tls: {ca_file: not.pem}\nstreams:", nil, "sluice.yaml:3: kafka.tls.ca_file: not.pem holds no certificate"},
+		{"tls neither", "streams:", "  tls: on\nstreams:", nil, `sluice.yaml:3: kafka.tls: "on" is neither true nor false`},
+		{"tls false with keys", "streams:", "  tls: false\nstreams:", []string{"SLUICE_KAFKA_TLS_CERT_FILE=cert.pem", "SLUICE_KAFKA_TLS_KEY_FILE=key.pem"}, "sluice.yaml:3: kafka.tls: is false, but keys of it are given"},
+		{"sasl without mechanism", "streams:", "  sasl: {username: u, password: p}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.mechanism: is missing"},
+		{"sasl without username", "streams:", "  sasl: {mechanism: PLAIN, password: p}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.username: is missing"},
+		{"sasl without password", "streams:", "  sasl: {mechanism: PLAIN, username: u}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.password: is missing: PLAIN needs it, best as kafka.sasl.password_file"},
+		{"password twice", "streams:", "  sasl: {mechanism: PLAIN, username: u, password_file: token}\nstreams:", []string{"SLUICE_KAFKA_SASL_PASSWORD=p"}, "sluice.yaml:3: kafka.sasl.password_file: kafka.sasl.password is given too (SLUICE_KAFKA_SASL_PASSWORD): write one of them"},
+		{"empty password", "streams:", "  sasl: {mechanism: PLAIN, username: u, password_file: empty.key}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.password_file: empty.key is empty"},
+		{"oauth without token", "streams:", "  sasl: {mechanism: OAUTHBEARER}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.token_file: is missing"},
+		{"oauth with two tokens", "streams:", "  sasl: {mechanism: OAUTHBEARER, token_file: token, token_url: 'http://x'}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.token_file: kafka.sasl.token_url is given too"},
+		{"oauth token gone", "streams:", "  sasl: {mechanism: OAUTHBEARER, token_file: gone}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.token_file: can't be read: open gone"},
+		{"oauth address", "streams:", "  sasl: {mechanism: OAUTHBEARER, token_url: x, client_id: c, client_secret: s}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.token_url: is no http or https address"},
+		{"oauth without client", "streams:", "  sasl: {mechanism: OAUTHBEARER, token_url: 'http://x', client_secret: s}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.client_id: is missing"},
+		{"oauth with a password", "streams:", "  sasl: {mechanism: OAUTHBEARER, token_file: token, password: p}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.password: is not used by OAUTHBEARER"},
+		{"password with a token", "streams:", "  sasl: {mechanism: PLAIN, username: u, password: p, token_file: token}\nstreams:", nil, "sluice.yaml:3: kafka.sasl.token_file: is not used by PLAIN"},
+		{"no streams", "  orders: {topic: order-topic, user: key}\n", "", nil, "sluice.yaml: streams: is missing"},
+		{"no user", ", user: key", "", nil, "sluice.yaml:4: streams.orders.user: is missing"},
+		{"too few bytes", "user: key", "user: key, replay_bytes: 64KB", nil, "sluice.yaml:4: streams.orders.replay_bytes: 64000 is too little: write at least 2MiB"},
+		{"no such environment stream", "", "", []string{"SLUICE_STREAMS_9_TOPIC=x"}, "SLUICE_STREAMS_9_TOPIC: no key has this variable"},
+		{"no auth", jwt, "", nil, "sluice.yaml: auth: is missing"},
+		{"empty auth", jwt, "auth:", nil, "sluice.yaml: auth: is missing"},
+		{"unknown auth", jwt, "auth: basic", nil, `sluice.yaml:5: auth: "basic" is unknown: write none, or one of the keys jwt`},
+		{"none and jwt", jwt, "auth: none", []string{"SLUICE_AUTH_JWT_SECRET=" + goodSecret}, "sluice.yaml:5: auth: is none here, but auth.jwt is given too (SLUICE_AUTH_JWT_SECRET)"},
+		{"jwt without key", "secret: " + goodSecret, "issuer: x", nil, "sluice.yaml:5: auth.jwt: has no key"},
+		{"short secret", "secret: " + goodSecret, "secret_file: short.key", nil, "sluice.yaml:5: auth.jwt.secret_file: the secret has 8 bytes, HS256 needs at least 32"},
+		{"secret and public key", "jwt: {", "jwt: {public_key_file: login.pem, ", nil, "sluice.yaml:5: auth.jwt.public_key_file: auth.jwt.secret is given too (sluice.yaml:5)"},
+		{"no public key", "secret: " + goodSecret, "public_key_file: not.pem", nil, "sluice.yaml:5: auth.jwt.public_key_file: not.pem: no PEM block in it"},
+		{"private key", "secret: " + goodSecret, "public_key_file: key.pem", nil, `sluice.yaml:5: auth.jwt.public_key_file: key.pem: its PEM block is a "PRIVATE KEY"`},
+		{"no claim", "jwt: {", "jwt: {user_claim: '', ", nil, "sluice.yaml:5: auth.jwt.user_claim: is empty"},
+		{"token from nowhere", "jwt: {", "jwt: {from: [header, query], ", nil, `sluice.yaml:5: auth.jwt.from: "query" is unknown`},
+		{"token not from the header", "jwt: {", "jwt: {from: ['cookie:a'], ", nil, "sluice.yaml:5: auth.jwt.from: must be [header], or [header, cookie:NAME]"},
+		{"cookie's name", "jwt: {", "jwt: {from: [header, 'cookie:a b'], ", nil, `sluice.yaml:5: auth.jwt.from: "a b" can't name a cookie`},
+		{"origin with a path", "", "cors: {origins: ['https://shop.example/']}\n", nil, `sluice.yaml:1: cors.origins: "https://shop.example/" is no origin`},
+		{"any origin with cookies", "", "cors: {origins: ['*'], credentials: true}\n", nil, "sluice.yaml:1: cors.origins: * with credentials"},
+		{"credentials of no one", "", "cors: {credentials: true}\n", nil, "sluice.yaml:1: cors.credentials: does nothing without cors.origins"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.old != "" && !strings.Contains(minimal, tt.old) {
+				t.Fatalf("the minimal configuration has no %q", tt.old)
+			}
+			_, findings := load(t, strings.Replace(minimal, tt.old, tt.with, 1), tt.environ...)
+			faults := findings.Faults()
+			if !slices.ContainsFunc(faults, func(f Finding) bool { return strings.HasPrefix(f.String(), tt.want) }) {
+				t.Errorf("want %s…, got:\n%v", tt.want, faults)
+			}
+			if strings.Contains(findings.Error(), goodSecret) || strings.Contains(findings.Error(), "tooshort") {
+				t.Errorf("a secret stands in the faults:\n%v", findings)
+			}
+		})
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for _, tt := range []struct {
+		name, old, with string
+		want            string // "" is no warning
+	}{
+		{"tombstones", "user: key", "user: value:customer.id", "sluice.yaml:4: streams.orders.user: warning: a tombstone"},
+		{"user of everyone", "user: key", "user: key, audience: everyone", "sluice.yaml:4: streams.orders.user: warning: is not looked at"},
+		{"none in public", "auth: {jwt: {secret: " + goodSecret + "}}", "auth: none", "sluice.yaml:5: auth: warning: none lets anyone who reaches :8080"},
+		{"none on loopback", "auth: {jwt: {secret: " + goodSecret + "}}", "auth: none\nlisten: 127.0.0.1:80", ""},
+		{"public admin", "", "admin: :9090\n", "sluice.yaml:1: admin: warning: :9090 is open to other machines"},
+		{"password in the clear", "[\"localhost:9092\"]", "[kafka:9092]\n  sasl: {mechanism: PLAIN, username: u, password: p}", "sluice.yaml:3: kafka.sasl.mechanism: warning: PLAIN without kafka.tls"},
+		{"password to this machine", "streams:", "  sasl: {mechanism: PLAIN, username: u, password: p}\nstreams:", ""},
+	} {
+		_, findings := load(t, strings.Replace(minimal, tt.old, tt.with, 1))
+		got := findings.Warnings().Error()
+		if !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
+			t.Errorf("%s: %q, want %q…", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestTooManyStreams(t *testing.T) {
+	var b strings.Builder
+	for i := range maxStreams + 1 {
+		fmt.Fprintf(&b, "  s%d: {topic: t, user: key}\n", i)
+	}
+	_, findings := load(t, strings.Replace(minimal, "streams:\n", "streams:\n"+b.String(), 1))
+	if got := findings.Faults().Error(); !strings.Contains(got, "has 66 streams: there is room for 64") {
+		t.Errorf("faults: %s", got)
+	}
+}

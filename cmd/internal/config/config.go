@@ -1,0 +1,139 @@
+// Package config loads and checks what sluice is told: a YAML file, the environment, and the secrets'
+// files that either names.
+//
+// One table, [Keys], says what there is: each key's path, default, meaning and the field it fills. The
+// file's checks, the names of the environment variables and docs/config.md all come from it.
+//
+// Every fault is found in one go, and each says where it is (file and line, or variable), which key, and what to
+// write instead. A secret's value stands in none of them.
+package config
+
+import (
+	"time"
+
+	"sluice/server/auth"
+)
+
+// Config is a checked configuration: what [Load] returns without a fault can be served.
+type Config struct {
+	Listen     string        // address for browsers, host:port
+	Admin      string        // address for operators; never public
+	Heartbeat  time.Duration // between two heartbeats of an idle connection
+	ReadyGrace time.Duration // how long the gateway stays ready while Kafka is away
+	TLS        CertPair      // of the listener for browsers; empty: plain HTTP
+	Log        Log
+	Kafka      Kafka
+	Streams    []Stream // by name, so that the ids of all gateways name their streams in one order
+	Catchup    Catchup
+	Auth       Auth
+	CORS       CORS
+
+	places map[string]place // where each key, and each section, was written
+}
+
+// CertPair names a certificate and its key, both PEM; both empty means none.
+type CertPair struct{ CertFile, KeyFile string }
+
+// Log says what the gateway writes about itself.
+type Log struct {
+	Level  string // debug, info, warn, error
+	Format string // console, json; "": console on a terminal, else json
+}
+
+// Kafka says where the records are.
+type Kafka struct {
+	Brokers []string // host:port each
+	TLS     KafkaTLS
+	SASL    SASL
+	Rack    string // read from replicas in this rack (client.rack)
+}
+
+// KafkaTLS is TLS towards Kafka.
+type KafkaTLS struct {
+	On       bool
+	CAFile   string // PEM; "" means the system's roots
+	CertPair        // the client's certificate
+}
+
+// SASL is the login at Kafka; an empty Mechanism means none.
+type SASL struct {
+	Mechanism string // PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER
+	Username  string
+	Password  Secret
+
+	// OAUTHBEARER: a file that something else keeps fresh, or the client-credentials grant.
+	TokenFile    string
+	TokenURL     string
+	ClientID     string
+	ClientSecret Secret
+	Scope        string
+}
+
+// Stream is a named view of one topic.
+type Stream struct {
+	Name        string
+	Topic       string
+	Audience    string // AudienceUser or AudienceEveryone
+	User        string // selector of whose event it is; "" only for AudienceEveryone
+	Subject     string // selector of what it is about; "" none
+	Event       string // selector of the event's name; "" unnamed
+	Replay      time.Duration
+	ReplayBytes Size
+}
+
+// The values of Stream.Audience.
+const (
+	AudienceUser     = "user"
+	AudienceEveryone = "everyone"
+)
+
+// Catchup bounds what is read from Kafka for those whose cursor is older than memory.
+type Catchup struct {
+	MaxRecords  int // per pass
+	MaxAge      time.Duration
+	Concurrency int // passes at a time, per gateway
+}
+
+// Auth says how a request's user is known: either None, or by the sources that are not nil, in
+// the order of the fields.
+type Auth struct {
+	None bool // written out as `auth: none`: anyone is whoever ?user= says
+	JWT  *JWT
+}
+
+// JWT says which tokens are believed.
+type JWT struct {
+	Key       auth.Key // by Secret or by the public key's file; its kind fixes the algorithm
+	Issuer    string   // the iss demanded; "" any
+	Audience  string   // the aud demanded; "" any
+	UserClaim string
+	From      []string // where a token is looked for, in order: FromHeader, FromCookie+NAME
+
+	secret        Secret
+	publicKeyFile string
+}
+
+// What JWT.From is made of.
+const (
+	FromHeader = "header"
+	FromCookie = "cookie:"
+)
+
+// CORS says which pages of other origins may read the streams; no Origins means none.
+type CORS struct {
+	Origins     []string // https://shop.example; "*" is any, without credentials
+	Credentials bool     // cookies are sent along
+}
+
+// Fault makes a finding about a key of this configuration that shows only outside of it, such as a
+// topic that Kafka doesn't have. It says where the key was written.
+func (c *Config) Fault(key, text string) Finding {
+	return Finding{place: nearest(c.places, key), Key: key, Text: text}
+}
+
+// Warning is Fault for what is only worth a look.
+func (c *Config) Warning(key, text string) Finding {
+	f := c.Fault(key, text)
+	f.Warning = true
+	return f
+}

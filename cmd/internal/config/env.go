@@ -1,0 +1,79 @@
+package config
+
+import (
+	"regexp"
+	"strings"
+
+	"sluice/stream"
+)
+
+// variables collects what the environment says, in its order: for each key, SLUICE_ and its path in
+// capitals with "_" for "." and "-". Streams' names have no "_" of their own, so a variable names one stream only:
+// SLUICE_STREAMS_ORDERS_EU_TOPIC is streams.orders-eu.topic. Where two keys could end a variable, the longer one does
+// (…_REPLAY_BYTES is replay_bytes). An empty variable is as good as none.
+func variables(environ []string) (values []value, findings Findings) {
+	for _, pair := range environ {
+		name, text, _ := strings.Cut(pair, "=")
+		rest, ok := strings.CutPrefix(name, "SLUICE_")
+		if !ok || text == "" || notOurs.MatchString(rest) {
+			continue
+		}
+		key := byVariable(rest)
+		if key == "" {
+			findings = append(findings, Finding{place: place{env: name}, Text: unknownVariable(rest)})
+			continue
+		}
+		values = append(values, value{key: key, text: text, place: place{env: name}})
+	}
+	return values, findings
+}
+
+// notOurs are variables that others set: the tests' switches, and what Kubernetes puts into every container for a
+// Service called sluice, or sluice-something.
+var notOurs = regexp.MustCompile(`^TEST_|^([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+const streamsPart = "STREAMS_"
+
+// byVariable returns the key that a variable's name (without SLUICE_) stands for, or "".
+func byVariable(variable string) string {
+	best, bestLeaf := "", ""
+	for _, k := range keys {
+		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
+		if !ofStream {
+			if envName(k.Path) == variable {
+				return k.Path
+			}
+			continue
+		}
+		name, ok := strings.CutPrefix(variable, streamsPart)
+		if !ok {
+			continue
+		}
+		name, ok = strings.CutSuffix(name, "_"+envName(leaf))
+		name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+		if ok && len(leaf) > len(bestLeaf) && stream.ValidName(name) {
+			best, bestLeaf = "streams."+name+"."+leaf, leaf
+		}
+	}
+	return best
+}
+
+func unknownVariable(variable string) string {
+	var candidates []string
+	for _, k := range keys {
+		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
+		if !ofStream {
+			candidates = append(candidates, envName(k.Path))
+			continue
+		}
+		for i, c := range variable { // every way to cut it into a stream and a key
+			if c == '_' && i > len(streamsPart) && strings.HasPrefix(variable, streamsPart) {
+				candidates = append(candidates, variable[:i+1]+envName(leaf))
+			}
+		}
+	}
+	if near := closest(variable, candidates); near != "" {
+		return "no key has this variable; did you mean SLUICE_" + near + "?"
+	}
+	return "no key has this variable: unset it, or see docs/config.md for those there are"
+}

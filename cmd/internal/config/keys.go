@@ -1,0 +1,233 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"sluice/broker"
+)
+
+// Key is one key of the configuration. The table is what the checks, the environment's names and the
+// reference in docs/config.md are made of.
+type Key struct {
+	Path    string   // "streams.<name>.topic": <name> stands for any stream's name
+	Default string   // as one would write it; "" is none
+	OneOf   []string // the values there are; nil: any
+	Doc     string   // one or two sentences, Markdown
+
+	// field returns the pointer to be filled; its type says how the key is written. Keys of no stream get a nil s.
+	field func(c *Config, s *Stream) any
+}
+
+// path is a string that names a file. In the YAML file a relative one counts from that file's directory.
+type path string
+
+// secretFile is the `_file` twin of a secret: the file's content goes where the secret would.
+type secretFile struct{ *Secret }
+
+// Keys lists every key there is, as docs/config.md has them.
+func Keys() []Key { return keys }
+
+// namePart stands for a stream's name in a key's path.
+const (
+	namePart      = "<name>"
+	streamSection = "streams." + namePart
+)
+
+var keys = []Key{
+	{"listen", ":8080", nil, "Address for browsers. Port 0 takes any free port.",
+		func(c *Config, _ *Stream) any { return &c.Listen }},
+	{"admin", "127.0.0.1:9090", nil, "Address for operators: health, readiness, metrics, profiles. Never make it public.",
+		func(c *Config, _ *Stream) any { return &c.Admin }},
+	{"heartbeat", "15s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between.",
+		func(c *Config, _ *Stream) any { return &c.Heartbeat }},
+	{"ready_grace", "60s", nil, "How long the gateway stays ready while Kafka doesn't answer. It serves from memory and says `sluice.stale` meanwhile.",
+		func(c *Config, _ *Stream) any { return &c.ReadyGrace }},
+	{"tls_cert_file", "", nil, "Certificate chain (PEM) for browsers. With `tls_key_file`, `listen` speaks HTTPS and HTTP/2.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.TLS.CertFile) }},
+	{"tls_key_file", "", nil, "Key (PEM) of `tls_cert_file`.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.TLS.KeyFile) }},
+
+	{"log.level", "info", []string{"debug", "info", "warn", "error"}, "What is worth a line.",
+		func(c *Config, _ *Stream) any { return &c.Log.Level }},
+	{"log.format", "", []string{"console", "json"}, "Absent: `console` on a terminal, `json` otherwise.",
+		func(c *Config, _ *Stream) any { return &c.Log.Format }},
+
+	{"kafka.brokers", "", nil, "Where to begin to ask: `host:port` each. Required.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.Brokers }},
+	{"kafka.tls", "false", nil, "`true`: TLS, checked against the system's roots. A mapping of the keys below is TLS too.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.TLS.On }},
+	{"kafka.tls.ca_file", "", nil, "Roots (PEM) to check the brokers against, instead of the system's.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.Kafka.TLS.CAFile) }},
+	{"kafka.tls.cert_file", "", nil, "The gateway's own certificate (PEM), where brokers ask for one.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.Kafka.TLS.CertFile) }},
+	{"kafka.tls.key_file", "", nil, "Key (PEM) of `kafka.tls.cert_file`.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.Kafka.TLS.KeyFile) }},
+	{"kafka.sasl.mechanism", "", mechanisms, "How the gateway logs in. Kafka's `sasl.mechanism`.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.SASL.Mechanism }},
+	{"kafka.sasl.username", "", nil, "User name for PLAIN and SCRAM.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.SASL.Username }},
+	{"kafka.sasl.password", "", nil, "Password for PLAIN and SCRAM.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.SASL.Password }},
+	{"kafka.sasl.password_file", "", nil, "File that holds it.",
+		func(c *Config, _ *Stream) any { return secretFile{&c.Kafka.SASL.Password} }},
+	{"kafka.sasl.token_file", "", nil, "File with the token for OAUTHBEARER, read again at each login, so that it can be renewed in place.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.Kafka.SASL.TokenFile) }},
+	{"kafka.sasl.token_url", "", nil, "Or where to obtain one (OAuth's client-credentials grant). Kafka's `sasl.oauthbearer.token.endpoint.url`.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.SASL.TokenURL }},
+	{"kafka.sasl.client_id", "", nil, "Who asks there.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.SASL.ClientID }},
+	{"kafka.sasl.client_secret", "", nil, "The client's secret.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.SASL.ClientSecret }},
+	{"kafka.sasl.client_secret_file", "", nil, "File that holds it.",
+		func(c *Config, _ *Stream) any { return secretFile{&c.Kafka.SASL.ClientSecret} }},
+	{"kafka.sasl.scope", "", nil, "The scope to ask for. Absent: none.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.SASL.Scope }},
+	{"kafka.rack", "", nil, "Read from the nearest replica: the rack this gateway stands in. Kafka's `client.rack`.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.Rack }},
+
+	{"streams.<name>.topic", "", nil, "The Kafka topic. Required. Several streams may show one topic.",
+		func(_ *Config, s *Stream) any { return &s.Topic }},
+	{"streams.<name>.audience", AudienceUser, []string{AudienceUser, AudienceEveryone}, "Who gets its events: `user` (each event belongs to one user, or several) or `everyone` (who is identified).",
+		func(_ *Config, s *Stream) any { return &s.Audience }},
+	{"streams.<name>.user", "", nil, "Whose event it is, a [selector](#selectors). Required with `audience: user`.",
+		func(_ *Config, s *Stream) any { return &s.User }},
+	{"streams.<name>.subject", "", nil, "What the event is about, a [selector](#selectors): `?subject=` and `/state` go by it.",
+		func(_ *Config, s *Stream) any { return &s.Subject }},
+	{"streams.<name>.event", "", nil, "The SSE event's name, a [selector](#selectors). Absent: unnamed, so `EventSource.onmessage` gets it.",
+		func(_ *Config, s *Stream) any { return &s.Event }},
+	{"streams.<name>.replay", "10m", nil, "How much is kept in memory and read at start. What is older is read from Kafka when somebody comes back for it.",
+		func(_ *Config, s *Stream) any { return &s.Replay }},
+	{"streams.<name>.replay_bytes", "256MiB", nil, "Memory for it. Whichever bound comes first.",
+		func(_ *Config, s *Stream) any { return &s.ReplayBytes }},
+
+	{"catchup.max_records", "1000000", nil, "At most so many records are read from Kafka for those who come back late; further behind, they are told so and go live.",
+		func(c *Config, _ *Stream) any { return &c.Catchup.MaxRecords }},
+	{"catchup.max_age", "24h", nil, "Nor is anything older than this read for them.",
+		func(c *Config, _ *Stream) any { return &c.Catchup.MaxAge }},
+	{"catchup.concurrency", "2", nil, "Passes over Kafka at a time. One pass serves everybody who waits.",
+		func(c *Config, _ *Stream) any { return &c.Catchup.Concurrency }},
+
+	{"auth", "", []string{"none"}, "Required: `none` (anyone is whoever `?user=` says; for trying out), or a mapping of the keys below.",
+		func(c *Config, _ *Stream) any { return &c.Auth.None }},
+	{"auth.jwt.secret", "", nil, "Key of HS256 tokens, at least 32 bytes.",
+		func(c *Config, _ *Stream) any { return &c.jwt().secret }},
+	{"auth.jwt.secret_file", "", nil, "File that holds it.",
+		func(c *Config, _ *Stream) any { return secretFile{&c.jwt().secret} }},
+	{"auth.jwt.public_key_file", "", nil, "Public key (PEM) of RS256, ES256, ES384, ES512 or EdDSA tokens. The key's kind says which one is believed.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.jwt().publicKeyFile) }},
+	{"auth.jwt.issuer", "", nil, "The `iss` a token must have. Absent: any.",
+		func(c *Config, _ *Stream) any { return &c.jwt().Issuer }},
+	{"auth.jwt.audience", "", nil, "The `aud` a token must have. Absent: any.",
+		func(c *Config, _ *Stream) any { return &c.jwt().Audience }},
+	{"auth.jwt.user_claim", "sub", nil, "The claim that is the user.",
+		func(c *Config, _ *Stream) any { return &c.jwt().UserClaim }},
+	{"auth.jwt.from", "header", nil, "Where the token is: `header` (`Authorization: Bearer`), and after it a `cookie:NAME` if wanted.",
+		func(c *Config, _ *Stream) any { return &c.jwt().From }},
+
+	{"cors.origins", "", nil, "Pages of these origins may read the streams: `https://shop.example`, or `*`.",
+		func(c *Config, _ *Stream) any { return &c.CORS.Origins }},
+	{"cors.credentials", "false", nil, "They may send cookies along. Not with `*`.",
+		func(c *Config, _ *Stream) any { return &c.CORS.Credentials }},
+}
+
+var mechanisms = []string{broker.MechanismPlain, broker.MechanismSCRAM256, broker.MechanismSCRAM512, broker.MechanismOAuthBearer}
+
+// jwt returns c.Auth.JWT, made when the first key of it turns up.
+func (c *Config) jwt() *JWT {
+	if c.Auth.JWT == nil {
+		c.Auth.JWT = &JWT{}
+	}
+	return c.Auth.JWT
+}
+
+// Env is the key's environment variable: SLUICE_ and its path, in capitals, "." and "-" as "_".
+func (k Key) Env() string { return "SLUICE_" + envName(k.Path) }
+
+var envReplacer = strings.NewReplacer(".", "_", "-", "_")
+
+func envName(s string) string {
+	name := envReplacer.Replace(strings.ToUpper(s))
+	return strings.ReplaceAll(name, "<NAME>", namePart)
+}
+
+// Kind says in a word or two how the key is written.
+func (k Key) Kind() string {
+	switch k.field(&Config{}, &Stream{}).(type) {
+	case *[]string:
+		return "list"
+	case *bool:
+		if len(k.OneOf) > 0 {
+			return "word"
+		}
+		return "true or false"
+	case *int:
+		return "number"
+	case *time.Duration:
+		return "duration"
+	case *Size:
+		return "size"
+	case *Secret:
+		return "secret"
+	case *path, secretFile:
+		return "file"
+	default:
+		return "text"
+	}
+}
+
+// split returns the path in the table that a key has, and the stream that it names, if it names one.
+func split(key string) (pattern, name string) {
+	rest, ok := strings.CutPrefix(key, "streams.")
+	if !ok {
+		return key, ""
+	}
+	name, leaf, ok := strings.Cut(rest, ".")
+	if !ok {
+		return streamSection, name
+	}
+	return streamSection + "." + leaf, name
+}
+
+var byPath = func() map[string]*Key {
+	m := make(map[string]*Key, len(keys))
+	for i := range keys {
+		m[keys[i].Path] = &keys[i]
+	}
+	return m
+}()
+
+// sections are the paths that have keys below them: "", "kafka", "kafka.tls", "streams", "streams.<name>" …
+var sections = func() map[string]bool {
+	m := map[string]bool{"": true}
+	for _, k := range keys {
+		for i, c := range k.Path {
+			if c == '.' {
+				m[k.Path[:i]] = true
+			}
+		}
+	}
+	return m
+}()
+
+// below lists what may stand directly in a section, in the table's order.
+func below(section string) []string {
+	var names []string
+	seen := map[string]bool{}
+	prefix := section + "."
+	if section == "" {
+		prefix = ""
+	}
+	for _, k := range keys {
+		rest, ok := strings.CutPrefix(k.Path, prefix)
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(rest, ".")
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,145 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// DefaultFile is read when no file is named.
+const DefaultFile = "sluice.yaml"
+
+// Load reads the configuration from the file at path and from environ ("NAME=value" each, as os.Environ has
+// them), which goes before the file. An empty path means [DefaultFile], which may be missing if the environment
+// says something. The Config can be served if the findings have no faults; it is there in any case.
+func Load(path string, environ []string) (*Config, Findings) {
+	name := cmp.Or(path, DefaultFile)
+	text, err := os.ReadFile(name)
+	switch {
+	case err == nil:
+		return Parse(name, text, environ)
+	case path == "" && errors.Is(err, fs.ErrNotExist):
+		if values, _ := variables(environ); len(values) > 0 {
+			return Parse("environment", nil, environ)
+		}
+		return &Config{}, Findings{{place: place{file: name}, Text: "there is no such file here: write one (docs/config.md begins with ten lines), or name yours with -c"}}
+	default:
+		return &Config{}, Findings{{place: place{file: name}, Text: unreadable(err).Error()}}
+	}
+}
+
+// Parse is Load for a text that has been read already. The name is for findings, and its directory is what relative
+// file names in the text count from.
+func Parse(name string, text []byte, environ []string) (*Config, Findings) {
+	f := &file{name: name, dir: filepath.Dir(name), places: map[string]place{}}
+	f.parse(text)
+	fromEnv, findings := variables(environ)
+
+	l := &loader{
+		config:   &Config{places: f.places},
+		given:    map[string]value{},
+		streams:  map[string]*Stream{},
+		findings: append(f.findings, findings...),
+	}
+	for _, v := range slices.Concat(f.values, fromEnv) { // the environment comes last and wins
+		l.given[v.key] = v
+		l.config.places[v.key] = v.place
+	}
+	l.apply()
+	l.check()
+	order(l.findings)
+	return l.config, l.findings
+}
+
+// loader is one Load under way.
+type loader struct {
+	config   *Config
+	given    map[string]value // by key
+	streams  map[string]*Stream
+	broken   map[string]bool // keys whose value couldn't be taken; they are not checked further
+	findings Findings
+}
+
+// apply fills the config: each key with what was given or with its default.
+func (l *loader) apply() {
+	l.broken = map[string]bool{}
+	for key := range l.config.places {
+		if _, name := split(key); name != "" && l.streams[name] == nil {
+			l.streams[name] = &Stream{Name: name}
+		}
+	}
+	for i := range keys {
+		k := &keys[i]
+		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
+		if !ofStream {
+			l.set(k, k.Path, nil)
+			continue
+		}
+		for name, s := range l.streams {
+			l.set(k, "streams."+name+"."+leaf, s)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.streams)) {
+		l.config.Streams = append(l.config.Streams, *l.streams[name])
+	}
+}
+
+func (l *loader) set(k *Key, key string, s *Stream) {
+	v, ok := l.given[key]
+	if !ok {
+		if k.Default == "" || !l.wanted(k) {
+			return
+		}
+		v = value{key: key, text: k.Default}
+	}
+	if err := v.set(k, l.config, s); err != nil {
+		l.broken[key] = true
+		l.fault(key, err.Error())
+	}
+}
+
+// wanted reports whether a key's default is to be set: those of a way to identify users only where that way was chosen.
+func (l *loader) wanted(k *Key) bool {
+	section := k.Path[:max(strings.LastIndexByte(k.Path, '.'), 0)]
+	return !strings.HasPrefix(section, "auth.") || l.has(section)
+}
+
+// has reports whether something was written at key or below it.
+func (l *loader) has(key string) bool {
+	for k := range l.config.places {
+		if k == key || strings.HasPrefix(k, key+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// ok reports whether a key was written and understood.
+func (l *loader) ok(key string) bool {
+	_, given := l.given[key]
+	return given && !l.broken[key]
+}
+
+func (l *loader) fault(key, text string) {
+	l.findings = append(l.findings, l.config.Fault(key, text))
+}
+
+func (l *loader) warn(key, text string) {
+	l.findings = append(l.findings, l.config.Warning(key, text))
+}
+
+// order sorts findings as one reads: the file from its top, then the environment.
+func order(findings Findings) {
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(a.env, b.env),
+			cmp.Compare(a.line, b.line),
+			cmp.Compare(a.Key, b.Key),
+		)
+	})
+}

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// value is what was written for one key.
+type value struct {
+	key  string // its path, with the stream's name in it
+	text string // a scalar as it was written, or a list's items
+	list []string
+	dir  string // what a relative file name counts from
+	place
+}
+
+// items returns a list's items; a list written as one text is split at its commas, as in a variable.
+func (v value) items() []string {
+	if v.list != nil {
+		return v.list
+	}
+	var items []string
+	for item := range strings.SplitSeq(v.text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+// set fills k's field from v. The error says what is wrong with it and how it is written, without the key.
+func (v value) set(k *Key, c *Config, s *Stream) error {
+	field := k.field(c, s)
+	if list, ok := field.(*[]string); ok {
+		*list = v.items()
+		return nil
+	}
+	if v.list != nil {
+		return fmt.Errorf("is a list, but one %s is needed", k.Kind())
+	}
+	if len(k.OneOf) > 0 && !slices.Contains(k.OneOf, v.text) {
+		return notOneOf(v.text, k)
+	}
+	var err error
+	switch field := field.(type) {
+	case *string:
+		*field = v.text
+	case *bool:
+		*field, err = parseBool(v.text, k.OneOf)
+	case *int:
+		if *field, err = strconv.Atoi(v.text); err != nil {
+			err = fmt.Errorf("%q is not a whole number", v.text)
+		}
+	case *time.Duration:
+		*field, err = ParseDuration(v.text)
+	case *Size:
+		*field, err = ParseSize(v.text)
+	case *Secret:
+		field.value = v.text
+	case *path:
+		*field = path(v.resolve())
+	case secretFile:
+		field.value, err = readSecret(v.resolve())
+	default:
+		panic(fmt.Sprintf("config: key %s has a field of type %T", k.Path, field))
+	}
+	return err
+}
+
+func notOneOf(text string, k *Key) error {
+	all := strings.Join(k.OneOf, ", ")
+	if len(k.OneOf) == 1 { // the rest of its values are keys below it
+		return fmt.Errorf("%q is unknown: write %s, or one of the keys %s", text, all, strings.Join(below(k.Path), ", "))
+	}
+	if near := closest(strings.ToLower(text), lower(k.OneOf)); near != "" {
+		return fmt.Errorf("%q is unknown: did you mean %s? There are %s", text, k.OneOf[slices.Index(lower(k.OneOf), near)], all)
+	}
+	return fmt.Errorf("%q is unknown: there are %s", text, all)
+}
+
+func lower(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strings.ToLower(w)
+	}
+	return out
+}
+
+// parseBool reads true and false; a switch that has a word of its own (`auth: none`) is on by that word.
+func parseBool(text string, words []string) (bool, error) {
+	switch {
+	case slices.Contains(words, text), text == "true":
+		return true, nil
+	case text == "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", text)
+}
+
+func (v value) resolve() string {
+	if filepath.IsAbs(v.text) {
+		return v.text
+	}
+	return filepath.Join(v.dir, v.text)
+}
+
+// readSecret reads a secret's file. One newline at its end is the editor's and not the secret's.
+func readSecret(name string) (string, error) {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return "", unreadable(err)
+	}
+	secret := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	if secret == "" {
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return secret, nil
+}
+
+// unreadable words an error of opening a file, which names the file.
+func unreadable(err error) error {
+	return fmt.Errorf("can't be read: %w", err)
+}
