@@ -1,0 +1,102 @@
+package stream
+
+// cold is what a private subscriber's stream has while it reads older than memory: its place in
+// the passes, and what they found for it.
+type cold struct {
+	at     []int64 // how far passes have read for it; found is all that is not yet sent before that
+	found  []found
+	bytes  int // of found
+	state  coldState
+	closed bool // the subscriber has gone
+}
+
+type coldState uint8
+
+const (
+	coldWaiting coldState = iota // for a pass, or in one
+	coldLeft                     // left its pass for being slow; queues again once it has taken what was found
+	coldDone                     // a pass has read up to the log
+	coldFailed                   // Kafka doesn't answer
+)
+
+// found is an event, or a reset, that a pass found for a subscriber.
+type found struct {
+	partition int32
+	next      int64
+	body      []byte // frame without id; shared by all it was found for
+}
+
+// coldBytes is how much may be found for one subscriber before it has to take some.
+const coldBytes = 1 << 20
+
+// coldTotal is how much may be found for all together.
+const coldTotal = 256 << 20
+
+// freeze sends stream i of a private subscriber to the passes.
+func (p *private) freeze(h *Hub, v *view, id uint32, i int) {
+	o := &p.streams[i]
+	o.cold = &cold{at: append([]int64(nil), o.pos...)}
+	h.passes.enqueue(v.streams[i], &waiter{id: id, epoch: o.epoch, user: p.user, subject: p.subject, cold: o.cold})
+}
+
+// thaw sends what was found, and returns stream i to memory when the passes have read up to it. Drained: go on with the
+// next stream, or with this one from memory if it is no longer cold.
+func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int) Pulled {
+	o, l := &p.streams[i], h.logs[v.streams[i]]
+	c := o.cold
+	for len(c.found) > 0 {
+		if b.Bytes >= maxBytes {
+			return More
+		}
+		f := c.found[0]
+		c.found[0] = found{}
+		c.found = c.found[1:]
+		c.bytes -= len(f.body)
+		h.passes.bytes -= len(f.body)
+		o.pos = grow(o.pos, int(f.partition)+1)
+		o.pos[f.partition] = f.next
+		b.add(f.body, func(dst []byte) []byte { return p.id(h, v, dst) })
+	}
+	c.found = nil
+	o.pos = raise(o.pos, c.at)
+	if o.epoch != l.epoch {
+		c.closed = true
+		o.cold = nil
+		p.recreated(h, v, i, b)
+		return Drained
+	}
+	switch c.state {
+	case coldFailed:
+		return Unavailable
+	case coldLeft:
+		p.freeze(h, v, id, i)
+	case coldDone:
+		if !covers(o.pos, l.floor()) { // the log has moved on meanwhile
+			p.freeze(h, v, id, i)
+			break
+		}
+		o.cold = nil
+		o.seq = l.resume(o.pos)
+	}
+	return Drained
+}
+
+// recreated takes stream i, which the log has left behind, into the topic created anew: to the jump in the log, or
+// to what is left after it.
+func (p *private) recreated(h *Hub, v *view, i int, b *Batch) {
+	o, l := &p.streams[i], h.logs[v.streams[i]]
+	for n := len(l.jumps) - 1; n >= 0; n-- {
+		blk, e := l.entry(l.jumps[n])
+		if e.partition == everyPartition && blk.epoch == l.epoch {
+			o.seq = e.seq
+			return
+		}
+	}
+	floor := l.floor()
+	r := Reset{Reason: ReasonRecreated, Stream: l.spec.Name}
+	for q := range max(len(o.pos), len(floor)) {
+		r.Partitions = append(r.Partitions, Moved{int32(q), at(o.pos, q), at(floor, q)})
+	}
+	o.epoch, o.pos, o.seq = l.epoch, append([]int64(nil), floor...), l.evicted+1
+	b.add(appendBody(nil, ResetEvent, r.AppendJSON(nil)), func(dst []byte) []byte { return p.id(h, v, dst) })
+}

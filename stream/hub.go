@@ -1,0 +1,170 @@
+package stream
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ErrClosed says that the hub has been closed.
+var ErrClosed = errors.New("stream: closed")
+
+// ErrNotWarm says that a stream has not been found or warmed up yet.
+var ErrNotWarm = errors.New("stream: not warmed up yet")
+
+// MaxStreams is the most streams a hub can have: a view is a 64-bit set.
+const MaxStreams = 64
+
+// Config is what a [Hub] is made from.
+type Config struct {
+	Streams []Spec  // at most MaxStreams, of different names
+	History History // what is older than memory; nil: nothing is
+	Catchup Catchup
+}
+
+// Hub holds the logs of all streams and the place of every subscriber in them.
+//
+// One lock guards all of it. Whoever holds it does memory work only, so it is held for
+// microseconds; it is what makes replay and live meet exactly, since nothing
+// is published between a subscriber's look at the log and its being registered.
+type Hub struct {
+	history History
+	catchup Catchup
+	start   time.Time // of the hub's clock
+
+	mu      sync.Mutex // guards all below; wakers' locks are taken under it, never the other way
+	closed  bool
+	seq     uint64 // of the newest entry of any stream
+	logs    []*log
+	status  []status // by stream
+	users   users
+	subs    subs
+	views   []view
+	wakers  []Waker
+	private map[uint32]*private // by subscriber, those on their own
+	scratch scratch
+
+	passes passes
+}
+
+// status is what a stream's reader has said about it.
+type status struct {
+	warm  bool
+	stale time.Time // Kafka hasn't answered since; zero: it answers
+}
+
+// NewHub returns a hub for these streams. [Hub.Close] ends what it starts.
+func NewHub(c Config) *Hub {
+	h := &Hub{
+		catchup: c.Catchup.withDefaults(),
+		start:   time.Now(),
+		users:   newUsers(),
+		private: make(map[uint32]*private),
+		status:  make([]status, len(c.Streams)),
+	}
+	for _, spec := range c.Streams {
+		h.logs = append(h.logs, &log{spec: spec})
+	}
+	h.passes.init(h, len(c.Streams))
+	h.SetHistory(c.History)
+	return h
+}
+
+// SetHistory sets what is older than memory; nil: nothing is. It comes before the first [Hub.Open].
+func (h *Hub) SetHistory(history History) {
+	if history == nil {
+		history = memoryOnly{h}
+	}
+	h.history = history
+}
+
+// Close ends all subscriptions (their Pull says Closed) and the catch-up, and waits for it.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	h.closed = true
+	for i := range h.views {
+		for _, id := range h.views[i].members {
+			h.wake(id, h.seq+1)
+		}
+	}
+	h.mu.Unlock()
+	h.passes.close()
+}
+
+// Specs returns the streams, in their order.
+func (h *Hub) Specs() []Spec {
+	specs := make([]Spec, len(h.logs))
+	for i, l := range h.logs {
+		specs[i] = l.spec
+	}
+	return specs
+}
+
+// Lookup returns the index of the stream of this name.
+func (h *Hub) Lookup(name string) (stream int, ok bool) {
+	i := slices.IndexFunc(h.logs, func(l *log) bool { return l.spec.Name == name })
+	return i, i >= 0
+}
+
+// Positions returns a copy of what the log has reached. The epoch is "" before the stream has begun.
+func (h *Hub) Positions(stream int) (epoch string, next []int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.logs[stream].epoch, slices.Clone(h.logs[stream].head)
+}
+
+// Usage is what a stream's log holds.
+type Usage struct {
+	Entries int
+	Bytes   int64 // as Spec.ReplayBytes counts
+}
+
+// Usage returns what a stream's log holds now.
+func (h *Hub) Usage(stream int) Usage {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[stream]
+	n := -l.skip
+	for _, b := range l.blocks {
+		n += len(b.entries)
+	}
+	return Usage{Entries: n, Bytes: l.bytes}
+}
+
+// now is the hub's clock, in ms. Only differences matter; it doesn't go back when the wall clock does.
+func (h *Hub) now() int64 { return time.Since(h.start).Milliseconds() }
+
+// Waker is told that a subscriber has something to read.
+type Waker interface {
+	// Wake is called with the hub's lock held, once until the subscriber's next Pull. It must not block
+	// nor call the hub.
+	Wake(token uint32)
+}
+
+// WakerID is a registered [Waker].
+type WakerID uint8
+
+// AddWaker registers a waker for good. There are at most 256: a few carriers, not one per connection.
+func (h *Hub) AddWaker(w Waker) WakerID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.wakers) > 255 {
+		panic("stream: more than 256 wakers")
+	}
+	h.wakers = append(h.wakers, w)
+	return WakerID(len(h.wakers) - 1)
+}
+
+// wake tells a subscriber that the entry seq is for it.
+func (h *Hub) wake(id uint32, seq uint64) {
+	s := h.subs.at(id)
+	if s.drained {
+		s.drained = false
+		s.seq = seq
+	}
+	if !s.woken {
+		s.woken = true
+		h.wakers[s.waker].Wake(s.token)
+	}
+}

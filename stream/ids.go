@@ -1,0 +1,121 @@
+package stream
+
+import "slices"
+
+// cachedBlocks is how far behind the head id segments are kept once written. Those who follow
+// are there, thousands at the same entry; further back a segment is of use once.
+const cachedBlocks = 16
+
+// after returns the position after the entry at an ordinal that is kept. It is the log's: not to be kept nor changed.
+func (l *log) after(ordinal uint64) []int64 {
+	b, i := l.blocks[ordinal/blockLen-l.number], int(ordinal%blockLen)
+	if b.fold == nil || b.n > i+1 {
+		b.fold = append(b.fold[:0], b.base...)
+		b.n = 0
+	}
+	for ; b.n <= i; b.n++ {
+		if e := &b.entries[b.n]; e.kind != kindJump {
+			b.fold[e.partition] = e.next
+		}
+	}
+	return b.fold
+}
+
+// segment returns the text of the position after all entries with a seq up to this one: the
+// id segment of everybody who follows and has been served that far. packed asks
+// for the packed form. The bytes are shared and never change.
+func (l *log) segment(seq uint64, packed bool) []byte {
+	if seq >= l.newest {
+		if packed {
+			return appendSegment(nil, l.spec.Name, l.epoch, l.head, true)
+		}
+		if l.headID == nil {
+			l.headID = appendSegment(nil, l.spec.Name, l.epoch, l.head, false)
+		}
+		return l.headID
+	}
+	ordinal := l.from(seq + 1) // the first entry after; the one before it is at most seq
+	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
+	if i == 0 && n > 0 && n <= len(l.blocks) { // the last entry of the block before
+		n--
+		i = len(l.blocks[n].entries)
+	}
+	if n >= len(l.blocks) || n == 0 && i <= l.skip {
+		return appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, packed)
+	}
+	i--
+	b := l.blocks[n]
+	at := (l.number+uint64(n))*blockLen + uint64(i)
+	if packed || len(l.blocks)-n > cachedBlocks {
+		return appendSegment(nil, l.spec.Name, b.epoch, l.after(at), packed)
+	}
+	if b.ids == nil {
+		b.ids = make([][]byte, blockLen)
+	}
+	if b.ids[i] == nil {
+		b.ids[i] = appendSegment(nil, l.spec.Name, b.epoch, l.after(at), false)
+	}
+	return b.ids[i]
+}
+
+// baseEpoch is the epoch of the position before the oldest entry.
+func (l *log) baseEpoch() string {
+	if len(l.blocks) > 0 {
+		return l.blocks[0].epoch
+	}
+	return l.epoch
+}
+
+// forget drops the cached segments of the block that has just left the cached range.
+func (l *log) forget() {
+	if n := len(l.blocks) - cachedBlocks - 1; n >= 0 {
+		l.blocks[n].ids, l.blocks[n].fold = nil, nil
+	}
+}
+
+// view is a set of streams that subscribers read together.
+type view struct {
+	streams []int    // ascending
+	mask    uint64   // the same as bits
+	members []uint32 // subscribers, in no order; each knows its place
+}
+
+// viewOf returns the number of the view of these streams.
+func (h *Hub) viewOf(streams []int) uint16 {
+	for i := range h.views {
+		if slices.Equal(h.views[i].streams, streams) {
+			return uint16(i)
+		}
+	}
+	v := view{streams: slices.Clone(streams)}
+	for _, s := range streams {
+		v.mask |= 1 << s
+	}
+	h.views = append(h.views, v)
+	return uint16(len(h.views) - 1)
+}
+
+// appendID appends the id of a follower of the view who has been served up to seq.
+func (h *Hub) appendID(dst []byte, v *view, seq uint64) []byte {
+	return appendJoined(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
+		return append(dst, h.logs[v.streams[i]].segment(seq, packed)...)
+	})
+}
+
+// appendJoined joins n segments to an id, packed if it would otherwise be longer than maxIDText.
+func appendJoined(dst []byte, n int, segment func(dst []byte, i int, packed bool) []byte) []byte {
+	start := len(dst)
+	for _, packed := range []bool{false, true} {
+		dst = dst[:start]
+		for i := range n {
+			if i > 0 {
+				dst = append(dst, '~')
+			}
+			dst = segment(dst, i, packed)
+		}
+		if len(dst)-start <= maxIDText {
+			break
+		}
+	}
+	return dst
+}

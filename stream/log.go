@@ -1,0 +1,297 @@
+package stream
+
+import (
+	"slices"
+	"sort"
+)
+
+// blockLen is the number of entries to a block, a power of two. A block's base vector is what
+// finding a position costs in memory, its length what it costs in time.
+const blockLen = 256
+
+const (
+	kindEvent   = iota
+	kindAdvance // the position passes over records that are no event
+	kindJump    // the position moved by something that everybody has to be told; the body is the frame that says so
+)
+
+// everyPartition is the partition of a jump into a topic created again; other jumps go from time to next in one.
+const everyPartition = -1
+
+// entry is one line of a log. It holds no pointer.
+type entry struct {
+	seq       uint64 // place among the entries of all streams of the hub, from 1
+	next      int64  // position in its partition after it: an event's offset + 1
+	time      int64  // the record's timestamp, ms
+	read      int64  // when this gateway read it, ms of the hub's clock
+	partition int32
+	kind      uint8
+	users     uint8  // postings
+	posting   uint32 // the first, in its block
+	body      ref    // frame without id; the subject's bytes follow within the same string
+	subject   uint32 // how many of body's bytes are the subject
+}
+
+// posting links an entry into a user's chain.
+type posting struct {
+	uid  uint32
+	back uint32 // how many ordinals further back the user's previous entry is; 0: none
+}
+
+// block is blockLen entries, fewer if something moved the position meanwhile.
+type block struct {
+	epoch    string
+	base     []int64 // position before entries[0], jumps included
+	entries  []entry
+	postings []posting
+
+	ids  [][]byte // cached id segments by entry; see log.segment
+	fold []int64  // position after entries[:folded], or nil
+	n    int      // folded
+}
+
+// log is what a stream remembers: the newest entries, bounded by age and bytes.
+// An entry has an ordinal besides its seq: blocks are numbered, and the ordinal is block number × blockLen + index,
+// so that an entry is found by a shift. Ordinals skip where a block ended early.
+type log struct {
+	spec  Spec
+	epoch string // "" until the topic was found
+
+	blocks []*block // oldest first; the last one is open
+	number uint64   // of blocks[0]
+	skip   int      // entries of blocks[0] already evicted
+	gen    uint64   // number of the first block that can be resumed into: positions went back before it
+	bodies arena
+
+	base    []int64  // position before the oldest entry kept
+	head    []int64  // position after the newest
+	evicted uint64   // seq of the newest entry evicted; 0 before the first
+	newest  uint64   // seq of the newest entry ever; 0 before the first
+	bytes   int64    // of the entries kept, as ReplayBytes counts
+	jumps   []uint64 // ordinals of the jumps kept
+	last    []uint64 // by uid: 1 + ordinal of the user's newest entry kept; 0 none
+
+	headID []byte // cached segment of head; nil when it has moved
+}
+
+const entryBytes = 72 // an entry with its share of the block
+const postingBytes = 8
+
+// open starts a block at the head, or moves the base of one that is still empty.
+func (l *log) open() *block {
+	l.headID = nil
+	if n := len(l.blocks); n > 0 && len(l.blocks[n-1].entries) == 0 {
+		b := l.blocks[n-1]
+		b.epoch, b.base, b.fold = l.epoch, slices.Clone(l.head), nil
+		return b
+	}
+	b := &block{epoch: l.epoch, base: slices.Clone(l.head), entries: make([]entry, 0, blockLen)}
+	if l.spec.Audience == AudienceUser {
+		b.postings = make([]posting, 0, blockLen)
+	}
+	l.blocks = append(l.blocks, b)
+	return b
+}
+
+// tail returns the open block with room for an entry.
+func (l *log) tail() *block {
+	if n := len(l.blocks); n > 0 && len(l.blocks[n-1].entries) < blockLen {
+		return l.blocks[n-1]
+	}
+	return l.open()
+}
+
+// push adds e, whose body is in place, and moves the head.
+func (l *log) push(b *block, e entry) (ordinal uint64) {
+	b.entries = append(b.entries, e)
+	l.newest = e.seq
+	l.headID = nil
+	l.bytes += entryBytes + int64(e.body.n) + postingBytes*int64(e.users)
+	if e.kind != kindJump {
+		l.head[e.partition] = e.next
+	}
+	return (l.number+uint64(len(l.blocks))-1)*blockLen + uint64(len(b.entries)) - 1
+}
+
+// advance moves the head over records that are no event. It writes over an advance of the same partition
+// at the log's end, since a position between the two is of no use to anybody; it reports
+// whether it needed an entry, numbered seq.
+func (l *log) advance(partition int32, next, now int64, seq uint64) bool {
+	if n := len(l.blocks); n > 0 {
+		b := l.blocks[n-1]
+		for i := len(b.entries) - 1; i >= 0 && b.entries[i].kind == kindAdvance; i-- {
+			if e := &b.entries[i]; e.partition == partition {
+				e.next = next
+				l.head[partition] = next
+				l.headID, b.fold = nil, nil
+				clear(b.ids[min(i, len(b.ids)):])
+				return false
+			}
+		}
+	}
+	l.push(l.tail(), entry{seq: seq, next: next, read: now, partition: partition, kind: kindAdvance})
+	return true
+}
+
+// entry returns the entry at an ordinal, nil if it isn't kept.
+func (l *log) entry(ordinal uint64) (*block, *entry) {
+	n, i := ordinal/blockLen-l.number, int(ordinal%blockLen)
+	if n >= uint64(len(l.blocks)) || n == 0 && i < l.skip || i >= len(l.blocks[n].entries) {
+		return nil, nil
+	}
+	b := l.blocks[n]
+	return b, &b.entries[i]
+}
+
+// from returns the ordinal of the first entry kept with at least this seq; seek with it.
+func (l *log) from(seq uint64) uint64 {
+	if seq > l.newest {
+		return l.end()
+	}
+	n := sort.Search(len(l.blocks), func(i int) bool {
+		es := l.blocks[i].entries
+		return len(es) == 0 || es[len(es)-1].seq >= seq
+	})
+	if n == len(l.blocks) {
+		return l.end()
+	}
+	es := l.blocks[n].entries
+	i := sort.Search(len(es), func(i int) bool { return es[i].seq >= seq })
+	if n == 0 {
+		i = max(i, l.skip)
+	}
+	return (l.number+uint64(n))*blockLen + uint64(i)
+}
+
+// end is an ordinal no entry has yet, after all that are kept.
+func (l *log) end() uint64 { return (l.number + uint64(len(l.blocks))) * blockLen }
+
+// seek returns the first entry kept at or after an ordinal, and its ordinal.
+func (l *log) seek(ordinal uint64) (uint64, *entry) {
+	for {
+		n, i := ordinal/blockLen-l.number, int(ordinal%blockLen)
+		if n >= uint64(len(l.blocks)) {
+			return ordinal, nil
+		}
+		if es := l.blocks[n].entries; i < len(es) {
+			return ordinal, &es[i]
+		}
+		ordinal = (ordinal/blockLen + 1) * blockLen
+	}
+}
+
+// floor is the lowest position that can be resumed from memory.
+func (l *log) floor() []int64 {
+	if l.gen > l.number && l.gen-l.number < uint64(len(l.blocks)) {
+		return l.blocks[l.gen-l.number].base
+	}
+	return l.base
+}
+
+// resume returns the seq to read on from at a position that covers floor: every entry before
+// it is covered. It is exact to a block.
+func (l *log) resume(pos []int64) uint64 {
+	lo := int(max(l.gen, l.number) - l.number)
+	n := sort.Search(len(l.blocks)-lo, func(i int) bool { return !covers(pos, l.blocks[lo+i].base) }) - 1
+	if n < 0 { // only the block cut by eviction is left, and its base lies below floor
+		n = 0
+	}
+	if _, e := l.seek((l.number + uint64(lo+n)) * blockLen); e != nil {
+		return max(e.seq, l.evicted+1)
+	}
+	return l.newest + 1
+}
+
+// expire evicts what is past the stream's bounds, at most budget entries for their age, so that a publish
+// after a long silence doesn't hold everybody up.
+func (l *log) expire(now int64, u *users, budget int) {
+	for l.spec.ReplayBytes > 0 && l.bytes > l.spec.ReplayBytes && l.evict(u) {
+	}
+	if l.spec.Replay <= 0 {
+		return
+	}
+	since := now - l.spec.Replay.Milliseconds()
+	for ; budget > 0; budget-- {
+		if e := l.oldest(); e == nil || e.read >= since {
+			return
+		}
+		l.evict(u)
+	}
+}
+
+// oldest returns the oldest entry kept, nil if there is none.
+func (l *log) oldest() *entry {
+	for len(l.blocks) > 0 && l.skip == len(l.blocks[0].entries) {
+		if len(l.blocks) == 1 && l.skip < blockLen {
+			return nil // the open block, with nothing kept
+		}
+		l.blocks[0] = nil
+		l.blocks = l.blocks[1:]
+		l.number++
+		l.skip = 0
+		if len(l.blocks) > 0 { // a block may begin with a moved position
+			l.base = append(l.base[:0], l.blocks[0].base...)
+		}
+	}
+	if len(l.blocks) == 0 {
+		return nil
+	}
+	return &l.blocks[0].entries[l.skip]
+}
+
+// evict gives up the oldest entry; false if there is none.
+func (l *log) evict(u *users) bool {
+	e := l.oldest()
+	if e == nil {
+		return false
+	}
+	ordinal := l.number*blockLen + uint64(l.skip)
+	for _, p := range l.blocks[0].postings[e.posting : e.posting+uint32(e.users)] {
+		if l.last[p.uid] == ordinal+1 {
+			l.last[p.uid] = 0
+		}
+		u.release(p.uid)
+	}
+	if e.kind == kindJump {
+		l.jumps = l.jumps[1:]
+	} else {
+		l.base[e.partition] = e.next
+	}
+	l.bytes -= entryBytes + int64(e.body.n) + postingBytes*int64(e.users)
+	l.evicted = e.seq
+	l.skip++
+	if e = l.oldest(); e == nil {
+		l.bodies.clear()
+	} else if e.body.n > 0 {
+		l.bodies.release(e.body)
+	}
+	return true
+}
+
+// chain appends the ordinals of the user's entries with at least this seq, newest first.
+func (l *log) chain(dst []uint64, uid uint32, seq uint64) []uint64 {
+	if int(uid) >= len(l.last) || l.last[uid] == 0 {
+		return dst
+	}
+	for ordinal := l.last[uid] - 1; ; {
+		b, e := l.entry(ordinal)
+		if e == nil || e.seq < seq {
+			return dst
+		}
+		dst = append(dst, ordinal)
+		back := b.link(e, uid)
+		if back == 0 {
+			return dst
+		}
+		ordinal -= uint64(back)
+	}
+}
+
+func (b *block) link(e *entry, uid uint32) uint32 {
+	for _, p := range b.postings[e.posting : e.posting+uint32(e.users)] {
+		if p.uid == uid {
+			return p.back
+		}
+	}
+	return 0
+}

@@ -1,0 +1,180 @@
+package stream
+
+import (
+	"context"
+	"slices"
+	"strings"
+)
+
+// Request is what a connection asks for. Cursor and Subject come from outside and may be anything.
+type Request struct {
+	Streams []int   // ascending, not empty
+	User    string  // who; "": nobody, who gets events for everyone only
+	Subject string  // only events about this; "": all
+	Cursor  string  // the id to resume at; "": none
+	From    From    // where a stream begins that the cursor doesn't name
+	Waker   WakerID // told Token when there is something to pull
+	Token   uint32
+}
+
+// Outcome says in one word how a connection begins.
+type Outcome string
+
+const (
+	OutcomeLive    Outcome = "live"    // no cursor: from now on
+	OutcomeReplay  Outcome = "replay"  // no cursor: from earliest, last:N or since
+	OutcomeResumed Outcome = "resumed" // where the cursor stands
+	OutcomeReset   Outcome = "reset"   // not everywhere where the cursor stands: see Resets
+)
+
+// Opening is how a subscription begins.
+type Opening struct {
+	Outcome Outcome
+	Resets  []Reset // to be sent first, in this order; only the last has an id, so that none can be skipped
+	ID      string  // the position it begins at
+}
+
+// Open finds where a request begins and subscribes it there. It asks Kafka only for what memory can't tell.
+// It fails with [ErrNotWarm], [ErrUnavailable], [ErrClosed] or the context's error. What is wrong with
+// the cursor is no error: it is answered by resets.
+//
+// The subscription counts as woken: pull it first.
+func (h *Hub) Open(ctx context.Context, r Request) (Sub, Opening, error) {
+	for {
+		starts, resets, err := h.resolve(ctx, r)
+		if err != nil {
+			return Sub{}, Opening{}, err
+		}
+		sub, id, err := h.subscribe(r, starts)
+		if err == errMoved {
+			continue
+		}
+		if err != nil {
+			return Sub{}, Opening{}, err
+		}
+		o := Opening{Outcome: starts.outcome, Resets: resets, ID: id}
+		if len(resets) > 0 {
+			o.Outcome = OutcomeReset
+			resets[len(resets)-1].ID = id
+		}
+		return sub, o, nil
+	}
+}
+
+// starts is where a request begins in each of its streams.
+type starts struct {
+	outcome Outcome
+	places  []place // as Request.Streams
+	carried string  // segments of other streams
+}
+
+// place is a position in a topic; a nil pos is the head at the moment of subscribing.
+type place struct {
+	epoch string
+	pos   []int64
+}
+
+// subscribe registers a request at its start.
+func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return Sub{}, "", ErrClosed
+	}
+	alone := r.Subject != "" || st.carried != ""
+	for i, pl := range st.places {
+		if h.logs[r.Streams[i]].epoch != pl.epoch {
+			return Sub{}, "", errMoved
+		}
+		alone = alone || pl.pos != nil
+	}
+	id := h.subs.add()
+	s := h.subs.at(id)
+	s.view, s.waker, s.token, s.woken = h.viewOf(r.Streams), r.Waker, r.Token, true
+	if r.User != "" {
+		s.uid = h.users.acquire([]byte(r.User))
+	}
+	h.register(id)
+	s.seq, s.drained = h.seq+1, true
+	sub := Sub{hub: h, id: id, gen: s.gen}
+	if !alone {
+		return sub, string(h.appendID(nil, &h.views[s.view], h.seq)), nil
+	}
+	p := &private{user: []byte(r.User), subject: []byte(r.Subject), carried: st.carried}
+	if r.Subject != "" {
+		p.mark = FilterMark(r.Subject)
+	}
+	s.private, s.drained = true, false
+	h.private[id] = p
+	p.streams = make([]own, len(st.places))
+	for i, pl := range st.places {
+		o, l := &p.streams[i], h.logs[r.Streams[i]]
+		o.epoch = pl.epoch
+		if pl.pos == nil {
+			o.pos, o.seq = slices.Clone(l.head), h.seq+1
+			continue
+		}
+		o.pos = slices.Clone(pl.pos)
+		if covers(o.pos, l.floor()) {
+			o.seq = l.resume(o.pos)
+		} else {
+			p.freeze(h, &h.views[s.view], id, i)
+		}
+	}
+	return sub, string(p.id(h, &h.views[s.view], nil)), nil
+}
+
+// resolve finds the start of each stream.
+func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
+	st := starts{outcome: OutcomeLive, places: make([]place, len(r.Streams))}
+	var resets []Reset
+	segments, err := parseCursor(r.Cursor)
+	if r.Cursor != "" && err != nil {
+		segments = nil
+		r.From = From{}
+		resets = append(resets, Reset{Reason: ReasonInvalid})
+	}
+	mark := ""
+	if r.Subject != "" {
+		mark = FilterMark(r.Subject)
+	}
+	var carried []string
+	named := make([]*segment, len(r.Streams))
+	for i := range segments {
+		seg := &segments[i]
+		s, ok := h.Lookup(seg.stream)
+		if n := slices.Index(r.Streams, s); ok && n >= 0 {
+			named[n] = seg
+		} else {
+			carried = append(carried, seg.text)
+		}
+	}
+	st.carried = strings.Join(carried, "~")
+
+	var unnamed []int // of r.Streams
+	for n, i := range r.Streams {
+		m := h.memory(i)
+		if !m.warm {
+			return st, nil, ErrNotWarm
+		}
+		if named[n] == nil {
+			st.places[n].epoch = m.epoch
+			unnamed = append(unnamed, n)
+			continue
+		}
+		st.outcome = OutcomeResumed
+		var why []Reset
+		if st.places[n], why, err = h.resume(ctx, m, named[n], mark); err != nil {
+			return st, nil, err
+		}
+		resets = append(resets, why...)
+	}
+	if len(unnamed) == 0 || r.From.Kind == FromLive {
+		return st, resets, nil
+	}
+	if st.outcome == OutcomeLive {
+		st.outcome = OutcomeReplay
+	}
+	why, err := h.begin(ctx, r, unnamed, &st)
+	return st, append(resets, why...), err
+}

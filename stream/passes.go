@@ -1,0 +1,229 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// passes read Kafka for those whose position is older than memory. All who wait for a stream
+// when a pass begins are served by it, however many they are.
+type passes struct {
+	hub    *Hub
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	slots  chan struct{} // as many passes at once
+
+	// guarded by the hub's lock
+	waiting [][]*waiter // by stream
+	running []bool      // by stream: a goroutine serves waiting
+	looking [][]*look   // by stream: who asks for the newest of its older events
+	seeking []bool      // by stream: a goroutine serves looking
+	bytes   int         // found for all and not taken
+}
+
+// waiter is a subscriber's stream in the queue or in a pass.
+type waiter struct {
+	id      uint32
+	epoch   string
+	user    []byte
+	subject []byte
+	cold    *cold
+}
+
+var errNobody = errors.New("stream: nobody is left in the pass")
+
+func (ps *passes) init(h *Hub, streams int) {
+	ps.hub = h
+	ps.ctx, ps.cancel = context.WithCancel(context.Background())
+	ps.slots = make(chan struct{}, h.catchup.Concurrency)
+	ps.waiting = make([][]*waiter, streams)
+	ps.running = make([]bool, streams)
+	ps.looking = make([][]*look, streams)
+	ps.seeking = make([]bool, streams)
+}
+
+func (ps *passes) close() {
+	ps.cancel()
+	ps.wg.Wait()
+}
+
+// enqueue adds a waiter and sees to it that a goroutine serves the stream. The hub's lock is held.
+func (ps *passes) enqueue(stream int, w *waiter) {
+	ps.waiting[stream] = append(ps.waiting[stream], w)
+	if ps.running[stream] || ps.hub.closed {
+		return
+	}
+	ps.running[stream] = true
+	ps.wg.Go(func() { ps.run(stream) })
+}
+
+// leave takes a subscriber that has gone out of what it waits for. The hub's lock is held.
+func (ps *passes) leave(id uint32) {
+	for i := range ps.hub.private[id].streams {
+		if c := ps.hub.private[id].streams[i].cold; c != nil {
+			c.closed = true
+			ps.bytes -= c.bytes
+			c.found, c.bytes = nil, 0
+		}
+	}
+}
+
+// run makes passes over a stream until nobody waits for it.
+func (ps *passes) run(stream int) {
+	for {
+		select {
+		case ps.slots <- struct{}{}:
+		case <-ps.ctx.Done():
+			return
+		}
+		p := ps.begin(stream)
+		if p != nil {
+			p.end(ps.hub.history.Read(ps.ctx, stream, p.epoch, p.from, p.to, p.emit))
+		}
+		<-ps.slots
+		if p == nil {
+			return
+		}
+	}
+}
+
+// pass is one reading of a stream from the lowest position waited for up to where the log was when it began.
+type pass struct {
+	hub      *Hub
+	stream   int
+	epoch    string
+	from, to []int64
+	everyone bool
+	members  []*waiter
+	byUser   map[string][]*waiter
+}
+
+// begin takes all who wait into a pass; nil if nobody does.
+func (ps *passes) begin(stream int) *pass {
+	h := ps.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[stream]
+	p := &pass{hub: h, stream: stream, epoch: l.epoch, to: slices.Clone(l.head), byUser: make(map[string][]*waiter)}
+	p.everyone = l.spec.Audience == AudienceEveryone
+	for _, w := range ps.waiting[stream] {
+		if w.cold.closed || w.epoch != l.epoch { // the latter learns of the new topic by its next pull
+			continue
+		}
+		if p.from == nil {
+			p.from = grow(slices.Clone(w.cold.at), len(p.to))
+		}
+		for q := range p.from {
+			p.from[q] = min(p.from[q], at(w.cold.at, q))
+		}
+		p.members = append(p.members, w)
+		if !p.everyone {
+			p.byUser[string(w.user)] = append(p.byUser[string(w.user)], w)
+		}
+	}
+	ps.waiting[stream] = nil
+	if len(p.members) == 0 {
+		ps.running[stream] = false
+		return nil
+	}
+	return p
+}
+
+// emit gives one partition's run to those it is for.
+func (p *pass) emit(partition int32, events []Event, next int64) error {
+	p.hub.mu.Lock()
+	defer p.hub.mu.Unlock()
+	for i := range events {
+		ev := &events[i]
+		var body []byte // framed once, for the first who gets it
+		if p.everyone {
+			for _, w := range p.members {
+				body = p.give(w, ev, body)
+			}
+			continue
+		}
+		for _, user := range ev.Users {
+			for _, w := range p.byUser[string(user)] {
+				body = p.give(w, ev, body)
+			}
+		}
+	}
+	left := false
+	for _, w := range p.members {
+		if w.cold.closed || w.cold.state != coldWaiting {
+			left = true
+			continue
+		}
+		w.cold.at = grow(w.cold.at, int(partition)+1)
+		w.cold.at[partition] = max(w.cold.at[partition], next)
+	}
+	if left {
+		p.members = slices.DeleteFunc(p.members, func(w *waiter) bool {
+			return w.cold.closed || w.cold.state != coldWaiting
+		})
+	}
+	if len(p.members) == 0 {
+		return errNobody
+	}
+	return nil
+}
+
+// give adds an event to what was found for w, if it isn't past it.
+func (p *pass) give(w *waiter, ev *Event, body []byte) []byte {
+	c := w.cold
+	if c.closed || c.state != coldWaiting || ev.Offset < at(c.at, int(ev.Partition)) ||
+		len(w.subject) > 0 && string(w.subject) != string(ev.Subject) {
+		return body
+	}
+	if c.bytes >= coldBytes || p.hub.passes.bytes >= coldTotal {
+		c.state = coldLeft // at its position; it queues again from there
+		p.hub.wake(w.id, p.hub.seq+1)
+		return body
+	}
+	if body == nil {
+		body = appendBody(make([]byte, 0, frameSize(ev.Name, ev.Data)), ev.Name, ev.Data)
+	}
+	p.put(w, found{partition: ev.Partition, next: ev.Offset + 1, body: body})
+	return body
+}
+
+func (p *pass) put(w *waiter, f found) {
+	c := w.cold
+	c.at = grow(c.at, int(f.partition)+1)
+	c.at[f.partition] = f.next
+	c.found = append(c.found, f)
+	c.bytes += len(f.body)
+	p.hub.passes.bytes += len(f.body)
+	p.hub.wake(w.id, p.hub.seq+1)
+}
+
+// end tells those still in the pass how it ended.
+func (p *pass) end(err error) {
+	h := p.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var gone *GoneError
+	for _, w := range p.members {
+		switch c := w.cold; {
+		case c.closed || c.state != coldWaiting:
+			continue
+		case err == nil:
+			c.at = raise(c.at, p.to)
+			c.state = coldDone
+		case errors.As(err, &gone):
+			if from := at(c.at, int(gone.Partition)); from < gone.Start {
+				r := Reset{Reason: ReasonRetention, Stream: h.logs[p.stream].spec.Name, Partitions: []Moved{{gone.Partition, from, gone.Start}}}
+				p.put(w, found{partition: gone.Partition, next: gone.Start, body: appendBody(nil, ResetEvent, r.AppendJSON(nil))})
+			}
+			h.passes.waiting[p.stream] = append(h.passes.waiting[p.stream], w)
+		case errors.Is(err, ErrRecreated) && h.logs[p.stream].epoch != p.epoch:
+			// its next pull takes it into the new topic
+		default: // also recreated, and our reader hasn't noticed yet: coming back is the simplest way to wait for that
+			c.state = coldFailed
+		}
+		h.wake(w.id, h.seq+1)
+	}
+}

@@ -1,0 +1,164 @@
+package stream
+
+import "slices"
+
+// private is a subscriber on its own: it resumes, is ahead of this gateway, reads older than
+// memory, is filtered, or carries segments of streams it doesn't read. It has its own position in each stream.
+type private struct {
+	user    []byte
+	subject []byte // filter; empty: none
+	mark    string // the filter's, for ids
+	carried string // segments of other streams, as they came
+	streams []own  // as the view's
+	idle    bool   // it was served up to the head; for it, all entries before slot.seq are done with
+}
+
+// own is one stream of a private subscriber.
+type own struct {
+	epoch string
+	pos   []int64
+	seq   uint64 // the first entry to look at
+	cold  *cold  // not nil: older than memory, read from Kafka
+}
+
+// appendID appends the position reached.
+func (p *private) appendID(h *Hub, slot *subSlot, dst []byte) []byte {
+	v := &h.views[slot.view]
+	if slot.drained {
+		p.catchHead(h, v)
+	}
+	return p.id(h, v, dst)
+}
+
+func (p *private) id(h *Hub, v *view, dst []byte) []byte {
+	n := len(p.streams)
+	segments := n
+	if p.carried != "" {
+		segments++
+	}
+	return appendJoined(dst, segments, func(dst []byte, i int, packed bool) []byte {
+		if i == n {
+			return append(dst, p.carried...)
+		}
+		o := &p.streams[i]
+		dst = appendSegment(dst, h.logs[v.streams[i]].spec.Name, o.epoch, o.pos, packed)
+		if p.mark != "" {
+			dst = append(append(dst, '*'), p.mark...)
+		}
+		return dst
+	})
+}
+
+// catchHead moves the positions to the head: everything up to there has been served.
+func (p *private) catchHead(h *Hub, v *view) {
+	for i := range p.streams {
+		if o, l := &p.streams[i], h.logs[v.streams[i]]; o.cold == nil && o.epoch == l.epoch {
+			o.pos = raise(o.pos, l.head)
+		}
+	}
+}
+
+// pull serves it, each stream for itself.
+func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int) Pulled {
+	v := &h.views[slot.view]
+	if p.idle {
+		for i := range p.streams {
+			p.streams[i].seq = slot.seq
+		}
+		p.idle = false
+	}
+	for i := range p.streams {
+		o, l := &p.streams[i], h.logs[v.streams[i]]
+		if o.cold != nil {
+			if r := p.thaw(h, v, id, i, b, maxBytes); r != Drained {
+				slot.drained = false
+				return r
+			}
+		}
+		if o.cold == nil && l.evicted >= o.seq {
+			switch {
+			case o.epoch != l.epoch:
+				p.recreated(h, v, i, b)
+			case covers(o.pos, l.floor()):
+				o.seq = max(o.seq, l.resume(o.pos))
+			default:
+				p.freeze(h, v, id, i)
+			}
+		}
+		if o.cold == nil && !p.replay(h, v, slot, i, b, maxBytes) {
+			slot.drained = false
+			return More
+		}
+	}
+	p.catchHead(h, v)
+	p.idle = true
+	slot.seq, slot.drained = h.seq+1, true
+	if p.follows(h, v) {
+		delete(h.private, id)
+		slot.private = false
+	}
+	return Drained
+}
+
+// follows reports whether a number is enough from here on.
+func (p *private) follows(h *Hub, v *view) bool {
+	if p.mark != "" || p.carried != "" {
+		return false
+	}
+	for i := range p.streams {
+		o, l := &p.streams[i], h.logs[v.streams[i]]
+		if o.cold != nil || o.epoch != l.epoch || !slices.Equal(o.pos, l.head) {
+			return false
+		}
+	}
+	return true
+}
+
+// replay serves stream i from memory; false: the batch is full.
+func (p *private) replay(h *Hub, v *view, slot *subSlot, i int, b *Batch, maxBytes int) bool {
+	o, l := &p.streams[i], h.logs[v.streams[i]]
+	h.scratch.ordinals = h.scratch.ordinals[:0]
+	for f := h.feed(l, slot.uid, o.seq); f.entry != nil; f.advance() {
+		e := f.entry
+		if b.Bytes >= maxBytes {
+			o.seq = e.seq
+			return false
+		}
+		switch {
+		case e.kind == kindJump:
+			if !o.jump(l, f.at, e) {
+				continue
+			}
+		case e.next <= at(o.pos, int(e.partition)):
+			continue
+		default:
+			o.pos = grow(o.pos, int(e.partition)+1)
+			o.pos[e.partition] = e.next
+			if len(p.subject) > 0 && string(l.about(e)) != string(p.subject) {
+				continue
+			}
+		}
+		b.add(l.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
+	}
+	o.seq = h.seq + 1
+	return true
+}
+
+// jump moves the position as a jump entry says; false if that doesn't concern it.
+func (o *own) jump(l *log, ordinal uint64, e *entry) bool {
+	b, _ := l.entry(ordinal)
+	if e.partition == everyPartition {
+		if o.epoch == b.epoch {
+			return false
+		}
+		o.epoch, o.pos = b.epoch, slices.Clone(b.base)
+		return true
+	}
+	forward, pos := e.next > e.time, at(o.pos, int(e.partition))
+	if o.epoch != b.epoch || forward && pos >= e.next || !forward && pos <= e.next {
+		return false
+	}
+	o.pos = grow(o.pos, int(e.partition)+1)
+	o.pos[e.partition] = e.next
+	return true
+}

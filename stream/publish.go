@@ -1,0 +1,212 @@
+package stream
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// publishRun is how many events are published under one hold of the lock.
+const publishRun = 64
+
+// Begin says that a stream's topic was found, at which epoch, and from which offset of each
+// partition its reader starts. Called again with another epoch it says that the topic was deleted
+// and created again: whoever follows is told so by a reset and goes on in the new one.
+func (h *Hub) Begin(stream int, epoch string, start []int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[stream]
+	if l.epoch == "" {
+		l.epoch, l.head, l.base = epoch, slices.Clone(start), slices.Clone(start)
+		l.open()
+		return
+	}
+	moved := make([]Moved, max(len(start), len(l.head)))
+	for p := range moved {
+		moved[p] = Moved{Partition: int32(p), From: at(l.head, p), To: at(start, p)}
+	}
+	l.epoch, l.head = epoch, slices.Clone(start)
+	h.jump(stream, ReasonRecreated, moved, true)
+}
+
+// AddPartitions says that a topic has partitions beyond those known, and where each is read from. A cursor
+// that doesn't name them begins at their beginning, as Kafka's own consumers would have to.
+func (h *Hub) AddPartitions(stream int, start []int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[stream]
+	l.head = append(l.head, start...)
+	l.open()
+	if l.oldest() == nil {
+		l.base = slices.Clone(l.head)
+	}
+}
+
+// Jump says that the reader lost its place in a partition and goes on at to. Whoever follows is told by a reset.
+func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[stream]
+	moved := []Moved{{Partition: partition, From: l.head[partition], To: to}}
+	l.head[partition] = to
+	h.jump(stream, reason, moved, to < moved[0].From)
+}
+
+// jump adds a jump entry for a head that has moved, in a block of its own, and wakes everybody. back says
+// that the position went back: what is older can't be resumed from memory any more, as its positions don't
+// compare with those after.
+func (h *Hub) jump(stream int, reason Reason, moved []Moved, back bool) {
+	l := h.logs[stream]
+	b := l.open()
+	if back {
+		l.gen = l.number + uint64(len(l.blocks)) - 1
+	}
+	data := Reset{Reason: reason, Stream: l.spec.Name, Partitions: moved}.AppendJSON(nil)
+	body := l.bodies.commit(appendBody(l.bodies.room(frameSize(ResetEvent, data)), ResetEvent, data))
+	h.seq++
+	e := entry{seq: h.seq, read: h.now(), kind: kindJump, partition: everyPartition, body: body}
+	if reason != ReasonRecreated {
+		e.partition, e.time, e.next = moved[0].Partition, moved[0].From, moved[0].To
+	}
+	l.jumps = append(l.jumps, l.push(b, e))
+	if l.oldest().seq == h.seq {
+		l.base = slices.Clone(l.head)
+	}
+	h.wakeStream(stream, h.seq)
+}
+
+// Advance says that the position of a partition passed over records that are no event.
+func (h *Hub) Advance(stream int, partition int32, next int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[stream]
+	if next <= l.head[partition] {
+		return
+	}
+	now := h.now()
+	l.expire(now, &h.users, publishRun)
+	if l.advance(partition, next, now, h.seq+1) {
+		h.seq++
+	}
+}
+
+// Publish adds events to a stream's log and wakes those they are for. Offsets ascend within
+// a partition; events that the log is past already are ignored, so that a reader may read again. It copies what it
+// keeps and waits for no subscriber.
+func (h *Hub) Publish(stream int, events []Event) {
+	for len(events) > 0 {
+		n := min(len(events), publishRun)
+		h.publish(stream, events[:n])
+		events = events[n:]
+	}
+}
+
+func (h *Hub) publish(stream int, events []Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l, now := h.logs[stream], h.now()
+	for i := range events {
+		ev := &events[i]
+		if ev.Offset < l.head[ev.Partition] {
+			continue
+		}
+		if l.spec.Audience == AudienceUser && len(ev.Users) == 0 { // nobody's: only the position moves
+			if l.advance(ev.Partition, ev.Offset+1, now, h.seq+1) {
+				h.seq++
+			}
+			continue
+		}
+		h.seq++
+		h.append(l, ev, now)
+		if l.spec.Audience == AudienceEveryone {
+			h.wakeStream(stream, h.seq)
+		} else {
+			h.wakeUsers(stream, l, h.seq)
+		}
+	}
+	l.expire(now, &h.users, 4*publishRun)
+}
+
+// append frames an event into the log and links it into its users' chains.
+func (h *Hub) append(l *log, ev *Event, now int64) {
+	blocks := len(l.blocks)
+	b := l.tail()
+	if len(l.blocks) != blocks {
+		l.forget()
+	}
+	body := appendBody(l.bodies.room(frameSize(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
+	e := entry{
+		seq:       h.seq,
+		next:      ev.Offset + 1,
+		time:      ev.Timestamp,
+		read:      now,
+		partition: ev.Partition,
+		posting:   uint32(len(b.postings)),
+		body:      l.bodies.commit(append(body, ev.Subject...)),
+		subject:   uint32(len(ev.Subject)),
+	}
+	if l.spec.Audience == AudienceUser {
+		ordinal := (l.number+uint64(len(l.blocks))-1)*blockLen + uint64(len(b.entries))
+		e.users = uint8(min(len(ev.Users), math.MaxUint8))
+		for _, id := range ev.Users[:e.users] {
+			b.postings = append(b.postings, l.chainTo(h.users.acquire(id), ordinal))
+		}
+	}
+	l.push(b, e)
+}
+
+// chainTo makes the entry to come at ordinal the newest of a user's.
+func (l *log) chainTo(uid uint32, ordinal uint64) posting {
+	if int(uid) >= len(l.last) {
+		l.last = append(l.last, make([]uint64, int(uid)+1-len(l.last))...)
+	}
+	p := posting{uid: uid}
+	if last := l.last[uid]; last != 0 && ordinal+1-last <= math.MaxUint32 {
+		p.back = uint32(ordinal + 1 - last)
+	}
+	l.last[uid] = ordinal + 1
+	return p
+}
+
+func (h *Hub) wakeUsers(stream int, l *log, seq uint64) {
+	b := l.blocks[len(l.blocks)-1]
+	e := &b.entries[len(b.entries)-1]
+	for _, p := range b.postings[e.posting : e.posting+uint32(e.users)] {
+		for id := h.users.slots[p.uid].subs; id != 0; {
+			s := h.subs.at(id)
+			if h.views[s.view].mask&(1<<stream) != 0 {
+				h.wake(id, seq)
+			}
+			id = s.next
+		}
+	}
+}
+
+// wakeStream wakes everybody who reads a stream.
+func (h *Hub) wakeStream(stream int, seq uint64) {
+	for i := range h.views {
+		if v := &h.views[i]; v.mask&(1<<stream) != 0 {
+			for _, id := range v.members {
+				h.wake(id, seq)
+			}
+		}
+	}
+}
+
+// SetStale says since when Kafka hasn't answered for a stream; the zero time: it answers. Everybody who reads it is woken.
+func (h *Hub) SetStale(stream int, since time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.status[stream].stale.Equal(since) {
+		return
+	}
+	h.status[stream].stale = since
+	h.wakeStream(stream, h.seq+1)
+}
+
+// SetWarm says that the replay window has been read: the stream may be opened.
+func (h *Hub) SetWarm(stream int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status[stream].warm = true
+}

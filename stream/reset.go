@@ -1,0 +1,61 @@
+package stream
+
+import "strconv"
+
+// ResetEvent is the name of the event that says a position had to move. Clients that show state
+// load it anew.
+const ResetEvent = "sluice.reset"
+
+// Reason says why a position had to move.
+type Reason string
+
+// The reasons for a reset.
+const (
+	ReasonRetention Reason = "retention" // Kafka's retention removed records; goes on at the oldest left
+	ReasonRecreated Reason = "recreated" // the topic was deleted and created again; goes on at the new one's start
+	ReasonTruncated Reason = "truncated" // the position is past Kafka's end (an unclean election, or forged); goes on there
+	ReasonCompacted Reason = "compacted" // older than delete.retention.ms: deletes may be missing; goes on where it was
+	ReasonBounds    Reason = "bounds"    // further behind than catch-up may read; goes on live
+	ReasonInvalid   Reason = "invalid"   // the id could not be read; goes on live
+	ReasonScope     Reason = "scope"     // the position was taken under another filter; goes on live
+	ReasonLagged    Reason = "lagged"    // the client was too slow and chose not to be closed; goes on live
+)
+
+// Reset says that a position moved, and in which partitions.
+type Reset struct {
+	ID         string // the new position; "" where another reset follows before it is reached
+	Reason     Reason
+	Stream     string  // "" for an id that could not be read at all
+	Partitions []Moved // ascending; empty for ReasonInvalid and ReasonScope, which concern all
+}
+
+// Moved is a partition whose position moved: events from From up to, not including, To are not sent.
+// To may be below From where offsets began anew.
+type Moved struct {
+	Partition int32
+	From, To  int64
+}
+
+// AppendJSON appends the data of the reset's event.
+func (r Reset) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"reason":"`...)
+	dst = append(dst, r.Reason...) // reasons and stream names need no escape
+	if r.Stream != "" {
+		dst = append(dst, `","stream":"`...)
+		dst = append(dst, r.Stream...)
+	}
+	dst = append(dst, `","partitions":[`...)
+	for i, m := range r.Partitions {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"partition":`...)
+		dst = strconv.AppendInt(dst, int64(m.Partition), 10)
+		dst = append(dst, `,"from":`...)
+		dst = strconv.AppendInt(dst, m.From, 10)
+		dst = append(dst, `,"to":`...)
+		dst = strconv.AppendInt(dst, m.To, 10)
+		dst = append(dst, '}')
+	}
+	return append(dst, "]}"...)
+}

@@ -1,0 +1,204 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// errMoved says that a topic was created anew between the look at Kafka and subscribing.
+var errMoved = errors.New("stream: moved")
+
+// memory is what a log can serve at a moment.
+type memory struct {
+	stream      int
+	name, epoch string
+	warm        bool
+	floor, head []int64
+}
+
+func (h *Hub) memory(stream int) memory {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.logs[stream]
+	return memory{
+		stream: stream, name: l.spec.Name, epoch: l.epoch,
+		warm:  l.epoch != "" && h.status[stream].warm,
+		floor: slices.Clone(l.floor()), head: slices.Clone(l.head),
+	}
+}
+
+// bounds asks Kafka what it holds.
+func (h *Hub) bounds(ctx context.Context, m memory) (Bounds, error) {
+	b, err := h.history.Bounds(ctx, m.stream)
+	if err != nil {
+		return b, unavailable(ctx, err)
+	}
+	return b, nil
+}
+
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+// resume finds where a cursor's segment stands, and what has to be said about it.
+func (h *Hub) resume(ctx context.Context, m memory, seg *segment, mark string) (place, []Reset, error) {
+	pl := place{epoch: m.epoch}
+	// A position taken without a filter covers what a filter leaves of it, so it is good under any.
+	if seg.filter != "" && seg.filter != mark {
+		return pl, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
+	}
+	pl.pos = seg.offsets
+	if seg.epoch == m.epoch && covers(pl.pos, m.floor) && covers(m.head, pl.pos) {
+		return pl, nil, nil
+	}
+	b, err := h.bounds(ctx, m)
+	if err != nil {
+		return pl, nil, err
+	}
+	if b.Epoch != m.epoch { // our own reader is about to notice that the topic is another one
+		return pl, nil, ErrNotWarm
+	}
+	if seg.epoch != m.epoch {
+		r := Reset{Reason: ReasonRecreated, Stream: m.name}
+		for p := range max(len(b.Start), len(pl.pos)) {
+			r.Partitions = append(r.Partitions, Moved{int32(p), at(pl.pos, p), at(b.Start, p)})
+		}
+		pl.pos = b.Start
+		return pl, []Reset{r}, nil
+	}
+	return h.fit(ctx, m, b, pl)
+}
+
+// fit moves a position to where Kafka has records, partition by partition.
+func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl place) (place, []Reset, error) {
+	truncated := Reset{Reason: ReasonTruncated, Stream: m.name}
+	retention := Reset{Reason: ReasonRetention, Stream: m.name}
+	compacted := Reset{Reason: ReasonCompacted, Stream: m.name}
+	pos := grow(slices.Clone(pl.pos), len(m.head))
+	for p, next := range pos {
+		part := int32(p)
+		switch {
+		case next > at(b.End, p) && next > at(m.head, p):
+			truncated.Partitions = append(truncated.Partitions, Moved{part, next, at(b.End, p)})
+			pos[p] = at(b.End, p)
+		case next >= at(m.floor, p): // in memory, whatever Kafka still has of it
+		case next < at(b.Start, p):
+			retention.Partitions = append(retention.Partitions, Moved{part, next, at(b.Start, p)})
+			pos[p] = at(b.Start, p)
+		case next < at(b.Compacted, p):
+			compacted.Partitions = append(compacted.Partitions, Moved{part, next, next})
+		}
+	}
+	pl.pos = pos[:max(len(m.head), min(len(pos), len(b.End)))]
+	var resets []Reset
+	for _, r := range []Reset{truncated, retention, compacted} {
+		if len(r.Partitions) > 0 {
+			resets = append(resets, r)
+		}
+	}
+	r, err := h.limit(ctx, m, pl.pos, true)
+	if len(r.Partitions) > 0 {
+		resets = append(resets, r)
+	}
+	return pl, resets, err
+}
+
+// limit moves the partitions of pos that are further behind than catch-up may read to the head.
+func (h *Hub) limit(ctx context.Context, m memory, pos []int64, byAge bool) (Reset, error) {
+	r := Reset{Reason: ReasonBounds, Stream: m.name}
+	if covers(pos, m.floor) {
+		return r, nil
+	}
+	beyond := m.floor
+	if distance(pos, m.head) <= h.catchup.MaxRecords {
+		if !byAge {
+			return r, nil
+		}
+		cut := time.Now().Add(-h.catchup.MaxAge).UnixMilli()
+		young, err := h.history.OffsetsAt(ctx, m.stream, cut)
+		if err != nil {
+			return r, unavailable(ctx, err)
+		}
+		if aged, err := h.aged(ctx, m, pos, young, cut); err != nil || !aged {
+			return r, err
+		}
+		beyond = young
+	}
+	for p, next := range m.head {
+		if from := at(pos, p); from < at(m.floor, p) && from < at(beyond, p) {
+			r.Partitions = append(r.Partitions, Moved{int32(p), from, next})
+			pos[p] = next
+		}
+	}
+	return r, nil
+}
+
+var errAged = errors.New("stream: an event is too old")
+
+// aged reports whether an event older than cut lies between pos and young, the first records that are younger. That young is
+// above pos doesn't say so by itself: what is between may be holes that compaction left.
+func (h *Hub) aged(ctx context.Context, m memory, pos, young []int64, cut int64) (bool, error) {
+	to := make([]int64, len(m.floor))
+	for p := range to {
+		to[p] = min(at(young, p), m.floor[p])
+	}
+	if covers(pos, to) {
+		return false, nil
+	}
+	err := h.history.Read(ctx, m.stream, m.epoch, pos, to, func(_ int32, events []Event, _ int64) error {
+		if slices.ContainsFunc(events, func(ev Event) bool { return ev.Timestamp < cut }) {
+			return errAged
+		}
+		return nil
+	})
+	var gone *GoneError
+	switch {
+	case errors.Is(err, errAged):
+		return true, nil
+	case err == nil, errors.As(err, &gone), errors.Is(err, ErrRecreated): // catch-up itself says these
+		return false, nil
+	}
+	return false, unavailable(ctx, err)
+}
+
+// begin finds the start of the streams that the cursor doesn't name. It returns resets where the bounds of catch-up
+// don't allow what was asked for.
+func (h *Hub) begin(ctx context.Context, r Request, unnamed []int, st *starts) ([]Reset, error) {
+	if r.From.Kind == FromLast {
+		return nil, h.last(ctx, r, unnamed, st)
+	}
+	var resets []Reset
+	for _, n := range unnamed {
+		m := h.memory(r.Streams[n])
+		var pos []int64
+		if r.From.Kind == FromSince {
+			offsets, err := h.history.OffsetsAt(ctx, m.stream, r.From.Since.UnixMilli())
+			if err != nil {
+				return nil, unavailable(ctx, err)
+			}
+			pos = slices.Clone(offsets)
+		} else {
+			b, err := h.bounds(ctx, m)
+			if err != nil {
+				return nil, err
+			}
+			pos = slices.Clone(b.Start)
+		}
+		pos = grow(pos, len(m.head))
+		reset, err := h.limit(ctx, m, pos, false)
+		if err != nil {
+			return nil, err
+		}
+		if len(reset.Partitions) > 0 {
+			resets = append(resets, reset)
+		}
+		st.places[n] = place{epoch: m.epoch, pos: pos}
+	}
+	return resets, nil
+}

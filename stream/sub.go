@@ -1,0 +1,147 @@
+package stream
+
+import "time"
+
+// Sub is one subscription. It is a small value without pointers of its own beside the hub; the zero Sub
+// is none. Its methods may be called concurrently with anything, but Pull and
+// AppendID of one Sub only by one goroutine at a time, its carrier.
+type Sub struct {
+	hub *Hub
+	id  uint32
+	gen uint32
+}
+
+// Pulled says how a Pull ended.
+type Pulled uint8
+
+const (
+	// Drained: that is all there is. The waker is told when there is more.
+	Drained Pulled = iota
+	// More: the batch is full; pull again.
+	More
+	// Lagged: the log has evicted events this subscriber was not sent yet. Close the connection: it resumes
+	// from Kafka by its last id.
+	Lagged
+	// Unavailable: events older than memory are due, and Kafka doesn't answer.
+	Unavailable
+	// Closed: the subscription or the hub is closed.
+	Closed
+)
+
+// Batch collects what is to be written to one connection.
+type Batch struct {
+	Bufs   [][]byte // in the order to be written; shared, never to be changed; valid until Reset
+	Bytes  int      // of Bufs together
+	Events int      // events among it
+
+	scratch []byte // id lines
+}
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	clear(b.Bufs)
+	b.Bufs, b.Bytes, b.Events, b.scratch = b.Bufs[:0], 0, 0, b.scratch[:0]
+}
+
+// Append adds bytes of the caller's, a frame of its own for instance. They must not change until Reset.
+func (b *Batch) Append(frame []byte) {
+	b.Bufs = append(b.Bufs, frame)
+	b.Bytes += len(frame)
+}
+
+// add appends a frame under an id line that id writes.
+func (b *Batch) add(body []byte, id func(dst []byte) []byte) {
+	start := len(b.scratch)
+	b.scratch = append(b.scratch, "id: "...)
+	b.scratch = append(id(b.scratch), '\n')
+	b.Append(b.scratch[start:len(b.scratch):len(b.scratch)])
+	b.Append(body)
+	b.Events++
+}
+
+// slot returns the subscriber's slot, nil if it is closed. The hub's lock is held.
+func (s Sub) slot() *subSlot {
+	if s.hub == nil {
+		return nil
+	}
+	slot := s.hub.subs.at(s.id)
+	if !slot.live || slot.gen != s.gen {
+		return nil
+	}
+	return slot
+}
+
+// Close ends the subscription. It may be called more than once.
+func (s Sub) Close() {
+	if s.hub == nil {
+		return
+	}
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	if s.slot() != nil {
+		s.hub.unregister(s.id)
+	}
+}
+
+// AppendID appends the position reached: everything for this subscriber before it has been pulled.
+func (s Sub) AppendID(dst []byte) []byte {
+	if s.hub == nil {
+		return dst
+	}
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slot := s.slot()
+	switch {
+	case slot == nil:
+		return dst
+	case slot.private:
+		return h.private[s.id].appendID(h, slot, dst)
+	case slot.drained:
+		return h.appendID(dst, &h.views[slot.view], h.seq)
+	}
+	return h.appendID(dst, &h.views[slot.view], slot.seq-1)
+}
+
+// Stale returns since when Kafka hasn't answered for one of the subscription's streams, the earliest of them.
+func (s Sub) Stale() (since time.Time, stale bool) {
+	if s.hub == nil {
+		return since, false
+	}
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slot := s.slot()
+	if slot == nil {
+		return since, false
+	}
+	for _, i := range h.views[slot.view].streams {
+		if t := h.status[i].stale; !t.IsZero() && (!stale || t.Before(since)) {
+			since, stale = t, true
+		}
+	}
+	return since, stale
+}
+
+// Pull appends to b what is to be sent now, until there is nothing more or b has maxBytes. It works in memory only.
+// Each event comes with its id; the position counts as sent from here on.
+func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
+	if s.hub == nil {
+		return Closed
+	}
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slot := s.slot()
+	if slot == nil || h.closed {
+		return Closed
+	}
+	var p Pulled
+	if slot.private {
+		p = h.private[s.id].pull(h, s.id, slot, b, maxBytes)
+	} else {
+		p = h.pull(slot, b, maxBytes)
+	}
+	slot.woken = p == More // while it knows that there is more nobody has to tell it
+	return p
+}

@@ -1,0 +1,102 @@
+package stream
+
+// subs are the subscribers, in slots without pointers: 100,000 of them cost the garbage collector nothing.
+// Slots stand in chunks, so that growing copies nothing while the hub's lock is held.
+type subs struct {
+	chunks [][]subSlot
+	free   uint32 // first free slot, linked by next; 0 none
+	open   int
+}
+
+const subChunk = 1 << 10
+
+// subSlot is one subscriber: who, of which streams, and how far.
+type subSlot struct {
+	seq uint64 // the first entry not yet sent to it; while drained, nothing: see wake
+
+	gen   uint32 // tells a slot's users apart
+	uid   uint32 // 0: nobody in particular
+	next  uint32 // of the same user's subscribers, or the next free slot
+	prev  uint32
+	place uint32 // in its view's members
+	token uint32
+	view  uint16
+	waker WakerID
+
+	live    bool
+	private bool // has an entry in Hub.private
+	woken   bool // its waker was told, it hasn't pulled since
+	drained bool // everything before the head has been sent
+}
+
+func (s *subs) at(id uint32) *subSlot { return &s.chunks[id/subChunk][id%subChunk] }
+
+// add returns a free slot's number. Slot 0 is no subscriber.
+func (s *subs) add() uint32 {
+	if s.free == 0 {
+		n := uint32(len(s.chunks) * subChunk)
+		chunk := make([]subSlot, subChunk)
+		s.chunks = append(s.chunks, chunk)
+		for i := subChunk - 1; i >= 0; i-- {
+			if id := n + uint32(i); id != 0 {
+				chunk[i].next = s.free
+				s.free = id
+			}
+		}
+	}
+	id := s.free
+	slot := s.at(id)
+	s.free = slot.next
+	*slot = subSlot{gen: slot.gen + 1, live: true}
+	s.open++
+	return id
+}
+
+func (s *subs) remove(id uint32) {
+	slot := s.at(id)
+	*slot = subSlot{gen: slot.gen, next: s.free}
+	s.free = id
+	s.open--
+}
+
+// register makes a subscriber known to its view and its user. The slot's uid holds a reference already.
+func (h *Hub) register(id uint32) {
+	s := h.subs.at(id)
+	v := &h.views[s.view]
+	s.place = uint32(len(v.members))
+	v.members = append(v.members, id)
+	if s.uid == 0 {
+		return
+	}
+	u := &h.users.slots[s.uid]
+	if s.next = u.subs; s.next != 0 {
+		h.subs.at(s.next).prev = id
+	}
+	u.subs = id
+}
+
+// unregister takes a subscriber out of everything.
+func (h *Hub) unregister(id uint32) {
+	s := h.subs.at(id)
+	v := &h.views[s.view]
+	moved := v.members[len(v.members)-1]
+	v.members[s.place] = moved
+	h.subs.at(moved).place = s.place
+	v.members = v.members[:len(v.members)-1]
+	if s.uid != 0 {
+		if s.prev != 0 {
+			h.subs.at(s.prev).next = s.next
+		} else {
+			h.users.slots[s.uid].subs = s.next
+		}
+		if s.next != 0 {
+			h.subs.at(s.next).prev = s.prev
+		}
+		h.users.release(s.uid)
+	}
+	if s.private {
+		h.passes.leave(id)
+		delete(h.private, id)
+	}
+	h.subs.remove(id)
+}

@@ -1,0 +1,111 @@
+package stream
+
+import "hash/maphash"
+
+// users gives every user that has events in a log or subscribers a small number, the uid, and
+// takes it back when neither is left. Only the whole id decides who somebody is: the hash finds candidates,
+// the bytes are always compared. Nothing here holds a pointer per user, so
+// that 100,000 of them cost the garbage collector nothing.
+type users struct {
+	seed  maphash.Seed      // of this process, so that nobody can choose ids that collide
+	index map[uint64]uint32 // hash → first uid of those with that hash
+	slots []userSlot        // by uid; slots[0] is nobody
+	free  uint32            // first free slot, linked by next
+	ids   []byte            // all ids
+	holes int               // bytes of ids no longer used
+}
+
+type userSlot struct {
+	hash uint64
+	off  uint32 // where the id stands in ids
+	n    uint32
+	refs uint32 // postings and subscribers
+	next uint32 // next uid with the same hash, or the next free slot
+	subs uint32 // first of this user's subscribers; 0 none
+}
+
+func newUsers() users {
+	return users{seed: maphash.MakeSeed(), index: make(map[uint64]uint32), slots: make([]userSlot, 1)}
+}
+
+func (u *users) id(uid uint32) []byte {
+	s := &u.slots[uid]
+	return u.ids[s.off : s.off+s.n]
+}
+
+// find returns id's uid, 0 if it has none.
+func (u *users) find(id []byte) uint32 { return u.lookup(maphash.Bytes(u.seed, id), id) }
+
+func (u *users) lookup(hash uint64, id []byte) uint32 {
+	uid := u.index[hash]
+	for uid != 0 && string(u.id(uid)) != string(id) {
+		uid = u.slots[uid].next
+	}
+	return uid
+}
+
+// acquire returns id's uid and counts one more reference to it.
+func (u *users) acquire(id []byte) uint32 {
+	hash := maphash.Bytes(u.seed, id)
+	uid := u.lookup(hash, id)
+	if uid == 0 {
+		uid = u.free
+		if uid != 0 {
+			u.free = u.slots[uid].next
+		} else {
+			uid = uint32(len(u.slots))
+			u.slots = append(u.slots, userSlot{})
+		}
+		u.slots[uid] = userSlot{hash: hash, off: uint32(len(u.ids)), n: uint32(len(id)), next: u.index[hash]}
+		u.ids = append(u.ids, id...)
+		u.index[hash] = uid
+	}
+	u.slots[uid].refs++
+	return uid
+}
+
+// release takes one reference back; the last one frees the uid.
+func (u *users) release(uid uint32) {
+	s := &u.slots[uid]
+	if s.refs--; s.refs > 0 {
+		return
+	}
+	u.unlink(uid)
+	u.holes += int(s.n)
+	*s = userSlot{next: u.free}
+	u.free = uid
+	if u.holes > 64<<10 && u.holes > len(u.ids)/2 {
+		u.compact()
+	}
+}
+
+func (u *users) unlink(uid uint32) {
+	s := &u.slots[uid]
+	at := u.index[s.hash]
+	if at == uid {
+		if s.next == 0 {
+			delete(u.index, s.hash)
+		} else {
+			u.index[s.hash] = s.next
+		}
+		return
+	}
+	for u.slots[at].next != uid {
+		at = u.slots[at].next
+	}
+	u.slots[at].next = s.next
+}
+
+// compact writes the ids in use anew. It comes after at least as many bytes were released, so
+// its cost is shared out over those releases.
+func (u *users) compact() {
+	ids := make([]byte, 0, len(u.ids)-u.holes)
+	for i := range u.slots {
+		if s := &u.slots[i]; s.refs > 0 {
+			off := uint32(len(ids))
+			ids = append(ids, u.id(uint32(i))...)
+			s.off = off
+		}
+	}
+	u.ids, u.holes = ids, 0
+}
