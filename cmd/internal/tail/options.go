@@ -22,7 +22,6 @@ type options struct {
 	tokenFile string
 	insecure  bool
 	caFile    string
-	idle      time.Duration
 	count     int // end after so many events of streams; 0 never
 	json      bool
 	quiet     bool
@@ -57,7 +56,6 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.tokenFile, "token-file", "", "send the token in this `FILE` as Authorization: Bearer; read again at each connection")
 	flags.StringVar(&o.caFile, "ca-file", "", "trust the certificate authorities in this PEM `FILE`")
 	flags.BoolVar(&o.insecure, "insecure", false, "trust any certificate")
-	flags.DurationVar(&o.idle, "idle", time.Minute, "reconnect when nothing was heard for so long, heartbeats included; 0 never")
 	flags.IntVar(&o.count, "count", 0, "end after `N` events of streams")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object a line: id, event, data")
 	flags.BoolVar(&o.quiet, "quiet", false, "leave out the gateway's own events (sluice.*)")
@@ -88,8 +86,6 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		return nil, err
 	case o.count < 0:
 		return nil, errors.New("--count: below zero")
-	case o.idle < 0:
-		return nil, errors.New("--idle: below zero")
 	case !headerValue(o.lastID):
 		return nil, errors.New("--last-event-id: a control character in it")
 	case o.tokenFile != "" && o.headers["Authorization"] != "":

@@ -31,7 +31,6 @@ func TestBadUsageIsStatus2(t *testing.T) {
 		{"http://a", "http://b"},
 		{"ftp://a"},
 		{"http://a", "--count", "-1"},
-		{"http://a", "--idle", "-1s"},
 		{"http://a", "--header", "no colon"},
 		{"http://a", "--header", "Bad Name: x"},
 		{"http://a", "--header", "Last-Event-ID: x"},

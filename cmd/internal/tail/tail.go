@@ -126,7 +126,7 @@ func (f *follower) connect(ctx context.Context) error {
 			return err
 		}
 		f.backoff.failures = 0
-		events = newWholeEvents(resp.Body, f.lastID, f.idle)
+		events = newWholeEvents(resp.Body, f.lastID)
 		resp.Body = events
 		return nil
 	}

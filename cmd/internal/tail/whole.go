@@ -3,6 +3,7 @@ package tail
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +20,12 @@ const maxEvent = 16 << 20
 // meet the same event again.
 var errTooLong = fmt.Errorf("an event is longer than %d MiB", maxEvent>>20)
 
-// errIdle is returned when the connection was silent for too long, heartbeats
+// firstSilence is how long a server may be silent that has not said how often its heart beats.
+const firstSilence = time.Minute
+
+// errSilent is returned when the connection was silent for too long, heartbeats
 // included: the other side is gone, but no packet has said so.
-var errIdle = errors.New("nothing was heard from the server any more")
+var errSilent = errors.New("nothing was heard from the server any more")
 
 // wholeEvents stands between the network and the r3labs client and hands on
 // whole events only: everything up to a blank line, or nothing. The client
@@ -38,10 +42,13 @@ var errIdle = errors.New("nothing was heard from the server any more")
 // Each Read returns bytes of one event. The client's scanner searches all that
 // it has buffered anew for each event, so more would cost the square.
 type wholeEvents struct {
-	body   io.Closer
-	in     *bufio.Reader
-	idle   *time.Timer   // closes body when it fires
-	period time.Duration // what idle is set to by each read; 0 waits for ever
+	body io.Closer
+	in   *bufio.Reader
+
+	// The watch over a connection that died without a packet saying so. It is
+	// stopped while nothing is being read: a full terminal is not the server's silence.
+	watch   *time.Timer   // closes body when it fires
+	silence time.Duration // how long a read may last
 
 	// The position and the pace, as the standard keeps them. Whoever started
 	// the client may read them when it has returned: the client has then
@@ -61,16 +68,17 @@ type wholeEvents struct {
 	rest  []byte // the part of frame not yet read by it
 }
 
-func newWholeEvents(body io.ReadCloser, lastID string, idle time.Duration) *wholeEvents {
-	w := &wholeEvents{body: body, in: bufio.NewReaderSize(body, 32<<10), period: idle, retry: -1, lastID: lastID, id: lastID}
-	if idle > 0 {
-		w.idle = time.AfterFunc(idle, func() { body.Close() })
+func newWholeEvents(body io.ReadCloser, lastID string) *wholeEvents {
+	w := &wholeEvents{
+		body: body, in: bufio.NewReaderSize(body, 32<<10), silence: firstSilence,
+		retry: -1, lastID: lastID, id: lastID,
 	}
+	w.watch = time.AfterFunc(firstSilence, func() { body.Close() })
 	return w
 }
 
 // Read returns bytes of one whole event. It fails with what the network says,
-// io.EOF included, whether or not an event had begun; with errIdle; or with errTooLong.
+// io.EOF included, whether or not an event had begun; with errSilent; or with errTooLong.
 func (w *wholeEvents) Read(p []byte) (int, error) {
 	for len(w.rest) == 0 {
 		if err := w.next(); err != nil {
@@ -84,9 +92,7 @@ func (w *wholeEvents) Read(p []byte) (int, error) {
 
 // Close closes the network's side.
 func (w *wholeEvents) Close() error {
-	if w.idle != nil {
-		w.idle.Stop()
-	}
+	w.watch.Stop()
 	return w.body.Close()
 }
 
@@ -108,6 +114,11 @@ func (w *wholeEvents) next() error {
 		return nil
 	}
 	w.frame = w.frame[:0]
+	if string(w.name) == "sluice.hello" {
+		if beat := heartbeat(w.data); beat > 0 {
+			w.silence = 3 * beat // two may be late
+		}
+	}
 	if w.lastID != "" {
 		w.frame = fmt.Appendf(w.frame, "id: %s\n", w.lastID)
 	}
@@ -158,14 +169,13 @@ func (w *wholeEvents) readLine() error {
 
 // wait returns when at least one byte is buffered.
 func (w *wholeEvents) wait() error {
-	if w.in.Buffered() > 0 || w.idle == nil {
-		_, err := w.in.Peek(1)
-		return err
+	if w.in.Buffered() > 0 {
+		return nil
 	}
-	w.idle.Reset(w.period)
+	w.watch.Reset(w.silence)
 	_, err := w.in.Peek(1)
-	if fired := !w.idle.Stop(); fired && err != nil {
-		return errIdle
+	if fired := !w.watch.Stop(); fired && err != nil {
+		return errSilent
 	}
 	return err
 }
@@ -190,4 +200,15 @@ func (w *wholeEvents) field() {
 			w.retry = time.Duration(min(ms, math.MaxInt64/uint64(time.Millisecond))) * time.Millisecond
 		}
 	}
+}
+
+// heartbeat is how often the gateway says that it is there, from the data line of its hello; 0 if it doesn't say.
+func heartbeat(line []byte) time.Duration {
+	var hello struct {
+		Heartbeat uint32 // milliseconds
+	}
+	if json.Unmarshal(bytes.TrimPrefix(line, []byte("data: ")), &hello) != nil {
+		return 0
+	}
+	return time.Duration(hello.Heartbeat) * time.Millisecond
 }

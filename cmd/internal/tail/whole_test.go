@@ -34,7 +34,7 @@ func TestWholeEvents(t *testing.T) {
 			in := strings.NewReader(strings.ReplaceAll(tt.in, "\n", newline))
 			for _, src := range []io.Reader{in, iotest.OneByteReader(in)} {
 				in.Seek(0, io.SeekStart)
-				w := newWholeEvents(io.NopCloser(src), "", 0)
+				w := newWholeEvents(io.NopCloser(src), "")
 				got, err := io.ReadAll(w)
 				if err != nil || string(got) != tt.want || w.lastID != tt.lastID || w.retry != tt.retry {
 					t.Errorf("%s, newline %q: %q, %v, last id %q, retry %v; want %q, %q, %v",
