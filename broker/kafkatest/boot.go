@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"sluice/broker/kafkatest/child"
 )
 
 // command is a Java program from the broker's jars. TieredStopAtLevel=1 and the serial collector
@@ -43,12 +45,12 @@ func (c *Cluster) format() error {
 
 // boot starts the broker and returns when it answers.
 func (c *Cluster) boot() error {
-	broker, err := launch(c.command(context.Background(), "kafka.Kafka", c.place.path(propertiesFile)), c.place.path(logFile))
+	broker, err := child.Start(c.command(context.Background(), "kafka.Kafka", c.place.path(propertiesFile)), c.place.path(logFile))
 	if err != nil {
 		return fmt.Errorf("starting Kafka: %w", err)
 	}
 	if err := c.answers(broker); err != nil {
-		return errors.Join(err, broker.kill(), c.lastWords())
+		return errors.Join(err, broker.Kill(), c.lastWords())
 	}
 	c.broker = broker
 	return nil
@@ -56,7 +58,7 @@ func (c *Cluster) boot() error {
 
 // answers waits until the broker counts itself among the living in its own metadata, which is
 // after it has recovered its logs and opened its listeners.
-func (c *Cluster) answers(broker *process) error {
+func (c *Cluster) answers(broker *child.Process) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	again := time.NewTicker(50 * time.Millisecond)
@@ -68,7 +70,7 @@ func (c *Cluster) answers(broker *process) error {
 		}
 		select {
 		case <-again.C:
-		case <-broker.ended:
+		case <-broker.Ended():
 			return errors.New("the broker ended while starting")
 		case <-ctx.Done():
 			return fmt.Errorf("the broker doesn't answer: %w", errors.Join(ctx.Err(), err))

@@ -24,6 +24,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/broker/kafkatest/child"
 )
 
 // The one user of the SASL listeners, known to SCRAM-SHA-256, SCRAM-SHA-512 and PLAIN.
@@ -32,8 +34,8 @@ const (
 	Password = "gateway-secret"
 )
 
-// patience bounds each wait for the broker: to answer, or to end. It is far beyond
-// what a loaded machine needs, so running into it is a failure and never a measure.
+// patience bounds each wait for the broker. It is far beyond what a loaded machine needs, so
+// running into it is a failure and never a measure.
 const patience = 2 * time.Minute
 
 // Cluster is one Kafka node. Kill, Stop and Start are for the goroutine of the test that
@@ -44,7 +46,7 @@ type Cluster struct {
 	java  string // path of the java command
 	jars  string // directory of the broker's jars
 
-	broker *process // nil while it is down
+	broker *child.Process // nil while it is down
 	admin  *kadm.Client
 }
 
@@ -97,15 +99,18 @@ func (c *Cluster) ClientCertificate() (certFile, keyFile string) {
 
 // Kill ends the broker as a crash does (SIGKILL); what it acknowledged stays.
 func (c *Cluster) Kill() {
-	c.end((*process).kill)
+	c.end((*child.Process).Kill)
 }
 
 // Stop shuts the broker down cleanly; its data stays.
 func (c *Cluster) Stop() {
-	c.end((*process).terminate)
+	c.end(func(p *child.Process) error {
+		_, err := p.Terminate() // a JVM's status after SIGTERM is 143, whatever happened
+		return err
+	})
 }
 
-func (c *Cluster) end(how func(*process) error) {
+func (c *Cluster) end(how func(*child.Process) error) {
 	if c.t == nil {
 		panic("kafkatest: the shared cluster is everybody's: take Start(t) to end one")
 	}

@@ -66,7 +66,7 @@ func start(opts []Option) (_ *Cluster, err error) {
 // close ends the broker and removes what it wrote.
 func (c *Cluster) close() {
 	if c.broker != nil {
-		_ = c.broker.kill() // it can only have ended already
+		_ = c.broker.Kill() // it can only have ended already
 		c.broker = nil
 	}
 	if c.admin != nil {

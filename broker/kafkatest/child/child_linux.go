@@ -1,10 +1,10 @@
-package kafkatest
+package child
 
 import "syscall"
 
 // diesWithUs has the kernel kill the child when this process ends in any way, so that a test
-// that is killed leaves no broker behind. The group of its own keeps Ctrl-C from reaching
-// the broker before the test has ended it.
+// that is killed leaves nothing behind. The group of its own keeps Ctrl-C from reaching
+// the child before the test has ended it.
 func diesWithUs() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
