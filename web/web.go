@@ -1,0 +1,21 @@
+// Package web holds the files that browsers are given. It has no logic.
+package web
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed demo
+var files embed.FS
+
+// Demo is the page of `sluice demo`: index.html and what it asks for, beside it.
+var Demo = sub("demo")
+
+func sub(dir string) fs.FS {
+	f, err := fs.Sub(files, dir)
+	if err != nil {
+		panic(err) // only for a name that is no path
+	}
+	return f
+}
