@@ -26,7 +26,11 @@ func guard(logger *slog.Logger) func(http.Handler) http.Handler {
 				panic(http.ErrAbortHandler) // the answer may have begun: only a broken connection says that it is not whole
 			}()
 			if r.ContentLength != 0 {
-				http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // no route here reads one
+				// No route here reads one. net/http would, before it answers, to use the connection again.
+				http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+				if r.ProtoMajor == 1 {
+					w.Header().Set("Connection", "close")
+				}
 			}
 			next.ServeHTTP(w, r)
 		})

@@ -1,0 +1,250 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sluice/server/auth"
+	"sluice/stream"
+	"sluice/stream/ssetest"
+)
+
+// fixture is a gateway on loopback with a real hub: the streams orders (each event its
+// user's) and news (everyone's), of one partition each.
+type fixture struct {
+	*Server
+	t      testing.TB
+	hub    *stream.Hub
+	url    string
+	addr   string
+	client *http.Client
+	logs   *safeBuffer
+	next   [2]int64 // offsets, by stream
+}
+
+const (
+	orders = 0
+	news   = 1
+)
+
+// begin starts one; change may alter the config, cold leaves the streams unwarmed.
+func begin(t testing.TB, change func(*Config)) *fixture {
+	t.Helper()
+	f := newFixture(t, change)
+	f.warm()
+	l, err := Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.serve(l)
+	return f
+}
+
+// newFixture is one that is neither warm nor listening.
+func newFixture(t testing.TB, change func(*Config)) *fixture {
+	t.Helper()
+	f := &fixture{t: t, logs: new(safeBuffer)}
+	f.hub = stream.NewHub(stream.Config{Streams: []stream.Spec{
+		{Name: "orders", ReplayBytes: 4 << 20},
+		{Name: "news", ReplayBytes: 4 << 20, Audience: stream.AudienceEveryone},
+	}})
+	cfg := Config{
+		Hub:      f.hub,
+		Auth:     auth.None{},
+		Source:   statuses{{Name: "orders", Topic: "order-topic", Warm: true, Fetching: true}},
+		Logger:   slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		RetryMin: 1500 * time.Millisecond,
+		RetryMax: 1500 * time.Millisecond,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	var err error
+	if f.Server, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.hub.Close)
+	return f
+}
+
+func (f *fixture) warm() {
+	for i := range f.next {
+		f.hub.Begin(i, "e", []int64{0})
+		f.hub.SetWarm(i)
+	}
+}
+
+// serve serves on l until the test ends; nothing of it outlives the test.
+func (f *fixture) serve(l net.Listener) {
+	f.addr = l.Addr().String()
+	f.url = "http://" + f.addr
+	h := NewHTTP(f.Handler(), f.cfg.Logger)
+	done := make(chan error)
+	go func() { done <- h.Serve(l) }()
+	f.client = &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	f.t.Cleanup(func() {
+		f.client.CloseIdleConnections()
+		h.Close()
+		f.Close()
+		if err := <-done; err != http.ErrServerClosed {
+			f.t.Error(err)
+		}
+	})
+}
+
+// publish adds an event to a stream.
+func (f *fixture) publish(to int, e stream.Event, users ...string) {
+	for _, u := range users {
+		e.Users = append(e.Users, []byte(u))
+	}
+	e.Offset = f.next[to]
+	f.next[to]++
+	f.hub.Publish(to, []stream.Event{e})
+}
+
+// order publishes an order event of a user's.
+func (f *fixture) order(user, data string) {
+	f.publish(orders, stream.Event{Data: []byte(data)}, user)
+}
+
+// get opens a stream and closes it when the test ends. headers are pairs.
+func (f *fixture) get(path string, headers ...string) *opened {
+	f.t.Helper()
+	return f.getBy(f.client, f.url+path, headers...)
+}
+
+func (f *fixture) getBy(client *http.Client, url string, headers ...string) *opened {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	resp, err := client.Do(r)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() {
+		cancel()
+		resp.Body.Close()
+	})
+	return &opened{Response: resp, t: f.t, events: ssetest.NewReader(resp.Body), cancel: cancel}
+}
+
+// opened is an answer, read as a stream.
+type opened struct {
+	*http.Response
+	t      testing.TB
+	events *ssetest.Reader
+	cancel context.CancelFunc
+}
+
+// want reads one event and compares name and data; * is any data.
+func (o *opened) want(name, data string) ssetest.Event {
+	o.t.Helper()
+	e, err := o.events.Next()
+	if err != nil {
+		o.t.Fatalf("no event, want %s %s: %v", name, data, err)
+	}
+	if e.Name != name || data != "*" && e.Data != data {
+		o.t.Fatalf("got %s %s, want %s %s", e.Name, e.Data, name, data)
+	}
+	return e
+}
+
+func (o *opened) wantEnd() {
+	o.t.Helper()
+	if e, err := o.events.Next(); err != io.EOF {
+		o.t.Fatalf("got %v, %v, want the clean end", e, err)
+	}
+}
+
+// body reads the rest as text.
+func (o *opened) body() string {
+	o.t.Helper()
+	b, err := io.ReadAll(o.Body)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// eventually waits for a condition that no channel tells of.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	late := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
+// closings is how many streams ended for a reason.
+func (f *fixture) closings(why reason) float64 {
+	return testutil.ToFloat64(f.cfg.Metrics.closings.WithLabelValues(why.String()))
+}
+
+// empty reports whether nothing is left of any stream: no handler, no place in the hub's sight.
+func (f *fixture) empty() bool {
+	bells := &f.carrier.(*goroutines).bells
+	bells.mu.Lock()
+	defer bells.mu.Unlock()
+	f.gate.mu.Lock()
+	defer f.gate.mu.Unlock()
+	return f.gate.inside == 0 && len(bells.free) == len(bells.rings) && testutil.ToFloat64(f.cfg.Metrics.connections) == 0
+}
+
+// statuses is a Source that says always the same.
+type statuses []StreamStatus
+
+func (s statuses) Status() []StreamStatus { return s }
+
+// safeBuffer is a buffer that may be written and read at once.
+type safeBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// raw sends a request as it stands and returns the connection.
+func (f *fixture) raw(request string) net.Conn {
+	f.t.Helper()
+	conn, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { conn.Close() })
+	if _, err := io.WriteString(conn, strings.ReplaceAll(request, "\n", "\r\n")); err != nil {
+		f.t.Fatal(err)
+	}
+	return conn
+}

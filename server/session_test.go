@@ -1,0 +1,140 @@
+package server
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/stream"
+	"sluice/stream/ssetest"
+)
+
+// TestSession asks a session, at moments of its choosing, what is to be written.
+func TestSession(t *testing.T) {
+	f := newFixture(t, nil)
+	f.warm()
+	t0 := f.terms.now()
+	f.terms.random = func(_, hi tick) tick { return hi }
+	wake := f.hub.AddWaker(deaf{})
+	open := func(expires, age time.Duration) *session {
+		sub, _, err := f.hub.Open(t.Context(), stream.Request{Streams: []int{orders}, User: "alice", Waker: wake})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(sub.Close)
+		var at time.Time
+		if expires != 0 {
+			at = time.Now().Add(expires)
+		}
+		s := newSession(&f.terms, t0, sub, at, age)
+		return &s
+	}
+
+	t.Run("a heartbeat comes when nothing else did", func(t *testing.T) {
+		s := open(0, 0)
+		ask(t, f, s, t0+14_999, wait, "")
+		ask(t, f, s, t0+15_000, wait, "sluice.heartbeat")
+		f.order("alice", "1")
+		ask(t, f, s, t0+20_000, wait, "message")
+		if s.due() != t0+35_000 {
+			t.Errorf("due %d after the event, want %d", s.due()-t0, 35_000)
+		}
+		ask(t, f, s, t0+34_999, wait, "")
+		ask(t, f, s, t0+35_000, wait, "sluice.heartbeat")
+	})
+	t.Run("an identity's end is told ahead", func(t *testing.T) {
+		s := open(time.Minute, 0)
+		lead, end_ := s.warn, s.end
+		if end_-lead != expiringLead || end_ < t0+59_000 {
+			t.Fatalf("warn at %d, end at %d", lead-t0, end_-t0)
+		}
+		ask(t, f, s, lead, wait, `sluice.closing {"reason":"expiring","ends_in_ms":10000,"retry_ms":1500}`)
+		ask(t, f, s, lead+1, wait, "")
+		f.order("alice", "2")
+		ask(t, f, s, end_, end, "")
+		if s.why != expiring {
+			t.Errorf("ended as %v", s.why)
+		}
+	})
+	t.Run("and when there is no time left", func(t *testing.T) {
+		s := open(time.Nanosecond, 0)
+		ask(t, f, s, t0+5, end, "sluice.closing")
+	})
+	t.Run("age ends it", func(t *testing.T) {
+		s := open(time.Hour, time.Minute)
+		ask(t, f, s, t0+60_000, end, `sluice.closing {"reason":"max_age","retry_ms":1500}`)
+	})
+	t.Run("draining does not outlast the identity", func(t *testing.T) {
+		s := open(time.Nanosecond, 0)
+		s.endBy(t0+1000, draining)
+		if s.why != expiring {
+			t.Errorf("ends as %v", s.why)
+		}
+	})
+	t.Run("stale and fresh are told once", func(t *testing.T) {
+		s := open(0, 0)
+		f.hub.SetStale(orders, time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC))
+		ask(t, f, s, t0+1, wait, `sluice.stale {"since":"2026-01-02T03:04:05Z"}`)
+		ask(t, f, s, t0+2, wait, "")
+		late := open(0, 0)
+		ask(t, f, late, t0+2, wait, "sluice.stale")
+		f.hub.SetStale(orders, time.Time{})
+		ask(t, f, s, t0+3, wait, "sluice.fresh {}")
+		ask(t, f, s, t0+4, wait, "")
+	})
+	t.Run("much is more than one batch", func(t *testing.T) {
+		s := open(0, 0)
+		for range 3 {
+			f.order("alice", strings.Repeat("x", batchBytes))
+		}
+		ask(t, f, s, t0+1, more, "message")
+		ask(t, f, s, t0+1, more, "message")
+		ask(t, f, s, t0+1, wait, "message")
+	})
+	t.Run("the log moved on", func(t *testing.T) {
+		s := open(0, 0)
+		for range 8 {
+			f.order("alice", strings.Repeat("x", 1<<20))
+		}
+		ask(t, f, s, t0+1, end, `sluice.closing {"reason":"lagged","retry_ms":1500}`)
+	})
+	t.Run("the hub closed", func(t *testing.T) {
+		s := open(0, 0)
+		f.hub.Close()
+		ask(t, f, s, t0+1, end, `sluice.closing {"reason":"draining","retry_ms":1500}`)
+	})
+}
+
+// ask fills once and compares the verdict, and the name of the one event written, with its data
+// where want has any.
+func ask(t *testing.T, f *fixture, s *session, now tick, verdict verdict, want string) {
+	t.Helper()
+	var b stream.Batch
+	if got := s.fill(&f.terms, now, &b); got != verdict {
+		t.Errorf("verdict %d, want %d", got, verdict)
+	}
+	reader := ssetest.NewReader(bytes.NewReader(bytes.Join(b.Bufs, nil)))
+	e, err := reader.Next()
+	name, data, exact := strings.Cut(want, " ")
+	switch {
+	case want == "":
+		if b.Bytes > 0 {
+			t.Errorf("wrote %s %s, want nothing", e.Name, e.Data)
+		}
+		return
+	case err != nil:
+		t.Errorf("wrote nothing, want %s", want)
+		return
+	case e.Name != name, exact && e.Data != data:
+		t.Errorf("wrote %s %s, want %s", e.Name, e.Data, want)
+	}
+	if second, err := reader.Next(); err == nil {
+		t.Errorf("wrote %s %s as well", second.Name, second.Data)
+	}
+}
+
+// deaf is a waker that wakes nobody: the test asks by itself.
+type deaf struct{}
+
+func (deaf) Wake(uint32) {}
