@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"sluice/cmd/internal/typo"
 	"sluice/stream"
 )
 
@@ -72,7 +73,7 @@ func unknownVariable(variable string) string {
 			}
 		}
 	}
-	if near := closest(variable, candidates); near != "" {
+	if near := typo.Closest(variable, candidates); near != "" {
 		return "no key has this variable; did you mean SLUICE_" + near + "?"
 	}
 	return "no key has this variable: unset it, or see docs/config.md for those there are"

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/cmd/internal/typo"
 )
 
 // value is what was written for one key.
@@ -77,7 +79,7 @@ func notOneOf(text string, k *Key) error {
 	if len(k.OneOf) == 1 { // the rest of its values are keys below it
 		return fmt.Errorf("%q is unknown: write %s, or one of the keys %s", text, all, strings.Join(below(k.Path), ", "))
 	}
-	if near := closest(strings.ToLower(text), lower(k.OneOf)); near != "" {
+	if near := typo.Closest(strings.ToLower(text), lower(k.OneOf)); near != "" {
 		return fmt.Errorf("%q is unknown: did you mean %s? There are %s", text, k.OneOf[slices.Index(lower(k.OneOf), near)], all)
 	}
 	return fmt.Errorf("%q is unknown: there are %s", text, all)

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"sluice/cmd/internal/typo"
 	"sluice/stream"
 )
 
@@ -171,7 +172,7 @@ func isNull(n *yaml.Node) bool {
 
 // unknown says that a section has no such key, and what was likely meant.
 func unknown(section, name string) string {
-	if near := closest(name, below(section)); near != "" {
+	if near := typo.Closest(name, below(section)); near != "" {
 		return fmt.Sprintf("there is no such key; did you mean %s?", near)
 	}
 	for _, k := range keys {

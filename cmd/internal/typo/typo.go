@@ -1,8 +1,9 @@
-package config
+// Package typo guesses what a misspelt word was meant to be.
+package typo
 
-// closest returns the candidate most like word, or "" when none is like it enough to be what was meant: at
+// Closest returns the candidate most like word, or "" when none is like it enough to be what was meant: at
 // most a third of its letters differ, and two letters of a short word.
-func closest(word string, candidates []string) string {
+func Closest(word string, candidates []string) string {
 	best, bestDistance := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
 		if d := distance(word, c); d < bestDistance {
