@@ -1,0 +1,224 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/stream"
+)
+
+// Reader follows the topics of its streams and hands their events to a sink. It survives whatever
+// Kafka does: it waits for a topic that isn't there, takes up new partitions and
+// topics that were re-created, and says since when Kafka is away.
+//
+// Two goroutines do it, and mu lets only one of them act at a time: polling takes
+// records as they come; watching asks every few seconds what topics there are and where they end.
+type Reader struct {
+	cfg     Config
+	opts    []kgo.Opt
+	sink    Sink
+	log     *slog.Logger
+	streams int
+	kick    chan struct{} // one slot: watching is wanted now; a second wish before it looks adds nothing
+
+	mu     sync.Mutex // guards the topics' state and makes the sink's calls one at a time; taken before the hub's lock, and never held across a question to Kafka
+	cl     *kgo.Client
+	topics map[string]*topic
+	events []stream.Event // of one run; kept for the room of its Users
+}
+
+// NewReader checks the configuration; nothing is asked of Kafka yet. Errors name the key at fault.
+func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) (*Reader, error) {
+	if cfg.Refresh == 0 {
+		cfg.Refresh = 3 * time.Second
+	}
+	if cfg.StaleAfter == 0 {
+		cfg.StaleAfter = 5 * time.Second
+	}
+	opts, err := readerOptions(cfg)
+	errs := []error{err, check(streams)}
+	r := &Reader{cfg: cfg, opts: opts, sink: sink, log: log, streams: len(streams), kick: make(chan struct{}, 1), topics: make(map[string]*topic)}
+	for i, s := range streams {
+		d, err := NewDecoder(s)
+		errs = append(errs, err)
+		t := r.topics[s.Topic]
+		if t == nil {
+			t = &topic{name: s.Topic, log: log.With("topic", s.Topic), lost: make(map[int32]bool)}
+			r.topics[s.Topic] = t
+		}
+		t.views = append(t.views, &view{stream: i, name: s.Name, decoder: d})
+		t.replay = max(t.replay, s.Replay)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if err := kgo.ValidateOpts(opts...); err != nil {
+		return nil, fmt.Errorf("kafka: %w", err)
+	}
+	return r, nil
+}
+
+// Run reads until ctx ends, and returns nil then. It may be called once.
+func (r *Reader) Run(ctx context.Context) error {
+	cl, err := kgo.NewClient(r.opts...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	defer cl.Close()
+	now := time.Now()
+	r.mu.Lock()
+	r.cl = cl
+	for _, t := range r.topics {
+		t.answered = now
+	}
+	r.mu.Unlock()
+
+	var watching sync.WaitGroup
+	watching.Go(func() { r.watch(ctx) })
+	defer watching.Wait()
+	for ctx.Err() == nil {
+		if r.take(cl.PollFetches(ctx)) {
+			continue
+		}
+		select { // nothing but errors: Kafka repeats them as fast as it is asked
+		case <-ctx.Done():
+		case <-time.After(errorPause):
+		}
+	}
+	return nil
+}
+
+const errorPause = 250 * time.Millisecond
+
+// take hands on what a poll brought. It says whether there was anything but errors.
+func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range fetches {
+		for j := range fetches[i].Topics {
+			ft := &fetches[i].Topics[j]
+			t := r.topics[ft.Topic]
+			if t == nil || !t.begun || t.isOther(ft.TopicID) {
+				continue // fetched before the topic was re-created
+			}
+			for k := range ft.Partitions {
+				fp := &ft.Partitions[k]
+				if int(fp.Partition) >= len(t.next) || fp.Partition < 0 {
+					continue
+				}
+				if fp.Err != nil {
+					r.failed(t, fp.Partition, fp.Err)
+				}
+				if len(fp.Records) > 0 {
+					useful = true
+					r.takeRun(t, fp.Partition, fp.Records)
+				}
+			}
+			r.warmed(t)
+		}
+	}
+	return useful
+}
+
+// takeRun decodes a partition's records for each stream and moves the position past them. Where the last
+// ones are events, their own offsets say so; where they are not, the sink is told once.
+func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
+	first := 0
+	for first < len(records) && records[first].Offset < t.next[partition] {
+		first++ // fetched before the position jumped ahead
+	}
+	if records = records[first:]; len(records) == 0 {
+		return
+	}
+	next := records[len(records)-1].Offset + 1
+	for _, v := range t.views {
+		n := 0
+		for _, rec := range records {
+			if rec.Attrs.IsControl() {
+				continue
+			}
+			if n == len(r.events) {
+				r.events = slices.Grow(r.events, 1)[:n+1]
+			}
+			v.records++
+			refused := v.decoder.Decode(rec, &r.events[n])
+			if refused != 0 {
+				v.refuse(t.log, rec, refused)
+			}
+			if refused.Delivers() {
+				n++
+			}
+		}
+		covered := t.next[partition]
+		if n > 0 {
+			r.sink.Publish(v.stream, r.events[:n])
+			v.events += uint64(n)
+			covered = r.events[n-1].Offset + 1
+		}
+		if covered < next {
+			r.sink.Advance(v.stream, partition, next)
+		}
+	}
+	t.next[partition] = next
+	t.fetchFault = ""
+}
+
+// failed acts on what a fetch of a partition came back with.
+func (r *Reader) failed(t *topic, partition int32, err error) {
+	var loss *kgo.ErrDataLoss
+	switch {
+	case errors.As(err, &loss):
+		if loss.ResetTo < t.next[partition] {
+			r.jump(t, partition, stream.ReasonTruncated, loss.ResetTo)
+		}
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		t.lost[partition] = true
+		r.wakeWatch()
+	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
+		r.wakeWatch()
+	default:
+		t.fetchFault, t.fetchFaultAt = inWords(err), time.Now()
+		t.complain(t.fetchFault)
+	}
+}
+
+// jump moves the position of a partition by something that must be said.
+func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64) {
+	t.log.Warn("the reader lost its place and goes on elsewhere: events are missing or come again",
+		"reason", string(reason), "partition", partition, "from", t.next[partition], "to", to)
+	t.next[partition] = to
+	for _, v := range t.views {
+		r.sink.Jump(v.stream, partition, reason, to)
+	}
+}
+
+// warmed says once when a topic has been read to where it ended at start.
+func (r *Reader) warmed(t *topic) {
+	if t.warm {
+		return
+	}
+	for p, at := range t.warmAt {
+		if t.next[p] < at {
+			return
+		}
+	}
+	t.warm = true
+	for _, v := range t.views {
+		r.sink.SetWarm(v.stream)
+	}
+}
+
+func (r *Reader) wakeWatch() {
+	select {
+	case r.kick <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,30 @@
+package broker
+
+import (
+	"time"
+
+	"sluice/stream"
+)
+
+// Sink takes what a [Reader] reads: the hub. The stream argument is the index in the
+// reader's streams. For one stream the reader calls from one goroutine at a time, and Begin
+// before anything else.
+type Sink interface {
+	// Begin says that the topic was found: its epoch and, per partition, the offset reading starts at. Called
+	// again with another epoch, the topic was re-created.
+	Begin(stream int, epoch string, start []int64)
+	// AddPartitions adds partitions after those known, and where each starts.
+	AddPartitions(stream int, start []int64)
+	// Publish adds events of one partition, offsets ascending. They are good during the call only.
+	Publish(stream int, events []stream.Event)
+	// Advance says that the position passed over records that are no event.
+	Advance(stream int, partition int32, next int64)
+	// Jump says that reading had to go on elsewhere.
+	Jump(stream int, partition int32, reason stream.Reason, to int64)
+	// SetStale says since when Kafka hasn't answered; the zero time: it answers.
+	SetStale(stream int, since time.Time)
+	// SetWarm says that the replay window has been read.
+	SetWarm(stream int)
+}
+
+var _ Sink = (*stream.Hub)(nil)

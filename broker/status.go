@@ -1,0 +1,50 @@
+package broker
+
+import "time"
+
+// Status is how far the reader is with one stream.
+type Status struct {
+	Stream     string
+	Topic      string
+	Epoch      string    // "" before the topic was found
+	Partitions int       //
+	Fetching   bool      // the topic is there and Kafka answers for it
+	Warm       bool      // the replay window has been read
+	Behind     int64     // records, markers and holes included, up to the last stable offset as last asked
+	StaleSince time.Time // when Kafka last answered, while it doesn't; else zero
+	Waiting    string    // why it isn't fetching, in plain words; "" it is
+
+	Events  uint64             // handed to the sink
+	Records uint64             // read; transaction markers aren't
+	Refused map[Refusal]uint64 // by single refusal; a record may have several
+}
+
+// Status returns where each stream stands, in the order they were given.
+func (r *Reader) Status() []Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]Status, r.streams)
+	for _, t := range r.topics {
+		for _, v := range t.views {
+			s := Status{
+				Stream:     v.name,
+				Topic:      t.name,
+				Epoch:      t.epoch,
+				Partitions: len(t.next),
+				Fetching:   t.begun && t.waiting() == "",
+				Warm:       t.warm,
+				Behind:     t.behind(),
+				StaleSince: t.stale,
+				Waiting:    t.waiting(),
+				Events:     v.events,
+				Records:    v.records,
+				Refused:    make(map[Refusal]uint64, numRefusals),
+			}
+			for i, n := range v.refused {
+				s.Refused[1<<i] = n
+			}
+			all[v.stream] = s
+		}
+	}
+	return all
+}

@@ -1,0 +1,119 @@
+package broker
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// topic is one topic that is followed. All of it is guarded by Reader.mu.
+type topic struct {
+	name   string
+	views  []*view
+	replay time.Duration // the longest of its views
+	log    *slog.Logger
+
+	begun  bool
+	id     topicID
+	epoch  string
+	next   []int64        // the position, by partition
+	stable []int64        // the last stable offset when last asked
+	before []int64        // the position when last asked
+	lost   map[int32]bool // partitions whose position Kafka doesn't have
+
+	warm   bool
+	warmAt []int64 // the last stable offset at start: where it becomes warm
+
+	answered     time.Time       // when Kafka last said everything asked of this topic
+	stale        time.Time       // answered, while that is too long ago; else zero
+	fault        string          // why Kafka or the topic can't be had, in words
+	fetchFault   string          // why fetching fails although they can
+	fetchFaultAt time.Time       //
+	said         map[string]bool // complaints since all was well
+	announced    bool            // it has been said that all is well
+}
+
+// view is one stream of a topic.
+type view struct {
+	stream  int // index in the sink
+	name    string
+	decoder *Decoder
+
+	records uint64
+	events  uint64
+	refused [numRefusals]uint64
+	limits  [numRefusals]limit
+}
+
+// isOther says that an id is not this topic's. A fetch from brokers without ids
+// has none to compare.
+func (t *topic) isOther(id topicID) bool { return id != (topicID{}) && id != t.id }
+
+func (t *topic) waiting() string {
+	if t.fault != "" {
+		return t.fault
+	}
+	return t.fetchFault
+}
+
+func (t *topic) behind() (n int64) {
+	for p, end := range t.stable {
+		n += max(0, end-t.next[p])
+	}
+	return n
+}
+
+// complain logs what is wrong, each thing once until all is well again, so that
+// two that take turns are no flood.
+func (t *topic) complain(text string) {
+	if t.said[text] {
+		return
+	}
+	if t.said == nil {
+		t.said = make(map[string]bool)
+	}
+	t.said[text] = true
+	t.log.Warn("waiting for the topic", "why", text)
+}
+
+// recovered logs that all is well, the first time and after something wasn't.
+func (t *topic) recovered() {
+	if t.said != nil || !t.announced {
+		t.said, t.announced = nil, true
+		t.log.Info("reading the topic", "epoch", t.epoch, "partitions", len(t.next))
+	}
+}
+
+// limitEvery is how often a refusal of one kind may be logged.
+const limitEvery = 10 * time.Second
+
+// limit holds back what repeats.
+type limit struct {
+	last       time.Time
+	suppressed uint64
+}
+
+// pass says whether it may be said now, and how many have been held back since the last.
+func (l *limit) pass(now time.Time) (suppressed uint64, ok bool) {
+	if !l.last.IsZero() && now.Sub(l.last) < limitEvery {
+		l.suppressed++
+		return 0, false
+	}
+	suppressed, l.suppressed, l.last = l.suppressed, 0, now
+	return suppressed, true
+}
+
+// refuse counts what was wrong with a record and logs it, at a limited rate. Neither key nor value is
+// logged: they may be anyone's data.
+func (v *view) refuse(log *slog.Logger, rec *kgo.Record, refused Refusal) {
+	now := time.Now()
+	refused.Each(func(one Refusal) {
+		i := one.index()
+		v.refused[i]++
+		if suppressed, ok := v.limits[i].pass(now); ok {
+			log.Warn("a record is not what the stream expects: "+one.Text(), "stream", v.name, "reason", one.String(),
+				"partition", rec.Partition, "offset", rec.Offset, "more_since_last", suppressed)
+		}
+	})
+}
