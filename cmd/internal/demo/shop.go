@@ -1,0 +1,147 @@
+package demo
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// The topics of the demo.
+const (
+	orderTopic        = "order-topic"
+	announcementTopic = "announcement-topic"
+)
+
+var (
+	users = []string{"alice", "bob", "carol"}
+	names = []string{"Corner Books", "Blue Door Bakery", "Velo & Sons", "The Tea House", "Lamp and Shade"}
+	news  = []string{
+		"Free delivery in the old town until Sunday.",
+		"The Blue Door Bakery has fresh rye bread again.",
+		"Velo & Sons checks your brakes for free this week.",
+		"The Tea House: first flush has arrived.",
+		"Late opening at Corner Books on Thursday.",
+	}
+)
+
+// Bounds of what chance decides.
+const (
+	minConfirm   = 1 * time.Second // from an order to its confirmation
+	maxConfirm   = 6 * time.Second
+	firstNews    = 3 * time.Second
+	betweenNews  = 20 * time.Second
+	minCents     = 300
+	maxCents     = 12_000
+	currencyCode = "EUR"
+)
+
+// order is what the shops write about one: once when it is placed, and once more when it is confirmed.
+type order struct {
+	ID       string      `json:"orderId"`
+	Type     string      `json:"type"` // "order." and the status
+	Status   string      `json:"status"`
+	Customer string      `json:"customer"`
+	Shop     string      `json:"shop"`
+	Total    json.Number `json:"total"` // two decimals
+	Currency string      `json:"currency"`
+}
+
+// announcement is what the shops tell everybody.
+type announcement struct {
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
+// happening is one record, and when it is to be written.
+type happening struct {
+	at         time.Duration // since the shops opened
+	topic      string
+	key, value []byte
+}
+
+// shops make up what happens in them. They know no clock and no Kafka: the same
+// seed tells the same story, and whoever plays it out waits between the parts.
+type shops struct {
+	rng   *rand.Rand
+	every time.Duration // between two orders
+	last  int           // number of the newest order
+	news  int           // announcements so far
+	plan  []planned     // ascending; never empty
+}
+
+// planned is what is to happen next, and puts what follows from it on the plan.
+type planned struct {
+	at     time.Duration
+	happen func(at time.Duration) happening
+}
+
+// openShops opens shops that take so many orders a second, above 0.
+func openShops(rate float64, seed uint64) *shops {
+	s := &shops{
+		rng:   rand.New(rand.NewPCG(seed, 0)),
+		every: time.Duration(float64(time.Second) / rate),
+	}
+	s.schedule(0, s.place)
+	s.schedule(firstNews, s.announce)
+	return s
+}
+
+// next is what happens next. There is always something.
+func (s *shops) next() happening {
+	first := s.plan[0]
+	s.plan = slices.Delete(s.plan, 0, 1)
+	return first.happen(first.at)
+}
+
+func (s *shops) schedule(at time.Duration, happen func(time.Duration) happening) {
+	i, _ := slices.BinarySearchFunc(s.plan, at, func(p planned, at time.Duration) int {
+		if p.at == at {
+			return -1 // after what was planned for that moment before
+		}
+		return cmp.Compare(p.at, at)
+	})
+	s.plan = slices.Insert(s.plan, i, planned{at, happen})
+}
+
+// place makes an order up, which will be confirmed, and after which the next will come.
+func (s *shops) place(at time.Duration) happening {
+	s.last++
+	cents := minCents + s.rng.IntN(maxCents-minCents)
+	o := order{
+		ID:       fmt.Sprintf("o-%d", s.last),
+		Customer: users[s.rng.IntN(len(users))],
+		Shop:     names[s.rng.IntN(len(names))],
+		Total:    json.Number(fmt.Sprintf("%d.%02d", cents/100, cents%100)),
+		Currency: currencyCode,
+	}
+	s.schedule(at+minConfirm+time.Duration(s.rng.Int64N(int64(maxConfirm-minConfirm))), func(at time.Duration) happening {
+		return o.happening(at, "confirmed")
+	})
+	s.schedule(at+s.every, s.place)
+	return o.happening(at, "placed")
+}
+
+func (s *shops) announce(at time.Duration) happening {
+	text := news[s.news%len(news)]
+	s.news++
+	s.schedule(at+betweenNews, s.announce)
+	return happening{at: at, topic: announcementTopic, value: encode(announcement{"announcement", text})}
+}
+
+// happening is the record that says what has become of the order. Its key is the
+// customer: all of a user's orders are in one partition, in the order they were written.
+func (o order) happening(at time.Duration, status string) happening {
+	o.Type, o.Status = "order."+status, status
+	return happening{at: at, topic: orderTopic, key: []byte(o.Customer), value: encode(o)}
+}
+
+func encode(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings, and numbers made here
+	}
+	return text
+}
