@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,17 +20,19 @@ type CORS struct {
 	Credentials bool     // with the caller's cookies
 }
 
+// validate names every fault.
 func (c CORS) validate() error {
+	var faults []error
 	if c.Credentials && slices.Contains(c.Origins, "*") {
-		return errors.New("server: cors.credentials with the origin * would let any page read as its visitor: name the origins")
+		faults = append(faults, errors.New("server: cors.credentials with the origin * would let any page read as its visitor: name the origins"))
 	}
 	for _, origin := range c.Origins {
 		scheme, host, ok := strings.Cut(origin, "://")
 		if origin != "*" && (!ok || scheme == "" || host == "" || strings.Contains(host, "/")) {
-			return errors.New("server: cors.origins has an entry that is no origin: write https://shop.example, with no path")
+			faults = append(faults, fmt.Errorf("server: cors.origins has %q, which is no origin: write https://shop.example, with no path", origin))
 		}
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // middleware returns nil when no other origin may read: without the headers browsers refuse.

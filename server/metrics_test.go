@@ -1,8 +1,75 @@
 package server
 
 import (
+	"io"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sluice/stream"
 )
 
 // written is how many events have been written.
 func written(m *Metrics) float64 { return testutil.ToFloat64(m.events) }
+
+// TestMetrics compares the whole of what is ours in a scrape after a little of everything.
+func TestMetrics(t *testing.T) {
+	f := begin(t, func(c *Config) {
+		c.Source = statuses{{Name: "orders", Warm: true, Behind: 7}, {Name: "news", Behind: -1}}
+		c.Metrics = NewMetrics()
+		c.Metrics.Poison("orders", "user_not_found")
+	})
+	s := f.get("/events?user=hidden-user&subject=hidden-subject&lastEventId=hidden")
+	s.want("sluice.reset", "*")
+	s.want("sluice.hello", "*")
+	f.publish(orders, stream.Event{Data: []byte("1"), Subject: []byte("hidden-subject")}, "hidden-user")
+	s.want("message", "1")
+	s.cancel()
+	f.get("/events")
+	eventually(t, "gone", f.empty)
+	scrape := func() string {
+		w := httptest.NewRecorder()
+		f.Admin().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		text, err := io.ReadAll(w.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	text := scrape()
+	got := regexp.MustCompile(`(?m)^sluice_.*$`).FindAllString(text, -1)
+	want := strings.Fields(strings.ReplaceAll(`
+sluice_auth_failures_total{reason="missing"}·1
+sluice_connections·0
+sluice_events_written_total·1
+sluice_poison_records_total{reason="user_not_found",stream="orders"}·1
+sluice_resets_total{reason="invalid"}·1
+sluice_stream_lag_records{stream="orders"}·7
+sluice_stream_stale{stream="news"}·0
+sluice_stream_stale{stream="orders"}·0
+sluice_stream_warm{stream="news"}·0
+sluice_stream_warm{stream="orders"}·1
+sluice_streams_closed_total{reason="draining"}·0
+sluice_streams_closed_total{reason="expiring"}·0
+sluice_streams_closed_total{reason="gone"}·1
+sluice_streams_closed_total{reason="kafka"}·0
+sluice_streams_closed_total{reason="lagged"}·0
+sluice_streams_closed_total{reason="max_age"}·0
+sluice_streams_closed_total{reason="slow"}·0
+sluice_streams_opened_total{outcome="reset"}·1
+`, "\n", " "))
+	for i := range want {
+		want[i] = strings.ReplaceAll(want[i], "·", " ")
+	}
+	got = slices.DeleteFunc(got, func(line string) bool { return strings.HasPrefix(line, "sluice_written_bytes_total ") })
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if strings.Contains(text, "hidden") || strings.Contains(f.logs.String(), "hidden") {
+		t.Errorf("what a client sent is in the metrics or the log:\n%s\n%s", text, f.logs)
+	}
+}

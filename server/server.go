@@ -11,6 +11,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -71,11 +72,14 @@ func (c Config) withDefaults() Config {
 // validate names what is missing, and what can't be meant.
 func (c Config) validate() error {
 	var faults []error
-	for name, missing := range map[string]bool{
-		"Hub": c.Hub == nil, "Auth": c.Auth == nil, "Source": c.Source == nil, "Logger": c.Logger == nil,
+	for _, required := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Hub", c.Hub == nil}, {"Auth", c.Auth == nil}, {"Source", c.Source == nil}, {"Logger", c.Logger == nil},
 	} {
-		if missing {
-			faults = append(faults, errors.New("server: Config."+name+" is required"))
+		if required.missing {
+			faults = append(faults, fmt.Errorf("server: Config.%s is required", required.name))
 		}
 	}
 	if c.RetryMax < c.RetryMin {
