@@ -35,6 +35,8 @@ type fixture struct {
 const (
 	orders = 0
 	news   = 1
+
+	logBytes = 32 << 20 // of each; more than any socket's buffers
 )
 
 // begin starts one; change may alter the config, cold leaves the streams unwarmed.
@@ -55,8 +57,8 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, logs: new(safeBuffer)}
 	f.hub = stream.NewHub(stream.Config{Streams: []stream.Spec{
-		{Name: "orders", ReplayBytes: 4 << 20},
-		{Name: "news", ReplayBytes: 4 << 20, Audience: stream.AudienceEveryone},
+		{Name: "orders", ReplayBytes: logBytes},
+		{Name: "news", ReplayBytes: logBytes, Audience: stream.AudienceEveryone},
 	}})
 	cfg := Config{
 		Hub:      f.hub,

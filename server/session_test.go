@@ -94,7 +94,7 @@ func TestSession(t *testing.T) {
 	})
 	t.Run("the log moved on", func(t *testing.T) {
 		s := open(0, 0)
-		for range 8 {
+		for range 2 * logBytes >> 20 {
 			f.order("alice", strings.Repeat("x", 1<<20))
 		}
 		ask(t, f, s, t0+1, end, `sluice.closing {"reason":"lagged","retry_ms":1500}`)
