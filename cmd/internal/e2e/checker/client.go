@@ -1,0 +1,113 @@
+package checker
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Client is one client's page in the books: what it was sent, over all its connections. It must
+// be entered, and be connected, before the first event of its streams is produced.
+type Client struct {
+	books   *Checker
+	name    string
+	user    string
+	streams []string
+
+	// The rest is guarded by books.mu.
+	received  []arrival
+	has       map[arrival]bool
+	foreign   []string
+	resets    []reset
+	forgiving []string // streams of which superseded events may be missing
+}
+
+// arrival is one event received.
+type arrival struct {
+	stream string
+	number int
+}
+
+// Client enters a client that reads as user.
+func (c *Checker) Client(name, user string, streams ...string) *Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range streams {
+		c.streamLocked(s)
+	}
+	client := &Client{books: c, name: name, user: user, streams: streams, has: make(map[arrival]bool)}
+	c.clients = append(c.clients, client)
+	return client
+}
+
+// Name is the client's name.
+func (c *Client) Name() string { return c.name }
+
+// Reads reports whether the client reads the stream.
+func (c *Client) Reads(stream string) bool { return slices.Contains(c.streams, stream) }
+
+// Event enters the data of an event that the client was sent.
+func (c *Client) Event(data string) {
+	defer c.books.Changed()
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	var p Payload
+	if err := json.Unmarshal([]byte(data), &p); err != nil {
+		c.foreignLocked("%.100q, which is no event of ours", data)
+		return
+	}
+	s := c.books.streams[p.Stream]
+	switch {
+	case p.Run != c.books.run:
+		c.foreignLocked("%s/%d of run %s", p.Stream, p.Number, p.Run)
+	case s == nil || p.Number < 0 || p.Number >= len(s.events):
+		c.foreignLocked("%s/%d, which nobody produced", p.Stream, p.Number)
+	case !c.Reads(p.Stream):
+		c.foreignLocked("%s/%d of a stream it doesn't read", p.Stream, p.Number)
+	case s.events[p.Number].Aborted:
+		c.foreignLocked("%s/%d of a transaction that was not committed", p.Stream, p.Number)
+	case !s.events[p.Number].meantFor(s, c.user):
+		c.foreignLocked("%s/%d, which is %v's", p.Stream, p.Number, s.events[p.Number].Users)
+	default:
+		a := arrival{p.Stream, p.Number}
+		c.received = append(c.received, a)
+		c.has[a] = true
+	}
+}
+
+func (c *Client) foreignLocked(format string, args ...any) {
+	c.foreign = append(c.foreign, fmt.Sprintf("%s was sent "+format, append([]any{c.name}, args...)...))
+}
+
+// Has reports whether the client has received the event.
+func (c *Client) Has(stream string, number int) bool {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	return c.has[arrival{stream, number}]
+}
+
+// MayMissSuperseded says that the client has been away while the stream's topic was compacted, so that of
+// the events with one key only the last needs to have reached it.
+func (c *Client) MayMissSuperseded(stream string) {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	c.forgiving = append(c.forgiving, stream)
+}
+
+// Newest returns, for each stream and partition that the client reads, the last event meant for it that
+// Kafka has acknowledged by now: when it has these, it has caught up. Each is given as a condition.
+func (c *Client) Newest() (has []func() bool) {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	for _, name := range c.streams {
+		s := c.books.streams[name]
+		user := c.user
+		if s.everyone {
+			user = ""
+		}
+		for _, number := range s.newest[user] {
+			has = append(has, func() bool { return c.Has(name, number) })
+		}
+	}
+	return has
+}
