@@ -27,21 +27,21 @@ type options struct {
 	quiet     bool
 }
 
-const usage = `usage: sluice tail [flags] URL
+const usage = `Usage: sluice tail [flags] URL
 
 Follows a stream in the terminal and resumes by itself, whatever breaks.
 URL is the gateway (http://localhost:8080) or the route itself (…/events?stream=orders).
 
+Flags:
 `
 
 // parse reads the command line. Flags may stand before and after the URL. The
-// error is for the user and ends in status 2; flag.ErrHelp when help was asked for and given.
-func parse(args []string, stderr io.Writer) (*options, error) {
+// error is for the user and ends in status 2; flag.ErrHelp when help was asked for, and given on stdout.
+func parse(args []string, stdout io.Writer) (*options, error) {
 	o := &options{headers: make(map[string]string)}
 	query := make(map[string]string)
 	flags := flag.NewFlagSet("sluice tail", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { fmt.Fprint(stderr, usage); flags.PrintDefaults() }
+	flags.SetOutput(io.Discard)
 
 	toQuery := func(name, key, text string) {
 		flags.Func(name, text, func(v string) error { query[key] = v; return nil })
@@ -62,7 +62,12 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 
 	var positional []string
 	for rest := args; ; {
-		if err := flags.Parse(rest); err != nil {
+		if err := flags.Parse(rest); errors.Is(err, flag.ErrHelp) {
+			fmt.Fprint(stdout, usage)
+			flags.SetOutput(stdout)
+			flags.PrintDefaults()
+			return nil, err
+		} else if err != nil {
 			return nil, err
 		}
 		if flags.NArg() == 0 {
@@ -72,7 +77,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		rest = flags.Args()[1:]
 	}
 	if len(positional) != 1 {
-		return nil, fmt.Errorf("one URL is needed, %d given (sluice tail --help)", len(positional))
+		return nil, fmt.Errorf("one URL is needed, %d given", len(positional))
 	}
 	for _, line := range headers {
 		if err := o.addHeader(line); err != nil {

@@ -52,3 +52,11 @@ func TestSecretHeaderIsNotRepeated(t *testing.T) {
 		t.Errorf("stderr %q; want how to write it, and no secret", text)
 	}
 }
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr strings.Builder
+	status := Run(t.Context(), []string{"-h"}, &stdout, &stderr)
+	if status != 0 || stderr.Len() > 0 || !strings.Contains(stdout.String(), "-last-event-id") {
+		t.Errorf("status %d, stdout %q, stderr %q", status, &stdout, &stderr)
+	}
+}

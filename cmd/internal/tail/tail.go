@@ -20,12 +20,12 @@ import (
 // Run is the command. It returns the exit status: 0 when ctx ended it or
 // --count was reached, 1 when the server refused, 2 for a bad command line.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
+	o, err := parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "sluice tail:", err)
+		fmt.Fprintf(stderr, "sluice tail: %v\nSee sluice tail -h.\n", err)
 		return 2
 	}
 	transport, err := o.transport()

@@ -1,0 +1,94 @@
+package demo
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+
+	"sluice/cmd/internal/config"
+)
+
+const usage = `Usage: sluice demo [flags]
+
+The gateway with an embedded Kafka, and made-up shops that place and confirm orders for alice, bob and carol.
+It needs no network, keeps nothing, and ends with Ctrl-C. SLUICE_ variables work as for serve, but for those of
+kafka, streams and auth, which are the demo's own.
+
+Flags:
+`
+
+// options is what the command line asks for.
+type options struct {
+	listen, admin string  // "": as SLUICE_ variables or the defaults have it
+	kafka         string  // address of the embedded broker
+	rate          float64 // orders a second
+}
+
+// parse reads the command line. The error ends in status 2; flag.ErrHelp when help was asked for, and given on stdout.
+func parse(args []string, stdout io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("sluice demo", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.listen, "listen", "", "`address` for browsers (default \":8080\")")
+	flags.StringVar(&o.admin, "admin", "", "`address` for operators (default \"127.0.0.1:9090\")")
+	flags.StringVar(&o.kafka, "kafka", "127.0.0.1:0", "`address` of the embedded Kafka; port 0 is any free one")
+	flags.Float64Var(&o.rate, "rate", 1, "`orders` a second, 0.01 to 10000")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return o, err
+	case err != nil:
+		return o, err
+	case flags.NArg() > 0:
+		return o, fmt.Errorf("%q: there is nothing to say but flags", flags.Arg(0))
+	case !(o.rate >= 0.01 && o.rate <= 10_000): // NaN is neither
+		return o, fmt.Errorf("--rate: %v is not from 0.01 to 10000", o.rate)
+	}
+	if _, _, err := net.SplitHostPort(o.kafka); err != nil {
+		return o, fmt.Errorf("--kafka: %q is no host:port, such as 127.0.0.1:9092", o.kafka)
+	}
+	return o, nil
+}
+
+// file is the demo's configuration. What isn't said here is as serve has it.
+const file = `
+streams:
+  orders:
+    topic: ` + orderTopic + `
+    user: key
+    subject: value:orderId
+    event: value:type
+  announcements:
+    topic: ` + announcementTopic + `
+    audience: everyone
+    event: value:type
+auth: none
+log: {level: warn}
+kafka:
+  brokers: [%q]
+`
+
+// settings is the configuration that the gateway is given: the demo's own, then the environment, then the flags.
+func (o options) settings(broker string, environ []string) (*config.Config, config.Findings) {
+	environ = slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		for _, section := range []string{"KAFKA", "STREAMS", "AUTH"} {
+			if name == "SLUICE_"+section || strings.HasPrefix(name, "SLUICE_"+section+"_") {
+				return true
+			}
+		}
+		return false
+	})
+	for _, flag := range []struct{ variable, value string }{{"SLUICE_LISTEN", o.listen}, {"SLUICE_ADMIN", o.admin}} {
+		if flag.value != "" {
+			environ = append(environ, flag.variable+"="+flag.value)
+		}
+	}
+	return config.Parse("sluice demo", fmt.Appendf(nil, file, broker), environ)
+}
