@@ -34,6 +34,9 @@ const (
 // poll of the client it says where reading stands after what is no record. maxBytes bounds the answer,
 // but for a first batch that is larger: put another partition first each time.
 func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id topicID, places []place, maxBytes int32) ([]run, error) {
+	if leader < 0 {
+		return nil, kerr.LeaderNotAvailable
+	}
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis = fetchMaxWaitMillis
 	req.MinBytes = 1

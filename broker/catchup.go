@@ -1,0 +1,253 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"sluice/stream"
+)
+
+const (
+	catchupMaxBytes = 4 << 20 // of one answer of one broker, as sent; two answers a broker are held at most
+
+	// catchupTries is how often in a row brokers may fail without any progress
+	// before a read gives up.
+	catchupTries = 5
+	catchupPause = 200 * time.Millisecond // between two such tries
+
+	maxIdle = 20 // fetches in a row that may bring nothing of what is there
+)
+
+// catchup reads partitions of one topic from one position to another, once.
+type catchup struct {
+	*past
+	epoch   string
+	to      []int64
+	decoder *Decoder
+	events  []stream.Event
+	emit    func(partition int32, events []stream.Event, next int64) error
+
+	id   topicID
+	left []place // what is still to be read; one entry a partition
+}
+
+// read reads all that is left, looking anew who leads which partition whenever a broker
+// fails.
+func (c *catchup) read(ctx context.Context) error {
+	tries := 0
+	for len(c.left) > 0 {
+		before := c.distance()
+		err := c.round(ctx)
+		switch {
+		case err == nil:
+			continue
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case c.distance() < before:
+			tries = 0
+		}
+		var stop *stopError
+		if errors.As(err, &stop) {
+			return stop.err
+		}
+		if tries++; tries == catchupTries {
+			return unavailable(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(catchupPause):
+		}
+	}
+	return ctx.Err()
+}
+
+// stopError ends a read: asking again would not help.
+type stopError struct{ err error }
+
+func (e *stopError) Error() string { return e.err.Error() }
+
+func (c *catchup) distance() (n int64) {
+	for _, at := range c.left {
+		n += c.to[at.partition] - at.offset
+	}
+	return n
+}
+
+// round reads from the brokers that lead now, each in a goroutine of its own that
+// fetches while what it fetched before is handed on here. It ends with the first error, or
+// when all is read.
+func (c *catchup) round(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	m, err := c.describe(asking)
+	cancel()
+	if err != nil {
+		return err
+	}
+	if m.id.epoch() != c.epoch {
+		return &stopError{stream.ErrRecreated}
+	}
+	c.id = m.id
+	byLeader := make(map[int32][]place)
+	for _, at := range c.left {
+		if int(at.partition) >= len(m.leaders) {
+			return fmt.Errorf("broker: partition %d is not there, or not yet known to the broker that was asked", at.partition)
+		}
+		leader := m.leaders[at.partition]
+		byLeader[leader] = append(byLeader[leader], at)
+	}
+
+	ctx, cancel = context.WithCancel(ctx)
+	var lanes sync.WaitGroup
+	runs := make(chan run) // no room: a lane is one answer ahead and no more
+	for leader, places := range byLeader {
+		lanes.Go(func() { c.lane(ctx, leader, places, runs) })
+	}
+	ended := make(chan struct{})
+	go func() { lanes.Wait(); close(ended) }() // ends with the lanes, which end below at the latest
+	defer func() { cancel(); <-ended }()
+	for {
+		select {
+		case got := <-runs:
+			if got.err != nil {
+				return got.err
+			}
+			if err := c.hand(got); err != nil {
+				return &stopError{err}
+			}
+		case <-ended:
+			return ctx.Err()
+		}
+	}
+}
+
+// lane fetches from one broker until it has read its places, or fails, which it sends as a run
+// too.
+func (c *catchup) lane(ctx context.Context, leader int32, places []place, runs chan<- run) {
+	send := func(r run) bool {
+		select {
+		case runs <- r:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	idle := 0
+	for len(places) > 0 {
+		asking, cancel := context.WithTimeout(ctx, requestTimeout)
+		got, err := fetch(asking, c.cl, leader, c.topic, c.id, places, catchupMaxBytes)
+		cancel()
+		if err != nil {
+			send(run{err: err})
+			return
+		}
+		moved := false
+		for _, r := range got {
+			i := indexOf(places, r.partition)
+			at := places[i]
+			if r.err != nil {
+				send(run{err: c.judge(ctx, at, r.err)})
+				return
+			}
+			if to := c.to[at.partition]; r.next == at.offset && r.empty && r.stable >= to && idle > 0 {
+				if c.isHole(ctx) {
+					r.next = to
+				} else if idle == maxIdle {
+					send(run{err: &stopError{fmt.Errorf("%w: nothing comes from partition %d between offsets %d and %d", stream.ErrUnavailable, at.partition, at.offset, to)}})
+					return
+				}
+			}
+			if r.next == at.offset {
+				continue
+			}
+			moved = true
+			if !send(r) {
+				return
+			}
+			// The next in turn stands first next time, so that a partition of large batches starves none.
+			places = append(places[:i], places[i+1:]...)
+			if r.next < c.to[at.partition] {
+				places = append(places, place{at.partition, r.next})
+			}
+		}
+		if idle++; moved {
+			idle = 0
+		}
+		if idle > 0 { // the end is beyond the last stable offset, or a broker is slow: it waited, and may not have
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(catchupPause):
+			}
+		}
+	}
+}
+
+// isHole says that an answer without any batch below the last stable offset means that there is
+// none: compaction removed the last of them. With remote storage it may mean that it takes longer.
+func (c *catchup) isHole(ctx context.Context) bool {
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	p, err := c.readPolicy(asking)
+	return err == nil && p.known && !p.remote
+}
+
+// judge says what a partition's error means.
+func (c *catchup) judge(ctx context.Context, at place, err error) error {
+	if !errors.Is(err, kerr.OffsetOutOfRange) {
+		if isMoving(err) || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) {
+			return err // the next round sees by the metadata whether it was re-created
+		}
+		return &stopError{unavailable(err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	start, err := listOffsets(ctx, c.cl, c.topic, len(c.to), earliest, uncommitted)
+	if err != nil {
+		return err
+	}
+	if first := start[at.partition]; at.offset < first {
+		return &stopError{&stream.GoneError{Partition: at.partition, Start: first}}
+	}
+	return fmt.Errorf("broker: partition %d ends before offset %d", at.partition, at.offset)
+}
+
+// hand decodes a run, gives it to the caller and notes how far that is.
+func (c *catchup) hand(got run) error {
+	to := c.to[got.partition]
+	n := 0
+	for _, rec := range got.records {
+		if rec.Offset >= to {
+			break
+		}
+		if n == len(c.events) {
+			c.events = append(c.events, stream.Event{})
+		}
+		if c.decoder.Decode(rec, &c.events[n]).Delivers() {
+			n++
+		}
+	}
+	next := min(got.next, to)
+	if err := c.emit(got.partition, c.events[:n], next); err != nil {
+		return err
+	}
+	i := indexOf(c.left, got.partition)
+	if c.left[i].offset = next; next == to {
+		c.left = append(c.left[:i], c.left[i+1:]...)
+	}
+	return nil
+}
+
+func indexOf(places []place, partition int32) int {
+	for i, at := range places {
+		if at.partition == partition {
+			return i
+		}
+	}
+	return -1 // not reached: only what was asked for comes back
+}
