@@ -1,0 +1,146 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A crowd is all clients of one server under test, in one or several processes.
+type crowd struct {
+	name  string
+	procs []*child
+
+	reading []int // by process, clients open and not stalled
+}
+
+// spareDescriptors of each process are for what isn't a client.
+const spareDescriptors = 100
+
+// checkDescriptors says in time what would otherwise fail with EMFILE halfway.
+func checkDescriptors(clients, procs int) error {
+	var lim syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
+		return fmt.Errorf("descriptor limit: %w", err)
+	}
+	room := int(lim.Cur) - spareDescriptors
+	if perProc := (clients + procs - 1) / procs; perProc > room {
+		return fmt.Errorf("%d clients in %d process(es) need %d descriptors each, and the limit is %d (ulimit -n): use --procs %d",
+			clients, procs, perProc+spareDescriptors, lim.Cur, (clients+room-1)/room)
+	}
+	return nil
+}
+
+// startCrowd starts the processes; no client connects yet.
+func startCrowd(ctx context.Context, dir, name string, p plan, procs int) (*crowd, error) {
+	c := &crowd{name: name}
+	for i := range procs {
+		proc, err := startSelf(dir, fmt.Sprintf("%s-clients-%d", name, i), "clients")
+		if err != nil {
+			c.stop()
+			return nil, err
+		}
+		c.procs = append(c.procs, proc)
+		own := p
+		own.First, own.Stride = i, procs
+		var a answer
+		if err := proc.tell(ctx, order{Op: opPlan, Plan: &own}, &a); err != nil || a.Err != "" {
+			c.stop()
+			return nil, errors.Join(err, asError(a))
+		}
+	}
+	return c, nil
+}
+
+func (c *crowd) stop() {
+	for _, p := range c.procs {
+		p.stop()
+	}
+}
+
+// tell gives each process its order, all at once, and puts the answers together.
+func (c *crowd) tell(ctx context.Context, share func(proc int) order) (answer, error) {
+	answers := make([]answer, len(c.procs))
+	errs := make([]error, len(c.procs))
+	var wait sync.WaitGroup
+	for i, p := range c.procs {
+		wait.Go(func() { errs[i] = p.tell(ctx, share(i), &answers[i]) })
+	}
+	wait.Wait()
+	all := answers[0]
+	for _, a := range answers[1:] {
+		all.merge(a)
+	}
+	return all, errors.Join(errs...)
+}
+
+// open connects clients until n are open; anything less is an error.
+func (c *crowd) open(ctx context.Context, n int, timeout time.Duration) (answer, error) {
+	procs := len(c.procs)
+	c.reading = make([]int, procs)
+	for i := range c.reading {
+		c.reading[i] = (n - i + procs - 1) / procs
+	}
+	a, err := c.tell(ctx, func(i int) order { return order{Op: opOpen, N: c.reading[i], Timeout: timeout} })
+	if err == nil && a.Open < n {
+		err = fmt.Errorf("%s: %d of %d clients connected in %s%s", c.name, a.Open, n, timeout, refusals(a))
+	}
+	return a, err
+}
+
+func refusals(a answer) string {
+	var s string
+	for _, status := range slices.Sorted(maps.Keys(a.Failed)) {
+		what := fmt.Sprintf("status %d", status)
+		if status == 0 {
+			what = "a broken connection"
+		}
+		s += fmt.Sprintf("; %d × %s", a.Failed[status], what)
+	}
+	if a.Err != "" {
+		s += "; " + a.Err
+	}
+	return s
+}
+
+func (c *crowd) mark(ctx context.Context) error { return c.simple(ctx, opMark) }
+func (c *crowd) drop(ctx context.Context) error { return c.simple(ctx, opDrop) }
+
+func (c *crowd) simple(ctx context.Context, op string) error {
+	a, err := c.tell(ctx, func(int) order { return order{Op: op} })
+	return errors.Join(err, asError(a))
+}
+
+// stall makes n clients of the first process read no more.
+func (c *crowd) stall(ctx context.Context, n int) (port int, err error) {
+	var a answer
+	err = c.procs[0].tell(ctx, order{Op: opStall, N: n}, &a)
+	c.reading[0] -= n
+	return a.StalledPort, errors.Join(err, asError(a))
+}
+
+// await waits until per events for each client have been read since the mark,
+// counted over a process's clients together (stalled ones left out). Where that
+// isn't reached in time the answer is Late.
+func (c *crowd) await(ctx context.Context, per int, timeout time.Duration) (answer, error) {
+	return c.tell(ctx, func(i int) order {
+		return order{Op: opAwait, Events: uint64(per) * uint64(c.reading[i]), Timeout: timeout}
+	})
+}
+
+// awaitEach waits until every client has the events numbered from to each-1.
+func (c *crowd) awaitEach(ctx context.Context, from, each int, timeout time.Duration) (answer, error) {
+	return c.tell(ctx, func(int) order { return order{Op: opAwait, From: from, Each: each, Timeout: timeout} })
+}
+
+func asError(a answer) error {
+	if a.Err == "" {
+		return nil
+	}
+	return errors.New(a.Err)
+}

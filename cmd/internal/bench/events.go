@@ -1,0 +1,228 @@
+package bench
+
+import "bytes"
+
+// events counts the events of one text/event-stream as its bytes come in, in
+// whatever pieces. It follows the standard's parsing rules: LF, CR and CRLF end
+// a line, one leading byte order mark is skipped, an event without a data line
+// is not dispatched, an event cut off by the end of the stream is not either,
+// and an id takes effect with the blank line after it.
+//
+// The zero value counts; with keepID it also knows the last event id, and with
+// keepData the first bytes of each event's data.
+type events struct {
+	keepID   bool
+	keepData bool
+
+	state   lineState
+	afterCR bool  // an LF that follows belongs to the line end before it
+	bom     uint8 // bytes of a leading byte order mark seen; bomDone after them
+	name    [5]byte
+	nameLen uint8 // of the line's field name; nameUnknown when it is none of ours
+
+	hasData bool
+	reserve uint8 // bytes of reservedPrefix that the event's name has matched; reserveNo once it differs
+
+	idLine []byte // the value of the id line being read
+	idNext []byte // the standard's last event id buffer
+	lastID []byte // the last event id as of the last blank line
+	data   []byte // the first bytes of the event's data, at most stampMax
+}
+
+type lineState uint8
+
+const (
+	inName lineState = iota
+	afterColon
+	inValue
+)
+
+const (
+	nameUnknown = 6
+	bomDone     = 3
+	reserveNo   = 255
+
+	// reservedPrefix begins the names of sluice's own events, which no one
+	// published and which are therefore not counted as deliveries.
+	reservedPrefix = "sluice."
+)
+
+// tally is what a piece of stream added.
+type tally struct {
+	Events   uint64 // dispatched, and published by someone
+	Reserved uint64 // dispatched, the gateway's own
+}
+
+// feed reads the next bytes. For each event that ends in them, dispatched (if
+// not nil) is called with the first bytes of its data when keepData is set.
+func (e *events) feed(p []byte, t *tally, dispatched func(data []byte)) {
+	for len(p) > 0 {
+		switch e.state {
+		case inName:
+			p = e.readName(p, t, dispatched)
+		case afterColon:
+			e.state = inValue
+			e.beginValue()
+			if p[0] == ' ' {
+				p = p[1:]
+			}
+		case inValue:
+			p = e.readValue(p)
+		}
+	}
+}
+
+func (e *events) readName(p []byte, t *tally, dispatched func([]byte)) []byte {
+	c := p[0]
+	switch {
+	case c == '\n' && e.afterCR:
+		e.afterCR = false
+	case c == '\n' || c == '\r':
+		e.afterCR = c == '\r'
+		if e.nameLen == 0 {
+			e.dispatch(t, dispatched)
+			return p[1:]
+		}
+		e.beginValue() // a name alone is a field with an empty value
+		e.endLine()
+	case c == ':':
+		e.afterCR = false
+		e.state = afterColon
+		if e.nameLen == 0 {
+			e.nameLen = nameUnknown // a comment
+		}
+	default:
+		e.afterCR = false
+		if e.skipBOM(c) {
+			return p[1:]
+		}
+		if int(e.nameLen) < len(e.name) {
+			e.name[e.nameLen] = c
+			e.nameLen++
+		} else {
+			e.nameLen = nameUnknown
+		}
+	}
+	e.bom = bomDone
+	return p[1:]
+}
+
+// skipBOM reports whether c belongs to a byte order mark at the very start. A
+// mark that turns out to be none began a field name, and an unknown one.
+func (e *events) skipBOM(c byte) bool {
+	const mark = "\xEF\xBB\xBF"
+	if e.bom < bomDone && mark[e.bom] == c {
+		e.bom++
+		return true
+	}
+	if e.bom > 0 && e.bom < bomDone {
+		e.nameLen = nameUnknown
+	}
+	return false
+}
+
+func (e *events) readValue(p []byte) []byte {
+	end := bytes.IndexByte(p, '\n')
+	line := p
+	if end >= 0 {
+		line = p[:end]
+	}
+	if cr := bytes.IndexByte(line, '\r'); cr >= 0 {
+		end = cr
+	}
+	if end < 0 {
+		e.value(p)
+		return nil
+	}
+	e.value(p[:end])
+	e.afterCR = p[end] == '\r'
+	e.endLine()
+	return p[end+1:]
+}
+
+func (e *events) field() string { return string(e.name[:min(int(e.nameLen), len(e.name))]) }
+
+func (e *events) beginValue() {
+	switch {
+	case e.nameLen == nameUnknown:
+	case e.field() == "event":
+		e.reserve = 0
+	case e.field() == "id":
+		e.idLine = e.idLine[:0]
+	case e.field() == "data":
+		if e.keepData && e.hasData {
+			e.data = append(e.data, '\n')
+		}
+	}
+}
+
+func (e *events) value(v []byte) {
+	if e.nameLen == nameUnknown || len(v) == 0 {
+		return
+	}
+	switch string(e.name[:e.nameLen]) {
+	case "data":
+		if e.keepData && len(e.data) < stampMax {
+			e.data = append(e.data, v[:min(len(v), stampMax-len(e.data))]...)
+		}
+	case "id":
+		if e.keepID {
+			e.idLine = append(e.idLine, v...)
+		}
+	case "event":
+		for _, c := range v {
+			if e.reserve >= uint8(len(reservedPrefix)) { // decided, one way or the other
+				break
+			}
+			if reservedPrefix[e.reserve] != c {
+				e.reserve = reserveNo
+				break
+			}
+			e.reserve++
+		}
+	}
+}
+
+func (e *events) endLine() {
+	if e.nameLen != nameUnknown {
+		switch string(e.name[:e.nameLen]) {
+		case "data":
+			e.hasData = true
+		case "id":
+			if e.keepID && bytes.IndexByte(e.idLine, 0) < 0 {
+				e.idLine, e.idNext = e.idNext[:0], e.idLine
+			}
+		}
+	}
+	e.nameLen = 0
+	e.state = inName
+}
+
+func (e *events) dispatch(t *tally, dispatched func([]byte)) {
+	e.bom = bomDone
+	if e.keepID {
+		e.lastID = append(e.lastID[:0], e.idNext...)
+	}
+	if e.hasData {
+		if e.reserve == uint8(len(reservedPrefix)) {
+			t.Reserved++
+		} else {
+			t.Events++
+			if dispatched != nil {
+				dispatched(e.data)
+			}
+		}
+	}
+	e.hasData = false
+	e.reserve = 0
+	e.data = e.data[:0]
+}
+
+// restart begins a new connection: the last event id stays, as an EventSource's
+// does, and everything half read goes.
+func (e *events) restart() {
+	*e = events{
+		keepID: e.keepID, keepData: e.keepData,
+		idLine: e.idLine[:0], idNext: append(e.idNext[:0], e.lastID...), lastID: e.lastID, data: e.data[:0],
+	}
+}

@@ -1,0 +1,87 @@
+package bench
+
+import "context"
+
+// fanoutMode: each event goes to every client. First one event at a time: the
+// next is sent when all clients have read the one before, so that nothing can
+// be written together. Then all at once, where a server may write what is
+// pending in one call. CPU is the server's own, its reading or accepting of the
+// events included.
+var fanoutMode = mode{
+	name:     "fanout",
+	about:    "one event to all clients: CPU per delivery, one event at a time and saturated",
+	audience: public,
+	floors:   []string{floorName},
+	defaults: func(o *options) { o.events, o.saturated = 300, 3000 },
+	run:      runFanout,
+}
+
+const (
+	perDelivery      = "CPU per delivery, one event at a time"
+	deliveriesPerCPU = "deliveries per CPU-second, saturated"
+)
+
+func runFanout(ctx context.Context, s *session) error {
+	all, err := s.contend(ctx, public, nil)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if _, err := c.crowd.open(ctx, s.clients, s.timeout); err != nil {
+			return err
+		}
+	}
+	return s.everyRun(all, func(c *contender, count bool) error {
+		if err := s.fanoutSingle(ctx, c, count); err != nil {
+			return err
+		}
+		if s.saturated == 0 {
+			return nil
+		}
+		return s.fanoutSaturated(ctx, c, count)
+	})
+}
+
+func (s *session) fanoutSingle(ctx context.Context, c *contender, count bool) error {
+	if err := c.crowd.mark(ctx); err != nil {
+		return err
+	}
+	cpu, err := c.burn(func() error {
+		for i := range s.events {
+			if err := c.sendAll(ctx, 1, s.size, toEveryone); err != nil {
+				return err
+			}
+			if err := allRead(c.crowd.await(ctx, i+1, s.timeout)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && count {
+		s.report.add(c.name, perDelivery, "µs", micros(cpu, s.events*s.clients))
+		s.report.against(floorName, perDelivery)
+	}
+	return err
+}
+
+func (s *session) fanoutSaturated(ctx context.Context, c *contender, count bool) error {
+	if err := c.crowd.mark(ctx); err != nil {
+		return err
+	}
+	var a answer
+	cpu, err := c.burn(func() error {
+		if err := c.sendAll(ctx, s.saturated, s.size, toEveryone); err != nil {
+			return err
+		}
+		var err error
+		a, err = c.crowd.await(ctx, s.saturated, s.timeout)
+		return allRead(a, err)
+	})
+	if err == nil && count {
+		n := s.saturated * s.clients
+		s.report.add(c.name, deliveriesPerCPU, "/s", perSecond(n, cpu))
+		s.report.add(c.name, "deliveries per second, saturated", "/s", perSecond(n, a.Last.Sub(a.First)))
+		s.report.against(floorName, deliveriesPerCPU)
+	}
+	return err
+}

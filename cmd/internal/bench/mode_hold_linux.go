@@ -1,0 +1,135 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// holdMode: idle connections, each its own user's. Memory is the PSS of the
+// untouched process (no collection is forced, no traffic sent) --settle after
+// the last connect, for two numbers of connections: what the second number adds
+// has no share of the process's fixed cost. The kernel's memory is this whole
+// machine's and so counts both ends of each connection.
+var holdMode = mode{
+	name:     "hold",
+	about:    "memory of idle connections, and what they do to an idle process",
+	audience: both,
+	defaults: func(o *options) { o.clients, o.more = 10_000, 19_000 },
+	run:      runHold,
+}
+
+func runHold(ctx context.Context, s *session) error {
+	for run := range s.runs {
+		for _, p := range s.servers {
+			s.say("run %d of %d: %s", run+1, s.runs, p.name)
+			if err := s.hold(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// held is a measurement of a server that nothing happens to.
+type held struct {
+	clients   int
+	pss       int64 // bytes
+	slab, tcp int64 // bytes, the kernel's
+
+	wakes float64 // a second, of all its threads
+	cpu   float64 // share of one core
+}
+
+func (s *session) hold(ctx context.Context, p peer) error {
+	t, err := s.launch(ctx, p, shape{proto: s.proto, idle: true})
+	if err != nil {
+		return err
+	}
+	defer t.stop()
+	crowd, err := startCrowd(ctx, s.dir, t.name, s.plan(t, both), s.procs)
+	if err != nil {
+		return err
+	}
+	defer crowd.stop()
+	before, err := s.measureHeld(ctx, t, 0)
+	if err != nil {
+		return err
+	}
+	some, err := s.holdUpTo(ctx, t, crowd, s.clients, before)
+	if err != nil {
+		return err
+	}
+	if s.more > s.clients {
+		many, err := s.holdUpTo(ctx, t, crowd, s.more, before)
+		if err != nil {
+			return err
+		}
+		grown := float64(many.clients - some.clients)
+		slope := fmt.Sprintf("%s to %s", number(float64(some.clients)), number(float64(many.clients)))
+		s.report.add(t.name, "process memory per connection, slope "+slope, "B", float64(many.pss-some.pss)/grown)
+		s.report.add(t.name, "kernel slab per connection, both ends, slope "+slope, "B", float64(many.slab-some.slab)/grown)
+	}
+	if t.admin != "" {
+		return s.addCollections(ctx, t)
+	}
+	return nil
+}
+
+func (s *session) holdUpTo(ctx context.Context, t *target, crowd *crowd, n int, before held) (held, error) {
+	connect := n - before.clients
+	cpu, err := t.burn(func() error {
+		_, err := crowd.open(ctx, n, s.timeout)
+		return err
+	})
+	if err != nil {
+		return held{}, err
+	}
+	s.say("%s: %d connections, measured in %s", t.name, n, s.settle)
+	now, err := s.measureHeld(ctx, t, n)
+	if err != nil {
+		return held{}, err
+	}
+	at := " at " + number(float64(n))
+	s.report.add(t.name, "process memory per connection"+at, "B", float64(now.pss-before.pss)/float64(n))
+	if n == s.clients { // later ones connect beside those there are
+		s.report.add(t.name, "CPU per connect"+at, "µs", micros(cpu, connect))
+	}
+	s.report.add(t.name, "wakes a second, idle"+at, "/s", now.wakes)
+	s.report.add(t.name, "wakes a second, idle without connections", "/s", before.wakes)
+	s.report.add(t.name, "CPU, idle"+at, "% of a core", 100*now.cpu)
+	return now, nil
+}
+
+// measureHeld waits out the settling time and measures at its end; its last
+// third is what wakes and CPU are counted over, heartbeats included.
+func (s *session) measureHeld(ctx context.Context, t *target, n int) (held, error) {
+	h := held{clients: n}
+	if err := sleep(ctx, s.settle*2/3); err != nil {
+		return h, err
+	}
+	pids, err := tree(t.root)
+	if err != nil {
+		return h, err
+	}
+	woken, err := switches(pids)
+	if err != nil {
+		return h, err
+	}
+	began := time.Now()
+	cpu, err := t.burn(func() error { return sleep(ctx, s.settle/3) })
+	if err != nil {
+		return h, err
+	}
+	window := time.Since(began).Seconds()
+	if h.pss, err = pss(pids); err != nil {
+		return h, err
+	}
+	if h.slab, h.tcp, err = kernelMemory(); err != nil {
+		return h, err
+	}
+	now, err := switches(pids)
+	h.wakes = float64(now-woken) / window
+	h.cpu = cpu.Seconds() / window
+	return h, err
+}

@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+const (
+	nginxProgram = "/usr/sbin/nginx"
+	nchanModule  = "/usr/lib/nginx/modules/ngx_nchan_module.so"
+)
+
+// nchanPeer is nginx with nchan, one worker: with more, the workers talk to each
+// other for every event.
+var nchanPeer = peer{
+	name: "nchan", about: "nginx with the nchan module", resume: true,
+	lacks: func() string {
+		for _, f := range []string{nginxProgram, nchanModule} {
+			if _, err := os.Stat(f); err != nil {
+				return "there is no " + f + " (apt-get install nginx libnginx-mod-nchan)"
+			}
+		}
+		return ""
+	},
+	start: startNchan,
+}
+
+const nchanConfig = `load_module %s;
+daemon off;
+master_process on;
+worker_processes 1;
+user root;
+pid %s;
+error_log stderr error;
+events { worker_connections 20000; }
+http {
+  access_log off;
+  client_body_temp_path %[3]s/body; proxy_temp_path %[3]s/proxy; fastcgi_temp_path %[3]s/fastcgi; uwsgi_temp_path %[3]s/uwsgi; scgi_temp_path %[3]s/scgi;
+  keepalive_requests 1000000000;
+  nchan_shared_memory_size 512M;
+  server {
+    listen %s backlog=4096;
+    location /publish { nchan_publisher; nchan_channel_id $arg_user; nchan_message_buffer_length 10000; nchan_message_timeout 10m; }
+    location /events { nchan_subscriber eventsource; nchan_channel_id $arg_user; nchan_subscriber_first_message newest; }
+  }
+}
+`
+
+func startNchan(ctx context.Context, s *session, _ shape) (*target, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(s.dir, "nginx")
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "nginx.conf")
+	config := fmt.Sprintf(nchanConfig, nchanModule, filepath.Join(dir, "pid"), dir, addr)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	program, err := exec.LookPath(nginxProgram)
+	if err != nil {
+		return nil, err
+	}
+	c, err := start(s.dir, "nchan", nil, program, "-c", file, "-p", dir)
+	if err != nil {
+		return nil, err
+	}
+	return started(ctx, c, published(addr))
+}
