@@ -1,0 +1,197 @@
+// Package gateway wires the rooms into the running gateway: broker brings in, stream holds, server carries
+// out. It is what `serve` runs, and `demo` beside its own Kafka.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
+
+	"sluice/broker"
+	"sluice/cmd/internal/config"
+	"sluice/server"
+	"sluice/stream"
+)
+
+// stopTimeout bounds a graceful stop, streams that are told to come back elsewhere included. It fits into the 30
+// seconds that Kubernetes and docker stop leave.
+const stopTimeout = 25 * time.Second
+
+// Options is what a [Gateway] is made from.
+type Options struct {
+	Config *config.Config // required, without faults
+	Log    zerolog.Logger
+	Page   http.Handler // answers GET /; nil: there is none
+}
+
+// Gateway is one gateway: New wires it, Start lets it serve, Stop takes it down, Run is the three in a row.
+type Gateway struct {
+	config *config.Config
+	log    zerolog.Logger
+	slog   *slog.Logger // the same log, for rooms that know no other
+
+	hub    *stream.Hub
+	reader *broker.Reader
+	server *server.Server
+	failed chan error // one slot: the first failure that ends the gateway; later ones add nothing
+
+	stops     []step // in the order of what they end; one goroutine calls Start and Stop
+	addr      net.Addr
+	adminAddr net.Addr
+}
+
+// New wires a gateway. Nothing is asked of Kafka yet and no port is open. Where it fails, nothing is left behind.
+//
+// It is one straight function: each step needs what earlier ones made.
+func New(o Options) (g *Gateway, err error) {
+	c := o.Config
+	g = &Gateway{config: c, log: o.Log, slog: slog.New(zerolog.NewSlogHandler(o.Log)), failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			g.Stop(context.Background())
+			g = nil
+		}
+	}()
+
+	specs := make([]stream.Spec, len(c.Streams))
+	records := make([]broker.StreamConfig, len(c.Streams))
+	for i, s := range c.Streams {
+		specs[i], records[i] = s.Spec(), s.Broker()
+	}
+	g.hub = stream.NewHub(stream.Config{
+		Streams: specs,
+		Catchup: stream.Catchup{MaxRecords: int64(c.Catchup.MaxRecords), MaxAge: c.Catchup.MaxAge, Concurrency: c.Catchup.Concurrency},
+	})
+	g.onStop("hub", func(context.Context) error { g.hub.Close(); return nil })
+
+	metrics := server.NewMetrics()
+	kafka := c.Broker()
+	history, err := broker.NewHistory(kafka, records, g.slog)
+	if err != nil {
+		return nil, err
+	}
+	g.onStop("history", func(context.Context) error { history.Close(); return nil })
+	g.hub.SetHistory(history)
+
+	kafka.Opts = []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"), kprom.Registerer(metrics.Registerer())))}
+	if g.reader, err = broker.NewReader(kafka, records, newWidth(g.hub, g.slog, g.fail), g.slog); err != nil {
+		return nil, err
+	}
+	if err := metrics.Registerer().Register(readerMetrics{g.reader, g.hub}); err != nil {
+		return nil, err
+	}
+
+	who, err := c.Auth.Authenticator()
+	if err != nil {
+		return nil, err
+	}
+	g.server, err = server.New(server.Config{
+		Hub: g.hub, Auth: who, Source: source{g.reader}, Logger: g.slog, Metrics: metrics, Page: o.Page,
+		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
+		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
+	})
+	return g, err
+}
+
+// Start opens the ports and begins to read. After an error it is for the caller to Stop.
+//
+// What is begun first ends last: /readyz answers for as long as streams are being drained, and streams have their hub
+// to the end.
+func (g *Gateway) Start(ctx context.Context) error {
+	admin, err := server.Listen(ctx, g.config.Admin)
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	g.adminAddr = admin.Addr()
+	g.serve("admin", server.NewHTTP(g.server.Admin(), g.slog), admin, config.CertPair{})
+
+	reading, stopReading := context.WithCancel(context.Background())
+	g.run("reader", func() error { return g.reader.Run(reading) }, func(context.Context) error { stopReading(); return nil })
+
+	g.onStop("streams", func(context.Context) error { g.server.Close(); return nil })
+
+	public, err := server.Listen(ctx, g.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	g.addr = public.Addr()
+	g.serve("listen", server.NewHTTP(g.server.Handler(), g.slog), public, g.config.TLS)
+	g.onStop("drain", g.drain)
+
+	g.log.Info().Stringer("listen", g.addr).Stringer("admin", g.adminAddr).Bool("tls", g.config.TLS != config.CertPair{}).
+		Strs("brokers", g.config.Kafka.Brokers).Int("streams", len(g.config.Streams)).Msg("serving")
+	return nil
+}
+
+// serve serves HTTP, or HTTPS with a certificate, until it is stopped.
+func (g *Gateway) serve(name string, s *http.Server, l net.Listener, cert config.CertPair) {
+	g.run(name, func() error {
+		var err error
+		if cert == (config.CertPair{}) {
+			err = s.Serve(l)
+		} else {
+			err = s.ServeTLS(l, cert.CertFile, cert.KeyFile)
+		}
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return fmt.Errorf("%s: %w", name, err)
+	}, func(ctx context.Context) error {
+		if s.Shutdown(ctx) != nil {
+			return s.Close() // whoever is still there had their time
+		}
+		return nil
+	})
+}
+
+// drain ends the streams, spread over a while. Running out of time is no failure: those left are ended at once.
+func (g *Gateway) drain(ctx context.Context) error {
+	g.log.Info().Msg("stopping: streams are told to come back elsewhere")
+	if err := g.server.Drain(ctx); err != nil {
+		g.log.Warn().Msg("streams were left when the time was up; they end now")
+	}
+	return nil
+}
+
+// fail ends a gateway that is running.
+func (g *Gateway) fail(err error) {
+	select {
+	case g.failed <- err:
+	default:
+	}
+}
+
+// Run starts the gateway, serves until stop is done or something fails, and stops it: gracefully, or at once
+// when kill is done. It returns what failed.
+func (g *Gateway) Run(stop, kill context.Context) error {
+	if err := g.Start(stop); err != nil {
+		return errors.Join(err, g.Stop(kill))
+	}
+	return g.wait(stop, kill)
+}
+
+// wait is the rest of Run, for a gateway that has started.
+func (g *Gateway) wait(stop, kill context.Context) error {
+	var err error
+	select {
+	case <-stop.Done():
+	case err = <-g.failed:
+	}
+	ctx, cancel := context.WithTimeout(kill, stopTimeout)
+	defer cancel()
+	return errors.Join(err, g.Stop(ctx))
+}
+
+// Addr is where browsers connect, once started: the port that was bound for port 0.
+func (g *Gateway) Addr() net.Addr { return g.addr }
+
+// AdminAddr is the same for operators.
+func (g *Gateway) AdminAddr() net.Addr { return g.adminAddr }

@@ -1,0 +1,15 @@
+// Command sluice is a gateway from Kafka to browsers: records become Server-Sent Events for the users they
+// belong to. `sluice help` lists what it can do.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	signals := make(chan os.Signal, 2) // the second one counts too
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, signals))
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// sluice runs the program as typed, with no signal to come.
+func sluice(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = run(args, strings.NewReader(""), &out, &errs, nil)
+	return status, out.String(), errs.String()
+}
+
+func TestTheCommandLine(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, tt := range []struct {
+		line           string
+		status         int
+		stdout, stderr string // a part of each; "" is nothing at all
+	}{
+		{"", 2, "", "sluice serve [-c sluice.yaml]"},
+		{"help", 0, "sluice serve [-c sluice.yaml]", ""},
+		{"--help", 0, "sluice tail URL", ""},
+		{"help serve", 0, "Usage: sluice serve", ""},
+		{"serve -h", 0, "-c file", ""},
+		{"help check", 0, "Usage: sluice check", ""},
+		{"version", 0, "sluice ", ""},
+		{"--version", 0, "sluice ", ""},
+		{"version x", 2, "", `"x" is one word too many`},
+		{"sevre", 2, "", "there is no command \"sevre\"; did you mean serve?\nSee sluice help."},
+		{"frobnicate", 2, "", "there is no command \"frobnicate\"\nSee sluice help."},
+		{"serve -x", 2, "", "flag provided but not defined: -x\nSee sluice serve -h."},
+		{"serve sluice.yaml", 2, "", `"sluice.yaml" is one word too many`},
+		{"serve", 2, "", "sluice.yaml: there is no such file here"},
+		{"check", 2, "", "sluice.yaml: there is no such file here"},
+		{"tail", 2, "", "sluice tail"},
+	} {
+		status, stdout, stderr := sluice(t, strings.Fields(tt.line)...)
+		if status != tt.status || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) ||
+			tt.stdout == "" && stdout != "" || tt.stderr == "" && stderr != "" {
+			t.Errorf("sluice %s: status %d\n--- stdout\n%s--- stderr\n%s", tt.line, status, stdout, stderr)
+		}
+	}
+}
+
+func TestABuildIsDescribed(t *testing.T) {
+	got := describeBuild(&debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
+		{Key: "vcs.revision", Value: "0123456789abcdef0123"}, {Key: "vcs.modified", Value: "true"},
+	}})
+	if want := "sluice v1.2.3 0123456789ab, modified (go1.26.8)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := describeBuild(&debug.BuildInfo{GoVersion: "go1.26.8"}); got != "sluice (devel) (go1.26.8)" {
+		t.Errorf("a build that knows nothing: %q", got)
+	}
+}
+
+// watched is a stderr whose reader can wait for a line.
+type watched struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+	more chan struct{} // one slot: something was written
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case w.more <- struct{}{}:
+	default:
+	}
+	return w.text.Write(p)
+}
+
+// find waits until a match of the pattern has been written, or ended is closed, and returns its first group.
+func (w *watched) find(t *testing.T, pattern string, ended <-chan int) string {
+	t.Helper()
+	exp := regexp.MustCompile(pattern)
+	for {
+		w.mu.Lock()
+		text := w.text.String()
+		w.mu.Unlock()
+		if m := exp.FindStringSubmatch(text); m != nil {
+			return m[1]
+		}
+		select {
+		case <-w.more:
+		case status := <-ended:
+			t.Fatalf("ended with status %d before %s was said:\n%s", status, pattern, text)
+		}
+	}
+}
+
+func TestServeFromTheEnvironmentUntilASignal(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "order-topic"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	t.Chdir(t.TempDir())
+	for name, value := range map[string]string{
+		"LISTEN": "127.0.0.1:0", "ADMIN": "127.0.0.1:0", "KAFKA_BROKERS": c.ListenAddrs()[0], "AUTH": "none",
+		"STREAMS_ORDERS_TOPIC": "order-topic", "STREAMS_ORDERS_USER": "value:user",
+	} {
+		t.Setenv("SLUICE_"+name, value)
+	}
+	stderr := &watched{more: make(chan struct{}, 1)}
+	signals := make(chan os.Signal, 2)
+	ended := make(chan int, 1)
+	go func() { ended <- run([]string{"serve"}, strings.NewReader(""), io.Discard, stderr, signals) }()
+
+	stderr.find(t, `SLUICE_STREAMS_ORDERS_USER: (streams.orders.user: warning: a tombstone)`, ended)
+	admin := stderr.find(t, `"admin":"([^"]+)"`, ended)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ready := false; !ready; <-tick.C {
+		resp, err := http.Get("http://" + admin + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		ready = resp.StatusCode == http.StatusOK
+	}
+	signals <- syscall.SIGTERM
+	if status := <-ended; status != statusFine {
+		t.Errorf("status %d", status)
+	}
+	stderr.find(t, `"message":"(stopped)"`, nil)
+}
+
+func TestAFailureWhileServingIsStatus1(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(600, "order-topic"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	t.Chdir(t.TempDir())
+	text := fmt.Sprintf("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nkafka: {brokers: [%q]}\nstreams: {orders: {topic: order-topic, user: key}}\nauth: none\n", c.ListenAddrs()[0])
+	if err := os.WriteFile("other.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, _, stderr := sluice(t, "serve", "-c", "other.yaml")
+	if status != statusFailed || !strings.Contains(stderr, "proxies cut headers beyond") {
+		t.Errorf("status %d, stderr %s", status, stderr)
+	}
+}

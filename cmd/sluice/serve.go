@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"sluice/cmd/internal/config"
+	"sluice/cmd/internal/gateway"
+)
+
+var serve = command{"serve", "[-c sluice.yaml]", "the gateway", runServe}
+
+const serveUsage = `Usage: sluice serve [-c FILE]
+
+Reads the streams' topics from Kafka and serves them to browsers on listen, and health, readiness and metrics on
+admin. Every key of the configuration is also an environment variable, such as SLUICE_KAFKA_BROKERS; with
+those alone it needs no file. sluice check says what is wrong with a configuration, and what it means.
+
+SIGTERM or Ctrl-C ends it well: streams are told to come back elsewhere, spread over some seconds. A second
+one ends it at once.
+
+Flags:
+`
+
+func runServe(p process, args []string) int {
+	flags := flag.NewFlagSet("sluice serve", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
+	err := flags.Parse(args)
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("%q is one word too many", flags.Arg(0))
+	}
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(p.stdout, serveUsage)
+		flags.SetOutput(p.stdout)
+		flags.PrintDefaults()
+		return statusFine
+	case err != nil:
+		fmt.Fprintf(p.stderr, "sluice serve: %v\nSee sluice serve -h.\n", err)
+		return statusUsage
+	}
+
+	c, findings := config.Load(*file, os.Environ())
+	if len(findings.Faults()) > 0 {
+		fmt.Fprintln(p.stderr, findings)
+		return statusUsage
+	}
+	log, err := gateway.NewLog(c.Log, p.stderr)
+	if err != nil {
+		fmt.Fprintln(p.stderr, "sluice serve:", err)
+		return statusUsage
+	}
+	for _, warning := range findings {
+		log.Warn().Msg(warning.String())
+	}
+	g, err := gateway.New(gateway.Options{Config: c, Log: log})
+	if err != nil {
+		log.Error().Msg(err.Error())
+		return statusFailed
+	}
+	if err := g.Run(p.stop, p.kill); err != nil {
+		log.Error().Msg(err.Error())
+		return statusFailed
+	}
+	if p.kill.Err() != nil {
+		return statusFailed
+	}
+	log.Info().Msg("stopped")
+	return statusFine
+}
