@@ -183,12 +183,16 @@ func (g *Gateway) wait(stop, kill context.Context) error {
 	var err error
 	select {
 	case <-stop.Done():
-	case err = <-g.failed:
+	case err = <-g.Failed():
 	}
 	ctx, cancel := context.WithTimeout(kill, stopTimeout)
 	defer cancel()
 	return errors.Join(err, g.Stop(ctx))
 }
+
+// Failed receives what ends the gateway while it serves, such as ids that would grow too long. Run looks at
+// it; whoever calls Start alone does so instead, and then calls Stop.
+func (g *Gateway) Failed() <-chan error { return g.failed }
 
 // Addr is where browsers connect, once started: the port that was bound for port 0.
 func (g *Gateway) Addr() net.Addr { return g.addr }
