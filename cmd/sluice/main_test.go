@@ -37,6 +37,7 @@ func TestTheCommandLine(t *testing.T) {
 		{"--help", 0, "sluice tail URL", ""},
 		{"help serve", 0, "Usage: sluice serve", ""},
 		{"serve -h", 0, "-c file", ""},
+		{"help demo", 0, "Usage: sluice demo", ""},
 		{"help check", 0, "Usage: sluice check", ""},
 		{"version", 0, "sluice ", ""},
 		{"--version", 0, "sluice ", ""},
