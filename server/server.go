@@ -31,7 +31,7 @@ type Config struct {
 	// (undecodable records, Kafka clients). nil: one of its own.
 	Metrics *Metrics
 
-	// Page answers GET /. nil: there is none.
+	// Page answers GET / and whatever has no route of its own. nil: there is none.
 	Page http.Handler
 	CORS CORS
 

@@ -44,8 +44,17 @@ function open(from) {
   for (const [name, handle] of Object.entries(handlers)) {
     source.addEventListener(name, (event) => {
       heard(event);
-      handle(event.data ? JSON.parse(event.data) : {});
+      handle(parsed(event.data));
     });
+  }
+}
+
+// parsed is the data of an event, which anybody may have written to the topic.
+function parsed(data) {
+  try {
+    return Object(JSON.parse(data));
+  } catch {
+    return {};
   }
 }
 
@@ -121,9 +130,8 @@ function order(o) {
   if (!shown) {
     const item = $("order").content.firstElementChild.cloneNode(true);
     item.querySelector(".number").textContent = o.orderId;
-    item.querySelector(".shop").textContent = o.shop;
-    item.querySelector(".total").textContent =
-      o.total.toLocaleString(undefined, { style: "currency", currency: o.currency });
+    item.querySelector(".shop").textContent = o.shop ?? "";
+    item.querySelector(".total").textContent = o.total === undefined ? "" : money(o);
     shown = { item };
     orders.set(o.orderId, shown);
     $("orders").prepend(item);
@@ -136,6 +144,10 @@ function order(o) {
     orders.delete(id);
   }
   tally();
+}
+
+function money(o) {
+  return o.total.toLocaleString(undefined, { minimumFractionDigits: 2 }) + " " + (o.currency ?? "");
 }
 
 function tally() {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -139,9 +140,11 @@ func (o order) happening(at time.Duration, status string) happening {
 }
 
 func encode(v any) []byte {
-	text, err := json.Marshal(v)
-	if err != nil {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // "Velo & Sons", for those who look with curl
+	if err := enc.Encode(v); err != nil {
 		panic(err) // strings, and numbers made here
 	}
-	return text
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 }

@@ -59,8 +59,8 @@ func TestShops(t *testing.T) {
 
 // Page and tests rely on the shape of a record.
 func TestOrderOnTheWire(t *testing.T) {
-	o := order{ID: "o-77", Customer: "alice", Shop: "Corner Books", Total: "23.90", Currency: "EUR"}
-	const want = `{"orderId":"o-77","type":"order.confirmed","status":"confirmed","customer":"alice","shop":"Corner Books","total":23.90,"currency":"EUR"}`
+	o := order{ID: "o-77", Customer: "alice", Shop: "Velo & Sons", Total: "23.90", Currency: "EUR"}
+	const want = `{"orderId":"o-77","type":"order.confirmed","status":"confirmed","customer":"alice","shop":"Velo & Sons","total":23.90,"currency":"EUR"}`
 	if got := string(o.happening(0, "confirmed").value); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}

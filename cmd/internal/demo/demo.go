@@ -1,0 +1,158 @@
+// Package demo is `sluice demo`: the gateway as serve runs it, an embedded Kafka, and made-up shops that
+// write to that Kafka as any producer would. Nothing is short-circuited.
+package demo
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"sluice/cmd/internal/config"
+	"sluice/cmd/internal/gateway"
+	"sluice/web"
+)
+
+// stopTimeout bounds how long open pages have to hear that the demo ends. They are few, and whoever pressed
+// Ctrl-C waits for it.
+const stopTimeout = 2 * time.Second
+
+// Run is the command. It returns the exit status: 0 when ctx ended it, 1 when something failed, 2 for a bad
+// command line or environment.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "sluice demo: %v\nSee sluice demo -h.\n", err)
+		return 2
+	}
+	err = o.run(ctx, stdout, stderr)
+	var faults config.Findings
+	switch {
+	case errors.As(err, &faults):
+		fmt.Fprintln(stderr, faults)
+		return 2
+	case err != nil:
+		fmt.Fprintln(stderr, "sluice demo:", err)
+		return 1
+	}
+	fmt.Fprintln(stdout, "The shops are closed.")
+	return 0
+}
+
+// run starts Kafka, the gateway and the shops, waits for ctx or a failure, and ends them in the order of the
+// records' way: nothing is written any more, what was written is carried out, and Kafka goes last.
+func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
+	kafka, err := startKafka(o.kafka)
+	if err != nil {
+		return fmt.Errorf("the embedded Kafka: %w (--kafka says where it listens)", err)
+	}
+	defer kafka.Close()
+	brokers := kafka.ListenAddrs()
+
+	c, findings := o.settings(brokers[0], os.Environ())
+	if faults := findings.Faults(); len(faults) > 0 {
+		return faults
+	}
+	log, err := gateway.NewLog(c.Log, stderr)
+	if err != nil {
+		return err
+	}
+	g, err := gateway.New(gateway.Options{Config: c, Log: log, Page: page(web.Demo)})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		err = errors.Join(err, g.Stop(ctx))
+	}()
+	if err := g.Start(ctx); err != nil {
+		if g.AdminAddr() == nil {
+			return fmt.Errorf("%w (another address: --admin 127.0.0.1:0)", err)
+		}
+		return fmt.Errorf("%w (another address: --listen :0)", err)
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	closed := make(chan error, 1)
+	go func() {
+		if !ready(ctx, "http://"+g.AdminAddr().String()+"/readyz") {
+			closed <- nil // ctx ended
+			return
+		}
+		o.greet(stdout, c, g, brokers[0])
+		closed <- trade(ctx, brokers, openShops(o.rate, rand.Uint64()))
+	}()
+	select {
+	case err = <-closed: // also when ctx ends
+		cancel()
+	case err = <-g.Failed():
+		cancel()
+		err = errors.Join(err, <-closed)
+	}
+	return err
+}
+
+// ready waits until the gateway says that it is: whoever follows the greeting at once would be told to come
+// again, and curl doesn't. It says whether that came before ctx's end.
+func ready(ctx context.Context, url string) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for {
+		if req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil); err == nil {
+			if resp, err := client.Do(req); err == nil {
+				resp.Body.Close()
+				if resp.StatusCode == http.StatusOK {
+					return true
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+}
+
+// greet says what there is to look at.
+func (o options) greet(w io.Writer, c *config.Config, g *gateway.Gateway, broker string) {
+	url := "http://"
+	if c.TLS != (config.CertPair{}) {
+		url = "https://"
+	}
+	url += reachable(g.Addr())
+	fmt.Fprintf(w, `The shops are open: alice, bob and carol place orders.
+
+  page    %[1]s/
+  curl    curl -N '%[1]s/events?user=alice'
+  tail    sluice tail %[1]s --user alice
+  ready   http://%[2]s/readyz
+  Kafka   %[3]s, topics %[4]s and %[5]s; any producer may write to it:
+          echo 'alice:{"orderId":"mine","type":"order.confirmed","status":"confirmed","shop":"Mine","total":1,"currency":"EUR"}' | kcat -P -b %[3]s -t %[4]s -K:
+
+Ctrl-C ends it.
+`, url, reachable(g.AdminAddr()), broker, orderTopic, announcementTopic)
+}
+
+// reachable is an address to connect to: what listens everywhere is asked for on localhost.
+func reachable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
