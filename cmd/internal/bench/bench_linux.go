@@ -14,10 +14,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 )
 
 // Exit statuses.
@@ -27,22 +25,23 @@ const (
 	exitUsage  = 2
 )
 
-// Run is `sluice bench args…`. It returns the exit status.
+// Run is `sluice bench args…` until it has ended or ctx has. It returns the exit
+// status.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if len(args) == 0 || slices.Contains([]string{"help", "-h", "--help"}, args[0]) {
+	switch {
+	case len(args) == 0:
 		usage(stderr)
 		return exitUsage
+	case slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]):
+		usage(stdout)
+		return exitOK
 	}
 	if part, ok := parts[args[0]]; ok {
-		// A signal to the terminal's group is the parent's to handle; it stops its parts.
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
-		defer stop()
 		return status(part(ctx, args[1:], os.Stdin, stdout), stderr)
 	}
 	i := slices.IndexFunc(modes, func(m mode) bool { return m.name == args[0] })
 	if i < 0 {
-		fmt.Fprintf(stderr, "sluice bench %s: no such mode\n\n", args[0])
-		usage(stderr)
+		fmt.Fprintf(stderr, "sluice bench: there is no mode %q\nSee sluice bench -h.\n", args[0])
 		return exitUsage
 	}
 	return runMode(ctx, &modes[i], args[1:], stdout, stderr)
@@ -69,27 +68,25 @@ func runMode(ctx context.Context, m *mode, args []string, stdout, stderr io.Writ
 	if m.defaults != nil {
 		m.defaults(&o)
 	}
-	fl := o.flags(m.name, stderr)
-	if err := fl.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitOK
-		}
+	fl := o.flags(m.name)
+	err := fl.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintf(stdout, "Usage: sluice bench %s [--flags]\n\n%s.\n\n", m.name, m.about)
+		fl.SetOutput(stdout)
+		fl.PrintDefaults()
+		return exitOK
+	case err == nil && fl.NArg() > 0:
+		err = fmt.Errorf("%q is one word too many", fl.Arg(0))
+	case err == nil && m.name != holdMode.name && o.proto != protoPlain:
+		err = fmt.Errorf("--proto %s is for hold", o.proto)
+	case err == nil:
+		err = o.check()
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "%v\nSee sluice bench %s -h.\n", err, m.name)
 		return exitUsage
 	}
-	if fl.NArg() > 0 {
-		fmt.Fprintf(stderr, "sluice bench %s: what is %q?\n", m.name, fl.Arg(0))
-		return exitUsage
-	}
-	if m.name != holdMode.name && o.proto != protoPlain {
-		fmt.Fprintf(stderr, "sluice bench %s: --proto %s is for hold\n", m.name, o.proto)
-		return exitUsage
-	}
-	if err := o.check(); err != nil {
-		fmt.Fprintln(stderr, err)
-		return exitUsage
-	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	s, err := newSession(o, m, args, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, err)

@@ -56,20 +56,25 @@ func (s *session) hold(ctx context.Context, p peer) error {
 	if err != nil {
 		return err
 	}
-	some, err := s.holdUpTo(ctx, t, crowd, s.clients, before)
+	s.report.add(t.name, "wakes a second, idle without connections", "/s", before.wakes)
+	last, err := s.holdUpTo(ctx, t, crowd, s.clients, before)
 	if err != nil {
 		return err
 	}
 	if s.more > s.clients {
-		many, err := s.holdUpTo(ctx, t, crowd, s.more, before)
-		if err != nil {
+		some := last
+		if last, err = s.holdUpTo(ctx, t, crowd, s.more, before); err != nil {
 			return err
 		}
-		grown := float64(many.clients - some.clients)
-		slope := fmt.Sprintf("%s to %s", number(float64(some.clients)), number(float64(many.clients)))
-		s.report.add(t.name, "process memory per connection, slope "+slope, "B", float64(many.pss-some.pss)/grown)
-		s.report.add(t.name, "kernel slab per connection, both ends, slope "+slope, "B", float64(many.slab-some.slab)/grown)
+		grown := float64(last.clients - some.clients)
+		slope := fmt.Sprintf("%s to %s", number(float64(some.clients)), number(float64(last.clients)))
+		s.report.add(t.name, "process memory per connection, slope "+slope, "B", float64(last.pss-some.pss)/grown)
+		s.report.add(t.name, "kernel slab per connection, both ends, slope "+slope, "B", float64(last.slab-some.slab)/grown)
 	}
+	at := " at " + number(float64(last.clients))
+	s.report.add(t.name, "kernel socket buffers per connection"+at, "B", float64(last.tcp-before.tcp)/float64(last.clients))
+	s.report.add(t.name, "wakes a second, idle"+at, "/s", last.wakes)
+	s.report.add(t.name, "CPU, idle"+at, "% of a core", 100*last.cpu)
 	if t.admin != "" {
 		return s.addCollections(ctx, t)
 	}
@@ -77,7 +82,6 @@ func (s *session) hold(ctx context.Context, p peer) error {
 }
 
 func (s *session) holdUpTo(ctx context.Context, t *target, crowd *crowd, n int, before held) (held, error) {
-	connect := n - before.clients
 	cpu, err := t.burn(func() error {
 		_, err := crowd.open(ctx, n, s.timeout)
 		return err
@@ -93,11 +97,8 @@ func (s *session) holdUpTo(ctx context.Context, t *target, crowd *crowd, n int, 
 	at := " at " + number(float64(n))
 	s.report.add(t.name, "process memory per connection"+at, "B", float64(now.pss-before.pss)/float64(n))
 	if n == s.clients { // later ones connect beside those there are
-		s.report.add(t.name, "CPU per connect"+at, "µs", micros(cpu, connect))
+		s.report.add(t.name, "CPU per connect", "µs", micros(cpu, n))
 	}
-	s.report.add(t.name, "wakes a second, idle"+at, "/s", now.wakes)
-	s.report.add(t.name, "wakes a second, idle without connections", "/s", before.wakes)
-	s.report.add(t.name, "CPU, idle"+at, "% of a core", 100*now.cpu)
 	return now, nil
 }
 

@@ -63,9 +63,9 @@ const (
 	timeMax    = time.Hour
 )
 
-func (o *options) flags(mode string, out io.Writer) *flag.FlagSet {
+func (o *options) flags(mode string) *flag.FlagSet {
 	fl := flag.NewFlagSet("bench "+mode, flag.ContinueOnError)
-	fl.SetOutput(out)
+	fl.SetOutput(io.Discard) // who calls says what is wrong
 	fl.IntVar(&o.clients, "clients", o.clients, "connections")
 	fl.IntVar(&o.more, "more", o.more, "hold: the second number of connections, for the slope")
 	fl.IntVar(&o.events, "events", o.events, "events of a run")

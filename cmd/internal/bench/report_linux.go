@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -176,6 +177,8 @@ func (r *report) metrics() []string {
 // number prints three significant digits, and large numbers with separators.
 func number(v float64) string {
 	switch a := max(v, -v); {
+	case v == math.Trunc(v) && a < 1000:
+		return fmt.Sprintf("%.0f", v)
 	case a >= 1000:
 		s := fmt.Sprintf("%.0f", v)
 		for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {

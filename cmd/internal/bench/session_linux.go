@@ -162,6 +162,9 @@ func (s *session) contend(ctx context.Context, a audience, adjust func(*plan)) (
 			return nil, err
 		}
 		s.cleanup = append(s.cleanup, t.stop)
+		if t.topic == nil {
+			s.report.note("Servers that don't read Kafka are fed by HTTP requests; their CPU includes taking these.")
+		}
 		f, err := t.feed(a)
 		if err != nil {
 			return nil, err

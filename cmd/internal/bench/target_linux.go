@@ -29,7 +29,7 @@ type target struct {
 	header    []string // templates
 	tokenFile string
 	token     func(n int) string // line n of it; nil without tokens
-	root      int // its process; its descendants belong to it
+	root      int                // its process; its descendants belong to it
 	feed      func(audience) (feeder, error)
 	topic     func(audience) string // the topic it reads; nil if it doesn't read Kafka
 	admin     string                // host:port of sluice's admin address; "" for others
