@@ -1,0 +1,68 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"testing"
+	"time"
+
+	"sluice/broker"
+	"sluice/server/auth"
+	"sluice/stream"
+)
+
+func TestTheRoomsAreToldWhatWasWritten(t *testing.T) {
+	cert, key, _ := certificate(t)
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{"ca.pem": cert, "cert.pem": cert, "key.pem": key, "secret": "s3cret\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := mustLoad(t, `
+kafka:
+  brokers: ["a:1", "b:2"]
+  rack: eu-1a
+  tls: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem}
+  sasl: {mechanism: OAUTHBEARER, token_url: "https://login/token", client_id: gateway, client_secret_file: secret, scope: kafka}
+streams:
+  news: {topic: n, audience: everyone, subject: key}
+  orders: {topic: o, user: "header:u", event: "value:e", replay: 2m, replay_bytes: 3MiB}
+auth: none
+`)
+	wantKafka := broker.Config{
+		Brokers: []string{"a:1", "b:2"}, Rack: "eu-1a",
+		TLS: broker.TLS{Enabled: true, CAFile: "ca.pem", CertFile: "cert.pem", KeyFile: "key.pem"},
+		SASL: broker.SASL{Mechanism: "OAUTHBEARER", OAuth: broker.OAuth{
+			TokenURL: "https://login/token", ClientID: "gateway", ClientSecret: "s3cret", Scope: "kafka",
+		}},
+	}
+	if got := c.Broker(); !reflect.DeepEqual(got, wantKafka) {
+		t.Errorf("broker:\n got %+v\nwant %+v", got, wantKafka)
+	}
+	news, orders := c.Streams[0], c.Streams[1]
+	for _, tt := range []struct{ got, want any }{
+		{news.Broker(), broker.StreamConfig{Name: "news", Topic: "n", Audience: stream.AudienceEveryone, Subject: "key", Replay: 10 * time.Minute}},
+		{orders.Broker(), broker.StreamConfig{Name: "orders", Topic: "o", User: "header:u", Event: "value:e", Replay: 2 * time.Minute}},
+		{news.Spec(), stream.Spec{Name: "news", Audience: stream.AudienceEveryone, Replay: 10 * time.Minute, ReplayBytes: 256 << 20}},
+		{orders.Spec(), stream.Spec{Name: "orders", Replay: 2 * time.Minute, ReplayBytes: 3 << 20}},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("\n got %+v\nwant %+v", tt.got, tt.want)
+		}
+	}
+
+	login := mustLoad(t, minimal).Auth
+	for _, tt := range []struct {
+		auth Auth
+		want auth.Authenticator
+	}{{c.Auth, auth.None{}}, {login, &auth.JWT{}}} {
+		if got, err := tt.auth.Authenticator(); err != nil || fmt.Sprintf("%T", got) != fmt.Sprintf("%T", tt.want) {
+			t.Errorf("authenticator: %T, %v; want %T", got, err, tt.want)
+		}
+	}
+	if _, err := (Auth{}).Authenticator(); err == nil {
+		t.Error("no way to know a user, and no error")
+	}
+}
