@@ -121,6 +121,7 @@ func TestVerdict(t *testing.T) {
 			r.alice.Event(`{"run":"run-1","stream":"orders","number":7,"customer":"alice"}`)
 		}, Foreign},
 		{"an event cut short", func(r *run) { r.alice.Event(`{"run":"run-1","stre`) }, Foreign},
+		{"a refusal", func(r *run) { r.alice.Irregular("503") }, Irregular},
 		{"an aborted event is sent", func(r *run) {
 			r.alice.Event(r.produce("orders", 0, Event{Users: []string{"alice"}, Aborted: true}))
 		}, Foreign},
@@ -228,13 +229,13 @@ func TestNewestIsWhatAClientWaitsFor(t *testing.T) {
 	r.produce("orders", 0, Event{Users: []string{"alice"}, Aborted: true})
 	newest := r.alice.Newest()
 	if len(newest) != 1 {
-		t.Fatalf("alice waits for %d events, want her newest of partition 0", len(newest))
+		t.Fatalf("alice waits for %v, want her newest of partition 0", newest)
 	}
-	if newest[0]() {
+	if r.alice.Has(newest[0]) {
 		t.Error("she has it before it came")
 	}
 	r.alice.Event(last)
-	if !newest[0]() {
+	if !r.alice.Has(newest[0]) {
 		t.Error("she doesn't have it after it came")
 	}
 	r.Recreated("orders")
@@ -247,7 +248,7 @@ func TestAwait(t *testing.T) {
 	r := newRun()
 	arrived := make(chan error, 1)
 	go func() {
-		arrived <- r.Await(t.Context(), "bob's order", func() bool { return r.bob.Has("orders", 0) })
+		arrived <- r.Await(t.Context(), "bob's order", func() bool { return r.bob.Has(Arrival{"orders", 0}) })
 	}()
 	r.bob.Event(r.order("bob", 0))
 	if err := <-arrived; err != nil {

@@ -15,18 +15,21 @@ type Client struct {
 	streams []string
 
 	// The rest is guarded by books.mu.
-	received  []arrival
-	has       map[arrival]bool
+	received  []Arrival
+	has       map[Arrival]bool
 	foreign   []string
+	irregular []string
 	resets    []reset
 	forgiving []string // streams of which superseded events may be missing
 }
 
-// arrival is one event received.
-type arrival struct {
-	stream string
-	number int
+// Arrival is one event of one stream, as it reaches a client.
+type Arrival struct {
+	Stream string
+	Number int
 }
+
+func (a Arrival) String() string { return fmt.Sprintf("%s/%d", a.Stream, a.Number) }
 
 // Client enters a client that reads as user.
 func (c *Checker) Client(name, user string, streams ...string) *Client {
@@ -35,7 +38,7 @@ func (c *Checker) Client(name, user string, streams ...string) *Client {
 	for _, s := range streams {
 		c.streamLocked(s)
 	}
-	client := &Client{books: c, name: name, user: user, streams: streams, has: make(map[arrival]bool)}
+	client := &Client{books: c, name: name, user: user, streams: streams, has: make(map[Arrival]bool)}
 	c.clients = append(c.clients, client)
 	return client
 }
@@ -69,7 +72,7 @@ func (c *Client) Event(data string) {
 	case !s.events[p.Number].meantFor(s, c.user):
 		c.foreignLocked("%s/%d, which is %v's", p.Stream, p.Number, s.events[p.Number].Users)
 	default:
-		a := arrival{p.Stream, p.Number}
+		a := Arrival{p.Stream, p.Number}
 		c.received = append(c.received, a)
 		c.has[a] = true
 	}
@@ -79,11 +82,20 @@ func (c *Client) foreignLocked(format string, args ...any) {
 	c.foreign = append(c.foreign, fmt.Sprintf("%s was sent "+format, append([]any{c.name}, args...)...))
 }
 
-// Has reports whether the client has received the event.
-func (c *Client) Has(stream string, number int) bool {
+// Irregular enters something that no EventSource should meet: an answer that ends it for good, an
+// event without an id.
+func (c *Client) Irregular(what string) {
+	defer c.books.Changed()
 	c.books.mu.Lock()
 	defer c.books.mu.Unlock()
-	return c.has[arrival{stream, number}]
+	c.irregular = append(c.irregular, c.name+": "+what)
+}
+
+// Has reports whether the client has received the event.
+func (c *Client) Has(a Arrival) bool {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	return c.has[a]
 }
 
 // MayMissSuperseded says that the client has been away while the stream's topic was compacted, so that of
@@ -95,8 +107,8 @@ func (c *Client) MayMissSuperseded(stream string) {
 }
 
 // Newest returns, for each stream and partition that the client reads, the last event meant for it that
-// Kafka has acknowledged by now: when it has these, it has caught up. Each is given as a condition.
-func (c *Client) Newest() (has []func() bool) {
+// Kafka has acknowledged by now: when it has these, it has caught up.
+func (c *Client) Newest() (newest []Arrival) {
 	c.books.mu.Lock()
 	defer c.books.mu.Unlock()
 	for _, name := range c.streams {
@@ -106,8 +118,8 @@ func (c *Client) Newest() (has []func() bool) {
 			user = ""
 		}
 		for _, number := range s.newest[user] {
-			has = append(has, func() bool { return c.Has(name, number) })
+			newest = append(newest, Arrival{name, number})
 		}
 	}
-	return has
+	return newest
 }

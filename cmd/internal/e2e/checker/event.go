@@ -98,6 +98,19 @@ func (c *Checker) AckedEvents() int {
 	return c.acked
 }
 
+// AckedIn is how many of the stream's events Kafka has put in the partition, in this generation.
+func (c *Checker) AckedIn(name string, partition int32) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.streamLocked(name)
+	for _, e := range s.events {
+		if e.acked && e.generation == s.generation && e.partition == partition {
+			n++
+		}
+	}
+	return n
+}
+
 // meantFor reports whether the event is the user's to see.
 func (e *event) meantFor(s *stream, user string) bool {
 	return !e.Aborted && (s.everyone || slices.Contains(e.Users, user))

@@ -15,6 +15,7 @@ const (
 	Twice      Kind = "twice"            // a client was sent an event again
 	Misordered Kind = "misordered"       // a client was sent a partition's events in another order
 	Foreign    Kind = "foreign"          // a client was sent what is not its own, or not an event at all
+	Irregular  Kind = "irregular"        // a client met what no EventSource should: see [Client.Irregular]
 	Unexpected Kind = "unexpected reset" // a client was sent a reset that didn't have to happen
 	Missing    Kind = "missing reset"    // a client was not sent a reset that had to happen
 	Unacked    Kind = "unacknowledged"   // Kafka never said that it has the event: the run proves nothing
@@ -35,7 +36,7 @@ func (v *Verdict) Clean() bool { return len(v.Findings) == 0 }
 func (v *Verdict) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d events, %d deliveries, %d expected resets", v.Events, v.Deliveries, v.Resets)
-	for _, kind := range []Kind{Lost, Twice, Misordered, Foreign, Unexpected, Missing, Unacked} {
+	for _, kind := range []Kind{Lost, Twice, Misordered, Foreign, Irregular, Unexpected, Missing, Unacked} {
 		found := v.Findings[kind]
 		fmt.Fprintf(&b, "; %s %d", kind, len(found))
 		for _, f := range found[:min(len(found), 20)] {
@@ -76,6 +77,9 @@ func (c *Client) judgeLocked(v *Verdict) {
 	for _, f := range c.foreign {
 		v.find(Foreign, "%s", f)
 	}
+	for _, i := range c.irregular {
+		v.find(Irregular, "%s", i)
+	}
 	excuses, missing, unexpected := c.matchResetsLocked()
 	v.Resets += len(excuses)
 	for _, r := range missing {
@@ -92,7 +96,7 @@ func (c *Client) judgeLocked(v *Verdict) {
 			superseded = s.superseded()
 		}
 		for number, e := range s.events {
-			if e.acked && e.meantFor(s, c.user) && !c.has[arrival{name, number}] && !superseded[e] &&
+			if e.acked && e.meantFor(s, c.user) && !c.has[Arrival{name, number}] && !superseded[e] &&
 				!slices.ContainsFunc(excuses, func(x excuse) bool { return x.covers(name, e) }) {
 				v.find(Lost, "%s was not sent %s/%d (%v)", c.name, name, number, e)
 			}
@@ -108,20 +112,20 @@ func (c *Client) judgeOrderLocked(v *Verdict) {
 		number int32
 	}
 	latest := make(map[partition]*event)
-	seen := make(map[arrival]bool)
+	seen := make(map[Arrival]bool)
 	for _, a := range c.received {
-		e := c.books.streams[a.stream].events[a.number]
+		e := c.books.streams[a.Stream].events[a.Number]
 		if seen[a] {
-			v.find(Twice, "%s was sent %s/%d again (%v)", c.name, a.stream, a.number, e)
+			v.find(Twice, "%s was sent %v again (%v)", c.name, a, e)
 			continue
 		}
 		seen[a] = true
 		if !e.acked {
 			continue // its place is not known; that is a finding of its own
 		}
-		at := partition{a.stream, e.partition}
+		at := partition{a.Stream, e.partition}
 		if before := latest[at]; before != nil && e.before(before) {
-			v.find(Misordered, "%s was sent %s/%d (%v) after %v", c.name, a.stream, a.number, e, before)
+			v.find(Misordered, "%s was sent %v (%v) after %v", c.name, a, e, before)
 			continue
 		}
 		latest[at] = e

@@ -21,7 +21,7 @@ import (
 
 // reconnectDelay is how long a client waits before it comes back by itself. It is shorter than any `retry:`
 // asks for, because a run has many reconnections to make.
-const reconnectDelay = 50 * time.Millisecond
+const reconnectDelay = 200 * time.Millisecond
 
 // Sink is told what a client sees. Its methods are called by the client's goroutine, one at a time.
 type Sink interface {

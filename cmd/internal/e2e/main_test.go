@@ -1,0 +1,29 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"sluice/broker/kafkatest"
+	"sluice/cmd/internal/e2e/gateway"
+)
+
+func TestMain(m *testing.M) {
+	status := kafkatest.Run(m)
+	if err := gateway.RemoveBinary(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// newGateway prepares a gateway of the binary built from this checkout.
+func newGateway(t *testing.T, config string) *gateway.Gateway {
+	t.Helper()
+	binary, err := gateway.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gateway.New(t, binary, config)
+}

@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"sluice/cmd/internal/e2e/checker"
+	"sluice/cmd/internal/e2e/client"
+	"sluice/stream/ssetest"
+)
+
+// reader is a client with its page in the books.
+type reader struct {
+	*client.Client
+	page *checker.Client
+	home int // index of the gateway it goes to; the test's
+
+	books  *checker.Checker
+	asked  atomic.Int64 // requests written
+	hellos atomic.Int64 // times a gateway said where the connection starts
+}
+
+// newReader enters a client in the books and starts it. Without streams it reads them all.
+func newReader(ctx context.Context, books *checker.Checker, base, name, user string, all, only []string) *reader {
+	query := url.Values{"user": {user}}
+	if only != nil {
+		query.Set("stream", strings.Join(only, ","))
+		all = only
+	}
+	r := &reader{books: books, page: books.Client(name, user, all...)}
+	r.Client = client.Start(ctx, base, query, r)
+	return r
+}
+
+func (r *reader) Asked() {
+	r.asked.Add(1)
+	r.books.Changed()
+}
+
+func (r *reader) Refused(err error) { r.page.Irregular(err.Error()) }
+
+func (r *reader) Event(e ssetest.Event) {
+	switch {
+	case e.Name == "sluice.hello":
+		r.hellos.Add(1)
+		r.books.Changed()
+	case e.Name == "sluice.reset":
+		r.page.Reset(e.Data)
+	case strings.HasPrefix(e.Name, "sluice."):
+		// Heartbeats, closings: nothing to keep books of.
+	default:
+		if !e.HasID {
+			r.page.Irregular("an event without an id: " + e.Data)
+		}
+		r.page.Event(e.Data)
+	}
+}
