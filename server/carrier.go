@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 
+	"sluice/server/hold"
 	"sluice/stream"
 )
 
@@ -14,17 +15,24 @@ type carrier interface {
 	reserve() place
 	release(place)
 
-	// carry sends the response's header and opening, and then what the session has, to its end; it
-	// closes the session's subscription. The handler may return when it does.
+	// carry sends the response's header and opening, and then what the session has, to its end. It
+	// closes the session's subscription and leaves the gate for it, which may be after carry has returned.
 	carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte)
 
 	// drain ends each session at a random moment of spread from now on, those still
 	// to be carried too.
 	drain(spread tick)
+
+	// stop ends each session now.
+	stop()
+
+	// close frees what the carrier keeps. The last session has ended before.
+	close()
 }
 
 // place is where the hub finds a carrier's session.
 type place struct {
 	waker stream.WakerID
 	token uint32
+	held  hold.Place // for the carrier that holds
 }

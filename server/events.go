@@ -14,7 +14,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		s.unavailable(w, r, draining.String())
 		return
 	}
-	defer s.gate.leave()
+	carried := false
+	defer func() {
+		if !carried {
+			s.gate.leave()
+		}
+	}()
 	a, refused := s.admit(r)
 	if refused != nil {
 		refused.write(w)
@@ -24,18 +29,20 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		writeStreamHeader(w, r)
 		return
 	}
-	p := s.carrier.reserve()
+	carrier := s.carrierFor(w, r)
+	p := carrier.reserve()
 	a.request.Waker, a.request.Token = p.waker, p.token
 	sub, opening, err := s.open(r.Context(), a.request)
 	if err != nil {
-		s.carrier.release(p)
+		carrier.release(p)
 		s.notOpened(w, r, err)
 		return
 	}
 	s.cfg.Metrics.opening(opening)
 	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening)
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
-	s.carrier.carry(w, r, p, session, hello)
+	carried = true
+	carrier.carry(w, r, p, session, hello)
 }
 
 // errSlowKafka is the cause of an open that was given up on.
@@ -72,7 +79,11 @@ func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
 // writeStreamHeader begins the answer. no-transform and X-Accel-Buffering keep proxies from
 // compressing and from collecting what should go out at once.
 func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
+	setStreamHeader(w.Header(), r)
+	w.WriteHeader(http.StatusOK)
+}
+
+func setStreamHeader(header http.Header, r *http.Request) {
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("Cache-Control", "no-cache, no-transform")
 	header.Set("X-Accel-Buffering", "no")
@@ -82,5 +93,4 @@ func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
 		// where the balancer now wants it. (HTTP/2 would close all its streams.)
 		header.Set("Connection", "close")
 	}
-	w.WriteHeader(http.StatusOK)
 }

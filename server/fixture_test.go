@@ -67,6 +67,8 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 		Logger:   slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		RetryMin: 1500 * time.Millisecond,
 		RetryMax: 1500 * time.Millisecond,
+
+		Goroutines: everythingOnGoroutines,
 	}
 	if change != nil {
 		change(&cfg)
@@ -76,6 +78,7 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(f.hub.Close)
+	t.Cleanup(f.Close)
 	return f
 }
 
@@ -206,7 +209,10 @@ func (f *fixture) closings(why reason) float64 {
 
 // empty reports whether nothing is left of any stream: no handler, no place in the hub's sight.
 func (f *fixture) empty() bool {
-	bells := &f.carrier.(*goroutines).bells
+	if f.held != nil && f.held.holder.Places() > 0 {
+		return false
+	}
+	bells := &f.ordinary.bells
 	bells.mu.Lock()
 	defer bells.mu.Unlock()
 	f.gate.mu.Lock()

@@ -17,22 +17,24 @@ type goroutines struct {
 	bells   bells
 	waker   stream.WakerID
 	terms   *terms
+	gate    *gate
 	metrics *Metrics
 	timeout time.Duration // a write may take
-	stop    context.Context
 
 	drainOnce sync.Once
 	draining  chan struct{}
 	spread    atomic.Int64 // ticks; set before draining is closed
+	stopOnce  sync.Once
+	stopped   chan struct{}
 }
 
-func newGoroutines(hub *stream.Hub, t *terms, m *Metrics, timeout time.Duration, stop context.Context) *goroutines {
-	g := &goroutines{terms: t, metrics: m, timeout: timeout, stop: stop, draining: make(chan struct{})}
+func newGoroutines(hub *stream.Hub, t *terms, gate *gate, m *Metrics, timeout time.Duration) *goroutines {
+	g := &goroutines{terms: t, gate: gate, metrics: m, timeout: timeout, draining: make(chan struct{}), stopped: make(chan struct{})}
 	g.waker = hub.AddWaker(&g.bells)
 	return g
 }
 
-func (g *goroutines) reserve() place { return place{g.waker, g.bells.take()} }
+func (g *goroutines) reserve() place { return place{waker: g.waker, token: g.bells.take()} }
 
 func (g *goroutines) release(p place) { g.bells.give(p.token) }
 
@@ -43,7 +45,12 @@ func (g *goroutines) drain(spread tick) {
 	})
 }
 
+func (g *goroutines) stop() { g.stopOnce.Do(func() { close(g.stopped) }) }
+
+func (g *goroutines) close() {}
+
 func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
+	defer g.gate.leave()
 	defer g.release(p)
 	defer s.sub.Close() // before the release: then nobody rings for another's session
 	g.metrics.opened()
@@ -61,7 +68,7 @@ var always = func() <-chan struct{} { c := make(chan struct{}); close(c); return
 func (g *goroutines) follow(sock *socket, client context.Context, ring <-chan struct{}, s *session, opening []byte) reason {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	drain, stop := g.draining, g.stop.Done()
+	drain, stop := g.draining, g.stopped
 	for {
 		out := batches.Get().(*stream.Batch)
 		if opening != nil {

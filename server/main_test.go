@@ -9,9 +9,18 @@ import (
 	"time"
 )
 
-// TestMain fails the run when a goroutine of this module's outlives its test.
+// everythingOnGoroutines is the carrier that the tests' servers are to use.
+var everythingOnGoroutines bool
+
+// TestMain runs all tests twice, on held connections and on goroutines: a client must not be able to tell
+// them apart. It fails the run when a goroutine of this module's outlives its test.
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if code == 0 {
+		fmt.Println("again, with every stream on a goroutine")
+		everythingOnGoroutines = true
+		code = m.Run()
+	}
 	if left := leaked(5 * time.Second); left != "" && code == 0 {
 		fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
 		code = 1

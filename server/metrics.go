@@ -77,9 +77,11 @@ func (m *Metrics) opening(o stream.Opening) {
 	}
 }
 
-func (m *Metrics) wrote(b *stream.Batch) {
-	m.events.Add(float64(b.Events))
-	m.bytes.Add(float64(b.Bytes))
+func (m *Metrics) wrote(b *stream.Batch) { m.wroteAll(b.Events, b.Bytes) }
+
+func (m *Metrics) wroteAll(events, bytes int) {
+	m.events.Add(float64(events))
+	m.bytes.Add(float64(bytes))
 }
 
 func (m *Metrics) refused(why auth.Reason) { m.refusals.WithLabelValues(string(why)).Inc() }

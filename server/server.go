@@ -31,6 +31,10 @@ type Config struct {
 	// (undecodable records, Kafka clients). nil: one of its own.
 	Metrics *Metrics
 
+	// Goroutines carries every stream on its handler's goroutine, also those that could be held
+	// for less.
+	Goroutines bool
+
 	// Page answers GET / and whatever has no route of its own. nil: there is none.
 	Page http.Handler
 	CORS CORS
@@ -41,6 +45,7 @@ type Config struct {
 	MaxAge       time.Duration // a stream is ended after about this; 0: never
 	WriteTimeout time.Duration // 30 s: a client that takes nothing for this long is closed
 	OpenTimeout  time.Duration // 10 s: how long Kafka is waited for before a stream opens
+	UserTimeout  time.Duration // 2 × Heartbeat: a client that acknowledges nothing for this long has vanished (TCP_USER_TIMEOUT)
 	DrainSpread  time.Duration // 5 s: over which Drain ends the streams
 	ReadyGrace   time.Duration // 60 s: how long /readyz stays ready with Kafka away
 }
@@ -62,6 +67,9 @@ func (c Config) withDefaults() Config {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}
+	}
+	if c.UserTimeout == 0 {
+		c.UserTimeout = 2 * c.Heartbeat
 	}
 	if c.Metrics == nil {
 		c.Metrics = NewMetrics()
@@ -90,10 +98,10 @@ func (c Config) validate() error {
 
 // Server serves the public and the admin routes.
 type Server struct {
-	cfg     Config
-	terms   terms
-	gate    gate
-	carrier carrier
+	cfg   Config
+	terms terms
+	gate  gate
+	carriers
 	handler http.Handler
 	admin   http.Handler
 
@@ -119,7 +127,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.gate.init()
 	s.stop, s.stopNow = context.WithCancel(context.Background())
-	s.carrier = newGoroutines(cfg.Hub, &s.terms, cfg.Metrics, cfg.WriteTimeout, s.stop)
+	if err := s.carriers.start(s); err != nil {
+		return nil, err
+	}
 	cfg.Metrics.watch(cfg.Source)
 	s.handler = s.routes()
 	s.admin = s.adminRoutes()
@@ -142,7 +152,7 @@ func (s *Server) Drain(ctx context.Context) error {
 		spread = min(spread, time.Until(deadline)/2)
 	}
 	empty := s.gate.shut()
-	s.carrier.drain(ticks(max(spread, 0)))
+	s.carriers.drain(ticks(max(spread, 0)))
 	select {
 	case <-empty:
 		return nil
@@ -156,5 +166,7 @@ func (s *Server) Drain(ctx context.Context) error {
 func (s *Server) Close() {
 	empty := s.gate.shut()
 	s.stopNow()
+	s.carriers.stop()
 	<-empty
+	s.carriers.close()
 }

@@ -74,10 +74,9 @@ func TestWire(t *testing.T) {
 
 // two publishes an event with all that framing has to care for, and another user's that must not show.
 func two(f *fixture) {
-	conn := f.carrier.(*goroutines)
 	f.publish(orders, stream.Event{Name: "order.confirmed", Data: []byte("{\"orderId\":\"o-77\",\n\"status\":\"confirmed\"}\r: no comment\rid: forged")}, "alice")
 	f.order("bob", "bob's")
-	eventually(f.t, "the event was written", func() bool { return written(conn.metrics) == 1 })
+	eventually(f.t, "the event was written", func() bool { return written(f.cfg.Metrics) == 1 })
 }
 
 // readThrough copies until after has been seen, and then end.

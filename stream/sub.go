@@ -11,6 +11,12 @@ type Sub struct {
 	gen uint32
 }
 
+// Key is the subscription as a number, for those who keep many without pointers; see [Hub.Sub].
+func (s Sub) Key() uint64 { return uint64(s.gen)<<32 | uint64(s.id) }
+
+// Sub returns the subscription of a key, which need not be open any more.
+func (h *Hub) Sub(key uint64) Sub { return Sub{hub: h, id: uint32(key), gen: uint32(key >> 32)} }
+
 // Pulled says how a Pull ended.
 type Pulled uint8
 

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"sluice/server/hold"
+	"sluice/stream"
+)
+
+// held carries sessions without a goroutine each: their connections are taken away from
+// net/http and held by package hold.
+type held struct {
+	holder  *hold.Holder[kept]
+	wakers  []stream.WakerID // by worker
+	hub     *stream.Hub
+	terms   *terms
+	gate    *gate
+	metrics *Metrics
+	ending  atomic.Int64 // 1 + the spread over which all sessions end from now on; 0: they don't
+}
+
+// kept is a session without pointers, as it stands in a slot.
+type kept struct {
+	sub             uint64
+	beat, warn, end tick
+	why             reason
+	stale, ending   bool
+}
+
+func newHeld(s *Server) (*held, error) {
+	h := &held{hub: s.cfg.Hub, terms: &s.terms, gate: &s.gate, metrics: s.cfg.Metrics}
+	var err error
+	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[kept]{
+		Now:     func() int64 { return int64(h.terms.now()) },
+		Fill:    h.fill,
+		Due:     func(k *kept) int64 { return int64(min(k.beat, k.warn, k.end)) },
+		Gone:    h.gone,
+		Refusal: func() []byte { return appendUnavailable(nil, "overloaded", h.terms.retry()) },
+		Wrote:   h.metrics.wroteAll,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range h.holder.Wakers() {
+		h.wakers = append(h.wakers, h.hub.AddWaker(w))
+	}
+	return h, nil
+}
+
+func (h *held) reserve() place {
+	p := h.holder.Reserve()
+	return place{waker: h.wakers[p.Worker], token: p.Slot, held: p}
+}
+
+func (h *held) release(p place) { h.holder.Release(p.held) }
+
+func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
+	h.metrics.opened()
+	setStreamHeader(w.Header(), r)
+	k := keep(&s)
+	if err := h.holder.Adopt(p.held, w, r, w.Header(), opening, k); err != nil {
+		h.gone(&k, hold.Gone)
+		h.release(p)
+	}
+}
+
+func keep(s *session) kept {
+	return kept{sub: s.sub.Key(), beat: s.beat, warn: s.warn, end: s.end, why: s.why, stale: s.stale}
+}
+
+// fill is session.fill for a session in its slot.
+func (h *held) fill(k *kept, now int64, out *stream.Batch) hold.Verdict {
+	h.hurry(now, k)
+	s := session{sub: h.hub.Sub(k.sub), beat: k.beat, warn: k.warn, end: k.end, why: k.why, stale: k.stale}
+	v := s.fill(h.terms, tick(now), out)
+	ending := k.ending
+	*k = keep(&s)
+	k.ending = ending
+	return [...]hold.Verdict{wait: hold.Wait, more: hold.More, end: hold.End}[v]
+}
+
+// hurry sets a session's end once all are to end.
+func (h *held) hurry(now int64, k *kept) {
+	spread := tick(h.ending.Load() - 1)
+	if spread < 0 || k.ending && spread > 0 {
+		return
+	}
+	k.ending = true
+	if at := tick(now) + h.terms.random(0, spread); at < k.end {
+		k.end, k.why = at, draining
+	}
+}
+
+func (h *held) drain(spread tick) {
+	h.ending.CompareAndSwap(0, 1+int64(spread))
+	h.holder.Each(h.hurry)
+}
+
+func (h *held) stop() {
+	h.ending.Store(1)
+	h.holder.Each(h.hurry)
+}
+
+func (h *held) close() { h.holder.Close() }
+
+func (h *held) gone(k *kept, why hold.Why) {
+	h.hub.Sub(k.sub).Close()
+	switch why {
+	case hold.Gone:
+		h.metrics.closed(gone)
+	case hold.Slow:
+		h.metrics.closed(slow)
+	default:
+		h.metrics.closed(k.why)
+	}
+	h.gate.leave()
+}

@@ -1,0 +1,40 @@
+package hold
+
+import (
+	"net"
+	"net/http"
+	"time"
+)
+
+// appendHead appends the status line and header of a stream as net/http would write them for the handler's header. A stream is its
+// connection's last answer, so it always says close.
+func appendHead(dst []byte, header http.Header, chunked bool) []byte {
+	h := header.Clone()
+	for _, ours := range []string{"Date", "Content-Length", "Transfer-Encoding"} {
+		h.Del(ours)
+	}
+	h.Set("Connection", "close")
+	status, framing := "HTTP/1.0 200 OK\r\n", ""
+	if chunked {
+		status, framing = "HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n"
+	}
+	w := writer(append(dst, status...))
+	h.Write(&w) // sorted; values with line ends are made harmless
+	w = time.Now().UTC().AppendFormat(append(w, "Date: "...), http.TimeFormat)
+	return append(append(append(w, "\r\n"...), framing...), "\r\n"...)
+}
+
+type writer []byte
+
+func (w *writer) Write(p []byte) (int, error) {
+	*w = append(*w, p...)
+	return len(p), nil
+}
+
+// refuse ends a connection that could not be taken over for want of descriptors: with 200 and what to say, after
+// which an EventSource comes back by itself. The body ends with the connection, which any HTTP/1 client understands.
+func refuse(conn net.Conn, header http.Header, body []byte) {
+	conn.SetWriteDeadline(time.Now().Add(time.Second))
+	conn.Write(append(appendHead(nil, header, false), body...)) // the client comes back in any case
+	conn.Close()
+}

@@ -1,0 +1,72 @@
+// Package hold keeps open connections that have nothing to say for almost nothing: no goroutine, no buffer and no
+// net.Conn each, only a descriptor and a slot without pointers.
+//
+// A connection begins at an ordinary HTTP handler. Once that has decided what the client gets, [Holder.Adopt] takes the socket
+// away from net/http, and from then on one of the holder's workers owns it: a goroutine per core with an epoll of
+// its own and one timer wheel. A worker asks its [Craft] what is to be written, writes everything in one
+// writev(2) of slices that all connections share, and remembers what a full socket didn't take.
+//
+// A worker's descriptors and slots are touched by its goroutine only. Others reach it through its mailbox.
+package hold
+
+import (
+	"errors"
+	"time"
+
+	"sluice/stream"
+)
+
+// ErrUnsupported says that connections can't be held like this on this system.
+var ErrUnsupported = errors.New("hold: needs Linux")
+
+// Verdict says what comes after what Fill appended has been written.
+type Verdict uint8
+
+const (
+	Wait Verdict = iota // nothing, until it is woken or due
+	More                // Fill again
+	End                 // the end of the stream
+)
+
+// Why says how a connection ended.
+type Why uint8
+
+const (
+	Ended Why = iota // Fill said so, and everything was written
+	Gone             // the client went away
+	Slow             // the client took nothing for WriteTimeout
+)
+
+// Craft is what the holder's connections carry. T is one connection's state, kept in its slot: without pointers it costs the
+// garbage collector nothing. All times are milliseconds of Now's clock. The worker calls it, one call at a time for a connection.
+type Craft[T any] struct {
+	Now func() int64
+	// Fill appends what is to be written now.
+	Fill func(t *T, now int64, out *stream.Batch) Verdict
+	// Due is when Fill has something to do though nobody wakes it.
+	Due func(t *T) int64
+	// Gone is told once that the stream has ended.
+	Gone func(t *T, why Why)
+	// Refusal is the body for a connection that can't be held for want of descriptors.
+	Refusal func() []byte
+	// Wrote is told what a pass of a worker has written, for counting.
+	Wrote func(events, bytes int)
+}
+
+// Config is how connections are held.
+type Config struct {
+	Workers      int           // 0: one per core
+	WriteTimeout time.Duration // a client that takes nothing for this long is closed
+	UserTimeout  time.Duration // TCP_USER_TIMEOUT: how long sent bytes may go without an answer
+	SendBuffer   int           // SO_SNDBUF, bytes; 0: DefaultSendBuffer
+}
+
+// DefaultSendBuffer is what a client that stalls can keep of the kernel's memory, before the kernel's own bookkeeping, which
+// about doubles it. It bounds a client's rate too, to this much per round trip.
+const DefaultSendBuffer = 28 << 10
+
+// Place is where a connection will be held. It is reserved before, so that whoever wakes it knows it by then.
+type Place struct {
+	Worker int
+	Slot   uint32
+}

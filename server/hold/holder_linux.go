@@ -1,0 +1,171 @@
+package hold
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/stream"
+)
+
+// Holder holds connections until they end or it is closed.
+type Holder[T any] struct {
+	craft   Craft[T]
+	cfg     Config
+	workers []*worker[T]
+	turn    atomic.Uint32
+	closing sync.Once
+}
+
+// New starts a holder. It fails with [ErrUnsupported] where there is no epoll.
+func New[T any](cfg Config, craft Craft[T]) (*Holder[T], error) {
+	if cfg.Workers == 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if cfg.SendBuffer == 0 {
+		cfg.SendBuffer = DefaultSendBuffer
+	}
+	h := &Holder[T]{craft: craft, cfg: cfg}
+	for range cfg.Workers {
+		p, err := newPoll()
+		if err != nil {
+			h.Close()
+			return nil, fmt.Errorf("hold: epoll: %w", err)
+		}
+		w := &worker[T]{craft: &h.craft, timeout: cfg.WriteTimeout.Milliseconds(), poll: p, done: make(chan struct{}), rests: make(map[uint32]*rest), size: make([]byte, 0, 16)}
+		w.bell = make(chan struct{}, 1)
+		w.wheel.turn = craft.Now() / wheelStep
+		h.workers = append(h.workers, w)
+		go w.run() // Close waits for it by done
+		if err := p.start(func(events []event) {
+			w.post(func(m *mail[T]) { m.events = append(m.events, events...) })
+		}); err != nil {
+			h.Close()
+			return nil, fmt.Errorf("hold: epoll: %w", err)
+		}
+	}
+	return h, nil
+}
+
+// Wakers returns the workers' wakers, by [Place.Worker].
+func (h *Holder[T]) Wakers() []stream.Waker {
+	wakers := make([]stream.Waker, len(h.workers))
+	for i, w := range h.workers {
+		wakers[i] = &w.mailbox
+	}
+	return wakers
+}
+
+// Reserve takes a place for a connection to come. Adopt or Release gives it back.
+func (h *Holder[T]) Reserve() Place {
+	i := int(h.turn.Add(1)) % len(h.workers)
+	return Place{Worker: i, Slot: h.workers[i].reserve()}
+}
+
+// Release gives back a place that no connection came to, and that nobody will wake any more.
+func (h *Holder[T]) Release(p Place) { h.workers[p.Worker].release(p.Slot) }
+
+// Can reports whether a request's connection can be adopted: plain HTTP/1.x, without a body that somebody would still have to read.
+func (h *Holder[T]) Can(rw http.ResponseWriter, r *http.Request) bool {
+	if r.ProtoMajor != 1 || r.TLS != nil || r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+		return false
+	}
+	for {
+		switch w := rw.(type) {
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			rw = w.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
+// Adopt takes a request's connection, for which Can is true, away from net/http and holds it at p. header is the response's; framing and
+// connection fields are added. opening begins the body. If it fails, the connection is lost, and p and t stay the caller's.
+func (h *Holder[T]) Adopt(p Place, rw http.ResponseWriter, r *http.Request, header http.Header, opening []byte, t T) error {
+	conn, _, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		return fmt.Errorf("hold: hijack: %w", err)
+	}
+	// What the client has sent beyond its request is read by no one: the stream is the connection's last answer.
+	fd, err := h.detach(conn)
+	chunked := r.ProtoAtLeast(1, 1)
+	if err != nil {
+		refuse(conn, header, h.craft.Refusal())
+		return err
+	}
+	head := appendHead(nil, header, chunked)
+	ok := h.workers[p.Worker].post(func(m *mail[T]) {
+		m.arrived = append(m.arrived, arrival[T]{slot: p.Slot, fd: fd, chunked: chunked, head: head, opening: opening, t: t})
+	})
+	if !ok {
+		unix.Close(fd)
+		return errors.New("hold: closed")
+	}
+	return nil
+}
+
+// detach duplicates a connection's descriptor and closes the connection, which leaves the socket to the duplicate alone: no
+// shutdown is sent, and net's own bookkeeping of it is freed.
+func (h *Holder[T]) detach(conn net.Conn) (int, error) {
+	system, ok := conn.(syscall.Conn)
+	if !ok {
+		return 0, fmt.Errorf("hold: a %T has no descriptor", conn)
+	}
+	raw, err := system.SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("hold: %w", err)
+	}
+	fd := -1
+	if cerr := raw.Control(func(s uintptr) { fd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil {
+		err = cerr
+	}
+	if err != nil {
+		return 0, fmt.Errorf("hold: %w", err)
+	}
+	conn.Close()
+	// All three only bound what a client that has vanished or stalled can cost; the stream is right without them.
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, h.cfg.SendBuffer)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(h.cfg.UserTimeout.Milliseconds()))
+	return fd, nil
+}
+
+// Places is how many places are reserved or hold a connection.
+func (h *Holder[T]) Places() int {
+	n := 0
+	for _, w := range h.workers {
+		n += w.places()
+	}
+	return n
+}
+
+// Each does something to every connection, on its worker, soon.
+func (h *Holder[T]) Each(do func(now int64, t *T)) {
+	for _, w := range h.workers {
+		w.post(func(m *mail[T]) { m.each = append(m.each, do) })
+	}
+}
+
+// Close drops every connection at once and waits until all descriptors are given back.
+func (h *Holder[T]) Close() { h.closing.Do(h.close) }
+
+func (h *Holder[T]) close() {
+	for _, w := range h.workers {
+		w.mu.Lock()
+		w.closed = true
+		w.mu.Unlock()
+		w.ring()
+		<-w.done
+		w.poll.close()
+	}
+}

@@ -1,0 +1,30 @@
+package hold
+
+// slots are a worker's connections, in chunks: growing moves none, so a reserved slot may be reached while others are added.
+type slots[T any] [][]slot[T]
+
+const slotChunk = 1 << 10
+
+// slot is one connection. It holds no pointer if T holds none.
+type slot[T any] struct {
+	links
+	t       T
+	fd      int32
+	gen     uint32 // of the descriptor, to know an event for the one that had the slot before
+	state   state
+	chunked bool // HTTP/1.1: the body is chunked
+	again   bool // in the worker's list of those to be filled again
+}
+
+type state uint8
+
+const (
+	unused    state = iota // or reserved
+	open                   // has all that was written
+	blocked                // the socket is full: the rest is in worker.rests
+	lingering              // the end was written; waits for the client to have read it
+)
+
+func (s slots[T]) at(i uint32) *slot[T] { return &s[i/slotChunk][i%slotChunk] }
+
+func (s slots[T]) links(i uint32) *links { return &s.at(i).links }
