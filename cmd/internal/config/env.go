@@ -67,6 +67,9 @@ func unknownVariable(variable string) string {
 			candidates = append(candidates, envName(k.Path))
 			continue
 		}
+		if len(variable) > typo.MaxWord {
+			continue
+		}
 		for i, c := range variable { // every way to cut it into a stream and a key
 			if c == '_' && i > len(streamsPart) && strings.HasPrefix(variable, streamsPart) {
 				candidates = append(candidates, variable[:i+1]+envName(leaf))

@@ -18,8 +18,11 @@ func NewLog(c config.Log, w io.Writer) (zerolog.Logger, error) {
 	if err != nil {
 		return zerolog.Logger{}, fmt.Errorf("log.level: %w", err)
 	}
-	if c.Format == "console" || c.Format == "" && terminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: os.Getenv("NO_COLOR") != "" || !terminal(w)}
+	plain := !terminal(w) || os.Getenv("NO_COLOR") != ""
+	console := c.Format == "console" || c.Format == "" && terminal(w)
+	w = zerolog.SyncWriter(w) // every room logs from goroutines of its own
+	if console {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: plain}
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
 }

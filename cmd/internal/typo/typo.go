@@ -1,9 +1,15 @@
 // Package typo guesses what a misspelt word was meant to be.
 package typo
 
+// MaxWord is the longest word looked at: nobody types a longer one, and the work grows with its square.
+const MaxWord = 100
+
 // Closest returns the candidate most like word, or "" when none is like it enough to be what was meant: at
 // most a third of its letters differ, and two letters of a short word.
 func Closest(word string, candidates []string) string {
+	if len(word) > MaxWord {
+		return ""
+	}
 	best, bestDistance := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
 		if d := distance(word, c); d < bestDistance {

@@ -1,6 +1,9 @@
 package typo
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestClosest(t *testing.T) {
 	commands := []string{"serve", "demo", "tail", "check", "version"}
@@ -12,6 +15,8 @@ func TestClosest(t *testing.T) {
 		"verion": "version",
 		"kafka":  "", // like none of them
 		"":       "",
+
+		strings.Repeat("serve", 100): "",
 	} {
 		if got := Closest(word, commands); got != want {
 			t.Errorf("Closest(%q) = %q, want %q", word, got, want)
