@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -43,6 +44,8 @@ type Gateway struct {
 	server *server.Server
 	failed chan error // one slot: the first failure that ends the gateway; later ones add nothing
 
+	closeServer func() // ends the server's streams and workers, once
+
 	stops     []step // in the order of what they end; one goroutine calls Start and Stop
 	addr      net.Addr
 	adminAddr net.Addr
@@ -54,7 +57,7 @@ type Gateway struct {
 func New(o Options) (g *Gateway, err error) {
 	c := o.Config
 	g = &Gateway{config: c, log: o.Log, slog: slog.New(zerolog.NewSlogHandler(o.Log)), failed: make(chan error, 1)}
-	defer func() {
+	defer func() { // so errors are returned beside g, and not beside nil
 		if err != nil {
 			g.Stop(context.Background())
 			g = nil
@@ -76,29 +79,35 @@ func New(o Options) (g *Gateway, err error) {
 	kafka := c.Broker()
 	history, err := broker.NewHistory(kafka, records, g.slog)
 	if err != nil {
-		return nil, err
+		return g, err
 	}
 	g.onStop("history", func(context.Context) error { history.Close(); return nil })
 	g.hub.SetHistory(history)
 
 	kafka.Opts = []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"), kprom.Registerer(metrics.Registerer())))}
 	if g.reader, err = broker.NewReader(kafka, records, newWidth(g.hub, g.slog, g.fail), g.slog); err != nil {
-		return nil, err
+		return g, err
 	}
 	if err := metrics.Registerer().Register(readerMetrics{g.reader, g.hub}); err != nil {
-		return nil, err
+		return g, err
 	}
 
 	who, err := c.Auth.Authenticator()
 	if err != nil {
-		return nil, err
+		return g, err
 	}
 	g.server, err = server.New(server.Config{
 		Hub: g.hub, Auth: who, Source: source{g.reader}, Logger: g.slog, Metrics: metrics, Page: o.Page,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
 	})
-	return g, err
+	if err != nil {
+		return g, err
+	}
+	// A server has workers from the beginning, so a gateway that never starts has to close it, too.
+	g.closeServer = sync.OnceFunc(g.server.Close)
+	g.onStop("server", func(context.Context) error { g.closeServer(); return nil })
+	return g, nil
 }
 
 // Start opens the ports and begins to read. After an error it is for the caller to Stop.
@@ -116,7 +125,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	reading, stopReading := context.WithCancel(context.Background())
 	g.run("reader", func() error { return g.reader.Run(reading) }, func(context.Context) error { stopReading(); return nil })
 
-	g.onStop("streams", func(context.Context) error { g.server.Close(); return nil })
+	g.onStop("streams", func(context.Context) error { g.closeServer(); return nil })
 
 	public, err := server.Listen(ctx, g.config.Listen)
 	if err != nil {
