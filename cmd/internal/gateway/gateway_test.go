@@ -252,6 +252,15 @@ func TestIDsThatProxiesWouldCutEndTheStart(t *testing.T) {
 	}
 }
 
+func TestAGatewayThatCannotBeWiredLeavesNothing(t *testing.T) {
+	conf := shop(t, cluster(t, 1), "")
+	conf.Auth = config.Auth{} // the last thing but one to be looked at
+	g, err := New(Options{Config: conf, Log: zerolog.New(t.Output())})
+	if g != nil || err == nil || !strings.HasPrefix(err.Error(), "auth: ") {
+		t.Errorf("New: %v, %v", g, err)
+	}
+}
+
 func TestAPortInUseIsNamed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
