@@ -11,15 +11,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"golang.org/x/sync/singleflight"
 
 	"sluice/stream"
 )
 
-const (
-	boundsAge = time.Second // how old an answer about bounds may be
-	policyAge = time.Minute // and one about a topic's configuration
-)
+// policyAge is how old an answer about a topic's configuration may be.
+const policyAge = time.Minute
 
 // past is what is asked about one topic's past.
 type past struct {
@@ -27,11 +24,9 @@ type past struct {
 	cl    *kgo.Client
 	log   *slog.Logger
 
-	flight singleflight.Group // at most one question about bounds under way
-
 	mu       sync.Mutex // guards the rest; never held across a question to Kafka
-	last     stream.Bounds
-	lastAt   time.Time
+	asking   bool       // a question about bounds is under way
+	next     *question  // the one after it, for those who came meanwhile
 	policy   policy
 	policyAt time.Time
 	denied   bool // it has been said that the configuration can't be read
@@ -47,31 +42,52 @@ type policy struct {
 
 func newPast(topic string) *past { return &past{topic: topic} }
 
-// bounds returns what Kafka holds; it must not be written to.
+// question is one about bounds, with its answer.
+type question struct {
+	answered chan struct{}
+	bounds   stream.Bounds
+	err      error
+}
+
+// bounds returns what Kafka holds; it must not be written to. Kafka is asked after the call began, never before:
+// an older answer would take a position that another gateway handed out meanwhile for one past the end. So a
+// storm shares questions one after the other: who comes while one is under way waits for the next.
 func (t *past) bounds(ctx context.Context) (stream.Bounds, error) {
 	t.mu.Lock()
-	b, fresh := t.last, time.Since(t.lastAt) < boundsAge
-	t.mu.Unlock()
-	if fresh {
-		return b, nil
-	}
-	// Whoever asks first may go away first: the question must not end with its context.
-	answer := t.flight.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(t.cl.Context(), requestTimeout)
-		defer cancel()
-		b, err := t.ask(ctx)
-		if err == nil {
-			t.mu.Lock()
-			t.last, t.lastAt = b, time.Now()
-			t.mu.Unlock()
+	q := t.next
+	if q == nil {
+		q = &question{answered: make(chan struct{})}
+		t.next = q
+		if !t.asking {
+			t.asking = true
+			go t.answer()
 		}
-		return b, err
-	})
+	}
+	t.mu.Unlock()
 	select {
-	case a := <-answer:
-		return a.Val.(stream.Bounds), a.Err
+	case <-q.answered:
+		return q.bounds, q.err
 	case <-ctx.Done():
 		return stream.Bounds{}, ctx.Err()
+	}
+}
+
+// answer asks Kafka until no question is left. Whoever asked first may go away first, so a
+// question ends with the client and not with its caller's context.
+func (t *past) answer() {
+	for {
+		t.mu.Lock()
+		q := t.next
+		t.next = nil
+		t.asking = q != nil
+		t.mu.Unlock()
+		if q == nil {
+			return
+		}
+		ctx, cancel := context.WithTimeout(t.cl.Context(), requestTimeout)
+		q.bounds, q.err = t.ask(ctx)
+		cancel()
+		close(q.answered)
 	}
 }
 

@@ -59,8 +59,8 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 // Close gives up what is being asked and closes the connections.
 func (h *History) Close() { h.cl.Close() }
 
-// Bounds is [stream.History.Bounds]. Answers are up to a second old, and
-// callers at the same time share one, so that a storm of reconnects asks once.
+// Bounds is [stream.History.Bounds]. Callers at the same time share a question, so that a storm of
+// reconnects asks a few times and not once each.
 func (h *History) Bounds(ctx context.Context, stream int) (stream.Bounds, error) {
 	b, err := h.topics[stream].bounds(ctx)
 	b.Start, b.End, b.Compacted = slices.Clone(b.Start), slices.Clone(b.End), slices.Clone(b.Compacted)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -289,6 +290,42 @@ func TestHistoryEndsWithItsCallersError(t *testing.T) {
 	cancel()
 	if err := h.Read(ctx, 0, b.Epoch, b.Start, b.End, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v; want Canceled", err)
+	}
+}
+
+// A client may come with a position that another gateway handed out a moment ago. An answer from before
+// that moment would make it one past Kafka's end.
+func TestBoundsAreAskedAfterTheCall(t *testing.T) {
+	f := newFake(t)
+	f.create("orders", 1)
+	h := newHistory(t, f.config(), orders)
+	held, release := make(chan struct{}), make(chan struct{})
+	f.ControlKey(int16(kmsg.DescribeConfigs), func(kmsg.Request) (kmsg.Response, error, bool) { // asked after the ends
+		close(held)
+		f.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	early, late := make(chan stream.Bounds), make(chan stream.Bounds)
+	go func() { early <- bounds(t, h) }()
+	<-held
+	f.produce(record("orders", 0, "alice", "o-1"))
+	go func() { late <- bounds(t, h) }()
+	for waits := false; !waits; runtime.Gosched() {
+		past := h.topics[0]
+		past.mu.Lock()
+		waits = past.next != nil
+		past.mu.Unlock()
+	}
+	close(release)
+	if b := <-early; !slices.Equal(b.End, []int64{0}) {
+		t.Errorf("the answer that was held says %v; want the end before the record", b.End)
+	}
+	if b := <-late; !slices.Equal(b.End, []int64{1}) {
+		t.Errorf("who asked after the record was written is told of the end %v; want 1", b.End)
+	}
+	f.produce(record("orders", 0, "alice", "o-2"))
+	if b := bounds(t, h); !slices.Equal(b.End, []int64{2}) {
+		t.Errorf("an answer from before: the end %v; want 2", b.End)
 	}
 }
 
