@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -229,4 +230,33 @@ func TestReaderPassesATrailingAbort(t *testing.T) {
 	}
 	sink.waitEvents(0, 3)
 	sink.wait(0, "past the last marker", func(s *recorded) bool { return s.next[0] == 9 })
+}
+
+func TestReaderSaysWhatItMayNotFetch(t *testing.T) {
+	f := newFake(t, kfake.NumBrokers(1))
+	f.create("orders", 1)
+	f.produce(record("orders", 0, "alice", "a"))
+	var allowed atomic.Bool
+	f.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		q := req.(*kmsg.FetchRequest)
+		if allowed.Load() || len(q.Topics) == 0 {
+			return nil, nil, false
+		}
+		resp := q.ResponseKind().(*kmsg.FetchResponse)
+		p := kmsg.NewFetchResponseTopicPartition()
+		p.ErrorCode = kerr.TopicAuthorizationFailed.Code
+		resp.Topics = append(resp.Topics, kmsg.FetchResponseTopic{Topic: "orders", TopicID: q.Topics[0].TopicID, Partitions: []kmsg.FetchResponseTopicPartition{p}})
+		return resp, nil, true
+	})
+	var log logged
+	sink := newRecorder(t, 1)
+	r := follow(t, f.config(), orders, sink, slog.New(slog.NewTextHandler(&log, nil)))
+	waitStatus(t, r, "saying why", func(s Status) bool { return strings.Contains(s.Waiting, "READ and DESCRIBE") && !s.Fetching })
+	allowed.Store(true)
+	sink.waitEvents(0, 1)
+	waitStatus(t, r, "fetching", func(s Status) bool { return s.Fetching && s.Warm })
+	if n := strings.Count(log.String(), "READ and DESCRIBE"); n != 1 {
+		t.Errorf("said %d times; want once:\n%s", n, log.String())
+	}
 }

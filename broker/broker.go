@@ -5,9 +5,10 @@
 // partitions of its topics, at offsets it chooses itself. It knows nothing of HTTP or of a subscriber.
 //
 // The file map: options.go and oauth.go make a client's options; selector.go, path.go and decode.go
-// turn a record into an event; reader.go, poll.go, watch.go and topic.go follow
-// the topics live; history.go, bounds.go and catchup.go answer for the past; offsets.go and
-// fetch.go speak to brokers for both; fault.go says in plain words what went wrong.
+// turn a record into an event, refusal.go names what can be wrong with it and explain.go says it
+// of one record; reader.go, watch.go and topic.go follow the topics live, into the sink of
+// sink.go, and status.go says how far; history.go, bounds.go and catchup.go answer for the past;
+// offsets.go and fetch.go speak to brokers for both; fault.go says in plain words what went wrong.
 package broker
 
 import (

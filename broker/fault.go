@@ -77,7 +77,7 @@ func tlsInWords(err error) string {
 		name    x509.HostnameError
 		invalid x509.CertificateInvalidError
 		record  tls.RecordHeaderError
-		alert   tls.AlertError
+		op      *net.OpError
 	)
 	switch {
 	case errors.As(err, &unknown):
@@ -88,8 +88,8 @@ func tlsInWords(err error) string {
 		return "the broker's certificate is not valid: " + invalid.Error()
 	case errors.As(err, &record):
 		return "the broker doesn't speak TLS on this listener (kafka.brokers, kafka.tls)"
-	case errors.As(err, &alert):
-		return "the broker refused the TLS connection: " + strings.TrimPrefix(alert.Error(), "tls: ") + " (kafka.tls: does it want a client certificate?)"
+	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls hands on an alert
+		return "the broker refused the TLS connection: " + strings.TrimPrefix(op.Err.Error(), "tls: ") + " (kafka.tls: does it want a client certificate?)"
 	}
 	return ""
 }

@@ -26,7 +26,7 @@ func TestFaultsSayWhatToDo(t *testing.T) {
 		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "kafka.tls.ca_file"},
 		{&tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: &x509.Certificate{}, Host: "kafka"}}, "another host"},
 		{tls.RecordHeaderError{}, "doesn't speak TLS"},
-		{tls.AlertError(42), "client certificate"},
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(42)}, "client certificate"},
 		{&net.DNSError{Name: "kafka-7"}, `"kafka-7"`},
 		{&net.OpError{Op: "dial", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9092}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "nothing listens at 127.0.0.1:9092"},
 		{context.DeadlineExceeded, "doesn't answer"},

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 )
 
@@ -90,4 +92,22 @@ func (o OAuth) fromEndpoint(ctx context.Context) (oauth.Auth, error) {
 		return oauth.Auth{}, errors.New("kafka.sasl.token_url: answered without an access_token")
 	}
 	return oauth.Auth{Token: answer.AccessToken}, nil
+}
+
+// bearer is the OAUTHBEARER mechanism with a refusal that says what it is: the broker
+// answers a token it doesn't take with data of its own instead of Kafka's error.
+type bearer struct{ sasl.Mechanism }
+
+func (b bearer) Authenticate(ctx context.Context, host string) (sasl.Session, []byte, error) {
+	session, first, err := b.Mechanism.Authenticate(ctx, host)
+	return bearing{session}, first, err
+}
+
+type bearing struct{ sasl.Session }
+
+func (b bearing) Challenge(data []byte) (done bool, reply []byte, err error) {
+	if done, reply, err = b.Session.Challenge(data); err != nil {
+		err = fmt.Errorf("%w: %w", kerr.SaslAuthenticationFailed, err)
+	}
+	return done, reply, err
 }

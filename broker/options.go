@@ -155,7 +155,7 @@ func mechanism(s SASL) (sasl.Mechanism, error) {
 		if err != nil {
 			return nil, err
 		}
-		return oauth.Oauth(source), nil
+		return bearer{oauth.Oauth(source)}, nil
 	}
 	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is not one of %s, %s, %s, %s", s.Mechanism,
 		MechanismPlain, MechanismSCRAM256, MechanismSCRAM512, MechanismOAuthBearer)

@@ -248,7 +248,7 @@ func (r *Reader) answered(t *topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if t.fetchFault != "" && now.Sub(t.fetchFaultAt) > r.cfg.Refresh {
+	if t.fetchFault != "" && now.Sub(t.fetchFaultAt) > r.cfg.Refresh+2*errorPause {
 		t.fetchFault = "" // it would have come again
 	}
 	t.answered, t.fault = now, ""
