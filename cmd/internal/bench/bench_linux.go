@@ -57,6 +57,8 @@ var parts = map[string]func(ctx context.Context, args []string, in io.Reader, ou
 	netHTTPName: server(runNetHTTP),
 	r3labsName:  server(runR3labs),
 	tmaxmaxName: server(runTmaxmax),
+
+	pushpinOriginName: server(runPushpinOrigin),
 }
 
 func server(run func(context.Context, []string) error) func(context.Context, []string, io.Reader, io.Writer) error {

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -91,7 +92,7 @@ const httpWorkers = 8
 // httpFeeder publishes by requests made from templates. Users are spread over
 // the workers by name, so that each user's events keep their order.
 type httpFeeder struct {
-	method, url, body string // templates; {user} and, in the body, {data}
+	method, url, body string // templates; {user} and, in the body, {data} or {json}: it as the inside of a JSON string
 	client            *http.Client
 	queues            [httpWorkers]chan publication
 	workers           sync.WaitGroup
@@ -148,7 +149,11 @@ func (f *httpFeeder) publish(p publication) error {
 	url := strings.ReplaceAll(f.url, "{user}", user)
 	body := p.data
 	if f.body != "" {
-		body = []byte(strings.NewReplacer("{user}", user, "{data}", string(p.data)).Replace(f.body))
+		quoted, err := json.Marshal(string(p.data))
+		if err != nil {
+			return err
+		}
+		body = []byte(strings.NewReplacer("{user}", user, "{data}", string(p.data), "{json}", string(quoted[1:len(quoted)-1])).Replace(f.body))
 	}
 	req, err := http.NewRequestWithContext(p.ctx, f.method, url, bytes.NewReader(body))
 	if err != nil {

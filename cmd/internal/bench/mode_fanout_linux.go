@@ -12,7 +12,7 @@ var fanoutMode = mode{
 	about:    "one event to all clients: CPU per delivery, one event at a time and saturated",
 	audience: public,
 	floors:   []string{floorName},
-	defaults: func(o *options) { o.events, o.saturated = 300, 3000 },
+	defaults: func(o *options) { o.events, o.saturated = 300, 2000 },
 	run:      runFanout,
 }
 
@@ -43,11 +43,12 @@ func runFanout(ctx context.Context, s *session) error {
 }
 
 func (s *session) fanoutSingle(ctx context.Context, c *contender, count bool) error {
+	events := portion(s.events, count)
 	if err := c.crowd.mark(ctx); err != nil {
 		return err
 	}
 	cpu, err := c.burn(func() error {
-		for i := range s.events {
+		for i := range events {
 			if err := c.sendAll(ctx, 1, s.size, toEveryone); err != nil {
 				return err
 			}
@@ -58,27 +59,28 @@ func (s *session) fanoutSingle(ctx context.Context, c *contender, count bool) er
 		return nil
 	})
 	if err == nil && count {
-		s.report.add(c.name, perDelivery, "µs", micros(cpu, s.events*s.clients))
+		s.report.add(c.name, perDelivery, "µs", micros(cpu, events*s.clients))
 		s.report.against(floorName, perDelivery)
 	}
 	return err
 }
 
 func (s *session) fanoutSaturated(ctx context.Context, c *contender, count bool) error {
+	events := portion(s.saturated, count)
 	if err := c.crowd.mark(ctx); err != nil {
 		return err
 	}
 	var a answer
 	cpu, err := c.burn(func() error {
-		if err := c.sendAll(ctx, s.saturated, s.size, toEveryone); err != nil {
+		if err := c.sendAll(ctx, events, s.size, toEveryone); err != nil {
 			return err
 		}
 		var err error
-		a, err = c.crowd.await(ctx, s.saturated, s.timeout)
+		a, err = c.crowd.await(ctx, events, s.timeout)
 		return allRead(a, err)
 	})
 	if err == nil && count {
-		n := s.saturated * s.clients
+		n := events * s.clients
 		s.report.add(c.name, deliveriesPerCPU, "/s", perSecond(n, cpu))
 		s.report.add(c.name, "deliveries per second, saturated", "/s", perSecond(n, a.Last.Sub(a.First)))
 		s.report.against(floorName, deliveriesPerCPU)

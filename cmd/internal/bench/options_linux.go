@@ -104,7 +104,7 @@ func (o *options) flags(mode string) *flag.FlagSet {
 	fl.StringVar(&o.server.topic, "topic", "", "with --url: feed it through this topic (--kafka), the user as key")
 	fl.StringVar(&o.server.publish, "publish", "", "with --url: or by requests to this URL ({user}; everyone's events have the user \"everyone\")")
 	fl.StringVar(&o.server.method, "publish-method", "POST", "with --publish")
-	fl.StringVar(&o.server.body, "publish-body", "", "with --publish: template ({data}, {user}); empty: the data alone")
+	fl.StringVar(&o.server.body, "publish-body", "", "with --publish: template ({data}, {json}: it as the inside of a JSON string, {user}); empty: the data alone")
 	return fl
 }
 

@@ -139,10 +139,14 @@ func (s *session) brokersNow() []string {
 
 // plan is the clients' plan for a target.
 func (s *session) plan(t *target, a audience) plan {
-	return plan{
+	p := plan{
 		Proto: s.proto, Addr: t.addr, Path: t.path(a), Header: t.header, TokenFile: t.tokenFile,
-		Sources: 1 + max(s.clients, s.more)/10_000*4, Window: s.window, Streams: s.streams,
+		Sources: 1 + max(s.clients, s.more)/5000, Window: s.window, Streams: s.streams,
 	}
+	if t.window > 0 {
+		p.Window = min(p.Window, t.window)
+	}
+	return p
 }
 
 // A contender is a server with its clients and its feeder, up for all runs.
@@ -185,7 +189,8 @@ func (s *session) contend(ctx context.Context, a audience, adjust func(*plan)) (
 }
 
 // everyRun calls f for each contender in turn, runs times, and before that once
-// without counting: caches, pools and TCP windows have then found their size.
+// without counting: caches, pools and TCP windows have then found their size. A
+// long f asks [portion] how much of it that once needs.
 func (s *session) everyRun(all []*contender, f func(c *contender, count bool) error) error {
 	for run := range s.runs + 1 {
 		for i := range all {
@@ -199,6 +204,14 @@ func (s *session) everyRun(all []*contender, f func(c *contender, count bool) er
 		}
 	}
 	return nil
+}
+
+// portion is n, or where nothing counts a tenth of it.
+func portion(n int, count bool) int {
+	if count {
+		return n
+	}
+	return max(n/10, 1)
 }
 
 // burn measures the CPU time that a target uses while f runs.
