@@ -17,11 +17,12 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// Any producer's records reach any client: kcat writes, and curl, the r3labs client and a reader that follows
-// the standard to the letter are given the same ids and the same data.
+// Any producer's records reach any client: kcat writes, and curl, a browser, the r3labs client and a reader that
+// follows the standard to the letter are given the same ids and the same data.
 func TestOthersToolsSeeTheSame(t *testing.T) {
 	need(t, "kcat", "kcat")
 	need(t, "curl", "curl")
+	need(t, "chromium", "chromium")
 	kafka := kafkatest.Shared(t)
 	// One partition: several have no order between them, and so no one sequence of ids.
 	kafka.CreateTopic(t, "tools", 1)
@@ -29,6 +30,7 @@ func TestOthersToolsSeeTheSame(t *testing.T) {
 	g := readyGateway(ctx, t, fmt.Sprintf(`
 kafka: {brokers: [%q]}
 auth: none
+cors: {origins: ["*"]}
 streams:
   orders: {topic: tools, user: key, event: value:type}
 `, kafka.Plaintext()))
@@ -39,18 +41,19 @@ streams:
 		`bob|{"type":"order.confirmed","orderId":"o-2"}`,
 		`alice|{"type":"order.shipped","orderId":"o-1","note":"  spaces, \": colons\" and Ünicode  "}`,
 	)
-	early := make(chan []seen, 3)
-	for _, read := range []func(context.Context, *testing.T, string, int) []seen{readRaw, readWithCurl, readWithR3labs} {
-		go func() { early <- read(ctx, t, url, 3) }()
+	readers := []func(context.Context, *testing.T, string, int) []seen{readRaw, readWithCurl, readWithR3labs, readWithChromium}
+	all := make(chan []seen, len(readers))
+	for _, read := range readers {
+		go func() { all <- read(ctx, t, url, 3) }()
 	}
 	kcat(ctx, t, kafka, "tools", `alice|{"type":"order.delivered","orderId":"o-1"}`) // read or live, as it happens
 
-	first := <-early
+	first := <-all
 	if len(first) != 3 || first[2].name != "order.delivered" || !strings.Contains(first[1].data, `": colons\" and Ünicode  "`) {
 		t.Errorf("alice was sent %+v", first)
 	}
-	for range 2 {
-		if other := <-early; !slices.Equal(first, other) {
+	for range len(readers) - 1 {
+		if other := <-all; !slices.Equal(first, other) {
 			t.Errorf("two clients were sent different things:\n%+v\n%+v", first, other)
 		}
 	}
