@@ -41,6 +41,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	s.cfg.Metrics.opening(opening)
 	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening)
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
+	s.tidy.open()
 	carried = true
 	carrier.carry(w, r, p, session, hello)
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"sluice/server/auth"
@@ -102,6 +103,7 @@ type Server struct {
 	terms terms
 	gate  gate
 	carriers
+	tidy    tidy
 	handler http.Handler
 	admin   http.Handler
 
@@ -126,6 +128,7 @@ func New(cfg Config) (*Server, error) {
 		},
 	}
 	s.gate.init()
+	s.tidy.free = debug.FreeOSMemory
 	s.stop, s.stopNow = context.WithCancel(context.Background())
 	if err := s.carriers.start(s); err != nil {
 		return nil, err
@@ -169,4 +172,5 @@ func (s *Server) Close() {
 	s.carriers.stop()
 	<-empty
 	s.carriers.close()
+	s.tidy.close()
 }
