@@ -72,15 +72,15 @@ func (w *world) killKafka() {
 func (w *world) roam() {
 	paused := w.random.IntN(len(w.gateways))
 	there, here := w.gateways[paused], w.gateways[1-paused]
-	roamers := w.where(func(r *reader) bool { return r.home == paused })
+	movers := w.where(func(r *reader) bool { return r.home == paused })
 
 	there.Pause()
-	for _, r := range roamers {
+	for _, r := range movers {
 		r.Go(here.URL())
 	}
 	w.awaitMore(50)
-	w.settle(roamers)
-	for _, r := range roamers {
+	w.settle(movers)
+	for _, r := range movers {
 		asked := r.asked.Load()
 		r.Go(there.URL())
 		w.await(r.page.Name()+" to ask the paused gateway", func() bool { return r.asked.Load() > asked })
@@ -104,7 +104,7 @@ func (w *world) restart(meanwhile func()) {
 
 // leave takes some of the readers of a stream away, and returns them and those who stay.
 func (w *world) leave(stream string) (away, present []*reader) {
-	away = w.some(w.where(func(r *reader) bool { return r.page.Reads(stream) }), 4)
+	away = w.some(w.where(func(r *reader) bool { return r.page.Reads(stream) && r.home != roams }), 4)
 	for _, r := range away {
 		r.Leave()
 	}

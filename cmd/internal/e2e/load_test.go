@@ -11,6 +11,12 @@ import (
 // loadTick is how often the load goes out: a rate needs a clock, nothing waits for this one.
 const loadTick = 20 * time.Millisecond
 
+// While the load goes out, clients come and go all the time, whatever else breaks.
+const (
+	dropEvery = 25 // events: a client loses its connection
+	roamEvery = 10 // events: a roamer goes to a gateway at random, the same or the other, down or up
+)
+
 // load is a stream of events of a size and a rate. It takes no notice of any fault.
 type load struct {
 	over chan struct{} // closed by the test: end once the size is reached
@@ -29,6 +35,12 @@ func (w *world) startLoad(events, rate int) *load {
 			for range max(1, rate*int(loadTick)/int(time.Second)) {
 				w.sendRandom(random)
 				sent++
+				if sent%dropEvery == 0 {
+					w.readers[random.IntN(len(w.readers))].Drop()
+				}
+				if sent%roamEvery == 0 {
+					w.roamers[random.IntN(len(w.roamers))].Go(w.gateways[random.IntN(len(w.gateways))].URL())
+				}
 			}
 			if sent >= events {
 				select {

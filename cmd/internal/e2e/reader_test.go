@@ -15,7 +15,7 @@ import (
 type reader struct {
 	*client.Client
 	page *checker.Client
-	home int // index of the gateway it goes to; the test's
+	home int // index of the gateway it goes to; roams if it goes to any
 
 	books  *checker.Checker
 	asked  atomic.Int64 // requests written
@@ -33,6 +33,9 @@ func newReader(ctx context.Context, books *checker.Checker, base, name, user str
 	r.Client = client.Start(ctx, base, query, r)
 	return r
 }
+
+// roams is the home of a reader that has none.
+const roams = -1
 
 func (r *reader) Asked() {
 	r.asked.Add(1)

@@ -52,7 +52,8 @@ type world struct {
 	books    *checker.Checker
 	kafka    *kafkatest.Cluster
 	gateways [2]*gateway.Gateway
-	readers  []*reader
+	readers  []*reader // all of them
+	roamers  []*reader // those that go from gateway to gateway all the time
 	load     *producer // to partitions by key
 	exact    *producer // to partitions by choice
 
@@ -83,8 +84,11 @@ func newWorld(ctx context.Context, t *testing.T, random *rand.Rand, users int) *
 		if i%3 == 0 {
 			w.addReader(user+"#2", user, []string{payments, profiles, volatile})
 		}
-		if i%5 == 0 {
-			w.addReader(user+"#3", user, []string{payments})
+		switch i % 10 {
+		case 0:
+			w.addRoamer(user+"#3", user, []string{payments})
+		case 5:
+			w.addRoamer(user+"#3", user, nil)
 		}
 	}
 	for _, r := range w.readers {
@@ -93,12 +97,19 @@ func newWorld(ctx context.Context, t *testing.T, random *rand.Rand, users int) *
 	return w
 }
 
-func (w *world) addReader(name, user string, only []string) {
+func (w *world) addReader(name, user string, only []string) *reader {
 	home := len(w.readers) % len(w.gateways)
 	r := newReader(w.ctx, w.books, w.gateways[home].URL(), name, user, allStreams, only)
 	r.home = home
 	w.readers = append(w.readers, r)
 	w.t.Cleanup(r.Close)
+	return r
+}
+
+func (w *world) addRoamer(name, user string, only []string) {
+	r := w.addReader(name, user, only)
+	r.home = roams
+	w.roamers = append(w.roamers, r)
 }
 
 func (w *world) createTopic(name string) {
