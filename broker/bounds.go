@@ -24,6 +24,8 @@ type past struct {
 	cl    *kgo.Client
 	log   *slog.Logger
 
+	running sync.WaitGroup // the goroutine that asks about bounds, for Close to wait for
+
 	mu       sync.Mutex // guards the rest; never held across a question to Kafka
 	asking   bool       // a question about bounds is under way
 	next     *question  // the one after it, for those who came meanwhile
@@ -60,7 +62,7 @@ func (t *past) bounds(ctx context.Context) (stream.Bounds, error) {
 		t.next = q
 		if !t.asking {
 			t.asking = true
-			go t.answer()
+			t.running.Go(t.answer)
 		}
 	}
 	t.mu.Unlock()

@@ -56,8 +56,14 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 	return h, nil
 }
 
-// Close gives up what is being asked and closes the connections.
-func (h *History) Close() { h.cl.Close() }
+// Close gives up what is being asked, closes the connections, and returns when
+// nothing of it runs any more but calls of Read, which end by their own contexts.
+func (h *History) Close() {
+	h.cl.Close()
+	for _, t := range h.topics {
+		t.running.Wait()
+	}
+}
 
 // Bounds is [stream.History.Bounds]. Callers at the same time share a question, so that a storm of
 // reconnects asks a few times and not once each.
