@@ -1,5 +1,7 @@
 package stream
 
+import "slices"
+
 // cold is what a private subscriber's stream has while it reads older than memory: its place in
 // the passes, and what they found for it.
 type cold struct {
@@ -32,10 +34,15 @@ const coldBytes = 1 << 20
 // coldTotal is how much may be found for all together.
 const coldTotal = 256 << 20
 
-// freeze sends stream i of a private subscriber to the passes.
-func (p *private) freeze(h *Hub, v *view, id uint32, i int) {
-	o := &p.streams[i]
-	o.cold = &cold{at: append([]int64(nil), o.pos...)}
+// settle takes stream i of a private subscriber to where its position is served: to memory, or to the passes if it is
+// older than that.
+func (p *private) settle(h *Hub, v *view, id uint32, i int) {
+	o, l := &p.streams[i], h.logs[v.streams[i]]
+	if covers(o.pos, l.floor()) {
+		o.cold, o.seq = nil, l.resume(o.pos)
+		return
+	}
+	o.cold = &cold{at: slices.Clone(o.pos)}
 	h.passes.enqueue(v.streams[i], &waiter{id: id, epoch: o.epoch, user: p.user, subject: p.subject, cold: o.cold})
 }
 
@@ -61,30 +68,23 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 	o.pos = raise(o.pos, c.at)
 	if o.epoch != l.epoch {
 		c.closed = true
-		o.cold = nil
-		p.recreated(h, v, i, b)
+		p.recreated(h, v, id, i, b)
 		return Drained
 	}
 	switch c.state {
 	case coldFailed:
 		return Unavailable
-	case coldLeft:
-		p.freeze(h, v, id, i)
-	case coldDone:
-		if !covers(o.pos, l.floor()) { // the log has moved on meanwhile
-			p.freeze(h, v, id, i)
-			break
-		}
-		o.cold = nil
-		o.seq = l.resume(o.pos)
+	case coldLeft, coldDone: // to the passes again if the log has moved on meanwhile
+		p.settle(h, v, id, i)
 	}
 	return Drained
 }
 
-// recreated takes stream i, which the log has left behind, into the topic created anew: to the jump in the log, or
-// to what is left after it.
-func (p *private) recreated(h *Hub, v *view, i int, b *Batch) {
+// recreated takes stream i, which the log has left behind, into the topic created anew: to the jump in the log or,
+// when that is gone as well, to the new topic's start.
+func (p *private) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
+	o.cold = nil
 	for n := len(l.jumps) - 1; n >= 0; n-- {
 		blk, e := l.entry(l.jumps[n])
 		if e.partition == everyPartition && blk.epoch == l.epoch {
@@ -92,11 +92,11 @@ func (p *private) recreated(h *Hub, v *view, i int, b *Batch) {
 			return
 		}
 	}
-	floor := l.floor()
 	r := Reset{Reason: ReasonRecreated, Stream: l.spec.Name}
-	for q := range max(len(o.pos), len(floor)) {
-		r.Partitions = append(r.Partitions, Moved{int32(q), at(o.pos, q), at(floor, q)})
+	for q := range max(len(o.pos), len(l.head)) {
+		r.Partitions = append(r.Partitions, Moved{int32(q), at(o.pos, q), 0})
 	}
-	o.epoch, o.pos, o.seq = l.epoch, append([]int64(nil), floor...), l.evicted+1
-	b.add(appendBody(nil, ResetEvent, r.AppendJSON(nil)), func(dst []byte) []byte { return p.id(h, v, dst) })
+	o.epoch, o.pos = l.epoch, make([]int64, len(l.head))
+	p.settle(h, v, id, i)
+	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -21,7 +20,7 @@ import (
 //	packed   = "_" base64url without padding of the offsets as uvarints
 //	mark     = 6( base64url character )              ; FilterMark of a filtered connection
 //
-// No character of it needs escaping in a query. Offsets fit int64. An id of MaxID characters
+// A sealed segment is another: see [Sealer]. No character of either needs escaping in a query. Offsets fit int64. An id of MaxID characters
 // holds fewer than 3,000 partitions, which is what bounds a hostile one.
 const (
 	maxIDText = 1000 // characters; a longer id is written in the packed form
@@ -35,7 +34,7 @@ const (
 	markLen     = 6
 )
 
-// errInvalidCursor is wrapped by every error of [parseCursor].
+// errInvalidCursor is wrapped by every error of [readID].
 var errInvalidCursor = errors.New("stream: invalid cursor")
 
 // cursorBase64 refuses trailing bits that are not zero: one text for each position.
@@ -47,6 +46,7 @@ type segment struct {
 	epoch   string
 	offsets []int64 // next offset per partition; nil for none
 	filter  string  // the mark of the filter it was taken under; "" for none
+	key     string  // that sealed it; "" for plain text
 	text    string  // the segment as it came, to be carried through unchanged
 }
 
@@ -107,33 +107,6 @@ func appendSegment(dst []byte, stream, epoch string, offsets []int64, packed boo
 		dst = strconv.AppendInt(dst, o, 10)
 	}
 	return dst
-}
-
-// parseCursor reads an id by the grammar above and nothing beyond it. An id is input from outside, so the
-// result says what was asked for and not what the caller may have. It costs at most a few times
-// MaxID bytes of memory. The strings of the result are parts of id.
-func parseCursor(id string) ([]segment, error) {
-	if len(id) > MaxID {
-		return nil, fmt.Errorf("%w: %d characters, at most %d", errInvalidCursor, len(id), MaxID)
-	}
-	count := strings.Count(id, "~") + 1
-	if count > maxSegments {
-		return nil, fmt.Errorf("%w: %d segments, at most %d", errInvalidCursor, count, maxSegments)
-	}
-	segments := make([]segment, 0, count)
-	for text := range strings.SplitSeq(id, "~") {
-		s, err := parseSegment(text)
-		if err != nil {
-			return nil, fmt.Errorf("%w: segment %d: %w", errInvalidCursor, len(segments)+1, err)
-		}
-		for _, earlier := range segments {
-			if earlier.stream == s.stream {
-				return nil, fmt.Errorf("%w: stream %s twice", errInvalidCursor, s.stream)
-			}
-		}
-		segments = append(segments, s)
-	}
-	return segments, nil
 }
 
 // The ways a segment can be wrong. They quote none of it: an id is long, and not ours.

@@ -357,3 +357,6 @@ func BenchmarkParseCursor(b *testing.B) {
 		})
 	}
 }
+
+// parseCursor reads a plain id.
+func parseCursor(id string) ([]segment, error) { return readID(PlainIDs, id) }

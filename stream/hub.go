@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ const MaxStreams = 64
 type Config struct {
 	Streams []Spec  // at most MaxStreams, of different names
 	History History // what is older than memory; nil: nothing is
+	IDs     IDs     // how positions are written; nil: PlainIDs
 	Catchup Catchup
 }
 
@@ -31,6 +33,7 @@ type Config struct {
 type Hub struct {
 	history History
 	catchup Catchup
+	ids     IDs
 	start   time.Time // of the hub's clock
 
 	mu      sync.Mutex // guards all below; wakers' locks are taken under it, never the other way
@@ -43,6 +46,7 @@ type Hub struct {
 	views   []view
 	wakers  []Waker
 	private map[uint32]*private // by subscriber, those on their own
+	anyUser anyUser             // of those, the ones that follow a subject for any user
 	scratch scratch
 
 	passes passes
@@ -58,13 +62,15 @@ type status struct {
 func NewHub(c Config) *Hub {
 	h := &Hub{
 		catchup: c.Catchup.withDefaults(),
+		ids:     cmp.Or(c.IDs, PlainIDs),
 		start:   time.Now(),
 		users:   newUsers(),
 		private: make(map[uint32]*private),
+		anyUser: make(anyUser),
 		status:  make([]status, len(c.Streams)),
 	}
 	for _, spec := range c.Streams {
-		h.logs = append(h.logs, &log{spec: spec})
+		h.logs = append(h.logs, &log{spec: spec, ids: h.ids})
 	}
 	h.passes.init(h, len(c.Streams))
 	h.SetHistory(c.History)

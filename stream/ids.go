@@ -27,10 +27,10 @@ func (l *log) after(ordinal uint64) []int64 {
 func (l *log) segment(seq uint64, packed bool) []byte {
 	if seq >= l.newest {
 		if packed {
-			return appendSegment(nil, l.spec.Name, l.epoch, l.head, true)
+			return l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, "", true)
 		}
 		if l.headID == nil {
-			l.headID = appendSegment(nil, l.spec.Name, l.epoch, l.head, false)
+			l.headID = l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, "", false)
 		}
 		return l.headID
 	}
@@ -41,19 +41,19 @@ func (l *log) segment(seq uint64, packed bool) []byte {
 		i = len(l.blocks[n].entries)
 	}
 	if n >= len(l.blocks) || n == 0 && i <= l.skip {
-		return appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, packed)
+		return l.ids.appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, "", packed)
 	}
 	i--
 	b := l.blocks[n]
 	at := (l.number+uint64(n))*blockLen + uint64(i)
 	if packed || len(l.blocks)-n > cachedBlocks {
-		return appendSegment(nil, l.spec.Name, b.epoch, l.after(at), packed)
+		return l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(at), "", packed)
 	}
 	if b.ids == nil {
 		b.ids = make([][]byte, blockLen)
 	}
 	if b.ids[i] == nil {
-		b.ids[i] = appendSegment(nil, l.spec.Name, b.epoch, l.after(at), false)
+		b.ids[i] = l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(at), "", false)
 	}
 	return b.ids[i]
 }
@@ -80,19 +80,29 @@ type view struct {
 	members []uint32 // subscribers, in no order; each knows its place
 }
 
-// viewOf returns the number of the view of these streams.
-func (h *Hub) viewOf(streams []int) uint16 {
+// viewOf returns the number of the view of these streams. Views without members are used again: which
+// streams to read together is the callers' choice, and there are many ways to choose.
+func (h *Hub) viewOf(streams []int) uint32 {
+	mask := uint64(0)
+	for _, s := range streams {
+		mask |= 1 << s
+	}
+	empty := -1
 	for i := range h.views {
-		if slices.Equal(h.views[i].streams, streams) {
-			return uint16(i)
+		if h.views[i].mask == mask {
+			return uint32(i)
+		}
+		if len(h.views[i].members) == 0 {
+			empty = i
 		}
 	}
-	v := view{streams: slices.Clone(streams)}
-	for _, s := range streams {
-		v.mask |= 1 << s
+	v := view{streams: slices.Clone(streams), mask: mask}
+	if empty >= 0 {
+		h.views[empty] = v
+		return uint32(empty)
 	}
 	h.views = append(h.views, v)
-	return uint16(len(h.views) - 1)
+	return uint32(len(h.views) - 1)
 }
 
 // appendID appends the id of a follower of the view who has been served up to seq.

@@ -3,39 +3,51 @@ package stream
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 )
 
 // last finds the place just before the newest N events that the request would get, over all its
 // streams together. Newest is by the records' timestamps, but never against the order
 // of a partition: what is left out of a partition is older there than what is taken.
+//
+// Kafka is asked about a stream only if it can make a difference: when memory alone hasn't N, or when it
+// reaches less far back in this stream than the oldest of those N.
 func (h *Hub) last(ctx context.Context, r Request, unnamed []int, st *starts) error {
 	n := r.From.N
-	found := make([][]mark, len(unnamed)) // by stream
-	total := 0
+	var all []mark
 	memories := make([]memory, len(unnamed))
-	for i, u := range unnamed {
-		memories[i], found[i] = h.recall(r.Streams[u], r, n)
-		total += len(found[i])
+	since := make([]int64, len(unnamed))
+	collect := func(i int, marks []mark) {
+		for _, m := range marks {
+			m.stream = i
+			all = append(all, m)
+		}
 	}
-	for i := 0; i < len(unnamed) && total < n; i++ {
-		older, err := h.look(ctx, memories[i], r, n)
+	for i, u := range unnamed {
+		var marks []mark
+		memories[i], since[i], marks = h.recall(r.Streams[u], r, n)
+		collect(i, marks)
+	}
+	taken := newest(slices.Clone(all), n)
+	oldest := int64(math.MinInt64)
+	if len(taken) == n {
+		oldest = slices.MinFunc(taken, func(a, b mark) int { return cmp.Compare(a.time, b.time) }).time
+	}
+	for i := range unnamed {
+		if since[i] <= oldest {
+			continue
+		}
+		marks, err := h.look(ctx, memories[i], r, n)
 		if err != nil {
 			return err
 		}
-		found[i] = append(older, found[i]...)
+		collect(i, marks)
 	}
-	var all []mark
-	for i := range found {
-		for j := range found[i] {
-			found[i][j].stream = i
-		}
-		all = append(all, found[i]...)
-	}
-	heads := newest(all, n)
+	taken = newest(all, n)
 	for i, u := range unnamed {
 		pos := slices.Clone(memories[i].head)
-		for _, m := range heads {
+		for _, m := range taken {
 			if m.stream == i {
 				pos[m.partition] = min(pos[m.partition], m.offset)
 			}
@@ -85,16 +97,16 @@ func newest(all []mark, n int) []mark {
 	return taken
 }
 
-// recall returns the marks of the request's events in memory, at most n a partition, and the memory they are of.
-func (h *Hub) recall(stream int, r Request, n int) (memory, []mark) {
-	m := h.memory(stream)
+// recall returns the marks of the request's events in memory, at most n a partition, the memory they are of, and since
+// when it has events, by the timestamp of the oldest; the end of time if it has none.
+func (h *Hub) recall(stream int, r Request, n int) (m memory, since int64, marks []mark) {
+	m = h.memory(stream)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
 	m.floor, m.head = slices.Clone(l.floor()), slices.Clone(l.head)
 	counts := make([]int, len(m.head))
 	full := 0
-	var marks []mark
 	take := func(e *entry) {
 		if e.kind != kindEvent || counts[e.partition] == n || r.Subject != "" && string(l.about(e)) != r.Subject {
 			return
@@ -104,25 +116,32 @@ func (h *Hub) recall(stream int, r Request, n int) (memory, []mark) {
 		}
 		marks = append(marks, mark{partition: e.partition, offset: e.next - 1, time: e.time})
 	}
-	first := max(l.gen, l.number) * blockLen
+	first := l.from(l.resume(m.floor))
+	since = math.MaxInt64
+	for ordinal, e := l.seek(first); e != nil; ordinal, e = l.seek(ordinal + 1) {
+		if e.kind == kindEvent {
+			since = e.time
+			break
+		}
+	}
 	if l.spec.Audience == AudienceUser {
 		uid := h.users.find([]byte(r.User))
 		if uid == 0 {
-			return m, nil
+			return m, since, nil
 		}
 		for _, ordinal := range l.chain(nil, uid, 0) {
 			if _, e := l.entry(ordinal); ordinal >= first {
 				take(e)
 			}
 		}
-		return m, marks
+		return m, since, marks
 	}
 	for ordinal := l.end(); ordinal > first && full < len(counts); ordinal-- {
 		if _, e := l.entry(ordinal - 1); e != nil {
 			take(e)
 		}
 	}
-	return m, marks
+	return m, since, marks
 }
 
 // look is a question for the newest events older than memory. All that are asked while a

@@ -55,6 +55,7 @@ type block struct {
 // so that an entry is found by a shift. Ordinals skip where a block ended early.
 type log struct {
 	spec  Spec
+	ids   IDs
 	epoch string // "" until the topic was found
 
 	blocks []*block // oldest first; the last one is open
@@ -90,6 +91,7 @@ func (l *log) open() *block {
 		b.postings = make([]posting, 0, blockLen)
 	}
 	l.blocks = append(l.blocks, b)
+	l.forget()
 	return b
 }
 
@@ -118,8 +120,11 @@ func (l *log) push(b *block, e entry) (ordinal uint64) {
 // whether it needed an entry, numbered seq.
 func (l *log) advance(partition int32, next, now int64, seq uint64) bool {
 	if n := len(l.blocks); n > 0 {
-		b := l.blocks[n-1]
-		for i := len(b.entries) - 1; i >= 0 && b.entries[i].kind == kindAdvance; i-- {
+		b, kept := l.blocks[n-1], 0
+		if n == 1 {
+			kept = l.skip // what is evicted counts in base already
+		}
+		for i := len(b.entries) - 1; i >= kept && b.entries[i].kind == kindAdvance; i-- {
 			if e := &b.entries[i]; e.partition == partition {
 				e.next = next
 				l.head[partition] = next

@@ -11,6 +11,7 @@ type Request struct {
 	Streams []int   // ascending, not empty
 	User    string  // who; "": nobody, who gets events for everyone only
 	Subject string  // only events about this; "": all
+	AnyUser bool    // those of every user, not only of User; goes with a Subject, and no User
 	Cursor  string  // the id to resume at; "": none
 	From    From    // where a stream begins that the cursor doesn't name
 	Waker   WakerID // told Token when there is something to pull
@@ -40,6 +41,9 @@ type Opening struct {
 //
 // The subscription counts as woken: pull it first.
 func (h *Hub) Open(ctx context.Context, r Request) (Sub, Opening, error) {
+	if err := r.check(); err != nil {
+		return Sub{}, Opening{}, err
+	}
 	for {
 		starts, resets, err := h.resolve(ctx, r)
 		if err != nil {
@@ -52,7 +56,7 @@ func (h *Hub) Open(ctx context.Context, r Request) (Sub, Opening, error) {
 		if err != nil {
 			return Sub{}, Opening{}, err
 		}
-		o := Opening{Outcome: starts.outcome, Resets: resets, ID: id}
+		o := Opening{Outcome: starts.outcome, Resets: h.discreet(resets), ID: id}
 		if len(resets) > 0 {
 			o.Outcome = OutcomeReset
 			resets[len(resets)-1].ID = id
@@ -115,11 +119,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 			continue
 		}
 		o.pos = slices.Clone(pl.pos)
-		if covers(o.pos, l.floor()) {
-			o.seq = l.resume(o.pos)
-		} else {
-			p.freeze(h, &h.views[s.view], id, i)
-		}
+		p.settle(h, &h.views[s.view], id, i)
 	}
 	return sub, string(p.id(h, &h.views[s.view], nil)), nil
 }
@@ -128,7 +128,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 	st := starts{outcome: OutcomeLive, places: make([]place, len(r.Streams))}
 	var resets []Reset
-	segments, err := parseCursor(r.Cursor)
+	segments, err := readID(h.ids, r.Cursor)
 	if r.Cursor != "" && err != nil {
 		segments = nil
 		r.From = From{}
@@ -138,7 +138,7 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 	if r.Subject != "" {
 		mark = FilterMark(r.Subject)
 	}
-	var carried []string
+	var others []segment
 	named := make([]*segment, len(r.Streams))
 	for i := range segments {
 		seg := &segments[i]
@@ -146,17 +146,18 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		if n := slices.Index(r.Streams, s); ok && n >= 0 {
 			named[n] = seg
 		} else {
-			carried = append(carried, seg.text)
+			others = append(others, *seg)
 		}
 	}
-	st.carried = strings.Join(carried, "~")
 
-	var unnamed []int // of r.Streams
+	partitions := make(map[string]int) // of the streams read
+	var unnamed []int                  // of r.Streams
 	for n, i := range r.Streams {
 		m := h.memory(i)
 		if !m.warm {
 			return st, nil, ErrNotWarm
 		}
+		partitions[m.name] = len(m.head)
 		if named[n] == nil {
 			st.places[n].epoch = m.epoch
 			unnamed = append(unnamed, n)
@@ -167,8 +168,10 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		if st.places[n], why, err = h.resume(ctx, m, named[n], mark); err != nil {
 			return st, nil, err
 		}
+		partitions[m.name] = max(len(m.head), len(st.places[n].pos))
 		resets = append(resets, why...)
 	}
+	st.carried = carry(others, len(r.Streams), h.ids.MaxLen(partitions))
 	if len(unnamed) == 0 || r.From.Kind == FromLive {
 		return st, resets, nil
 	}
@@ -177,4 +180,19 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 	}
 	why, err := h.begin(ctx, r, unnamed, &st)
 	return st, append(resets, why...), err
+}
+
+// carry joins the segments of streams that aren't read, to be repeated in every id: the caller may read them again on its next
+// connection. Streams that this gateway doesn't know are among them, since a role or a
+// configuration may come back. What would make an id too long or of too many segments is dropped: those streams then start as
+// for a first connection, whereas an id that is refused would cost the place in all of them.
+func carry(others []segment, read, readLen int) string {
+	var kept []string
+	for _, seg := range others[:min(len(others), maxSegments-read)] {
+		if n := len("~") + len(seg.text); readLen+n <= MaxID {
+			kept = append(kept, seg.text)
+			readLen += n
+		}
+	}
+	return strings.Join(kept, "~")
 }

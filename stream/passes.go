@@ -109,19 +109,25 @@ func (ps *passes) begin(stream int) *pass {
 	l := h.logs[stream]
 	p := &pass{hub: h, stream: stream, epoch: l.epoch, to: slices.Clone(l.head), byUser: make(map[string][]*waiter)}
 	p.everyone = l.spec.Audience == AudienceEveryone
+	p.from = slices.Clone(p.to)
+	floor := l.floor()
 	for _, w := range ps.waiting[stream] {
 		if w.cold.closed || w.epoch != l.epoch { // the latter learns of the new topic by its next pull
 			continue
 		}
-		if p.from == nil {
-			p.from = grow(slices.Clone(w.cold.at), len(p.to))
-		}
-		for q := range p.from {
-			p.from[q] = min(p.from[q], at(w.cold.at, q))
+		for q, from := range p.from {
+			if next := at(w.cold.at, q); next < at(floor, q) { // memory has the rest
+				p.from[q] = min(from, next)
+			}
 		}
 		p.members = append(p.members, w)
-		if !p.everyone {
+		if !p.everyone && len(w.user) > 0 { // without an identity nothing is anybody's
 			p.byUser[string(w.user)] = append(p.byUser[string(w.user)], w)
+		}
+	}
+	for q := range p.to {
+		if p.from[q] == p.to[q] { // nobody needs it: nothing is read, and no position moves
+			p.to[q] = 0
 		}
 	}
 	ps.waiting[stream] = nil
@@ -178,7 +184,7 @@ func (p *pass) give(w *waiter, ev *Event, body []byte) []byte {
 		len(w.subject) > 0 && string(w.subject) != string(ev.Subject) {
 		return body
 	}
-	if c.bytes >= coldBytes || p.hub.passes.bytes >= coldTotal {
+	if c.bytes >= coldBytes || c.bytes > 0 && p.hub.passes.bytes >= coldTotal { // one event fits always, else nobody would get on
 		c.state = coldLeft // at its position; it queues again from there
 		p.hub.wake(w.id, p.hub.seq+1)
 		return body
@@ -214,9 +220,11 @@ func (p *pass) end(err error) {
 			c.at = raise(c.at, p.to)
 			c.state = coldDone
 		case errors.As(err, &gone):
-			if from := at(c.at, int(gone.Partition)); from < gone.Start {
-				r := Reset{Reason: ReasonRetention, Stream: h.logs[p.stream].spec.Name, Partitions: []Moved{{gone.Partition, from, gone.Start}}}
-				p.put(w, found{partition: gone.Partition, next: gone.Start, body: appendBody(nil, ResetEvent, r.AppendJSON(nil))})
+			l := h.logs[p.stream]
+			to := min(gone.Start, at(l.floor(), int(gone.Partition))) // memory may have older than Kafka
+			if from := at(c.at, int(gone.Partition)); from < to {
+				r := Reset{Reason: ReasonRetention, Stream: l.spec.Name, Partitions: []Moved{{gone.Partition, from, to}}}
+				p.put(w, found{partition: gone.Partition, next: to, body: h.resetBody(r)})
 			}
 			h.passes.waiting[p.stream] = append(h.passes.waiting[p.stream], w)
 		case errors.Is(err, ErrRecreated) && h.logs[p.stream].epoch != p.epoch:

@@ -41,11 +41,7 @@ func (p *private) id(h *Hub, v *view, dst []byte) []byte {
 			return append(dst, p.carried...)
 		}
 		o := &p.streams[i]
-		dst = appendSegment(dst, h.logs[v.streams[i]].spec.Name, o.epoch, o.pos, packed)
-		if p.mark != "" {
-			dst = append(append(dst, '*'), p.mark...)
-		}
-		return dst
+		return h.ids.appendSegment(dst, h.logs[v.streams[i]].spec.Name, o.epoch, o.pos, p.mark, packed)
 	})
 }
 
@@ -62,8 +58,12 @@ func (p *private) catchHead(h *Hub, v *view) {
 func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int) Pulled {
 	v := &h.views[slot.view]
 	if p.idle {
+		next := slot.seq
+		if slot.drained { // nothing came for it since
+			next = h.seq + 1
+		}
 		for i := range p.streams {
-			p.streams[i].seq = slot.seq
+			p.streams[i].seq = next
 		}
 		p.idle = false
 	}
@@ -76,13 +76,10 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 			}
 		}
 		if o.cold == nil && l.evicted >= o.seq {
-			switch {
-			case o.epoch != l.epoch:
-				p.recreated(h, v, i, b)
-			case covers(o.pos, l.floor()):
-				o.seq = max(o.seq, l.resume(o.pos))
-			default:
-				p.freeze(h, v, id, i)
+			if o.epoch != l.epoch {
+				p.recreated(h, v, id, i, b)
+			} else {
+				p.settle(h, v, id, i)
 			}
 		}
 		if o.cold == nil && !p.replay(h, v, slot, i, b, maxBytes) {
@@ -114,13 +111,18 @@ func (p *private) follows(h *Hub, v *view) bool {
 	return true
 }
 
-// replay serves stream i from memory; false: the batch is full.
+// replayRun is how many entries one pull looks at, lest it hold the lock for long where a filter or the position
+// leaves nearly nothing of them.
+const replayRun = 4096
+
+// replay serves stream i from memory; false: there is more to look at.
 func (p *private) replay(h *Hub, v *view, slot *subSlot, i int, b *Batch, maxBytes int) bool {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	h.scratch.ordinals = h.scratch.ordinals[:0]
+	looked := 0
 	for f := h.feed(l, slot.uid, o.seq); f.entry != nil; f.advance() {
 		e := f.entry
-		if b.Bytes >= maxBytes {
+		if looked++; b.Bytes >= maxBytes || looked > replayRun {
 			o.seq = e.seq
 			return false
 		}

@@ -35,10 +35,16 @@ func (h *Hub) AddPartitions(stream int, start []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
-	l.head = append(l.head, start...)
+	known := len(l.head)
+	l.head = grow(l.head, known+len(start))
 	l.open()
 	if l.oldest() == nil {
 		l.base = slices.Clone(l.head)
+	}
+	for i, next := range start { // a partition is added at 0; what it has lost since is passed over
+		if next > 0 {
+			h.advance(l, int32(known+i), next, h.now())
+		}
 	}
 }
 
@@ -61,8 +67,8 @@ func (h *Hub) jump(stream int, reason Reason, moved []Moved, back bool) {
 	if back {
 		l.gen = l.number + uint64(len(l.blocks)) - 1
 	}
-	data := Reset{Reason: reason, Stream: l.spec.Name, Partitions: moved}.AppendJSON(nil)
-	body := l.bodies.commit(appendBody(l.bodies.room(frameSize(ResetEvent, data)), ResetEvent, data))
+	frame := h.resetBody(Reset{Reason: reason, Stream: l.spec.Name, Partitions: moved})
+	body := l.bodies.commit(append(l.bodies.room(len(frame)), frame...))
 	h.seq++
 	e := entry{seq: h.seq, read: h.now(), kind: kindJump, partition: everyPartition, body: body}
 	if reason != ReasonRecreated {
@@ -85,6 +91,10 @@ func (h *Hub) Advance(stream int, partition int32, next int64) {
 	}
 	now := h.now()
 	l.expire(now, &h.users, publishRun)
+	h.advance(l, partition, next, now)
+}
+
+func (h *Hub) advance(l *log, partition int32, next, now int64) {
 	if l.advance(partition, next, now, h.seq+1) {
 		h.seq++
 	}
@@ -111,9 +121,7 @@ func (h *Hub) publish(stream int, events []Event) {
 			continue
 		}
 		if l.spec.Audience == AudienceUser && len(ev.Users) == 0 { // nobody's: only the position moves
-			if l.advance(ev.Partition, ev.Offset+1, now, h.seq+1) {
-				h.seq++
-			}
+			h.advance(l, ev.Partition, ev.Offset+1, now)
 			continue
 		}
 		h.seq++
@@ -129,11 +137,7 @@ func (h *Hub) publish(stream int, events []Event) {
 
 // append frames an event into the log and links it into its users' chains.
 func (h *Hub) append(l *log, ev *Event, now int64) {
-	blocks := len(l.blocks)
 	b := l.tail()
-	if len(l.blocks) != blocks {
-		l.forget()
-	}
 	body := appendBody(l.bodies.room(frameSize(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
 	e := entry{
 		seq:       h.seq,

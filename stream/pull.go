@@ -103,12 +103,10 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 	if s.drained {
 		return Drained
 	}
-	v := &h.views[s.view]
-	for _, i := range v.streams {
-		if h.logs[i].evicted >= s.seq {
-			return Lagged
-		}
+	if h.lagged(s) {
+		return Lagged
 	}
+	v := &h.views[s.view]
 	feeds := h.feeds(v, s.uid, func(int) uint64 { return s.seq })
 	for f := oldest(feeds); f != nil; f = oldest(feeds) {
 		e := f.entry
@@ -121,6 +119,12 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 	}
 	s.seq, s.drained = h.seq+1, true
 	return Drained
+}
+
+// lagged reports whether entries that a follower has not looked at are gone. It may not have been
+// meant by any of them; that is no longer known.
+func (h *Hub) lagged(s *subSlot) bool {
+	return slices.ContainsFunc(h.views[s.view].streams, func(i int) bool { return h.logs[i].evicted >= s.seq })
 }
 
 // frame returns an entry's frame, without the id.

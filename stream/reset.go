@@ -27,6 +27,22 @@ type Reset struct {
 	Reason     Reason
 	Stream     string  // "" for an id that could not be read at all
 	Partitions []Moved // ascending; empty for ReasonInvalid and ReasonScope, which concern all
+
+	discreet bool // its data names partitions without their offsets
+}
+
+// discreet keeps offsets out of the data of resets where they are nobody's to know.
+func (h *Hub) discreet(resets []Reset) []Reset {
+	for i := range resets {
+		resets[i].discreet = h.ids.secret()
+	}
+	return resets
+}
+
+// resetBody returns the frame of a reset, without the id.
+func (h *Hub) resetBody(r Reset) []byte {
+	r.discreet = h.ids.secret()
+	return appendBody(nil, ResetEvent, r.AppendJSON(nil))
 }
 
 // Moved is a partition whose position moved: events from From up to, not including, To are not sent.
@@ -51,10 +67,12 @@ func (r Reset) AppendJSON(dst []byte) []byte {
 		}
 		dst = append(dst, `{"partition":`...)
 		dst = strconv.AppendInt(dst, int64(m.Partition), 10)
-		dst = append(dst, `,"from":`...)
-		dst = strconv.AppendInt(dst, m.From, 10)
-		dst = append(dst, `,"to":`...)
-		dst = strconv.AppendInt(dst, m.To, 10)
+		if !r.discreet {
+			dst = append(dst, `,"from":`...)
+			dst = strconv.AppendInt(dst, m.From, 10)
+			dst = append(dst, `,"to":`...)
+			dst = strconv.AppendInt(dst, m.To, 10)
+		}
 		dst = append(dst, '}')
 	}
 	return append(dst, "]}"...)

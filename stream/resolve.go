@@ -55,6 +55,7 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *segment, mark string) (
 	}
 	pl.pos = seg.offsets
 	if seg.epoch == m.epoch && covers(pl.pos, m.floor) && covers(m.head, pl.pos) {
+		pl.pos = pl.pos[:min(len(pl.pos), len(m.head))] // what else it names it has at 0
 		return pl, nil, nil
 	}
 	b, err := h.bounds(ctx, m)
@@ -69,8 +70,9 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *segment, mark string) (
 		for p := range max(len(b.Start), len(pl.pos)) {
 			r.Partitions = append(r.Partitions, Moved{int32(p), at(pl.pos, p), at(b.Start, p)})
 		}
-		pl.pos = b.Start
-		return pl, []Reset{r}, nil
+		pl.pos = grow(slices.Clone(b.Start), len(m.head))
+		far, err := h.limit(ctx, m, pl.pos, false)
+		return pl, said(r, far), err
 	}
 	return h.fit(ctx, m, b, pl)
 }
@@ -88,25 +90,21 @@ func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl place) (place, []R
 			truncated.Partitions = append(truncated.Partitions, Moved{part, next, at(b.End, p)})
 			pos[p] = at(b.End, p)
 		case next >= at(m.floor, p): // in memory, whatever Kafka still has of it
-		case next < at(b.Start, p):
-			retention.Partitions = append(retention.Partitions, Moved{part, next, at(b.Start, p)})
-			pos[p] = at(b.Start, p)
+		case next < at(b.Start, p): // memory may have older than Kafka
+			pos[p] = min(at(b.Start, p), at(m.floor, p))
+			retention.Partitions = append(retention.Partitions, Moved{part, next, pos[p]})
 		case next < at(b.Compacted, p):
 			compacted.Partitions = append(compacted.Partitions, Moved{part, next, next})
 		}
 	}
 	pl.pos = pos[:max(len(m.head), min(len(pos), len(b.End)))]
-	var resets []Reset
-	for _, r := range []Reset{truncated, retention, compacted} {
-		if len(r.Partitions) > 0 {
-			resets = append(resets, r)
-		}
-	}
-	r, err := h.limit(ctx, m, pl.pos, true)
-	if len(r.Partitions) > 0 {
-		resets = append(resets, r)
-	}
-	return pl, resets, err
+	far, err := h.limit(ctx, m, pl.pos, true)
+	return pl, said(truncated, retention, compacted, far), err
+}
+
+// said returns those of the resets that concern a partition.
+func said(resets ...Reset) []Reset {
+	return slices.DeleteFunc(resets, func(r Reset) bool { return len(r.Partitions) == 0 })
 }
 
 // limit moves the partitions of pos that are further behind than catch-up may read to the head.
@@ -191,13 +189,11 @@ func (h *Hub) begin(ctx context.Context, r Request, unnamed []int, st *starts) (
 			pos = slices.Clone(b.Start)
 		}
 		pos = grow(pos, len(m.head))
-		reset, err := h.limit(ctx, m, pos, false)
+		far, err := h.limit(ctx, m, pos, false)
 		if err != nil {
 			return nil, err
 		}
-		if len(reset.Partitions) > 0 {
-			resets = append(resets, reset)
-		}
+		resets = append(resets, said(far)...)
 		st.places[n] = place{epoch: m.epoch, pos: pos}
 	}
 	return resets, nil

@@ -23,7 +23,7 @@ type Pulled uint8
 const (
 	// Drained: that is all there is. The waker is told when there is more.
 	Drained Pulled = iota
-	// More: the batch is full; pull again.
+	// More: there is more, or more to look through; pull again.
 	More
 	// Lagged: the log has evicted events this subscriber was not sent yet. Close the connection: it resumes
 	// from Kafka by its last id.
@@ -32,6 +32,8 @@ const (
 	Unavailable
 	// Closed: the subscription or the hub is closed.
 	Closed
+	// Ended: the subscription was ended by Sub.End or Hub.EndUser.
+	Ended
 )
 
 // Batch collects what is to be written to one connection.
@@ -89,7 +91,8 @@ func (s Sub) Close() {
 	}
 }
 
-// AppendID appends the position reached: everything for this subscriber before it has been pulled.
+// AppendID appends the position reached: everything for this subscriber before it has been pulled. It
+// appends nothing when that is no longer known: the log has evicted what was not pulled.
 func (s Sub) AppendID(dst []byte) []byte {
 	if s.hub == nil {
 		return dst
@@ -105,6 +108,8 @@ func (s Sub) AppendID(dst []byte) []byte {
 		return h.private[s.id].appendID(h, slot, dst)
 	case slot.drained:
 		return h.appendID(dst, &h.views[slot.view], h.seq)
+	case h.lagged(slot):
+		return dst
 	}
 	return h.appendID(dst, &h.views[slot.view], slot.seq-1)
 }
@@ -141,6 +146,9 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	slot := s.slot()
 	if slot == nil || h.closed {
 		return Closed
+	}
+	if slot.ended {
+		return Ended
 	}
 	var p Pulled
 	if slot.private {

@@ -20,13 +20,14 @@ type subSlot struct {
 	prev  uint32
 	place uint32 // in its view's members
 	token uint32
-	view  uint16
+	view  uint32
 	waker WakerID
 
 	live    bool
 	private bool // has an entry in Hub.private
 	woken   bool // its waker was told, it hasn't pulled since
 	drained bool // everything before the head has been sent
+	ended   bool // from outside; see Sub.End
 }
 
 func (s *subs) at(id uint32) *subSlot { return &s.chunks[id/subChunk][id%subChunk] }
@@ -96,6 +97,9 @@ func (h *Hub) unregister(id uint32) {
 	}
 	if s.private {
 		h.passes.leave(id)
+		if p := h.private[id]; p.anyUser {
+			h.anyUser.remove(p.subject, id)
+		}
 		delete(h.private, id)
 	}
 	h.subs.remove(id)

@@ -1,0 +1,90 @@
+package stream
+
+import (
+	"fmt"
+	"strings"
+)
+
+// IDs is how positions are written as the segments of an id, and read again: in plain text ([PlainIDs]), or
+// sealed with a key ([*Sealer]). Gateways behind one balancer must all write the same way.
+type IDs interface {
+	// MaxLen is the longest id, in characters, of a connection that reads all the streams of partitions
+	// (stream name to number of partitions), each filtered. A configuration is sound when that is at most [MaxID].
+	MaxLen(partitions map[string]int) int
+
+	// appendSegment appends one stream's part of an id. Equal arguments give equal text, which is what lets
+	// connections at one place share it. packed asks for the shorter form, where there are two.
+	appendSegment(dst []byte, stream, epoch string, offsets []int64, mark string, packed bool) []byte
+	// parseSegment reads what appendSegment wrote, and nothing else. Its errors quote nothing of text.
+	parseSegment(text string) (segment, error)
+	// secret reports whether offsets are nobody's to know, in resets too.
+	secret() bool
+}
+
+// PlainIDs writes offsets as they are.
+var PlainIDs IDs = plainIDs{}
+
+type plainIDs struct{}
+
+func (plainIDs) MaxLen(partitions map[string]int) int { return MaxIDLen(partitions) }
+
+func (plainIDs) appendSegment(dst []byte, stream, epoch string, offsets []int64, mark string, packed bool) []byte {
+	dst = appendSegment(dst, stream, epoch, offsets, packed)
+	if mark != "" {
+		dst = append(append(dst, '*'), mark...)
+	}
+	return dst
+}
+
+func (plainIDs) parseSegment(text string) (segment, error) { return parseSegment(text) }
+
+func (plainIDs) secret() bool { return false }
+
+// readID reads an id, segment by segment, and nothing beyond its grammar. An id is input from outside, so the
+// result says what was asked for and not what the caller may have. It costs at most a few times
+// MaxID bytes of memory.
+func readID(ids IDs, id string) ([]segment, error) {
+	if len(id) > MaxID {
+		return nil, fmt.Errorf("%w: %d characters, at most %d", errInvalidCursor, len(id), MaxID)
+	}
+	count := strings.Count(id, "~") + 1
+	if count > maxSegments {
+		return nil, fmt.Errorf("%w: %d segments, at most %d", errInvalidCursor, count, maxSegments)
+	}
+	segments := make([]segment, 0, count)
+	for text := range strings.SplitSeq(id, "~") {
+		s, err := ids.parseSegment(text)
+		if err != nil {
+			return nil, fmt.Errorf("%w: segment %d: %w", errInvalidCursor, len(segments)+1, err)
+		}
+		for _, earlier := range segments {
+			if earlier.stream == s.stream {
+				return nil, fmt.Errorf("%w: stream %s twice", errInvalidCursor, s.stream)
+			}
+		}
+		segments = append(segments, s)
+	}
+	return segments, nil
+}
+
+// Place is what one segment of an id says, for those who look into one.
+type Place struct {
+	Stream  string
+	Epoch   string
+	Offsets []int64 // next offset, by partition
+	Filter  string  // the mark of the filter it was taken under; "" none
+	Key     string  // the name of the key that sealed it; "" for plain text
+}
+
+// ReadID says what an id stands for.
+func ReadID(ids IDs, id string) ([]Place, error) {
+	segments, err := readID(ids, id)
+	if err != nil {
+		return nil, err
+	}
+	places := make([]Place, len(segments))
+	for i, s := range segments {
+		places[i] = Place{Stream: s.stream, Epoch: s.epoch, Offsets: s.offsets, Filter: s.filter, Key: s.key}
+	}
+	return places, nil
+}

@@ -1,0 +1,124 @@
+package stream
+
+import (
+	"slices"
+	"sync"
+)
+
+// gateway is a hub with its own reader, which takes partitions in an order of its own.
+type gateway struct {
+	hub   *Hub
+	kafka *fakeKafka
+	pos   [][]int64
+	wakes *wakes
+	waker WakerID
+}
+
+type wakes struct {
+	mu    sync.Mutex
+	ch    map[uint32]chan struct{}
+	given uint32
+}
+
+func (w *wakes) Wake(token uint32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ch[token] == nil {
+		w.ch[token] = make(chan struct{}, 1)
+	}
+	select {
+	case w.ch[token] <- struct{}{}:
+	default:
+	}
+}
+
+// next returns a token that nobody has.
+func (w *wakes) next() uint32 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.given++
+	return 1_000_000 + w.given
+}
+
+func (w *wakes) channel(token uint32) chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ch[token] == nil {
+		w.ch[token] = make(chan struct{}, 1)
+	}
+	return w.ch[token]
+}
+
+func newGateway(k *fakeKafka, specs []Spec, back func(end int64) int64) *gateway {
+	g := &gateway{kafka: k, wakes: &wakes{ch: map[uint32]chan struct{}{}}}
+	g.hub = NewHub(Config{Streams: specs, History: k})
+	g.waker = g.hub.AddWaker(g.wakes)
+	for i := range k.topics {
+		t := &k.topics[i]
+		start := make([]int64, len(t.partitions))
+		for p := range start {
+			start[p] = max(t.start[p], back(int64(len(t.partitions[p]))))
+		}
+		g.hub.Begin(i, t.epochText(), start)
+		g.hub.SetWarm(i)
+		g.pos = append(g.pos, start)
+	}
+	return g
+}
+
+// read takes up to n records of a partition; it reports whether there were any.
+func (g *gateway) read(stream, p, n int) bool {
+	g.kafka.mu.Lock()
+	t := &g.kafka.topics[stream]
+	if epoch, _ := g.hub.Positions(stream); epoch != t.epochText() {
+		start := slices.Clone(t.start)
+		g.pos[stream] = slices.Clone(start)
+		g.kafka.mu.Unlock()
+		g.hub.Begin(stream, t.epochText(), start)
+		return true
+	}
+	for len(g.pos[stream]) < len(t.partitions) {
+		g.pos[stream] = append(g.pos[stream], 0)
+		g.hub.AddPartitions(stream, []int64{0})
+	}
+	next := g.pos[stream][p]
+	if next < t.start[p] {
+		g.pos[stream][p] = t.start[p]
+		g.kafka.mu.Unlock()
+		g.hub.Jump(stream, int32(p), ReasonRetention, g.pos[stream][p])
+		return true
+	}
+	if end := int64(len(t.partitions[p])); next > end {
+		g.pos[stream][p] = end
+		g.kafka.mu.Unlock()
+		g.hub.Jump(stream, int32(p), ReasonTruncated, end)
+		return true
+	}
+	var run []Event
+	end := min(next+int64(n), int64(len(t.partitions[p])))
+	for o := next; o < end; o++ {
+		if ev := t.partitions[p][o]; ev != nil {
+			run = append(run, *ev)
+		}
+	}
+	g.kafka.mu.Unlock()
+	g.pos[stream][p] = end
+	g.hub.Publish(stream, run)
+	g.hub.Advance(stream, int32(p), end)
+	return end > next
+}
+
+func (g *gateway) readAll() {
+	for i := range g.kafka.topics {
+		for p := 0; ; p++ {
+			g.kafka.mu.Lock()
+			n := len(g.kafka.topics[i].partitions)
+			g.kafka.mu.Unlock()
+			if p >= n {
+				break
+			}
+			for g.read(i, p, 100) {
+			}
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// fakeKafka is a model of what Kafka promises: partitions of records with holes, retention, and topics created anew.
+// It is the test's, not a mock of ours: the hub under test is real, and so are its bytes.
+type fakeKafka struct {
+	gate chan struct{} // each run that Read emits takes one first; nil: none needed
+
+	mu     sync.Mutex // guards the rest
+	topics []fakeTopic
+	down   error // what every question is answered with
+	asked  int   // questions for bounds and times
+	reads  int   // calls of Read
+}
+
+type fakeTopic struct {
+	epoch      int
+	partitions [][]*Event // by offset; nil: no event there
+	start      []int64
+	compacted  []int64
+}
+
+// newKafka has topics of some partitions each.
+func newKafka(topics, partitions int) *fakeKafka {
+	k := &fakeKafka{}
+	for range topics {
+		k.topics = append(k.topics, fakeTopic{partitions: make([][]*Event, partitions), start: make([]int64, partitions)})
+	}
+	return k
+}
+
+func (t *fakeTopic) epochText() string { return fmt.Sprintf("ep%d", t.epoch) }
+
+func (k *fakeKafka) Bounds(_ context.Context, stream int) (Bounds, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked++
+	if k.down != nil {
+		return Bounds{}, k.down
+	}
+	t := &k.topics[stream]
+	b := Bounds{Epoch: t.epochText(), Start: slices.Clone(t.start), Compacted: slices.Clone(t.compacted)}
+	for _, p := range t.partitions {
+		b.End = append(b.End, int64(len(p)))
+	}
+	return b, nil
+}
+
+func (k *fakeKafka) OffsetsAt(_ context.Context, stream int, ms int64) ([]int64, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked++
+	if k.down != nil {
+		return nil, k.down
+	}
+	t := &k.topics[stream]
+	var at []int64
+	for p, recs := range t.partitions {
+		o := t.start[p]
+		for o < int64(len(recs)) && (recs[o] == nil || recs[o].Timestamp < ms) {
+			o++
+		}
+		at = append(at, o)
+	}
+	return at, nil
+}
+
+func (k *fakeKafka) Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(int32, []Event, int64) error) error {
+	k.mu.Lock()
+	k.reads++
+	k.mu.Unlock()
+	for p := range to {
+		for next := at(from, p); next < to[p]; {
+			if k.gate != nil {
+				select {
+				case <-k.gate:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			k.mu.Lock()
+			t := &k.topics[stream]
+			if k.down != nil {
+				err := k.down
+				k.mu.Unlock()
+				return err
+			}
+			if t.epochText() != epoch {
+				k.mu.Unlock()
+				return ErrRecreated
+			}
+			if next < t.start[p] {
+				gone := &GoneError{Partition: int32(p), Start: t.start[p]}
+				k.mu.Unlock()
+				return gone
+			}
+			var run []Event
+			end := min(next+7, to[p])
+			for ; next < end; next++ {
+				if ev := t.partitions[p][next]; ev != nil {
+					run = append(run, *ev)
+				}
+			}
+			k.mu.Unlock()
+			if err := emit(int32(p), run, next); err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// recreate deletes a topic and creates it again.
+func (k *fakeKafka) recreate(stream, partitions int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.topics[stream] = fakeTopic{epoch: k.topics[stream].epoch + 1, partitions: make([][]*Event, partitions), start: make([]int64, partitions)}
+}
+
+// truncate loses the records of a partition from end on.
+func (k *fakeKafka) truncate(stream, p int, end int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := &k.topics[stream]
+	t.partitions[p] = t.partitions[p][:end]
+}
+
+// retain is Kafka's retention: the records of a partition before start are gone.
+func (k *fakeKafka) retain(stream, p int, start int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.topics[stream].start[p] = start
+}
+
+// add gives a topic one more partition.
+func (k *fakeKafka) add(stream int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := &k.topics[stream]
+	t.partitions = append(t.partitions, nil)
+	t.start = append(t.start, 0)
+}
+
+// answer sets what every question is answered with; nil: as it should be.
+func (k *fakeKafka) answer(err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.down = err
+}
+
+// put adds an event to the end of a partition. It fills in which and where, and the time if there is none.
+func (k *fakeKafka) put(stream, p int, ev Event) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := &k.topics[stream]
+	ev.Partition, ev.Offset = int32(p), int64(len(t.partitions[p]))
+	if ev.Timestamp == 0 {
+		ev.Timestamp = time.Now().UnixMilli()
+	}
+	t.partitions[p] = append(t.partitions[p], &ev)
+	return ev.Offset
+}
+
+// hole adds n records that are no event: markers, aborted ones, what compaction took.
+func (k *fakeKafka) hole(stream, p, n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t := &k.topics[stream]
+	t.partitions[p] = append(t.partitions[p], make([]*Event, n)...)
+}
