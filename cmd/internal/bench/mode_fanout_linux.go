@@ -26,10 +26,8 @@ func runFanout(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range all {
-		if _, err := c.crowd.open(ctx, s.clients, s.timeout); err != nil {
-			return err
-		}
+	if err := s.openAll(ctx, all); err != nil {
+		return err
 	}
 	return s.everyRun(all, func(c *contender, count bool) error {
 		if err := s.fanoutSingle(ctx, c, count); err != nil {

@@ -52,7 +52,7 @@ func (s *session) hold(ctx context.Context, p peer) error {
 		return err
 	}
 	defer crowd.stop()
-	before, err := s.measureHeld(ctx, t, 0)
+	before, err := s.measureHeld(ctx, t, 0, min(s.settle, emptySettle))
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *session) holdUpTo(ctx context.Context, t *target, crowd *crowd, n int, 
 		return held{}, err
 	}
 	s.say("%s: %d connections, measured in %s", t.name, n, s.settle)
-	now, err := s.measureHeld(ctx, t, n)
+	now, err := s.measureHeld(ctx, t, n, s.settle)
 	if err != nil {
 		return held{}, err
 	}
@@ -102,11 +102,14 @@ func (s *session) holdUpTo(ctx context.Context, t *target, crowd *crowd, n int, 
 	return now, nil
 }
 
+// emptySettle is how long a server without connections is left alone.
+const emptySettle = 15 * time.Second
+
 // measureHeld waits out the settling time and measures at its end; its last
 // third is what wakes and CPU are counted over, heartbeats included.
-func (s *session) measureHeld(ctx context.Context, t *target, n int) (held, error) {
+func (s *session) measureHeld(ctx context.Context, t *target, n int, settle time.Duration) (held, error) {
 	h := held{clients: n}
-	if err := sleep(ctx, s.settle*2/3); err != nil {
+	if err := sleep(ctx, settle*2/3); err != nil {
 		return h, err
 	}
 	pids, err := tree(t.root)
@@ -118,7 +121,7 @@ func (s *session) measureHeld(ctx context.Context, t *target, n int) (held, erro
 		return h, err
 	}
 	began := time.Now()
-	cpu, err := t.burn(func() error { return sleep(ctx, s.settle/3) })
+	cpu, err := t.burn(func() error { return sleep(ctx, settle/3) })
 	if err != nil {
 		return h, err
 	}

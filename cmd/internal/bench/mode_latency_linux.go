@@ -31,10 +31,10 @@ func runLatency(ctx context.Context, s *session) error {
 		return err
 	}
 	consumers := map[*contender]*child{}
+	if err := s.openAll(ctx, all); err != nil {
+		return err
+	}
 	for _, c := range all {
-		if _, err := c.crowd.open(ctx, s.clients, s.timeout); err != nil {
-			return err
-		}
 		if c.topic == nil {
 			continue
 		}

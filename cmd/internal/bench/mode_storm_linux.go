@@ -27,10 +27,10 @@ func runStorm(ctx context.Context, s *session) error {
 		return err
 	}
 	markers := map[*contender]*marker{}
+	if err := s.openAll(ctx, all); err != nil {
+		return err
+	}
 	for _, c := range all {
-		if _, err := c.crowd.open(ctx, s.clients, s.timeout); err != nil {
-			return err
-		}
 		if c.topic != nil {
 			if markers[c], err = s.startMarker(ctx, c.target); err != nil {
 				return err

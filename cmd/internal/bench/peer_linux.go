@@ -37,6 +37,7 @@ var peers = []peer{
 	tmaxmaxPeer,
 	netHTTPPeer,
 	pushpinPeer,
+	kafkaSSEPeer,
 }
 
 const (
@@ -83,7 +84,9 @@ func (p *peer) missing() string {
 	return p.lacks()
 }
 
-func (p *peer) serves(a audience) bool { return len(p.only) == 0 || slices.Contains(p.only, a) }
+func (p *peer) serves(a audience) bool {
+	return len(p.only) == 0 || a == both || slices.Contains(p.only, a)
+}
 
 func (p *peer) speaks(proto string) bool {
 	return proto == protoPlain || slices.Contains(p.protos, proto)

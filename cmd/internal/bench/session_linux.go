@@ -188,6 +188,19 @@ func (s *session) contend(ctx context.Context, a audience, adjust func(*plan)) (
 	return all, nil
 }
 
+// openAll connects all clients of all contenders.
+func (s *session) openAll(ctx context.Context, all []*contender) error {
+	for _, c := range all {
+		if _, err := c.crowd.open(ctx, s.clients, s.timeout); err != nil {
+			return err
+		}
+		if err := sleep(ctx, c.slack); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // everyRun calls f for each contender in turn, runs times, and before that once
 // without counting: caches, pools and TCP windows have then found their size. A
 // long f asks [portion] how much of it that once needs.

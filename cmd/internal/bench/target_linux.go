@@ -31,6 +31,7 @@ type target struct {
 	token     func(n int) string // line n of it; nil without tokens
 	root      int                // its process; its descendants belong to it
 	window    int                // clients it can take at the same time; 0: any number
+	slack     time.Duration      // from the head of its answer until a client gets events
 	feed      func(audience) (feeder, error)
 	topic     func(audience) string // the topic it reads; nil if it doesn't read Kafka
 	admin     string                // host:port of sluice's admin address; "" for others
