@@ -25,6 +25,7 @@ func (l *log) after(ordinal uint64) []int64 {
 // id segment of everybody who follows and has been served that far. packed asks
 // for the packed form. The bytes are shared and never change.
 func (l *log) segment(seq uint64, packed bool) []byte {
+	packed = packed && !l.ids.secret() // sealed, there is one form
 	if seq >= l.newest {
 		if packed {
 			return l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, "", true)

@@ -1,0 +1,292 @@
+package stream
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func sealKeyNamed(name string) SealKey {
+	sum := sha256.Sum256([]byte(name))
+	return SealKey{Name: name, Secret: sum[:]}
+}
+
+func sealer(t testing.TB, names ...string) *Sealer {
+	t.Helper()
+	var keys []SealKey
+	for _, n := range names {
+		keys = append(keys, sealKeyNamed(n))
+	}
+	s, err := NewSealer(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSealedIDsComeBackWhole(t *testing.T) {
+	s := sealer(t, "a")
+	for _, p := range []Place{
+		{Stream: "orders", Epoch: "kZ3fQ1"},
+		{Stream: "orders", Epoch: "0", Offsets: []int64{0}},
+		{Stream: "o-1", Epoch: "kZ3fQ1", Offsets: []int64{1, 2, 3}, Filter: FilterMark("o-77")},
+		{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1<<40 - 1}},
+		{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1 << 40, 0}},
+		{Stream: strings.Repeat("s", maxName), Epoch: strings.Repeat("e", maxEpoch), Offsets: []int64{math.MaxInt64, 7}},
+	} {
+		id := string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Filter, false))
+		p.Key = "a"
+		got, err := ReadID(s, id)
+		if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], p) {
+			t.Errorf("%+v came back as %+v, %v", p, got, err)
+		}
+		if again := string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Filter, true)); again != id {
+			t.Errorf("one position has two texts: %s and %s", id, again)
+		}
+		if q, err := url.ParseQuery("lastEventId=" + id); err != nil || q.Get("lastEventId") != id {
+			t.Errorf("%s doesn't survive a query as it is: %q, %v", id, q, err)
+		}
+	}
+}
+
+// The length of an id must not tell how large its offsets are, nor may near positions look alike.
+func TestSealedIDsTellNothingOfOffsets(t *testing.T) {
+	s := sealer(t, "a")
+	small := s.appendSegment(nil, "orders", "e", []int64{0, 1}, "", false)
+	large := s.appendSegment(nil, "orders", "e", []int64{1<<40 - 1, 999_999}, "", false)
+	if len(small) != len(large) {
+		t.Errorf("%d and %d characters", len(small), len(large))
+	}
+	next := s.appendSegment(nil, "orders", "e", []int64{0, 2}, "", false)
+	same := 0
+	for i := len("orders@."); i < len(small); i++ {
+		if small[i] == next[i] {
+			same++
+		}
+	}
+	if same > len(small)/4 {
+		t.Errorf("%s and %s share %d characters", small, next, same)
+	}
+}
+
+func TestForgedAndForeignIDsAreRefused(t *testing.T) {
+	s := sealer(t, "a")
+	id := string(s.appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, "", false))
+	_, sealed, _ := strings.Cut(id, "@.")
+	for name, forged := range map[string]string{
+		"of another stream":      "refunds@." + sealed,
+		"of another key":         string(sealer(t, "b").appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, "", false)),
+		"plain":                  "orders@kZ3fQ1:41.42",
+		"cut":                    id[:len(id)-2],
+		"longer":                 id + "AA",
+		"twice":                  id + "~" + id,
+		"only an IV":             "orders@." + sealed[:22],
+		"empty":                  "orders@.",
+		"padded":                 id + "=",
+		"with a filter put on":   id + "*" + FilterMark("x"),
+		"with a line end":        id[:20] + "\n" + id[20:],
+		"in the packed form":     "orders@kZ3fQ1:_" + sealed,
+		"with another's as well": id + "~news@." + sealed,
+	} {
+		if got, err := ReadID(s, forged); err == nil {
+			t.Errorf("%s: %s was taken for %+v", name, forged, got)
+		}
+	}
+	for i := len("orders@."); i < len(id); i++ { // each character of it matters
+		b := []byte(id)
+		if b[i]++; b[i] == id[i] || !cursorIsBase64(string(b[i:i+1])) {
+			b[i] = 'A'
+		}
+		if got, err := ReadID(s, string(b)); err == nil && string(b) != id {
+			t.Errorf("changed at %d it was taken for %+v", i, got)
+		}
+	}
+	if _, err := ReadID(PlainIDs, id); err == nil {
+		t.Error("a gateway with plain ids took a sealed one")
+	}
+}
+
+func TestSealKeysRotate(t *testing.T) {
+	before, both, after := sealer(t, "a"), sealer(t, "b", "a"), sealer(t, "b")
+	old := string(before.appendSegment(nil, "orders", "e", []int64{5}, "", false))
+	fresh := string(both.appendSegment(nil, "orders", "e", []int64{5}, "", false))
+	for _, tt := range []struct {
+		by   *Sealer
+		id   string
+		want string
+	}{{both, old, "a"}, {both, fresh, "b"}, {after, fresh, "b"}, {after, old, ""}, {before, fresh, ""}} {
+		got, err := ReadID(tt.by, tt.id)
+		if err != nil && tt.want != "" || err == nil && got[0].Key != tt.want {
+			t.Errorf("%+v, %v, want key %q", got, err, tt.want)
+		}
+	}
+	if _, err := NewSealer([]SealKey{{Name: "short", Secret: make([]byte, 31)}}); err == nil || !strings.Contains(err.Error(), "short has 31 bytes") {
+		t.Errorf("a short key: %v", err)
+	}
+	if _, err := NewSealer(nil); err == nil {
+		t.Error("no key: taken")
+	}
+}
+
+func TestSealedIDsStayWithinTheirBound(t *testing.T) {
+	s := sealer(t, "a")
+	partitions := map[string]int{"orders": 24, "news": 1, strings.Repeat("s", maxName): 100}
+	var id []byte
+	for name, n := range partitions {
+		if id != nil {
+			id = append(id, '~')
+		}
+		id = s.appendSegment(id, name, "kZ3fQ1", slices.Repeat([]int64{1<<56 - 1}, n), FilterMark("x"), false)
+	}
+	if got := s.MaxLen(partitions); got < len(id) || got > len(id)+3*len(partitions) {
+		t.Errorf("MaxLen is %d, an id had %d characters", got, len(id))
+	}
+	if s.MaxLen(nil) != 0 {
+		t.Error("no stream makes no id")
+	}
+}
+
+// TestSealedHub: with sealed ids no offset stands in what a connection is sent, resets included, and it
+// resumes as with plain ones.
+func TestSealedHub(t *testing.T) {
+	h := NewHub(Config{IDs: sealer(t, "a"), Streams: []Spec{{Name: "orders", Audience: AudienceEveryone, Replay: time.Hour}}})
+	defer h.Close()
+	const first = 770_001 // a number that stands out
+	h.Begin(0, "kZ3fQ1", []int64{first, first})
+	h.SetWarm(0)
+	waker := h.AddWaker(noWaker{})
+	open := func(cursor string) (Sub, Opening) {
+		sub, o, err := h.Open(t.Context(), Request{Streams: []int{0}, User: "u", Cursor: cursor, Waker: waker})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sub, o
+	}
+	var wire bytes.Buffer
+	drain := func(sub Sub) {
+		var b Batch
+		for sub.Pull(&b, 1<<20) == More {
+		}
+		wire.Write(bytes.Join(b.Bufs, nil))
+	}
+	sub, o := open("")
+	wire.WriteString(o.ID)
+	h.Publish(0, []Event{{Partition: 0, Offset: first, Data: []byte("a")}, {Partition: 1, Offset: first, Data: []byte("b")}})
+	drain(sub)
+	resumed, again := open(o.ID)
+	if again.Outcome != OutcomeResumed {
+		t.Errorf("%+v", again)
+	}
+	drain(resumed)
+	if n := strings.Count(wire.String(), "data: a\n"); n != 2 {
+		t.Errorf("a came %d times on two connections", n)
+	}
+	h.Jump(0, 0, ReasonTruncated, first-500) // 769501
+	h.Begin(0, "other2", []int64{first, first})
+	drain(sub)
+	for _, cursor := range []string{o.ID, "orders@kZ3fQ1:770001.770001", "orders@other2:999999999.0"} {
+		s, o := open(cursor)
+		for _, r := range o.Resets {
+			wire.Write(r.AppendJSON(nil))
+		}
+		wire.WriteString(o.ID)
+		drain(s)
+		if o.Outcome != OutcomeReset {
+			t.Errorf("%s: %+v", cursor, o)
+		}
+	}
+	if !strings.Contains(wire.String(), `{"reason":"truncated","stream":"orders","partitions":[{"partition":0}]}`) {
+		t.Error("the reset doesn't say which partition it concerns")
+	}
+	for n := int64(first - 600); n < first+10; n++ {
+		if strings.Contains(wire.String(), fmt.Sprint(n)) {
+			t.Errorf("%d stands in\n%s", n, &wire)
+		}
+	}
+	if strings.Contains(wire.String(), "kZ3fQ1") || strings.Contains(wire.String(), `"from"`) {
+		t.Errorf("epoch or offsets stand in\n%s", &wire)
+	}
+}
+
+type noWaker struct{}
+
+func (noWaker) Wake(uint32) {}
+
+func TestEndUserEndsHisAndNoOneElses(t *testing.T) {
+	h := NewHub(Config{Streams: []Spec{{Name: "orders", Replay: time.Hour}}})
+	defer h.Close()
+	h.Begin(0, "e", []int64{0})
+	h.SetWarm(0)
+	waker := h.AddWaker(noWaker{})
+	subs := map[string][]Sub{}
+	for _, user := range []string{"alice", "alice", "alicea", "Alice", "bob"} {
+		s, _, err := h.Open(t.Context(), Request{Streams: []int{0}, User: user, Waker: waker})
+		if err != nil {
+			t.Fatal(err)
+		}
+		subs[user] = append(subs[user], s)
+	}
+	if n := h.EndUser("alice"); n != 2 {
+		t.Errorf("ended %d", n)
+	}
+	if n := h.EndUser("nobody"); n != 0 {
+		t.Errorf("ended %d of nobody's", n)
+	}
+	subs["bob"][0].End()
+	for user, list := range subs {
+		want := Drained
+		if user == "alice" || user == "bob" {
+			want = Ended
+		}
+		for _, s := range list {
+			var b Batch
+			if got := s.Pull(&b, 1000); got != want {
+				t.Errorf("%s: %v, want %v", user, got, want)
+			}
+			s.Close()
+			s.End() // of one that is closed does nothing
+		}
+	}
+}
+
+func FuzzSealedID(f *testing.F) {
+	s := sealer(f, "a", "b")
+	other := sealer(f, "c")
+	f.Add(string(other.appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, "", false)), []byte{1, 'e', 0, 5, 0, 0, 0, 0, 1})
+	f.Add("orders@.", []byte{})
+	f.Add("orders@kZ3fQ1:1.2~news@.AAAA", []byte{1, 'e', 0, 8, 255, 255, 255, 255, 255, 255, 255, 255})
+	f.Fuzz(func(t *testing.T, id string, position []byte) {
+		if got, err := ReadID(s, id); err == nil {
+			t.Errorf("%q was made without a key and is read as %+v", id, got)
+		}
+		// What a key of ours did seal may still come from another version.
+		raw := append(make([]byte, sealIV), position...)
+		s.keys[1].seal("orders", raw)
+		places, err := ReadID(s, "orders@."+cursorBase64.EncodeToString(raw))
+		if err != nil {
+			return
+		}
+		p := places[0]
+		again, err := ReadID(s, string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Filter, false)))
+		if again[0].Key, p.Key = "", ""; err != nil || !reflect.DeepEqual(again[0], p) {
+			t.Errorf("%+v is read as %+v, %v", p, again, err)
+		}
+	})
+}
+
+func BenchmarkSealSegment(b *testing.B) {
+	s := sealer(b, "a")
+	offsets := slices.Repeat([]int64{123_456_789}, 24)
+	dst := make([]byte, 0, MaxID)
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = s.appendSegment(dst[:0], "orders", "kZ3fQ1", offsets, "", false)
+	}
+}
