@@ -18,6 +18,7 @@ type client struct {
 	user    string
 	streams []int
 	subject string
+	anyUser bool
 	id      string
 	got     map[string]int // "stream/epoch/partition/offset" → times
 	last    map[string]int64
@@ -32,7 +33,7 @@ type client struct {
 func (c *client) connect(t *testing.T, gw *gateway) {
 	c.disconnect()
 	sub, o, err := gw.hub.Open(context.Background(), Request{
-		Streams: c.streams, User: c.user, Subject: c.subject, Cursor: c.id, From: From{Kind: FromEarliest},
+		Streams: c.streams, User: c.user, Subject: c.subject, AnyUser: c.anyUser, Cursor: c.id, From: From{Kind: FromEarliest},
 		Waker: gw.waker, Token: uint32(c.n),
 	})
 	if errors.Is(err, ErrNotWarm) {

@@ -43,7 +43,7 @@ func (p *private) settle(h *Hub, v *view, id uint32, i int) {
 		return
 	}
 	o.cold = &cold{at: slices.Clone(o.pos)}
-	h.passes.enqueue(v.streams[i], &waiter{id: id, epoch: o.epoch, user: p.user, subject: p.subject, cold: o.cold})
+	h.passes.enqueue(v.streams[i], &waiter{id: id, epoch: o.epoch, user: p.user, subject: p.subject, anyUser: p.anyUser, cold: o.cold})
 }
 
 // thaw sends what was found, and returns stream i to memory when the passes have read up to it. Drained: go on with the

@@ -124,7 +124,7 @@ func (h *Hub) recall(stream int, r Request, n int) (m memory, since int64, marks
 			break
 		}
 	}
-	if l.spec.Audience == AudienceUser {
+	if l.spec.Audience == AudienceUser && !r.AnyUser {
 		uid := h.users.find([]byte(r.User))
 		if uid == 0 {
 			return m, since, nil
@@ -241,9 +241,13 @@ func (ps *passes) answer(stream int, asked []*look) error {
 		from[p] = max(at(b.Start, p), to[p]-h.catchup.MaxRecords/int64(len(to)))
 	}
 	everyone := h.logs[stream].spec.Audience == AudienceEveryone
-	byUser := make(map[string][]*look)
+	byUser, anyUser := make(map[string][]*look), make(map[string][]*look)
 	for _, q := range asked {
-		byUser[q.r.User] = append(byUser[q.r.User], q)
+		if q.r.AnyUser {
+			anyUser[q.r.Subject] = append(anyUser[q.r.Subject], q)
+		} else {
+			byUser[q.r.User] = append(byUser[q.r.User], q)
+		}
 	}
 	return h.history.Read(ps.ctx, stream, m.epoch, from, to, func(p int32, events []Event, _ int64) error {
 		for i := range events {
@@ -258,6 +262,9 @@ func (ps *passes) answer(stream int, asked []*look) error {
 				for _, q := range byUser[string(user)] {
 					q.see(ev)
 				}
+			}
+			for _, q := range anyUser[string(ev.Subject)] {
+				q.see(ev)
 			}
 		}
 		return nil

@@ -104,12 +104,12 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	if !alone {
 		return sub, string(h.appendID(nil, &h.views[s.view], h.seq)), nil
 	}
-	p := &private{user: []byte(r.User), subject: []byte(r.Subject), carried: st.carried}
-	if r.Subject != "" {
-		p.mark = FilterMark(r.Subject)
-	}
+	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: st.carried}
 	s.private, s.drained = true, false
 	h.private[id] = p
+	if p.anyUser {
+		h.anyUser.add(p.subject, id)
+	}
 	p.streams = make([]own, len(st.places))
 	for i, pl := range st.places {
 		o, l := &p.streams[i], h.logs[r.Streams[i]]
@@ -133,10 +133,6 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		segments = nil
 		r.From = From{}
 		resets = append(resets, Reset{Reason: ReasonInvalid})
-	}
-	mark := ""
-	if r.Subject != "" {
-		mark = FilterMark(r.Subject)
 	}
 	var others []segment
 	named := make([]*segment, len(r.Streams))
@@ -165,7 +161,7 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		}
 		st.outcome = OutcomeResumed
 		var why []Reset
-		if st.places[n], why, err = h.resume(ctx, m, named[n], mark); err != nil {
+		if st.places[n], why, err = h.resume(ctx, m, named[n], &r); err != nil {
 			return st, nil, err
 		}
 		partitions[m.name] = max(len(m.head), len(st.places[n].pos))

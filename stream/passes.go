@@ -30,6 +30,7 @@ type waiter struct {
 	epoch   string
 	user    []byte
 	subject []byte
+	anyUser bool
 	cold    *cold
 }
 
@@ -99,6 +100,7 @@ type pass struct {
 	everyone bool
 	members  []*waiter
 	byUser   map[string][]*waiter
+	anyUser  map[string][]*waiter // by subject, those who follow it for any user
 }
 
 // begin takes all who wait into a pass; nil if nobody does.
@@ -107,7 +109,7 @@ func (ps *passes) begin(stream int) *pass {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
-	p := &pass{hub: h, stream: stream, epoch: l.epoch, to: slices.Clone(l.head), byUser: make(map[string][]*waiter)}
+	p := &pass{hub: h, stream: stream, epoch: l.epoch, to: slices.Clone(l.head), byUser: make(map[string][]*waiter), anyUser: make(map[string][]*waiter)}
 	p.everyone = l.spec.Audience == AudienceEveryone
 	p.from = slices.Clone(p.to)
 	floor := l.floor()
@@ -121,7 +123,11 @@ func (ps *passes) begin(stream int) *pass {
 			}
 		}
 		p.members = append(p.members, w)
-		if !p.everyone && len(w.user) > 0 { // without an identity nothing is anybody's
+		switch {
+		case p.everyone:
+		case w.anyUser:
+			p.anyUser[string(w.subject)] = append(p.anyUser[string(w.subject)], w)
+		case len(w.user) > 0: // without an identity nothing is anybody's
 			p.byUser[string(w.user)] = append(p.byUser[string(w.user)], w)
 		}
 	}
@@ -155,6 +161,9 @@ func (p *pass) emit(partition int32, events []Event, next int64) error {
 			for _, w := range p.byUser[string(user)] {
 				body = p.give(w, ev, body)
 			}
+		}
+		for _, w := range p.anyUser[string(ev.Subject)] {
+			body = p.give(w, ev, body)
 		}
 	}
 	left := false

@@ -7,6 +7,7 @@ import "slices"
 type private struct {
 	user    []byte
 	subject []byte // filter; empty: none
+	anyUser bool   // with subject: of every user
 	mark    string // the filter's, for ids
 	carried string // segments of other streams, as they came
 	streams []own  // as the view's
@@ -120,7 +121,7 @@ func (p *private) replay(h *Hub, v *view, slot *subSlot, i int, b *Batch, maxByt
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	h.scratch.ordinals = h.scratch.ordinals[:0]
 	looked := 0
-	for f := h.feed(l, slot.uid, o.seq); f.entry != nil; f.advance() {
+	for f := h.feed(l, slot.uid, p.anyUser, o.seq); f.entry != nil; f.advance() {
 		e := f.entry
 		if looked++; b.Bytes >= maxBytes || looked > replayRun {
 			o.seq = e.seq

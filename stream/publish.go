@@ -130,6 +130,9 @@ func (h *Hub) publish(stream int, events []Event) {
 			h.wakeStream(stream, h.seq)
 		} else {
 			h.wakeUsers(stream, l, h.seq)
+			if len(h.anyUser) > 0 {
+				h.wakeSubject(stream, ev.Subject, h.seq)
+			}
 		}
 	}
 	l.expire(now, &h.users, 4*publishRun)

@@ -18,13 +18,13 @@ type feed struct {
 	at       uint64   // its ordinal
 }
 
-// feed opens a feed of l from seq on.
-func (h *Hub) feed(l *log, uid uint32, seq uint64) feed {
+// feed opens a feed of l from seq on: of a user's entries, or of all.
+func (h *Hub) feed(l *log, uid uint32, all bool, seq uint64) feed {
 	f := feed{log: l}
 	switch {
 	case seq > l.newest:
 		return f
-	case l.spec.Audience == AudienceEveryone:
+	case all, l.spec.Audience == AudienceEveryone:
 		f.everyone = true
 		f.ordinal = l.from(seq)
 	default:
@@ -82,7 +82,7 @@ func (f *feed) advance() {
 func (h *Hub) feeds(v *view, uid uint32, seq func(i int) uint64) []feed {
 	h.scratch.feeds, h.scratch.ordinals = h.scratch.feeds[:0], h.scratch.ordinals[:0]
 	for i, stream := range v.streams {
-		h.scratch.feeds = append(h.scratch.feeds, h.feed(h.logs[stream], uid, seq(i)))
+		h.scratch.feeds = append(h.scratch.feeds, h.feed(h.logs[stream], uid, false, seq(i)))
 	}
 	return h.scratch.feeds
 }

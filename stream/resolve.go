@@ -47,10 +47,9 @@ func unavailable(ctx context.Context, err error) error {
 }
 
 // resume finds where a cursor's segment stands, and what has to be said about it.
-func (h *Hub) resume(ctx context.Context, m memory, seg *segment, mark string) (place, []Reset, error) {
+func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (place, []Reset, error) {
 	pl := place{epoch: m.epoch}
-	// A position taken without a filter covers what a filter leaves of it, so it is good under any.
-	if seg.filter != "" && seg.filter != mark {
+	if !r.takes(seg) {
 		return pl, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
 	}
 	pl.pos = seg.offsets

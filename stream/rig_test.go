@@ -81,7 +81,7 @@ func (r *rig) open(q Request) *page {
 }
 
 func (r *rig) try(q Request) (*page, error) {
-	if q.User == "" {
+	if q.User == "" && !q.AnyUser {
 		q.User = "alice"
 	}
 	if q.Streams == nil {
@@ -123,7 +123,7 @@ func (p *page) sent(id string) {
 }
 
 // take returns the data of all that there is for the page now, waiting for passes over Kafka. A reset reads
-// "reset REASON STREAM [PARTITION FROM TO] …"; an end of the connection "lagged", "unavailable" or "closed".
+// "reset REASON STREAM [PARTITION FROM TO] …"; an end of the connection "lagged", "unavailable", "closed" or "ended".
 func (p *page) take() []string {
 	p.r.t.Helper()
 	var got []string
@@ -137,6 +137,8 @@ func (p *page) take() []string {
 			return append(got, "unavailable")
 		case Closed:
 			return append(got, "closed")
+		case Ended:
+			return append(got, "ended")
 		case Drained:
 			if !p.reading() {
 				return got
@@ -252,3 +254,5 @@ func resetText(t *testing.T, data []byte) string {
 }
 
 var errDown = errors.New("no broker answers")
+
+func isUnavailable(err error) bool { return errors.Is(err, ErrUnavailable) && errors.Is(err, errDown) }
