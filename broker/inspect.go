@@ -43,5 +43,7 @@ func Inspect(ctx context.Context, cfg Config, topics ...string) (map[string]Insp
 // inspectError says plainly what its cause says to errors.Is.
 type inspectError struct{ cause error }
 
-func (e *inspectError) Error() string { return fmt.Sprintf("Kafka can't be asked: %s", inWords(e.cause)) }
+func (e *inspectError) Error() string {
+	return fmt.Sprintf("Kafka can't be asked: %s", inWords(e.cause))
+}
 func (e *inspectError) Unwrap() error { return e.cause }

@@ -19,7 +19,7 @@ func appendHead(dst []byte, header http.Header, chunked bool) []byte {
 		status, framing = "HTTP/1.1 200 OK\r\n", "Transfer-Encoding: chunked\r\n"
 	}
 	w := writer(append(dst, status...))
-	h.Write(&w) // sorted; values with line ends are made harmless
+	_ = h.Write(&w) // into memory, so without fail; sorted; values with line ends are made harmless
 	w = time.Now().UTC().AppendFormat(append(w, "Date: "...), http.TimeFormat)
 	return append(append(append(w, "\r\n"...), framing...), "\r\n"...)
 }

@@ -119,12 +119,6 @@ func (l *loader) has(key string) bool {
 	return false
 }
 
-// ok reports whether a key was written and understood.
-func (l *loader) ok(key string) bool {
-	_, given := l.given[key]
-	return given && !l.broken[key]
-}
-
 func (l *loader) fault(key, text string) {
 	l.findings = append(l.findings, l.config.Fault(key, text))
 }

@@ -59,7 +59,7 @@ func New(o Options) (g *Gateway, err error) {
 	g = &Gateway{config: c, log: o.Log, slog: slog.New(zerolog.NewSlogHandler(o.Log)), failed: make(chan error, 1)}
 	defer func() { // so errors are returned beside g, and not beside nil
 		if err != nil {
-			g.Stop(context.Background())
+			_ = g.Stop(context.Background()) // err came first, and says why
 			g = nil
 		}
 	}()

@@ -106,7 +106,7 @@ func target(address string, query map[string]string) (*url.URL, error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("the URL can't be read: %v", plain(err))
+		return nil, fmt.Errorf("the URL can't be read: %v", plain(err).Error())
 	}
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("the URL needs http or https and a host, like http://localhost:8080; %q is none", u.Redacted())

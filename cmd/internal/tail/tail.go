@@ -74,7 +74,7 @@ func (f *follower) follow(ctx context.Context) error {
 		var later *away
 		switch {
 		case ctx.Err() != nil, errors.Is(err, errDone):
-			return nil
+			return nil //nolint:nilerr // it ended because it was to end
 		case errors.As(err, &refused):
 			return err
 		case err == nil:
