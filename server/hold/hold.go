@@ -4,7 +4,7 @@
 // A connection begins at an ordinary HTTP handler. Once that has decided what the client gets, [Holder.Adopt] takes the socket
 // away from net/http, and from then on one of the holder's workers owns it: a goroutine per core with an epoll of
 // its own and one timer wheel. A worker asks its [Craft] what is to be written, writes everything in one
-// writev(2) of slices that all connections share, and remembers what a full socket didn't take.
+// sendmsg(2) of slices that all connections share, and remembers what a full socket didn't take.
 //
 // A worker's descriptors and slots are touched by its goroutine only. Others reach it through its mailbox.
 package hold
@@ -58,12 +58,14 @@ type Config struct {
 	Workers      int           // 0: one per core
 	WriteTimeout time.Duration // a client that takes nothing for this long is closed
 	UserTimeout  time.Duration // TCP_USER_TIMEOUT: how long sent bytes may go without an answer
-	SendBuffer   int           // SO_SNDBUF, bytes; 0: DefaultSendBuffer
+	Unsent       int           // TCP_NOTSENT_LOWAT, bytes; 0: DefaultUnsent
 }
 
-// DefaultSendBuffer is what a client that stalls can keep of the kernel's memory, before the kernel's own bookkeeping, which
-// about doubles it. It bounds a client's rate too, to this much per round trip.
-const DefaultSendBuffer = 28 << 10
+// DefaultUnsent is how much may wait in a socket for the client's window before nothing more is written to it. With the batch
+// written last, and the kernel's bookkeeping, a stalled client has 70 KB of the kernel's memory, not the 4 MB that Linux
+// would give it. What is on its way to the client doesn't count, so that a distant one isn't held to this much per round trip, as
+// SO_SNDBUF would hold it; nor do large events crawl over loopback, whose segments are larger than a buffer that small.
+const DefaultUnsent = 8 << 10
 
 // Place is where a connection will be held. It is reserved before, so that whoever wakes it knows it by then.
 type Place struct {

@@ -29,8 +29,8 @@ func New[T any](cfg Config, craft Craft[T]) (*Holder[T], error) {
 	if cfg.Workers == 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
 	}
-	if cfg.SendBuffer == 0 {
-		cfg.SendBuffer = DefaultSendBuffer
+	if cfg.Unsent == 0 {
+		cfg.Unsent = DefaultUnsent
 	}
 	h := &Holder[T]{craft: craft, cfg: cfg}
 	for range cfg.Workers {
@@ -134,7 +134,7 @@ func (h *Holder[T]) detach(conn net.Conn) (int, error) {
 	}
 	conn.Close()
 	// All three only bound what a client that has vanished or stalled can cost; the stream is right without them.
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, h.cfg.SendBuffer)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, h.cfg.Unsent)
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(h.cfg.UserTimeout.Milliseconds()))
 	return fd, nil
