@@ -1,6 +1,9 @@
 package stream
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // cold is what a private subscriber's stream has while it reads older than memory: its place in
 // the passes, and what they found for it.
@@ -40,6 +43,9 @@ func (p *private) settle(h *Hub, v *view, id uint32, i int) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	if covers(o.pos, l.floor()) {
 		o.cold, o.seq = nil, l.resume(o.pos)
+		if o.gen != l.gen { // the topic lost records meanwhile: only the jump says which positions that concerns
+			o.seq = cmp.Or(l.wentBack(), o.seq)
+		}
 		return
 	}
 	o.cold = &cold{at: slices.Clone(o.pos)}
@@ -96,7 +102,7 @@ func (p *private) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	for q := range max(len(o.pos), len(l.head)) {
 		r.Partitions = append(r.Partitions, Moved{int32(q), at(o.pos, q), 0})
 	}
-	o.epoch, o.pos = l.epoch, make([]int64, len(l.head))
+	o.epoch, o.gen, o.pos = l.epoch, l.gen, make([]int64, len(l.head))
 	p.settle(h, v, id, i)
 	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 }

@@ -52,7 +52,7 @@ func (h *Hub) last(ctx context.Context, r Request, unnamed []int, st *starts) er
 				pos[m.partition] = min(pos[m.partition], m.offset)
 			}
 		}
-		st.places[u] = place{epoch: memories[i].epoch, pos: pos}
+		st.places[u] = place{epoch: memories[i].epoch, gen: memories[i].gen, pos: pos}
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (h *Hub) recall(stream int, r Request, n int) (m memory, since int64, marks
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
-	m.floor, m.head = slices.Clone(l.floor()), slices.Clone(l.head)
+	m.gen, m.floor, m.head = l.gen, slices.Clone(l.floor()), slices.Clone(l.head)
 	counts := make([]int, len(m.head))
 	full := 0
 	take := func(e *entry) {

@@ -194,17 +194,30 @@ func (l *log) floor() []int64 {
 }
 
 // resume returns the seq to read on from at a position that covers floor: every entry before
-// it is covered. It is exact to a block.
+// it is covered. It is exact to a block. A jump into that block is behind the position: whoever is told of it again would
+// load its state anew, come back at the same place, and be told again.
 func (l *log) resume(pos []int64) uint64 {
 	lo := int(max(l.gen, l.number) - l.number)
 	n := sort.Search(len(l.blocks)-lo, func(i int) bool { return !covers(pos, l.blocks[lo+i].base) }) - 1
 	if n < 0 { // only the block cut by eviction is left, and its base lies below floor
 		n = 0
 	}
-	if _, e := l.seek((l.number + uint64(lo+n)) * blockLen); e != nil {
-		return max(e.seq, l.evicted+1)
+	ordinal, e := l.seek((l.number + uint64(lo+n)) * blockLen)
+	if e != nil && e.kind == kindJump {
+		_, e = l.seek(ordinal + 1)
 	}
-	return l.newest + 1
+	if e == nil {
+		return l.newest + 1
+	}
+	return max(e.seq, l.evicted+1)
+}
+
+// wentBack returns the seq of the jump that began the newest generation, 0 if it isn't kept.
+func (l *log) wentBack() uint64 {
+	if _, e := l.entry(l.gen * blockLen); e != nil && e.kind == kindJump {
+		return e.seq
+	}
+	return 0
 }
 
 // expire evicts what is past the stream's bounds, at most budget entries for their age, so that a publish

@@ -75,6 +75,7 @@ type starts struct {
 // place is a position in a topic; a nil pos is the head at the moment of subscribing.
 type place struct {
 	epoch string
+	gen   uint64 // the log's at that time
 	pos   []int64
 }
 
@@ -87,7 +88,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	}
 	alone := r.Subject != "" || st.carried != ""
 	for i, pl := range st.places {
-		if h.logs[r.Streams[i]].epoch != pl.epoch {
+		if l := h.logs[r.Streams[i]]; l.epoch != pl.epoch || l.gen != pl.gen {
 			return Sub{}, "", errMoved
 		}
 		alone = alone || pl.pos != nil
@@ -113,7 +114,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	p.streams = make([]own, len(st.places))
 	for i, pl := range st.places {
 		o, l := &p.streams[i], h.logs[r.Streams[i]]
-		o.epoch = pl.epoch
+		o.epoch, o.gen = pl.epoch, pl.gen
 		if pl.pos == nil {
 			o.pos, o.seq = slices.Clone(l.head), h.seq+1
 			continue
@@ -155,7 +156,7 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		}
 		partitions[m.name] = len(m.head)
 		if named[n] == nil {
-			st.places[n].epoch = m.epoch
+			st.places[n].epoch, st.places[n].gen = m.epoch, m.gen
 			unnamed = append(unnamed, n)
 			continue
 		}

@@ -17,6 +17,7 @@ type private struct {
 // own is one stream of a private subscriber.
 type own struct {
 	epoch string
+	gen   uint64 // the log's, see log.gen: positions of another don't compare
 	pos   []int64
 	seq   uint64 // the first entry to look at
 	cold  *cold  // not nil: older than memory, read from Kafka
@@ -150,6 +151,9 @@ func (p *private) replay(h *Hub, v *view, slot *subSlot, i int, b *Batch, maxByt
 // jump moves the position as a jump entry says; false if that doesn't concern it.
 func (o *own) jump(l *log, ordinal uint64, e *entry) bool {
 	b, _ := l.entry(ordinal)
+	if e.partition == everyPartition || e.next < e.time {
+		o.gen = ordinal / blockLen
+	}
 	if e.partition == everyPartition {
 		if o.epoch == b.epoch {
 			return false

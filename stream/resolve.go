@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// errMoved says that a topic was created anew between the look at Kafka and subscribing.
+// errMoved says that a topic was created anew or lost records between the look at Kafka and subscribing.
 var errMoved = errors.New("stream: moved")
 
 // memory is what a log can serve at a moment.
 type memory struct {
 	stream      int
 	name, epoch string
+	gen         uint64
 	warm        bool
 	floor, head []int64
 }
@@ -24,7 +25,7 @@ func (h *Hub) memory(stream int) memory {
 	defer h.mu.Unlock()
 	l := h.logs[stream]
 	return memory{
-		stream: stream, name: l.spec.Name, epoch: l.epoch,
+		stream: stream, name: l.spec.Name, epoch: l.epoch, gen: l.gen,
 		warm:  l.epoch != "" && h.status[stream].warm,
 		floor: slices.Clone(l.floor()), head: slices.Clone(l.head),
 	}
@@ -48,7 +49,7 @@ func unavailable(ctx context.Context, err error) error {
 
 // resume finds where a cursor's segment stands, and what has to be said about it.
 func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (place, []Reset, error) {
-	pl := place{epoch: m.epoch}
+	pl := place{epoch: m.epoch, gen: m.gen}
 	if !r.takes(seg) {
 		return pl, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
 	}
@@ -193,7 +194,7 @@ func (h *Hub) begin(ctx context.Context, r Request, unnamed []int, st *starts) (
 			return nil, err
 		}
 		resets = append(resets, said(far)...)
-		st.places[n] = place{epoch: m.epoch, pos: pos}
+		st.places[n] = place{epoch: m.epoch, gen: m.gen, pos: pos}
 	}
 	return resets, nil
 }

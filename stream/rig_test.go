@@ -209,6 +209,17 @@ func (p *page) gets(want ...string) {
 	}
 }
 
+// getsAll expects exactly these to be taken, in any order: streams and partitions have none between them.
+func (p *page) getsAll(want ...string) {
+	p.r.t.Helper()
+	got := p.take()
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		p.r.t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // begins expects an outcome and these resets.
 func (p *page) begins(outcome Outcome, resets ...string) *page {
 	p.r.t.Helper()
