@@ -207,7 +207,7 @@ func (f *fixture) closings(why reason) float64 {
 	return testutil.ToFloat64(f.cfg.Metrics.closings.WithLabelValues(why.String()))
 }
 
-// empty reports whether nothing is left of any stream: no handler, no place in the hub's sight.
+// empty reports whether nothing is left of any stream: no handler, no place in the hub's sight, no subscription.
 func (f *fixture) empty() bool {
 	if f.held != nil && f.held.holder.Places() > 0 {
 		return false
@@ -217,7 +217,7 @@ func (f *fixture) empty() bool {
 	defer bells.mu.Unlock()
 	f.gate.mu.Lock()
 	defer f.gate.mu.Unlock()
-	return f.gate.inside == 0 && len(bells.free) == len(bells.rings) && testutil.ToFloat64(f.cfg.Metrics.connections) == 0
+	return f.hub.Subscribers() == 0 && f.gate.inside == 0 && len(bells.free) == len(bells.rings) && testutil.ToFloat64(f.cfg.Metrics.connections) == 0
 }
 
 // statuses is a Source that says always the same.

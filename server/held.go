@@ -20,6 +20,9 @@ type held struct {
 	ending  atomic.Int64 // 1 + the spread over which all sessions end from now on; 0: they don't
 }
 
+// overloaded: there are no descriptors left to hold a connection by.
+const overloaded = "overloaded"
+
 // kept is a session without pointers, as it stands in a slot.
 type kept struct {
 	sub             uint64
@@ -36,7 +39,10 @@ func newHeld(s *Server) (*held, error) {
 		Fill:    h.fill,
 		Due:     func(k *kept) int64 { return int64(min(k.beat, k.warn, k.end)) },
 		Gone:    h.gone,
-		Refusal: func() []byte { return appendUnavailable(nil, "overloaded", h.terms.retry()) },
+		Refusal: func() []byte {
+			h.metrics.unavailable(overloaded)
+			return appendUnavailable(nil, overloaded, h.terms.retry())
+		},
 		Wrote:   h.metrics.wroteAll,
 	})
 	if err != nil {

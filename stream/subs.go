@@ -60,6 +60,13 @@ func (s *subs) remove(id uint32) {
 	s.open--
 }
 
+// Subscribers is how many subscriptions are open.
+func (h *Hub) Subscribers() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.subs.open
+}
+
 // register makes a subscriber known to its view and its user. The slot's uid holds a reference already.
 func (h *Hub) register(id uint32) {
 	s := h.subs.at(id)

@@ -1,0 +1,179 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"golang.org/x/sys/unix"
+
+	"sluice/server/hold"
+	"sluice/stream"
+	"sluice/stream/ssetest"
+)
+
+// TestSlot: what is kept of a connection is small, and nothing in it makes work for the garbage collector.
+func TestSlot(t *testing.T) {
+	workers, _ := reflect.TypeFor[hold.Holder[kept]]().FieldByName("workers")
+	slots, ok := workers.Type.Elem().Elem().FieldByName("slots")
+	if !ok {
+		t.Fatal("a worker has no slots")
+	}
+	slot := slots.Type.Elem().Elem()
+	if slot.Size() > maxSlot {
+		t.Errorf("a slot has %d bytes, want at most %d", slot.Size(), maxSlot)
+	}
+	if path := pointer(slot, slot.Name()); path != "" {
+		t.Errorf("%s is a pointer", path)
+	}
+}
+
+// maxSlot is 80 bytes, and 16 for what a session counts for.
+const maxSlot = 96
+
+// pointer returns the path of a pointer in a type, "" if it has none.
+func pointer(in reflect.Type, path string) string {
+	switch in.Kind() {
+	case reflect.Struct:
+		for i := range in.NumField() {
+			if found := pointer(in.Field(i).Type, path+"."+in.Field(i).Name); found != "" {
+				return found
+			}
+		}
+	case reflect.Array:
+		return pointer(in.Elem(), path+"[]")
+	case reflect.Pointer, reflect.UnsafePointer, reflect.Slice, reflect.String, reflect.Map, reflect.Chan, reflect.Func, reflect.Interface:
+		return path
+	}
+	return ""
+}
+
+// TestOverloaded: a connection that can't be held for want of descriptors ends with what brings its client back.
+func TestOverloaded(t *testing.T) {
+	f := begin(t, nil)
+	if f.held == nil {
+		t.Skip("nothing is held")
+	}
+	conn := f.raw("GET /events?user=alice HTTP/1.1\nHost: x\n")
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	restore := func() { unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) }
+	t.Cleanup(restore)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, "\r\n")
+	answer, err := io.ReadAll(conn)
+	restore()
+	head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
+	if err != nil || !strings.Contains(head, " 200 OK\r\n") || !strings.Contains(head, "Content-Type: text/event-stream") {
+		t.Errorf("answered %q, %v", head, err)
+	}
+	if want := "retry: 1500\n\nevent: sluice.unavailable\ndata: {\"reason\":\"overloaded\",\"retry_ms\":1500}\n\n"; body != want {
+		t.Errorf("said %q, want %q", body, want)
+	}
+	if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues("overloaded")); n != 1 {
+		t.Errorf("%v counted as told to come back, want 1", n)
+	}
+	eventually(t, "nothing is left of it", f.empty)
+	f.get("/events?user=alice").want("sluice.hello", "*")
+}
+
+// TestStalledClient: a client that reads nothing while 24 MB are published to it, and then reads, gets every event
+// once, in order, with ids that go up; what it missed stood in the log and nowhere else.
+func TestStalledClient(t *testing.T) {
+	f := begin(t, nil)
+	conn := f.raw("GET /events?user=alice HTTP/1.1\nHost: x\n\n")
+	events := ssetest.NewReader(body(t, conn))
+	if e, err := events.Next(); err != nil || e.Name != "sluice.hello" {
+		t.Fatal(e, err)
+	}
+	const n = 12_000
+	line := strings.Repeat("x", 2000)
+	for i := range n {
+		f.publish(i%2, stream.Event{Data: []byte(line)}, "alice")
+	}
+	lastID := ""
+	for i := range n {
+		e, err := events.Next()
+		if err != nil {
+			t.Fatalf("after %d events: %v", i, err)
+		}
+		if e.Data != line {
+			t.Fatalf("event %d has %d bytes of data, want %d", i, len(e.Data), len(line))
+		}
+		if want := fmt.Sprintf("orders@e:%d~news@e:%d", i/2+1, (i+1)/2); e.ID != want {
+			t.Fatalf("event %d has id %s, want %s, after %s", i, e.ID, want, lastID)
+		}
+		lastID = e.ID
+	}
+}
+
+// TestThousands: many connections, some of them stalled, end by a drain and by a close, each told so, and nothing is left.
+func TestThousands(t *testing.T) {
+	const many = 2000
+	for name, end := range map[string]func(f *fixture) error{
+		"drain": func(f *fixture) error { return f.Drain(f.t.Context()) },
+		"close": func(f *fixture) error { f.Close(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := begin(t, func(c *Config) { c.DrainSpread = 300 * time.Millisecond })
+			bodies := make([]*ssetest.Reader, many)
+			for i := range bodies {
+				bodies[i] = ssetest.NewReader(body(t, f.raw("GET /events?user=alice HTTP/1.1\nHost: x\n\n")))
+			}
+			f.order("alice", "1")
+			eventually(t, "all got it", func() bool { return written(f.cfg.Metrics) == many })
+			if err := end(f); err != nil {
+				t.Fatal(err)
+			}
+			for _, events := range bodies {
+				for _, want := range []string{"sluice.hello", "message", "sluice.closing"} {
+					if e, err := events.Next(); err != nil || e.Name != want {
+						t.Fatalf("got %s, %v; want %s", e.Name, err, want)
+					}
+				}
+				if e, err := events.Next(); err != io.EOF {
+					t.Fatalf("got %v, %v after the end", e, err)
+				}
+			}
+			if n := f.closings(draining); n != many {
+				t.Errorf("%v closed as draining, want %d", n, many)
+			}
+		})
+	}
+}
+
+// TestBeats: streams that came together beat apart, none more often than four fifths of the interval.
+func TestBeats(t *testing.T) {
+	const beat = 500 * time.Millisecond
+	f := begin(t, func(c *Config) { c.Heartbeat = beat })
+	s := f.get("/events?user=alice")
+	s.want("sluice.hello", "*")
+	began := time.Now()
+	for range 4 {
+		s.want("sluice.heartbeat", "*")
+	}
+	if took := time.Since(began); took < 4*(beat*4/5-2*128*time.Millisecond) {
+		t.Errorf("four heartbeats came within %v", took)
+	}
+}
+
+// body reads the head of an answer and returns its body.
+func body(t *testing.T, conn net.Conn) io.Reader {
+	t.Helper()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.Body
+}
