@@ -13,12 +13,14 @@ import (
 
 // consumer is a bare franz-go consumer: the latency that Kafka itself has.
 type consumer struct {
+	more chan struct{} // one slot: now has changed
+
 	mu  sync.Mutex // guards now
 	now answer
 }
 
-// runConsumer is the consumer's process: it answers opMark and, with what it has
-// counted since, everything else. It ends with its orders.
+// runConsumer is the consumer's process: it obeys opMark and opAwait, and ends
+// with its orders.
 func runConsumer(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	fl := flag.NewFlagSet("consumer", flag.ContinueOnError)
 	brokers := fl.String("kafka", "", "brokers")
@@ -32,7 +34,7 @@ func runConsumer(ctx context.Context, args []string, in io.Reader, out io.Writer
 	}
 	defer cl.Close()
 	ctx, cancel := context.WithCancel(ctx)
-	var c consumer
+	c := consumer{more: make(chan struct{}, 1)}
 	var polling sync.WaitGroup
 	defer polling.Wait()
 	defer cancel()
@@ -51,12 +53,24 @@ func runConsumer(ctx context.Context, args []string, in io.Reader, out io.Writer
 }
 
 func (c *consumer) do(o order) answer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if o.Op == opMark {
-		c.now = answer{}
+	late := time.After(o.Timeout)
+	for {
+		c.mu.Lock()
+		if o.Op == opMark {
+			c.now = answer{}
+		}
+		now := c.now
+		c.mu.Unlock()
+		if o.Op == opMark || now.Events >= o.Events {
+			return now
+		}
+		select {
+		case <-c.more:
+		case <-late:
+			now.Late = true
+			return now
+		}
 	}
-	return c.now
 }
 
 func (c *consumer) poll(ctx context.Context, cl *kgo.Client) {
@@ -71,5 +85,9 @@ func (c *consumer) poll(ctx context.Context, cl *kgo.Client) {
 			}
 		})
 		c.mu.Unlock()
+		select {
+		case c.more <- struct{}{}:
+		default:
+		}
 	}
 }

@@ -2,15 +2,15 @@ package bench
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 )
 
 // latencyMode: events at a steady rate, each for one user, from just before the
 // producing call to the client's read. For servers that read Kafka a bare
-// franz-go consumer reads the same records at the same time. With --stall so
-// many clients stop reading after a first half of the events; the others'
-// latency is compared.
+// franz-go consumer reads the same records at the same time. With --stall the
+// events are everyone's, and after a first half of the runs so many clients stop
+// reading; the others' latency before and after is compared.
 var latencyMode = mode{
 	name:     "latency",
 	about:    "produced to received at a steady rate, beside a bare Kafka consumer",
@@ -64,11 +64,9 @@ func runLatency(ctx context.Context, s *session) error {
 			return nil
 		}
 		var b answer
-		if err := bare.tell(ctx, order{}, &b); err != nil {
-			return err
-		}
-		if b.Events < uint64(each*s.clients) {
-			return errors.New("the bare consumer has not read all that the clients have")
+		err = bare.tell(ctx, order{Op: opAwait, Events: uint64(each * s.clients), Timeout: s.timeout}, &b)
+		if err := allRead(b, err); err != nil {
+			return fmt.Errorf("the bare consumer: %w", err)
 		}
 		if count {
 			base := bareConsumer + " of " + c.name

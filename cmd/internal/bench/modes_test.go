@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -65,6 +66,24 @@ func TestLatencyStandsBesideABareConsumer(t *testing.T) {
 	for _, server := range []string{kafkaFloor, bareConsumer + " of " + kafkaFloor} {
 		if v := r.value(t, server, "latency, p99"); v <= 0 {
 			t.Errorf("%s: p99 %v ms", server, v)
+		}
+	}
+}
+
+func TestAStalledClientIsSeenBesideTheOthers(t *testing.T) {
+	if _, err := exec.LookPath("ss"); err != nil {
+		if os.Getenv("SLUICE_TEST_ALL") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	r := measure(t, "latency --server none --peer tmaxmax --clients 5 --events 40 --rate 1000 --size 20000 --stall 1")
+	if held := r.value(t, tmaxmaxName, "kernel memory held for one stalled client"); held < 20_000 {
+		t.Errorf("%v bytes are held for a client that has read none of 800,000", held)
+	}
+	for _, name := range []string{"all read", "1 stalled"} {
+		if v := r.value(t, tmaxmaxName+", "+name, "latency, p99"); v <= 0 {
+			t.Errorf("%s: p99 %v", name, v)
 		}
 	}
 }

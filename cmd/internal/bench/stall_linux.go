@@ -32,6 +32,10 @@ func (s *session) runStall(ctx context.Context, all []*contender) error {
 			if err != nil {
 				return err
 			}
+			if held == 0 {
+				s.report.note("%s had closed the stalled client's connection by the end of a run.", c.name)
+				continue
+			}
 			s.report.add(c.name, "kernel memory held for one stalled client", "B", float64(held))
 		}
 	}
