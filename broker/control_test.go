@@ -1,0 +1,125 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// heard collects what a gateway hears.
+type heard struct {
+	mu  sync.Mutex // guards all
+	all []string
+}
+
+func (h *heard) add(message []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all = append(h.all, string(message))
+}
+
+func (h *heard) sorted() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Sorted(slices.Values(h.all))
+}
+
+// listen runs a control until the test ends.
+func listen(t *testing.T, addrs []string) (*Control, *heard) {
+	t.Helper()
+	c, err := NewControl(Config{Brokers: addrs}, "control", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := new(heard)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx, h.add) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		c.Close()
+	})
+	return c, h
+}
+
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(30 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
+// TestControlTellsEveryGateway: those that are there, and those that come later, which aren't caught up before they have heard it all.
+func TestControlTellsEveryGateway(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.SeedTopics(3, "control"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	one, first := listen(t, cluster.ListenAddrs())
+	await(t, "an empty topic is caught up", one.CaughtUp)
+	var want []string
+	for i := range 20 {
+		message := fmt.Sprintf("message %02d", i)
+		want = append(want, message)
+		if err := one.Announce(t.Context(), fmt.Sprint("key", i), []byte(message)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "the announcer hears it", func() bool { return slices.Equal(first.sorted(), want) })
+	late, second := listen(t, cluster.ListenAddrs())
+	await(t, "caught up", late.CaughtUp)
+	if got := second.sorted(); !slices.Equal(got, want) {
+		t.Errorf("caught up having heard %q", got)
+	}
+	if err := late.Announce(t.Context(), "k", []byte("one more")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the first hears the second", func() bool { return len(first.sorted()) == len(want)+1 })
+}
+
+// TestControlWaitsForItsTopic, and goes on when retention has passed where it stands.
+func TestControlWaitsForItsTopic(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	c, h := listen(t, cluster.ListenAddrs())
+	if err := c.Announce(t.Context(), "k", []byte("lost")); err == nil {
+		t.Error("announced to a topic that isn't there")
+	}
+	if c.CaughtUp() {
+		t.Error("caught up with a topic that isn't there")
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	admin := kadm.NewClient(cl)
+	if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, "control"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "it finds the topic", c.CaughtUp)
+	await(t, "it can be announced to", func() bool { return c.Announce(t.Context(), "k", []byte("a")) == nil })
+	await(t, "it is heard", func() bool { return slices.Contains(h.sorted(), "a") })
+}
