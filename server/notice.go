@@ -28,8 +28,12 @@ func appendHello(dst []byte, retry, heartbeat tick, names []string, o stream.Ope
 
 // appendHeartbeat is an event and not a comment: a page sees events only, and it
 // carries the position, so that a long silence costs no catch-up.
-func appendHeartbeat(dst []byte, id string, now time.Time) []byte {
-	return stream.AppendFrame(dst, id, "sluice.heartbeat", fmt.Appendf(nil, `{"time":"%s"}`, stamp(now)))
+// Every connection gets one all the time, so it allocates nothing.
+func appendHeartbeat(dst []byte, sub stream.Sub, now time.Time) []byte {
+	dst = sub.AppendID(append(dst, "id: "...))
+	dst = append(dst, "\nevent: sluice.heartbeat\ndata: {\"time\":\""...)
+	dst = now.UTC().AppendFormat(dst, time.RFC3339)
+	return append(dst, "\"}\n\n"...)
 }
 
 func appendStale(dst []byte, since time.Time) []byte {

@@ -135,7 +135,7 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 		return end
 	}
 	if out.Bytes == 0 && now >= s.beat {
-		out.Append(appendHeartbeat(nil, s.id(), t.began.Add(now.duration())))
+		out.Compose(func(dst []byte) []byte { return appendHeartbeat(dst, s.sub, t.began.Add(now.duration())) })
 	}
 	if out.Bytes > 0 {
 		s.beat = t.nextBeat(now)

@@ -57,12 +57,16 @@ func (b *Batch) Append(frame []byte) {
 	b.Bytes += len(frame)
 }
 
+// Compose appends bytes that write appends to the batch's own memory: what is of one connection only costs no allocation.
+func (b *Batch) Compose(write func(dst []byte) []byte) {
+	start := len(b.scratch)
+	b.scratch = write(b.scratch)
+	b.Append(b.scratch[start:len(b.scratch):len(b.scratch)])
+}
+
 // add appends a frame under an id line that id writes.
 func (b *Batch) add(body []byte, id func(dst []byte) []byte) {
-	start := len(b.scratch)
-	b.scratch = append(b.scratch, "id: "...)
-	b.scratch = append(id(b.scratch), '\n')
-	b.Append(b.scratch[start:len(b.scratch):len(b.scratch)])
+	b.Compose(func(dst []byte) []byte { return append(id(append(dst, "id: "...)), '\n') })
 	b.Append(body)
 	b.Events++
 }
