@@ -23,6 +23,10 @@ type Config struct {
 	History History // what is older than memory; nil: nothing is
 	IDs     IDs     // how positions are written; nil: PlainIDs
 	Catchup Catchup
+
+	// MaxLag is how long the oldest event that a follower has not been sent may wait, from when this gateway read it: beyond
+	// it, Pull says Lagged as it does past the log's end. 0: only there.
+	MaxLag time.Duration
 }
 
 // Hub holds the logs of all streams and the place of every subscriber in them.
@@ -33,6 +37,7 @@ type Config struct {
 type Hub struct {
 	history History
 	catchup Catchup
+	maxLag  time.Duration
 	ids     IDs
 	start   time.Time // of the hub's clock
 
@@ -62,6 +67,7 @@ type status struct {
 func NewHub(c Config) *Hub {
 	h := &Hub{
 		catchup: c.Catchup.withDefaults(),
+		maxLag:  c.MaxLag,
 		ids:     cmp.Or(c.IDs, PlainIDs),
 		start:   time.Now(),
 		users:   newUsers(),

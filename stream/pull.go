@@ -108,6 +108,9 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 	}
 	v := &h.views[s.view]
 	feeds := h.feeds(v, s.uid, func(int) uint64 { return s.seq })
+	if f := oldest(feeds); f != nil && h.late(f.entry) {
+		return Lagged
+	}
 	for f := oldest(feeds); f != nil; f = oldest(feeds) {
 		e := f.entry
 		if b.Bytes >= maxBytes {

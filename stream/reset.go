@@ -46,11 +46,15 @@ func (h *Hub) resetBody(r Reset) []byte {
 }
 
 // Moved is a partition whose position moved: events from From up to, not including, To are not sent.
-// To may be below From where offsets began anew.
+// To may be below From where offsets began anew. From is Unknown to the gateway where its log has moved past the position:
+// the client's own last id says it.
 type Moved struct {
 	Partition int32
 	From, To  int64
 }
+
+// Unknown is a [Moved].From that is below every position.
+const Unknown = -1
 
 // AppendJSON appends the data of the reset's event.
 func (r Reset) AppendJSON(dst []byte) []byte {

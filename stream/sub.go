@@ -25,8 +25,8 @@ const (
 	Drained Pulled = iota
 	// More: there is more, or more to look through; pull again.
 	More
-	// Lagged: the log has evicted events this subscriber was not sent yet. Close the connection: it resumes
-	// from Kafka by its last id.
+	// Lagged: the log has evicted events this subscriber was not sent yet, or they wait longer than Config.MaxLag. Close the
+	// connection: it resumes from Kafka by its last id. Or Skip.
 	Lagged
 	// Unavailable: events older than memory are due, and Kafka doesn't answer.
 	Unavailable

@@ -1,0 +1,77 @@
+package stream
+
+// late reports whether the oldest entry that a follower has not been sent waits longer than [Config.MaxLag].
+func (h *Hub) late(e *entry) bool {
+	return h.maxLag > 0 && e.read < h.now()-h.maxLag.Milliseconds()
+}
+
+// Skip moves a subscriber for whom Pull said Lagged to live: it appends the resets that say which events it is not sent,
+// the last of them with the id to go on from. It is false where there is nothing to skip, for a subscription that is closed for instance.
+func (s Sub) Skip(b *Batch) bool {
+	if s.hub == nil {
+		return false
+	}
+	h := s.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slot := s.slot()
+	if slot == nil || h.closed || slot.private || slot.drained {
+		return false
+	}
+	v := &h.views[slot.view]
+	var bodies [][]byte
+	for _, i := range v.streams {
+		l := h.logs[i]
+		if moved := l.missed(slot.seq - 1); len(moved) > 0 {
+			bodies = append(bodies, h.resetBody(Reset{Reason: ReasonLagged, Stream: l.spec.Name, Partitions: moved}))
+		}
+	}
+	for i, body := range bodies {
+		if i == len(bodies)-1 { // the others without, so that a client that is cut off here misses none
+			b.Compose(func(dst []byte) []byte { return append(h.appendID(append(dst, "id: "...), v, h.seq), '\n') })
+		}
+		b.Append(body)
+	}
+	slot.seq, slot.drained, slot.woken = h.seq+1, true, false
+	return true
+}
+
+// missed is what lies between the position after all entries with a seq up to this one and the head.
+func (l *log) missed(seq uint64) []Moved {
+	if seq >= l.newest {
+		return nil
+	}
+	from, known := l.position(seq)
+	var moved []Moved
+	for p, to := range l.head {
+		switch {
+		case !known:
+			moved = append(moved, Moved{Partition: int32(p), From: Unknown, To: to})
+		case at(from, p) != to:
+			moved = append(moved, Moved{Partition: int32(p), From: at(from, p), To: to})
+		}
+	}
+	return moved
+}
+
+// position returns the position after all entries with a seq up to this one, which is before the newest. It is unknown
+// once the log has moved past it, or the topic was created again since. It is the log's: not to be kept nor changed.
+func (l *log) position(seq uint64) (pos []int64, known bool) {
+	if l.evicted > seq {
+		return nil, false
+	}
+	ordinal := l.from(seq + 1)
+	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
+	if i == 0 && n > 0 { // the end of the block before; a block of its own may begin with a moved position
+		n--
+		i = len(l.blocks[n].entries)
+	}
+	b := l.blocks[n]
+	if b.epoch != l.epoch {
+		return nil, false
+	}
+	if n == 0 && i <= l.skip {
+		return l.base, true
+	}
+	return l.after((l.number+uint64(n))*blockLen + uint64(i) - 1), true
+}
