@@ -35,15 +35,15 @@ func newHeld(s *Server) (*held, error) {
 	h := &held{hub: s.cfg.Hub, terms: &s.terms, gate: &s.gate, metrics: s.cfg.Metrics}
 	var err error
 	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[kept]{
-		Now:     func() int64 { return int64(h.terms.now()) },
-		Fill:    h.fill,
-		Due:     func(k *kept) int64 { return int64(min(k.beat, k.warn, k.end)) },
-		Gone:    h.gone,
+		Now:  func() int64 { return int64(h.terms.now()) },
+		Fill: h.fill,
+		Due:  func(k *kept) int64 { return int64(min(k.beat, k.warn, k.end)) },
+		Gone: h.gone,
 		Refusal: func() []byte {
 			h.metrics.unavailable(overloaded)
 			return appendUnavailable(nil, overloaded, h.terms.retry())
 		},
-		Wrote:   h.metrics.wroteAll,
+		Wrote: h.metrics.wroteAll,
 	})
 	if err != nil {
 		return nil, err

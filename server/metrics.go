@@ -36,7 +36,7 @@ func NewMetrics() *Metrics {
 		closings:     counters("sluice_streams_closed_total", "Event streams closed, by reason.", "reason"),
 		unavailables: counters("sluice_unavailable_total", "Requests that were told to come back later, by reason.", "reason"),
 		refusals:     counters("sluice_auth_failures_total", "Requests without an accepted identity, by reason.", "reason"),
-		resets:       counters("sluice_resets_total", "Resets told when a stream opened, by reason.", "reason"),
+		resets:       counters("sluice_resets_total", "Resets told to clients when their stream opened or because they lagged, by reason.", "reason"),
 		poison:       counters("sluice_poison_records_total", "Records that could not be made events of, by reason.", "stream", "reason"),
 		events:       prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_events_written_total", Help: "Events written to clients, the gateway's own not counted."}),
 		bytes:        prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_written_bytes_total", Help: "Bytes of event streams written, before chunking and TLS."}),
@@ -76,6 +76,9 @@ func (m *Metrics) opening(o stream.Opening) {
 		m.resets.WithLabelValues(string(reset.Reason)).Inc()
 	}
 }
+
+// skipped counts a slow client that was moved to live.
+func (m *Metrics) skipped() { m.resets.WithLabelValues(string(stream.ReasonLagged)).Inc() }
 
 func (m *Metrics) wrote(b *stream.Batch) { m.wroteAll(b.Events, b.Bytes) }
 

@@ -40,6 +40,10 @@ type Config struct {
 	Page http.Handler
 	CORS CORS
 
+	// SkipLagging moves a client that lags too far (see stream.Config.MaxLag) to live, where it is told so by a reset, instead
+	// of closing it, which lets it catch up by coming back.
+	SkipLagging bool
+
 	Heartbeat    time.Duration // 15 s: no stream is silent for longer
 	RetryMin     time.Duration // 1 s: a client comes back after a random time from this
 	RetryMax     time.Duration // 3 s: to this
@@ -126,6 +130,9 @@ func New(cfg Config) (*Server, error) {
 			retryMax:  ticks(cfg.RetryMax),
 			random:    between,
 		},
+	}
+	if cfg.SkipLagging {
+		s.terms.skipped = cfg.Metrics.skipped
 	}
 	s.gate.init()
 	s.tidy.free = debug.FreeOSMemory

@@ -21,7 +21,7 @@ type reason uint8
 const (
 	gone     reason = iota // the client went away
 	slow                   // the client took nothing for WriteTimeout
-	lagged                 // the client fell off the end of the log
+	lagged                 // the client fell off the end of the log, or further behind than it may
 	kafka                  // catch-up found Kafka away
 	expiring               // the identity ended
 	maxAge                 // the stream was old enough
@@ -40,6 +40,7 @@ type terms struct {
 	retryMin  tick
 	retryMax  tick
 	random    func(lo, hi tick) tick // of [lo, hi]
+	skipped   func()                 // a client that lags too far was moved to live; nil: it is closed instead
 }
 
 func (t *terms) now() tick { return tick(time.Since(t.began) / time.Millisecond) }
@@ -122,6 +123,10 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 	case stream.More:
 		next = more
 	case stream.Lagged:
+		if t.skipped != nil && s.sub.Skip(out) {
+			t.skipped()
+			break
+		}
 		s.why = lagged
 		s.say(t, out, "")
 		return end

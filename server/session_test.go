@@ -2,9 +2,12 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sluice/stream"
 	"sluice/stream/ssetest"
@@ -98,6 +101,20 @@ func TestSession(t *testing.T) {
 			f.order("alice", strings.Repeat("x", 1<<20))
 		}
 		ask(t, f, s, t0+1, end, `sluice.closing {"reason":"lagged","retry_ms":1500}`)
+	})
+	t.Run("or it is moved to live", func(t *testing.T) {
+		s := open(0, 0)
+		f.terms.skipped = f.cfg.Metrics.skipped
+		defer func() { f.terms.skipped = nil }()
+		for range 2 * logBytes >> 20 {
+			f.order("alice", strings.Repeat("x", 1<<20))
+		}
+		ask(t, f, s, t0+1, wait, fmt.Sprintf(`sluice.reset {"reason":"lagged","stream":"orders","partitions":[{"partition":0,"from":-1,"to":%d}]}`, f.next[orders]))
+		f.order("alice", "after")
+		ask(t, f, s, t0+2, wait, "message after")
+		if n := testutil.ToFloat64(f.cfg.Metrics.resets.WithLabelValues("lagged")); n != 1 {
+			t.Errorf("%v resets counted, want 1", n)
+		}
 	})
 	t.Run("the hub closed", func(t *testing.T) {
 		s := open(0, 0)

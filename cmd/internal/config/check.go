@@ -22,6 +22,9 @@ func (l *loader) check() {
 // minHeartbeat keeps a slip of the unit ("15ms") from becoming a flood.
 const minHeartbeat = time.Second
 
+// minLag: within a second the gateway itself may be busy elsewhere, and that is no client's fault.
+const minLag = time.Second
+
 func (l *loader) checkGateway() {
 	c := l.config
 	l.address("listen", c.Listen)
@@ -39,6 +42,9 @@ func (l *loader) checkGateway() {
 	l.atLeast("catchup.max_records", c.Catchup.MaxRecords, 1)
 	l.atLeast("catchup.concurrency", c.Catchup.Concurrency, 1)
 	l.positive("catchup.max_age", c.Catchup.MaxAge)
+	if _, given := l.given["slow_client.max_lag"]; given && c.SlowClient.MaxLag < minLag && !l.broken["slow_client.max_lag"] {
+		l.fault("slow_client.max_lag", fmt.Sprintf("%v is too short: write at least %v", c.SlowClient.MaxLag, minLag))
+	}
 }
 
 // address checks an address to listen on.

@@ -110,6 +110,8 @@ func TestFaults(t *testing.T) {
 		{"unknown and unlike", "", "frobnicate: 1\n", nil, "sluice.yaml:1: frobnicate: there is no such key; there are listen, admin"},
 		{"listen and admin are one", "", "listen: 127.0.0.1:9090\n", nil, "sluice.yaml: admin: is the address of listen"},
 		{"port out of range", "", "admin: 127.0.0.1:99999\n", nil, `sluice.yaml:1: admin: "99999" is no port`},
+		{"max_lag too short", "", "slow_client: {max_lag: 10ms}\n", nil, "sluice.yaml:1: slow_client.max_lag: 10ms is too short"},
+		{"action unknown", "", "slow_client: {action: rest}\n", nil, `sluice.yaml:1: slow_client.action: "rest" is unknown: did you mean reset?`},
 		{"heartbeat too short", "", "heartbeat: 15ms\n", nil, "sluice.yaml:1: heartbeat: 15ms is too short"},
 		{"certificate without key", "", "tls_cert_file: cert.pem\n", nil, "sluice.yaml:1: tls_cert_file: has no key: write tls_key_file too"},
 		{"key without certificate", "", "tls_key_file: key.pem\n", nil, "sluice.yaml:1: tls_key_file: has no certificate"},

@@ -25,6 +25,8 @@ type Config struct {
 	Kafka      Kafka
 	Streams    []Stream // by name, so that the ids of all gateways name their streams in one order
 	Catchup    Catchup
+	SlowClient SlowClient
+	Hold       bool // plain HTTP/1 connections without a goroutine each
 	Auth       Auth
 	CORS       CORS
 
@@ -93,6 +95,18 @@ type Catchup struct {
 	MaxAge      time.Duration
 	Concurrency int // passes at a time, per gateway
 }
+
+// SlowClient says what becomes of a client that takes events slower than they come.
+type SlowClient struct {
+	MaxLag time.Duration // how long its oldest event may wait; 0: as long as it is in memory
+	Action string        // SlowClose or SlowReset
+}
+
+// The values of SlowClient.Action.
+const (
+	SlowClose = "close"
+	SlowReset = "reset"
+)
 
 // Auth says how a request's user is known: either None, or by the sources that are not nil, in
 // the order of the fields.

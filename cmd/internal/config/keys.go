@@ -108,6 +108,13 @@ var keys = []Key{
 	{"catchup.concurrency", "2", nil, "Passes over Kafka at a time. One pass serves everybody who waits.",
 		func(c *Config, _ *Stream) any { return &c.Catchup.Concurrency }},
 
+	{"slow_client.max_lag", "", nil, "How long the oldest event that a connection has not taken yet may wait. Absent: as long as the event is in memory (`replay`). A client that takes nothing at all is closed after 30 s in any case.",
+		func(c *Config, _ *Stream) any { return &c.SlowClient.MaxLag }},
+	{"slow_client.action", SlowClose, []string{SlowClose, SlowReset}, "What becomes of one that lags further: `close` loses nothing, since it comes back and catches up; `reset` keeps it, live, and tells it by `sluice.reset` what it is not sent.",
+		func(c *Config, _ *Stream) any { return &c.SlowClient.Action }},
+	{"hold", "true", nil, "Hold plain HTTP/1 connections for a few hundred bytes each (Linux only). `false` leaves every connection to a goroutine, at some 30 KB: a way out, should the holder ever misbehave.",
+		func(c *Config, _ *Stream) any { return &c.Hold }},
+
 	{"auth", "", []string{"none"}, "Required: `none` (anyone is whoever `?user=` says; for trying out), or a mapping of the keys below.",
 		func(c *Config, _ *Stream) any { return &c.Auth.None }},
 	{"auth.jwt.secret", "", nil, "Key of HS256 tokens, at least 32 bytes.",

@@ -72,6 +72,7 @@ func New(o Options) (g *Gateway, err error) {
 	g.hub = stream.NewHub(stream.Config{
 		Streams: specs,
 		Catchup: stream.Catchup{MaxRecords: int64(c.Catchup.MaxRecords), MaxAge: c.Catchup.MaxAge, Concurrency: c.Catchup.Concurrency},
+		MaxLag:  c.SlowClient.MaxLag,
 	})
 	g.onStop("hub", func(context.Context) error { g.hub.Close(); return nil })
 
@@ -100,6 +101,7 @@ func New(o Options) (g *Gateway, err error) {
 		Hub: g.hub, Auth: who, Source: source{g.reader}, Logger: g.slog, Metrics: metrics, Page: o.Page,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
+		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
 	})
 	if err != nil {
 		return g, err
