@@ -116,6 +116,15 @@ func (c *crowd) simple(ctx context.Context, op string) error {
 	return errors.Join(err, asError(a))
 }
 
+// rejoin has the stalled clients connect anew, so that n are open again.
+func (c *crowd) rejoin(ctx context.Context, n int, timeout time.Duration) error {
+	if err := c.simple(ctx, opLeave); err != nil {
+		return err
+	}
+	_, err := c.open(ctx, n, timeout)
+	return err
+}
+
 // stall makes n clients of the first process read no more.
 func (c *crowd) stall(ctx context.Context, n int) (port int, err error) {
 	var a answer

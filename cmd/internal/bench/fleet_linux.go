@@ -98,6 +98,12 @@ func (f *fleet) begin(o order) (happened func() bool, err error) {
 		}
 	case opStall:
 		return nil, f.stall(o.N)
+	case opLeave:
+		for i := range f.clients {
+			if f.clients[i].state == stalled {
+				f.drop(i, idle)
+			}
+		}
 	}
 	return nil, nil
 }

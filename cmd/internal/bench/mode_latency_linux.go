@@ -9,8 +9,8 @@ import (
 // latencyMode: events at a steady rate, each for one user, from just before the
 // producing call to the client's read. For servers that read Kafka a bare
 // franz-go consumer reads the same records at the same time. With --stall the
-// events are everyone's, and after a first half of the runs so many clients stop
-// reading; the others' latency before and after is compared.
+// events are everyone's, and each is run a second time while so many clients
+// don't read; the others' latency is compared.
 var latencyMode = mode{
 	name:     "latency",
 	about:    "produced to received at a steady rate, beside a bare Kafka consumer",

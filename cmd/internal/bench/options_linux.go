@@ -71,7 +71,7 @@ func (o *options) flags(mode string) *flag.FlagSet {
 	fl.IntVar(&o.events, "events", o.events, "events of a run")
 	fl.IntVar(&o.saturated, "saturated", o.saturated, "fanout: events of a run's second part, as fast as they go; 0 leaves it out")
 	fl.IntVar(&o.missed, "missed", o.missed, "storm: events each client missed")
-	fl.IntVar(&o.stall, "stall", o.stall, "latency: clients that stop reading, beside the others")
+	fl.IntVar(&o.stall, "stall", o.stall, "latency: clients that stop reading, beside the others; everyone's events")
 	fl.IntVar(&o.size, "size", o.size, "bytes of an event's data")
 	fl.IntVar(&o.rate, "rate", o.rate, "latency: events a second")
 	fl.IntVar(&o.users, "users", o.users, "ingest: different users")

@@ -49,6 +49,7 @@ func startSluice(ctx context.Context, s *session, sh shape) (*target, error) {
 	config := fmt.Sprintf(`listen: %q
 admin: %q
 heartbeat: %s
+limits: {connections: 0, per_user: 0, connects_per_second: 0}
 %skafka:
   brokers: ["%s"]
 streams:

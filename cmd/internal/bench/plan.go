@@ -103,6 +103,7 @@ const (
 	opAwait = "await" // until Events or Each has come
 	opDrop  = "drop"  // close all connections
 	opStall = "stall" // the first N clients read no more
+	opLeave = "leave" // clients that read no more close their connections
 )
 
 // answer is how things stand with the clients since the last opMark.

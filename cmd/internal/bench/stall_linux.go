@@ -9,47 +9,47 @@ import (
 	"strconv"
 )
 
-// runStall measures the clients that read, before and after s.stall others stop,
-// and what the kernel holds for one that stopped.
+// runStall measures the clients that read, while all do and while s.stall others
+// don't, in turns; and what the kernel holds for one that doesn't.
 func (s *session) runStall(ctx context.Context, all []*contender) error {
-	for _, c := range all {
-		for run := range s.runs {
-			if err := s.calm(ctx, c, "all read"); err != nil {
-				return err
-			}
-			s.say("%s: all read, run %d of %d", c.name, run+1, s.runs)
+	return s.everyRun(all, func(c *contender, count bool) error {
+		reading, some := c.name+", all read", fmt.Sprintf("%s, %d stalled", c.name, s.stall)
+		if err := s.calm(ctx, c, reading, count); err != nil {
+			return err
 		}
 		port, err := c.crowd.stall(ctx, s.stall)
 		if err != nil {
 			return err
 		}
-		for run := range s.runs {
-			if err := s.calm(ctx, c, fmt.Sprintf("%d stalled", s.stall)); err != nil {
-				return err
-			}
-			s.say("%s: %d stalled, run %d of %d", c.name, s.stall, run+1, s.runs)
-			held, err := sendQueue(ctx, port)
-			if err != nil {
-				return err
-			}
-			if held == 0 {
-				s.report.note("%s had closed the stalled client's connection by the end of a run.", c.name)
-				continue
-			}
+		if err := s.calm(ctx, c, some, count); err != nil {
+			return err
+		}
+		held, err := sendQueue(ctx, port)
+		if err != nil {
+			return err
+		}
+		switch {
+		case held == 0:
+			s.report.note("%s had closed the stalled client's connection by the end of a run.", c.name)
+		case count:
 			s.report.add(c.name, "kernel memory held for one stalled client", "B", float64(held))
 		}
-	}
-	return nil
+		for _, m := range latencyMetrics {
+			s.report.against(reading, m.name)
+		}
+		return c.crowd.rejoin(ctx, s.clients, s.timeout)
+	})
 }
 
-// calm runs s.events events for everyone past the clients that read.
-func (s *session) calm(ctx context.Context, c *contender, name string) error {
+// calm runs the events past the clients that read.
+func (s *session) calm(ctx context.Context, c *contender, name string, count bool) error {
+	events := portion(s.events, count)
 	if err := c.crowd.mark(ctx); err != nil {
 		return err
 	}
-	a, err := s.paced(ctx, c, s.events, s.events, toEveryone)
-	if err == nil {
-		s.addLatency(c.name+", "+name, a.Latency)
+	a, err := s.paced(ctx, c, events, events, toEveryone)
+	if err == nil && count {
+		s.addLatency(name, a.Latency)
 	}
 	return err
 }
