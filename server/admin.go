@@ -13,13 +13,16 @@ func (s *Server) adminRoutes() http.Handler {
 	r := newRouter(s.cfg.Logger)
 	get(r, "/livez", http.HandlerFunc(s.livez))
 	get(r, "/readyz", http.HandlerFunc(s.readyz))
-	get(r, "/metrics", s.cfg.Metrics.handler())
-	r.Route("/debug/pprof", func(r chi.Router) {
-		get(r, "/", http.HandlerFunc(pprof.Index))
-		get(r, "/profile", http.HandlerFunc(pprof.Profile))
-		get(r, "/trace", http.HandlerFunc(pprof.Trace))
-		get(r, "/symbol", http.HandlerFunc(pprof.Symbol))
-		get(r, "/{name:goroutine|heap|allocs|threadcreate|block|mutex}", http.HandlerFunc(pprof.Index))
+	r.Group(func(r chi.Router) {
+		r.Use(s.operators)
+		get(r, "/metrics", s.cfg.Metrics.handler())
+		r.Route("/debug/pprof", func(r chi.Router) {
+			get(r, "/", http.HandlerFunc(pprof.Index))
+			get(r, "/profile", http.HandlerFunc(pprof.Profile))
+			get(r, "/trace", http.HandlerFunc(pprof.Trace))
+			get(r, "/symbol", http.HandlerFunc(pprof.Symbol))
+			get(r, "/{name:goroutine|heap|allocs|threadcreate|block|mutex}", http.HandlerFunc(pprof.Index))
+		})
 	})
 	return r
 }

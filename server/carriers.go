@@ -14,9 +14,8 @@ type carriers struct {
 }
 
 func (c *carriers) start(s *Server) error {
-	cfg := &s.cfg
-	c.ordinary = newGoroutines(cfg.Hub, &s.terms, &s.gate, cfg.Metrics, cfg.WriteTimeout)
-	if cfg.Goroutines {
+	c.ordinary = newGoroutines(s)
+	if s.cfg.Goroutines {
 		return nil
 	}
 	held, err := newHeld(s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"sluice/stream"
 )
@@ -20,6 +21,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			s.gate.leave()
 		}
 	}()
+	ip := s.cfg.Proxies.client(r)
+	if why := s.limits.connect(ip, time.Now()); why != "" {
+		s.unavailable(w, r, why)
+		return
+	}
 	a, refused := s.admit(r)
 	if refused != nil {
 		refused.write(w)
@@ -29,6 +35,16 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		writeStreamHeader(w, r)
 		return
 	}
+	stake, why := s.limits.take(a.principal.User, ip)
+	if why != "" {
+		s.unavailable(w, r, why)
+		return
+	}
+	defer func() {
+		if !carried {
+			s.limits.give(stake)
+		}
+	}()
 	carrier := s.carrierFor(w, r)
 	p := carrier.reserve()
 	a.request.Waker, a.request.Token = p.waker, p.token
@@ -42,6 +58,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening)
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
 	s.tidy.open()
+	session.stake = stake
 	carried = true
 	carrier.carry(w, r, p, session, hello)
 }

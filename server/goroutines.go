@@ -18,6 +18,7 @@ type goroutines struct {
 	waker   stream.WakerID
 	terms   *terms
 	gate    *gate
+	limits  *limiter
 	metrics *Metrics
 	timeout time.Duration // a write may take
 
@@ -28,9 +29,9 @@ type goroutines struct {
 	stopped   chan struct{}
 }
 
-func newGoroutines(hub *stream.Hub, t *terms, gate *gate, m *Metrics, timeout time.Duration) *goroutines {
-	g := &goroutines{terms: t, gate: gate, metrics: m, timeout: timeout, draining: make(chan struct{}), stopped: make(chan struct{})}
-	g.waker = hub.AddWaker(&g.bells)
+func newGoroutines(s *Server) *goroutines {
+	g := &goroutines{terms: &s.terms, gate: &s.gate, limits: s.limits, metrics: s.cfg.Metrics, timeout: s.cfg.WriteTimeout, draining: make(chan struct{}), stopped: make(chan struct{})}
+	g.waker = s.cfg.Hub.AddWaker(&g.bells)
 	return g
 }
 
@@ -51,6 +52,7 @@ func (g *goroutines) close() {}
 
 func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
 	defer g.gate.leave()
+	defer g.limits.give(s.stake)
 	defer g.release(p)
 	defer s.sub.Close() // before the release: then nobody rings for another's session
 	g.metrics.opened()

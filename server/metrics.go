@@ -23,6 +23,7 @@ type Metrics struct {
 	refusals     *prometheus.CounterVec // by reason
 	resets       *prometheus.CounterVec // by reason
 	poison       *prometheus.CounterVec // by stream and reason
+	turnedAways  *prometheus.CounterVec // by limit
 	events       prometheus.Counter
 	bytes        prometheus.Counter
 }
@@ -38,13 +39,17 @@ func NewMetrics() *Metrics {
 		refusals:     counters("sluice_auth_failures_total", "Requests without an accepted identity, by reason.", "reason"),
 		resets:       counters("sluice_resets_total", "Resets told to clients when their stream opened or because they lagged, by reason.", "reason"),
 		poison:       counters("sluice_poison_records_total", "Records that could not be made events of, by reason.", "stream", "reason"),
+		turnedAways:  counters("sluice_sockets_turned_away_total", "Connections closed before a byte was read from them, by the limit they were beyond.", "limit"),
 		events:       prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_events_written_total", Help: "Events written to clients, the gateway's own not counted."}),
 		bytes:        prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_written_bytes_total", Help: "Bytes of event streams written, before chunking and TLS."}),
 	}
 	for why := range reasons {
 		m.closings.WithLabelValues(why.String()) // rates need a zero to start from
 	}
-	m.registry.MustRegister(m.connections, m.openings, m.closings, m.unavailables, m.refusals, m.resets, m.poison, m.events, m.bytes,
+	for why := range limitStatus {
+		m.unavailables.WithLabelValues(why)
+	}
+	m.registry.MustRegister(m.connections, m.openings, m.closings, m.unavailables, m.refusals, m.resets, m.poison, m.turnedAways, m.events, m.bytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -88,6 +93,8 @@ func (m *Metrics) wroteAll(events, bytes int) {
 }
 
 func (m *Metrics) refused(why auth.Reason) { m.refusals.WithLabelValues(string(why)).Inc() }
+
+func (m *Metrics) turnedAway(limit string) { m.turnedAways.WithLabelValues(limit).Inc() }
 
 func (m *Metrics) unavailable(why string) { m.unavailables.WithLabelValues(why).Inc() }
 

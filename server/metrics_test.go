@@ -61,6 +61,11 @@ sluice_streams_closed_total{reason="lagged"}·0
 sluice_streams_closed_total{reason="max_age"}·0
 sluice_streams_closed_total{reason="slow"}·0
 sluice_streams_opened_total{outcome="reset"}·1
+sluice_unavailable_total{reason="connections"}·0
+sluice_unavailable_total{reason="connects"}·0
+sluice_unavailable_total{reason="per_ip"}·0
+sluice_unavailable_total{reason="per_ip_connects"}·0
+sluice_unavailable_total{reason="per_user"}·0
 `, "\n", " "))
 	for i := range want {
 		want[i] = strings.ReplaceAll(want[i], "·", " ")

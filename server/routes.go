@@ -16,7 +16,7 @@ func (s *Server) routes() http.Handler {
 	}
 	get(r, "/events", http.HandlerFunc(s.events))
 	if s.cfg.Page != nil {
-		get(r, "/*", s.cfg.Page) // the page, and the files it asks for
+		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for
 	}
 	return r
 }

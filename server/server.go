@@ -40,6 +40,11 @@ type Config struct {
 	Page http.Handler
 	CORS CORS
 
+	Limits    Limits  // zero: none
+	Proxies   Proxies // zero: a client's address is its connection's
+	AdminAuth AdminAuth
+	APIKeys   APIKeys // nil: back ends have no way in
+
 	// SkipLagging moves a client that lags too far (see stream.Config.MaxLag) to live, where it is told so by a reset, instead
 	// of closing it, which lets it catch up by coming back.
 	SkipLagging bool
@@ -98,6 +103,9 @@ func (c Config) validate() error {
 	if c.RetryMax < c.RetryMin {
 		faults = append(faults, errors.New("server: RetryMax is below RetryMin"))
 	}
+	if c.AdminAuth.APIKeys && c.APIKeys == nil {
+		faults = append(faults, errors.New("server: AdminAuth.APIKeys needs APIKeys"))
+	}
 	return errors.Join(append(faults, c.CORS.validate())...)
 }
 
@@ -107,6 +115,7 @@ type Server struct {
 	terms terms
 	gate  gate
 	carriers
+	limits  *limiter
 	tidy    tidy
 	handler http.Handler
 	admin   http.Handler
@@ -135,6 +144,7 @@ func New(cfg Config) (*Server, error) {
 		s.terms.skipped = cfg.Metrics.skipped
 	}
 	s.gate.init()
+	s.limits = newLimiter(cfg.Limits)
 	s.tidy.free = debug.FreeOSMemory
 	s.stop, s.stopNow = context.WithCancel(context.Background())
 	if err := s.carriers.start(s); err != nil {

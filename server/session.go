@@ -63,6 +63,7 @@ type session struct {
 	end   tick   // the end of the stream by itself
 	why   reason // of the end: what is to come at end, or what came
 	stale bool   // the client was last told that Kafka is away
+	stake stake  // what it counts for, until its carrier gives it back
 }
 
 // newSession is a session beginning now. expires may be zero: never.

@@ -11,6 +11,12 @@ import (
 // given one: when to come back, why, and the end. Everyone else gets the 503.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string) {
 	retry := s.terms.retry()
+	status, limit := limitStatus[why]
+	if limit {
+		retry *= limitPatience
+	} else {
+		status = http.StatusServiceUnavailable
+	}
 	s.cfg.Metrics.unavailable(why)
 	if acceptsStream(r) {
 		writeStreamHeader(w, r)
@@ -19,15 +25,25 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string)
 		}
 		return
 	}
-	p := newProblem(http.StatusServiceUnavailable, "unavailable", "Not available now", waiting[why])
+	p := newProblem(status, "unavailable", "Not available now", waiting[why])
 	p.retryAfter = retry.duration()
 	p.write(w)
 }
+
+// limitPatience is how much longer than others those wait who were beyond a limit. What they wait for takes more than a restart, and
+// their asking is part of the load.
+const limitPatience = 10
 
 var waiting = map[string]string{
 	"draining": "This gateway is going away.",
 	"warming":  "This gateway is still reading what happened before.",
 	"kafka":    "What was missed has to come from Kafka, which does not answer.",
+
+	limitConnections:   "This gateway has as many streams as it takes.",
+	limitConnects:      "Too many streams begin on this gateway at the moment.",
+	limitPerUser:       "You have as many streams open as you may have.",
+	limitPerIP:         "Your address has as many streams open as it may have.",
+	limitPerIPConnects: "Your address begins streams too often.",
 }
 
 // acceptsStream reports whether Accept names text/event-stream. A browser's EventSource does; */* does not.

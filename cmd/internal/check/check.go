@@ -134,7 +134,7 @@ func inspect(ctx context.Context, c *config.Config) (map[string]broker.Inspected
 			findings = append(findings, c.Warning("streams."+s.Name+".topic", s.Topic+": "+t.Fault+"; the gateway would wait for it"))
 		}
 	}
-	if n := stream.MaxIDLen(partitions); n > stream.MaxID {
+	if n := c.IDs.MaxLen(partitions); n > stream.MaxID {
 		findings = append(findings, c.Fault("streams", fmt.Sprintf(
 			"an event's id could reach %d characters, and proxies cut headers beyond %d: serve fewer streams, or topics of fewer partitions, from one gateway", n, stream.MaxID)))
 	}

@@ -16,6 +16,7 @@ func (l *loader) check() {
 	l.checkStreams()
 	l.checkAuth()
 	l.checkCORS()
+	l.checkGuard()
 	l.checkTwins()
 }
 
@@ -31,8 +32,6 @@ func (l *loader) checkGateway() {
 	l.address("admin", c.Admin)
 	if c.Listen == c.Admin && !strings.HasSuffix(c.Listen, ":0") {
 		l.fault("admin", "is the address of listen: give it a port of its own, since it must never be public")
-	} else if !l.broken["admin"] && !loopback(c.Admin) {
-		l.warn("admin", c.Admin+" is open to other machines: health, metrics and profiles stand there with no login; see that a firewall or network policy keeps the public out")
 	}
 	if c.Heartbeat < minHeartbeat && !l.broken["heartbeat"] {
 		l.fault("heartbeat", fmt.Sprintf("%v is too short: write at least %v", c.Heartbeat, minHeartbeat))

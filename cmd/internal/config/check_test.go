@@ -88,6 +88,7 @@ func TestFaults(t *testing.T) {
 	for name, text := range map[string]string{
 		"cert.pem": cert, "key.pem": key, "other.pem": otherKey, "login.pem": public,
 		"short.key": "tooshort\n", "good.key": goodSecret, "empty.key": "\n", "token": "t", "not.pem": "hello",
+		"odd.keys": "# k\nk1:!!\n", "short.keys": "k1:c2hvcnQh\n", "two.keys": "k1:" + goodKey + "\nk1:" + goodKey + "\n",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -151,6 +152,22 @@ func TestFaults(t *testing.T) {
 		{"token not from the header", "jwt: {", "jwt: {from: ['cookie:a'], ", nil, "sluice.yaml:5: auth.jwt.from: must be [header], or [header, cookie:NAME]"},
 		{"cookie's name", "jwt: {", "jwt: {from: [header, 'cookie:a b'], ", nil, `sluice.yaml:5: auth.jwt.from: "a b" can't name a cookie`},
 		{"origin with a path", "", "cors: {origins: ['https://shop.example/']}\n", nil, `sluice.yaml:1: cors.origins: "https://shop.example/" is no origin`},
+		{"public admin", "", "admin: :9090\n", nil, "sluice.yaml:1: admin: :9090 is open to other machines"},
+		{"short admin token", "", "admin_auth: {token: tooshort}\n", nil, "sluice.yaml:1: admin_auth.token: has 8 characters"},
+		{"sealed without keys", "", "ids: sealed\n", nil, "sluice.yaml: ids_keys_file: is missing: ids: sealed needs it"},
+		{"keys of plain ids", "", "ids_keys_file: ids.keys\n", nil, "sluice.yaml:1: ids_keys_file: does nothing with plain ids"},
+		{"a line that is no key", "", "ids: sealed\nids_keys_file: not.pem\n", nil, "sluice.yaml:2: ids_keys_file: not.pem:1: is no name:key"},
+		{"a key that is not base64", "", "ids: sealed\nids_keys_file: odd.keys\n", nil, "sluice.yaml:2: ids_keys_file: odd.keys:2: the key of k1 is not base64"},
+		{"a short id key", "", "ids: sealed\nids_keys_file: short.keys\n", nil, "sluice.yaml:2: ids_keys_file: short.keys: key k1 has 6 bytes"},
+		{"two id keys of one name", "", "ids: sealed\nids_keys_file: two.keys\n", nil, "sluice.yaml:2: ids_keys_file: two.keys:2: there are two keys k1"},
+		{"no id key", "", "ids: sealed\nids_keys_file: empty.key\n", nil, "sluice.yaml:2: ids_keys_file: empty.key: no key"},
+		{"negative limit", "", "limits: {per_user: -1}\n", nil, "sluice.yaml:1: limits.per_user: -1 is too little"},
+		{"rate without a unit", "", "limits: {per_ip_connects: 20}\n", nil, `sluice.yaml:1: limits.per_ip_connects: "20" is not a rate`},
+		{"header too small for an id", "", "limits: {header_bytes: 1024}\n", nil, "sluice.yaml:1: limits.header_bytes: 1KiB is out of bounds"},
+		{"proxy that is no network", "", "trusted_proxies: [nginx]\n", nil, `sluice.yaml:1: trusted_proxies: "nginx" is no network`},
+		{"everyone is a proxy", "", "trusted_proxies: ['0.0.0.0/0']\n", nil, "sluice.yaml:1: trusted_proxies: 0.0.0.0/0 would let anyone claim any address"},
+		{"PROXY protocol from nobody", "", "proxy_protocol: true\n", nil, "sluice.yaml:1: proxy_protocol: is taken from trusted_proxies only"},
+		{"control topic", "", "control_topic: a b\n", nil, `sluice.yaml:1: control_topic: "a b" can't be a topic`},
 		{"any origin with cookies", "", "cors: {origins: ['*'], credentials: true}\n", nil, "sluice.yaml:1: cors.origins: * with credentials"},
 		{"credentials of no one", "", "cors: {credentials: true}\n", nil, "sluice.yaml:1: cors.credentials: does nothing without cors.origins"},
 	} {
@@ -179,7 +196,6 @@ func TestWarnings(t *testing.T) {
 		{"user of everyone", "user: key", "user: key, audience: everyone", "sluice.yaml:4: streams.orders.user: warning: is not looked at"},
 		{"none in public", "auth: {jwt: {secret: " + goodSecret + "}}", "auth: none", "sluice.yaml:5: auth: warning: none lets anyone who reaches :8080"},
 		{"none on loopback", "auth: {jwt: {secret: " + goodSecret + "}}", "auth: none\nlisten: 127.0.0.1:80", ""},
-		{"public admin", "", "admin: :9090\n", "sluice.yaml:1: admin: warning: :9090 is open to other machines"},
 		{"password in the clear", "[\"localhost:9092\"]", "[kafka:9092]\n  sasl: {mechanism: PLAIN, username: u, password: p}", "sluice.yaml:3: kafka.sasl.mechanism: warning: PLAIN without kafka.tls"},
 		{"password to this machine", "streams:", "  sasl: {mechanism: PLAIN, username: u, password: p}\nstreams:", ""},
 	} {

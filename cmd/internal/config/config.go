@@ -29,6 +29,7 @@ type Config struct {
 	Hold       bool // plain HTTP/1 connections without a goroutine each
 	Auth       Auth
 	CORS       CORS
+	Guard
 
 	places map[string]place // where each key, and each section, was written
 }

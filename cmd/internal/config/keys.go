@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +35,9 @@ const (
 	streamSection = "streams." + namePart
 )
 
-var keys = []Key{
+var keys = slices.Concat(mainKeys, guardKeys)
+
+var mainKeys = []Key{
 	{"listen", ":8080", nil, "Address for browsers. Port 0 takes any free port.",
 		func(c *Config, _ *Stream) any { return &c.Listen }},
 	{"admin", "127.0.0.1:9090", nil, "Address for operators: health, readiness, metrics, profiles. Never make it public.",
@@ -174,6 +177,8 @@ func (k Key) Kind() string {
 		return "duration"
 	case *Size:
 		return "size"
+	case *Rate:
+		return "rate"
 	case *Secret:
 		return "secret"
 	case *path, secretFile:

@@ -62,6 +62,8 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 		*field, err = ParseDuration(v.text)
 	case *Size:
 		*field, err = ParseSize(v.text)
+	case *Rate:
+		*field, err = ParseRate(v.text)
 	case *Secret:
 		field.value = v.text
 	case *path:

@@ -14,6 +14,7 @@ import (
 // in the log, and the gateway goes on for those it has.
 type width struct {
 	*stream.Hub
+	ids   stream.IDs
 	specs []stream.Spec
 	log   *slog.Logger
 	fail  func(error)
@@ -22,8 +23,8 @@ type width struct {
 	partitions map[string]int // by stream, of those found
 }
 
-func newWidth(hub *stream.Hub, log *slog.Logger, fail func(error)) *width {
-	return &width{Hub: hub, specs: hub.Specs(), log: log, fail: fail, partitions: map[string]int{}}
+func newWidth(hub *stream.Hub, ids stream.IDs, log *slog.Logger, fail func(error)) *width {
+	return &width{Hub: hub, ids: ids, specs: hub.Specs(), log: log, fail: fail, partitions: map[string]int{}}
 }
 
 // Begin passes a topic on that was found.
@@ -57,7 +58,7 @@ func (w *width) add(index, n int, beside bool) (first bool, err error) {
 		n += had
 	}
 	w.partitions[name] = n
-	if chars := stream.MaxIDLen(w.partitions); chars > stream.MaxID {
+	if chars := w.ids.MaxLen(w.partitions); chars > stream.MaxID {
 		err = fmt.Errorf("streams: an event's id could reach %d characters, and proxies cut headers beyond %d: serve fewer streams, or topics of fewer partitions, from one gateway", chars, stream.MaxID)
 	}
 	return !known, err

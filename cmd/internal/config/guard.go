@@ -1,0 +1,56 @@
+package config
+
+import (
+	"net/netip"
+
+	"sluice/server"
+	"sluice/stream"
+)
+
+// Guard is what keeps the gateway from harm.
+type Guard struct {
+	IDs             stream.IDs // how positions are written; nil until Load has found no fault with them
+	ControlTopic    string     // of revocations; "" none
+	Limits          Limits
+	TrustedProxies  []netip.Prefix
+	ForwardedHeader string // the one they say the client's address in
+	ProxyProtocol   bool
+	AdminAuth       AdminAuth
+
+	ids            string
+	idsKeysFile    string
+	trustedProxies []string
+}
+
+// IDsSealed is the value of the key ids that seals them.
+const IDsSealed = "sealed"
+
+// Limits bounds what callers can take; 0 is no limit.
+type Limits struct {
+	Connections       int
+	PerUser           int
+	PerIP             int
+	ConnectsPerSecond int
+	PerIPConnects     Rate
+	HeaderBytes       Size
+}
+
+// AdminAuth is who may use the admin address; the zero AdminAuth lets everyone who reaches it.
+type AdminAuth struct {
+	Token   Secret
+	APIKeys bool
+}
+
+// Server says the limits in the server's words.
+func (l Limits) Server() server.Limits {
+	return server.Limits{
+		Connections: l.Connections, PerUser: l.PerUser, PerIP: l.PerIP,
+		Connects:      server.Rate{N: l.ConnectsPerSecond, Per: rateUnits["s"]},
+		PerIPConnects: server.Rate(l.PerIPConnects),
+	}
+}
+
+// Proxies says who is believed about a client's address.
+func (g *Guard) Proxies() server.Proxies {
+	return server.Proxies{Trusted: g.TrustedProxies, Header: g.ForwardedHeader}
+}

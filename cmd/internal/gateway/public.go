@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+
+	"sluice/cmd/internal/config"
+	"sluice/server"
+)
+
+// public opens the port for browsers, and makes the server that is to answer there.
+func (g *Gateway) public(ctx context.Context) (*http.Server, net.Listener, error) {
+	s := server.NewHTTP(g.server.Handler(), g.slog)
+	s.MaxHeaderBytes = int(g.config.Limits.HeaderBytes)
+	if tls := g.config.TLS; tls != (config.CertPair{}) {
+		certificates, err := server.NewCertificates(tls.CertFile, tls.KeyFile, g.slog)
+		if err != nil {
+			return nil, nil, fmt.Errorf("tls_cert_file: %w", err)
+		}
+		s.TLSConfig.GetCertificate = certificates.Get
+	}
+	l, err := server.Listen(ctx, g.config.Listen)
+	if err != nil {
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	return s, g.door().Guard(l), nil
+}
+
+// door bounds the connections that net/http has by the limits of streams, with room to spare: who has as many streams as
+// they may have is to be told so, which takes a connection.
+func (g *Gateway) door() server.Door {
+	limits := g.config.Limits
+	d := server.Door{Proxies: g.config.Proxies(), ProxyProtocol: g.config.ProxyProtocol, Metrics: g.metrics}
+	if limits.Connections > 0 {
+		d.Sockets = limits.Connections + limits.Connections/4 + 64
+	}
+	if limits.PerIP > 0 {
+		d.PerIP = 2*limits.PerIP + 64
+	}
+	return d
+}

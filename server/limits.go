@@ -1,0 +1,173 @@
+package server
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Limits bounds what callers can take of this gateway; 0 is no limit. An address is a /64 with IPv6, which is what one
+// customer of a provider gets at the least. This machine's own addresses have no limit of theirs: who comes from there
+// is a proxy, or an operator.
+type Limits struct {
+	Connections   int  // streams at a time
+	PerUser       int  // streams at a time of one user
+	PerIP         int  // streams at a time of one address
+	Connects      Rate // streams begun
+	PerIPConnects Rate // streams begun by one address
+}
+
+// The limits by name: reasons of sluice.unavailable and of the metric.
+const (
+	limitConnections   = "connections"
+	limitPerUser       = "per_user"
+	limitPerIP         = "per_ip"
+	limitConnects      = "connects"
+	limitPerIPConnects = "per_ip_connects"
+)
+
+// limiter counts against the limits. Users and addresses are counted by a hash with a seed of this process, so that
+// a count holds no pointer and costs a session 16 bytes: two that collide (one chance in 2^64 for a pair that
+// nobody can choose) would share their limit, and nothing else.
+type limiter struct {
+	limits Limits
+	seed   maphash.Seed
+
+	mu     sync.Mutex // guards the rest; a leaf
+	open   int
+	counts map[uint64]int32 // streams open, by user or address
+	all    bucket
+	byIP   map[uint64]*bucket // those not full; swept when it has doubled
+	sweep  int                // how many there may be before that
+}
+
+const minSweep = 1 << 10
+
+func newLimiter(l Limits) *limiter {
+	return &limiter{limits: l, seed: maphash.MakeSeed(), counts: make(map[uint64]int32), byIP: make(map[uint64]*bucket), sweep: minSweep}
+}
+
+// stake is what a stream counts for; the zero stake is nothing.
+type stake struct {
+	user, ip uint64 // hashes; 0 is not counted
+	taken    bool
+}
+
+// connect counts an attempt to begin a stream; why is "" where it may go on. The address is asked first: one that knocks too often
+// must not use up what is everybody's.
+func (l *limiter) connect(ip netip.Addr, now time.Time) (why string) {
+	if l.limits.Connects.N == 0 && l.limits.PerIPConnects.N == 0 {
+		return ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if key := l.address(ip); key != 0 && l.limits.PerIPConnects.N > 0 {
+		b := l.byIP[key]
+		if b == nil {
+			b = new(bucket)
+			l.byIP[key] = b
+			l.forget(now)
+		}
+		if !b.take(l.limits.PerIPConnects, now) {
+			return limitPerIPConnects
+		}
+	}
+	if l.limits.Connects.N > 0 && !l.all.take(l.limits.Connects, now) {
+		return limitConnects
+	}
+	return ""
+}
+
+// forget drops the buckets that are full again, which are as good as none.
+func (l *limiter) forget(now time.Time) {
+	if len(l.byIP) < l.sweep {
+		return
+	}
+	for key, b := range l.byIP {
+		if !b.empties.After(now) && !b.empties.IsZero() {
+			delete(l.byIP, key)
+		}
+	}
+	l.sweep = max(minSweep, 2*len(l.byIP))
+}
+
+// take counts a stream that begins. who is its user, or what else it is counted by; "" is nobody.
+func (l *limiter) take(who string, ip netip.Addr) (s stake, why string) {
+	if who != "" && l.limits.PerUser > 0 {
+		s.user = maphash.String(l.seed, who) | 1
+	}
+	if l.limits.PerIP > 0 {
+		s.ip = l.address(ip)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case s.user != 0 && int(l.counts[s.user]) >= l.limits.PerUser:
+		return stake{}, limitPerUser
+	case s.ip != 0 && int(l.counts[s.ip]) >= l.limits.PerIP:
+		return stake{}, limitPerIP
+	case l.limits.Connections > 0 && l.open >= l.limits.Connections:
+		return stake{}, limitConnections
+	}
+	s.taken = true
+	l.open++
+	for _, key := range [...]uint64{s.user, s.ip} {
+		if key != 0 {
+			l.counts[key]++
+		}
+	}
+	return s, ""
+}
+
+// give takes a stream off the counts.
+func (l *limiter) give(s stake) {
+	if !s.taken {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+	for _, key := range [...]uint64{s.user, s.ip} {
+		switch {
+		case key == 0:
+		case l.counts[key] == 1:
+			delete(l.counts, key)
+		default:
+			l.counts[key]--
+		}
+	}
+}
+
+// address is what an address is counted by: an even number, as users have odd ones; 0 for one without a limit.
+func (l *limiter) address(ip netip.Addr) uint64 {
+	if !limited(ip) {
+		return 0
+	}
+	raw := block(ip).As16()
+	return max(2, maphash.Bytes(l.seed, binary.BigEndian.AppendUint16(raw[:], 64))&^1)
+}
+
+// limited reports whether an address is one that counts.
+func limited(ip netip.Addr) bool { return ip.IsValid() && !ip.IsLoopback() }
+
+// block is the first address of what is counted as one.
+func block(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		p, _ := ip.Prefix(64) // fails for no IPv6 address
+		return p.Addr()
+	}
+	return ip
+}
+
+// limitStatus is what a caller that takes no event stream is answered.
+var limitStatus = map[string]int{
+	limitConnections:   http.StatusServiceUnavailable,
+	limitConnects:      http.StatusServiceUnavailable,
+	limitPerUser:       http.StatusTooManyRequests,
+	limitPerIP:         http.StatusTooManyRequests,
+	limitPerIPConnects: http.StatusTooManyRequests,
+}

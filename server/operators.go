@@ -1,0 +1,60 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+)
+
+// AdminAuth is who may use the admin routes. The zero AdminAuth lets everyone who reaches them: then the address must be one that only
+// operators reach. /livez and /readyz are open in any case: probes have no secret, and these tell no more than
+// which topics there are and how far each has been read.
+type AdminAuth struct {
+	Token   string // as a bearer token, or as the password of basic authentication, of whatever name
+	APIKeys bool   // Config.APIKeys are taken too
+}
+
+func (a AdminAuth) open() bool { return a.Token == "" && !a.APIKeys }
+
+// operators lets none but operators through.
+func (s *Server) operators(next http.Handler) http.Handler {
+	if s.cfg.AdminAuth.open() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.isOperator(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		p := newProblem(http.StatusUnauthorized, "operator", "For operators", "The admin token is missing or wrong.")
+		p.challenge = `Basic realm="sluice admin", charset="UTF-8"`
+		p.write(w)
+	})
+}
+
+func (s *Server) isOperator(r *http.Request) bool {
+	if token := s.cfg.AdminAuth.Token; token != "" {
+		shown, isBasic := "", false
+		if _, shown, isBasic = r.BasicAuth(); !isBasic {
+			scheme, rest, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			if strings.EqualFold(scheme, "Bearer") {
+				shown = strings.TrimLeft(rest, " ")
+			}
+		}
+		if equal(shown, token) {
+			return true
+		}
+	}
+	if !s.cfg.AdminAuth.APIKeys {
+		return false
+	}
+	_, err := s.cfg.APIKeys.Check(r)
+	return err == nil
+}
+
+// equal takes as long whatever is shown.
+func equal(shown, secret string) bool {
+	a, b := sha256.Sum256([]byte(shown)), sha256.Sum256([]byte(secret))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
