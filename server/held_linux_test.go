@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -176,4 +177,73 @@ func body(t *testing.T, conn net.Conn) io.Reader {
 		t.Fatal(err)
 	}
 	return resp.Body
+}
+
+// TestHeldTLS: HTTP/1 behind the gateway's own TLS is held too.
+func TestHeldTLS(t *testing.T) {
+	f := begin(t, func(c *Config) { c.Heartbeat = 300 * time.Millisecond })
+	secure := httptest.NewUnstartedServer(nil)
+	secure.Config = NewHTTP(f.Handler(), f.cfg.Logger)
+	secure.Listener = BelowTLS(secure.Listener)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	s := f.getBy(secure.Client(), secure.URL+"/events?user=alice")
+	hello := s.want("sluice.hello", "*")
+	if held := f.held != nil && f.held.holder.Places() == 1; held == everythingOnGoroutines {
+		t.Errorf("held: %v", held)
+	}
+	if e := s.want("sluice.heartbeat", "*"); e.ID != hello.ID {
+		t.Errorf("the heartbeat's id is %s, want %s", e.ID, hello.ID)
+	}
+	f.order("alice", "1")
+	for e := (ssetest.Event{}); e.Data != "1"; {
+		var err error
+		if e, err = s.events.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.Close()
+	for e := (ssetest.Event{}); e.Name != "sluice.closing"; {
+		var err error
+		if e, err = s.events.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.wantEnd()
+}
+
+// TestSkippedClient: with slow clients moved to live, one that lags past the log is told so between two whole
+// frames, and has what comes after.
+func TestSkippedClient(t *testing.T) {
+	f := begin(t, func(c *Config) { c.SkipLagging = true })
+	events := ssetest.NewReader(body(t, f.raw("GET /events?user=alice&stream=orders HTTP/1.1\nHost: x\n\n")))
+	line := strings.Repeat("x", 1<<20)
+	for range 3 * logBytes >> 20 {
+		f.order("alice", line)
+	}
+	last, reset := "", ssetest.Event{}
+	for reset.Name == "" {
+		e, err := events.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e.Name {
+		case "sluice.reset":
+			reset = e
+		case "message":
+			last = e.ID
+		}
+	}
+	head := fmt.Sprintf("orders@e:%d", f.next[orders])
+	want := fmt.Sprintf(`{"reason":"lagged","stream":"orders","partitions":[{"partition":0,"from":-1,"to":%d}]}`, f.next[orders])
+	if reset.Data != want || reset.ID != head || last == head {
+		t.Errorf("after %s came reset %s with id %s, want %s with %s", last, reset.Data, reset.ID, want, head)
+	}
+	f.order("alice", "after")
+	if e, err := events.Next(); err != nil || e.Data != "after" {
+		t.Errorf("then %v, %v", e, err)
+	}
+	if n := f.closings(lagged); n != 0 {
+		t.Errorf("%v closed as lagged", n)
+	}
 }

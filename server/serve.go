@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"sluice/server/hold"
 )
 
 const (
@@ -33,10 +35,15 @@ func NewHTTP(h http.Handler, logger *slog.Logger) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
+		ConnContext:       hold.Mark,
 		// What net/http logs is what strangers do to the port: handshakes broken off, bad requests.
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 }
+
+// BelowTLS wraps a listener for ServeTLS, so that HTTP/1 streams are held there too. A server that isn't given it carries them
+// on goroutines.
+func BelowTLS(l net.Listener) net.Listener { return hold.Listen(l) }
 
 // Listen listens on a TCP address as streams need it.
 func Listen(ctx context.Context, address string) (net.Listener, error) {

@@ -1,6 +1,7 @@
 package hold
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -39,7 +40,7 @@ func New[T any](cfg Config, craft Craft[T]) (*Holder[T], error) {
 			h.Close()
 			return nil, fmt.Errorf("hold: epoll: %w", err)
 		}
-		w := &worker[T]{craft: &h.craft, timeout: cfg.WriteTimeout.Milliseconds(), poll: p, done: make(chan struct{}), rests: make(map[uint32]*rest), size: make([]byte, 0, 16)}
+		w := &worker[T]{craft: &h.craft, timeout: cfg.WriteTimeout.Milliseconds(), poll: p, done: make(chan struct{}), rests: make(map[uint32]*rest), secures: make(map[uint32]*secure), size: make([]byte, 0, 16)}
 		w.bell = make(chan struct{}, 1)
 		w.wheel.turn = craft.Now() / wheelStep
 		h.workers = append(h.workers, w)
@@ -72,9 +73,10 @@ func (h *Holder[T]) Reserve() Place {
 // Release gives back a place that no connection came to, and that nobody will wake any more.
 func (h *Holder[T]) Release(p Place) { h.workers[p.Worker].release(p.Slot) }
 
-// Can reports whether a request's connection can be adopted: plain HTTP/1.x, without a body that somebody would still have to read.
+// Can reports whether a request's connection can be adopted: HTTP/1.x, plain or of a TLS server on [Listen], without a
+// body that somebody would still have to read.
 func (h *Holder[T]) Can(rw http.ResponseWriter, r *http.Request) bool {
-	if r.ProtoMajor != 1 || r.TLS != nil || r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+	if r.ProtoMajor != 1 || r.TLS != nil && !marked(r.Context()) || r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
 		return false
 	}
 	for {
@@ -97,6 +99,7 @@ func (h *Holder[T]) Adopt(p Place, rw http.ResponseWriter, r *http.Request, head
 		return fmt.Errorf("hold: hijack: %w", err)
 	}
 	// What the client has sent beyond its request is read by no one: the stream is the connection's last answer.
+	secure, _ := conn.(*tls.Conn)
 	fd, err := h.detach(conn)
 	chunked := r.ProtoAtLeast(1, 1)
 	if err != nil {
@@ -105,7 +108,7 @@ func (h *Holder[T]) Adopt(p Place, rw http.ResponseWriter, r *http.Request, head
 	}
 	head := appendHead(nil, header, chunked)
 	ok := h.workers[p.Worker].post(func(m *mail[T]) {
-		m.arrived = append(m.arrived, arrival[T]{slot: p.Slot, fd: fd, chunked: chunked, head: head, opening: opening, t: t})
+		m.arrived = append(m.arrived, arrival[T]{slot: p.Slot, fd: fd, conn: secure, chunked: chunked, head: head, opening: opening, t: t})
 	})
 	if !ok {
 		unix.Close(fd)
@@ -117,6 +120,10 @@ func (h *Holder[T]) Adopt(p Place, rw http.ResponseWriter, r *http.Request, head
 // detach duplicates a connection's descriptor and closes the connection, which leaves the socket to the duplicate alone: no
 // shutdown is sent, and net's own bookkeeping of it is freed.
 func (h *Holder[T]) detach(conn net.Conn) (int, error) {
+	below := wireOf(conn)
+	if below != nil {
+		conn = below.Conn
+	}
 	system, ok := conn.(syscall.Conn)
 	if !ok {
 		return 0, fmt.Errorf("hold: a %T has no descriptor", conn)
@@ -133,6 +140,9 @@ func (h *Holder[T]) detach(conn net.Conn) (int, error) {
 		return 0, fmt.Errorf("hold: %w", err)
 	}
 	conn.Close()
+	if below != nil {
+		below.Conn = nil
+	}
 	// All three only bound what a client that has vanished or stalled can cost; the stream is right without them.
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, h.cfg.Unsent)
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)

@@ -1,6 +1,9 @@
 package hold
 
-import "sync"
+import (
+	"crypto/tls"
+	"sync"
+)
 
 // mailbox is how others reach a worker. The worker takes all of it at once.
 type mailbox[T any] struct {
@@ -25,6 +28,7 @@ type mail[T any] struct {
 type arrival[T any] struct {
 	slot    uint32
 	fd      int
+	conn    *tls.Conn // nil: plain
 	chunked bool
 	head    []byte // status line and header
 	opening []byte // first of the body

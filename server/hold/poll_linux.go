@@ -30,19 +30,26 @@ func newPoll() (*poll, error) {
 	return &poll{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), next: make(chan struct{}, 1), quit: make(chan struct{})}, nil
 }
 
-// add watches a descriptor for its client's going away. Never for input: whatever the
+// add watches a descriptor for its client's going away. Not for input, if it isn't TLS's: whatever the
 // client sends stays in its receive window.
-func (p *poll) add(fd int, slot, gen uint32) error {
-	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLRDHUP, Fd: int32(slot), Pad: int32(gen)})
+func (p *poll) add(fd int, slot, gen uint32, input bool) error {
+	return p.control(unix.EPOLL_CTL_ADD, fd, slot, gen, false, input)
 }
 
-// watch asks for room in the socket too, or no longer.
-func (p *poll) watch(fd int, slot, gen uint32, room bool) {
+// watch asks for room in the socket and for input too, or no longer.
+func (p *poll) watch(fd int, slot, gen uint32, room, input bool) {
+	p.control(unix.EPOLL_CTL_MOD, fd, slot, gen, room, input) // fails only for a descriptor that isn't there
+}
+
+func (p *poll) control(op, fd int, slot, gen uint32, room, input bool) error {
 	e := unix.EpollEvent{Events: unix.EPOLLRDHUP, Fd: int32(slot), Pad: int32(gen)}
 	if room {
 		e.Events |= unix.EPOLLOUT
 	}
-	unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &e) // fails only for a descriptor that isn't there
+	if input {
+		e.Events |= unix.EPOLLIN
+	}
+	return unix.EpollCtl(p.fd, op, fd, &e)
 }
 
 // start hands events to post until close. Events are level-triggered: it

@@ -112,8 +112,12 @@ func TestStalledMemory(t *testing.T) {
 			r.wantBlocked(k)
 			var queued uint32
 			r.onWorker(k, func(w *worker[key], slot uint32) { queued = writeMemory(t, int(w.slots.at(slot).fd)) })
-			if queued == 0 || queued > 70_000 {
-				t.Errorf("events of %d bytes, %d a time: %d bytes of kernel memory, want at most 70 KB", size, pass, queued)
+			most := uint32(70_000)
+			if size > 64<<10 { // more than one buffer of the kernel's at once
+				most = 100_000
+			}
+			if queued == 0 || queued > most {
+				t.Errorf("events of %d bytes, %d a time: %d bytes of kernel memory, want at most %d", size, pass, queued, most)
 			}
 		}
 	}

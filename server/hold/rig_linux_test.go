@@ -12,8 +12,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/stream"
 )
@@ -50,6 +53,21 @@ const never = math.MaxInt64
 
 func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
+	return startRig(t, change, func(h http.Handler) (net.Addr, func()) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &http.Server{Handler: h}
+		done := make(chan error)
+		go func() { done <- s.Serve(l) }()
+		return l.Addr(), func() { s.Close(); <-done }
+	})
+}
+
+// startRig serves by serve, which returns where and what stops it.
+func startRig(t testing.TB, change func(*Config), serve func(http.Handler) (net.Addr, func())) *rig {
+	t.Helper()
 	r := &rig{t: t, began: time.Now(), feeds: make(map[key]*feed)}
 	cfg := Config{WriteTimeout: time.Minute, UserTimeout: time.Minute}
 	if change != nil {
@@ -68,15 +86,9 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.holder.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.addr = l.Addr().String()
-	s := &http.Server{Handler: http.HandlerFunc(r.serve)}
-	done := make(chan error)
-	go func() { done <- s.Serve(l) }()
-	t.Cleanup(func() { s.Close(); <-done })
+	addr, stop := serve(http.HandlerFunc(r.serve))
+	r.addr = addr.String()
+	t.Cleanup(stop)
 	return r
 }
 
@@ -288,4 +300,13 @@ func (r *rig) wantBlocked(k key) {
 		r.onWorker(k, func(w *worker[key], slot uint32) { full = w.slots.at(slot).state == blocked })
 		return full
 	})
+}
+
+// readable reports whether something has arrived.
+func readable(raw syscall.RawConn) (yes bool) {
+	raw.Control(func(fd uintptr) {
+		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		yes = n > 0 && err == nil
+	})
+	return yes
 }

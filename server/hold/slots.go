@@ -13,6 +13,7 @@ type slot[T any] struct {
 	gen     uint32 // of the descriptor, to know an event for the one that had the slot before
 	state   state
 	chunked bool // HTTP/1.1: the body is chunked
+	secure  bool // TLS: has an entry in worker.secures
 	again   bool // in the worker's list of those to be filled again
 }
 

@@ -24,14 +24,16 @@ type worker[T any] struct {
 	done    chan struct{}
 
 	// touched by run only
-	slots slots[T]
-	wheel wheel
-	rests map[uint32]*rest
-	again []uint32 // to be filled once more, after everybody else had a turn
-	batch stream.Batch
-	iov   iovecs
-	size  []byte                      // a chunk's header
-	spent struct{ events, bytes int } // of this pass
+	slots         slots[T]
+	wheel         wheel
+	rests         map[uint32]*rest
+	secures       map[uint32]*secure
+	again         []uint32 // to be filled once more, after everybody else had a turn
+	batch         stream.Batch
+	iov           iovecs
+	size          []byte                      // a chunk's header
+	plain, sealed []byte                      // what goes into a TLS connection, and what has come out
+	spent         struct{ events, bytes int } // of this pass
 }
 
 // rest is what a full socket didn't take.
@@ -89,13 +91,21 @@ func (w *worker[T]) run() {
 func (w *worker[T]) arrive(a *arrival[T], now int64) {
 	s := w.slots.at(a.slot)
 	s.t, s.fd, s.gen, s.chunked, s.state, s.again = a.t, int32(a.fd), s.gen+1, a.chunked, open, false
-	if err := w.poll.add(a.fd, a.slot, s.gen); err != nil {
+	if s.secure = a.conn != nil; s.secure {
+		w.secures[a.slot] = &secure{conn: a.conn}
+		wire := wireOf(a.conn)
+		wire.fd, wire.sent = a.fd, &w.sealed
+	}
+	if err := w.poll.add(a.fd, a.slot, s.gen, s.secure); err != nil {
 		w.finish(a.slot, s, Gone)
 		w.drop(a.slot, s)
 		return
 	}
 	w.batch.Append(a.opening)
 	w.fill(a.slot, s, now, a.head)
+	if s.secure && (s.state == open || s.state == blocked) {
+		w.hear(a.slot, s, now) // what TLS has read ahead no epoll tells of
+	}
 }
 
 // serve fills a connection that has been woken, unless it is still to take what it was given.
@@ -147,17 +157,19 @@ func (w *worker[T]) fill(slot uint32, s *slot[T], now int64, head []byte) {
 			w.iov.add(lastChunk[2:])
 		}
 	}
-	left, err := w.iov.write(int(s.fd))
+	var left [][]byte
+	var err error
+	if s.secure {
+		left, err = w.seal(slot, s, then)
+	} else {
+		left, err = w.iov.write(int(s.fd))
+	}
 	switch {
 	case err != nil:
 		w.finish(slot, s, Gone)
 		w.drop(slot, s)
 	case left != nil:
-		s.state = blocked
-		w.rests[slot] = &rest{bufs: left, since: now, then: then}
-		w.batch, w.size = stream.Batch{}, make([]byte, 0, 16) // the rest refers to both
-		w.poll.watch(int(s.fd), slot, s.gen, true)
-		w.arm(slot, s, now)
+		w.block(slot, s, now, left, then)
 	default:
 		w.written(slot, s, now, then)
 	}
@@ -178,6 +190,10 @@ func (w *worker[T]) written(slot uint32, s *slot[T], now int64, then Verdict) {
 	case End:
 		w.finish(slot, s, Ended)
 		s.state = lingering
+		if s.secure {
+			w.secures[slot].deaf = true
+			w.watch(slot, s)
+		}
 		unix.Shutdown(int(s.fd), unix.SHUT_WR)
 		w.rearm(slot, now+lingerTime)
 		return
@@ -198,7 +214,10 @@ func (w *worker[T]) event(e event, now int64) {
 		w.drop(e.slot, s)
 		return
 	}
-	if s.state != blocked {
+	if e.what&unix.EPOLLIN != 0 && (s.state == open || s.state == blocked) {
+		w.hear(e.slot, s, now)
+	}
+	if s.state != blocked || e.what&unix.EPOLLOUT == 0 {
 		return
 	}
 	r := w.rests[e.slot]
@@ -216,7 +235,7 @@ func (w *worker[T]) event(e event, now int64) {
 	default:
 		delete(w.rests, e.slot)
 		s.state = open
-		w.poll.watch(int(s.fd), e.slot, s.gen, false)
+		w.watch(e.slot, s)
 		if r.then == Wait {
 			r.then = More // it was not served while it was blocked
 		}
@@ -300,8 +319,11 @@ func (w *worker[T]) finish(slot uint32, s *slot[T], why Why) {
 func (w *worker[T]) drop(slot uint32, s *slot[T]) {
 	w.wheel.remove(w.slots.links, slot)
 	unix.Close(int(s.fd)) // takes it out of the epoll too
+	if s.secure {
+		delete(w.secures, slot)
+	}
 	var none T
-	s.t, s.fd, s.state = none, -1, unused
+	s.t, s.fd, s.state, s.secure = none, -1, unused, false
 	w.release(slot)
 }
 
