@@ -39,10 +39,11 @@ type Gateway struct {
 	log    zerolog.Logger
 	slog   *slog.Logger // the same log, for rooms that know no other
 
-	hub    *stream.Hub
-	reader *broker.Reader
-	server *server.Server
-	failed chan error // one slot: the first failure that ends the gateway; later ones add nothing
+	hub     *stream.Hub
+	reader  *broker.Reader
+	metrics *server.Metrics
+	server  *server.Server
+	failed  chan error // one slot: the first failure that ends the gateway; later ones add nothing
 
 	closeServer func() // ends the server's streams and workers, once
 
@@ -71,12 +72,14 @@ func New(o Options) (g *Gateway, err error) {
 	}
 	g.hub = stream.NewHub(stream.Config{
 		Streams: specs,
+		IDs:     c.IDs,
 		Catchup: stream.Catchup{MaxRecords: int64(c.Catchup.MaxRecords), MaxAge: c.Catchup.MaxAge, Concurrency: c.Catchup.Concurrency},
 		MaxLag:  c.SlowClient.MaxLag,
 	})
 	g.onStop("hub", func(context.Context) error { g.hub.Close(); return nil })
 
 	metrics := server.NewMetrics()
+	g.metrics = metrics
 	kafka := c.Broker()
 	history, err := broker.NewHistory(kafka, records, g.slog)
 	if err != nil {
@@ -86,7 +89,7 @@ func New(o Options) (g *Gateway, err error) {
 	g.hub.SetHistory(history)
 
 	kafka.Opts = []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"), kprom.Registerer(metrics.Registerer())))}
-	if g.reader, err = broker.NewReader(kafka, records, newWidth(g.hub, g.slog, g.fail), g.slog); err != nil {
+	if g.reader, err = broker.NewReader(kafka, records, newWidth(g.hub, c.IDs, g.slog, g.fail), g.slog); err != nil {
 		return g, err
 	}
 	if err := metrics.Registerer().Register(readerMetrics{g.reader, g.hub}); err != nil {
@@ -102,6 +105,7 @@ func New(o Options) (g *Gateway, err error) {
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
+		Limits: c.Limits.Server(), Proxies: c.Proxies(), AdminAuth: server.AdminAuth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
 	})
 	if err != nil {
 		return g, err
@@ -122,19 +126,19 @@ func (g *Gateway) Start(ctx context.Context) error {
 		return fmt.Errorf("admin: %w", err)
 	}
 	g.adminAddr = admin.Addr()
-	g.serve("admin", server.NewHTTP(g.server.Admin(), g.slog), admin, config.CertPair{})
+	g.serve("admin", server.NewHTTP(g.server.Admin(), g.slog), admin)
 
 	reading, stopReading := context.WithCancel(context.Background())
 	g.run("reader", func() error { return g.reader.Run(reading) }, func(context.Context) error { stopReading(); return nil })
 
 	g.onStop("streams", func(context.Context) error { g.closeServer(); return nil })
 
-	public, err := server.Listen(ctx, g.config.Listen)
+	public, door, err := g.public(ctx)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
-	g.addr = public.Addr()
-	g.serve("listen", server.NewHTTP(g.server.Handler(), g.slog), public, g.config.TLS)
+	g.addr = door.Addr()
+	g.serve("listen", public, door)
 	g.onStop("drain", g.drain)
 
 	g.log.Info().Stringer("listen", g.addr).Stringer("admin", g.adminAddr).Bool("tls", g.config.TLS != config.CertPair{}).
@@ -143,13 +147,13 @@ func (g *Gateway) Start(ctx context.Context) error {
 }
 
 // serve serves HTTP, or HTTPS with a certificate, until it is stopped.
-func (g *Gateway) serve(name string, s *http.Server, l net.Listener, cert config.CertPair) {
+func (g *Gateway) serve(name string, s *http.Server, l net.Listener) {
 	g.run(name, func() error {
 		var err error
-		if cert == (config.CertPair{}) {
+		if s.TLSConfig.GetCertificate == nil {
 			err = s.Serve(l)
 		} else {
-			err = s.ServeTLS(server.BelowTLS(l), cert.CertFile, cert.KeyFile)
+			err = s.ServeTLS(server.BelowTLS(l), "", "")
 		}
 		if errors.Is(err, http.ErrServerClosed) {
 			return nil
