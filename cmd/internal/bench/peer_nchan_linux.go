@@ -14,7 +14,8 @@ const (
 )
 
 // nchanPeer is nginx with nchan, one worker: with more, the workers talk to each
-// other for every event.
+// other for every event. Where only connections are held there are two, since one
+// has not descriptors enough for what hold asks.
 var nchanPeer = peer{
 	name: "nchan", about: "nginx with the nchan module", resume: true,
 	lacks: func() string {
@@ -28,12 +29,12 @@ var nchanPeer = peer{
 	start: startNchan,
 }
 
-const nchanConfig = `load_module %s;
+const nchanConfig = `load_module %[1]s;
 daemon off;
 master_process on;
-worker_processes 1;
+worker_processes %[5]d;
 user root;
-pid %s;
+pid %[2]s;
 error_log stderr error;
 events { worker_connections 20000; }
 http {
@@ -42,14 +43,14 @@ http {
   keepalive_requests 1000000000;
   nchan_shared_memory_size 512M;
   server {
-    listen %s backlog=4096;
+    listen %[4]s backlog=4096;
     location /publish { nchan_publisher; nchan_channel_id $arg_user; nchan_message_buffer_length 10000; nchan_message_timeout 10m; }
     location /events { nchan_subscriber eventsource; nchan_channel_id $arg_user; nchan_subscriber_first_message newest; }
   }
 }
 `
 
-func startNchan(ctx context.Context, s *session, _ shape) (*target, error) {
+func startNchan(ctx context.Context, s *session, sh shape) (*target, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -59,7 +60,11 @@ func startNchan(ctx context.Context, s *session, _ shape) (*target, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "nginx.conf")
-	config := fmt.Sprintf(nchanConfig, nchanModule, filepath.Join(dir, "pid"), dir, addr)
+	workers := 1
+	if sh.idle {
+		workers = 2
+	}
+	config := fmt.Sprintf(nchanConfig, nchanModule, filepath.Join(dir, "pid"), dir, addr, workers)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
