@@ -39,6 +39,7 @@ func TestTheCommandLine(t *testing.T) {
 		{"serve -h", 0, "-c file", ""},
 		{"help demo", 0, "Usage: sluice demo", ""},
 		{"help check", 0, "Usage: sluice check", ""},
+		{"help cursor", 0, "Usage: sluice cursor", ""},
 		{"version", 0, "sluice ", ""},
 		{"--version", 0, "sluice ", ""},
 		{"version x", 2, "", `"x" is one word too many`},
