@@ -18,6 +18,7 @@ type Spec struct {
 	Audience    Audience      //
 	Replay      time.Duration // how long an event is kept, from when this gateway read it; 0 is no bound
 	ReplayBytes int64         // bytes of log kept, bookkeeping included; 0 is no bound
+	State       StateBounds   // of the latest event of each subject
 }
 
 // Event is one decoded record, as broker hands it to [Hub.Publish] or to a
@@ -27,6 +28,8 @@ type Event struct {
 	Partition int32
 	Offset    int64
 	Timestamp int64    // the record's, milliseconds since 1970; used to choose among partitions, never for age
+	Key       []byte   // the record's; nil: none. Only the state looks at it
+	Tombstone bool     // the record has no value; only the state looks at it
 	Users     [][]byte // distinct, at most 100; not looked at for AudienceEveryone
 	Subject   []byte   // what it is about; empty: nothing
 	Name      string   // the SSE event name; "" is an unnamed event (a browser's "message")

@@ -77,6 +77,9 @@ func NewHub(c Config) *Hub {
 	}
 	for _, spec := range c.Streams {
 		h.logs = append(h.logs, &log{spec: spec, ids: h.ids})
+		if spec.State.MaxBytes > 0 {
+			h.logs[len(h.logs)-1].state = newStateTable(spec, &h.users)
+		}
 	}
 	h.passes.init(h, len(c.Streams))
 	h.SetHistory(c.History)
@@ -126,13 +129,15 @@ func (h *Hub) Positions(stream int) (epoch string, next []int64) {
 	return h.logs[stream].epoch, slices.Clone(h.logs[stream].head)
 }
 
-// Usage is what a stream's log holds.
+// Usage is what a stream's log and its state hold.
 type Usage struct {
-	Entries int
-	Bytes   int64 // as Spec.ReplayBytes counts
+	Entries    int
+	Bytes      int64 // as Spec.ReplayBytes counts
+	Subjects   int
+	StateBytes int64 // as StateBounds.MaxBytes counts
 }
 
-// Usage returns what a stream's log holds now.
+// Usage returns what a stream holds now.
 func (h *Hub) Usage(stream int) Usage {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -141,7 +146,11 @@ func (h *Hub) Usage(stream int) Usage {
 	for _, b := range l.blocks {
 		n += len(b.entries)
 	}
-	return Usage{Entries: n, Bytes: l.bytes}
+	u := Usage{Entries: n, Bytes: l.bytes}
+	if t := l.state; t != nil {
+		u.Subjects, u.StateBytes = len(t.values), t.bytes()
+	}
+	return u
 }
 
 // now is the hub's clock, in ms. Only differences matter; it doesn't go back when the wall clock does.

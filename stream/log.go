@@ -73,6 +73,8 @@ type log struct {
 	last    []uint64 // by uid: 1 + ordinal of the user's newest entry kept; 0 none
 
 	headID []byte // cached segment of head; nil when it has moved
+
+	state *stateTable // nil: none is kept
 }
 
 const entryBytes = 72 // an entry with its share of the block

@@ -26,6 +26,9 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 		moved[p] = Moved{Partition: int32(p), From: at(l.head, p), To: at(start, p)}
 	}
 	l.epoch, l.head = epoch, slices.Clone(start)
+	if l.state != nil {
+		l.state.clear()
+	}
 	h.jump(stream, ReasonRecreated, moved, true)
 }
 
@@ -55,6 +58,9 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	l := h.logs[stream]
 	moved := []Moved{{Partition: partition, From: l.head[partition], To: to}}
 	l.head[partition] = to
+	if l.state != nil {
+		l.state.jump(partition, to, to < moved[0].From)
+	}
 	h.jump(stream, reason, moved, to < moved[0].From)
 }
 
@@ -115,10 +121,17 @@ func (h *Hub) publish(stream int, events []Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l, now := h.logs[stream], h.now()
+	var wall int64 // what timestamps compare with
+	if l.state != nil {
+		wall = time.Now().UnixMilli()
+	}
 	for i := range events {
 		ev := &events[i]
 		if ev.Offset < l.head[ev.Partition] {
 			continue
+		}
+		if l.state != nil {
+			l.state.apply(ev, wall)
 		}
 		if l.spec.Audience == AudienceUser && len(ev.Users) == 0 { // nobody's: only the position moves
 			h.advance(l, ev.Partition, ev.Offset+1, now)
@@ -136,6 +149,9 @@ func (h *Hub) publish(stream int, events []Event) {
 		}
 	}
 	l.expire(now, &h.users, 4*publishRun)
+	if l.state != nil {
+		l.state.expire(wall)
+	}
 }
 
 // append frames an event into the log and links it into its users' chains.

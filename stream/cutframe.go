@@ -1,0 +1,29 @@
+package stream
+
+import "bytes"
+
+// CutFrame takes apart the first event of b, which [AppendFrame] or a [Batch] wrote: its id and name, "" where it has none, its
+// data as a reader would join the lines, and what follows it. ok is false at the end of b.
+func CutFrame(b []byte) (id, name string, data, rest []byte, ok bool) {
+	lines := 0
+	for len(b) > 0 {
+		line, after, _ := bytes.Cut(b, []byte{'\n'})
+		b = after
+		field, value, _ := bytes.Cut(line, []byte(": "))
+		switch string(field) {
+		case "":
+			return id, name, data, b, true
+		case "id":
+			id = string(value)
+		case "event":
+			name = string(value)
+		case "data":
+			if lines++; lines == 1 {
+				data = value[:len(value):len(value)] // the next line is appended to a copy
+			} else {
+				data = append(append(data, '\n'), value...)
+			}
+		}
+	}
+	return "", "", nil, nil, false
+}
