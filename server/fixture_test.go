@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -30,6 +31,8 @@ type fixture struct {
 	client *http.Client
 	logs   *safeBuffer
 	next   [2]int64 // offsets, by stream
+
+	headerTimeout time.Duration // how long a request's header may take; 0: as long as it does
 }
 
 const (
@@ -94,6 +97,7 @@ func (f *fixture) serve(l net.Listener) {
 	f.addr = l.Addr().String()
 	f.url = "http://" + f.addr
 	h := NewHTTP(f.Handler(), f.cfg.Logger)
+	h.ReadHeaderTimeout = cmp.Or(f.headerTimeout, h.ReadHeaderTimeout)
 	done := make(chan error)
 	go func() { done <- h.Serve(l) }()
 	f.client = &http.Client{Transport: &http.Transport{DisableCompression: true}}
