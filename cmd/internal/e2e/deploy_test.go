@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,8 +19,8 @@ import (
 func TestKubernetesConfigIsValid(t *testing.T) {
 	dir := t.TempDir()
 	config := configMap(t, "../../../deploy/kubernetes/sluice.yaml")
-	for _, secret := range []string{"kafka-password", "jwt.key"} {
-		if err := os.WriteFile(filepath.Join(dir, secret), []byte(strings.Repeat("s", 40)), 0o600); err != nil {
+	for _, secret := range regexp.MustCompile(`/run/secrets/sluice/([\w.-]+)`).FindAllStringSubmatch(config, -1) {
+		if err := os.WriteFile(filepath.Join(dir, secret[1]), []byte(strings.Repeat("s", 40)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
