@@ -62,7 +62,16 @@ func TestOverloaded(t *testing.T) {
 	if f.held == nil {
 		t.Skip("nothing is held")
 	}
-	conn := f.raw("GET /events?user=alice HTTP/1.1\nHost: x\n")
+	// An answer shows that the connection has been accepted, which needs a descriptor too.
+	conn := f.raw("GET /nothing HTTP/1.1\nHost: x\n\n")
+	in := bufio.NewReader(conn)
+	missing, err := http.ReadResponse(in, nil)
+	if err != nil || missing.Close {
+		t.Fatal(missing, err)
+	}
+	if _, err := io.Copy(io.Discard, missing.Body); err != nil {
+		t.Fatal(err)
+	}
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
@@ -72,8 +81,8 @@ func TestOverloaded(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1, Max: limit.Max}); err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(conn, "\r\n")
-	answer, err := io.ReadAll(conn)
+	io.WriteString(conn, "GET /events?user=alice HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer, err := io.ReadAll(in)
 	restore()
 	head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
 	if err != nil || !strings.Contains(head, " 200 OK\r\n") || !strings.Contains(head, "Content-Type: text/event-stream") {

@@ -38,7 +38,7 @@ func (p *poll) add(fd int, slot, gen uint32, input bool) error {
 
 // watch asks for room in the socket and for input too, or no longer.
 func (p *poll) watch(fd int, slot, gen uint32, room, input bool) {
-	p.control(unix.EPOLL_CTL_MOD, fd, slot, gen, room, input) // fails only for a descriptor that isn't there
+	_ = p.control(unix.EPOLL_CTL_MOD, fd, slot, gen, room, input) // fails only for a descriptor that isn't there
 }
 
 func (p *poll) control(op, fd int, slot, gen uint32, room, input bool) error {

@@ -86,7 +86,7 @@ func (c *child) hear(ctx context.Context, v any) error {
 		return c.explain(err)
 	case <-ctx.Done():
 		_ = c.cmd.Process.Kill() // it can't be asked anything any more
-		<-heard
+		<-heard                  //nolint:errcheck // only that it has ended: ctx says why
 		return ctx.Err()
 	}
 }
