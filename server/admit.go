@@ -27,10 +27,9 @@ type admission struct {
 // admit reads the request, all of which is hostile. It fails with the problem to
 // answer with, and says no more to someone without an identity than that.
 func (s *Server) admit(r *http.Request) (admission, *problem) {
-	principal, err := s.cfg.Auth.Authenticate(r)
-	if err != nil {
-		s.refused(r, err)
-		return admission{}, unidentified(err)
+	principal, unknown := s.identify(r)
+	if unknown != nil && !s.public(unknown) {
+		return admission{}, unknown
 	}
 	if r.ContentLength != 0 {
 		return admission{}, badRequest("body", "A request for a stream has no body.")
@@ -40,12 +39,22 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 		return admission{}, badRequest("query", "The query can't be read.")
 	}
 	a := admission{principal: principal}
-	if a.request.Streams, a.names, err = s.choose(query); err != nil {
+	if a.request.Streams, a.names, err = s.choose(query, principal); err != nil {
+		if unknown != nil {
+			s.cfg.Metrics.refused(auth.ReasonMissing)
+			return admission{}, unknown
+		}
 		return admission{}, newProblem(http.StatusForbidden, "stream", "Not a stream of yours", err.Error())
 	}
 	subject := query.Get("subject")
 	if len(subject) > maxSubject || !utf8.ValidString(subject) {
 		return admission{}, badRequest("subject", "The subject parameter is too long, or not UTF-8.")
+	}
+	if principal.Subject != "" { // of a ticket
+		if subject != "" && subject != principal.Subject {
+			return admission{}, newProblem(http.StatusForbidden, "subject", "Not a subject of yours", "The subject parameter names one that your ticket is not for.")
+		}
+		subject, a.request.AnyUser = principal.Subject, principal.User == ""
 	}
 	from, err := parseFrom(query.Get("from"))
 	if err != nil {
@@ -56,6 +65,42 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 	a.request.Cursor = cursor(r, query)
 	a.request.From = from
 	return a, nil
+}
+
+// identify finds out who is asking. It fails with the problem to answer with.
+func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
+	principal, err := s.cfg.Auth.Authenticate(r)
+	if err == nil {
+		return principal, nil
+	}
+	if errors.Is(err, auth.ErrUnavailable) || r.Context().Err() != nil {
+		s.cfg.Logger.DebugContext(r.Context(), "identity can't be told now", "error", err)
+		return auth.Principal{}, s.mustWait(identity)
+	}
+	p := unidentified(err)
+	if p.Status != http.StatusUnauthorized || !s.public(p) {
+		s.refused(r, err)
+	}
+	return auth.Principal{}, p
+}
+
+// public reports whether a request without an identity may go on: it carries no credentials, and there are streams
+// for anyone. Credentials that are refused are not ignored.
+func (s *Server) public(unknown *problem) bool {
+	return unknown.anonymous && s.forAnyone
+}
+
+// claim takes what the caller's credential gives only once. Where no stream comes of it, release gives it back.
+func (s *Server) claim(r *http.Request, who auth.Principal) (release func(), refused *problem) {
+	if who.Claim == nil {
+		return func() {}, nil
+	}
+	release, err := who.Claim()
+	if err != nil {
+		s.refused(r, err)
+		return nil, unidentified(err)
+	}
+	return release, nil
 }
 
 // refused counts a failed identity. What failed that way goes to the log only when it is
@@ -75,12 +120,16 @@ func (s *Server) refused(r *http.Request, err error) {
 // read, so that asking doesn't tell which streams there are.
 var errNotYours = errors.New("The stream parameter names a stream that doesn't exist, or that you may not read.")
 
-// choose returns the streams asked for, ascending, or all there are.
-func (s *Server) choose(query url.Values) (streams []int, names []string, err error) {
+// errNoneYours is for a caller who names no stream and may read none.
+var errNoneYours = errors.New("There is no stream that you may read.")
+
+// choose returns the streams asked for, ascending, or all that the caller may read.
+func (s *Server) choose(query url.Values, who auth.Principal) (streams []int, names []string, err error) {
 	specs := s.cfg.Hub.Specs()
 	asked, narrowed := query["stream"]
 	for i, spec := range specs {
-		if !narrowed || slices.ContainsFunc(asked, func(list string) bool { return inList(list, spec.Name) }) {
+		wanted := !narrowed || slices.ContainsFunc(asked, func(list string) bool { return inList(list, spec.Name) })
+		if wanted && s.mayRead(who, spec.Name) {
 			streams = append(streams, i)
 			names = append(names, spec.Name)
 		}
@@ -92,7 +141,26 @@ func (s *Server) choose(query url.Values) (streams []int, names []string, err er
 			}
 		}
 	}
+	if len(streams) == 0 {
+		return nil, nil, errNoneYours
+	}
 	return streams, names, nil
+}
+
+// mayRead decides about one stream. What an audience of users gets of it is the hub's to see to.
+func (s *Server) mayRead(who auth.Principal, name string) bool {
+	access := s.cfg.Access[name]
+	switch {
+	case who.Streams != nil && !slices.Contains(who.Streams, name):
+		return false
+	case slices.Contains(access, auth.Anyone):
+		return true
+	case who.User == "":
+		return who.Subject != "" // a ticket for a subject of this very stream
+	case len(access) == 0:
+		return true
+	}
+	return slices.ContainsFunc(access, func(role string) bool { return slices.Contains(who.Roles, role) })
 }
 
 func inList(list, name string) bool {

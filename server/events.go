@@ -28,7 +28,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	a, refused := s.admit(r)
 	if refused != nil {
-		refused.write(w)
+		s.refuse(w, r, refused)
 		return
 	}
 	if r.Method == http.MethodHead {
@@ -45,12 +45,18 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			s.limits.give(stake)
 		}
 	}()
+	release, refused := s.claim(r, a.principal)
+	if refused != nil {
+		s.refuse(w, r, refused)
+		return
+	}
 	carrier := s.carrierFor(w, r)
 	p := carrier.reserve()
 	a.request.Waker, a.request.Token = p.waker, p.token
 	sub, opening, err := s.open(r.Context(), a.request)
 	if err != nil {
 		carrier.release(p)
+		release()
 		s.notOpened(w, r, err)
 		return
 	}
@@ -59,6 +65,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
 	s.tidy.open()
 	session.stake = stake
+	if a.principal.Login != nil {
+		session.tied = true
+		s.logins.attach(sub, a.principal)
+	}
 	carried = true
 	carrier.carry(w, r, p, session, hello)
 }

@@ -23,7 +23,7 @@ func TestExpiry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		source, err := auth.NewJWT(auth.JWTConfig{Key: key})
+		source, err := auth.NewJWT(auth.JWTConfig{Keys: key})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,7 @@ type goroutines struct {
 	terms   *terms
 	gate    *gate
 	limits  *limiter
+	logins  *logins
 	metrics *Metrics
 	timeout time.Duration // a write may take
 
@@ -30,7 +31,7 @@ type goroutines struct {
 }
 
 func newGoroutines(s *Server) *goroutines {
-	g := &goroutines{terms: &s.terms, gate: &s.gate, limits: s.limits, metrics: s.cfg.Metrics, timeout: s.cfg.WriteTimeout, draining: make(chan struct{}), stopped: make(chan struct{})}
+	g := &goroutines{terms: &s.terms, gate: &s.gate, limits: s.limits, logins: s.logins, metrics: s.cfg.Metrics, timeout: s.cfg.WriteTimeout, draining: make(chan struct{}), stopped: make(chan struct{})}
 	g.waker = s.cfg.Hub.AddWaker(&g.bells)
 	return g
 }
@@ -53,6 +54,9 @@ func (g *goroutines) close() {}
 func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
 	defer g.gate.leave()
 	defer g.limits.give(s.stake)
+	if s.tied {
+		defer g.logins.detach(s.sub.Key())
+	}
 	defer g.release(p)
 	defer s.sub.Close() // before the release: then nobody rings for another's session
 	g.metrics.opened()

@@ -17,6 +17,7 @@ type held struct {
 	terms   *terms
 	gate    *gate
 	limits  *limiter
+	logins  *logins
 	metrics *Metrics
 	ending  atomic.Int64 // 1 + the spread over which all sessions end from now on; 0: they don't
 }
@@ -30,11 +31,12 @@ type kept struct {
 	beat, warn, end tick
 	why             reason
 	stale, ending   bool
+	tied            bool
 	stake           stake
 }
 
 func newHeld(s *Server) (*held, error) {
-	h := &held{hub: s.cfg.Hub, terms: &s.terms, gate: &s.gate, limits: s.limits, metrics: s.cfg.Metrics}
+	h := &held{hub: s.cfg.Hub, terms: &s.terms, gate: &s.gate, limits: s.limits, logins: s.logins, metrics: s.cfg.Metrics}
 	var err error
 	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[kept]{
 		Now:  func() int64 { return int64(h.terms.now()) },
@@ -74,13 +76,13 @@ func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session,
 }
 
 func keep(s *session) kept {
-	return kept{sub: s.sub.Key(), beat: s.beat, warn: s.warn, end: s.end, why: s.why, stale: s.stale, stake: s.stake}
+	return kept{sub: s.sub.Key(), beat: s.beat, warn: s.warn, end: s.end, why: s.why, stale: s.stale, stake: s.stake, tied: s.tied}
 }
 
 // fill is session.fill for a session in its slot.
 func (h *held) fill(k *kept, now int64, out *stream.Batch) hold.Verdict {
 	h.hurry(now, k)
-	s := session{sub: h.hub.Sub(k.sub), beat: k.beat, warn: k.warn, end: k.end, why: k.why, stale: k.stale, stake: k.stake}
+	s := session{sub: h.hub.Sub(k.sub), beat: k.beat, warn: k.warn, end: k.end, why: k.why, stale: k.stale, stake: k.stake, tied: k.tied}
 	v := s.fill(h.terms, tick(now), out)
 	ending := k.ending
 	*k = keep(&s)
@@ -123,5 +125,8 @@ func (h *held) gone(k *kept, why hold.Why) {
 		h.metrics.closed(k.why)
 	}
 	h.limits.give(k.stake)
+	if k.tied {
+		h.logins.detach(k.sub)
+	}
 	h.gate.leave()
 }

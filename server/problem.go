@@ -22,6 +22,8 @@ type problem struct {
 	challenge  string        // WWW-Authenticate, for a 401
 	allow      string        // Allow, for a 405
 	retryAfter time.Duration // Retry-After, rounded up to seconds
+	anonymous  bool          // the request carries no credentials at all
+	wait       string        // why the caller has only to wait; see Server.unavailable
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
@@ -44,6 +46,7 @@ func unidentified(err error) *problem {
 	}
 	p := newProblem(http.StatusUnauthorized, "identity-"+string(refused.Reason), "No identity", refused.Detail)
 	p.challenge = refused.Challenge
+	p.anonymous = refused.Reason == auth.ReasonMissing
 	return p
 }
 

@@ -15,6 +15,9 @@ func (s *Server) routes() http.Handler {
 		r.Use(allow)
 	}
 	get(r, "/events", http.HandlerFunc(s.events))
+	if s.cfg.Tickets != nil {
+		r.Method(http.MethodPost, "/tickets", http.HandlerFunc(s.tickets))
+	}
 	if s.cfg.Page != nil {
 		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for
 	}

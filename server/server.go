@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"sluice/server/auth"
@@ -44,6 +45,11 @@ type Config struct {
 	Proxies   Proxies // zero: a client's address is its connection's
 	AdminAuth AdminAuth
 	APIKeys   APIKeys // nil: back ends have no way in
+
+	// Access has the roles of which a caller needs one, by stream; auth.Anyone lets in those without an identity. A stream that is
+	// missing is for any identified user, who gets events of its own only.
+	Access  map[string][]string
+	Tickets *auth.Tickets // issues what POST /tickets is asked for; nil: nothing does
 
 	// SkipLagging moves a client that lags too far (see stream.Config.MaxLag) to live, where it is told so by a reset, instead
 	// of closing it, which lets it catch up by coming back.
@@ -103,6 +109,9 @@ func (c Config) validate() error {
 	if c.RetryMax < c.RetryMin {
 		faults = append(faults, errors.New("server: RetryMax is below RetryMin"))
 	}
+	if c.Tickets != nil && c.APIKeys == nil {
+		faults = append(faults, errors.New("server: Tickets needs APIKeys"))
+	}
 	if c.AdminAuth.APIKeys && c.APIKeys == nil {
 		faults = append(faults, errors.New("server: AdminAuth.APIKeys needs APIKeys"))
 	}
@@ -115,10 +124,13 @@ type Server struct {
 	terms terms
 	gate  gate
 	carriers
-	limits  *limiter
-	tidy    tidy
-	handler http.Handler
-	admin   http.Handler
+	limits *limiter
+	logins *logins
+
+	forAnyone bool // there are streams for those without an identity
+	tidy      tidy
+	handler   http.Handler
+	admin     http.Handler
 
 	stop    context.Context // done when no stream may go on; Close ends it
 	stopNow context.CancelFunc
@@ -145,9 +157,14 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.gate.init()
 	s.limits = newLimiter(cfg.Limits)
+	s.logins = newLogins(cfg.Hub)
+	for _, roles := range cfg.Access {
+		s.forAnyone = s.forAnyone || slices.Contains(roles, auth.Anyone)
+	}
 	s.tidy.free = debug.FreeOSMemory
 	s.stop, s.stopNow = context.WithCancel(context.Background())
 	if err := s.carriers.start(s); err != nil {
+		s.logins.close()
 		return nil, err
 	}
 	cfg.Metrics.watch(cfg.Source)
@@ -189,5 +206,6 @@ func (s *Server) Close() {
 	s.carriers.stop()
 	<-empty
 	s.carriers.close()
+	s.logins.close()
 	s.tidy.close()
 }

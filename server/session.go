@@ -26,11 +26,12 @@ const (
 	expiring               // the identity ended
 	maxAge                 // the stream was old enough
 	draining               // the gateway goes away
+	revoked                // the identity was ended before its time
 	reasons                // how many there are
 )
 
 func (r reason) String() string {
-	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining"}[r]
+	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked"}[r]
 }
 
 // terms are what all sessions of a server share.
@@ -64,6 +65,7 @@ type session struct {
 	why   reason // of the end: what is to come at end, or what came
 	stale bool   // the client was last told that Kafka is away
 	stake stake  // what it counts for, until its carrier gives it back
+	tied  bool   // depends on a login, until its carrier detaches it
 }
 
 // newSession is a session beginning now. expires may be zero: never.
@@ -138,6 +140,10 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 	case stream.Closed:
 		s.why = draining
 		s.say(t, out, "")
+		return end
+	case stream.Ended:
+		s.why = revoked
+		s.say(t, out, s.id())
 		return end
 	}
 	if out.Bytes == 0 && now >= s.beat {

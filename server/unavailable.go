@@ -30,14 +30,34 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string)
 	p.write(w)
 }
 
+// mustWait is the problem of a request that has only to wait. What it is answered with, refuse decides.
+func (s *Server) mustWait(why string) *problem {
+	p := newProblem(http.StatusServiceUnavailable, "unavailable", "Not available now", waiting[why])
+	p.retryAfter, p.wait = s.terms.retry().duration(), why
+	return p
+}
+
+// refuse answers with a problem, or has the caller come back.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
+	if p.wait != "" {
+		s.unavailable(w, r, p.wait)
+		return
+	}
+	p.write(w)
+}
+
 // limitPatience is how much longer than others those wait who were beyond a limit. What they wait for takes more than a restart, and
 // their asking is part of the load.
 const limitPatience = 10
+
+// identity is why a caller waits whose identity can't be told now.
+const identity = "identity"
 
 var waiting = map[string]string{
 	"draining": "This gateway is going away.",
 	"warming":  "This gateway is still reading what happened before.",
 	"kafka":    "What was missed has to come from Kafka, which does not answer.",
+	identity:   "Who is asking can't be told at the moment.",
 
 	limitConnections:   "This gateway has as many streams as it takes.",
 	limitConnects:      "Too many streams begin on this gateway at the moment.",

@@ -1,9 +1,13 @@
 // Package auth says who a request speaks for. A source of identity is an
 // [Authenticator]; what it finds is a [Principal]; why it finds none is an
 // [*Error], which is written to be shown to the caller.
+//
+// Secrets stand behind funcs, so that no value of this package shows one however
+// it is printed: fmt follows pointers and unexported fields, but no func.
 package auth
 
 import (
+	"errors"
 	"net/http"
 	"time"
 )
@@ -11,10 +15,25 @@ import (
 // MaxUser is the longest user id taken, in bytes.
 const MaxUser = 1024
 
-// Principal is who a request speaks for.
+// Anyone among the roles of a stream lets callers without an identity read it.
+const Anyone = "anyone"
+
+// Principal is who a request speaks for, and what it may see.
 type Principal struct {
-	User    string    // compared byte for byte with a record's users; never empty
-	Expires time.Time // when the identity ends, and with it the stream; zero: it doesn't say
+	User    string    // compared byte for byte with a record's users; "": nobody, see Subject
+	Roles   []string  // roles and scopes
+	Streams []string  // the only streams it may read; nil: not narrowed
+	Subject string    // by a ticket without a user: the one subject of Streams[0] that it may read, whoever its events belong to
+	Ticket  string    // the id of the ticket it was let in by, "" if by something else
+	Issued  time.Time // since when the identity holds; zero: it doesn't say
+	Expires time.Time // when it ends, and with it the stream; zero: it doesn't say
+
+	// Login is what can end before Expires; nil: nothing can.
+	Login *Login
+
+	// Claim takes what can be had only once, just before a stream is opened; nil: nothing to take. It fails with an
+	// [*Error]. release gives it back, where no stream came of it.
+	Claim func() (release func(), err error)
 }
 
 // Authenticator finds out who a request speaks for.
@@ -22,10 +41,17 @@ type Principal struct {
 // It is called once for each request, concurrently, before anything is read or
 // sent. It fails with an [*Error] when the request proves no identity; a request
 // that carries no credential of this source's kind at all fails with
-// [ReasonMissing], so that sources can be tried in turn.
+// [ReasonMissing], so that sources can be tried in turn. It fails with
+// [ErrUnavailable] when it can't tell now.
+//
+// One that is an io.Closer keeps something running until it is closed.
 type Authenticator interface {
 	Authenticate(r *http.Request) (Principal, error)
 }
+
+// ErrUnavailable says that who is asking can't be told now: the caller has only to wait. What wraps it
+// says why, for operators.
+var ErrUnavailable = errors.New("auth: can't be told now")
 
 // Reason classes an [Error]. It is a metric label: a fixed set, never input.
 type Reason string
@@ -34,12 +60,15 @@ const (
 	ReasonMissing   Reason = "missing"       // no credential in the request
 	ReasonMalformed Reason = "malformed"     // a credential that can't be read
 	ReasonAlgorithm Reason = "algorithm"     // signed in a way that isn't accepted
-	ReasonSignature Reason = "signature"     // not signed by an accepted key
+	ReasonSignature Reason = "signature"     // not signed, or sealed, by an accepted key
 	ReasonExpired   Reason = "expired"       // exp has passed
 	ReasonNotYet    Reason = "not_yet_valid" // nbf or iat lies ahead
 	ReasonIssuer    Reason = "issuer"        // iss is another's
 	ReasonAudience  Reason = "audience"      // aud is another's
 	ReasonUser      Reason = "user"          // proves something, but no user
+	ReasonSession   Reason = "session"       // the app knows no such session
+	ReasonUsed      Reason = "used"          // may be used once, and was
+	ReasonKey       Reason = "key"           // an API key nobody has
 )
 
 // Error says why a request proves no identity. Detail goes to the caller: it

@@ -18,14 +18,21 @@ import (
 
 func source(t *testing.T, cfg JWTConfig) *JWT {
 	t.Helper()
-	if cfg.Key.material == nil {
-		cfg.Key = must(SecretKey(secret))
+	if cfg.Keys == nil {
+		cfg.Keys = must(SecretKey(secret))
 	}
 	j, err := NewJWT(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return j
+}
+
+func places(texts ...string) (all []Place) {
+	for _, text := range texts {
+		all = append(all, must(ParsePlace(text)))
+	}
+	return all
 }
 
 func TestEveryKeyVerifiesItsOwnAlgorithms(t *testing.T) {
@@ -44,7 +51,7 @@ func TestEveryKeyVerifiesItsOwnAlgorithms(t *testing.T) {
 		"ed":     {signed(goodFor, jwa.EdDSA(), edPriv)},
 	}
 	for name, key := range keys {
-		j := source(t, JWTConfig{Key: key})
+		j := source(t, JWTConfig{Keys: key})
 		for signer, list := range tokens {
 			for i, token := range list {
 				p, err := j.Authenticate(as(token))
@@ -61,7 +68,7 @@ func TestEveryKeyVerifiesItsOwnAlgorithms(t *testing.T) {
 // TestAttacks are named after what is tried.
 func TestAttacks(t *testing.T) {
 	rsaPEM := pemOf(rsaKey.Public())
-	byRSA := source(t, JWTConfig{Key: must(PublicKey(rsaPEM))})
+	byRSA := source(t, JWTConfig{Keys: must(PublicKey(rsaPEM))})
 	bySecret := source(t, JWTConfig{})
 	good := signed(goodFor, jwa.HS256(), secret)
 	header, rest, _ := strings.Cut(good, ".")
@@ -112,7 +119,7 @@ func broughtKey(t *testing.T) string {
 }
 
 func TestClaims(t *testing.T) {
-	j := source(t, JWTConfig{Issuer: "https://login.example", Audience: "sluice", UserClaim: "uid"})
+	j := source(t, JWTConfig{Issuer: "https://login.example", Audience: "sluice", Claims: Claims{User: "uid"}})
 	claims := func(more string) string {
 		return `{"iss":"https://login.example","aud":["other","sluice"],` + more + `}`
 	}
@@ -156,7 +163,7 @@ func TestClaims(t *testing.T) {
 }
 
 func TestWhereTheTokenIs(t *testing.T) {
-	j := source(t, JWTConfig{Cookie: "session"})
+	j := source(t, JWTConfig{From: places("header", "cookie:session")})
 	alice, bob := signed(`{"sub":"alice"}`, jwa.HS256(), secret), signed(`{"sub":"bob"}`, jwa.HS256(), secret)
 	for _, tt := range []struct {
 		name, authorization, cookie string
@@ -240,7 +247,7 @@ func FuzzAuthenticate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		r := httptest.NewRequest(http.MethodGet, "/events", nil)
 		r.Header["Authorization"] = []string{"Bearer " + token}
-		if p, err := source(t, JWTConfig{Key: key}).Authenticate(r); err == nil {
+		if p, err := source(t, JWTConfig{Keys: key}).Authenticate(r); err == nil {
 			t.Errorf("%q is let in as %q", token, p.User)
 		}
 	})

@@ -3,10 +3,12 @@ package check
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"sluice/broker"
 	"sluice/cmd/internal/config"
+	"sluice/server/auth"
 )
 
 // describe says in words what a configuration means. Topics that Kafka didn't tell of are named alone.
@@ -33,29 +35,64 @@ func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected)
 	}
 }
 
+// caller says how who is asking is known, one way after the other.
 func caller(a config.Auth) string {
 	if a.None {
 		return "whoever ?user= says"
 	}
-	from := "Authorization: Bearer"
-	if cookie := a.JWT.Cookie(); cookie != "" {
-		from += " or the cookie " + cookie
+	var ways []string
+	if a.Tickets != nil {
+		ways = append(ways, "a ticket of POST /tickets")
 	}
-	text := fmt.Sprintf("the claim %s of a token in %s", a.JWT.UserClaim, from)
-	if a.JWT.Issuer != "" {
-		text += ", issued by " + a.JWT.Issuer
+	for _, j := range a.JWT {
+		ways = append(ways, token(j))
 	}
-	if a.JWT.Audience != "" {
-		text += ", made out to " + a.JWT.Audience
+	if a.AuthJS != nil {
+		ways = append(ways, fmt.Sprintf("the claim %s of an Auth.js session cookie", a.AuthJS.User))
+	}
+	if a.Forward != nil {
+		ways = append(ways, fmt.Sprintf("%s in the answer of %s", a.Forward.User, a.Forward.URL))
+	}
+	return strings.Join(ways, "; else ")
+}
+
+func token(j *config.JWT) string {
+	var from []string
+	for _, place := range j.From {
+		switch kind, name, _ := strings.Cut(place.String(), ":"); kind {
+		case "header":
+			from = append(from, "Authorization: Bearer")
+		case "cookie":
+			from = append(from, "the cookie "+name)
+		default:
+			from = append(from, "?"+name+"=")
+		}
+	}
+	text := fmt.Sprintf("the claim %s of a token in %s", j.UserClaim, strings.Join(from, " or "))
+	if j.Issuer != "" {
+		text += ", issued by " + j.Issuer
+	}
+	if j.Audience != "" {
+		text += ", made out to " + j.Audience
 	}
 	return text
 }
 
 func audience(s config.Stream) string {
 	if s.Audience == config.AudienceEveryone {
-		return "everyone who is identified gets every event"
+		if slices.Contains(s.Access, auth.Anyone) {
+			return "anyone gets every event, identified or not"
+		}
+		return "everyone who is identified gets every event" + withRole(s)
 	}
-	return "each event goes to its user alone: " + where(s.User)
+	return "each event goes to its user alone: " + where(s.User) + withRole(s)
+}
+
+func withRole(s config.Stream) string {
+	if len(s.Access) == 0 {
+		return ""
+	}
+	return ", with a role of " + strings.Join(s.Access, ", ")
 }
 
 // where says a selector in words.

@@ -105,6 +105,9 @@ func (l *loader) positive(key string, d time.Duration) {
 // checkTwins refuses a secret that was given both in itself and by its file.
 func (l *loader) checkTwins() {
 	for _, k := range keys {
+		if strings.HasPrefix(k.Path, issuers+".") {
+			continue // has more than two ways; see jwtKeys
+		}
 		twin := k.Path + "_file"
 		_, direct := l.given[k.Path]
 		if _, byFile := l.given[twin]; direct && byFile && byPath[twin] != nil {

@@ -2,36 +2,53 @@ package config
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"sluice/server/auth"
 )
 
 const errNoAuth = `is missing, and sluice does not guess who is asking. Write one of
-    auth: {jwt: {secret_file: jwt.key}}             # a token signed with a shared key (HS256)
-    auth: {jwt: {public_key_file: login.pem}}       # a token signed by your login (RS256, ES256, EdDSA)
-    auth: none                                      # anyone is whoever ?user= says: for trying out only`
+    auth: {jwt: {jwks_url: "https://login.example/.well-known/jwks.json"}}   # tokens of your login
+    auth: {jwt: {secret_file: jwt.key}}                        # tokens signed with a shared key (HS256)
+    auth: {authjs: {secret_file: auth_secret}}                 # session cookies of Auth.js or NextAuth
+    auth: {forward: {url: "http://localhost:3000/api/whoami"}} # the app says who it is, by its own session
+    auth: none                                                 # anyone is whoever ?user= says: for trying out only`
 
 func (l *loader) checkAuth() {
 	a := &l.config.Auth
 	if l.broken["auth"] {
 		return
 	}
-	switch {
-	case a.None && a.JWT != nil:
-		l.fault("auth", fmt.Sprintf("is none here, but auth.jwt is given too (%s): remove one of them", l.under("auth.jwt.")))
-	case a.None:
+	l.checkAPIKeys(a)
+	if a.None {
+		for _, way := range []string{"jwt", "authjs", "forward", "tickets"} {
+			if l.has("auth." + way) {
+				l.fault("auth", fmt.Sprintf("is none here, but auth.%s is given too (%s): remove one of them", way, l.under("auth."+way+".")))
+			}
+		}
 		if !loopback(l.config.Listen) {
 			l.warn("auth", "none lets anyone who reaches "+l.config.Listen+" read any user's events: for trying out only, or listen on 127.0.0.1")
 		}
-	case a.JWT == nil:
+		return
+	}
+	if len(a.JWT) == 0 && a.AuthJS == nil && a.Forward == nil && a.Tickets == nil {
 		l.fault("auth", errNoAuth)
-	default:
-		l.checkJWT(a.JWT)
+		return
+	}
+	l.checkIssuers(a.JWT)
+	if a.AuthJS != nil {
+		l.checkAuthJS(a.AuthJS)
+	}
+	if a.Forward != nil {
+		l.checkForward(a.Forward)
+	}
+	if a.Tickets != nil {
+		l.checkTickets(a.Tickets)
 	}
 }
 
@@ -45,69 +62,209 @@ func (l *loader) under(prefix string) place {
 	return l.config.places[""]
 }
 
-func (l *loader) checkJWT(j *JWT) {
-	l.jwtKey(j)
-	if j.UserClaim == "" {
-		l.fault("auth.jwt.user_claim", "is empty: write the claim that is the user, such as sub")
+func (l *loader) checkIssuers(all []*JWT) {
+	if l.issuers() == 0 {
+		for _, j := range all {
+			l.checkJWT(j, issuers)
+		}
+		return
 	}
-	l.jwtFrom(j)
+	for _, k := range keys {
+		if v, ok := l.given[k.Path]; ok && strings.HasPrefix(k.Path, issuers+".") {
+			l.fault(issuers, fmt.Sprintf("is a list, but %s is given beside it (%s): put it into the list", k.Path, v.place))
+			return
+		}
+	}
+	for i, j := range all {
+		l.checkJWT(j, issuer(i))
+	}
+	if len(all) > 1 {
+		l.checkPrefixes(all)
+	}
 }
 
-// jwtKey finds the one key that tokens are verified with.
-func (l *loader) jwtKey(j *JWT) {
-	const secret, secretFile, public = "auth.jwt.secret", "auth.jwt.secret_file", "auth.jwt.public_key_file"
-	secretKey := secret
-	if _, ok := l.given[secretFile]; ok {
-		secretKey = secretFile
+// checkPrefixes sees to it that no two issuers can name one user: "a" and "ab" would, by "bc" and "c".
+func (l *loader) checkPrefixes(all []*JWT) {
+	for i, j := range all {
+		key := issuer(i) + ".user_prefix"
+		if j.UserPrefix == "" {
+			l.fault(key, "is missing: with several issuers each needs one, since their users of one name are different people")
+			continue
+		}
+		for n, other := range all {
+			if n != i && other.UserPrefix != "" && strings.HasPrefix(j.UserPrefix, other.UserPrefix) && (n < i || j.UserPrefix != other.UserPrefix) {
+				l.fault(key, fmt.Sprintf("%q begins with that of %s: two people could be one user", j.UserPrefix, issuer(n)))
+			}
+		}
+	}
+}
+
+func (l *loader) checkJWT(j *JWT, at string) {
+	l.jwtKeys(j, at)
+	if j.UserClaim == "" {
+		l.fault(at+".user_claim", "is empty: write the claim that is the user, such as sub")
+	}
+	l.jwtFrom(j, at+".from")
+}
+
+// jwtKeys finds the one way in which tokens are verified.
+func (l *loader) jwtKeys(j *JWT, at string) {
+	ways := []string{at + ".secret", at + ".secret_file", at + ".public_key_file", at + ".jwks_file", at + ".jwks_url"}
+	var way string
+	for _, w := range ways {
+		v, ok := l.given[w]
+		switch {
+		case l.broken[w]:
+			return
+		case ok && way != "":
+			l.fault(w, fmt.Sprintf("%s is given too (%s): write one of them", way, l.given[way].place))
+			return
+		case ok && v.text != "":
+			way = w
+		}
 	}
 	var err error
-	switch {
-	case l.broken[secret] || l.broken[secretFile]:
-	case j.secret.IsSet() && j.publicKeyFile != "":
-		l.fault(public, fmt.Sprintf("%s is given too (%s): a token is either signed with a shared secret or by a key pair, so write one of them", secretKey, l.given[secretKey].place))
-	case j.secret.IsSet():
-		if j.Key, err = auth.SecretKey([]byte(j.secret.Reveal())); err != nil {
-			l.fault(secretKey, err.Error())
-		}
+	switch strings.TrimPrefix(way, at+".") {
+	case "":
+		l.fault(at, "has no key: write jwks_url, jwks_file or public_key_file (RS256, ES256, EdDSA), or secret_file (HS256)")
+	case "secret", "secret_file":
+		j.Keys, err = auth.SecretKey([]byte(j.secret.Reveal()))
 		j.secret = Secret{} // the key has it now
-	case j.publicKeyFile != "":
-		text, err := os.ReadFile(j.publicKeyFile)
-		if err != nil {
-			l.fault(public, unreadable(err).Error())
-		} else if j.Key, err = auth.PublicKey(text); err != nil {
-			l.fault(public, j.publicKeyFile+": "+err.Error())
+	case "public_key_file":
+		j.Keys, err = fromFile(j.publicKeyFile, auth.PublicKey)
+	case "jwks_file":
+		j.Keys, err = fromFile(j.jwksFile, auth.ParseKeySet)
+	case "jwks_url":
+		u := l.httpAddress(way, j.JWKSURL)
+		if u != nil && u.Scheme == "http" && !loopback(u.Host) && !loopback(u.Host+":80") {
+			l.warn(way, "is fetched without TLS: whoever is in between can be anyone; write https")
 		}
+	}
+	if err != nil {
+		l.fault(way, err.Error())
+	}
+}
+
+// fromFile reads a file of keys.
+func fromFile[K auth.Keys](name string, parse func([]byte) (K, error)) (auth.Keys, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	keys, err := parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return keys, nil
+}
+
+// httpAddress checks an address that the gateway asks; nil if it is none.
+func (l *loader) httpAddress(key, text string) *url.URL {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		l.fault(key, "is no http or https address") // it may have a password in it
+	case u.User != nil:
+		l.fault(key, "has a user or password in it, which would show in logs: remove them")
 	default:
-		l.fault("auth.jwt", "has no key: write secret_file (HS256) or public_key_file (RS256, ES256, EdDSA)")
+		return u
 	}
+	return nil
 }
 
-// jwtFrom checks where tokens are looked for: the header, and after it a cookie if wanted.
-func (l *loader) jwtFrom(j *JWT) {
-	const key = "auth.jwt.from"
-	for _, from := range j.From {
-		name, isCookie := strings.CutPrefix(from, FromCookie)
+// jwtFrom checks where tokens are looked for.
+func (l *loader) jwtFrom(j *JWT, key string) {
+	for _, from := range j.from {
+		place, err := auth.ParsePlace(from)
 		switch {
-		case from == FromHeader:
-		case isCookie && (&http.Cookie{Name: name, Value: "x"}).Valid() != nil:
-			l.fault(key, fmt.Sprintf("%q can't name a cookie", name))
-		case !isCookie:
-			l.fault(key, fmt.Sprintf("%q is unknown: write header, or cookie:NAME", from))
+		case err != nil:
+			l.fault(key, err.Error())
+		case slices.Contains(j.From, place):
+			l.fault(key, fmt.Sprintf("has %s twice", from))
+		case place.InQuery():
+			l.warn(key, from+" takes tokens from URLs, which logs and histories keep: let such tokens be short-lived")
+			fallthrough
+		default:
+			j.From = append(j.From, place)
 		}
 	}
-	if len(j.From) == 0 || j.From[0] != FromHeader || len(j.From) > 2 || slices.Contains(j.From[1:], FromHeader) {
-		l.fault(key, "must be [header], or [header, cookie:NAME]")
+	if len(j.from) == 0 {
+		l.fault(key, "is empty: write header, cookie:NAME or query:NAME")
 	}
 }
 
-// Cookie is the cookie a token may be in, or "".
-func (j *JWT) Cookie() string {
-	for _, from := range j.From {
-		if name, ok := strings.CutPrefix(from, FromCookie); ok {
-			return name
-		}
+func (l *loader) checkAuthJS(a *AuthJS) {
+	const key = "auth.authjs.secret"
+	if !a.Secret.IsSet() && !l.broken[key] && !l.broken[key+"_file"] {
+		l.fault(key+"_file", "is missing: write the file with the app's AUTH_SECRET (NEXTAUTH_SECRET)")
 	}
-	return ""
+	if a.User == "" {
+		l.fault("auth.authjs.user", "is empty: write the claim that is the user, such as sub")
+	}
+}
+
+func (l *loader) checkForward(f *Forward) {
+	if f.URL == "" {
+		l.fault("auth.forward.url", "is missing: write where the app says who is asking")
+	} else {
+		l.httpAddress("auth.forward.url", f.URL)
+	}
+	if f.User == "" || f.User == "header:" {
+		l.fault("auth.forward.user", "is empty: write where the user is in the app's answer, such as id or header:X-User")
+	}
+	l.positive("auth.forward.cache", f.Cache)
+}
+
+func (l *loader) checkTickets(t *Tickets) {
+	key := "auth.tickets.secret"
+	if _, ok := l.given[key+"_file"]; ok {
+		key += "_file"
+	}
+	l.positive("auth.tickets.ttl", t.TTL)
+	if l.broken[key] {
+		return
+	}
+	if !t.Secret.IsSet() {
+		l.fault("auth.tickets.secret_file", "is missing: make one with openssl rand -base64 32 > tickets.key")
+		return
+	}
+	if _, err := auth.NewTickets([]byte(t.Secret.Reveal()), 0); err != nil {
+		l.fault(key, err.Error())
+	} else if t.TTL > auth.MaxTicketTTL {
+		l.fault("auth.tickets.ttl", fmt.Sprintf("%v is too long: write at most %v", t.TTL, auth.MaxTicketTTL))
+	}
+	if l.config.Auth.apiKeysFile == "" {
+		l.fault("auth.tickets", "nobody could ask for one: write auth.api_keys_file too, with a key of sluice keys new")
+	}
+}
+
+// checkAPIKeys reads the keys of back ends: a mapping of names to hashes.
+func (l *loader) checkAPIKeys(a *Auth) {
+	const key = "auth.api_keys_file"
+	if a.apiKeysFile == "" {
+		return
+	}
+	text, err := os.ReadFile(a.apiKeysFile)
+	if err != nil {
+		l.fault(key, unreadable(err).Error())
+		return
+	}
+	var hashes map[string]string
+	if err := yaml.Unmarshal(text, &hashes); err != nil { // its text may quote the file's
+		l.fault(key, a.apiKeysFile+" is not YAML of names and hashes, as sluice keys new writes it")
+		return
+	}
+	for name, hash := range hashes {
+		k, err := auth.ParseAPIKey(name, hash)
+		if err != nil {
+			l.fault(key, fmt.Sprintf("%s: %s: %v", a.apiKeysFile, name, err))
+			continue
+		}
+		a.APIKeys = append(a.APIKeys, k)
+	}
+	if len(hashes) == 0 {
+		l.fault(key, a.apiKeysFile+" has no keys: make one with sluice keys new NAME")
+	}
 }
 
 func (l *loader) checkCORS() {

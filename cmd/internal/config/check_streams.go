@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 
 	"sluice/broker"
+	"sluice/server/auth"
 )
 
 const (
@@ -52,6 +54,7 @@ func (l *loader) checkStream(s *Stream) {
 	if l.broken[at("audience")] {
 		return
 	}
+	l.checkAccess(at("access"), s)
 	switch {
 	case s.Audience == AudienceUser && s.User == "":
 		l.fault(at("user"), "is missing: write where a record says whose it is (key, header:NAME, value:PATH or key:PATH), or audience: everyone")
@@ -69,4 +72,22 @@ func (l *loader) selector(key, text string) broker.Selector {
 		l.fault(key, err.Error())
 	}
 	return s
+}
+
+// checkAccess keeps events of users from those who are nobody.
+func (l *loader) checkAccess(key string, s *Stream) {
+	_, given := l.given[key]
+	anyone := slices.Contains(s.Access, auth.Anyone)
+	switch {
+	case given && len(s.Access) == 0:
+		l.fault(key, "is empty: write roles, or remove it for any identified user")
+	case slices.Contains(s.Access, ""):
+		l.fault(key, "has an empty role")
+	case anyone && s.Audience != AudienceEveryone:
+		l.fault(key, "anyone can't read events of users: it is for streams with audience: everyone")
+	case anyone && len(s.Access) > 1:
+		l.fault(key, "anyone needs no other role: write [anyone]")
+	case len(s.Access) > 0 && !anyone && l.config.Auth.None:
+		l.warn(key, "with auth: none nobody has a role, so nobody can read it")
+	}
 }

@@ -8,11 +8,7 @@
 // write instead. A secret's value stands in none of them.
 package config
 
-import (
-	"time"
-
-	"sluice/server/auth"
-)
+import "time"
 
 // Config is a checked configuration: what [Load] returns without a fault can be served.
 type Config struct {
@@ -76,10 +72,11 @@ type SASL struct {
 type Stream struct {
 	Name        string
 	Topic       string
-	Audience    string // AudienceUser or AudienceEveryone
-	User        string // selector of whose event it is; "" only for AudienceEveryone
-	Subject     string // selector of what it is about; "" none
-	Event       string // selector of the event's name; "" unnamed
+	Audience    string   // AudienceUser or AudienceEveryone
+	User        string   // selector of whose event it is; "" only for AudienceEveryone
+	Subject     string   // selector of what it is about; "" none
+	Event       string   // selector of the event's name; "" unnamed
+	Access      []string // roles of which one is needed; empty: any identified user
 	Replay      time.Duration
 	ReplayBytes Size
 }
@@ -107,31 +104,6 @@ type SlowClient struct {
 const (
 	SlowClose = "close"
 	SlowReset = "reset"
-)
-
-// Auth says how a request's user is known: either None, or by the sources that are not nil, in
-// the order of the fields.
-type Auth struct {
-	None bool // written out as `auth: none`: anyone is whoever ?user= says
-	JWT  *JWT
-}
-
-// JWT says which tokens are believed.
-type JWT struct {
-	Key       auth.Key // by Secret or by the public key's file; its kind fixes the algorithm
-	Issuer    string   // the iss demanded; "" any
-	Audience  string   // the aud demanded; "" any
-	UserClaim string
-	From      []string // where a token is looked for, in order: FromHeader, FromCookie+NAME
-
-	secret        Secret
-	publicKeyFile string
-}
-
-// What JWT.From is made of.
-const (
-	FromHeader = "header"
-	FromCookie = "cookie:"
 )
 
 // CORS says which pages of other origins may read the streams; no Origins means none.

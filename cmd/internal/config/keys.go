@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ const (
 	streamSection = "streams." + namePart
 )
 
-var keys = slices.Concat(mainKeys, guardKeys)
+var keys = slices.Concat(mainKeys, authKeys, guardKeys)
 
 var mainKeys = []Key{
 	{"listen", ":8080", nil, "Address for browsers. Port 0 takes any free port.",
@@ -99,6 +100,8 @@ var mainKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.Subject }},
 	{"streams.<name>.event", "", nil, "The SSE event's name, a [selector](#selectors). Absent: unnamed, so `EventSource.onmessage` gets it.",
 		func(_ *Config, s *Stream) any { return &s.Event }},
+	{"streams.<name>.access", "", nil, "Roles or scopes of which a caller needs one. Absent: any identified user. `anyone`, on streams for everyone: callers without an identity too.",
+		func(_ *Config, s *Stream) any { return &s.Access }},
 	{"streams.<name>.replay", "10m", nil, "How much is kept in memory and read at start. What is older is read from Kafka when somebody comes back for it.",
 		func(_ *Config, s *Stream) any { return &s.Replay }},
 	{"streams.<name>.replay_bytes", "256MiB", nil, "Memory for it. Whichever bound comes first.",
@@ -118,23 +121,6 @@ var mainKeys = []Key{
 	{"hold", "true", nil, "Hold plain HTTP/1 connections for a few hundred bytes each (Linux only). `false` leaves every connection to a goroutine, at some 30 KB: a way out, should the holder ever misbehave.",
 		func(c *Config, _ *Stream) any { return &c.Hold }},
 
-	{"auth", "", []string{"none"}, "Required: `none` (anyone is whoever `?user=` says; for trying out), or a mapping of the keys below.",
-		func(c *Config, _ *Stream) any { return &c.Auth.None }},
-	{"auth.jwt.secret", "", nil, "Key of HS256 tokens, at least 32 bytes.",
-		func(c *Config, _ *Stream) any { return &c.jwt().secret }},
-	{"auth.jwt.secret_file", "", nil, "File that holds it.",
-		func(c *Config, _ *Stream) any { return secretFile{&c.jwt().secret} }},
-	{"auth.jwt.public_key_file", "", nil, "Public key (PEM) of RS256, ES256, ES384, ES512 or EdDSA tokens. The key's kind says which one is believed.",
-		func(c *Config, _ *Stream) any { return (*path)(&c.jwt().publicKeyFile) }},
-	{"auth.jwt.issuer", "", nil, "The `iss` a token must have. Absent: any.",
-		func(c *Config, _ *Stream) any { return &c.jwt().Issuer }},
-	{"auth.jwt.audience", "", nil, "The `aud` a token must have. Absent: any.",
-		func(c *Config, _ *Stream) any { return &c.jwt().Audience }},
-	{"auth.jwt.user_claim", "sub", nil, "The claim that is the user.",
-		func(c *Config, _ *Stream) any { return &c.jwt().UserClaim }},
-	{"auth.jwt.from", "header", nil, "Where the token is: `header` (`Authorization: Bearer`), and after it a `cookie:NAME` if wanted.",
-		func(c *Config, _ *Stream) any { return &c.jwt().From }},
-
 	{"cors.origins", "", nil, "Pages of these origins may read the streams: `https://shop.example`, or `*`.",
 		func(c *Config, _ *Stream) any { return &c.CORS.Origins }},
 	{"cors.credentials", "false", nil, "They may send cookies along. Not with `*`.",
@@ -142,14 +128,6 @@ var mainKeys = []Key{
 }
 
 var mechanisms = []string{broker.MechanismPlain, broker.MechanismSCRAM256, broker.MechanismSCRAM512, broker.MechanismOAuthBearer}
-
-// jwt returns c.Auth.JWT, made when the first key of it turns up.
-func (c *Config) jwt() *JWT {
-	if c.Auth.JWT == nil {
-		c.Auth.JWT = &JWT{}
-	}
-	return c.Auth.JWT
-}
 
 // Env is the key's environment variable: SLUICE_ and its path, in capitals, "." and "-" as "_".
 func (k Key) Env() string { return "SLUICE_" + envName(k.Path) }
@@ -188,8 +166,16 @@ func (k Key) Kind() string {
 	}
 }
 
+// issuers is the section that may be a list: its items are issuers.1, issuers.2 and so on.
+const issuers = "auth.jwt"
+
+var issuerItem = regexp.MustCompile(`^auth\.jwt\.\d+`)
+
 // split returns the path in the table that a key has, and the stream that it names, if it names one.
 func split(key string) (pattern, name string) {
+	if item := issuerItem.FindString(key); item != "" {
+		return issuers + key[len(item):], ""
+	}
 	rest, ok := strings.CutPrefix(key, "streams.")
 	if !ok {
 		return key, ""

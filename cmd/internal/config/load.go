@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -77,36 +78,64 @@ func (l *loader) apply() {
 		k := &keys[i]
 		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
 		if !ofStream {
-			l.set(k, k.Path, nil)
+			l.set(l.config, k, k.Path, nil)
 			continue
 		}
 		for name, s := range l.streams {
-			l.set(k, "streams."+name+"."+leaf, s)
+			l.set(l.config, k, "streams."+name+"."+leaf, s)
 		}
 	}
+	l.applyIssuers()
 	for _, name := range slices.Sorted(maps.Keys(l.streams)) {
 		l.config.Streams = append(l.config.Streams, *l.streams[name])
 	}
 }
 
-func (l *loader) set(k *Key, key string, s *Stream) {
+// applyIssuers fills each issuer of a list as if it were the only one, and puts them together.
+func (l *loader) applyIssuers() {
+	for i := range l.issuers() {
+		one := &Config{}
+		for j := range keys {
+			if leaf, ok := strings.CutPrefix(keys[j].Path, issuers); ok && leaf != "" {
+				l.set(one, &keys[j], issuer(i)+leaf, nil)
+			}
+		}
+		l.config.Auth.JWT = append(l.config.Auth.JWT, one.jwt())
+	}
+}
+
+// issuers is how many items a list of issuers has; 0 where there is no list.
+func (l *loader) issuers() (n int) {
+	for l.has(issuer(n)) {
+		n++
+	}
+	return n
+}
+
+// issuer is the key of an item of a list of issuers.
+func issuer(i int) string { return issuers + "." + strconv.Itoa(i+1) }
+
+func (l *loader) set(c *Config, k *Key, key string, s *Stream) {
 	v, ok := l.given[key]
 	if !ok {
-		if k.Default == "" || !l.wanted(k) {
+		if k.Default == "" || !l.wanted(k, key) {
 			return
 		}
 		v = value{key: key, text: k.Default}
 	}
-	if err := v.set(k, l.config, s); err != nil {
+	if err := v.set(k, c, s); err != nil {
 		l.broken[key] = true
 		l.fault(key, err.Error())
 	}
 }
 
 // wanted reports whether a key's default is to be set: those of a way to identify users only where that way was chosen.
-func (l *loader) wanted(k *Key) bool {
-	section := k.Path[:max(strings.LastIndexByte(k.Path, '.'), 0)]
-	return !strings.HasPrefix(section, "auth.") || l.has(section)
+func (l *loader) wanted(k *Key, key string) bool {
+	section := key[:max(strings.LastIndexByte(key, '.'), 0)]
+	if section == issuers && l.issuers() > 0 {
+		return false // each of the list has its own
+	}
+	return !strings.HasPrefix(k.Path, "auth.") || section == "auth" || l.has(section)
 }
 
 // has reports whether something was written at key or below it.

@@ -1,7 +1,8 @@
 package config
 
 import (
-	"fmt"
+	"errors"
+	"log/slog"
 
 	"sluice/broker"
 	"sluice/server/auth"
@@ -49,14 +50,92 @@ func (s Stream) audience() stream.Audience {
 	return stream.AudienceUser
 }
 
-// Authenticator finds out who a request speaks for.
-func (a Auth) Authenticator() (auth.Authenticator, error) {
+// Access says who may read each stream: roles of which one is needed, by name. A stream that is missing is for any identified user.
+func (c *Config) Access() map[string][]string {
+	access := make(map[string][]string)
+	for _, s := range c.Streams {
+		if len(s.Access) > 0 {
+			access[s.Name] = s.Access
+		}
+	}
+	return access
+}
+
+// Sources are what [Auth] comes to.
+type Sources struct {
+	Authenticator auth.Authenticator // close it, if it is an io.Closer
+	Tickets       *auth.Tickets      // issues them too; nil: there are none
+}
+
+// Sources finds out who a request speaks for. A ticket, which somebody has put into this one URL, goes before a login that comes
+// along with every request; asking the app is the last resort.
+func (a Auth) Sources(log *slog.Logger) (Sources, error) {
 	if a.None {
-		return auth.None{}, nil
+		return Sources{Authenticator: auth.None{}}, nil
 	}
-	if a.JWT == nil {
-		return nil, fmt.Errorf("auth: says no way to know a user")
+	var all auth.First
+	var s Sources
+	if a.Tickets != nil {
+		tickets, err := auth.NewTickets([]byte(a.Tickets.Secret.Reveal()), a.Tickets.TTL)
+		if err != nil {
+			return s, err
+		}
+		all, s.Tickets = append(all, tickets), tickets
 	}
-	j := a.JWT
-	return auth.NewJWT(auth.JWTConfig{Key: j.Key, Issuer: j.Issuer, Audience: j.Audience, UserClaim: j.UserClaim, Cookie: j.Cookie()})
+	if len(a.JWT) > 0 {
+		issuers, err := a.issuers(log)
+		if err != nil {
+			return s, errors.Join(err, issuers.Close())
+		}
+		all = append(all, issuers)
+	}
+	rest, err := a.sessions(log)
+	all = append(all, rest...)
+	if err == nil && len(all) == 0 {
+		err = errors.New("auth: says no way to know a user")
+	}
+	if err != nil {
+		return Sources{}, errors.Join(err, all.Close())
+	}
+	s.Authenticator = all
+	return s, nil
+}
+
+func (a Auth) issuers(log *slog.Logger) (auth.Issuers, error) {
+	var all auth.Issuers
+	for _, j := range a.JWT {
+		keys := j.Keys
+		if j.JWKSURL != "" {
+			keys = auth.NewJWKS(auth.JWKSConfig{URL: j.JWKSURL, Logger: log})
+		}
+		one, err := auth.NewJWT(auth.JWTConfig{
+			Keys: keys, Issuer: j.Issuer, Audience: j.Audience, UserPrefix: j.UserPrefix, From: j.From, Leeway: j.Leeway,
+			Claims: auth.Claims{User: j.UserClaim, Roles: j.RolesClaim, Streams: j.StreamsClaim},
+		})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// sessions are the sources that go by the app's own sessions.
+func (a Auth) sessions(log *slog.Logger) (all auth.First, err error) {
+	if a.AuthJS != nil {
+		cookies, err := auth.NewAuthJS(auth.AuthJSConfig{Secret: []byte(a.AuthJS.Secret.Reveal()), Claims: auth.Claims{User: a.AuthJS.User, Roles: a.AuthJS.Roles}})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, cookies)
+	}
+	if a.Forward != nil {
+		f := a.Forward
+		app, err := auth.NewForward(auth.ForwardConfig{URL: f.URL, User: f.User, Cache: f.Cache, StaleOK: &f.StaleOK, Logger: log})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, app)
+	}
+	return all, nil
 }

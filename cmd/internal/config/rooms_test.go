@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"reflect"
 	"testing"
@@ -57,12 +58,12 @@ auth: none
 	for _, tt := range []struct {
 		auth Auth
 		want auth.Authenticator
-	}{{c.Auth, auth.None{}}, {login, &auth.JWT{}}} {
-		if got, err := tt.auth.Authenticator(); err != nil || fmt.Sprintf("%T", got) != fmt.Sprintf("%T", tt.want) {
-			t.Errorf("authenticator: %T, %v; want %T", got, err, tt.want)
+	}{{c.Auth, auth.None{}}, {login, auth.First{}}} {
+		if got, err := tt.auth.Sources(slog.Default()); err != nil || fmt.Sprintf("%T", got.Authenticator) != fmt.Sprintf("%T", tt.want) {
+			t.Errorf("sources: %T, %v; want %T", got.Authenticator, err, tt.want)
 		}
 	}
-	if _, err := (Auth{}).Authenticator(); err == nil {
+	if _, err := (Auth{}).Sources(slog.Default()); err == nil {
 		t.Error("no way to know a user, and no error")
 	}
 }

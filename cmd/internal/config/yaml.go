@@ -70,6 +70,12 @@ func (f *file) node(key string, n *yaml.Node) {
 		f.mapping(key, n)
 	case n.Kind == yaml.ScalarNode && isKey:
 		f.values = append(f.values, value{key: key, text: n.Value, dir: f.dir, place: f.places[key]})
+	case n.Kind == yaml.SequenceNode && key == issuers:
+		for i, item := range n.Content {
+			child := issuer(i)
+			f.places[child] = place{file: f.name, line: item.Line}
+			f.node(child, item)
+		}
 	case n.Kind == yaml.SequenceNode && isKey:
 		f.sequence(key, n)
 	case isSection:

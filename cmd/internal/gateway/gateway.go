@@ -96,12 +96,12 @@ func New(o Options) (g *Gateway, err error) {
 		return g, err
 	}
 
-	who, err := c.Auth.Authenticator()
+	who, err := g.identity()
 	if err != nil {
 		return g, err
 	}
 	g.server, err = server.New(server.Config{
-		Hub: g.hub, Auth: who, Source: source{g.reader}, Logger: g.slog, Metrics: metrics, Page: o.Page,
+		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader}, Logger: g.slog, Metrics: metrics, Page: o.Page,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,

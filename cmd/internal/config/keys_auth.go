@@ -1,0 +1,92 @@
+package config
+
+// authKeys say who is asking.
+var authKeys = []Key{
+	{"auth", "", []string{"none"}, "Required: `none` (anyone is whoever `?user=` says; for trying out), or a mapping of the keys below.",
+		func(c *Config, _ *Stream) any { return &c.Auth.None }},
+
+	{"auth.jwt.jwks_url", "", nil, "Where the issuer publishes its keys (RFC 7517). They are fetched when needed, and kept when it is down. `auth.jwt` may be a [list of issuers](#who-is-asking).",
+		func(c *Config, _ *Stream) any { return &c.jwt().JWKSURL }},
+	{"auth.jwt.jwks_file", "", nil, "Or a file with such keys.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.jwt().jwksFile) }},
+	{"auth.jwt.public_key_file", "", nil, "Or one public key (PEM) of RS256, ES256, ES384, ES512 or EdDSA tokens. The key's kind says which one is believed.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.jwt().publicKeyFile) }},
+	{"auth.jwt.secret", "", nil, "Or the key of HS256 tokens, at least 32 bytes.",
+		func(c *Config, _ *Stream) any { return &c.jwt().secret }},
+	{"auth.jwt.secret_file", "", nil, "File that holds it.",
+		func(c *Config, _ *Stream) any { return secretFile{&c.jwt().secret} }},
+	{"auth.jwt.issuer", "", nil, "The `iss` a token must have. Absent: any.",
+		func(c *Config, _ *Stream) any { return &c.jwt().Issuer }},
+	{"auth.jwt.audience", "", nil, "The `aud` a token must have. Absent: any.",
+		func(c *Config, _ *Stream) any { return &c.jwt().Audience }},
+	{"auth.jwt.user_claim", "sub", nil, "The claim that is the user: a name, or a path such as `user.id`.",
+		func(c *Config, _ *Stream) any { return &c.jwt().UserClaim }},
+	{"auth.jwt.user_prefix", "", nil, "Put before it. Required with several issuers: their users of one name are different people.",
+		func(c *Config, _ *Stream) any { return &c.jwt().UserPrefix }},
+	{"auth.jwt.roles_claim", "roles", nil, "The claim with the roles that `access` goes by: a list, or words in a text. `scope` and `scp` count too.",
+		func(c *Config, _ *Stream) any { return &c.jwt().RolesClaim }},
+	{"auth.jwt.streams_claim", "", nil, "A claim with the only streams that the token may read, where a token has it.",
+		func(c *Config, _ *Stream) any { return &c.jwt().StreamsClaim }},
+	{"auth.jwt.from", "header", nil, "Where the token is, in the order to look: `header` (`Authorization: Bearer`), `cookie:NAME`, `query:NAME` (URLs are kept in logs: short-lived tokens only).",
+		func(c *Config, _ *Stream) any { return &c.jwt().from }},
+	{"auth.jwt.leeway", "5s", nil, "How far the issuer's clock may be off.",
+		func(c *Config, _ *Stream) any { return &c.jwt().Leeway }},
+
+	{"auth.authjs.secret", "", nil, "The app's `AUTH_SECRET` (`NEXTAUTH_SECRET`): its encrypted session cookies are opened with it. Auth.js v5 and NextAuth v4.",
+		func(c *Config, _ *Stream) any { return &c.authJS().Secret }},
+	{"auth.authjs.secret_file", "", nil, "File that holds it.",
+		func(c *Config, _ *Stream) any { return secretFile{&c.authJS().Secret} }},
+	{"auth.authjs.user", "sub", nil, "The claim of the session that is the user.",
+		func(c *Config, _ *Stream) any { return &c.authJS().User }},
+	{"auth.authjs.roles_claim", "roles", nil, "The claim with the roles.",
+		func(c *Config, _ *Stream) any { return &c.authJS().Roles }},
+
+	{"auth.forward.url", "", nil, "Where the app says who is asking. It is sent the caller's `Cookie` and `Authorization`, and answers 2xx with the user, or 401.",
+		func(c *Config, _ *Stream) any { return &c.forward().URL }},
+	{"auth.forward.user", "id", nil, "Where the user is in its answer: a path in JSON, or `header:NAME`. Roles are in `roles`.",
+		func(c *Config, _ *Stream) any { return &c.forward().User }},
+	{"auth.forward.cache", "30s", nil, "How long an answer holds. Then the app is asked again, for open streams too: they end when their session has.",
+		func(c *Config, _ *Stream) any { return &c.forward().Cache }},
+	{"auth.forward.stale_ok", "5m", nil, "How much longer open streams stay while the app doesn't answer. New ones wait.",
+		func(c *Config, _ *Stream) any { return &c.forward().StaleOK }},
+
+	{"auth.tickets.secret", "", nil, "Key of the tickets that `POST /tickets` gives out, at least 32 bytes, the same for all gateways.",
+		func(c *Config, _ *Stream) any { return &c.tickets().Secret }},
+	{"auth.tickets.secret_file", "", nil, "File that holds it.",
+		func(c *Config, _ *Stream) any { return secretFile{&c.tickets().Secret} }},
+	{"auth.tickets.ttl", "60s", nil, "How long a ticket lasts, unless it is asked for with a `ttl` of its own. At most 24h.",
+		func(c *Config, _ *Stream) any { return &c.tickets().TTL }},
+
+	{"auth.api_keys_file", "", nil, "Keys of back ends, for `POST /tickets` and `POST /revoke`: [a line each](#api-keys), made by `sluice keys new NAME`.",
+		func(c *Config, _ *Stream) any { return (*path)(&c.Auth.apiKeysFile) }},
+}
+
+// The sections of Auth are made when the first key of one turns up.
+
+func (c *Config) jwt() *JWT {
+	if len(c.Auth.JWT) == 0 {
+		c.Auth.JWT = []*JWT{{}}
+	}
+	return c.Auth.JWT[0]
+}
+
+func (c *Config) authJS() *AuthJS {
+	if c.Auth.AuthJS == nil {
+		c.Auth.AuthJS = &AuthJS{}
+	}
+	return c.Auth.AuthJS
+}
+
+func (c *Config) forward() *Forward {
+	if c.Auth.Forward == nil {
+		c.Auth.Forward = &Forward{}
+	}
+	return c.Auth.Forward
+}
+
+func (c *Config) tickets() *Tickets {
+	if c.Auth.Tickets == nil {
+		c.Auth.Tickets = &Tickets{}
+	}
+	return c.Auth.Tickets
+}

@@ -1,0 +1,26 @@
+package gateway
+
+import (
+	"context"
+	"io"
+
+	"sluice/cmd/internal/config"
+	"sluice/server"
+)
+
+// identity begins what finds out who is asking. What runs for it ends after the server.
+func (g *Gateway) identity() (config.Sources, error) {
+	sources, err := g.config.Auth.Sources(g.slog)
+	if running, ok := sources.Authenticator.(io.Closer); ok {
+		g.onStop("identity", func(context.Context) error { return running.Close() })
+	}
+	return sources, err
+}
+
+// apiKeys are the keys of back ends; nil where there are none, so that they have no way in.
+func (g *Gateway) apiKeys() server.APIKeys {
+	if keys := g.config.Auth.APIKeys; len(keys) > 0 {
+		return keys
+	}
+	return nil
+}

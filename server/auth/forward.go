@@ -1,0 +1,291 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	defaultCache   = 30 * time.Second
+	defaultStaleOK = 5 * time.Minute
+	refusedFor     = time.Second // how long a no is kept, so that a page that asks in a loop doesn't ask the app
+	maxAnswer      = 64 << 10    // bytes of the app's answer
+
+	// appQuestions is how many questions the app is asked at a time.
+	appQuestions = 64
+
+	// After appFailures questions in a row without any answer, the app is left alone for appRest.
+	appFailures = 8
+	appRest     = time.Second
+
+	forwardChallenge = `Session realm="sluice"`
+	headerPrefix     = "header:"
+)
+
+// ForwardConfig says where the app tells who is asking.
+type ForwardConfig struct {
+	URL       string            // asked with GET, and the caller's Cookie and Authorization
+	User      string            // a place in its JSON ("user.id"), or header:NAME of its answer
+	Cache     time.Duration     // how long an answer holds; default 30 s
+	StaleOK   *time.Duration    // how much longer open streams go on without one; nil: 5 min
+	Logger    *slog.Logger      // required
+	Transport http.RoundTripper // default: one with as many connections as questions
+}
+
+// Forward asks the app who a request speaks for: any session scheme. 2xx with a user is yes; 401, 403, a redirect (to a login)
+// and 2xx without a user are no; anything else is no answer, and has the caller wait.
+type Forward struct {
+	cfg     ForwardConfig
+	staleOK time.Duration
+	client  *http.Client
+	salt    [16]byte // so that nobody can prepare credentials of one hash
+	slots   chan struct{}
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+
+	mu       sync.Mutex // guards the rest; a leaf
+	answers  map[LoginKey]*answer
+	sweep    int       // when answers has so many, old ones are dropped
+	failures int       // questions in a row without an answer
+	resting  time.Time // the app is not asked before
+	warned   time.Time // of answers that are neither yes nor no
+}
+
+// credentials are what the app knows its callers by.
+type credentials struct{ cookie, authorization []string }
+
+// answer is what the app says of some credentials, once done is closed.
+type answer struct {
+	done      chan struct{}
+	principal Principal
+	err       error
+	until     time.Time // it holds; guarded by Forward.mu, zero while not done
+}
+
+// NewForward checks the config. Close ends the questions under way.
+func NewForward(cfg ForwardConfig) (*Forward, error) {
+	if cfg.URL == "" || cfg.User == "" || cfg.User == headerPrefix {
+		return nil, errors.New("auth: forward needs a url, and where in the answer the user is")
+	}
+	if cfg.Cache == 0 {
+		cfg.Cache = defaultCache
+	}
+	if cfg.Transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = appQuestions
+		cfg.Transport = t
+	}
+	f := &Forward{cfg: cfg, staleOK: defaultStaleOK, slots: make(chan struct{}, appQuestions), answers: map[LoginKey]*answer{}, sweep: 1024}
+	if cfg.StaleOK != nil {
+		f.staleOK = *cfg.StaleOK
+	}
+	f.client = &http.Client{
+		Timeout:       askTimeout,
+		Transport:     cfg.Transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	rand.Read(f.salt[:])
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	return f, nil
+}
+
+// Close gives up what is being asked.
+func (f *Forward) Close() error {
+	f.cancel()
+	f.wg.Wait()
+	f.client.CloseIdleConnections()
+	return nil
+}
+
+// Authenticate asks the app, or remembers what it said.
+func (f *Forward) Authenticate(r *http.Request) (Principal, error) {
+	c := credentials{cookie: r.Header.Values("Cookie"), authorization: r.Header.Values("Authorization")}
+	if len(c.cookie)+len(c.authorization) == 0 {
+		return Principal{}, forwardRefused(ReasonMissing, "The request carries no session.")
+	}
+	return f.principal(r.Context(), f.key(c), c)
+}
+
+// key hashes credentials, each with its length, so that no two are one.
+func (f *Forward) key(c credentials) (key LoginKey) {
+	h := sha256.New()
+	h.Write(f.salt[:])
+	for _, lines := range [][]string{c.cookie, c.authorization} {
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(lines))))
+		for _, line := range lines {
+			h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(line))))
+			io.WriteString(h, line)
+		}
+	}
+	h.Sum(key[:0])
+	return key
+}
+
+// principal waits for the answer that holds now.
+func (f *Forward) principal(ctx context.Context, key LoginKey, c credentials) (Principal, error) {
+	a := f.answer(key, c)
+	select {
+	case <-a.done:
+		return a.principal, a.err
+	case <-ctx.Done():
+		return Principal{}, ctx.Err()
+	}
+}
+
+// answer returns the answer for these credentials: one that holds, or one that is on its way, for all who ask
+// meanwhile.
+func (f *Forward) answer(key LoginKey, c credentials) *answer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	if a := f.answers[key]; a != nil && (a.until.IsZero() || now.Before(a.until)) {
+		return a
+	}
+	if len(f.answers) >= f.sweep {
+		for k, a := range f.answers {
+			if !a.until.IsZero() && !now.Before(a.until) {
+				delete(f.answers, k)
+			}
+		}
+		f.sweep = max(1024, 2*len(f.answers))
+	}
+	a := &answer{done: make(chan struct{})}
+	f.answers[key] = a
+	f.wg.Go(func() {
+		p, err := f.ask(c)
+		f.settle(key, c, a, p, err)
+	})
+	return a
+}
+
+// settle says the answer to all who wait for it.
+func (f *Forward) settle(key LoginKey, c credentials, a *answer, p Principal, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := time.Now()
+	var refused *Error
+	switch {
+	case err == nil:
+		a.until = now.Add(f.cfg.Cache)
+		p.Login = &Login{
+			Key: key, Due: a.until, Until: a.until.Add(f.staleOK),
+			Renew: func(ctx context.Context) (Principal, error) { return f.principal(ctx, key, c) },
+		}
+	case errors.As(err, &refused):
+		a.until = now.Add(refusedFor)
+	default: // no answer is not kept
+		a.until = now
+	}
+	a.principal, a.err = p, err
+	close(a.done)
+}
+
+// ask asks the app, unless it has been left without an answer just now.
+func (f *Forward) ask(c credentials) (Principal, error) {
+	select {
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
+	case <-f.ctx.Done():
+		return Principal{}, ErrUnavailable
+	}
+	if f.rests() {
+		return Principal{}, fmt.Errorf("%w: the app does not answer", ErrUnavailable)
+	}
+	r, err := http.NewRequestWithContext(f.ctx, http.MethodGet, f.cfg.URL, nil)
+	if err != nil {
+		return Principal{}, err
+	}
+	r.Header = http.Header{"Cookie": c.cookie, "Authorization": c.authorization, "Accept": {"application/json"}, "User-Agent": {"sluice"}}
+	resp, err := f.client.Do(r)
+	f.answered(err)
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	defer resp.Body.Close()
+	return f.read(resp)
+}
+
+// read makes out what an answer says.
+func (f *Forward) read(resp *http.Response) (Principal, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return Principal{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	switch status := resp.StatusCode; {
+	case status/100 == 3, status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return Principal{}, forwardRefused(ReasonSession, "The session is not known, or over.")
+	case status/100 != 2:
+		f.warn(status)
+		return Principal{}, fmt.Errorf("%w: the app answers %s", ErrUnavailable, resp.Status)
+	case len(body) > maxAnswer:
+		return Principal{}, fmt.Errorf("%w: the app's answer is longer than %d bytes", ErrUnavailable, maxAnswer)
+	}
+	p := Principal{Issued: time.Now()}
+	ok := false
+	if name, inHeader := strings.CutPrefix(f.cfg.User, headerPrefix); inHeader {
+		p.User = resp.Header.Get(name)
+		ok = p.User != "" && len(p.User) <= MaxUser && utf8.ValidString(p.User)
+	} else {
+		p.User, ok = text(claim(body, f.cfg.User))
+	}
+	if !ok {
+		return Principal{}, forwardRefused(ReasonSession, "The session is not known, or over.")
+	}
+	p.Roles, _ = words(claim(body, defaultRolesClaim))
+	return p, nil
+}
+
+// warn says once a minute that answers mean nothing: it is the app's fault, or the configuration's, and any caller can bring it on.
+func (f *Forward) warn(status int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := time.Now(); now.Sub(f.warned) >= time.Minute {
+		f.warned = now
+		f.cfg.Logger.Warn("the app's answer to who is asking is neither yes nor no: the caller waits", "url", f.cfg.URL, "status", status)
+	}
+}
+
+// rests reports whether the app is left alone now.
+func (f *Forward) rests() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Now().Before(f.resting)
+}
+
+// answered takes note of whether the app answered at all. Only that counts: an answer that some caller's credentials
+// spoil must not cost the others theirs.
+func (f *Forward) answered(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.ctx.Err() != nil:
+	case err == nil:
+		if f.failures >= appFailures {
+			f.cfg.Logger.Info("the app says again who is asking", "url", f.cfg.URL)
+		}
+		f.failures = 0
+	default:
+		if f.failures++; f.failures == appFailures {
+			f.cfg.Logger.Warn("the app can't be asked who is asking: open streams stay for stale_ok, new ones wait", "url", f.cfg.URL, "error", err)
+		}
+		if f.failures >= appFailures {
+			f.resting = time.Now().Add(appRest)
+		}
+	}
+}
+
+func forwardRefused(reason Reason, detail string) *Error {
+	return &Error{reason, detail, forwardChallenge}
+}

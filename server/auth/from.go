@@ -1,0 +1,74 @@
+package auth
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Place is where a request may carry a token.
+type Place struct {
+	kind placeKind
+	name string // of a cookie or a query parameter
+}
+
+type placeKind uint8
+
+const (
+	inHeader placeKind = iota // Authorization: Bearer
+	inCookie
+	inQuery
+)
+
+// ParsePlace reads header, cookie:NAME or query:NAME.
+func ParsePlace(text string) (Place, error) {
+	kind, name, named := strings.Cut(text, ":")
+	switch {
+	case text == "header":
+		return Place{}, nil
+	case kind == "cookie" && named:
+		if (&http.Cookie{Name: name, Value: "x"}).Valid() != nil {
+			return Place{}, fmt.Errorf("%q can't name a cookie", name)
+		}
+		return Place{inCookie, name}, nil
+	case kind == "query" && named:
+		if name == "" || name != url.QueryEscape(name) {
+			return Place{}, fmt.Errorf("%q can't name a query parameter: write letters, digits, - and _", name)
+		}
+		return Place{inQuery, name}, nil
+	}
+	return Place{}, fmt.Errorf("%q is unknown: write header, cookie:NAME or query:NAME", text)
+}
+
+// InQuery reports whether the token is in the URL, which logs and histories keep.
+func (p Place) InQuery() bool { return p.kind == inQuery }
+
+// String is what ParsePlace reads.
+func (p Place) String() string {
+	return [...]string{"header", "cookie:" + p.name, "query:" + p.name}[p.kind]
+}
+
+// token returns what the place holds, "" if nothing.
+func (p Place) token(r *http.Request) string {
+	switch p.kind {
+	case inCookie:
+		if cookie, err := r.Cookie(p.name); err == nil {
+			return cookie.Value
+		}
+		return ""
+	case inQuery:
+		return r.URL.Query().Get(p.name)
+	}
+	return bearer(r)
+}
+
+// bearer returns the token of an Authorization header. Another scheme there is
+// nobody's business here: a proxy in front may use Basic while the login is a cookie.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}

@@ -1,0 +1,224 @@
+package auth
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	defaultTicketTTL = time.Minute
+
+	// MaxTicketTTL bounds how long a ticket may last: it stands in URLs, which are kept in many places.
+	MaxTicketTTL = 24 * time.Hour
+
+	maxTicket       = 8 << 10
+	maxRoles        = 32
+	maxRole         = 256
+	ticketChallenge = `Ticket realm="sluice"`
+
+	// ticketPrefix names the form, and is authenticated with what follows.
+	ticketPrefix = "t1."
+)
+
+// Grant is what a ticket is for: a user, or one subject of a stream.
+type Grant struct {
+	User    string
+	Roles   []string // of the user
+	Stream  string
+	Subject string
+	TTL     time.Duration // how long it opens streams, and those last; 0: the default
+	Once    bool          // it opens one stream only
+}
+
+// Validate says what is wrong with a grant, for whoever asks for a ticket.
+func (g Grant) Validate() error {
+	switch {
+	case g.User != "" && (g.Stream != "" || g.Subject != ""):
+		return errors.New("A ticket is for a user, or for a stream and a subject, but not for both.")
+	case g.User == "" && (g.Stream == "" || g.Subject == ""):
+		return errors.New("A ticket needs a user, or a stream and a subject.")
+	case len(g.User) > MaxUser || len(g.Subject) > MaxUser || !utf8.ValidString(g.User) || !utf8.ValidString(g.Subject):
+		return errors.New("The user or the subject is too long, or not UTF-8.")
+	case g.TTL < 0 || g.TTL > MaxTicketTTL:
+		return fmt.Errorf("The ttl must be above 0 and at most %v.", MaxTicketTTL)
+	case len(g.Roles) > 0 && g.User == "":
+		return errors.New("Roles go with a user.")
+	case len(g.Roles) > maxRoles:
+		return fmt.Errorf("There are more than %d roles.", maxRoles)
+	}
+	for _, role := range g.Roles {
+		if role == "" || len(role) > maxRole {
+			return errors.New("A role is empty or too long.")
+		}
+	}
+	return nil
+}
+
+// Ticket is what a back end is given for a page.
+type Ticket struct {
+	Text    string // for ?ticket=
+	ID      string // to revoke it by
+	Expires time.Time
+}
+
+// Tickets issues and takes tickets: grants sealed with a key that all gateways share. Sealed and not only signed, since
+// they stand in URLs and users' ids have no business there.
+type Tickets struct {
+	box func() cipher.AEAD
+	ttl time.Duration
+
+	mu    sync.Mutex           // guards the rest; a leaf
+	used  map[string]time.Time // once-tickets taken on this gateway, with when they expire
+	sweep int                  // when used has so many, those expired are dropped
+}
+
+// sealed is a ticket's content.
+type sealed struct {
+	ID      string   `json:"i"`
+	User    string   `json:"u,omitempty"`
+	Roles   []string `json:"r,omitempty"`
+	Stream  string   `json:"s,omitempty"`
+	Subject string   `json:"o,omitempty"`
+	Issued  int64    `json:"a"` // Unix milliseconds
+	Expires int64    `json:"e"`
+	Once    bool     `json:"1,omitempty"`
+}
+
+// NewTickets fails with a short secret. A ttl of 0 is a minute.
+func NewTickets(secret []byte, ttl time.Duration) (*Tickets, error) {
+	if len(secret) < minSecret {
+		return nil, fmt.Errorf("the secret has %d bytes, tickets need at least %d: make one with openssl rand -base64 32", len(secret), minSecret)
+	}
+	if ttl < 0 || ttl > MaxTicketTTL {
+		return nil, fmt.Errorf("a ttl of %v is out of bounds: write at most %v", ttl, MaxTicketTTL)
+	}
+	if ttl == 0 {
+		ttl = defaultTicketTTL
+	}
+	key, err := hkdf.Key(sha256.New, secret, nil, "sluice ticket 1", 32)
+	if err != nil {
+		return nil, fmt.Errorf("auth: tickets: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("auth: tickets: %w", err)
+	}
+	box, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("auth: tickets: %w", err)
+	}
+	return &Tickets{box: func() cipher.AEAD { return box }, ttl: ttl, used: map[string]time.Time{}, sweep: 1024}, nil
+}
+
+// Issue makes a ticket of a valid grant.
+func (t *Tickets) Issue(g Grant) (Ticket, error) {
+	if err := g.Validate(); err != nil {
+		return Ticket{}, err
+	}
+	if g.TTL == 0 {
+		g.TTL = t.ttl
+	}
+	now := time.Now()
+	ticket := Ticket{ID: rand.Text(), Expires: now.Add(g.TTL).Truncate(time.Millisecond)}
+	content, err := json.Marshal(sealed{
+		ID: ticket.ID, User: g.User, Roles: g.Roles, Stream: g.Stream, Subject: g.Subject,
+		Issued: now.UnixMilli(), Expires: ticket.Expires.UnixMilli(), Once: g.Once,
+	})
+	if err != nil {
+		return Ticket{}, err
+	}
+	ticket.Text = ticketPrefix + base64.RawURLEncoding.EncodeToString(t.box().Seal(nil, nil, content, []byte(ticketPrefix)))
+	if len(ticket.Text) > maxTicket {
+		return Ticket{}, errors.New("The ticket would be too long for a URL.")
+	}
+	return ticket, nil
+}
+
+// Authenticate takes the ticket of the query.
+func (t *Tickets) Authenticate(r *http.Request) (Principal, error) {
+	text := r.URL.Query().Get("ticket")
+	if text == "" {
+		return Principal{}, ticketRefused(ReasonMissing, "The request carries no ticket.")
+	}
+	s, err := t.open(text)
+	if err != nil {
+		return Principal{}, err
+	}
+	expires := time.UnixMilli(s.Expires)
+	if now := time.Now(); !now.Before(expires) {
+		return Principal{}, ticketRefused(ReasonExpired, "The ticket has expired.")
+	}
+	p := Principal{
+		User: s.User, Roles: s.Roles, Subject: s.Subject,
+		Issued: time.UnixMilli(s.Issued), Expires: expires,
+		Ticket: s.ID, Login: &Login{Key: TicketKey(s.ID)},
+	}
+	if s.User == "" {
+		p.Streams = []string{s.Stream}
+	}
+	if s.Once {
+		p.Claim = func() (func(), error) { return t.claim(s.ID, expires) }
+	}
+	return p, nil
+}
+
+func (t *Tickets) open(text string) (sealed, error) {
+	body, ok := strings.CutPrefix(text, ticketPrefix)
+	if !ok || len(text) > maxTicket || strings.ContainsAny(text, "\r\n") { // which base64 would pass over
+		return sealed{}, ticketRefused(ReasonMalformed, "The ticket can't be read.")
+	}
+	closed, err := base64.RawURLEncoding.Strict().DecodeString(body)
+	if err != nil {
+		return sealed{}, ticketRefused(ReasonMalformed, "The ticket can't be read.")
+	}
+	content, err := t.box().Open(nil, nil, closed, []byte(ticketPrefix))
+	if err != nil {
+		return sealed{}, ticketRefused(ReasonSignature, "The ticket is not genuine.")
+	}
+	var s sealed
+	if err := json.Unmarshal(content, &s); err != nil {
+		return sealed{}, fmt.Errorf("auth: a genuine ticket can't be read: %w", err)
+	}
+	return s, nil
+}
+
+// claim takes a ticket that may be used once. Its memory is this gateway's: of several gateways each would take it, so it
+// opens at most as many streams as there are gateways, and none after it has expired.
+func (t *Tickets) claim(id string, expires time.Time) (release func(), err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, taken := t.used[id]; taken {
+		return nil, ticketRefused(ReasonUsed, "The ticket has been used.")
+	}
+	if len(t.used) >= t.sweep {
+		now := time.Now()
+		for other, until := range t.used {
+			if !now.Before(until) {
+				delete(t.used, other)
+			}
+		}
+		t.sweep = max(1024, 2*len(t.used))
+	}
+	t.used[id] = expires
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.used, id)
+	}, nil
+}
+
+func ticketRefused(reason Reason, detail string) *Error {
+	return &Error{reason, detail, ticketChallenge}
+}

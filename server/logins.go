@@ -1,0 +1,280 @@
+package server
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"sluice/server/auth"
+	"sluice/stream"
+)
+
+const (
+	// renewals is how many logins are asked after at a time.
+	renewals = 64
+
+	// renewPause is about how long after a question without an answer the next one comes.
+	renewPause = 5 * time.Second
+)
+
+// logins knows the streams that depend on something that may end at any time, by what they depend on: a session
+// that an app may end, a ticket that may be revoked. One loop asks after each login when that is due, however many
+// streams depend on it; a login that is over ends its streams through the hub, whose subscriptions outlive no carrier,
+// so that it doesn't matter how they are carried. Streams of other kinds of identity are not in here and cost nothing.
+type logins struct {
+	hub    *stream.Hub
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // the loop and its questions
+	slots  chan struct{}  // as many questions at once
+	bell   chan struct{}  // one slot: something is due earlier than the loop knows
+
+	mu    sync.Mutex // guards the rest; no other lock is taken under it
+	byKey map[auth.LoginKey]*login
+	bySub map[uint64]*login // by stream.Sub's key
+	queue dueQueue          // those to be asked after, the next first
+}
+
+// login is what some streams depend on.
+type login struct {
+	auth.Login
+	user  string
+	roles []string
+	subs  []uint64
+	due   time.Time // to be asked after
+	index int       // in the queue; -1: it isn't
+}
+
+func newLogins(hub *stream.Hub) *logins {
+	ls := &logins{
+		hub: hub, slots: make(chan struct{}, renewals), bell: make(chan struct{}, 1),
+		byKey: make(map[auth.LoginKey]*login), bySub: make(map[uint64]*login),
+	}
+	ls.ctx, ls.cancel = context.WithCancel(context.Background())
+	ls.wg.Go(ls.run)
+	return ls
+}
+
+func (ls *logins) close() {
+	ls.cancel()
+	ls.wg.Wait()
+}
+
+// attach has a stream depend on its principal's login. Whoever attaches detaches.
+func (ls *logins) attach(sub stream.Sub, p auth.Principal) {
+	ls.mu.Lock()
+	l := ls.byKey[p.Login.Key]
+	var others []uint64
+	switch {
+	case l == nil:
+		l = &login{index: -1}
+		ls.byKey[p.Login.Key] = l
+		ls.take(l, p)
+	case !l.still(p): // the same session is somebody else's now
+		others, l.subs = l.subs, nil
+		for _, key := range others {
+			delete(ls.bySub, key)
+		}
+		ls.take(l, p)
+	case p.Login.Due.After(l.Due): // it was asked after for this stream
+		ls.take(l, p)
+	}
+	l.subs = append(l.subs, sub.Key())
+	ls.bySub[sub.Key()] = l
+	ls.mu.Unlock()
+	ls.end(others)
+}
+
+// still reports whether p is who the login's streams were opened for, with the same roles: what else a caller may read is
+// found out when it comes back.
+func (l *login) still(p auth.Principal) bool {
+	return p.User == l.user && slices.Equal(p.Roles, l.roles)
+}
+
+// take takes over what the latest answer says, and queues the login for the next question. The lock is held.
+func (ls *logins) take(l *login, p auth.Principal) {
+	l.Login, l.user, l.roles = *p.Login, p.User, p.Roles
+	if l.Renew != nil {
+		ls.schedule(l, l.Due)
+	}
+}
+
+// schedule queues a login. The lock is held.
+func (ls *logins) schedule(l *login, due time.Time) {
+	l.due = due
+	if l.index < 0 {
+		heap.Push(&ls.queue, l)
+	} else {
+		heap.Fix(&ls.queue, l.index)
+	}
+	if l.index == 0 {
+		select {
+		case ls.bell <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// detach forgets a stream that has ended. It may have been forgotten already.
+func (ls *logins) detach(key uint64) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	l := ls.bySub[key]
+	if l == nil {
+		return
+	}
+	delete(ls.bySub, key)
+	l.subs = slices.DeleteFunc(l.subs, func(other uint64) bool { return other == key })
+	if len(l.subs) == 0 {
+		ls.drop(l)
+	}
+}
+
+// drop forgets a login, and returns the streams that depended on it. The lock is held.
+func (ls *logins) drop(l *login) (subs []uint64) {
+	if ls.byKey[l.Key] == l {
+		delete(ls.byKey, l.Key)
+	}
+	if l.index >= 0 {
+		heap.Remove(&ls.queue, l.index)
+	}
+	for _, key := range l.subs {
+		delete(ls.bySub, key)
+	}
+	subs, l.subs = l.subs, nil
+	return subs
+}
+
+// end ends streams. Their carriers say so and close them.
+func (ls *logins) end(subs []uint64) int {
+	for _, key := range subs {
+		ls.hub.Sub(key).End()
+	}
+	return len(subs)
+}
+
+// endKey ends the streams that depend on a login.
+func (ls *logins) endKey(key auth.LoginKey) int {
+	ls.mu.Lock()
+	l := ls.byKey[key]
+	if l == nil {
+		ls.mu.Unlock()
+		return 0
+	}
+	subs := ls.drop(l)
+	ls.mu.Unlock()
+	return ls.end(subs)
+}
+
+// run asks after logins as they are due.
+func (ls *logins) run() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		l, wait := ls.next()
+		if l == nil {
+			timer.Reset(wait)
+			select {
+			case <-timer.C:
+			case <-ls.bell:
+			case <-ls.ctx.Done():
+				return
+			}
+			continue
+		}
+		select {
+		case ls.slots <- struct{}{}:
+		case <-ls.ctx.Done():
+			return
+		}
+		ls.wg.Go(func() {
+			defer func() { <-ls.slots }()
+			ls.renew(l)
+		})
+	}
+}
+
+// next takes the next login that is due out of the queue, or says how long there is none.
+func (ls *logins) next() (*login, time.Duration) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if len(ls.queue) == 0 {
+		return nil, time.Hour
+	}
+	l := ls.queue[0]
+	if wait := time.Until(l.due); wait > 0 {
+		return nil, wait
+	}
+	heap.Pop(&ls.queue)
+	return l, 0
+}
+
+// renew asks after a login, and ends its streams when it is over, or when there was no answer for too long.
+func (ls *logins) renew(l *login) {
+	ls.mu.Lock()
+	ask := l.Renew
+	ls.mu.Unlock()
+	p, err := ask(ls.ctx)
+	if ls.ctx.Err() != nil {
+		return
+	}
+	var refused *auth.Error
+	ls.mu.Lock()
+	switch {
+	case len(l.subs) == 0: // they have all gone meanwhile
+		ls.mu.Unlock()
+		return
+	case err == nil && p.Login != nil && l.still(p):
+		ls.take(l, p)
+	case err == nil, errors.As(err, &refused), !time.Now().Before(l.Until):
+		subs := ls.drop(l)
+		ls.mu.Unlock()
+		ls.end(subs)
+		return
+	default:
+		again := time.Now().Add(renewPause/2 + rand.N(renewPause))
+		if again.After(l.Until) {
+			again = l.Until
+		}
+		ls.schedule(l, again)
+	}
+	ls.mu.Unlock()
+}
+
+// EndUser ends the streams of a user on this gateway, and says how many. What lets the user in is not looked at: a
+// client that comes back is asked again.
+func (s *Server) EndUser(user string) int { return s.cfg.Hub.EndUser(user) }
+
+// EndTicket ends the streams on this gateway that were opened by the ticket of this id, and says how many.
+func (s *Server) EndTicket(id string) int { return s.logins.endKey(auth.TicketKey(id)) }
+
+// dueQueue is a heap of logins.
+type dueQueue []*login
+
+func (q dueQueue) Len() int           { return len(q) }
+func (q dueQueue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q dueQueue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (q *dueQueue) Push(x any) {
+	l := x.(*login)
+	l.index = len(*q)
+	*q = append(*q, l)
+}
+
+// Pop implements heap.Interface.
+func (q *dueQueue) Pop() any {
+	last := len(*q) - 1
+	l := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	l.index = -1
+	return l
+}

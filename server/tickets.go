@@ -1,0 +1,79 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"sluice/server/auth"
+)
+
+// maxTicketBody is far more than a user, a subject and some roles take.
+const maxTicketBody = 16 << 10
+
+// ticketRequest is the body of POST /tickets.
+type ticketRequest struct {
+	User    string   `json:"user"`    // either a user, with roles if wanted,
+	Roles   []string `json:"roles"`   //
+	Stream  string   `json:"stream"`  // or one subject of a stream
+	Subject string   `json:"subject"` //
+	TTL     string   `json:"ttl"`     // "10m"; "": the configured one
+	Once    bool     `json:"once"`    // it opens one stream only
+}
+
+// ticketAnswer is what the back end hands on to its page.
+type ticketAnswer struct {
+	Ticket  string    `json:"ticket"` // for /events?ticket=
+	ID      string    `json:"id"`     // to revoke it by
+	Expires time.Time `json:"expires"`
+}
+
+// tickets answers POST /tickets, which is for back ends: no page has an API key.
+func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.cfg.APIKeys.Check(r); err != nil {
+		s.refused(r, err)
+		unidentified(err).write(w)
+		return
+	}
+	grant, err := s.readGrant(http.MaxBytesReader(w, r.Body, maxTicketBody))
+	if err == nil {
+		err = grant.Validate()
+	}
+	if err != nil {
+		badRequest("ticket", err.Error()).write(w)
+		return
+	}
+	ticket, err := s.cfg.Tickets.Issue(grant)
+	if err != nil {
+		badRequest("ticket", err.Error()).write(w)
+		return
+	}
+	writeJSON(w, http.StatusCreated, ticketAnswer{ticket.Text, ticket.ID, ticket.Expires.UTC()})
+}
+
+// readGrant reads what a ticket is to be for. Its errors are for the back end.
+func (s *Server) readGrant(body io.Reader) (auth.Grant, error) {
+	var q ticketRequest
+	d := json.NewDecoder(body)
+	d.DisallowUnknownFields() // a slip of the pen must not widen a ticket
+	if err := d.Decode(&q); err != nil {
+		return auth.Grant{}, errors.New(`The body must be JSON: {"user":…} or {"stream":…,"subject":…}, with "roles", "ttl" and "once" if wanted.`)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return auth.Grant{}, errors.New("The body goes on after its JSON.")
+	}
+	g := auth.Grant{User: q.User, Roles: q.Roles, Stream: q.Stream, Subject: q.Subject, Once: q.Once}
+	if q.TTL != "" {
+		ttl, err := time.ParseDuration(q.TTL)
+		if err != nil || ttl <= 0 {
+			return g, errors.New(`The ttl is no duration such as "10m".`)
+		}
+		g.TTL = ttl
+	}
+	if _, ok := s.cfg.Hub.Lookup(q.Stream); q.Stream != "" && !ok {
+		return g, errors.New("There is no such stream.")
+	}
+	return g, nil
+}
