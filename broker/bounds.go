@@ -131,29 +131,39 @@ func (t *past) readPolicy(ctx context.Context) (policy, error) {
 	if fresh {
 		return p, nil
 	}
-	req := kmsg.NewPtrDescribeConfigsRequest()
-	res := kmsg.NewDescribeConfigsRequestResource()
-	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeTopic, t.topic
-	res.ConfigNames = []string{"cleanup.policy", "delete.retention.ms", "remote.storage.enable"}
-	req.Resources = append(req.Resources, res)
-	kresp, err := t.cl.Request(ctx, req)
+	p, err := askPolicy(ctx, t.cl, t.topic)
 	if err != nil {
 		return policy{}, err
 	}
-	p = policy{}
+	if !p.known {
+		t.sayDenied()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.policy, t.policyAt = p, time.Now()
+	return p, nil
+}
+
+// askPolicy asks for a topic's configuration. What this user may not read is an unknown policy.
+func askPolicy(ctx context.Context, cl *kgo.Client, topic string) (p policy, err error) {
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	res := kmsg.NewDescribeConfigsRequestResource()
+	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeTopic, topic
+	res.ConfigNames = []string{"cleanup.policy", "delete.retention.ms", "remote.storage.enable"}
+	req.Resources = append(req.Resources, res)
+	kresp, err := cl.Request(ctx, req)
+	if err != nil {
+		return policy{}, err
+	}
 	for _, res := range kresp.(*kmsg.DescribeConfigsResponse).Resources {
 		switch err := kerr.ErrorForCode(res.ErrorCode); err {
 		case nil:
 			p = policyOf(res.Configs)
 		case kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed:
-			t.sayDenied()
 		default:
 			return policy{}, err
 		}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.policy, t.policyAt = p, time.Now()
 	return p, nil
 }
 

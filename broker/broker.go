@@ -6,7 +6,7 @@
 //
 // The file map: options.go and oauth.go make a client's options; selector.go, path.go and decode.go
 // turn a record into an event, refusal.go names what can be wrong with it and explain.go says it
-// of one record; reader.go, watch.go and topic.go follow the topics live, into the sink of
+// of one record; reader.go, watch.go and topic.go follow the topics live, and state.go from further back, into the sink of
 // sink.go, and status.go says how far; history.go, bounds.go and catchup.go answer for the past;
 // offsets.go and fetch.go speak to brokers for both; fault.go says in plain words what went wrong.
 package broker
@@ -31,6 +31,11 @@ type StreamConfig struct {
 	// Replay is how far back the reader begins at start, by the records' timestamps.
 	// 0 begins at the end. Streams of one topic begin together, at the longest.
 	Replay time.Duration
+
+	// State says that the sink keeps the latest event of each subject: it is fed from further back, a compacted topic from
+	// its start, others for StateAge (0: from their start, too).
+	State    bool
+	StateAge time.Duration
 }
 
 // check says what is wrong with the streams as a whole; a stream's selectors

@@ -71,6 +71,7 @@ func (d *Decoder) Clone() *Decoder {
 // event, and only its partition and offset may be used.
 func (d *Decoder) Decode(rec *kgo.Record, ev *stream.Event) Refusal {
 	ev.Partition, ev.Offset, ev.Timestamp = rec.Partition, rec.Offset, rec.Timestamp.UnixMilli()
+	ev.Key, ev.Tombstone = rec.Key, rec.Value == nil
 	ev.Users, ev.Subject, ev.Name, ev.Data = ev.Users[:0], nil, "", rec.Value
 	var docs documents
 	var refused Refusal

@@ -73,7 +73,7 @@ func TestAnEndThatCompactionEmptiedIsNothingToWaitFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			tp := r.topics["orders"]
-			tp.begun, tp.id, tp.next, tp.warmAt = true, metas["orders"].id, []int64{3}, []int64{5}
+			tp.begun, tp.id, tp.next, tp.base, tp.warmAt = true, metas["orders"].id, []int64{3}, []int64{3}, []int64{5}
 			sink.Begin(0, "e", tp.next)
 			for range 3 { // the first notes the end, the second that nothing moved
 				if !r.look(ctx) {

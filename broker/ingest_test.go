@@ -25,7 +25,7 @@ func BenchmarkIngest(b *testing.B) {
 		b.Fatal(err)
 	}
 	hub.Begin(0, "e", []int64{0})
-	r.topics["orders"].begun, r.topics["orders"].next = true, []int64{0}
+	r.topics["orders"].begun, r.topics["orders"].next, r.topics["orders"].base = true, []int64{0}, []int64{0}
 	records := make([]*kgo.Record, run)
 	for i := range records {
 		records[i] = &kgo.Record{Topic: "orders", Key: fmt.Appendf(nil, "user-%d", i*7919%100_000), Value: value, Timestamp: time.UnixMilli(1)}

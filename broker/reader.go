@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -54,8 +55,9 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 			t = &topic{name: s.Topic, log: log.With("topic", s.Topic), lost: make(map[int32]bool)}
 			r.topics[s.Topic] = t
 		}
-		t.views = append(t.views, &view{stream: i, name: s.Name, decoder: d})
+		t.views = append(t.views, &view{stream: i, name: s.Name, state: s.State, decoder: d})
 		t.replay = max(t.replay, s.Replay)
+		t.keepState(s)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -117,7 +119,7 @@ func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
 				if fp.Err != nil {
 					r.failed(t, fp.Partition, fp.Err)
 				}
-				if len(fp.Records) > 0 {
+				if len(fp.Records) > 0 && !t.lost[fp.Partition] { // a lost one is read again from its position
 					useful = true
 					r.takeRun(t, fp.Partition, fp.Records)
 				}
@@ -128,8 +130,7 @@ func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
 	return useful
 }
 
-// takeRun decodes a partition's records for each stream and moves the position past them. Where the last
-// ones are events, their own offsets say so; where they are not, the sink is told once.
+// takeRun decodes a partition's records for each stream and moves the position past them.
 func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
 	first := 0
 	for first < len(records) && records[first].Offset < t.next[partition] {
@@ -139,36 +140,61 @@ func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
 		return
 	}
 	next := records[len(records)-1].Offset + 1
+	base := t.base[partition]
+	if t.next[partition] < base {
+		older := sort.Search(len(records), func(i int) bool { return records[i].Offset >= base })
+		r.feed(t, partition, records[:older], min(next, base))
+		records = records[older:]
+	}
+	if next > base {
+		r.publish(t, partition, records, next)
+	}
+	t.next[partition] = next
+	t.fetchFault = ""
+}
+
+// publish hands records on to each stream. Where the last ones are events, their own offsets say where it stands; where they
+// are not, the sink is told once.
+func (r *Reader) publish(t *topic, partition int32, records []*kgo.Record, next int64) {
 	for _, v := range t.views {
-		n := 0
-		for _, rec := range records {
-			if rec.Attrs.IsControl() {
-				continue
-			}
-			if n == len(r.events) {
-				r.events = slices.Grow(r.events, 1)[:n+1]
-			}
-			v.records++
-			refused := v.decoder.Decode(rec, &r.events[n])
-			if refused != 0 {
-				v.refuse(t.log, rec, refused)
-			}
-			if refused.Delivers() {
-				n++
-			}
-		}
-		covered := t.next[partition]
-		if n > 0 {
-			r.sink.Publish(v.stream, r.events[:n])
-			v.events += uint64(n)
-			covered = r.events[n-1].Offset + 1
+		events := r.decode(t, v, records)
+		covered := max(t.next[partition], t.base[partition])
+		if n := len(events); n > 0 {
+			r.sink.Publish(v.stream, events)
+			covered = events[n-1].Offset + 1
 		}
 		if covered < next {
 			r.sink.Advance(v.stream, partition, next)
 		}
 	}
-	t.next[partition] = next
-	t.fetchFault = ""
+}
+
+// decode returns a stream's events of records, good until the next call.
+func (r *Reader) decode(t *topic, v *view, records []*kgo.Record) []stream.Event {
+	n := 0
+	for _, rec := range records {
+		if rec.Attrs.IsControl() {
+			continue
+		}
+		if n == len(r.events) {
+			r.events = slices.Grow(r.events, 1)[:n+1]
+		}
+		v.records++
+		ev := &r.events[n]
+		refused := v.decoder.Decode(rec, ev)
+		if refused != 0 {
+			v.refuse(t.log, rec, refused)
+		}
+		switch {
+		case refused.Delivers():
+			v.events++
+			n++
+		case v.state && (ev.Tombstone || t.compacted): // no event, and yet it takes the place of its key's record
+			ev.Users, ev.Subject = ev.Users[:0], nil
+			n++
+		}
+	}
+	return r.events[:n]
 }
 
 // failed acts on what a fetch of a partition came back with.
@@ -178,6 +204,10 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 	case errors.As(err, &loss):
 		if loss.ResetTo < t.next[partition] {
 			r.jump(t, partition, stream.ReasonTruncated, loss.ResetTo)
+		}
+		if t.next[partition] < loss.ResetTo { // its state is fed anew, and the client went on elsewhere
+			t.lost[partition] = true
+			r.wakeWatch()
 		}
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		t.lost[partition] = true
@@ -192,11 +222,18 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 
 // jump moves the position of a partition by something that must be said.
 func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64) {
+	if reason == stream.ReasonRetention && to <= t.base[partition] {
+		r.pass(t, partition, to) // only the state misses it, and it shows nothing that Kafka has deleted
+		return
+	}
 	t.log.Warn("the reader lost its place and goes on elsewhere: events are missing or come again",
 		"reason", string(reason), "partition", partition, "from", t.next[partition], "to", to)
-	t.next[partition] = to
+	t.next[partition], t.base[partition] = to, to
 	for _, v := range t.views {
 		r.sink.Jump(v.stream, partition, reason, to)
+	}
+	if reason == stream.ReasonTruncated {
+		r.feedAnew(t, partition)
 	}
 }
 

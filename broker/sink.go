@@ -15,6 +15,12 @@ type Sink interface {
 	Begin(stream int, epoch string, start []int64)
 	// AddPartitions adds partitions after those known, and where each starts.
 	AddPartitions(stream int, start []int64)
+	// Retained says what Kafka holds of the topic of a stream with state: whether it is compacted, and the first offset of each
+	// partition. It comes after Begin, and again from time to time.
+	Retained(stream int, compacted bool, start []int64)
+	// Feed gives a stream's state events of one partition from before where reading starts; next is the position after them. After
+	// Jump has gone back, the partition is fed anew.
+	Feed(stream int, partition int32, events []stream.Event, next int64)
 	// Publish adds events of one partition, offsets ascending. They are good during the call only.
 	Publish(stream int, events []stream.Event)
 	// Advance says that the position passed over records that are no event.
@@ -23,7 +29,7 @@ type Sink interface {
 	Jump(stream int, partition int32, reason stream.Reason, to int64)
 	// SetStale says since when Kafka hasn't answered; the zero time: it answers.
 	SetStale(stream int, since time.Time)
-	// SetWarm says that the replay window has been read.
+	// SetWarm says that the replay window, and what the state needs, has been read.
 	SetWarm(stream int)
 }
 

@@ -26,13 +26,17 @@ type recorder struct {
 }
 
 type recorded struct {
-	begins []string // epochs
-	next   []int64
-	events []string // "partition@offset user data"
-	jumps  []string // "partition reason from→to"
-	warm   bool
-	stale  time.Time
-	fresh  int // times it became fresh again
+	begins    []string // epochs
+	next      []int64
+	events    []string // "partition@offset user data"
+	fed       []string // the same of what was fed
+	fedTo     map[int32]int64
+	kept      []int64
+	compacted bool
+	jumps     []string // "partition reason from→to"
+	warm      bool
+	stale     time.Time
+	fresh     int // times it became fresh again
 }
 
 func newRecorder(t *testing.T, streams int) *recorder {
@@ -54,6 +58,25 @@ func (r *recorder) change(stream int, f func(s *recorded)) {
 
 func (r *recorder) Begin(stream int, epoch string, start []int64) {
 	r.change(stream, func(s *recorded) { s.begins, s.next = append(s.begins, epoch), slices.Clone(start) })
+}
+
+func (r *recorder) Retained(stream int, compacted bool, start []int64) {
+	r.change(stream, func(s *recorded) { s.compacted, s.kept = compacted, slices.Clone(start) })
+}
+
+func (r *recorder) Feed(stream int, partition int32, events []stream.Event, next int64) {
+	r.change(stream, func(s *recorded) {
+		if next > s.next[partition] {
+			r.t.Errorf("stream %d: partition %d fed to %d, beyond the position %d", stream, partition, next, s.next[partition])
+		}
+		if s.fedTo == nil {
+			s.fedTo = map[int32]int64{}
+		}
+		s.fedTo[partition] = next
+		for _, ev := range events {
+			s.fed = append(s.fed, fmt.Sprintf("%d@%d %s %s", ev.Partition, ev.Offset, join(ev.Users), ev.Data))
+		}
+	})
 }
 
 func (r *recorder) AddPartitions(stream int, start []int64) {

@@ -14,10 +14,17 @@ type topic struct {
 	replay time.Duration // the longest of its views
 	log    *slog.Logger
 
+	state     bool          // one of its views keeps its state
+	stateAge  time.Duration // the longest of theirs; 0: no bound
+	compacted bool          // as it was when reading began
+
 	begun  bool
 	id     topicID
 	epoch  string
 	next   []int64        // the position, by partition
+	base   []int64        // where the sink's log starts: what is before it is read for the state alone
+	from   []int64        // where reading for the state starts
+	kept   []int64        // the first offset that Kafka has, as the sink was told; nil without state
 	stable []int64        // the last stable offset when last asked
 	before []int64        // the position when last asked
 	lost   map[int32]bool // partitions whose position Kafka doesn't have
@@ -38,6 +45,7 @@ type topic struct {
 type view struct {
 	stream  int // index in the sink
 	name    string
+	state   bool
 	decoder *Decoder
 
 	records uint64

@@ -70,6 +70,9 @@ func (r *Reader) look(ctx context.Context) bool {
 		if err == nil {
 			err = r.follow(ctx, t, m, ends[name])
 		}
+		if err == nil {
+			err = r.retained(ctx, t)
+		}
 		switch {
 		case err == nil:
 			r.answered(t)
@@ -121,6 +124,10 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	if err != nil {
 		return err
 	}
+	from, kept, err := r.stateStart(ctx, t, start)
+	if err != nil {
+		return err
+	}
 	if t.begun {
 		// The client keeps to the old id otherwise. This waits for a question it may have under way, so
 		// it comes before the lock; what a poll still brings of the old topic is told by its id.
@@ -134,11 +141,13 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 		t.log.Info("brokers have no topic ids: a topic that is re-created can't be told from the one before")
 	}
 	t.begun, t.id, t.epoch = true, m.id, m.id.epoch()
-	t.next, t.stable, t.before, t.warmAt = start, stable, nil, slices.Clone(stable)
+	t.next, t.base, t.from, t.kept = slices.Clone(from), start, from, kept
+	t.stable, t.before, t.warmAt = stable, nil, slices.Clone(stable)
 	clear(t.lost)
 	for _, v := range t.views {
 		r.sink.Begin(v.stream, t.epoch, slices.Clone(start))
 	}
+	r.sayRetained(t)
 	r.consume(t, 0)
 	r.warmed(t)
 	return nil
@@ -151,7 +160,7 @@ func (r *Reader) grow(t *topic, partitions int) {
 	known := len(t.next)
 	added := make([]int64, partitions-known)
 	t.log.Info("the topic has more partitions", "were", known, "are", partitions)
-	t.next = append(t.next, added...)
+	t.next, t.base, t.from = append(t.next, added...), append(t.base, added...), append(t.from, added...)
 	for _, v := range t.views {
 		r.sink.AddPartitions(v.stream, slices.Clone(added))
 	}
@@ -229,12 +238,10 @@ func (r *Reader) probe(ctx context.Context, t *topic, m topicMeta, stuck []place
 				continue // there are records: the client is about to bring them
 			}
 			if got.next > at.offset {
-				t.next[p] = got.next
-				for _, v := range t.views {
-					r.sink.Advance(v.stream, p, got.next)
-				}
+				r.pass(t, p, got.next)
 			} else if got.empty && got.stable > at.offset && p < int32(len(t.warmAt)) {
 				t.warmAt[p] = min(t.warmAt[p], at.offset) // not even a batch: nothing to wait for
+				r.feed(t, p, nil, t.base[p])
 			}
 			r.warmed(t)
 		}

@@ -1,0 +1,112 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// keepState notes that a stream of the topic keeps its state.
+func (t *topic) keepState(s StreamConfig) {
+	if !s.State {
+		return
+	}
+	if t.state && t.stateAge == 0 || s.StateAge == 0 {
+		t.stateAge = 0 // from the topic's start
+	} else {
+		t.stateAge = max(t.stateAge, s.StateAge)
+	}
+	t.state = true
+}
+
+// stateStart returns where reading a topic starts, which is start or, where a state is kept, what that needs, and the first
+// offsets that Kafka has. It finds out whether the topic is compacted.
+func (r *Reader) stateStart(ctx context.Context, t *topic, start []int64) (from, kept []int64, err error) {
+	from = slices.Clone(start)
+	if !t.state {
+		return from, nil, nil
+	}
+	if kept, err = listOffsets(ctx, r.cl, t.name, len(start), earliest, uncommitted); err != nil {
+		return nil, nil, err
+	}
+	p, err := askPolicy(ctx, r.cl, t.name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !p.known {
+		t.log.Warn("Kafka doesn't let this user read the topic's configuration (DESCRIBE_CONFIGS): its state is that of a topic that is not compacted")
+	}
+	t.compacted = p.compacted
+	older := kept
+	if !p.compacted && t.stateAge > 0 {
+		if older, err = offsetsAt(ctx, r.cl, t.name, len(start), time.Now().Add(-t.stateAge).UnixMilli()); err != nil {
+			return nil, nil, err
+		}
+	}
+	for p := range from {
+		from[p] = min(from[p], older[p])
+	}
+	return from, kept, nil
+}
+
+// retained looks how much Kafka has deleted of a topic whose state is kept.
+func (r *Reader) retained(ctx context.Context, t *topic) error {
+	if !t.state {
+		return nil
+	}
+	kept, err := listOffsets(ctx, r.cl, t.name, len(t.next), earliest, uncommitted)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(kept, t.kept) {
+		t.kept = kept
+		r.sayRetained(t)
+	}
+	return nil
+}
+
+func (r *Reader) sayRetained(t *topic) {
+	for _, v := range t.views {
+		if v.state {
+			r.sink.Retained(v.stream, t.compacted, slices.Clone(t.kept))
+		}
+	}
+}
+
+// feed gives records from before the log to the states; next is the position after them.
+func (r *Reader) feed(t *topic, partition int32, records []*kgo.Record, next int64) {
+	for _, v := range t.views {
+		if v.state {
+			r.sink.Feed(v.stream, partition, r.decode(t, v, records), next)
+		}
+	}
+}
+
+// pass moves the position over what is no record.
+func (r *Reader) pass(t *topic, partition int32, next int64) {
+	base := t.base[partition]
+	if t.next[partition] < base {
+		r.feed(t, partition, nil, min(next, base))
+	}
+	if next > base {
+		for _, v := range t.views {
+			r.sink.Advance(v.stream, partition, next)
+		}
+	}
+	t.next[partition] = next
+}
+
+// feedAnew takes the position of a partition, of which Kafka lost the end, back to where its state begins.
+func (r *Reader) feedAnew(t *topic, partition int32) {
+	if !t.state {
+		return
+	}
+	t.next[partition] = min(t.from[partition], t.base[partition])
+	if t.next[partition] == t.base[partition] {
+		r.feed(t, partition, nil, t.base[partition])
+	}
+}
