@@ -88,7 +88,7 @@ func (c *crowd) open(ctx context.Context, n int, timeout time.Duration) (answer,
 	}
 	a, err := c.tell(ctx, func(i int) order { return order{Op: opOpen, N: c.reading[i], Timeout: timeout} })
 	if err == nil && a.Open < n {
-		err = fmt.Errorf("%s: %d of %d clients connected in %s%s", c.name, a.Open, n, timeout, refusals(a))
+		err = fmt.Errorf("%s: %d of %d clients are connected after %s%s", c.name, a.Open, n, a.Took.Round(time.Millisecond), refusals(a))
 	}
 	return a, err
 }
@@ -101,6 +101,9 @@ func refusals(a answer) string {
 			what = "a broken connection"
 		}
 		s += fmt.Sprintf("; %d × %s", a.Failed[status], what)
+	}
+	if a.Lost > 0 {
+		s += fmt.Sprintf("; %d × ended by the server after 200", a.Lost)
 	}
 	if a.Err != "" {
 		s += "; " + a.Err
