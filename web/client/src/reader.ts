@@ -1,0 +1,183 @@
+import type { Message } from "./parse.js";
+import { HEARTBEAT, type Place, STATE, told } from "./place.js";
+import { Refused, type Wire } from "./wire.js";
+
+// Milliseconds.
+const HELLO = 8_000; // the gateway says hello at once: a stream silent for this long is held up on its way
+const RETRY = 2_000; // unless the gateway says otherwise
+const LONGEST = 30_000; // between two tries
+const STREAM_AGAIN = 60_000; // while polling, a first try at a stream; then twice as long, and so on
+const STREAM_AGAIN_LONGEST = 1_800_000;
+const WAIT = 25; // seconds, of a long poll
+
+export interface ReaderOptions {
+  from?: string | undefined;
+  renew?: (() => unknown) | undefined;
+}
+
+/** Keeps one connection to the gateway, whatever happens, and walks a place along it. */
+export class Reader {
+  readonly #wire: Wire;
+  readonly #place: Place;
+  readonly #options: ReaderOptions;
+
+  #retry = RETRY;
+  #failures = 0; // since the gateway last said something
+  #silences = 0; // since the last heartbeat that came through a stream
+  #renewed = false; // the last refusal was answered by renew
+  #pollUntil = 0; // when to try a stream again
+  #again = STREAM_AGAIN;
+  #cut = () => {}; // ends the stream, the poll or the wait that is under way
+
+  constructor(wire: Wire, place: Place, options: ReaderOptions) {
+    this.#wire = wire;
+    this.#place = place;
+    this.#options = options;
+  }
+
+  /** Reads until the signal. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#place.show("connecting");
+    while (!signal.aborted) {
+      const turn = new AbortController();
+      this.#cut = () => turn.abort();
+      const either = AbortSignal.any([signal, turn.signal]);
+      try {
+        await pause(await this.#turn(either), either);
+      } catch (error) {
+        if (!either.aborted) await pause(await this.#failed(error), either);
+      }
+    }
+  }
+
+  /** Makes good use of a moment: tries now instead of later. broken: what is open is of no use either. */
+  hurry(broken: boolean) {
+    if (broken || this.#failures) this.#cut();
+  }
+
+  /** What there is to do now, and how long to wait after it. */
+  async #turn(signal: AbortSignal): Promise<number> {
+    const place = this.#place;
+    const polling = Date.now() < this.#pollUntil;
+    if (place.needsState || (polling && !place.cursor)) {
+      const prev = place.cursor;
+      const state = await this.#wire.state(signal);
+      place.take({ prev, id: state.cursor, type: STATE, data: JSON.stringify(state) });
+    }
+    if (!polling) return this.#stream(signal);
+    await this.#poll(signal);
+    return 0;
+  }
+
+  async #stream(outer: AbortSignal): Promise<number> {
+    const place = this.#place;
+    const end = new AbortController();
+    let patience = HELLO;
+    let hello = false;
+    let silent = false;
+    let timer: ReturnType<typeof setTimeout>;
+    const alive = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        silent = true;
+        end.abort();
+      }, patience);
+    };
+    const tell = (message: Message) => {
+      switch (message.type) {
+        case "sluice.hello":
+          hello = true;
+          this.#well();
+          patience = 1.5 * (told(message).heartbeat ?? HELLO) + 2_000;
+          alive();
+          place.show("live");
+          break;
+        case "sluice.heartbeat":
+          this.#silences = 0;
+          this.#again = STREAM_AGAIN;
+          break;
+        case "sluice.stale":
+          place.show("stale");
+          break;
+        case "sluice.fresh":
+          place.show("live");
+          break;
+        case "sluice.closing":
+          if (told(message).reason === "expiring") this.#renew().then((done) => done && end.abort());
+          break;
+      }
+      place.take({ prev: place.cursor, ...message });
+      if (place.needsState) end.abort(); // a reset: the state, and then a stream that begins where the state is true
+    };
+    alive();
+    try {
+      const signal = AbortSignal.any([outer, end.signal]);
+      await this.#wire.stream(place.cursor, this.#options.from, tell, (ms) => (this.#retry = ms), alive, signal);
+    } catch (error) {
+      if (!end.signal.aborted || outer.aborted) throw error;
+    } finally {
+      clearTimeout(timer!);
+    }
+    if (silent) {
+      // Once without a hello, or twice without a heartbeat: something on the way keeps what it is given.
+      if (++this.#silences > 1 || !hello) {
+        this.#pollUntil = Date.now() + this.#again;
+        this.#again = Math.min(this.#again * 2, STREAM_AGAIN_LONGEST);
+      }
+    } else if (!hello && !place.needsState) return this.#failed();
+    place.show("connecting");
+    return end.signal.aborted ? 0 : this.#retry;
+  }
+
+  async #poll(signal: AbortSignal): Promise<number> {
+    const place = this.#place;
+    const { cursor, messages } = await this.#wire.poll(place.cursor, WAIT, signal);
+    this.#well();
+    place.show("live");
+    for (const message of [...messages, { id: cursor, type: HEARTBEAT }]) {
+      if (!place.needsState) place.take({ prev: place.cursor, ...message });
+    }
+    return 0;
+  }
+
+  #well() {
+    this.#failures = 0;
+    this.#renewed = false;
+  }
+
+  /** Notes a try that came to nothing, and says how long to wait before the next. */
+  async #failed(error?: unknown): Promise<number> {
+    let least = 0;
+    if (error instanceof Refused) {
+      least = error.retryAfter;
+      const identity = error.status === 401 || error.status === 403;
+      if (identity && !this.#renewed && (this.#renewed = await this.#renew())) return 0;
+    }
+    // Where streams fail again and again, a poll may pass; where polls fail, it isn't the streaming.
+    const polled = Date.now() < this.#pollUntil;
+    this.#pollUntil = ++this.#failures > 2 && !polled ? Date.now() + STREAM_AGAIN : 0;
+    this.#place.show(this.#failures > 1 || globalThis.navigator?.onLine === false ? "offline" : "connecting");
+    // Never sooner than the gateway asked for, and not all at once.
+    return Math.max(least, Math.min(LONGEST, this.#retry * 2 ** (this.#failures - 1)) * (1 + Math.random() / 2));
+  }
+
+  /** Has the identity renewed, if the page knows how. */
+  async #renew(): Promise<boolean> {
+    if (!this.#options.renew) return false;
+    try {
+      await this.#options.renew();
+      return true;
+    } catch {
+      return false; // the refusal that follows says so
+    }
+  }
+}
+
+/** Waits so many milliseconds, or until the signal. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (!ms || signal.aborted) return resolve();
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}

@@ -1,0 +1,124 @@
+import { parser, type Message } from "./parse.js";
+
+/** The gateway's answer to GET /state: the newest event per subject, true at cursor. */
+export interface State {
+  cursor: string;
+  [key: string]: unknown;
+}
+
+const LIMIT = 20_000; // ms that an answer may take longer than it was asked to
+
+/** An answer that isn't what was asked for. status is 200 when only its kind was wrong: a login page, for example. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly retryAfter: number, // ms; 0: it doesn't say
+  ) {
+    super(`sluice: answered ${status}`);
+  }
+}
+
+export interface WireOptions {
+  /** Where the events are. Default "/events". */
+  url?: string | undefined;
+  /** Where the state is. Default: beside the events, with the same query. */
+  state?: string | undefined;
+  /** Headers for every request, asked for each time: `() => ({ Authorization: "Bearer " + token })`. */
+  headers?: (() => HeadersInit | Promise<HeadersInit>) | undefined;
+  /** "include" sends cookies to a gateway of another origin. Default "same-origin". */
+  credentials?: RequestCredentials | undefined;
+}
+
+/** A page's requests to a gateway. */
+export class Wire {
+  readonly url: string; // of the events
+  readonly #events: URL;
+  readonly #state: URL;
+
+  constructor(readonly options: WireOptions) {
+    const here = globalThis.location?.href;
+    this.#events = new URL(options.url ?? "/events", here);
+    this.#state = new URL(options.state ?? this.#events.href, here);
+    this.url = this.#events.href;
+    if (!options.state) this.#state.pathname = this.#state.pathname.replace(/events$/, "state");
+  }
+
+  async #get(url: URL, accept: string, query: Record<string, string | undefined>, signal: AbortSignal) {
+    url = new URL(url);
+    for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
+    const headers = new Headers(await this.options.headers?.());
+    headers.set("Accept", accept);
+    const response = await fetch(url, {
+      headers,
+      signal,
+      cache: "no-store",
+      credentials: this.options.credentials ?? "same-origin",
+    });
+    if (response.status !== 200 || !response.headers.get("Content-Type")?.startsWith(accept)) {
+      response.body?.cancel().catch(() => {});
+      throw new Refused(response.status, 1000 * (Number(response.headers.get("Retry-After")) || 0));
+    }
+    return response;
+  }
+
+  /**
+   * Reads the stream from a cursor until it ends. The cursor goes into the query and not into a header: that would
+   * cost pages of other origins a preflight.
+   */
+  async stream(
+    cursor: string,
+    from: string | undefined,
+    tell: (message: Message) => void,
+    retry: (ms: number) => void,
+    alive: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const query = cursor ? { lastEventId: cursor } : { from };
+    const response = await this.#get(this.#events, "text/event-stream", query, signal);
+    const parse = parser(cursor, (message) => signal.aborted || tell(message), retry);
+    const reader = response.body!.getReader();
+    const decoder = new TextDecoder();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      alive();
+      parse(decoder.decode(value, { stream: true }));
+    }
+  }
+
+  /** The cursor that a stream begun so starts from. */
+  async begin(from: string, signal: AbortSignal): Promise<string> {
+    const known = new AbortController();
+    let id = "";
+    const tell = (message: Message) => {
+      if (message.type !== "sluice.hello") return;
+      id = message.id;
+      known.abort();
+    };
+    const nothing = () => {};
+    await this.stream("", from, tell, nothing, nothing, AbortSignal.any([signal, known.signal])).catch(nothing);
+    return id;
+  }
+
+  /** The newest of everything. */
+  async state(signal: AbortSignal): Promise<State> {
+    return this.#json({}, LIMIT, signal);
+  }
+
+  /** What came after the cursor, at once, or when there is something, within so many seconds. */
+  async poll(cursor: string, wait: number, signal: AbortSignal): Promise<{ cursor: string; messages: Message[] }> {
+    const answer = await this.#json({ cursor, wait: wait + "s" }, LIMIT + 1000 * wait, signal);
+    return { cursor: answer.cursor, messages: answer.events.map(message) };
+  }
+
+  async #json(query: Record<string, string>, limit: number, signal: AbortSignal) {
+    const response = await this.#get(this.#state, "application/json", query, AbortSignal.any([signal, AbortSignal.timeout(limit)]));
+    const answer = await response.json();
+    signal.throwIfAborted();
+    return answer;
+  }
+}
+
+function message({ id, event, data }: { id: string; event?: string; data: unknown }): Message {
+  return { id, type: event || "message", data: typeof data === "string" ? data : JSON.stringify(data) };
+}

@@ -1,0 +1,55 @@
+// Compiled, never run: what the types allow, and, with @ts-expect-error, what they refuse.
+import { type Client, connect, type Reset, type State, type Status } from "@sluice/client";
+import { useSluice } from "@sluice/client/react";
+
+interface Order {
+  orderId: string;
+  status: string;
+}
+type Shop = { "order.placed": Order; "order.confirmed": Order; note: { text: string } };
+
+function same<T>(_value: T) {}
+
+const shop: Client<Shop> = connect<Shop>({ url: "/events?stream=orders", user: "alice", cursor: "c", resume: true });
+const off: () => void = shop.on("order.confirmed", (event) => {
+  same<Order>(event.json());
+  same<string>(event.data);
+  same<string>(event.id);
+  // @ts-expect-error: an order has no text
+  event.json().text;
+  // @ts-expect-error: events are not to be changed
+  event.data = "";
+});
+off();
+shop.on("*", (event) => same<Order | { text: string }>(event.json()));
+shop.on("sluice.status", (event) => same<Status>(event.data));
+shop.on("sluice.state", (event) => same<State>(event.json()));
+shop.on("sluice.state", (event) => same<string>(event.json().cursor));
+shop.on("sluice.reset", (event) => same<Reset>(event.json()));
+// @ts-expect-error: no such event in this shop
+shop.on("order.confirmd", () => {});
+// @ts-expect-error: the cursor is the client's
+shop.cursor = "";
+same<Status>(shop.status);
+// @ts-expect-error: there is no such status
+shop.status === "lost";
+shop.close();
+shop.close({ forget: true });
+
+// Without a map any name will do, and the data is unknown.
+connect().on("whatever", (event) => same<unknown>(event.json()));
+connect({ headers: async () => ({ Authorization: "Bearer x" }), credentials: "include", renew: () => fetch("/login") });
+// @ts-expect-error: a number is no cursor
+connect({ cursor: 5 });
+
+const { value, status } = useSluice({
+  url: "/events",
+  initial: [] as Order[],
+  reduce: (orders, event) => [...orders, event.json() as Order],
+  restate: (state) => [state["orders"] as Order],
+});
+same<Order[]>(value);
+same<Status>(status);
+useSluice<Order | undefined, Order>({ initial: undefined, reduce: (_, event) => event.json() });
+// @ts-expect-error: a reducer is needed
+useSluice({ initial: 1 });

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect } from "@sluice/client";
+import { chance, World } from "./world/world.mjs";
+
+/** A page that shows alice's orders, rendered by a server or beginning with the state. */
+function open(world, tab, rendered) {
+  const page = { tab, list: [] };
+  const options = { url: "http://shop.example/events", user: "alice" };
+  if (rendered) {
+    const { cursor, orders } = world.gateways.state();
+    page.list = orders;
+    options.cursor = cursor;
+  }
+  world.within(tab, () => {
+    page.client = connect(options);
+    page.client.on("order", (event) => page.list.push(event.json()));
+    page.client.on("sluice.state", (event) => (page.list = event.json().orders));
+  });
+  return page;
+}
+
+/** Complains of what is lost, doubled, or out of a partition's order. */
+function check(world, page, seed) {
+  for (const p of [0, 1]) {
+    const got = page.list.filter((order) => order.p === p).map((order) => order.offset);
+    const want = world.gateways.listed([Infinity, Infinity]).filter((order) => order.p === p).map((order) => order.offset);
+    assert.deepEqual(got, want, `seed ${seed}, tab ${page.tab}, partition ${p}`);
+  }
+}
+
+/** Lets everything that was begun come to its end. */
+async function rest(world) {
+  for (const tab of [...world.frozen]) world.frozen.delete(tab);
+  for (let i = 0; i < 12; i++) {
+    for (const gateway of world.gateways.all) for (let n = 0; n < 100; n++) gateway.read();
+    world.gateways.pump();
+    await world.quiet();
+    world.advance(3_000);
+    world.gateways.beat();
+    await world.quiet();
+  }
+}
+
+async function live(seed) {
+  const random = chance(seed);
+  const world = new World(random);
+  const uninstall = world.install();
+  const pages = [];
+  let tabs = 0;
+  const deeds = {
+    open: () => pages.length < 8 && pages.push(open(world, ++tabs, random.below(2))),
+    close: () => pages.length > 1 && pages.splice(random.below(pages.length), 1)[0].client.close(),
+    kill: () => pages.length > 1 && world.kill(pages.splice(random.below(pages.length), 1)[0].tab),
+    freeze: () => pages.length && world.frozen.add(random.pick(pages).tab),
+    thaw: () => world.frozen.delete(random.pick([...world.frozen, 0])),
+    drop: () => world.gateways.drop(),
+    wait: () => world.advance(2_000),
+    beat: () => world.gateways.beat(),
+  };
+  const often = {
+    publish: () => world.gateways.publish(random.pick(["alice", "alice", "bob"])),
+    read: () => (random.pick(world.gateways.all).read(), world.gateways.pump()),
+    deliver: () => world.step(),
+  };
+  try {
+    deeds.open();
+    for (let i = 0; i < 400; i++) {
+      await random.pick(Object.values(random.below(4) ? often : deeds))();
+      for (let n = random.below(4); n > 0; n--) await world.step();
+    }
+    await rest(world);
+    for (const page of pages) check(world, page, seed);
+    assert.equal(world.gateways.connections.size, 1, `seed ${seed}: connections of ${pages.length} tabs`);
+  } finally {
+    for (const page of pages) page.client.close();
+    await world.quiet();
+    uninstall();
+  }
+}
+
+test("whatever happens to the tabs, each ends with the right list, and all have one connection", async () => {
+  const first = Number(process.env.SEED ?? 1);
+  for (let seed = first; seed < first + (process.env.SEED ? 1 : 60); seed++) await live(seed);
+});
+
+/** Runs a story in a world of tabs rendered by a server, where everything is delivered at once. */
+async function story(tabs, tell, gateways = 2) {
+  const world = new World(chance(7));
+  world.gateways.all.length = gateways;
+  const uninstall = world.install();
+  const pages = [];
+  const told = async (...users) => {
+    for (const user of users) world.gateways.publish(user, 0);
+    for (const gateway of world.gateways.all) for (const _ of users) gateway.read();
+    world.gateways.pump();
+    await world.quiet();
+  };
+  try {
+    for (let tab = 1; tab <= tabs; tab++) {
+      pages.push(open(world, tab, true));
+      await world.quiet();
+    }
+    await tell(world, pages, told);
+    for (const page of pages) check(world, page, "story");
+  } finally {
+    for (const page of pages) page.client.close();
+    await world.quiet();
+    uninstall();
+  }
+}
+
+test("a leader that is frozen is replaced", () =>
+  story(3, async (world, pages, told) => {
+    const [leader] = world.gateways.connections;
+    world.frozen.add(leader.tab);
+    await told("alice");
+    for (let s = 0; s < 20; s += 2) {
+      world.advance(2_000);
+      await world.quiet();
+    }
+    for (const page of pages) if (page.tab !== leader.tab) check(world, page, "while it is frozen");
+    world.frozen.clear();
+    await world.quiet();
+    assert.equal(world.gateways.connections.size, 1);
+  }));
+
+test("a leader that answers keeps the lead, however long nothing happens", () =>
+  story(3, async (world) => {
+    for (let s = 0; s < 600; s += 2) {
+      world.advance(2_000);
+      if (s % 16 === 0) world.gateways.beat();
+      await world.quiet();
+    }
+    assert.equal(world.gateways.streams, 1);
+  }));
+
+test("a tab rendered long ago is told at once what the others know", () =>
+  story(2, async (world, pages, told) => {
+    const { cursor, orders } = world.gateways.state();
+    await told("alice");
+    await told("bob");
+    const late = world.within(9, () => {
+      const page = { tab: 9, list: orders, client: connect({ url: "http://shop.example/events", user: "alice", cursor }) };
+      page.client.on("*", (event) => page.list.push(event.json()));
+      return page;
+    });
+    pages.push(late);
+    await world.quiet();
+  }));
+
+test("tabs that have met the leader ask the gateway nothing more", () =>
+  story(8, async (world, pages, told) => {
+    await told("bob");
+    const late = open(world, 9, true); // where the leader never was
+    pages.push(late);
+    await world.quiet();
+    await told("alice", "bob"); // for which it asks, and beyond which it doesn't go
+    const asked = world.gateways.requests;
+    for (let i = 0; i < 20; i++) await told("bob", "alice", "bob");
+    world.gateways.beat();
+    await world.quiet();
+    assert.equal(world.gateways.requests, asked);
+    assert.equal(world.gateways.streams, 1);
+  }, 1)); // behind one gateway all are told the same ids
