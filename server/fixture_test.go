@@ -58,8 +58,14 @@ func begin(t testing.TB, change func(*Config)) *fixture {
 // newFixture is one that is neither warm nor listening.
 func newFixture(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
+	return newFixtureOf(t, stream.PlainIDs, change)
+}
+
+// newFixtureOf is one that writes ids so.
+func newFixtureOf(t testing.TB, ids stream.IDs, change func(*Config)) *fixture {
+	t.Helper()
 	f := &fixture{t: t, logs: new(safeBuffer)}
-	f.hub = stream.NewHub(stream.Config{Streams: []stream.Spec{
+	f.hub = stream.NewHub(stream.Config{IDs: ids, Streams: []stream.Spec{
 		{Name: "orders", ReplayBytes: logBytes},
 		{Name: "news", ReplayBytes: logBytes, Audience: stream.AudienceEveryone},
 	}})
