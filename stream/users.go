@@ -7,12 +7,12 @@ import "hash/maphash"
 // the bytes are always compared. Nothing here holds a pointer per user, so
 // that 100,000 of them cost the garbage collector nothing.
 type users struct {
-	seed  maphash.Seed      // of this process, so that nobody can choose ids that collide
-	index map[uint64]uint32 // hash → first uid of those with that hash
-	slots []userSlot        // by uid; slots[0] is nobody
-	free  uint32            // first free slot, linked by next
-	ids   []byte            // all ids
-	holes int               // bytes of ids no longer used
+	hash  func([]byte) uint64 // seeded in this process, so that nobody can choose ids that collide
+	index map[uint64]uint32   // hash → first uid of those with that hash
+	slots []userSlot          // by uid; slots[0] is nobody
+	free  uint32              // first free slot, linked by next
+	ids   []byte              // all ids
+	holes int                 // bytes of ids no longer used
 }
 
 type userSlot struct {
@@ -25,7 +25,8 @@ type userSlot struct {
 }
 
 func newUsers() users {
-	return users{seed: maphash.MakeSeed(), index: make(map[uint64]uint32), slots: make([]userSlot, 1)}
+	seed := maphash.MakeSeed()
+	return users{hash: func(id []byte) uint64 { return maphash.Bytes(seed, id) }, index: make(map[uint64]uint32), slots: make([]userSlot, 1)}
 }
 
 func (u *users) id(uid uint32) []byte {
@@ -34,7 +35,7 @@ func (u *users) id(uid uint32) []byte {
 }
 
 // find returns id's uid, 0 if it has none.
-func (u *users) find(id []byte) uint32 { return u.lookup(maphash.Bytes(u.seed, id), id) }
+func (u *users) find(id []byte) uint32 { return u.lookup(u.hash(id), id) }
 
 func (u *users) lookup(hash uint64, id []byte) uint32 {
 	uid := u.index[hash]
@@ -46,7 +47,7 @@ func (u *users) lookup(hash uint64, id []byte) uint32 {
 
 // acquire returns id's uid and counts one more reference to it.
 func (u *users) acquire(id []byte) uint32 {
-	hash := maphash.Bytes(u.seed, id)
+	hash := u.hash(id)
 	uid := u.lookup(hash, id)
 	if uid == 0 {
 		uid = u.free
