@@ -90,6 +90,7 @@ orders
   subject  orderId in the record's value (JSON)
   event    type in the record's value (JSON); unnamed where it isn't found
   memory   10m or 256MiB, whichever comes first
+  state    the latest of each subject, 24h (all, where the topic is compacted) or 64MiB
 
 stock
   topic    order-topic, 12 partitions

@@ -32,6 +32,9 @@ func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected)
 			line("event", where(s.Event)+"; unnamed where it isn't found")
 		}
 		line("memory", fmt.Sprintf("%s or %s, whichever comes first", shortDuration(s.Replay.String()), s.ReplayBytes))
+		if s.Spec().State.MaxBytes > 0 {
+			line("state", fmt.Sprintf("the latest of each subject, %s (all, where the topic is compacted) or %s", shortDuration(s.State.MaxAge.String()), s.State.MaxBytes))
+		}
 	}
 }
 

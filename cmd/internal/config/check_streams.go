@@ -47,6 +47,7 @@ func (l *loader) checkStream(s *Stream) {
 	if s.ReplayBytes < minReplayBytes && !l.broken[at("replay_bytes")] {
 		l.fault(at("replay_bytes"), fmt.Sprintf("%v is too little: write at least %v, so that one record fits", s.ReplayBytes, Size(minReplayBytes)))
 	}
+	l.checkState(s)
 	user := l.selector(at("user"), s.User)
 	l.selector(at("subject"), s.Subject)
 	l.selector(at("event"), s.Event)
@@ -62,6 +63,17 @@ func (l *loader) checkStream(s *Stream) {
 		l.warn(at("user"), "a tombstone (a record without a value) has no user this way, so a deletion reaches nobody; where the topic is compacted, use key, key:PATH or header:NAME")
 	case s.Audience == AudienceEveryone && s.User != "":
 		l.warn(at("user"), "is not looked at with audience: everyone")
+	}
+}
+
+func (l *loader) checkState(s *Stream) {
+	key := "streams." + s.Name + ".state"
+	if s.State.On && s.Subject == "" && l.has(key) {
+		l.warn(key, "is not kept without subject: say what an event is about, such as subject: value:orderId")
+	}
+	l.positive(key+".max_age", s.State.MaxAge)
+	if s.State.MaxBytes < minReplayBytes && !l.broken[key+".max_bytes"] {
+		l.fault(key+".max_bytes", fmt.Sprintf("%v is too little: write at least %v, so that one record fits", s.State.MaxBytes, Size(minReplayBytes)))
 	}
 }
 

@@ -25,7 +25,7 @@ streams:
     user: body:customer
     replay: 0s
   Shop: {topic: a, user: key}
-  news: {topic: b c, audience: everyone, replay_bytes: 1, event: header}
+  news: {topic: b c, audience: everyone, replay_bytes: 1, event: header, state: {max_age: 0s, max_bytes: 1MiB}}
   bare:
 catchup: {max_records: 0, concurrency: many, max_age: [1d]}
 heartbeat: 20s
@@ -48,6 +48,8 @@ sluice.yaml:13: streams.orders.replay: 0s is too short: write more than 0
 sluice.yaml:14: streams.Shop: is no name for a stream: write small letters, digits and dashes, a letter first, at most 64
 sluice.yaml:15: streams.news.event: "header" names no header; write header:NAME
 sluice.yaml:15: streams.news.replay_bytes: 1 is too little: write at least 2MiB, so that one record fits
+sluice.yaml:15: streams.news.state.max_age: 0s is too short: write more than 0
+sluice.yaml:15: streams.news.state.max_bytes: 1MiB is too little: write at least 2MiB, so that one record fits
 sluice.yaml:15: streams.news.topic: "b c" can't be a topic: Kafka's names have letters, digits, dots, dashes and underscores, at most 249
 sluice.yaml:16: streams.bare.topic: is missing: write the Kafka topic it shows
 sluice.yaml:16: streams.bare.user: is missing: write where a record says whose it is (key, header:NAME, value:PATH or key:PATH), or audience: everyone
@@ -220,6 +222,8 @@ func TestWarnings(t *testing.T) {
 	}{
 		{"tombstones", "user: key", "user: value:customer.id", "sluice.yaml:4: streams.orders.user: warning: a tombstone"},
 		{"user of everyone", "user: key", "user: key, audience: everyone", "sluice.yaml:4: streams.orders.user: warning: is not looked at"},
+		{"state of nothing", "user: key", "user: key, state: {max_age: 2h}", "sluice.yaml:4: streams.orders.state: warning: is not kept without subject"},
+		{"no state wanted", "user: key", "user: key, state: false", ""},
 		{"none in public", "auth: {jwt: {secret: " + goodSecret + "}}", "auth: none", "sluice.yaml:5: auth: warning: none lets anyone who reaches :8080"},
 		{"none on loopback", "auth: {jwt: {secret: " + goodSecret + "}}", "auth: none\nlisten: 127.0.0.1:80", ""},
 		{"tokens in URLs", "jwt: {", "jwt: {from: [header, 'query:token'], ", "sluice.yaml:5: auth.jwt.from: warning: query:token takes tokens from URLs"},

@@ -79,6 +79,14 @@ type Stream struct {
 	Access      []string // roles of which one is needed; empty: any identified user
 	Replay      time.Duration
 	ReplayBytes Size
+	State       State
+}
+
+// State says whether a stream keeps the latest event of each subject, which takes a Subject, and within which bounds.
+type State struct {
+	On       bool
+	MaxAge   time.Duration
+	MaxBytes Size
 }
 
 // The values of Stream.Audience.

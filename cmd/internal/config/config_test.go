@@ -115,7 +115,8 @@ func TestTheDesignsExampleLoadsAsItIs(t *testing.T) {
 		t.Fatalf("findings:\n%v", findings)
 	}
 	want := Stream{Name: "orders", Topic: "order-topic", Audience: AudienceUser, User: "key", Subject: "value:orderId",
-		Event: "value:type", Replay: 10 * time.Minute, ReplayBytes: 256 << 20}
+		Event: "value:type", Replay: 10 * time.Minute, ReplayBytes: 256 << 20,
+		State: State{On: true, MaxAge: 24 * time.Hour, MaxBytes: 64 << 20}}
 	if len(c.Streams) != 1 || !reflect.DeepEqual(c.Streams[0], want) {
 		t.Errorf("streams = %+v, want %+v", c.Streams, want)
 	}

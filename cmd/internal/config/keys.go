@@ -106,6 +106,12 @@ var mainKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.Replay }},
 	{"streams.<name>.replay_bytes", "256MiB", nil, "Memory for it. Whichever bound comes first.",
 		func(_ *Config, s *Stream) any { return &s.ReplayBytes }},
+	{"streams.<name>.state", "true", nil, "Keep the latest event of each `subject` for `/state` and `?snapshot=1` ([how](#state)). `false`: don't. Without `subject` there is none.",
+		func(_ *Config, s *Stream) any { return &s.State.On }},
+	{"streams.<name>.state.max_age", "24h", nil, "Subjects that nothing was said about for longer are left out, by the records' timestamps. Not on a compacted topic, whose state is all it holds.",
+		func(_ *Config, s *Stream) any { return &s.State.MaxAge }},
+	{"streams.<name>.state.max_bytes", "64MiB", nil, "Memory for it. Beyond that the oldest are left out, and `complete` is false.",
+		func(_ *Config, s *Stream) any { return &s.State.MaxBytes }},
 
 	{"catchup.max_records", "1000000", nil, "At most so many records are read from Kafka for those who come back late; further behind, they are told so and go live.",
 		func(c *Config, _ *Stream) any { return &c.Catchup.MaxRecords }},

@@ -32,16 +32,26 @@ func (c *Config) Broker() broker.Config {
 
 // Broker says which records are the stream's, and how they become events.
 func (s Stream) Broker() broker.StreamConfig {
-	return broker.StreamConfig{
+	b := broker.StreamConfig{
 		Name: s.Name, Topic: s.Topic, Audience: s.audience(),
 		User: s.User, Subject: s.Subject, Event: s.Event, Replay: s.Replay,
 	}
+	if s.hasState() {
+		b.State, b.StateAge = true, s.State.MaxAge
+	}
+	return b
 }
 
 // Spec says what the hub keeps of the stream.
 func (s Stream) Spec() stream.Spec {
-	return stream.Spec{Name: s.Name, Audience: s.audience(), Replay: s.Replay, ReplayBytes: int64(s.ReplayBytes)}
+	spec := stream.Spec{Name: s.Name, Audience: s.audience(), Replay: s.Replay, ReplayBytes: int64(s.ReplayBytes)}
+	if s.hasState() {
+		spec.State = stream.StateBounds{MaxAge: s.State.MaxAge, MaxBytes: int64(s.State.MaxBytes)}
+	}
+	return spec
 }
+
+func (s Stream) hasState() bool { return s.State.On && s.Subject != "" }
 
 func (s Stream) audience() stream.Audience {
 	if s.Audience == AudienceEveryone {

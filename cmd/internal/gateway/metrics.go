@@ -20,11 +20,13 @@ var (
 	refusedDesc    = prometheus.NewDesc("sluice_records_refused_total", "Records with something wrong, by reason; a record may have several.", []string{"stream", "reason"}, nil)
 	logEntriesDesc = prometheus.NewDesc("sluice_log_entries", "Entries of the stream's log in memory.", []string{"stream"}, nil)
 	logBytesDesc   = prometheus.NewDesc("sluice_log_bytes", "Bytes of the stream's log in memory, as replay_bytes counts.", []string{"stream"}, nil)
+	subjectsDesc   = prometheus.NewDesc("sluice_state_subjects", "Subjects whose latest event is kept.", []string{"stream"}, nil)
+	stateBytesDesc = prometheus.NewDesc("sluice_state_bytes", "Bytes of the stream's state in memory, as state.max_bytes counts.", []string{"stream"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (readerMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{recordsDesc, eventsDesc, refusedDesc, logEntriesDesc, logBytesDesc} {
+	for _, d := range []*prometheus.Desc{recordsDesc, eventsDesc, refusedDesc, logEntriesDesc, logBytesDesc, subjectsDesc, stateBytesDesc} {
 		ch <- d
 	}
 }
@@ -43,5 +45,7 @@ func (m readerMetrics) Collect(ch chan<- prometheus.Metric) {
 		usage := m.hub.Usage(i)
 		ch <- prometheus.MustNewConstMetric(logEntriesDesc, prometheus.GaugeValue, float64(usage.Entries), s.Stream)
 		ch <- prometheus.MustNewConstMetric(logBytesDesc, prometheus.GaugeValue, float64(usage.Bytes), s.Stream)
+		ch <- prometheus.MustNewConstMetric(subjectsDesc, prometheus.GaugeValue, float64(usage.Subjects), s.Stream)
+		ch <- prometheus.MustNewConstMetric(stateBytesDesc, prometheus.GaugeValue, float64(usage.StateBytes), s.Stream)
 	}
 }
