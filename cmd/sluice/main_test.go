@@ -40,6 +40,7 @@ func TestTheCommandLine(t *testing.T) {
 		{"help demo", 0, "Usage: sluice demo", ""},
 		{"help check", 0, "Usage: sluice check", ""},
 		{"help cursor", 0, "Usage: sluice cursor", ""},
+		{"help keys", 0, "Usage: sluice keys new", ""},
 		{"version", 0, "sluice ", ""},
 		{"--version", 0, "sluice ", ""},
 		{"version x", 2, "", `"x" is one word too many`},

@@ -1,0 +1,109 @@
+// Package keys is `sluice keys`: it makes the keys by which back ends ask for tickets and revoke.
+package keys
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+
+	"go.yaml.in/yaml/v3"
+
+	"sluice/server/auth"
+)
+
+const usage = `Usage: sluice keys new [-f FILE] NAME
+
+Makes an API key for a back end, and prints it. It is kept nowhere: what the gateway needs is the line with its hash,
+for the file that auth.api_keys_file names. -f appends that line to the file; without it the line is printed too.
+Gateways read the file when they start.
+
+Flags:
+`
+
+// validName is of a back end as it stands in the file without any quotes.
+var validName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,63}$`)
+
+// Run is the command. It returns the exit status: 0, 1 for a file that can't be written, 2 for a bad command line.
+func Run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("sluice keys", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	file := flags.String("f", "", "append the key's line to this `file` of keys")
+	name, err := parse(flags, args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "sluice keys: %v\nSee sluice keys -h.\n", err)
+		return 2
+	}
+	text, hash := auth.NewAPIKey()
+	line := name + ": " + hash + "\n"
+	if *file == "" {
+		fmt.Fprint(stderr, "The line for auth.api_keys_file:\n"+line+"\nThe key, which is shown only now:\n")
+	} else if err := add(*file, name, line); err != nil {
+		fmt.Fprintf(stderr, "sluice keys: %v\n", err)
+		return 1
+	}
+	fmt.Fprintln(stdout, text) // alone, so that it can be piped to where secrets are kept
+	return 0
+}
+
+// parse takes the word new, and the flags before or after the name.
+func parse(flags *flag.FlagSet, args []string) (name string, err error) {
+	if len(args) == 0 || args[0] != "new" {
+		if len(args) > 0 {
+			if err := flags.Parse(args); err != nil {
+				return "", err
+			}
+			return "", fmt.Errorf("there is no %q: there is new", args[0])
+		}
+		return "", errors.New("it needs a word: new")
+	}
+	if err := flags.Parse(args[1:]); err != nil {
+		return "", err
+	}
+	if flags.NArg() == 0 {
+		return "", errors.New("it needs a name: who is to have the key")
+	}
+	name = flags.Arg(0)
+	if err := flags.Parse(flags.Args()[1:]); err != nil {
+		return "", err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return "", fmt.Errorf("%q is one word too many", flags.Arg(0))
+	case !validName.MatchString(name):
+		return "", errors.New("a name has letters, digits, - and _, a letter first, at most 64")
+	}
+	return name, nil
+}
+
+// add appends a key's line to a file of keys, made if need be for its owner's eyes.
+func add(file, name, line string) error {
+	before, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var hashes map[string]string
+	if yaml.Unmarshal(before, &hashes) != nil {
+		return fmt.Errorf("%s is no file of keys", file)
+	}
+	if _, taken := hashes[name]; taken {
+		return fmt.Errorf("%s has a key of %s already: take its line out first, or name the new one differently", file, name)
+	}
+	if n := len(before); n > 0 && before[n-1] != '\n' {
+		line = "\n" + line
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line)
+	return errors.Join(err, f.Close())
+}
