@@ -1,14 +1,10 @@
 import type { Message } from "./parse.js";
 import { type Place, RESET, STATE, type Status, type Step } from "./place.js";
-import { Reader, type ReaderOptions } from "./reader.js";
+import { Reader } from "./reader.js";
 import { Tabs } from "./tabs.js";
 import { type State, Wire, type WireOptions } from "./wire.js";
 
-export interface Options extends WireOptions, ReaderOptions {
-  /** Where to begin: the cursor of the state that the page was rendered from. */
-  cursor?: string | undefined;
-  /** Where to begin without one: "live" (default), "earliest", "last:N" or "since:TIME". */
-  from?: string | undefined;
+export interface Options extends WireOptions {
   /**
    * Whose page this is. It names what tabs share: with it, all tabs of one user and URL hold one connection. Without it,
    * nothing is shared and nothing is stored, for the next to use this browser may be another.
@@ -81,14 +77,14 @@ class Page implements Place {
   #why: string | undefined; // a reset that has been told to us, and to nobody yet: the state to come says it
 
   constructor(options: Options) {
-    const { user, cursor, from, resume } = options;
+    const { user, resume, renew } = options;
     const wire = new Wire(options);
-    const name = user && `sluice ${wire.url} ${user}`;
-    this.cursor = cursor ?? "";
-    this.#reader = new Reader(wire, this, options);
+    const name = user && `sluice ${wire.url} ${wire.from ?? ""} ${user}`;
+    this.cursor = wire.cursor;
+    this.#reader = new Reader(wire, this, renew);
     // Locks are there in secure contexts only. Without them each tab has its own connection.
     if (name && globalThis.navigator?.locks && globalThis.BroadcastChannel) {
-      this.#tabs = new Tabs(name, this, wire, from, (signal) => this.#reader.run(signal));
+      this.#tabs = new Tabs(name, this, wire, (signal) => this.#reader.run(signal));
     }
     if (name && resume) this.#key = name;
     queueMicrotask(() => {

@@ -10,16 +10,11 @@ const STREAM_AGAIN = 60_000; // while polling, a first try at a stream; then twi
 const STREAM_AGAIN_LONGEST = 1_800_000;
 const WAIT = 25; // seconds, of a long poll
 
-export interface ReaderOptions {
-  from?: string | undefined;
-  renew?: (() => unknown) | undefined;
-}
-
 /** Keeps one connection to the gateway, whatever happens, and walks a place along it. */
 export class Reader {
   readonly #wire: Wire;
   readonly #place: Place;
-  readonly #options: ReaderOptions;
+  readonly #renewal: (() => unknown) | undefined;
 
   #retry = RETRY;
   #failures = 0; // since the gateway last said something
@@ -29,10 +24,10 @@ export class Reader {
   #again = STREAM_AGAIN;
   #cut = () => {}; // ends the stream, the poll or the wait that is under way
 
-  constructor(wire: Wire, place: Place, options: ReaderOptions) {
+  constructor(wire: Wire, place: Place, renewal?: () => unknown) {
     this.#wire = wire;
     this.#place = place;
-    this.#options = options;
+    this.#renewal = renewal;
   }
 
   /** Reads until the signal. */
@@ -112,7 +107,7 @@ export class Reader {
     alive();
     try {
       const signal = AbortSignal.any([outer, end.signal]);
-      await this.#wire.stream(place.cursor, this.#options.from, tell, (ms) => (this.#retry = ms), alive, signal);
+      await this.#wire.stream(place.cursor, tell, (ms) => (this.#retry = ms), alive, signal);
     } catch (error) {
       if (!end.signal.aborted || outer.aborted) throw error;
     } finally {
@@ -163,9 +158,9 @@ export class Reader {
 
   /** Has the identity renewed, if the page knows how. */
   async #renew(): Promise<boolean> {
-    if (!this.#options.renew) return false;
+    if (!this.#renewal) return false;
     try {
-      await this.#options.renew();
+      await this.#renewal();
       return true;
     } catch {
       return false; // the refusal that follows says so

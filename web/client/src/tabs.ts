@@ -22,7 +22,6 @@ export class Tabs {
   readonly #name: string;
   readonly #place: Place;
   readonly #wire: Wire;
-  readonly #from: string | undefined;
   readonly #read: (signal: AbortSignal) => Promise<void>;
 
   #channel: BroadcastChannel | undefined;
@@ -33,11 +32,10 @@ export class Tabs {
   #catching = false;
   #again = false;
 
-  constructor(name: string, place: Place, wire: Wire, from: string | undefined, read: (signal: AbortSignal) => Promise<void>) {
+  constructor(name: string, place: Place, wire: Wire, read: (signal: AbortSignal) => Promise<void>) {
     this.#name = name;
     this.#place = place;
     this.#wire = wire;
-    this.#from = from;
     this.#read = read;
   }
 
@@ -136,7 +134,7 @@ export class Tabs {
       place.take({ prev: place.cursor, id: state.cursor, type: STATE, data: JSON.stringify(state) });
     } else if (!place.cursor) {
       // Who begins with what happens from now on may begin where the leader stands.
-      const begin = this.#from ? await this.#wire.begin(this.#from, signal) : this.#head;
+      const begin = this.#wire.from ? await this.#wire.begin(signal) : this.#head;
       if (this.#leading || place.cursor) return;
       place.cursor = begin;
     }

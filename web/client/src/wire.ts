@@ -23,6 +23,10 @@ export interface WireOptions {
   url?: string | undefined;
   /** Where the state is. Default: beside the events, with the same query. */
   state?: string | undefined;
+  /** Where to begin: the cursor of the state that the page was rendered from. */
+  cursor?: string | undefined;
+  /** Where to begin without one: "live" (default), "earliest", "last:N" or "since:TIME". */
+  from?: string | undefined;
   /** Headers for every request, asked for each time: `() => ({ Authorization: "Bearer " + token })`. */
   headers?: (() => HeadersInit | Promise<HeadersInit>) | undefined;
   /** "include" sends cookies to a gateway of another origin. Default "same-origin". */
@@ -31,13 +35,24 @@ export interface WireOptions {
 
 /** A page's requests to a gateway. */
 export class Wire {
-  readonly url: string; // of the events
+  readonly url: string; // of the events, without where to begin
+  readonly cursor: string;
+  readonly from: string | undefined;
   readonly #events: URL;
   readonly #state: URL;
 
   constructor(readonly options: WireOptions) {
     const here = globalThis.location?.href;
     this.#events = new URL(options.url ?? "/events", here);
+    const cut = (name: string) => {
+      const value = this.#events.searchParams.get(name);
+      this.#events.searchParams.delete(name);
+      return value || undefined;
+    };
+    // A URL that an EventSource would take says the same.
+    const [cursor, from] = [cut("lastEventId"), cut("from")];
+    this.cursor = options.cursor ?? cursor ?? "";
+    this.from = options.from ?? from;
     this.#state = new URL(options.state ?? this.#events.href, here);
     this.url = this.#events.href;
     if (!options.state) this.#state.pathname = this.#state.pathname.replace(/events$/, "state");
@@ -62,18 +77,17 @@ export class Wire {
   }
 
   /**
-   * Reads the stream from a cursor until it ends. The cursor goes into the query and not into a header: that would
+   * Reads the stream from a cursor, or from where the options say, until it ends. The cursor goes into the query and not into a header: that would
    * cost pages of other origins a preflight.
    */
   async stream(
     cursor: string,
-    from: string | undefined,
     tell: (message: Message) => void,
     retry: (ms: number) => void,
     alive: () => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const query = cursor ? { lastEventId: cursor } : { from };
+    const query = cursor ? { lastEventId: cursor } : { from: this.from };
     const response = await this.#get(this.#events, "text/event-stream", query, signal);
     const parse = parser(cursor, (message) => signal.aborted || tell(message), retry);
     const reader = response.body!.getReader();
@@ -86,8 +100,8 @@ export class Wire {
     }
   }
 
-  /** The cursor that a stream begun so starts from. */
-  async begin(from: string, signal: AbortSignal): Promise<string> {
+  /** The cursor that a stream begun as the options say starts from. */
+  async begin(signal: AbortSignal): Promise<string> {
     const known = new AbortController();
     let id = "";
     const tell = (message: Message) => {
@@ -96,7 +110,7 @@ export class Wire {
       known.abort();
     };
     const nothing = () => {};
-    await this.stream("", from, tell, nothing, nothing, AbortSignal.any([signal, known.signal])).catch(nothing);
+    await this.stream("", tell, nothing, nothing, AbortSignal.any([signal, known.signal])).catch(nothing);
     return id;
   }
 
