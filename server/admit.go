@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"sluice/server/auth"
@@ -69,7 +70,13 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 
 // identify finds out who is asking. It fails with the problem to answer with.
 func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
+	if !s.caughtUp() { // somebody may have been shut out
+		return auth.Principal{}, s.mustWait("warming")
+	}
 	principal, err := s.cfg.Auth.Authenticate(r)
+	if err == nil && s.revoked.refuses(principal, time.Now()) {
+		err = errRevoked
+	}
 	if err == nil {
 		return principal, nil
 	}

@@ -60,6 +60,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		s.notOpened(w, r, err)
 		return
 	}
+	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked
+		sub.End()
+	}
 	s.cfg.Metrics.opening(opening)
 	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening)
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)

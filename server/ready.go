@@ -28,6 +28,7 @@ type StreamStatus struct {
 type readiness struct {
 	Ready    bool              `json:"ready"`
 	Draining bool              `json:"draining,omitempty"`
+	Unread   bool              `json:"revocations_unread,omitempty"` // those of before the start
 	Streams  []streamReadiness `json:"streams"`
 }
 
@@ -45,8 +46,8 @@ type streamReadiness struct {
 // ready says whether a balancer should send new streams here. With Kafka away it still should, for
 // grace: it serves from memory, and all gateways not ready at once would have the balancer answer a
 // 503, which ends every page for good.
-func ready(statuses []StreamStatus, isDraining bool, grace time.Duration, now time.Time) readiness {
-	r := readiness{Ready: !isDraining, Draining: isDraining, Streams: []streamReadiness{}}
+func ready(statuses []StreamStatus, isDraining, unread bool, grace time.Duration, now time.Time) readiness {
+	r := readiness{Ready: !isDraining && !unread, Draining: isDraining, Unread: unread, Streams: []streamReadiness{}}
 	for _, s := range statuses {
 		one := streamReadiness{
 			Name: s.Name, Topic: s.Topic, Fetching: s.Fetching, Warm: s.Warm, Waiting: s.Waiting,
@@ -66,7 +67,7 @@ func ready(statuses []StreamStatus, isDraining bool, grace time.Duration, now ti
 
 // readyz answers 200 or 503, each with the same body.
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	state := ready(s.cfg.Source.Status(), s.gate.isShut(), s.cfg.ReadyGrace, time.Now())
+	state := ready(s.cfg.Source.Status(), s.gate.isShut(), !s.caughtUp(), s.cfg.ReadyGrace, time.Now())
 	status := http.StatusOK
 	if !state.Ready {
 		status = http.StatusServiceUnavailable

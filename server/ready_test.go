@@ -20,20 +20,22 @@ func TestReady(t *testing.T) {
 		name     string
 		statuses []StreamStatus
 		draining bool
+		unread   bool
 		want     string
 	}{
-		{"warm", []StreamStatus{warm}, false,
+		{"warm", []StreamStatus{warm}, false, false,
 			`{"ready":true,"streams":[{"name":"orders","topic":"order-topic","ready":true,"fetching":true,"warm":true,"behind":3}]}`},
-		{"Kafka away within the grace", []StreamStatus{since(59 * time.Second)}, false,
+		{"Kafka away within the grace", []StreamStatus{since(59 * time.Second)}, false, false,
 			`{"ready":true,"streams":[{"name":"orders","topic":"order-topic","ready":true,"fetching":false,"warm":true,"behind":3,"stale_since":"2026-01-02T03:03:06Z"}]}`},
-		{"Kafka away for longer", []StreamStatus{since(60 * time.Second)}, false,
+		{"Kafka away for longer", []StreamStatus{since(60 * time.Second)}, false, false,
 			`{"ready":false,"streams":[{"name":"orders","topic":"order-topic","ready":false,"fetching":false,"warm":true,"behind":3,"stale_since":"2026-01-02T03:03:05Z"}]}`},
-		{"one topic is missing", []StreamStatus{warm, waiting}, false,
+		{"one topic is missing", []StreamStatus{warm, waiting}, false, false,
 			`{"ready":false,"streams":[{"name":"orders","topic":"order-topic","ready":true,"fetching":true,"warm":true,"behind":3},` +
 				`{"name":"news","topic":"news-topic","ready":false,"fetching":false,"warm":false,"behind":null,"waiting":"the topic does not exist"}]}`},
-		{"draining", nil, true, `{"ready":false,"draining":true,"streams":[]}`},
+		{"a revocation may be unread", nil, false, true, `{"ready":false,"revocations_unread":true,"streams":[]}`},
+		{"draining", nil, true, false, `{"ready":false,"draining":true,"streams":[]}`},
 	} {
-		got, err := json.Marshal(ready(tt.statuses, tt.draining, time.Minute, now))
+		got, err := json.Marshal(ready(tt.statuses, tt.draining, tt.unread, time.Minute, now))
 		if err != nil || string(got) != tt.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", tt.name, got, tt.want)
 		}

@@ -18,6 +18,9 @@ func (s *Server) routes() http.Handler {
 	if s.cfg.Tickets != nil {
 		r.Method(http.MethodPost, "/tickets", http.HandlerFunc(s.tickets))
 	}
+	if s.cfg.APIKeys != nil {
+		r.Method(http.MethodPost, "/revoke", http.HandlerFunc(s.postRevoke))
+	}
 	if s.cfg.Page != nil {
 		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for
 	}

@@ -45,6 +45,7 @@ type Config struct {
 	Proxies   Proxies // zero: a client's address is its connection's
 	AdminAuth AdminAuth
 	APIKeys   APIKeys // nil: back ends have no way in
+	Control   Control // nil: revocations stay here
 
 	// Access has the roles of which a caller needs one, by stream; auth.Anyone lets in those without an identity. A stream that is
 	// missing is for any identified user, who gets events of its own only.
@@ -124,8 +125,9 @@ type Server struct {
 	terms terms
 	gate  gate
 	carriers
-	limits *limiter
-	logins *logins
+	limits  *limiter
+	revoked *revocations
+	logins  *logins
 
 	forAnyone bool // there are streams for those without an identity
 	tidy      tidy
@@ -157,6 +159,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.gate.init()
 	s.limits = newLimiter(cfg.Limits)
+	s.revoked = newRevocations()
 	s.logins = newLogins(cfg.Hub)
 	for _, roles := range cfg.Access {
 		s.forAnyone = s.forAnyone || slices.Contains(roles, auth.Anyone)

@@ -69,6 +69,7 @@ const (
 	ReasonSession   Reason = "session"       // the app knows no such session
 	ReasonUsed      Reason = "used"          // may be used once, and was
 	ReasonKey       Reason = "key"           // an API key nobody has
+	ReasonRevoked   Reason = "revoked"       // was good, and has been revoked
 )
 
 // Error says why a request proves no identity. Detail goes to the caller: it

@@ -43,7 +43,8 @@ type Gateway struct {
 	reader  *broker.Reader
 	metrics *server.Metrics
 	server  *server.Server
-	failed  chan error // one slot: the first failure that ends the gateway; later ones add nothing
+	control *broker.Control // nil: there is none
+	failed  chan error      // one slot: the first failure that ends the gateway; later ones add nothing
 
 	closeServer func() // ends the server's streams and workers, once
 
@@ -100,10 +101,15 @@ func New(o Options) (g *Gateway, err error) {
 	if err != nil {
 		return g, err
 	}
+	control, err := g.newControl()
+	if err != nil {
+		return g, err
+	}
 	g.server, err = server.New(server.Config{
 		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader}, Logger: g.slog, Metrics: metrics, Page: o.Page,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
+		Control:     control,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
 		Limits: c.Limits.Server(), Proxies: c.Proxies(), AdminAuth: server.AdminAuth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
 	})
@@ -128,6 +134,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	g.adminAddr = admin.Addr()
 	g.serve("admin", server.NewHTTP(g.server.Admin(), g.slog), admin)
 
+	g.hearControl()
 	reading, stopReading := context.WithCancel(context.Background())
 	g.run("reader", func() error { return g.reader.Run(reading) }, func(context.Context) error { stopReading(); return nil })
 

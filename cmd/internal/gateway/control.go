@@ -1,0 +1,32 @@
+package gateway
+
+import (
+	"context"
+
+	"sluice/broker"
+	"sluice/server"
+)
+
+// newControl makes the way by which gateways tell each other; nil where the configuration names none.
+func (g *Gateway) newControl() (server.Control, error) {
+	topic := g.config.ControlTopic
+	if topic == "" {
+		return nil, nil
+	}
+	c, err := broker.NewControl(g.config.Broker(), topic, g.slog)
+	if err != nil {
+		return nil, err
+	}
+	g.onStop("control", func(context.Context) error { c.Close(); return nil })
+	g.control = c
+	return c, nil
+}
+
+// hearControl begins to hear what is told.
+func (g *Gateway) hearControl() {
+	if g.control == nil {
+		return
+	}
+	hearing, stop := context.WithCancel(context.Background())
+	g.run("hearing", func() error { return g.control.Run(hearing, g.server.Hear) }, func(context.Context) error { stop(); return nil })
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"sluice/server/auth"
+)
+
+// errRevoked answers who shows a credential that has been revoked.
+var errRevoked = &auth.Error{Reason: auth.ReasonRevoked, Detail: "The credential has been revoked.", Challenge: `Bearer realm="sluice", error="invalid_token"`}
+
+// maxRevokeBody is far more than a user and a time take.
+const maxRevokeBody = 8 << 10
+
+// postRevoke answers POST /revoke.
+func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.cfg.APIKeys.Check(r); err != nil {
+		s.refused(r, err)
+		unidentified(err).write(w)
+		return
+	}
+	now := time.Now()
+	revocation, err := readRevocation(http.MaxBytesReader(w, r.Body, maxRevokeBody), now)
+	if err != nil {
+		badRequest("revocation", "The body must be JSON such as {\"user\":\"…\",\"for\":\"24h\"}, or with \"ticket\" instead: "+err.Error()+".").write(w)
+		return
+	}
+	message, err := json.Marshal(revocation)
+	if err != nil {
+		panic(err) // strings and times
+	}
+	ended := s.revoke(revocation) // here at once, whatever Kafka says
+	if s.cfg.Control != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.OpenTimeout)
+		defer cancel()
+		if err := s.cfg.Control.Announce(ctx, revocation.key(), message); err != nil {
+			s.cfg.Logger.ErrorContext(r.Context(), "a revocation could not be announced", "error", err)
+			p := newProblem(http.StatusServiceUnavailable, "not-announced", "Not in force everywhere",
+				"The revocation is in force on this gateway, but the others could not be told. Ask again.")
+			p.retryAfter = s.terms.retry().duration()
+			p.write(w)
+			return
+		}
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Ended int       `json:"ended"` // streams, of this gateway
+		Until time.Time `json:"until"`
+	}{ended, revocation.Until})
+}
+
+// readRevocation reads the body of POST /revoke. Its errors are written to be shown, and repeat nothing of it.
+func readRevocation(body io.Reader, now time.Time) (revocation, error) {
+	var asked struct {
+		User   string `json:"user"`
+		Ticket string `json:"ticket"`
+		For    string `json:"for"` // as Go has durations; absent: 24h
+	}
+	d := json.NewDecoder(body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&asked); err != nil {
+		return revocation{}, errors.New("it can't be read, or has a field that isn't known")
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return revocation{}, errors.New("something follows after it")
+	}
+	span := defaultRevocation
+	if asked.For != "" {
+		var err error
+		if span, err = time.ParseDuration(asked.For); err != nil {
+			return revocation{}, errors.New("for is no duration")
+		}
+	}
+	now = now.UTC().Truncate(time.Millisecond)
+	r := revocation{User: asked.User, Ticket: asked.Ticket, At: now, Until: now.Add(span)}
+	return r, r.check()
+}
