@@ -30,6 +30,9 @@ func (l *loader) checkAdmin() {
 	if n := len(token.Reveal()); token.IsSet() && n < 16 {
 		l.fault(key, fmt.Sprintf("has %d characters, at least 16 are needed: make one with openssl rand -hex 16", n))
 	}
+	if c.AdminAuth.APIKeys && len(c.Auth.APIKeys) == 0 && !l.broken["auth.api_keys_file"] {
+		l.fault("admin_auth.api_keys", "has no keys to take: write auth.api_keys_file too")
+	}
 	open := !token.IsSet() && !c.AdminAuth.APIKeys && !l.broken[key+"_file"]
 	if open && !l.broken["admin"] && !loopback(c.Admin) {
 		l.fault("admin", c.Admin+" is open to other machines, and metrics and profiles stand there: write admin_auth: {token_file: …} too, or listen on 127.0.0.1")

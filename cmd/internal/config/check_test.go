@@ -181,6 +181,7 @@ func TestFaults(t *testing.T) {
 		{"no roles", "user: key", "user: key, access: []", nil, "sluice.yaml:4: streams.orders.access: is empty"},
 		{"origin with a path", "", "cors: {origins: ['https://shop.example/']}\n", nil, `sluice.yaml:1: cors.origins: "https://shop.example/" is no origin`},
 		{"public admin", "", "admin: :9090\n", nil, "sluice.yaml:1: admin: :9090 is open to other machines"},
+		{"admin keys without any", "", "admin_auth: {api_keys: true}\n", nil, "sluice.yaml:1: admin_auth.api_keys: has no keys to take"},
 		{"short admin token", "", "admin_auth: {token: tooshort}\n", nil, "sluice.yaml:1: admin_auth.token: has 8 characters"},
 		{"sealed without keys", "", "ids: sealed\n", nil, "sluice.yaml: ids_keys_file: is missing: ids: sealed needs it"},
 		{"keys of plain ids", "", "ids_keys_file: ids.keys\n", nil, "sluice.yaml:1: ids_keys_file: does nothing with plain ids"},

@@ -33,6 +33,7 @@ func config(kafka *kafkatest.Cluster) string {
 heartbeat: 1s
 kafka: {brokers: [%q]}
 auth: none
+limits: {per_user: 0} # clients come back before a paused gateway knows that they went
 streams:
   orders:   {topic: orders, user: key, replay: 10m}
   payments: {topic: payments, user: value:customer, event: value:type, replay: 1ms}
