@@ -60,7 +60,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		s.notOpened(w, r, err)
 		return
 	}
-	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked
+	if a.principal.Login != nil {
+		s.logins.attach(sub, a.principal)
+	}
+	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked; what comes from here on finds the stream
 		sub.End()
 	}
 	s.cfg.Metrics.opening(opening)
@@ -68,10 +71,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
 	s.tidy.open()
 	session.stake = stake
-	if a.principal.Login != nil {
-		session.tied = true
-		s.logins.attach(sub, a.principal)
-	}
+	session.tied = a.principal.Login != nil
 	carried = true
 	carrier.carry(w, r, p, session, hello)
 }
