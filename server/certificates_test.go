@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,14 +9,19 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"math/big"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sluice/stream/ssetest"
 )
 
 // pair is a new certificate named so, and its key, both PEM.
@@ -96,6 +102,73 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	if _, err := NewCertificates(dir+"/gone", keyFile, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("no file: taken")
 	}
+}
+
+// TestTLSBehindADoorIsHeld: a counted connection, named by a proxy, is held below its TLS like any other.
+func TestTLSBehindADoorIsHeld(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := pair(t, "gateway")
+	put(t, dir+"/cert.pem", cert)
+	put(t, dir+"/key.pem", key)
+	trusted := proxies("", "127.0.0.0/8")
+	f := newFixture(t, func(c *Config) { c.Limits, c.Proxies = Limits{PerIP: 1}, trusted })
+	f.warm()
+	certificates, err := NewCertificates(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := NewHTTP(f.Handler(), f.cfg.Logger)
+	h.TLSConfig.GetCertificate = certificates.Get
+	l, err := Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	door := Door{Proxies: trusted, ProxyProtocol: true, Metrics: f.cfg.Metrics}.Guard(l)
+	done := make(chan error)
+	go func() { done <- h.ServeTLS(BelowTLS(door), "", "") }()
+	t.Cleanup(func() { f.Close(); h.Close(); <-done })
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	ask := func(address string) (status int, events *ssetest.Reader) {
+		t.Helper()
+		conn, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		if _, err := fmt.Fprintf(conn, "PROXY TCP4 %s 203.0.113.99 5 443\r\n", address); err != nil {
+			t.Fatal(err)
+		}
+		secure := tls.Client(conn, &tls.Config{RootCAs: roots, ServerName: "localhost"})
+		if _, err := fmt.Fprintf(secure, "GET /events?user=alice HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(secure), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, ssetest.NewReader(resp.Body)
+	}
+	status, events := ask("203.0.113.1")
+	if status != http.StatusOK {
+		t.Fatal(status)
+	}
+	if e, err := events.Next(); err != nil || e.Name != "sluice.hello" {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	if f.held != nil && f.held.holder.Places() != 1 {
+		t.Error("it is not held")
+	}
+	f.order("alice", "1")
+	if e, err := events.Next(); err != nil || e.Data != "1" {
+		t.Fatalf("%+v, %v", e, err)
+	}
+	if status, _ := ask("203.0.113.1"); status != http.StatusTooManyRequests {
+		t.Errorf("the same address once more: %d", status)
+	}
+	s := door.(*sockets)
+	f.Close()
+	eventually(t, "its connections are counted off", func() bool { return f.held == nil || s.open.Load() <= 1 })
 }
 
 // TestTLS: 1.2 at least, HTTP/2 where the client speaks it.
