@@ -24,6 +24,16 @@ func TestGuardFillsWhatIsNotWritten(t *testing.T) {
 	}
 }
 
+func TestUsersMadeUpHaveNoLimitUnlessWritten(t *testing.T) {
+	trying := strings.Replace(minimal, minimal[strings.Index(minimal, "auth:"):], "auth: none\n", 1)
+	if l := mustLoad(t, trying).Limits; l.PerUser != 0 || l.ConnectsPerSecond != 0 || l.Connections != 100_000 {
+		t.Errorf("limits = %+v", l)
+	}
+	if l := mustLoad(t, trying+"limits: {per_user: 3}\n").Limits; l.PerUser != 3 {
+		t.Errorf("limits = %+v", l)
+	}
+}
+
 func TestGuardAsWritten(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{

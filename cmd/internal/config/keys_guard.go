@@ -11,11 +11,11 @@ var guardKeys = []Key{
 
 	{"limits.connections", "100000", nil, "Streams at a time, on this gateway. 0 here and below: no limit.",
 		func(c *Config, _ *Stream) any { return &c.Limits.Connections }},
-	{"limits.per_user", "12", nil, "Streams at a time of one user.",
+	{"limits.per_user", "12", nil, "Streams at a time of one user. With `auth: none` there is no limit unless one is written.",
 		func(c *Config, _ *Stream) any { return &c.Limits.PerUser }},
 	{"limits.per_ip", "300", nil, "Streams at a time of one address, of one /64 with IPv6. This machine's own address has no limit.",
 		func(c *Config, _ *Stream) any { return &c.Limits.PerIP }},
-	{"limits.connects_per_second", "2000", nil, "Streams begun in a second.",
+	{"limits.connects_per_second", "2000", nil, "Streams begun in a second. With `auth: none` there is no limit unless one is written.",
 		func(c *Config, _ *Stream) any { return &c.Limits.ConnectsPerSecond }},
 	{"limits.per_ip_connects", "20/s", nil, "Streams begun by one address: as many at once, and then at this rate.",
 		func(c *Config, _ *Stream) any { return &c.Limits.PerIPConnects }},
