@@ -242,7 +242,7 @@ func TestSlowloris(t *testing.T) {
 	gone.Wait()
 	s.cancel()
 	eventually(t, "all gone", f.empty)
-	conns = nil
+	clear(conns) // theirs is memory too
 	f.client.CloseIdleConnections()
 	eventually(t, "memory is back to its base", func() bool { return inUse() < before+8<<20 })
 }

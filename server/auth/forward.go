@@ -126,7 +126,7 @@ func (f *Forward) key(c credentials) (key LoginKey) {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(lines))))
 		for _, line := range lines {
 			h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(line))))
-			io.WriteString(h, line)
+			h.Write([]byte(line))
 		}
 	}
 	h.Sum(key[:0])
