@@ -52,7 +52,7 @@ func TestEpochOfAnotherTopicIsRecreated(t *testing.T) {
 	r.evict(0)
 	p := r.resume("orders@old:7~stock@ep0:0").begins(OutcomeReset, "reset recreated orders [0 7 0] [1 0 0]")
 	p.getsAll("first", "stock")
-	if p.id != "orders@ep0:1.0~stock@ep0:1.0" {
+	if p.heartbeat(); p.id != "orders@ep0:1.0~stock@ep0:1.0" {
 		t.Errorf("the id is %s", p.id)
 	}
 }
