@@ -81,11 +81,10 @@ var errSlowKafka = errors.New("server: kafka took longer than OpenTimeout")
 
 // open opens a subscription within OpenTimeout, or until no stream may begin.
 func (s *Server) open(ctx context.Context, request stream.Request) (stream.Sub, stream.Opening, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.OpenTimeout, errSlowKafka)
-	defer cancel()
-	defer context.AfterFunc(s.stop, cancel)()
-	sub, opening, err := s.cfg.Hub.Open(ctx, request)
-	if err != nil && context.Cause(ctx) == errSlowKafka {
+	waiting := &patience{request: ctx, stop: s.stop, limit: s.cfg.OpenTimeout}
+	defer waiting.close()
+	sub, opening, err := s.cfg.Hub.Open(waiting, request)
+	if err != nil && context.Cause(waiting) == errSlowKafka {
 		err = stream.ErrUnavailable
 	}
 	return sub, opening, err

@@ -11,6 +11,13 @@ import (
 // gives the connection up.
 const bodyTimeout = 5 * time.Second
 
+// panicked says so in the log. What is caught by name is no fault.
+func panicked(logger *slog.Logger, fault any) {
+	if fault != http.ErrAbortHandler {
+		logger.Error("request panicked", "panic", fault, "stack", string(debug.Stack()))
+	}
+}
+
 // guard keeps a request from harming more than itself.
 func guard(logger *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
@@ -20,9 +27,7 @@ func guard(logger *slog.Logger) func(http.Handler) http.Handler {
 				if fault == nil {
 					return
 				}
-				if fault != http.ErrAbortHandler {
-					logger.ErrorContext(r.Context(), "request panicked", "path", r.URL.Path, "panic", fault, "stack", string(debug.Stack()))
-				}
+				panicked(logger.With("path", r.URL.Path), fault)
 				panic(http.ErrAbortHandler) // the answer may have begun: only a broken connection says that it is not whole
 			}()
 			if r.ContentLength != 0 {

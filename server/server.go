@@ -171,7 +171,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	cfg.Metrics.watch(cfg.Source)
-	s.handler = s.routes()
+	s.handler = doLater(s.routes())
 	s.admin = s.adminRoutes()
 	return s, nil
 }

@@ -20,8 +20,8 @@ type socket struct {
 	began   time.Time // of the last write
 }
 
-func newSocket(w http.ResponseWriter, timeout time.Duration) *socket {
-	return &socket{w: w, control: http.NewResponseController(w), timeout: timeout}
+func newSocket(w http.ResponseWriter, timeout time.Duration) socket {
+	return socket{w: w, control: http.NewResponseController(w), timeout: timeout}
 }
 
 // write sends a batch as one write and one flush, so one chunk or frame where it fits. An empty
