@@ -23,6 +23,7 @@ type admission struct {
 	principal auth.Principal
 	request   stream.Request // but for what the carrier adds
 	names     []string       // of request.Streams
+	snapshot  bool           // begins with the state
 }
 
 // admit reads the request, all of which is hostile. It fails with the problem to
@@ -60,6 +61,9 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 	from, err := parseFrom(query.Get("from"))
 	if err != nil {
 		return admission{}, badRequest("from", "The from parameter is none of live, earliest, last:N (1 to 10000) and since:TIME (RFC 3339).")
+	}
+	if a.snapshot, err = wantsSnapshot(query); err != nil {
+		return admission{}, badRequest("snapshot", err.Error())
 	}
 	a.request.User = principal.User
 	a.request.Subject = subject

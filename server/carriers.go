@@ -7,13 +7,16 @@ import (
 	"sluice/server/hold"
 )
 
-// carriers are the ways a server carries sessions: held where that is possible, on a goroutine elsewhere.
+// carriers are the ways a server carries sessions: held where that is possible, on a goroutine elsewhere; and polls,
+// which wait for one answer.
 type carriers struct {
+	polls    *polls
 	held     *held // nil: not on this system, or not wanted
 	ordinary *goroutines
 }
 
 func (c *carriers) start(s *Server) error {
+	c.polls = newPolls(s.cfg.Hub)
 	c.ordinary = newGoroutines(s)
 	if s.cfg.Goroutines {
 		return nil

@@ -43,7 +43,8 @@ func (c CORS) middleware() func(http.Handler) http.Handler {
 	return cors.Handler(cors.Options{
 		AllowedOrigins:   c.Origins,
 		AllowedMethods:   []string{http.MethodGet, http.MethodHead},
-		AllowedHeaders:   []string{"Accept", "Authorization", "Cache-Control", "Last-Event-ID"},
+		AllowedHeaders:   []string{"Accept", "Authorization", "Cache-Control", "If-None-Match", "Last-Event-ID"},
+		ExposedHeaders:   []string{"ETag"},
 		AllowCredentials: c.Credentials,
 		MaxAge:           int(preflightAge / time.Second),
 	})

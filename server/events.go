@@ -53,7 +53,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	carrier := s.carrierFor(w, r)
 	p := carrier.reserve()
 	a.request.Waker, a.request.Token = p.waker, p.token
-	sub, opening, err := s.open(r.Context(), a.request)
+	sub, opening, snapshot, err := s.begin(r.Context(), &a)
 	if err != nil {
 		carrier.release(p)
 		release()
@@ -67,7 +67,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		sub.End()
 	}
 	s.cfg.Metrics.opening(opening)
-	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening)
+	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening, snapshot)
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
 	s.tidy.open()
 	session.stake = stake
@@ -94,6 +94,8 @@ func (s *Server) open(ctx context.Context, request stream.Request) (stream.Sub, 
 func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case r.Context().Err() != nil: // the client has gone
+	case errors.Is(err, stream.ErrNoState):
+		stateless().write(w)
 	case errors.Is(err, stream.ErrNotWarm):
 		s.unavailable(w, r, "warming")
 	case errors.Is(err, stream.ErrUnavailable):

@@ -42,6 +42,9 @@ const (
 	logBytes = 32 << 20 // of each; more than any socket's buffers
 )
 
+// stateBounds are of each stream's state, without an age: the tests' events are of any time.
+var stateBounds = stream.StateBounds{MaxBytes: logBytes}
+
 // begin starts one; change may alter the config, cold leaves the streams unwarmed.
 func begin(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
@@ -66,8 +69,8 @@ func newFixtureOf(t testing.TB, ids stream.IDs, change func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, logs: new(safeBuffer)}
 	f.hub = stream.NewHub(stream.Config{IDs: ids, Streams: []stream.Spec{
-		{Name: "orders", ReplayBytes: logBytes},
-		{Name: "news", ReplayBytes: logBytes, Audience: stream.AudienceEveryone},
+		{Name: "orders", ReplayBytes: logBytes, State: stateBounds},
+		{Name: "news", ReplayBytes: logBytes, Audience: stream.AudienceEveryone, State: stateBounds},
 	}})
 	cfg := Config{
 		Hub:      f.hub,

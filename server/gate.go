@@ -4,14 +4,15 @@ import "sync"
 
 // gate counts those inside, and lets no one in once it is shut.
 type gate struct {
-	empty chan struct{} // closed when it is shut and the last one has left
+	empty    chan struct{} // closed when it is shut and the last one has left
+	shutting chan struct{} // closed when it is shut
 
 	mu     sync.Mutex // guards the rest; a leaf
 	inside int
 	closed bool
 }
 
-func (g *gate) init() { g.empty = make(chan struct{}) }
+func (g *gate) init() { g.empty, g.shutting = make(chan struct{}), make(chan struct{}) }
 
 // enter reports whether the gate was open. Whoever got in must leave.
 func (g *gate) enter() bool {
@@ -39,6 +40,7 @@ func (g *gate) shut() <-chan struct{} {
 	defer g.mu.Unlock()
 	if !g.closed {
 		g.closed = true
+		close(g.shutting)
 		if g.inside == 0 {
 			close(g.empty)
 		}

@@ -17,6 +17,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 
 	connections  prometheus.Gauge
+	polls        prometheus.Gauge
 	openings     *prometheus.CounterVec // by outcome
 	closings     *prometheus.CounterVec // by reason
 	unavailables *prometheus.CounterVec // by reason
@@ -33,6 +34,7 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry:     prometheus.NewRegistry(),
 		connections:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_connections", Help: "Event streams open now."}),
+		polls:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_polls", Help: "Polls waiting now."}),
 		openings:     counters("sluice_streams_opened_total", "Event streams opened, by where they began: live, resumed, replay or reset.", "outcome"),
 		closings:     counters("sluice_streams_closed_total", "Event streams closed, by reason.", "reason"),
 		unavailables: counters("sluice_unavailable_total", "Requests that were told to come back later, by reason.", "reason"),
@@ -49,7 +51,7 @@ func NewMetrics() *Metrics {
 	for why := range limitStatus {
 		m.unavailables.WithLabelValues(why)
 	}
-	m.registry.MustRegister(m.connections, m.openings, m.closings, m.unavailables, m.refusals, m.resets, m.poison, m.turnedAways, m.events, m.bytes,
+	m.registry.MustRegister(m.connections, m.polls, m.openings, m.closings, m.unavailables, m.refusals, m.resets, m.poison, m.turnedAways, m.events, m.bytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -77,6 +79,17 @@ func (m *Metrics) closed(why reason) {
 
 func (m *Metrics) opening(o stream.Opening) {
 	m.openings.WithLabelValues(string(o.Outcome)).Inc()
+	m.told(o)
+}
+
+func (m *Metrics) polling(o stream.Opening) {
+	m.polls.Inc()
+	m.told(o)
+}
+
+func (m *Metrics) polled() { m.polls.Dec() }
+
+func (m *Metrics) told(o stream.Opening) {
 	for _, reset := range o.Resets {
 		m.resets.WithLabelValues(string(reset.Reason)).Inc()
 	}

@@ -12,12 +12,13 @@ import (
 // nothing needs escaping but stream names, which have no character that does.
 
 // appendHello appends what every stream begins with: how long to wait before coming
-// back, what had to be skipped, and the position the connection starts from.
-func appendHello(dst []byte, retry, heartbeat tick, names []string, o stream.Opening) []byte {
+// back, what had to be skipped, the state where that was asked for, and the position the connection starts from.
+func appendHello(dst []byte, retry, heartbeat tick, names []string, o stream.Opening, snapshot []byte) []byte {
 	dst = stream.AppendRetry(dst, retry.duration())
 	for _, reset := range o.Resets {
 		dst = stream.AppendFrame(dst, reset.ID, stream.ResetEvent, reset.AppendJSON(nil))
 	}
+	dst = append(dst, snapshot...)
 	list, err := json.Marshal(names)
 	if err != nil {
 		panic(err) // strings
@@ -60,7 +61,11 @@ func appendClosing(dst []byte, id string, why reason, retry tick) []byte {
 // appendUnavailable says that there is nothing to be had now, and when to ask again.
 func appendUnavailable(dst []byte, why string, retry tick) []byte {
 	dst = stream.AppendRetry(dst, retry.duration())
-	return stream.AppendFrame(dst, "", "sluice.unavailable", fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry))
+	return stream.AppendFrame(dst, "", "sluice.unavailable", unavailableData(why, retry))
+}
+
+func unavailableData(why string, retry tick) []byte {
+	return fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

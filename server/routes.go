@@ -15,6 +15,7 @@ func (s *Server) routes() http.Handler {
 		r.Use(allow)
 	}
 	get(r, "/events", http.HandlerFunc(s.events))
+	get(r, "/state", http.HandlerFunc(s.state))
 	if s.cfg.Tickets != nil {
 		r.Method(http.MethodPost, "/tickets", http.HandlerFunc(s.tickets))
 	}

@@ -36,6 +36,8 @@ type State struct {
 	Since    time.Time
 	Complete bool
 
+	Stale time.Time // since when Kafka hasn't answered for one of the streams, the earliest; zero: it answers
+
 	// Turn is another number once a cursor of before may have to be reset. It differs between gateways.
 	Turn uint64
 }
@@ -96,6 +98,9 @@ func (h *Hub) beginState(q *Request) (State, []*stateCopy, error) {
 			return State{}, nil, ErrNotWarm
 		}
 		kept = kept || l.state != nil
+		if stale := h.status[i].stale; !stale.IsZero() && (s.Stale.IsZero() || stale.Before(s.Stale)) {
+			s.Stale = stale
+		}
 	}
 	if !kept {
 		return State{}, nil, ErrNoState

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/stream"
+)
+
+// etagLife bounds how long a state's tag stays the same: a cache that is told again and again that nothing is new keeps its
+// cursor as well, which must not grow older than what is cheap to resume at.
+const etagLife = 5 * time.Minute
+
+// etag is made of what the state says, and not of where: the cursor moves with everybody's events. But it
+// changes when cursors of before may not hold any more, or a page that loads the state because of a reset would be given
+// the same cursor by its cache.
+func etag(state *stream.State, names []string, now time.Time) string {
+	sum := sha256.New()
+	word := func(b []byte) {
+		sum.Write(binary.AppendUvarint(nil, uint64(len(b))))
+		sum.Write(b)
+	}
+	number := func(n uint64) { word(binary.AppendUvarint(nil, n)) }
+	word([]byte(strings.Join(names, ",")))
+	number(state.Turn)
+	number(uint64(now.Unix() / int64(etagLife/time.Second)))
+	word(strconv.AppendBool(nil, state.Complete))
+	for i := range state.Latest {
+		l := &state.Latest[i]
+		number(uint64(l.Stream))
+		number(uint64(l.Time))
+		word(l.Subject)
+		word(l.Frame)
+	}
+	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:12]) + `"`
+}
+
+// matches reports whether If-None-Match names a tag. It compares weakly, as RFC 9110 has it: a proxy that
+// compresses marks tags as weak.
+func matches(header []string, tag string) bool {
+	for _, line := range header {
+		for one := range strings.SplitSeq(line, ",") {
+			one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
+			if one == tag || one == "*" {
+				return true
+			}
+		}
+	}
+	return false
+}

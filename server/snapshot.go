@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+
+	"sluice/stream"
+)
+
+// outcomeSnapshot says that a stream begins with the state, and goes on from where that is true.
+const outcomeSnapshot stream.Outcome = "snapshot"
+
+// errSnapshot is for a snapshot parameter that can't be meant.
+var errSnapshot = errors.New("The snapshot parameter is 1 or absent, and goes without from.")
+
+func wantsSnapshot(query url.Values) (bool, error) {
+	switch value := query.Get("snapshot"); {
+	case value == "":
+		return false, nil
+	case value == "1" && query.Get("from") == "":
+		return true, nil
+	}
+	return false, errSnapshot
+}
+
+// snapshotTries is how often a topic may be created anew between a state and the stream that begins with it.
+const snapshotTries = 3
+
+// begin opens a request's subscription. Where a snapshot was asked for and the request doesn't resume, or can't without a
+// reset, the stream begins with the state. None of its events has an id: who is cut off before the last of them
+// comes back without the position they belong to, and starts over.
+func (s *Server) begin(ctx context.Context, a *admission) (stream.Sub, stream.Opening, []byte, error) {
+	var told []stream.Reset
+	if !a.snapshot || a.request.Cursor != "" {
+		sub, opening, err := s.open(ctx, a.request)
+		if err != nil || !a.snapshot || opening.Outcome != stream.OutcomeReset {
+			return sub, opening, nil, err
+		}
+		sub.Close()
+		told = opening.Resets
+		told[len(told)-1].ID = ""
+	}
+	for range snapshotTries {
+		state, err := s.stateOf(ctx, a)
+		if err != nil {
+			return stream.Sub{}, stream.Opening{}, nil, err
+		}
+		a.request.Cursor = state.Cursor
+		sub, opening, err := s.open(ctx, a.request)
+		if err != nil {
+			return stream.Sub{}, stream.Opening{}, nil, err
+		}
+		if opening.Outcome != stream.OutcomeReset {
+			opening.Outcome, opening.Resets = outcomeSnapshot, told
+			return sub, opening, appendSnapshot(nil, &state), nil
+		}
+		sub.Close()
+	}
+	return stream.Sub{}, stream.Opening{}, nil, stream.ErrNotWarm
+}
+
+// appendSnapshot appends a state as events, and before them what a page needs to know of it: that it
+// begins (anew), and how far it reaches.
+func appendSnapshot(dst []byte, state *stream.State) []byte {
+	data, err := json.Marshal(struct {
+		reach
+		Subjects int `json:"subjects"`
+	}{reachOf(state), len(state.Latest)})
+	if err != nil {
+		panic(err) // times and numbers
+	}
+	dst = stream.AppendFrame(dst, "", "sluice.snapshot", data)
+	for i := range state.Latest {
+		dst = append(dst, state.Latest[i].Frame...)
+	}
+	return dst
+}
