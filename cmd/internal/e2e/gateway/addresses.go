@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Gateways listen below the range from which systems hand out ports to outgoing connections. A port
-// from that range could be taken while its gateway is down, by a client that dials it even.
+// Gateways, and proxies before them, listen below the range from which systems hand out ports to outgoing connections. A port
+// from that range could be taken while its server is down, by a client that dials it even.
 const (
 	firstPort = 20000
 	lastPort  = 24000
@@ -21,21 +21,18 @@ var ports struct {
 	taken int
 }
 
-// twoAddresses returns two loopback addresses that nobody listens on.
-func twoAddresses() (public, admin string, err error) {
+// Address returns a loopback address that nobody listens on, and that is returned only once.
+func Address() (string, error) {
 	ports.Lock()
 	defer ports.Unlock()
-	var free []string
-	for ; ports.taken < lastPort-firstPort; ports.taken++ {
-		if len(free) == 2 {
-			return free[0], free[1], nil
-		}
+	for ports.taken < lastPort-firstPort {
 		port := firstPort + (os.Getpid()*40+ports.taken)%(lastPort-firstPort)
+		ports.taken++
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 		if l, err := net.Listen("tcp", address); err == nil {
-			free = append(free, address)
 			_ = l.Close() // nothing was ever accepted
+			return address, nil
 		}
 	}
-	return "", "", errors.New("no free ports are left for gateways")
+	return "", errors.New("no free ports are left")
 }

@@ -33,7 +33,11 @@ type Gateway struct {
 // is killed when the test ends. A data race or a panic in its log fails the test.
 func New(t testing.TB, binary, config string) *Gateway {
 	t.Helper()
-	public, admin, err := twoAddresses()
+	public, err := Address()
+	if err != nil {
+		t.Fatalf("gateway: %v", err)
+	}
+	admin, err := Address()
 	if err != nil {
 		t.Fatalf("gateway: %v", err)
 	}
