@@ -21,19 +21,27 @@ func (l *log) after(ordinal uint64) []int64 {
 	return b.fold
 }
 
+// forms are what is written of one position in both forms: plain, and packed.
+type forms[T any] [2]T
+
+func (f *forms[T]) of(packed bool) *T {
+	if packed {
+		return &f[1]
+	}
+	return &f[0]
+}
+
 // segment returns the text of the position after all entries with a seq up to this one: the
 // id segment of everybody who follows and has been served that far. packed asks
 // for the packed form. The bytes are shared and never change.
 func (l *log) segment(seq uint64, packed bool) []byte {
 	packed = packed && !l.ids.secret() // sealed, there is one form
 	if seq >= l.newest {
-		if packed {
-			return l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, "", true)
+		text := l.headIDs.of(packed)
+		if *text == nil {
+			*text = l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, "", packed)
 		}
-		if l.headID == nil {
-			l.headID = l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, "", false)
-		}
-		return l.headID
+		return *text
 	}
 	ordinal := l.from(seq + 1) // the first entry after; the one before it is at most seq
 	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
@@ -44,19 +52,26 @@ func (l *log) segment(seq uint64, packed bool) []byte {
 	if n >= len(l.blocks) || n == 0 && i <= l.skip {
 		return l.ids.appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, "", packed)
 	}
-	i--
+	return l.segmentAfter((l.number+uint64(n))*blockLen+uint64(i)-1, packed)
+}
+
+// segmentAfter is segment for those who have been served up to the entry at an ordinal, which is kept.
+func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
+	packed = packed && !l.ids.secret()
+	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
 	b := l.blocks[n]
-	at := (l.number+uint64(n))*blockLen + uint64(i)
-	if packed || len(l.blocks)-n > cachedBlocks {
-		return l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(at), "", packed)
+	if len(l.blocks)-n > cachedBlocks {
+		return l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(ordinal), "", packed)
 	}
-	if b.ids == nil {
-		b.ids = make([][]byte, blockLen)
+	ids := b.ids.of(packed)
+	if *ids == nil {
+		*ids = make([][]byte, blockLen)
 	}
-	if b.ids[i] == nil {
-		b.ids[i] = l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(at), "", false)
+	text := &(*ids)[i]
+	if *text == nil {
+		*text = l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(ordinal), "", packed)
 	}
-	return b.ids[i]
+	return *text
 }
 
 // baseEpoch is the epoch of the position before the oldest entry.
@@ -70,7 +85,7 @@ func (l *log) baseEpoch() string {
 // forget drops the cached segments of the block that has just left the cached range.
 func (l *log) forget() {
 	if n := len(l.blocks) - cachedBlocks - 1; n >= 0 {
-		l.blocks[n].ids, l.blocks[n].fold = nil, nil
+		l.blocks[n].ids, l.blocks[n].fold = forms[[][]byte]{}, nil
 	}
 }
 
@@ -110,6 +125,16 @@ func (h *Hub) viewOf(streams []int) uint32 {
 func (h *Hub) appendID(dst []byte, v *view, seq uint64) []byte {
 	return appendJoined(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
 		return append(dst, h.logs[v.streams[i]].segment(seq, packed)...)
+	})
+}
+
+// appendIDAt appends the id of a follower of the view who is sent the next entry of a feed.
+func (h *Hub) appendIDAt(dst []byte, v *view, f *feed) []byte {
+	return appendJoined(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
+		if l := h.logs[v.streams[i]]; l != f.log {
+			return append(dst, l.segment(f.entry.seq, packed)...)
+		}
+		return append(dst, f.log.segmentAfter(f.at, packed)...) // known without a search
 	})
 }
 

@@ -45,9 +45,9 @@ type block struct {
 	entries  []entry
 	postings []posting
 
-	ids  [][]byte // cached id segments by entry; see log.segment
-	fold []int64  // position after entries[:folded], or nil
-	n    int      // folded
+	ids  forms[[][]byte] // cached id segments by entry; see log.segment
+	fold []int64         // position after entries[:n], or nil
+	n    int
 }
 
 // log is what a stream remembers: the newest entries, bounded by age and bytes.
@@ -72,7 +72,7 @@ type log struct {
 	jumps   []uint64 // ordinals of the jumps kept
 	last    []uint64 // by uid: 1 + ordinal of the user's newest entry kept; 0 none
 
-	headID []byte // cached segment of head; nil when it has moved
+	headIDs forms[[]byte] // cached segments of head; nil when it has moved
 
 	state *stateTable // nil: none is kept
 }
@@ -82,7 +82,7 @@ const postingBytes = 8
 
 // open starts a block at the head, or moves the base of one that is still empty.
 func (l *log) open() *block {
-	l.headID = nil
+	l.headIDs = forms[[]byte]{}
 	if n := len(l.blocks); n > 0 && len(l.blocks[n-1].entries) == 0 {
 		b := l.blocks[n-1]
 		b.epoch, b.base, b.fold = l.epoch, slices.Clone(l.head), nil
@@ -109,7 +109,7 @@ func (l *log) tail() *block {
 func (l *log) push(b *block, e entry) (ordinal uint64) {
 	b.entries = append(b.entries, e)
 	l.newest = e.seq
-	l.headID = nil
+	l.headIDs = forms[[]byte]{}
 	l.bytes += entryBytes + int64(e.body.n) + postingBytes*int64(e.users)
 	if e.kind != kindJump {
 		l.head[e.partition] = e.next
@@ -130,8 +130,10 @@ func (l *log) advance(partition int32, next, now int64, seq uint64) bool {
 			if e := &b.entries[i]; e.partition == partition {
 				e.next = next
 				l.head[partition] = next
-				l.headID, b.fold = nil, nil
-				clear(b.ids[min(i, len(b.ids)):])
+				l.headIDs, b.fold = forms[[]byte]{}, nil
+				for _, ids := range b.ids {
+					clear(ids[min(i, len(ids)):])
+				}
 				return false
 			}
 		}

@@ -117,7 +117,7 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 			s.seq = e.seq
 			return More
 		}
-		b.add(f.log.frame(e), func(dst []byte) []byte { return h.appendID(dst, v, e.seq) })
+		b.add(f.log.frame(e), func(dst []byte) []byte { return h.appendIDAt(dst, v, f) })
 		f.advance()
 	}
 	s.seq, s.drained = h.seq+1, true
