@@ -226,6 +226,9 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 		r.pass(t, partition, to) // only the state misses it, and it shows nothing that Kafka has deleted
 		return
 	}
+	if t.next[partition] < t.base[partition] {
+		r.feed(t, partition, nil, t.base[partition]) // there is no more to come of it
+	}
 	t.log.Warn("the reader lost its place and goes on elsewhere: events are missing or come again",
 		"reason", string(reason), "partition", partition, "from", t.next[partition], "to", to)
 	t.next[partition], t.base[partition] = to, to

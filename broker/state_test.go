@@ -154,6 +154,33 @@ func TestReaderFeedsAnewWhatWasTruncated(t *testing.T) {
 	waitState(t, hub, "o-1 confirmed", "o-2 placed")
 }
 
+// Retention may overtake the feeding; what it deleted is not waited for.
+func TestReaderFeedsNoMoreThanThereIs(t *testing.T) {
+	for to, want := range map[int64]int64{3: 4, 4: 4, 6: 6} {
+		hub := stream.NewHub(stream.Config{Streams: []stream.Spec{{Name: "orders", State: stream.StateBounds{MaxBytes: 1 << 20}}}})
+		t.Cleanup(hub.Close)
+		r, err := NewReader(Config{Brokers: []string{"localhost:9092"}}, kept("orders"), hub, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tp := r.topics["orders"]
+		tp.begun, tp.next, tp.base, tp.from = true, []int64{9}, []int64{5}, []int64{1}
+		hub.Begin(0, "e", []int64{5})
+		hub.SetWarm(0)
+		hub.Advance(0, 0, 9)
+		r.jump(tp, 0, stream.ReasonTruncated, 4)
+		q := stream.StateRequest{Streams: []int{0}, User: "alice"}
+		if _, err := hub.State(t.Context(), q); tp.next[0] != 1 || err == nil {
+			t.Fatalf("at %d after the truncation, %v; want 1 and no state", tp.next[0], err)
+		}
+		r.jump(tp, 0, stream.ReasonRetention, to)
+		_, err = hub.State(t.Context(), q)
+		if _, head := hub.Positions(0); (err == nil) != (to >= 4) || head[0] != want || tp.next[0] != to {
+			t.Errorf("from %d on: the log is at %d, the reader at %d, %v", to, head[0], tp.next[0], err)
+		}
+	}
+}
+
 // One gateway has read all records as they came, the other what the cleaner left of them.
 func TestKafkaCompactionLeavesTheState(t *testing.T) {
 	c := kafkatest.Start(t, kafkatest.Properties(map[string]string{"log.cleaner.backoff.ms": "100", "log.initial.task.delay.ms": "100"}))
