@@ -180,7 +180,7 @@ func TestStateIsBoundedByTheRecordsAge(t *testing.T) {
 		r.record(0, 10*time.Minute, "k o-2 alice two")
 		r.record(0, 61*time.Minute, "k o-3 alice three")
 		r.has("alice", "o-1=one", "o-2=two")
-		time.Sleep(2 * time.Minute) // of the bubble's clock
+		<-time.After(2 * time.Minute) // of the bubble's clock
 		r.has("alice", "o-2=two")
 		s := r.state(StateRequest{User: "alice"})
 		if want := time.Now().Add(-time.Hour + time.Millisecond); !s.Since.Equal(want) || !s.Complete {
