@@ -128,12 +128,13 @@ func (c *crowd) rejoin(ctx context.Context, n int, timeout time.Duration) error 
 	return err
 }
 
-// stall makes n clients of the first process read no more.
-func (c *crowd) stall(ctx context.Context, n int) (port int, err error) {
+// stall makes n clients of the first process read no more, and returns the
+// address of one.
+func (c *crowd) stall(ctx context.Context, n int) (client string, err error) {
 	var a answer
 	err = c.procs[0].tell(ctx, order{Op: opStall, N: n}, &a)
 	c.reading[0] -= n
-	return a.StalledPort, errors.Join(err, asError(a))
+	return a.Stalled, errors.Join(err, asError(a))
 }
 
 // await waits until per events for each client have been read since the mark,

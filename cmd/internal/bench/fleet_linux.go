@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math/bits"
+	"net/netip"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -141,9 +142,15 @@ func (f *fleet) stall(n int) error {
 		}
 		c.state = stalled
 		f.now.Open--
-		if sa, err := unix.Getsockname(int(c.fd)); err == nil && f.now.StalledPort == 0 {
-			f.now.StalledPort = sa.(*unix.SockaddrInet4).Port
+		if f.now.Stalled != "" {
+			continue
 		}
+		sa, err := unix.Getsockname(int(c.fd))
+		if err != nil {
+			return fmt.Errorf("stalling a client: %w", err)
+		}
+		in := sa.(*unix.SockaddrInet4)
+		f.now.Stalled = netip.AddrPortFrom(netip.AddrFrom4(in.Addr), uint16(in.Port)).String()
 	}
 	return nil
 }

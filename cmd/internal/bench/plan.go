@@ -120,7 +120,7 @@ type answer struct {
 	First, Last             time.Time     // when the first and the last event was read
 	Latency                 histogram     // from an event's stamp to its reading
 	Took                    time.Duration // from the order to the answer
-	StalledPort             int           `json:",omitempty"` // the local port of the first client stalled
+	Stalled                 string        `json:",omitempty"` // address and port of the first client stalled
 }
 
 func (a *answer) merge(o answer) {
@@ -150,7 +150,7 @@ func (a *answer) merge(o answer) {
 	}
 	a.Latency.merge(o.Latency)
 	a.Took = max(a.Took, o.Took)
-	if a.StalledPort == 0 {
-		a.StalledPort = o.StalledPort
+	if a.Stalled == "" {
+		a.Stalled = o.Stalled
 	}
 }

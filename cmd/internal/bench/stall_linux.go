@@ -17,14 +17,14 @@ func (s *session) runStall(ctx context.Context, all []*contender) error {
 		if err := s.calm(ctx, c, reading, count); err != nil {
 			return err
 		}
-		port, err := c.crowd.stall(ctx, s.stall)
+		client, err := c.crowd.stall(ctx, s.stall)
 		if err != nil {
 			return err
 		}
 		if err := s.calm(ctx, c, some, count); err != nil {
 			return err
 		}
-		held, err := sendQueue(ctx, port)
+		held, err := sendQueue(ctx, client)
 		if err != nil {
 			return err
 		}
@@ -58,10 +58,10 @@ func (s *session) calm(ctx context.Context, c *contender, name string, count boo
 // bookkeeping included.
 var skmem = regexp.MustCompile(`skmem:\([^)]*,w(\d+),`)
 
-// sendQueue is what the kernel holds on the server's side for the client at port;
+// sendQueue is what the kernel holds on the server's side for the client at an address;
 // 0 when the server has closed that connection.
-func sendQueue(ctx context.Context, port int) (int, error) {
-	cmd := exec.CommandContext(ctx, "ss", "-tmnH", "dport", "=", ":"+strconv.Itoa(port))
+func sendQueue(ctx context.Context, client string) (int, error) {
+	cmd := exec.CommandContext(ctx, "ss", "-tmnH", "dst", client)
 	out, err := cmd.Output()
 	if err != nil {
 		return 0, fmt.Errorf("ss (of iproute2) is needed to see a socket's memory: %w", err)
