@@ -53,9 +53,9 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (p
 	if !r.takes(seg) {
 		return pl, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
 	}
-	pl.pos = seg.offsets
+	pl.pos = grow(slices.Clone(seg.offsets), len(m.head)) // what it doesn't name begins at its beginning
 	if seg.epoch == m.epoch && covers(pl.pos, m.floor) && covers(m.head, pl.pos) {
-		pl.pos = pl.pos[:min(len(pl.pos), len(m.head))] // what else it names it has at 0
+		pl.pos = pl.pos[:len(m.head)] // what else it names it has at 0
 		return pl, nil, nil
 	}
 	b, err := h.bounds(ctx, m)
@@ -82,7 +82,7 @@ func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl place) (place, []R
 	truncated := Reset{Reason: ReasonTruncated, Stream: m.name}
 	retention := Reset{Reason: ReasonRetention, Stream: m.name}
 	compacted := Reset{Reason: ReasonCompacted, Stream: m.name}
-	pos := grow(slices.Clone(pl.pos), len(m.head))
+	pos := pl.pos
 	for p, next := range pos {
 		part := int32(p)
 		switch {

@@ -84,6 +84,7 @@ func TestAddedPartitionStartsAtItsBeginning(t *testing.T) {
 	if p.id != "orders@ep0:1.0.1" {
 		t.Errorf("the id is %s", p.id)
 	}
+	r.resume("orders@ep0:").begins(OutcomeResumed).gets("old", "of the added")
 	r.evict(0)
 	r.resume("orders@ep0:1").begins(OutcomeResumed).gets("of the added")
 	r.resume("orders@ep0:").begins(OutcomeResumed).gets("old", "of the added")
