@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
@@ -24,12 +23,12 @@ func (s *session) runStall(ctx context.Context, all []*contender) error {
 		if err := s.calm(ctx, c, some, count); err != nil {
 			return err
 		}
-		held, err := sendQueue(ctx, client)
+		held, open, err := sendQueue(ctx, client)
 		if err != nil {
 			return err
 		}
 		switch {
-		case held == 0:
+		case !open:
 			s.report.note("%s had closed the stalled client's connection by the end of a run.", c.name)
 		case count:
 			s.report.add(c.name, "kernel memory held for one stalled client", "B", float64(held))
@@ -58,17 +57,18 @@ func (s *session) calm(ctx context.Context, c *contender, name string, count boo
 // bookkeeping included.
 var skmem = regexp.MustCompile(`skmem:\([^)]*,w(\d+),`)
 
-// sendQueue is what the kernel holds on the server's side for the client at an address;
-// 0 when the server has closed that connection.
-func sendQueue(ctx context.Context, client string) (int, error) {
+// sendQueue is what the kernel holds on the server's side for the client at an
+// address; open is false when the server has closed that connection.
+func sendQueue(ctx context.Context, client string) (held int, open bool, err error) {
 	cmd := exec.CommandContext(ctx, "ss", "-tmnH", "dst", client)
 	out, err := cmd.Output()
 	if err != nil {
-		return 0, fmt.Errorf("ss (of iproute2) is needed to see a socket's memory: %w", err)
+		return 0, false, fmt.Errorf("ss (of iproute2) is needed to see a socket's memory: %w", err)
 	}
-	m := skmem.FindSubmatch(bytes.TrimSpace(out))
+	m := skmem.FindSubmatch(out)
 	if m == nil {
-		return 0, nil
+		return 0, false, nil
 	}
-	return strconv.Atoi(string(m[1]))
+	held, err = strconv.Atoi(string(m[1]))
+	return held, true, err
 }
