@@ -34,13 +34,16 @@ export interface Reset {
 }
 
 /** The events that are not records. */
-export interface OwnEvents {
+export interface OwnEvents<T = unknown> {
+  /** data is the status there is now. */
   "sluice.status": SluiceEvent<never> & { readonly data: Status };
-  "sluice.state": SluiceEvent<State>;
+  /** All that is shown is to be replaced: at the start, if there is no cursor, and after a reset. */
+  "sluice.state": SluiceEvent<State<T>>;
+  /** Events are gone. Whoever listens to sluice.state is given a state next. */
   "sluice.reset": SluiceEvent<Reset>;
 }
 
-type EventOf<E, K> = K extends keyof OwnEvents ? OwnEvents[K] : K extends keyof E ? SluiceEvent<E[K]> : SluiceEvent<E[keyof E]>;
+type EventOf<E, K> = K extends keyof OwnEvents ? OwnEvents<E[keyof E]>[K] : K extends keyof E ? SluiceEvent<E[K]> : SluiceEvent<E[keyof E]>;
 type NameOf<E> = (keyof E & string) | keyof OwnEvents | "*";
 
 /** A page's end of the stream. E maps the names of events to what their data is. */

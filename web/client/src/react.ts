@@ -11,7 +11,7 @@ export interface LiveOptions<V, E> extends Options {
   /** The value after an event. Like every reducer it returns a new value and leaves the old one alone. */
   reduce: (value: V, event: SluiceEvent<E>) => V;
   /** The value of a whole new state: at the start, if there is no cursor, and after a reset. Absent: no state is asked for. */
-  restate?: ((state: State) => V) | undefined;
+  restate?: ((state: State<E>) => V) | undefined;
 }
 
 export interface Live<V> {

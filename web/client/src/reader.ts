@@ -20,6 +20,7 @@ export class Reader {
   #failures = 0; // since the gateway last said something
   #silences = 0; // since the last heartbeat that came through a stream
   #renewed = false; // the last refusal was answered by renew
+  #polled = false; // the last turn was a poll, and came to something
   #pollUntil = 0; // when to try a stream again
   #again = STREAM_AGAIN;
   #cut = () => {}; // ends the stream, the poll or the wait that is under way
@@ -59,9 +60,7 @@ export class Reader {
       const state = await this.#wire.state(signal);
       place.take({ prev, id: state.cursor, type: STATE, data: JSON.stringify(state) });
     }
-    if (!polling) return this.#stream(signal);
-    await this.#poll(signal);
-    return 0;
+    return polling ? this.#poll(signal) : this.#stream(signal);
   }
 
   async #stream(outer: AbortSignal): Promise<number> {
@@ -126,17 +125,24 @@ export class Reader {
 
   async #poll(signal: AbortSignal): Promise<number> {
     const place = this.#place;
-    const { cursor, messages } = await this.#wire.poll(place.cursor, WAIT, signal);
-    this.#well();
-    place.show("live");
+    const wait = this.#polled ? WAIT : 0; // the first shows that it can be done
+    const began = Date.now();
+    const { cursor, stale, messages } = await this.#wire.poll(place.cursor, wait, signal);
     for (const message of [...messages, { id: cursor, type: HEARTBEAT }]) {
+      if (message.type === "sluice.unavailable") return this.#failed();
       if (!place.needsState) place.take({ prev: place.cursor, ...message });
     }
-    return 0;
+    this.#well();
+    this.#polled = true;
+    place.show(stale ? "stale" : "live");
+    // A gateway that is going away doesn't let anybody wait.
+    return !wait || messages.length || Date.now() - began > RETRY ? 0 : this.#retry;
   }
 
+  /** A turn that came to something. */
   #well() {
     this.#failures = 0;
+    this.#polled = false;
     this.#renewed = false;
   }
 
@@ -149,8 +155,9 @@ export class Reader {
       if (identity && !this.#renewed && (this.#renewed = await this.#renew())) return 0;
     }
     // Where streams fail again and again, a poll may pass; where polls fail, it isn't the streaming.
-    const polled = Date.now() < this.#pollUntil;
-    this.#pollUntil = ++this.#failures > 2 && !polled ? Date.now() + STREAM_AGAIN : 0;
+    const polling = Date.now() < this.#pollUntil;
+    this.#polled = false;
+    this.#pollUntil = ++this.#failures > 2 && !polling ? Date.now() + STREAM_AGAIN : 0;
     this.#place.show(this.#failures > 1 || globalThis.navigator?.onLine === false ? "offline" : "connecting");
     // Never sooner than the gateway asked for, and not all at once.
     return Math.max(least, Math.min(LONGEST, this.#retry * 2 ** (this.#failures - 1)) * (1 + Math.random() / 2));

@@ -44,7 +44,6 @@ export class Tabs {
     const channel = new BroadcastChannel(this.#name);
     this.#channel = channel;
     channel.onmessage = (event) => signal.aborted || this.#hear(event.data, signal);
-    this.#post({ ask: true });
     let steal = false;
     while (!signal.aborted) steal = await this.#reign(steal, signal);
     channel.close();
@@ -70,6 +69,7 @@ export class Tabs {
     const either = AbortSignal.any([signal, turn.signal]);
     let gone = false;
     this.#unheard = 0;
+    this.#post({ ask: true }); // also who led until now: he may have missed something
     const look = setInterval(() => {
       if (this.#leading) return;
       if (++this.#unheard > 1) this.#post({ ask: true });
@@ -92,7 +92,8 @@ export class Tabs {
 
   #hear(word: Word, signal: AbortSignal) {
     if ("ask" in word) {
-      if (this.#leading) this.#post({ status: this.#status, id: this.#place.cursor });
+      // By a timer, for a tab that is frozen still hears, in Chromium, but does nothing else: it should not claim to lead.
+      setTimeout(() => this.#leading && this.show(this.#status));
       return;
     }
     if (this.#leading) return; // what a former leader says late: our own connection will say it

@@ -1,9 +1,17 @@
 import { parser, type Message } from "./parse.js";
 
-/** The gateway's answer to GET /state: the newest event per subject, true at cursor. */
-export interface State {
+/** The gateway's answer to GET /state. */
+export interface State<T = unknown> {
+  /** The position at which it is true. */
   cursor: string;
-  [key: string]: unknown;
+  /** The streams that it is of. */
+  streams: string[];
+  /** Everything from then on is there; null: everything. */
+  since: string | null;
+  /** false: it reaches less far back than it is meant to. */
+  complete: boolean;
+  /** The newest event of each subject. data is its JSON, or its text where it is none. */
+  events: { stream: string; subject: string; time: string; event?: string; data: T }[];
 }
 
 const LIMIT = 20_000; // ms that an answer may take longer than it was asked to
@@ -120,9 +128,9 @@ export class Wire {
   }
 
   /** What came after the cursor, at once, or when there is something, within so many seconds. */
-  async poll(cursor: string, wait: number, signal: AbortSignal): Promise<{ cursor: string; messages: Message[] }> {
+  async poll(cursor: string, wait: number, signal: AbortSignal): Promise<{ cursor: string; stale: boolean; messages: Message[] }> {
     const answer = await this.#json({ cursor, wait: wait + "s" }, LIMIT + 1000 * wait, signal);
-    return { cursor: answer.cursor, messages: answer.events.map(message) };
+    return { cursor: answer.cursor, stale: !!answer.stale, messages: answer.events.map(message) };
   }
 
   async #json(query: Record<string, string>, limit: number, signal: AbortSignal) {
@@ -133,6 +141,7 @@ export class Wire {
   }
 }
 
-function message({ id, event, data }: { id: string; event?: string; data: unknown }): Message {
-  return { id, type: event || "message", data: typeof data === "string" ? data : JSON.stringify(data) };
+/** The stream has the payload itself; a poll has it as JSON where it is JSON. */
+function message({ id, event, data, text }: { id: string; event?: string; data?: unknown; text?: string }): Message {
+  return { id, type: event || "message", data: text ?? (typeof data === "string" ? data : JSON.stringify(data)) };
 }

@@ -23,8 +23,7 @@ const off: () => void = shop.on("order.confirmed", (event) => {
 off();
 shop.on("*", (event) => same<Order | { text: string }>(event.json()));
 shop.on("sluice.status", (event) => same<Status>(event.data));
-shop.on("sluice.state", (event) => same<State>(event.json()));
-shop.on("sluice.state", (event) => same<string>(event.json().cursor));
+shop.on("sluice.state", (event) => same<State<Order | { text: string }>>(event.json()));
 shop.on("sluice.reset", (event) => same<Reset>(event.json()));
 // @ts-expect-error: no such event in this shop
 shop.on("order.confirmd", () => {});
@@ -42,14 +41,14 @@ connect({ headers: async () => ({ Authorization: "Bearer x" }), credentials: "in
 // @ts-expect-error: a number is no cursor
 connect({ cursor: 5 });
 
-const { value, status } = useSluice({
+const { value, status } = useSluice<Order[], Order>({
   url: "/events",
-  initial: [] as Order[],
-  reduce: (orders, event) => [...orders, event.json() as Order],
-  restate: (state) => [state["orders"] as Order],
+  initial: [],
+  reduce: (orders, event) => [...orders, event.json()],
+  restate: (state) => state.events.map((event) => event.data),
 });
 same<Order[]>(value);
 same<Status>(status);
-useSluice<Order | undefined, Order>({ initial: undefined, reduce: (_, event) => event.json() });
+useSluice({ initial: 0, reduce: (count) => count + 1 }).value.toFixed();
 // @ts-expect-error: a reducer is needed
 useSluice({ initial: 1 });

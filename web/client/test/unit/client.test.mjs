@@ -97,17 +97,17 @@ test("begins at a cursor, of the options or of the URL", async () => {
 
 test("a stream held up before its hello: polls, loses nothing, and tries streams again later", () => {
   const held = new Stream();
-  const poll = { cursor: "c2", events: [{ id: "c1", event: "a", data: { n: 1 } }, { id: "c2", data: "text" }] };
+  const poll = { cursor: "c2", events: [{ id: "c1", event: "a", data: { n: 1 } }, { id: "c2", data: "text" }, { id: "c2", text: "5" }] };
   return scripted([held, json({ cursor: "c0" }), json(poll), never(), new Stream(hello("c2"))], async ({ pass, requests, signals }) => {
     const client = connect({ url });
     const told = listen(client, "a", "message");
     await pass(8_000);
     assert.equal(signals[0].aborted, true);
     assert.equal(client.status, "live");
-    assert.deepEqual(told, [["a", '{"n":1}'], ["message", "text"]]);
+    assert.deepEqual(told, [["a", '{"n":1}'], ["message", "text"], ["message", "5"]]);
     await pass(60_000);
     client.close();
-    assert.deepEqual(requests, ["/events", "/state", "/state?cursor=c0&wait=25s", "/state?cursor=c2&wait=25s"]);
+    assert.deepEqual(requests, ["/events", "/state", "/state?cursor=c0&wait=0s", "/state?cursor=c2&wait=25s"]);
   });
 });
 
@@ -129,7 +129,7 @@ test("where polling was the way, a stream is tried again after a minute", () => 
 });
 
 test("a stream gone silent is opened again; twice so without a heartbeat, it polls", () => {
-  const streams = [new Stream(hello("c0", 1_000)), new Stream(hello("c0", 1_000)), new Stream(hello("c0", 1_000))];
+  const streams = [new Stream(hello("c0", 1_000)), new Stream(hello("c1", 1_000)), new Stream(hello("c1", 1_000))];
   return scripted([...streams], async ({ pass, requests }) => {
     const client = connect({ url });
     await pass();
@@ -138,10 +138,10 @@ test("a stream gone silent is opened again; twice so without a heartbeat, it pol
     assert.equal(requests.length, 1);
     await pass(1);
     assert.deepEqual(requests.slice(1), ["/events?lastEventId=c1"]);
-    streams[1].write(event("c2", "sluice.heartbeat", {}));
+    streams[1].write(event("c1", "sluice.heartbeat", {}));
     await pass(3_500);
     await pass(3_500);
-    assert.deepEqual(requests.slice(2), ["/events?lastEventId=c2", "/state?cursor=c0&wait=25s"]);
+    assert.deepEqual(requests.slice(2), ["/events?lastEventId=c1", "/state?cursor=c1&wait=0s"]);
     client.close();
   });
 });
@@ -265,11 +265,31 @@ test("not now, says a gateway: comes when asked to, and then less and less often
 
 test("where streams fail time and again, a poll is tried", () => {
   const fails = () => new TypeError("network error");
-  return scripted([fails(), fails(), fails(), json({ cursor: "c1", events: [] })], async ({ pass, requests }) => {
+  const poll = json({ cursor: "c1", events: [{ id: "c1", event: "a", data: 1 }] });
+  return scripted([fails(), fails(), fails(), poll], async ({ pass, requests }) => {
     const client = connect({ url, cursor: "c0" });
     for (let i = 0; i < 3; i++) await pass(12_000);
-    assert.deepEqual(requests.slice(2), ["/events?lastEventId=c0", "/state?cursor=c0&wait=25s", "/state?cursor=c1&wait=25s"]);
+    assert.deepEqual(requests.slice(2), ["/events?lastEventId=c0", "/state?cursor=c0&wait=0s", "/state?cursor=c1&wait=25s"]);
     assert.equal(client.status, "live");
+    client.close();
+  });
+});
+
+test("a gateway that lets nobody wait is not asked at once again", () => {
+  const stale = { cursor: "c0", events: [], stale: "2026-01-31T12:00:00Z" };
+  const answers = [json(stale), json(stale), json({ cursor: "c0", events: [{ id: "c0", event: "sluice.unavailable", data: {} }] })];
+  return scripted([new Stream(), ...answers], async ({ pass, requests }) => {
+    const client = connect({ url, cursor: "c0" });
+    const told = listen(client, "*");
+    await pass(8_000);
+    assert.deepEqual([requests.length, client.status], [3, "stale"]);
+    await pass(2_000);
+    assert.deepEqual([requests.length, client.status], [4, "connecting"]);
+    await pass(1_999);
+    assert.equal(requests.length, 4);
+    await pass(1_001);
+    assert.equal(requests[4], "/events?lastEventId=c0");
+    assert.deepEqual(told, []);
     client.close();
   });
 });

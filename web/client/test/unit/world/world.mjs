@@ -27,7 +27,8 @@ export class World {
   timers = new Set();
   channels = new Set();
   locks = new Map(); // name → { held, queue }
-  frozen = new Set();
+  frozen = new Set(); // no timer, nothing from the network
+  deaf = true; // nor a word from other tabs, which Chromium does deliver to them
   gone = new Set();
 
   constructor(random) {
@@ -68,7 +69,8 @@ export class World {
   /** Delivers one thing, and lets happen what follows from it. False: there is nothing that could be delivered. */
   async step() {
     await settle();
-    const ready = [...this.ways].filter(([, { tab, due }]) => due.length && !this.frozen.has(tab));
+    const awake = (way, tab) => !this.frozen.has(tab) || (!this.deaf && way.startsWith("tab"));
+    const ready = [...this.ways].filter(([way, { tab, due }]) => due.length && awake(way, tab));
     if (!ready.length) return false;
     const [, { tab, due }] = this.random.pick(ready);
     const run = due.shift();
@@ -82,7 +84,7 @@ export class World {
   }
 
   timer(run, ms, again) {
-    const timer = { at: this.now + ms, ms, run, again, tab: here.getStore() };
+    const timer = { at: this.now + (ms ?? 0), ms, run, again, tab: here.getStore() };
     this.timers.add(timer);
     return timer;
   }

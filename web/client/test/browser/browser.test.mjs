@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { missing, Rig, until } from "./rig.mjs";
+
+const skip = missing();
+const rig = new Rig();
+before(() => skip || rig.start());
+after(() => skip || rig.stop());
+
+let users = 0;
+
+/** A test in a browser of a user's own. */
+function story(name, tell, { real } = {}) {
+  test(name, { skip }, async () => {
+    const user = `dora${++users}`;
+    const context = await rig.visitor(user, real);
+    rig.mostStreams = rig.opened = 0;
+    try {
+      await tell({ context, user, tab: (query = "") => rig.tab(context, `user=${user}&${query}`) });
+    } finally {
+      await context.close();
+      await until("the streams are closed", () => rig.streams.size === 0);
+      rig.mode = "pass";
+      rig.lifetime = 3600;
+    }
+  });
+}
+
+/** Eight tabs, and orders before, between and after. */
+async function eight(user, tab) {
+  const pages = [];
+  rig.confirm(user, 3);
+  for (let i = 1; i <= 8; i++) {
+    pages.push(await tab(`tab=${i}`));
+    rig.confirm(user);
+  }
+  for (const page of pages) await rig.status(page, "live");
+  return pages;
+}
+
+const exact = async (pages, user) => {
+  for (const page of pages) await rig.exact(page, user);
+};
+
+story("eight tabs have one connection", async ({ user, tab }) => {
+  const pages = await eight(user, tab);
+  rig.confirm(user, 20);
+  await exact(pages, user);
+  assert.deepEqual([rig.mostStreams, rig.opened], [1, 1]);
+});
+
+story("without a user each tab has its own", async ({ user, tab }) => {
+  const pages = [await tab("alone"), await tab("alone")];
+  for (const page of pages) await rig.status(page, "live");
+  rig.confirm(user, 5);
+  await exact(pages, user);
+  assert.equal(rig.streams.size, 2);
+});
+
+story("closing the leader's tab loses nothing", async ({ user, tab }) => {
+  const pages = await eight(user, tab);
+  while (pages.length > 1) {
+    const leader = await rig.leader(pages);
+    pages.splice(pages.indexOf(leader), 1);
+    rig.confirm(user, 3);
+    await Promise.all([leader.close(), rig.confirm(user, 3)]);
+    rig.confirm(user, 3);
+    await exact(pages, user);
+    await until("one stream is left", () => rig.streams.size === 1);
+  }
+});
+
+for (const [how, query] of [["told so", ""], ["unawares", "unaware"]]) {
+  story(`a leader frozen, ${how}, is replaced, and thawed it goes along`, async ({ context, user, tab }) => {
+    if (query) await context.addInitScript(() => document.addEventListener("freeze", (event) => event.stopImmediatePropagation(), true));
+    const pages = await eight(user, tab);
+    const leader = await rig.leader(pages);
+    const devtools = await context.newCDPSession(leader);
+    await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+    rig.confirm(user, 10);
+    const others = pages.filter((page) => page !== leader);
+    await exact(others, user);
+    await rig.leader(others);
+    await devtools.send("Page.setWebLifecycleState", { state: "active" });
+    rig.confirm(user, 10);
+    await exact(pages, user);
+    await until("one stream is left", () => rig.streams.size === 1);
+  }, { real: true });
+}
+
+story("behind a proxy that buffers, it polls", async ({ user, tab }) => {
+  rig.mode = "buffer";
+  rig.confirm(user, 2);
+  const pages = [await tab(), await tab("tab=2")];
+  for (const page of pages) await rig.status(page, "live");
+  for (let i = 0; i < 5; i++) {
+    rig.confirm(user, 2);
+    await exact(pages, user);
+  }
+  assert.equal(rig.streams.size, 0);
+});
+
+story("a gateway killed and started again", async ({ user, tab }) => {
+  const pages = [await tab(), await tab("tab=2"), await tab("alone")];
+  for (const page of pages) await rig.status(page, "live");
+  for (let i = 0; i < 2; i++) {
+    rig.confirm(user, 5);
+    await rig.killGateway();
+    rig.confirm(user, 5);
+    await rig.startGateway();
+    rig.confirm(user, 5);
+    await exact(pages, user);
+  }
+});
+
+story("offline and online", async ({ context, user, tab }) => {
+  const pages = [await tab(), await tab("tab=2")];
+  for (const page of pages) await rig.status(page, "live");
+  await context.setOffline(true);
+  rig.confirm(user, 5);
+  for (const page of pages) await rig.status(page, "offline");
+  rig.confirm(user, 5);
+  await context.setOffline(false);
+  await exact(pages, user);
+  for (const page of pages) await rig.status(page, "live");
+});
+
+story("the cookie is renewed when the gateway says that it ends", async ({ context, user, tab }) => {
+  rig.lifetime = 13; // the gateway says so ten seconds before
+  await context.request.get(`${rig.origin}/login?user=${user}`);
+  const pages = [await tab("renew"), await tab("renew&tab=2")];
+  for (const page of pages) await rig.status(page, "live");
+  rig.lifetime = 3600;
+  const renewals = async () => (await Promise.all(pages.map((page) => page.evaluate(() => window.renewals)))).reduce((a, b) => a + b);
+  for (const end = Date.now() + 4_000; Date.now() < end || !(await renewals()); await until("an order", async () => (await exact(pages, user), true))) rig.confirm(user);
+  await until("the stream is opened anew", () => rig.opened === 2 && rig.streams.size === 1);
+  rig.confirm(user, 5);
+  await exact(pages, user);
+  assert.equal(await renewals(), 1);
+  for (const page of pages) assert.ok(!(await page.evaluate(() => window.statuses)).includes("offline"));
+});
+
+story("the cookie runs out, and the user logs in again", async ({ context, user, tab }) => {
+  rig.lifetime = 3;
+  await context.request.get(`${rig.origin}/login?user=${user}`);
+  const pages = [await tab(), await tab("tab=2")];
+  rig.confirm(user, 5);
+  for (const page of pages) await rig.status(page, "offline");
+  rig.confirm(user, 5);
+  rig.lifetime = 3600;
+  await context.request.get(`${rig.origin}/login?user=${user}`);
+  await exact(pages, user);
+});
+
+story("an identity in a header", async ({ context, user, tab }) => {
+  const pages = [await tab("bearer"), await tab("bearer&tab=2")];
+  await context.clearCookies();
+  for (const page of pages) await rig.status(page, "live");
+  rig.confirm(user, 5);
+  await exact(pages, user);
+});
+
+story("a cursor that is no good: the state, and on from there", async ({ user, tab }) => {
+  rig.confirm(user, 5);
+  const pages = [await tab("bare&state&cursor=garbage"), await tab("bare&state&tab=2")];
+  for (const page of pages) await rig.status(page, "live");
+  rig.confirm(user, 5);
+  await exact(pages, user);
+});
+
+story("a page goes on where the last one left off", async ({ user, tab }) => {
+  const page = await tab("bare&resume");
+  await rig.status(page, "live");
+  let seen = [];
+  for (let i = 0; i < 3; i++) {
+    rig.confirm(user, 4);
+    await until("all is told", async () => (await page.evaluate(() => window.list.length)) + seen.length === rig.counts.get(user));
+    seen = seen.concat(await page.evaluate(() => window.list));
+    await page.goto("about:blank");
+    rig.confirm(user, 4);
+    await page.goto(`${rig.origin}/?user=${user}&bare&resume`);
+  }
+  await until("all is told", async () => (await page.evaluate(() => window.list.length)) + seen.length === rig.counts.get(user));
+  seen = seen.concat(await page.evaluate(() => window.list));
+  assert.deepEqual(seen.toSorted((a, b) => a - b), Array.from({ length: 24 }, (_, i) => i + 1));
+});
+
+story("a page put aside for another, and taken up again", async ({ user, tab }) => {
+  const page = await tab();
+  await rig.status(page, "live");
+  rig.confirm(user, 3);
+  await exact([page], user);
+  await page.goto("about:blank");
+  await until("it has no connection", () => rig.streams.size === 0);
+  rig.confirm(user, 3);
+  await page.goBack();
+  await exact([page], user);
+});
+
+story("the React hook: rendered on the server, hydrated in Strict Mode, live", async ({ user, tab }) => {
+  rig.confirm(user, 3);
+  const pages = [await tab("react"), await tab("react&tab=2")];
+  for (const page of pages) await rig.status(page, "live");
+  for (let i = 0; i < 3; i++) {
+    rig.confirm(user, 5);
+    await exact(pages, user);
+  }
+  assert.equal(rig.streams.size, 1);
+  await rig.killGateway();
+  for (const page of pages) await rig.status(page, "offline");
+  rig.confirm(user, 5);
+  await rig.startGateway();
+  await exact(pages, user);
+});
