@@ -13,40 +13,64 @@ import (
 )
 
 // TestStall: a client that reads nothing while tens of megabytes are sent to it, and then reads, gets every byte once and in
-// order; meanwhile the holder keeps no more of it than one batch.
+// order, whether the socket cut a batch between its frames or within one; meanwhile the holder keeps no more of it than one batch.
 func TestStall(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Workers = 1 })
-	const frames, size = 20_000, 1500
-	for i, request := range []string{get11, get10} {
-		k := key(i)
-		c := r.begun(r.dial(k, request))
-		other := r.open(k + 10)
-		want := sha256.New()
-		all := make([][]byte, frames)
-		for i := range all {
-			all[i] = append(bytes.Repeat([]byte{byte('a' + i%26)}, size), fmt.Sprintf("%d\n", i)...)
-			want.Write(all[i])
+	k := key(0)
+	for _, size := range []int{1500, 300_001} {
+		for _, request := range []string{get11, get10} {
+			k++
+			c := r.begun(r.dial(k, request))
+			other := r.open(k + 10)
+			frames, want := numbered(30<<20/size, size)
+			before := r.wrote.Load()
+			r.send(k, frames...)
+			r.wantBlocked(k)
+			if n := r.wrote.Load() - before; n > 4<<20 {
+				t.Errorf("%d bytes were taken for a client that reads nothing", n)
+			}
+			r.send(k+10, []byte("not held up"))
+			other.want("not held up")
+			r.end(k)
+			got := sha256.New()
+			n, err := io.Copy(got, c.resp.Body)
+			if err != nil {
+				t.Fatalf("after %d bytes: %v", n, err)
+			}
+			if !bytes.Equal(got.Sum(nil), want) {
+				t.Errorf("frames of %d bytes: %d bytes arrived, and they are not those that were sent", size, n)
+			}
+			c.Close()
+			r.wantGone(k, Ended)
 		}
-		before := r.wrote.Load()
-		r.send(k, all...)
-		r.wantBlocked(k)
-		if n := r.wrote.Load() - before; n > 4<<20 {
-			t.Errorf("%d bytes were taken for a client that reads nothing", n)
-		}
-		r.send(k+10, []byte("not held up"))
-		other.want("not held up")
-		r.end(k)
-		got := sha256.New()
-		n, err := io.Copy(got, c.resp.Body)
-		if err != nil {
-			t.Fatalf("after %d bytes: %v", n, err)
-		}
-		if !bytes.Equal(got.Sum(nil), want.Sum(nil)) {
-			t.Errorf("%d bytes arrived, and they are not those that were sent", n)
-		}
-		c.Close()
-		r.wantGone(k, Ended)
 	}
+}
+
+// numbered returns n frames that are all different, and the hash of all of them.
+func numbered(n, size int) (frames [][]byte, sum []byte) {
+	all := sha256.New()
+	for i := range n {
+		frame := fmt.Appendf(nil, "%d\n", i)
+		for len(frame) < size {
+			frame = append(frame, byte(len(frame)*7+i), byte(len(frame)>>8))
+		}
+		frames = append(frames, frame)
+		all.Write(frame)
+	}
+	return frames, all.Sum(nil)
+}
+
+// TestSentWhileBlocked: what is sent to a client that hasn't taken all of the last is not forgotten, though its waking came to nothing.
+func TestSentWhileBlocked(t *testing.T) {
+	r := newRig(t, nil)
+	c := r.open(1)
+	large := make([]byte, 8<<20)
+	r.send(1, large)
+	r.wantBlocked(1)
+	r.send(1, []byte("and then"))
+	r.onWorker(1, func(*worker[key], uint32) {}) // it has been woken
+	c.want(string(large))
+	c.want("and then")
 }
 
 // TestSlow: a client that takes nothing for WriteTimeout is closed, and sees that its stream was cut: what it may

@@ -201,6 +201,7 @@ func (r *rig) dial(k key, request string) *net.TCPConn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(time.Minute)) // a test that waits in vain is to fail by name
 	request = strings.ReplaceAll(strings.ReplaceAll(request, "\n", "\r\n"), "%n", strconv.Itoa(int(k)))
 	if _, err := io.WriteString(conn, request); err != nil {
 		r.t.Fatal(err)

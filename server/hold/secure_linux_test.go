@@ -73,21 +73,22 @@ func tls12(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }
 
 // TestSecureStall: records that a full socket cuts anywhere arrive whole and in order, in each version of TLS.
 func TestSecureStall(t *testing.T) {
-	r := newSecureRig(t, nil)
-	for i, change := range []func(*tls.Config){nil, tls12} {
+	r := newSecureRig(t, func(c *Config) { c.Workers = 1 })
+	sizes := []int{2000, 300_001, 2000, 300_001}
+	for i, change := range []func(*tls.Config){nil, nil, tls12, tls12} {
 		k := key(i)
 		c := r.openTLS(k, change)
-		want := sha256.New()
-		for n := range 8000 {
-			frame := append(bytes.Repeat([]byte{byte('a' + n%26)}, 2000), fmt.Sprintf("%d\n", n)...)
-			want.Write(frame)
-			r.send(k, frame)
-		}
+		frames, want := numbered(30<<20/sizes[i], sizes[i])
+		r.send(k, frames...)
 		r.wantBlocked(k)
+		other := r.openTLS(k+10, change) // the same worker's: what it seals must not touch what waits
+		r.send(k+10, []byte(strings.Repeat("not held up", 1000)))
+		other.want(strings.Repeat("not held up", 1000))
+		other.Close()
 		r.end(k)
 		got := sha256.New()
 		n, err := io.Copy(got, c.resp.Body)
-		if err != nil || !bytes.Equal(got.Sum(nil), want.Sum(nil)) {
+		if err != nil || !bytes.Equal(got.Sum(nil), want) {
 			t.Errorf("%d bytes, %v, and they are not those that were sent", n, err)
 		}
 		if n, err := c.Conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
