@@ -22,7 +22,7 @@ type Config struct {
 	Streams    []Stream // by name, so that the ids of all gateways name their streams in one order
 	Catchup    Catchup
 	SlowClient SlowClient
-	Hold       bool // plain HTTP/1 connections without a goroutine each
+	Hold       bool // HTTP/1 connections without a goroutine each
 	Auth       Auth
 	CORS       CORS
 	Guard

@@ -124,7 +124,7 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.SlowClient.MaxLag }},
 	{"slow_client.action", SlowClose, []string{SlowClose, SlowReset}, "What becomes of one that lags further: `close` loses nothing, since it comes back and catches up; `reset` keeps it, live, and tells it by `sluice.reset` what it is not sent.",
 		func(c *Config, _ *Stream) any { return &c.SlowClient.Action }},
-	{"hold", "true", nil, "Hold plain HTTP/1 connections for a few hundred bytes each (Linux only). `false` leaves every connection to a goroutine, at some 30 KB: a way out, should the holder ever misbehave.",
+	{"hold", "true", nil, "Hold HTTP/1 connections without a goroutine, for a few hundred bytes each, or some kilobytes with TLS (Linux only). `false` leaves every connection to a goroutine, at some 30 KB: a way out, should the holder ever misbehave.",
 		func(c *Config, _ *Stream) any { return &c.Hold }},
 
 	{"cors.origins", "", nil, "Pages of these origins may read the streams: `https://shop.example`, or `*`.",
