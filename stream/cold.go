@@ -41,6 +41,7 @@ const coldTotal = 256 << 20
 // older than that.
 func (p *private) settle(h *Hub, v *view, id uint32, i int) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
+	o.kept = nil
 	if covers(o.pos, l.floor()) {
 		o.cold, o.seq = nil, l.resume(o.pos)
 		if o.gen != l.gen { // the topic lost records meanwhile: only the jump says which positions that concerns
@@ -90,7 +91,7 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 // when that is gone as well, to the new topic's start.
 func (p *private) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
-	o.cold = nil
+	o.cold, o.kept = nil, nil
 	for n := len(l.jumps) - 1; n >= 0; n-- {
 		blk, e := l.entry(l.jumps[n])
 		if e.partition == everyPartition && blk.epoch == l.epoch {

@@ -154,6 +154,42 @@ func TestLongSearchIsCutIntoPulls(t *testing.T) {
 	}
 }
 
+// Who missed many of her own gets them in time in proportion: a chain isn't walked again by every pull.
+func TestLongChainIsNotWalkedByEveryPull(t *testing.T) {
+	r := newRig(t, 1, orders)
+	const n = 2*replayRun + 100
+	for i := range n {
+		r.put(0, 0, "alice", fmt.Sprint(i))
+	}
+	r.readAll()
+	p := r.resume("orders@ep0:0")
+	var got []string
+	walks := 0
+	for pulled := More; pulled == More; {
+		before := len(r.hub.private[p.sub.id].streams[0].kept)
+		if before == 0 {
+			walks++
+		}
+		var events []string
+		pulled, events = p.pull(4000)
+		got = append(got, events...)
+		if pulled == More && len(got) == len(events) {
+			r.tell(0, 0, "alice", fmt.Sprint(n)) // while it is reading
+		}
+	}
+	if len(got) != n+1 {
+		t.Fatalf("got %d of %d", len(got), n+1)
+	}
+	for i, data := range got {
+		if data != fmt.Sprint(i) {
+			t.Fatalf("event %d is %s", i, data)
+		}
+	}
+	if walks > 4 {
+		t.Errorf("walked the chain %d times", walks)
+	}
+}
+
 // A waker is told once until the next pull, however much there is.
 func TestWokenOnce(t *testing.T) {
 	h := NewHub(Config{Streams: []Spec{orders}})

@@ -126,6 +126,26 @@ func TestAdvanceAfterEvictionKeepsIDsMonotone(t *testing.T) {
 	p.neverBack()
 }
 
+// An advance written over while others follow: what a heartbeat has said, the next event's id says too.
+func TestAdvanceWrittenOverKeepsIDsMonotone(t *testing.T) {
+	r := newRig(t, 2, orders)
+	p := r.open(Request{})
+	for range 3 {
+		r.kafka.hole(0, 0, 2)
+		r.readAll()
+		p.heartbeat()
+	}
+	if n := r.hub.Usage(0).Entries; n != 1 {
+		t.Errorf("%d entries for records that are no event", n)
+	}
+	r.tell(0, 1, "alice", "x")
+	p.gets("x")
+	if p.id != "orders@ep0:6.1" {
+		t.Errorf("the id is %s", p.id)
+	}
+	p.neverBack()
+}
+
 // A partition that has lost records before it was found begins where it begins, and a follower's ids don't waver about it.
 func TestPartitionAddedAfterItsStart(t *testing.T) {
 	for _, read := range []int{0, 3} { // into an empty log, and into one with entries

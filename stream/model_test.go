@@ -114,6 +114,12 @@ func runModel(t *testing.T, seed uint64) {
 				}
 				c.pull(t, 1+rnd.IntN(3000), arrive)
 			}
+		case x < 95: // a heartbeat, whatever has not been pulled yet
+			c := clients[rnd.IntN(len(clients))]
+			if id := string(c.sub.AppendID(nil)); id != "" {
+				c.check(t, id)
+				c.id = id
+			}
 		case x < 96:
 			clients[rnd.IntN(len(clients))].disconnect()
 		case x < 97: // restart

@@ -19,8 +19,9 @@ type own struct {
 	epoch string
 	gen   uint64 // the log's, see log.gen: positions of another don't compare
 	pos   []int64
-	seq   uint64 // the first entry to look at
-	cold  *cold  // not nil: older than memory, read from Kafka
+	seq   uint64   // the first entry to look at
+	kept  []uint64 // ordinals of the first of those to look at, newest first; see keep
+	cold  *cold    // not nil: older than memory, read from Kafka
 }
 
 // appendID appends the position reached.
@@ -110,62 +111,5 @@ func (p *private) follows(h *Hub, v *view) bool {
 			return false
 		}
 	}
-	return true
-}
-
-// replayRun is how many entries one pull looks at, lest it hold the lock for long where a filter or the position
-// leaves nearly nothing of them.
-const replayRun = 4096
-
-// replay serves stream i from memory; false: there is more to look at.
-func (p *private) replay(h *Hub, v *view, slot *subSlot, i int, b *Batch, maxBytes int) bool {
-	o, l := &p.streams[i], h.logs[v.streams[i]]
-	h.scratch.ordinals = h.scratch.ordinals[:0]
-	looked := 0
-	for f := h.feed(l, slot.uid, p.anyUser, o.seq); f.entry != nil; f.advance() {
-		e := f.entry
-		if looked++; b.Bytes >= maxBytes || looked > replayRun {
-			o.seq = e.seq
-			return false
-		}
-		switch {
-		case e.kind == kindJump:
-			if !o.jump(l, f.at, e) {
-				continue
-			}
-		case e.next <= at(o.pos, int(e.partition)):
-			continue
-		default:
-			o.pos = grow(o.pos, int(e.partition)+1)
-			o.pos[e.partition] = e.next
-			if len(p.subject) > 0 && string(l.about(e)) != string(p.subject) {
-				continue
-			}
-		}
-		b.add(l.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
-	}
-	o.seq = h.seq + 1
-	return true
-}
-
-// jump moves the position as a jump entry says; false if that doesn't concern it.
-func (o *own) jump(l *log, ordinal uint64, e *entry) bool {
-	b, _ := l.entry(ordinal)
-	if e.partition == everyPartition || e.next < e.time {
-		o.gen = ordinal / blockLen
-	}
-	if e.partition == everyPartition {
-		if o.epoch == b.epoch {
-			return false
-		}
-		o.epoch, o.pos = b.epoch, slices.Clone(b.base)
-		return true
-	}
-	forward, pos := e.next > e.time, at(o.pos, int(e.partition))
-	if o.epoch != b.epoch || forward && pos >= e.next || !forward && pos <= e.next {
-		return false
-	}
-	o.pos = grow(o.pos, int(e.partition)+1)
-	o.pos[e.partition] = e.next
 	return true
 }
