@@ -49,7 +49,7 @@ func (o *own) keep(f *feed, whole bool) {
 		return
 	}
 	left := f.ordinals[:len(f.ordinals)+1] // with the one that f stands at
-	if whole { // what was kept already is its own
+	if whole {                             // what was kept already is its own
 		left = slices.Clone(left[max(0, len(left)-replayRun):])
 	}
 	o.kept = left
