@@ -66,6 +66,14 @@ func (c *client) pull(t *testing.T, max, arrive int) Pulled {
 	return p
 }
 
+// heartbeat has the client told the position reached, whatever it has not pulled yet.
+func (c *client) heartbeat(t *testing.T) {
+	if id := string(c.sub.AppendID(nil)); id != "" {
+		c.check(t, id)
+		c.id = id
+	}
+}
+
 func (c *client) arrive(t *testing.T, b []byte, n int) {
 	r := ssetest.NewReader(bytes.NewReader(b[:min(n, len(b))]))
 	for {

@@ -8,7 +8,8 @@ import (
 // cold is what a private subscriber's stream has while it reads older than memory: its place in
 // the passes, and what they found for it.
 type cold struct {
-	at     []int64 // how far passes have read for it; found is all that is not yet sent before that
+	at     []int64 // how far has been read for it, but for what in knows; found is all before that which is not yet sent
+	in     *pass   // that it is in; nil: none
 	found  []found
 	bytes  int // of found
 	state  coldState
@@ -29,6 +30,29 @@ type found struct {
 	partition int32
 	next      int64
 	body      []byte // frame without id; shared by all it was found for
+}
+
+// reached returns how far passes have read for it. Nothing of its own lies between at and what its pass has reached.
+func (c *cold) reached() []int64 {
+	if c.in != nil {
+		c.at = raise(c.at, c.in.reached)
+	}
+	return c.at
+}
+
+// leave takes it out of its pass, if it is in one.
+func (c *cold) leave() {
+	c.reached()
+	if c.in != nil {
+		c.in.left++
+		c.in = nil
+	}
+}
+
+// close takes it out of the passes for good.
+func (c *cold) close() {
+	c.leave()
+	c.closed = true
 }
 
 // coldBytes is how much may be found for one subscriber before it has to take some.
@@ -72,9 +96,9 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 		b.add(f.body, func(dst []byte) []byte { return p.id(h, v, dst) })
 	}
 	c.found = nil
-	o.pos = raise(o.pos, c.at)
+	o.pos = raise(o.pos, c.reached())
 	if o.epoch != l.epoch {
-		c.closed = true
+		c.close()
 		p.recreated(h, v, id, i, b)
 		return Drained
 	}

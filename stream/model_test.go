@@ -105,7 +105,11 @@ func runModel(t *testing.T, seed uint64) {
 			gw := gws[rnd.IntN(len(gws))]
 			gw.read(i, rnd.IntN(len(gw.pos[i])), 1+rnd.IntN(30))
 		case x < 55:
-			clients[rnd.IntN(len(clients))].connect(t, gws[rnd.IntN(len(gws))])
+			c := clients[rnd.IntN(len(clients))]
+			if rnd.IntN(2) == 0 { // sluice.closing says the position as well
+				c.heartbeat(t)
+			}
+			c.connect(t, gws[rnd.IntN(len(gws))])
 		case x < 94:
 			if c := clients[rnd.IntN(len(clients))]; c.sub != (Sub{}) {
 				arrive := 1 << 20
@@ -114,14 +118,12 @@ func runModel(t *testing.T, seed uint64) {
 				}
 				c.pull(t, 1+rnd.IntN(3000), arrive)
 			}
-		case x < 95: // a heartbeat, whatever has not been pulled yet
-			c := clients[rnd.IntN(len(clients))]
-			if id := string(c.sub.AppendID(nil)); id != "" {
-				c.check(t, id)
-				c.id = id
-			}
 		case x < 96:
-			clients[rnd.IntN(len(clients))].disconnect()
+			c := clients[rnd.IntN(len(clients))]
+			c.heartbeat(t)
+			if rnd.IntN(2) == 0 {
+				c.disconnect()
+			}
 		case x < 97: // restart
 			i := rnd.IntN(len(gws))
 			gws[i].hub.Close()

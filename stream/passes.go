@@ -65,7 +65,7 @@ func (ps *passes) enqueue(stream int, w *waiter) {
 func (ps *passes) leave(id uint32) {
 	for i := range ps.hub.private[id].streams {
 		if c := ps.hub.private[id].streams[i].cold; c != nil {
-			c.closed = true
+			c.close()
 			ps.bytes -= c.bytes
 			c.found, c.bytes = nil, 0
 		}
@@ -101,6 +101,9 @@ type pass struct {
 	members  []*waiter
 	byUser   map[string][]*waiter
 	anyUser  map[string][]*waiter // by subject, those who follow it for any user
+
+	reached []int64 // what has been read of each partition, for all members at once: there may be 100,000
+	left    int     // members that have left it
 }
 
 // begin takes all who wait into a pass; nil if nobody does.
@@ -111,7 +114,7 @@ func (ps *passes) begin(stream int) *pass {
 	l := h.logs[stream]
 	p := &pass{hub: h, stream: stream, epoch: l.epoch, to: slices.Clone(l.head), byUser: make(map[string][]*waiter), anyUser: make(map[string][]*waiter)}
 	p.everyone = l.spec.Audience == AudienceEveryone
-	p.from = slices.Clone(p.to)
+	p.from, p.reached = slices.Clone(p.to), make([]int64, len(p.to))
 	floor := l.floor()
 	for _, w := range ps.waiting[stream] {
 		if w.cold.closed || w.epoch != l.epoch { // the latter learns of the new topic by its next pull
@@ -122,6 +125,7 @@ func (ps *passes) begin(stream int) *pass {
 				p.from[q] = min(from, next)
 			}
 		}
+		w.cold.in = p
 		p.members = append(p.members, w)
 		switch {
 		case p.everyone:
@@ -166,21 +170,8 @@ func (p *pass) emit(partition int32, events []Event, next int64) error {
 			body = p.give(w, ev, body)
 		}
 	}
-	left := false
-	for _, w := range p.members {
-		if w.cold.closed || w.cold.state != coldWaiting {
-			left = true
-			continue
-		}
-		w.cold.at = grow(w.cold.at, int(partition)+1)
-		w.cold.at[partition] = max(w.cold.at[partition], next)
-	}
-	if left {
-		p.members = slices.DeleteFunc(p.members, func(w *waiter) bool {
-			return w.cold.closed || w.cold.state != coldWaiting
-		})
-	}
-	if len(p.members) == 0 {
+	p.reached[partition] = max(p.reached[partition], next)
+	if p.left == len(p.members) {
 		return errNobody
 	}
 	return nil
@@ -189,12 +180,13 @@ func (p *pass) emit(partition int32, events []Event, next int64) error {
 // give adds an event to what was found for w, if it isn't past it.
 func (p *pass) give(w *waiter, ev *Event, body []byte) []byte {
 	c := w.cold
-	if c.closed || c.state != coldWaiting || ev.Offset < at(c.at, int(ev.Partition)) ||
+	if c.in != p || ev.Offset < at(c.at, int(ev.Partition)) ||
 		len(w.subject) > 0 && string(w.subject) != string(ev.Subject) {
 		return body
 	}
 	if c.bytes >= coldBytes || c.bytes > 0 && p.hub.passes.bytes >= coldTotal { // one event fits always, else nobody would get on
-		c.state = coldLeft // at its position; it queues again from there
+		c.leave() // at its position; it queues again from there
+		c.state = coldLeft
 		p.hub.wake(w.id, p.hub.seq+1)
 		return body
 	}
@@ -222,9 +214,12 @@ func (p *pass) end(err error) {
 	defer h.mu.Unlock()
 	var gone *GoneError
 	for _, w := range p.members {
-		switch c := w.cold; {
-		case c.closed || c.state != coldWaiting:
+		c := w.cold
+		if c.in != p {
 			continue
+		}
+		c.leave()
+		switch {
 		case err == nil:
 			c.at = raise(c.at, p.to)
 			c.state = coldDone
