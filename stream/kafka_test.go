@@ -11,7 +11,8 @@ import (
 // fakeKafka is a model of what Kafka promises: partitions of records with holes, retention, and topics created anew.
 // It is the test's, not a mock of ours: the hub under test is real, and so are its bytes.
 type fakeKafka struct {
-	gate chan struct{} // each run that Read emits takes one first; nil: none needed
+	gate      chan struct{} // each run that Read emits takes one first; nil: none needed
+	meanwhile func()        // done once, before OffsetsAt answers; nil: nothing
 
 	mu     sync.Mutex // guards the rest
 	topics []fakeTopic
@@ -54,6 +55,10 @@ func (k *fakeKafka) Bounds(_ context.Context, stream int) (Bounds, error) {
 }
 
 func (k *fakeKafka) OffsetsAt(_ context.Context, stream int, ms int64) ([]int64, error) {
+	if act := k.meanwhile; act != nil {
+		k.meanwhile = nil
+		act()
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.asked++

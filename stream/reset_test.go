@@ -204,6 +204,34 @@ func TestTruncationReachesTheCold(t *testing.T) {
 	p.gets("3", "reset truncated orders [0 2 1]", "instead")
 }
 
+// Between the look at Kafka and subscribing the topic loses records, or is another one: looked at again.
+func TestMovedWhileOpening(t *testing.T) {
+	for name, tt := range map[string]struct {
+		move  func(k *fakeKafka)
+		reset string
+	}{
+		"truncated": {func(k *fakeKafka) { k.truncate(0, 0, 1) }, "reset truncated orders [0 2 1]"},
+		"recreated": {func(k *fakeKafka) { k.recreate(0, 2) }, "reset recreated orders [0 2 0] [1 0 0]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, 2, orders)
+			for range 2 {
+				r.put(0, 0, "alice", "old")
+			}
+			r.put(0, 1, "bob", "old")
+			r.readAll()
+			r.evict(0) // so that partition 1 has to be asked about
+			r.kafka.meanwhile = func() {
+				tt.move(r.kafka)
+				r.readAll()
+			}
+			p := r.resume("orders@ep0:2.0").begins(OutcomeReset, tt.reset)
+			r.tell(0, 0, "alice", "instead")
+			p.gets("instead")
+		})
+	}
+}
+
 // Rule 9: the oldest left, and only where it is needed.
 func TestRetentionPassedStartsAtTheOldestLeft(t *testing.T) {
 	r := newRig(t, 2, orders)
