@@ -1,3 +1,5 @@
+"use client";
+
 import { useEffect, useReducer, useRef } from "react";
 import { connect, type Options, type SluiceEvent } from "./client.js";
 import type { Status } from "./place.js";

@@ -62,6 +62,7 @@ export class Rig {
   streams = new Map(); // open requests for /events → the page that made it
   mostStreams = 0;
   opened = 0;
+  faults = []; // of the shop
   counts = new Map(); // events produced, by user
   lifetime = 3600; // seconds, of a login
   produced = Promise.resolve(); // all that was to be
@@ -81,7 +82,7 @@ export class Rig {
     writeFileSync(join(this.dir, "sluice.yaml"), `
 listen: "127.0.0.1:${this.port}"
 admin: "127.0.0.1:${this.admin}"
-heartbeat: 2s
+heartbeat: 5s
 kafka: {brokers: ["${broker}"]}
 streams:
   orders: {topic: order-topic, user: key, subject: value:orderId, event: value:type}
@@ -145,7 +146,7 @@ log: {level: warn}
 
   async startShop() {
     const files = { js: "text/javascript", html: "text/html; charset=utf-8" };
-    this.shop = http.createServer(async (request, response) => {
+    const serve = async (request, response) => {
       const url = new URL(request.url, "http://shop");
       const send = (type, body, headers) => response.writeHead(200, { "Content-Type": type, ...headers }).end(body);
       const user = url.searchParams.get("user");
@@ -157,6 +158,9 @@ log: {level: warn}
         send(files.js, this.react);
       } else if (url.pathname === "/favicon.ico") {
         response.writeHead(204).end();
+      } else if (url.pathname === "/plain") {
+        const [, page] = readFileSync(join(root, "README.md"), "utf8").match(/```html\n(.*?)```/s);
+        send(files.html, page);
       } else if (url.pathname === "/") {
         // As a server does that renders a page: the state, with the visitor's cookie.
         const state = url.searchParams.has("bare") ? {} : await this.state(request.headers.cookie);
@@ -165,6 +169,12 @@ log: {level: warn}
       } else {
         this.proxy(request, response);
       }
+    };
+    this.shop = http.createServer((request, response) => {
+      serve(request, response).catch((error) => {
+        this.faults.push(`${request.url}: ${error.message}`);
+        response.writeHead(500).end();
+      });
     });
     await new Promise((resolve) => this.shop.listen(0, "127.0.0.1", resolve));
     this.origin = `http://127.0.0.1:${this.shop.address().port}`;
@@ -233,7 +243,8 @@ log: {level: warn}
     page.complaints = [];
     page.on("pageerror", (error) => page.complaints.push(String(error)));
     page.on("console", (message) => message.type() === "error" && !message.text().startsWith("Failed to load resource") && page.complaints.push(message.text()));
-    await page.goto(`${this.origin}/?${query}`);
+    const response = await page.goto(`${this.origin}/?${query}`);
+    if (!response.ok()) throw new Error(`the shop: ${this.faults}`);
     return page;
   }
 
