@@ -33,9 +33,11 @@ func (h *heard) sorted() []string {
 }
 
 // listen runs a control until the test ends.
-func listen(t *testing.T, addrs []string) (*Control, *heard) {
+func listen(t *testing.T, addrs []string) (*Control, *heard) { return listenTo(t, addrs, "control") }
+
+func listenTo(t *testing.T, addrs []string, topic string) (*Control, *heard) {
 	t.Helper()
-	c, err := NewControl(Config{Brokers: addrs}, "control", slog.New(slog.DiscardHandler))
+	c, err := NewControl(Config{Brokers: addrs}, topic, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,12 @@ func TestControlTellsEveryGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cluster.Close()
-	one, first := listen(t, cluster.ListenAddrs())
+	tellsEveryGateway(t, cluster.ListenAddrs(), "control")
+}
+
+// tellsEveryGateway holds an empty topic to it.
+func tellsEveryGateway(t *testing.T, addrs []string, topic string) {
+	one, first := listenTo(t, addrs, topic)
 	await(t, "an empty topic is caught up", one.CaughtUp)
 	var want []string
 	for i := range 20 {
@@ -85,7 +92,7 @@ func TestControlTellsEveryGateway(t *testing.T) {
 		}
 	}
 	await(t, "the announcer hears it", func() bool { return slices.Equal(first.sorted(), want) })
-	late, second := listen(t, cluster.ListenAddrs())
+	late, second := listenTo(t, addrs, topic)
 	await(t, "caught up", late.CaughtUp)
 	if got := second.sorted(); !slices.Equal(got, want) {
 		t.Errorf("caught up having heard %q", got)
