@@ -41,8 +41,11 @@ func (h *Hub) bounds(ctx context.Context, m memory) (Bounds, error) {
 }
 
 func unavailable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, context.Canceled): // not by the caller: a reading for several ends with the hub
+		return ErrClosed
 	}
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
