@@ -202,6 +202,22 @@ func TestRetentionInAPass(t *testing.T) {
 	p.neverBack()
 }
 
+// A reset in the middle of a pass says from where on: what was read and wasn't its own is not missing.
+func TestResetInAPassSaysOnlyWhatIsMissing(t *testing.T) {
+	r := newRig(t, 1, orders)
+	older(r, 20, "alice")
+	gate := r.gated()
+	bob := r.open(Request{User: "bob", Cursor: "orders@ep0:0"})
+	gate <- struct{}{}
+	gate <- struct{}{} // the first run, of 7, has been given
+	r.kafka.retain(0, 0, 17)
+	close(gate)
+	got := bob.take()
+	if len(got) != 1 || got[0] != "reset retention orders [0 7 17]" && got[0] != "reset retention orders [0 14 17]" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestFilterInAPass(t *testing.T) {
 	r := newRig(t, 1, orders)
 	for i := range 6 {
