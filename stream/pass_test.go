@@ -212,6 +212,7 @@ func TestResetInAPassSaysOnlyWhatIsMissing(t *testing.T) {
 	gate <- struct{}{} // the first run, of 7, has been given
 	r.kafka.retain(0, 0, 17)
 	close(gate)
+	bob.until(coldDone)
 	got := bob.take()
 	if len(got) != 1 || got[0] != "reset retention orders [0 7 17]" && got[0] != "reset retention orders [0 14 17]" {
 		t.Errorf("got %q", got)
