@@ -1,3 +1,4 @@
+import { child } from "./abort.js";
 import type { Message } from "./parse.js";
 import { HEARTBEAT, type Place, STATE, told } from "./place.js";
 import { Refused, type Wire } from "./wire.js";
@@ -35,14 +36,14 @@ export class Reader {
   async run(signal: AbortSignal): Promise<void> {
     this.#place.show("connecting");
     while (!signal.aborted) {
-      const turn = new AbortController();
+      const turn = child(signal);
       this.#cut = () => turn.abort();
-      const either = AbortSignal.any([signal, turn.signal]);
       try {
-        await pause(await this.#turn(either), either);
+        await pause(await this.#turn(turn.signal), turn.signal);
       } catch (error) {
-        if (!either.aborted) await pause(await this.#failed(error), either);
+        if (!turn.signal.aborted) await pause(await this.#failed(error), turn.signal);
       }
+      turn.abort();
     }
   }
 
@@ -65,7 +66,8 @@ export class Reader {
 
   async #stream(outer: AbortSignal): Promise<number> {
     const place = this.#place;
-    const end = new AbortController();
+    const end = child(outer);
+    let ended = false; // by us
     let patience = HELLO;
     let hello = false;
     let silent = false;
@@ -105,12 +107,13 @@ export class Reader {
     };
     alive();
     try {
-      const signal = AbortSignal.any([outer, end.signal]);
-      await this.#wire.stream(place.cursor, tell, (ms) => (this.#retry = ms), alive, signal);
+      await this.#wire.stream(place.cursor, tell, (ms) => (this.#retry = ms), alive, end.signal);
     } catch (error) {
       if (!end.signal.aborted || outer.aborted) throw error;
     } finally {
       clearTimeout(timer!);
+      ended = end.signal.aborted;
+      end.abort();
     }
     if (silent) {
       // Once without a hello, or twice without a heartbeat: something on the way keeps what it is given.
@@ -120,7 +123,7 @@ export class Reader {
       }
     } else if (!hello && !place.needsState) return this.#failed();
     place.show("connecting");
-    return end.signal.aborted ? 0 : this.#retry;
+    return ended ? 0 : this.#retry;
   }
 
   async #poll(signal: AbortSignal): Promise<number> {

@@ -1,3 +1,4 @@
+import { child } from "./abort.js";
 import { HEARTBEAT, type Place, STATE, type Status, type Step } from "./place.js";
 import type { Wire } from "./wire.js";
 
@@ -65,8 +66,7 @@ export class Tabs {
 
   /** Waits for the lead, or takes it, and leads until it is taken away. Returns whether to take it next. */
   async #reign(steal: boolean, signal: AbortSignal): Promise<boolean> {
-    const turn = new AbortController(); // in the queue, or in the lead
-    const either = AbortSignal.any([signal, turn.signal]);
+    const turn = child(signal); // in the queue, or in the lead
     let gone = false;
     this.#unheard = 0;
     this.#post({ ask: true }); // also who led until now: he may have missed something
@@ -77,9 +77,9 @@ export class Tabs {
       if (this.#unheard > PATIENCE) turn.abort((gone = true));
     }, LOOK * (1 + Math.random() / 2));
     try {
-      await navigator.locks.request(this.#name, steal ? { steal } : { signal: either }, async () => {
+      await navigator.locks.request(this.#name, steal ? { steal } : { signal: turn.signal }, async () => {
         this.#leading = true;
-        await this.#read(either);
+        await this.#read(turn.signal);
       });
     } catch {
       // Out of the queue, or another has taken the lead.

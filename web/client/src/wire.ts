@@ -1,3 +1,4 @@
+import { child } from "./abort.js";
 import { parser, type Message } from "./parse.js";
 
 /** The gateway's answer to GET /state. */
@@ -110,7 +111,7 @@ export class Wire {
 
   /** The cursor that a stream begun as the options say starts from. */
   async begin(signal: AbortSignal): Promise<string> {
-    const known = new AbortController();
+    const known = child(signal);
     let id = "";
     const tell = (message: Message) => {
       if (message.type !== "sluice.hello") return;
@@ -118,7 +119,8 @@ export class Wire {
       known.abort();
     };
     const nothing = () => {};
-    await this.stream("", tell, nothing, nothing, AbortSignal.any([signal, known.signal])).catch(nothing);
+    await this.stream("", tell, nothing, nothing, known.signal).catch(nothing);
+    known.abort();
     return id;
   }
 
@@ -134,10 +136,17 @@ export class Wire {
   }
 
   async #json(query: Record<string, string>, limit: number, signal: AbortSignal) {
-    const response = await this.#get(this.#state, "application/json", query, AbortSignal.any([signal, AbortSignal.timeout(limit)]));
-    const answer = await response.json();
-    signal.throwIfAborted();
-    return answer;
+    const end = child(signal);
+    const timer = setTimeout(() => end.abort(), limit);
+    try {
+      const response = await this.#get(this.#state, "application/json", query, end.signal);
+      const answer = await response.json();
+      end.signal.throwIfAborted();
+      return answer;
+    } finally {
+      clearTimeout(timer);
+      end.abort();
+    }
   }
 }
 
