@@ -167,12 +167,6 @@ func TestExplain(t *testing.T) {
 	if err != nil || e.Delivered || !slices.Equal(e.Refusals, []Refusal{TombstoneNoUser}) {
 		t.Errorf("Explain of a tombstone = %+v, %v", e, err)
 	}
-	if w := Warnings(cfg); len(w) != 1 || !strings.Contains(w[0], "tombstone") {
-		t.Errorf("Warnings = %q; want one of tombstones", w)
-	}
-	if w := Warnings(StreamConfig{Name: "s", User: "key"}); w != nil {
-		t.Errorf("Warnings of user: key = %q", w)
-	}
 }
 
 func TestRefusalsHaveNames(t *testing.T) {

@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"fmt"
-
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/stream"
@@ -38,20 +36,4 @@ func Explain(s StreamConfig, rec *kgo.Record) (Explanation, error) {
 	}
 	e.Subject, e.Name, e.Data = string(ev.Subject), ev.Name, string(ev.Data)
 	return e, nil
-}
-
-// Warnings says what is legal about a stream's selectors and yet likely not meant.
-func Warnings(s StreamConfig) []string {
-	d, err := NewDecoder(s)
-	if err != nil {
-		return nil // an error says it already
-	}
-	var w []string
-	if s.Audience == stream.AudienceUser && d.user.UsesValue() {
-		w = append(w, fmt.Sprintf("streams.%s.user: %s can't be found in a tombstone (a record without value), so deletions reach nobody; key, key:PATH or header:NAME would", s.Name, s.User))
-	}
-	if s.Audience == stream.AudienceEveryone && !d.user.IsZero() {
-		w = append(w, fmt.Sprintf("streams.%s.user: is not looked at with audience: everyone", s.Name))
-	}
-	return w
 }
