@@ -31,6 +31,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refused)
 		return
 	}
+	probe, refused := readProbe(r)
+	if refused != nil {
+		refused.write(w)
+		return
+	}
 	if r.Method == http.MethodHead {
 		writeStreamHeader(w, r)
 		return
@@ -45,6 +50,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			s.limits.give(stake)
 		}
 	}()
+	if probe != nil {
+		s.probe(w, r, probe)
+		return
+	}
 	release, refused := s.claim(r, a.principal)
 	if refused != nil {
 		s.refuse(w, r, refused)

@@ -18,6 +18,7 @@ type Metrics struct {
 
 	connections  prometheus.Gauge
 	polls        prometheus.Gauge
+	probes       prometheus.Gauge
 	openings     *prometheus.CounterVec // by outcome
 	closings     *prometheus.CounterVec // by reason
 	unavailables *prometheus.CounterVec // by reason
@@ -35,6 +36,7 @@ func NewMetrics() *Metrics {
 		registry:     prometheus.NewRegistry(),
 		connections:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_connections", Help: "Event streams open now."}),
 		polls:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_polls", Help: "Polls waiting now."}),
+		probes:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_probes", Help: "Probes of sluice doctor being answered now."}),
 		openings:     counters("sluice_streams_opened_total", "Event streams opened, by where they began: live, resumed, replay or reset.", "outcome"),
 		closings:     counters("sluice_streams_closed_total", "Event streams closed, by reason.", "reason"),
 		unavailables: counters("sluice_unavailable_total", "Requests that were told to come back later, by reason.", "reason"),
@@ -51,7 +53,7 @@ func NewMetrics() *Metrics {
 	for why := range limitStatus {
 		m.unavailables.WithLabelValues(why)
 	}
-	m.registry.MustRegister(m.connections, m.polls, m.openings, m.closings, m.unavailables, m.refusals, m.resets, m.poison, m.turnedAways, m.events, m.bytes,
+	m.registry.MustRegister(m.connections, m.polls, m.probes, m.openings, m.closings, m.unavailables, m.refusals, m.resets, m.poison, m.turnedAways, m.events, m.bytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -48,6 +48,7 @@ sluice_connections·0
 sluice_events_written_total·1
 sluice_poison_records_total{reason="user_not_found",stream="orders"}·1
 sluice_polls·0
+sluice_probes·0
 sluice_resets_total{reason="invalid"}·1
 sluice_stream_lag_records{stream="orders"}·7
 sluice_stream_stale{stream="news"}·0

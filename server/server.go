@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"sluice/server/auth"
@@ -129,7 +130,8 @@ type Server struct {
 	revoked *revocations
 	logins  *logins
 
-	forAnyone bool // there are streams for those without an identity
+	probes    atomic.Int32 // being answered
+	forAnyone bool         // there are streams for those without an identity
 	tidy      tidy
 	handler   http.Handler
 	admin     http.Handler

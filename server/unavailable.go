@@ -58,6 +58,7 @@ var waiting = map[string]string{
 	"warming":  "This gateway is still reading what happened before.",
 	"kafka":    "What was missed has to come from Kafka, which does not answer.",
 	identity:   "Who is asking can't be told at the moment.",
+	probing:    "This gateway answers as many probes as it does at a time.",
 
 	limitConnections:   "This gateway has as many streams as it takes.",
 	limitConnects:      "Too many streams begin on this gateway at the moment.",
