@@ -2,24 +2,17 @@ package e2e
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"sluice/cmd/internal/e2e/gateway"
+	"sluice/cmd/internal/e2e/proxy"
 )
 
 // need skips the test where a command is missing, unless nothing may be missing.
 func need(t *testing.T, command, debianPackage string) {
 	t.Helper()
-	if _, err := exec.LookPath(command); err == nil {
-		return
-	}
-	if os.Getenv("SLUICE_TEST_ALL") == "1" {
-		t.Fatalf("needs %s (Debian: %s)", command, debianPackage)
-	}
-	t.Skipf("needs %s (Debian: %s)", command, debianPackage)
+	proxy.Need(t, command, debianPackage)
 }
 
 // bounded is the test's context with an end that only a failure reaches.

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/cmd/internal/e2e/gateway"
+	"sluice/cmd/internal/e2e/proxy"
 	"sluice/stream/ssetest"
 )
 
@@ -33,18 +34,18 @@ func TestProxies(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := startChromium(t)
-	for _, p := range proxies {
-		t.Run(p.name, func(t *testing.T) {
-			need(t, p.command, p.debianPackage)
+	for _, p := range proxy.Recipes {
+		t.Run(p.Name, func(t *testing.T) {
+			need(t, p.Command, p.DebianPackage)
 			t.Parallel()
 			behindProxy(t, p, kafka, browser)
 		})
 	}
 }
 
-func behindProxy(t *testing.T, p proxy, kafka *kfake.Cluster, browser context.Context) {
+func behindProxy(t *testing.T, p proxy.Proxy, kafka *kfake.Cluster, browser context.Context) {
 	ctx := bounded(t)
-	if err := kafka.CreateTopic(p.name, 1, nil); err != nil {
+	if err := kafka.CreateTopic(p.Name, 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	// A page of another origin; it needn't be more than a page.
@@ -58,9 +59,9 @@ auth: none
 cors: {origins: [%q], credentials: true}
 streams:
   orders: {topic: %s, user: key}
-`, kafka.ListenAddrs()[0], other.URL, p.name))
-	url := p.run(ctx, t, g.URL(), other.URL)
-	b := &backend{t: t, ctx: ctx, kafka: kafka, topic: p.name}
+`, kafka.ListenAddrs()[0], other.URL, p.Name))
+	url := p.Run(ctx, t, g.URL(), other.URL)
+	b := &backend{t: t, ctx: ctx, kafka: kafka, topic: p.Name}
 
 	arrivesAtOnce(b, url)
 

@@ -19,7 +19,7 @@ func TestTarget(t *testing.T) {
 		{"https://shop.example/live/events?stream=a", "https://shop.example/live/events?stream=a"},
 	} {
 		o, err := parse([]string{tt.in}, io.Discard)
-		if err != nil || o.url.String() != tt.want {
+		if err != nil || o.URL.String() != tt.want {
 			t.Errorf("%s: %v, %v; want %s", tt.in, o, err, tt.want)
 		}
 	}

@@ -3,13 +3,10 @@ package tail
 import (
 	"encoding/json"
 	"io"
-	"os"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/mattn/go-isatty"
+	"sluice/cmd/internal/reach"
 )
 
 // event is one event as a browser would see it.
@@ -63,8 +60,8 @@ func (p *printer) print(e event) error {
 // with further lines of data under the first.
 func (p *printer) readable(text *strings.Builder, e event) {
 	const clock = "15:04:05.000"
-	stamp, name := p.now().Format(clock), printable(e.Name)
-	data := strings.ReplaceAll(printable(e.Data), "\n", "\n"+strings.Repeat(" ", len(clock)+2))
+	stamp, name := p.now().Format(clock), reach.Printable(e.Name)
+	data := strings.ReplaceAll(reach.Printable(e.Data), "\n", "\n"+strings.Repeat(" ", len(clock)+2))
 	paint := func(colour, s string) {
 		if p.colour {
 			s = colour + s + normal
@@ -80,21 +77,4 @@ func (p *printer) readable(text *strings.Builder, e event) {
 		text.WriteString("  " + data)
 	}
 	text.WriteByte('\n')
-}
-
-// printable puts U+FFFD in the place of control characters other than newline and tab:
-// what comes from the network must not steer the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
-			return utf8.RuneError
-		}
-		return r
-	}, s)
-}
-
-// terminal says whether out is a terminal that may be coloured (see no-color.org).
-func terminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	return ok && isatty.IsTerminal(file.Fd()) && os.Getenv("NO_COLOR") == ""
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/r3labs/sse/v2"
 	retry "gopkg.in/cenkalti/backoff.v1"
+
+	"sluice/cmd/internal/reach"
 )
 
 // Run is the command. It returns the exit status: 0 when ctx ended it or
@@ -28,7 +30,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "sluice tail: %v\nSee sluice tail -h.\n", err)
 		return 2
 	}
-	transport, err := o.transport()
+	transport, err := o.Transport()
 	if err != nil {
 		fmt.Fprintln(stderr, "sluice tail:", err)
 		return 2
@@ -37,13 +39,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f := &follower{
 		options: o,
 		http:    &http.Client{Transport: transport},
-		printer: printer{out: stdout, json: o.json, quiet: o.quiet, colour: terminal(stdout), now: time.Now},
+		printer: printer{out: stdout, json: o.json, quiet: o.quiet, colour: reach.Terminal(stdout), now: time.Now},
 		notices: stderr,
 		lastID:  o.lastID,
 		backoff: backoff{retry: firstWait},
 	}
 	if err := f.follow(ctx); err != nil {
-		fmt.Fprintln(stderr, "sluice tail:", printable(err.Error()))
+		fmt.Fprintln(stderr, "sluice tail:", reach.Printable(err.Error()))
 		return 1
 	}
 	return 0
@@ -86,7 +88,7 @@ func (f *follower) follow(ctx context.Context) error {
 		}
 		if !f.said {
 			f.said = true
-			fmt.Fprintf(f.notices, "sluice tail: %s; trying again\n", printable(err.Error()))
+			fmt.Fprintf(f.notices, "sluice tail: %s; trying again\n", reach.Printable(err.Error()))
 		}
 		if !sleep(ctx, f.backoff.next(atLeast)) {
 			return nil
@@ -99,23 +101,17 @@ func (f *follower) follow(ctx context.Context) error {
 // Each connection has a client of its own, with a back-off that never comes again: the client's would do so
 // at once with an id it should not have kept, and takes a clean end for the end of all.
 func (f *follower) connect(ctx context.Context) error {
-	token, err := f.token()
+	header, err := f.Header()
 	if err != nil {
 		return &refusal{err.Error()}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	client := sse.NewClient(f.url.String(), sse.ClientMaxBufferSize(maxEvent+64<<10)) // an id and a name beside the data
+	client := sse.NewClient(f.URL.String(), sse.ClientMaxBufferSize(maxEvent+64<<10)) // an id and a name beside the data
 	client.Connection = f.http
-	client.Headers = f.headers
+	client.Headers = header
 	client.ReconnectStrategy = &retry.StopBackOff{}
-	if token != "" {
-		client.Headers = map[string]string{"Authorization": "Bearer " + token}
-		for name, value := range f.headers {
-			client.Headers[name] = value
-		}
-	}
 	if f.lastID != "" {
 		client.LastEventID.Store([]byte(f.lastID))
 	}

@@ -10,6 +10,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"sluice/cmd/internal/reach"
 )
 
 // maxEvent bounds what one event may take in memory. A Kafka record of the
@@ -192,7 +194,7 @@ func (w *wholeEvents) field() {
 	case "id":
 		// The standard ignores an id with NUL. One that no header can
 		// carry back is of as little use.
-		if id := string(value); headerValue(id) {
+		if id := string(value); reach.HeaderValue(id) {
 			w.id = id
 		}
 	case "retry":
