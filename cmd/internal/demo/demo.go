@@ -1,5 +1,5 @@
 // Package demo is `sluice demo`: the gateway as serve runs it, an embedded Kafka, and made-up shops that
-// write to that Kafka as any producer would. Nothing is short-circuited.
+// write to that Kafka as any producer would, or with -c the gateway of a configuration, for a shop of one's own. Nothing is short-circuited.
 package demo
 
 import (
@@ -44,7 +44,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "sluice demo:", err)
 		return 1
 	}
-	fmt.Fprintln(stdout, "The shops are closed.")
+	if o.file == "" {
+		fmt.Fprintln(stdout, "The shops are closed.")
+	}
 	return 0
 }
 
@@ -62,11 +64,21 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) 
 	if faults := findings.Faults(); len(faults) > 0 {
 		return faults
 	}
+	if err := makeTopics(kafka, c); err != nil {
+		return fmt.Errorf("the embedded Kafka: %w", err)
+	}
 	log, err := gateway.NewLog(c.Log, stderr)
 	if err != nil {
 		return err
 	}
-	g, err := gateway.New(gateway.Options{Config: c, Log: log, Page: page(web.Demo)})
+	for _, warning := range findings {
+		log.Warn().Msg(warning.String())
+	}
+	setup := gateway.Options{Config: c, Log: log}
+	if o.file == "" {
+		setup.Page = page(web.Demo)
+	}
+	g, err := gateway.New(setup)
 	if err != nil {
 		return err
 	}
@@ -87,6 +99,12 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) 
 	go func() {
 		if !ready(ctx, "http://"+g.AdminAddr().String()+"/readyz") {
 			closed <- nil // ctx ended
+			return
+		}
+		if o.file != "" {
+			o.present(stdout, g, brokers[0])
+			<-ctx.Done()
+			closed <- nil
 			return
 		}
 		o.greet(stdout, c, g, brokers[0])
@@ -143,6 +161,12 @@ func (o options) greet(w io.Writer, c *config.Config, g *gateway.Gateway, broker
 
 Ctrl-C ends it.
 `, url, reachable(g.AdminAddr()), broker, orderTopic, announcementTopic)
+}
+
+// present says where a gateway of somebody's own configuration is.
+func (o options) present(w io.Writer, g *gateway.Gateway, broker string) {
+	fmt.Fprintf(w, "The gateway of %s is ready.\n\n  listens %s\n  ready   http://%s/readyz\n  Kafka   %s, which keeps nothing\n\nCtrl-C ends it.\n",
+		o.file, reachable(g.Addr()), reachable(g.AdminAddr()), broker)
 }
 
 // reachable is an address to connect to: what listens everywhere is asked for on localhost.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -66,6 +67,8 @@ func start(t *testing.T, args ...string) running {
 		switch words := strings.Fields(lines.Text()); {
 		case len(words) == 2 && words[0] == "page":
 			r.url = strings.TrimSuffix(words[1], "/")
+		case len(words) == 2 && words[0] == "listens":
+			r.url = "http://" + words[1]
 		case len(words) > 1 && words[0] == "Kafka":
 			r.kafka = strings.TrimSuffix(words[1], ",")
 		}
@@ -159,6 +162,44 @@ func TestDemo(t *testing.T) {
 	if c, err := net.Dial("tcp", demo.kafka); err == nil {
 		c.Close()
 		t.Error("Kafka still listens")
+	}
+}
+
+// With a configuration of one's own it is that gateway, its topics are there, and nobody writes to them but oneself.
+func TestDemoOfAConfiguration(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shop.yaml")
+	text := "kafka: {brokers: [unused.example:9092]}\nstreams: {mine: {topic: my-topic, user: key}}\nauth: none\nlog: {level: warn}\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	demo := start(t, "-c", path)
+	resp := demo.get(t, "/events?user=alice&from=earliest")
+	events := ssetest.NewReader(resp.Body)
+	producer, err := kgo.NewClient(kgo.SeedBrokers(demo.kafka))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: "my-topic", Key: []byte("alice"), Value: []byte("hers")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		e, err := events.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(e.Name, "sluice.") {
+			if e.Data != "hers" {
+				t.Errorf("%+v", e)
+			}
+			break
+		}
+	}
+	if resp := demo.get(t, "/"); resp.StatusCode != 404 {
+		t.Errorf("/: %s; the demo's page is not this configuration's", resp.Status)
+	}
+	if status := demo.stop(); status != 0 {
+		t.Errorf("status %d after Ctrl-C; want 0", status)
 	}
 }
 

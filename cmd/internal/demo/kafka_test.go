@@ -19,6 +19,10 @@ func embedded(t *testing.T) *kfake.Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
+	c, _ := options{}.settings(cluster.ListenAddrs()[0], nil)
+	if err := makeTopics(cluster, c); err != nil {
+		t.Fatal(err)
+	}
 	return cluster
 }
 
@@ -116,7 +120,7 @@ func TestEmbeddedKafkaHasWhatTheGatewayAsksFor(t *testing.T) {
 
 	t.Run("topic ids", func(t *testing.T) {
 		topics, err := admin.ListTopics(ctx, orderTopic)
-		if err != nil || topics[orderTopic].ID == (kadm.TopicID{}) || len(topics[orderTopic].Partitions) != orderPartitions {
+		if err != nil || topics[orderTopic].ID == (kadm.TopicID{}) || len(topics[orderTopic].Partitions) != partitions {
 			t.Errorf("%+v, %v", topics, err)
 		}
 	})

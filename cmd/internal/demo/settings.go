@@ -18,6 +18,9 @@ The gateway with an embedded Kafka, and made-up shops that place and confirm ord
 It needs no network, keeps nothing, and ends with Ctrl-C. SLUICE_ variables work as for serve, but for those of
 kafka, streams and auth, which are the demo's own.
 
+With -c it is the gateway of that configuration, with the embedded Kafka instead of the one it names, the topics of its
+streams, and no made-up shops: for trying out an application of one's own.
+
 Flags:
 `
 
@@ -26,13 +29,16 @@ type options struct {
 	listen, admin string  // "": as SLUICE_ variables or the defaults have it
 	kafka         string  // address of the embedded broker
 	rate          float64 // orders a second
+	file          string  // a configuration that takes the place of the demo's own and its shops; ""
 }
 
 // parse reads the command line. The error ends in status 2; flag.ErrHelp when help was asked for, and given on stdout.
 func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
+	rated := false
 	flags := flag.NewFlagSet("sluice demo", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.file, "c", "", "the gateway of this configuration `file`, without the made-up shops")
 	flags.StringVar(&o.listen, "listen", "", "`address` for browsers (default \":8080\")")
 	flags.StringVar(&o.admin, "admin", "", "`address` for operators (default \"127.0.0.1:9090\")")
 	flags.StringVar(&o.kafka, "kafka", "127.0.0.1:0", "`address` of the embedded Kafka; port 0 is any free one")
@@ -49,6 +55,10 @@ func parse(args []string, stdout io.Writer) (options, error) {
 		return o, fmt.Errorf("%q: there is nothing to say but flags", flags.Arg(0))
 	case !(o.rate >= 0.01 && o.rate <= 10_000): // NaN is neither
 		return o, fmt.Errorf("--rate: %v is not from 0.01 to 10000", o.rate)
+	}
+	flags.Visit(func(f *flag.Flag) { rated = rated || f.Name == "rate" })
+	if rated && o.file != "" {
+		return o, errors.New("--rate: with -c there are no made-up shops")
 	}
 	if _, _, err := net.SplitHostPort(o.kafka); err != nil {
 		return o, fmt.Errorf("--kafka: %q is no host:port, such as 127.0.0.1:9092", o.kafka)
@@ -74,21 +84,28 @@ kafka:
   brokers: [%q]
 `
 
-// settings is the configuration that the gateway is given: the demo's own, then the environment, then the flags.
+// settings is the configuration that the gateway is given: the demo's own or the file's, then the environment, then the flags. Kafka is
+// the embedded one in any case.
 func (o options) settings(broker string, environ []string) (*config.Config, config.Findings) {
+	own := []string{"KAFKA", "STREAMS", "AUTH"}
+	if o.file != "" {
+		own = own[:1]
+	}
 	environ = slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
-		for _, section := range []string{"KAFKA", "STREAMS", "AUTH"} {
-			if name == "SLUICE_"+section || strings.HasPrefix(name, "SLUICE_"+section+"_") {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(own, func(section string) bool {
+			return name == "SLUICE_"+section || strings.HasPrefix(name, "SLUICE_"+section+"_")
+		})
 	})
 	for _, flag := range []struct{ variable, value string }{{"SLUICE_LISTEN", o.listen}, {"SLUICE_ADMIN", o.admin}} {
 		if flag.value != "" {
 			environ = append(environ, flag.variable+"="+flag.value)
 		}
 	}
-	return config.Parse("sluice demo", fmt.Appendf(nil, file, broker), environ)
+	if o.file == "" {
+		return config.Parse("sluice demo", fmt.Appendf(nil, file, broker), environ)
+	}
+	c, findings := config.Load(o.file, append(environ, "SLUICE_KAFKA_BROKERS="+broker))
+	c.Kafka = config.Kafka{Brokers: []string{broker}} // no TLS, no login
+	return c, findings
 }

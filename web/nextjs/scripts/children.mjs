@@ -1,0 +1,50 @@
+// Programs that live and end together.
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+const PATIENCE = 8_000; // ms that a program may take to end
+
+/** The programs that have been started, the first first. Ended last begun, first ended. */
+export class Children {
+  #running = [];
+  #ending;
+  #failed;
+
+  /** Resolves with what went wrong when one ends that nobody ended. */
+  failed = new Promise((resolve) => {
+    this.#failed = resolve;
+  });
+
+  /** Starts a program whose output is shown line by line behind its name. */
+  start(name, command, args, env = {}) {
+    // A group of its own: Ctrl-C in the terminal is for us, who then end the children in order, and each of them once.
+    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const ended = new Promise((resolve) => {
+      child.once("error", (error) => resolve(error.message));
+      child.once("exit", (code, signal) => resolve(signal ?? `status ${code}`));
+    });
+    for (const output of [child.stdout, child.stderr]) {
+      createInterface(output).on("line", (line) => console.log(`${name.padEnd(7)} ${line}`));
+    }
+    this.#running.push({ name, child, ended });
+    ended.then((how) => this.#ending || this.#failed(`${name} has ended: ${how}`));
+  }
+
+  /** Ends all of them, and returns when they have. */
+  stop() {
+    this.#ending ??= (async () => {
+      for (const { name, child, ended } of this.#running.toReversed()) {
+        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) continue;
+        child.kill("SIGTERM");
+        const late = setTimeout(() => {
+          console.log(`${name.padEnd(7)} doesn't end by itself`);
+          child.kill("SIGKILL");
+        }, PATIENCE);
+        await ended;
+        clearTimeout(late);
+      }
+    })();
+    return this.#ending;
+  }
+}
