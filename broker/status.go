@@ -1,6 +1,9 @@
 package broker
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Status is how far the reader is with one stream.
 type Status struct {
@@ -11,6 +14,9 @@ type Status struct {
 	Fetching   bool      // the topic is there and Kafka answers for it
 	Warm       bool      // the replay window has been read
 	Behind     int64     // records, markers and holes included, up to the last stable offset as last asked
+	Next       []int64   // the position, by partition
+	Stable     []int64   // the last stable offset as last asked, by partition; shorter where a partition was added since
+	Answered   time.Time // when Kafka last said everything asked of the topic; zero: it never has
 	StaleSince time.Time // when Kafka last answered, while it doesn't; else zero
 	Waiting    string    // why it isn't fetching, in plain words; "" it is
 
@@ -34,11 +40,16 @@ func (r *Reader) Status() []Status {
 				Fetching:   t.begun && t.waiting() == "",
 				Warm:       t.warm,
 				Behind:     t.behind(),
+				Next:       slices.Clone(t.next),
+				Stable:     slices.Clone(t.stable),
 				StaleSince: t.stale,
 				Waiting:    t.waiting(),
 				Events:     v.events,
 				Records:    v.records,
 				Refused:    make(map[Refusal]uint64, numRefusals),
+			}
+			if t.begun {
+				s.Answered = t.answered
 			}
 			for i, n := range v.refused {
 				s.Refused[1<<i] = n

@@ -16,6 +16,7 @@ func (s *Server) adminRoutes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.operators)
 		get(r, "/metrics", s.cfg.Metrics.handler())
+		get(r, "/live", http.HandlerFunc(s.live))
 		r.Route("/debug/pprof", func(r chi.Router) {
 			get(r, "/", http.HandlerFunc(pprof.Index))
 			get(r, "/profile", http.HandlerFunc(pprof.Profile))

@@ -15,6 +15,8 @@ type carrier interface {
 	reserve() place
 	release(place)
 
+	kind() carrierKind
+
 	// carry sends the response's header and opening, and then what the session has, to its end. It
 	// closes the session's subscription and leaves the gate for it, which may be after carry has returned.
 	carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte)
@@ -29,6 +31,17 @@ type carrier interface {
 	// close frees what the carrier keeps. The last session has ended before.
 	close()
 }
+
+// carrierKind is what carries a connection, as operators are told.
+type carrierKind uint8
+
+const (
+	byHolder carrierKind = iota
+	byGoroutine
+	byPoll
+)
+
+func (k carrierKind) String() string { return [...]string{"held", "goroutine", "poll"}[k] }
 
 // place is where the hub finds a carrier's session.
 type place struct {

@@ -37,6 +37,14 @@ func (c *carriers) carrierFor(w http.ResponseWriter, r *http.Request) carrier {
 	return c.ordinary
 }
 
+// wakes is how often the holder's workers have woken.
+func (c *carriers) wakes() uint64 {
+	if c.held == nil {
+		return 0
+	}
+	return c.held.holder.Wakes()
+}
+
 func (c *carriers) all() []carrier {
 	if c.held == nil {
 		return []carrier{c.ordinary}

@@ -34,6 +34,8 @@ func newGoroutines(s *Server) *goroutines {
 
 func (g *goroutines) reserve() place { return place{waker: g.waker, token: g.bells.take()} }
 
+func (g *goroutines) kind() carrierKind { return byGoroutine }
+
 func (g *goroutines) release(p place) { g.bells.give(p.token) }
 
 func (g *goroutines) drain(spread tick) {

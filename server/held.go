@@ -63,10 +63,12 @@ func (h *held) reserve() place {
 	return place{waker: h.wakers[p.Worker], token: p.Slot, held: p}
 }
 
+func (h *held) kind() carrierKind { return byHolder }
+
 func (h *held) release(p place) { h.holder.Release(p.held) }
 
 func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
-	h.metrics.opened()
+	h.metrics.opened(byHolder)
 	setStreamHeader(w.Header(), r)
 	k := keep(&s)
 	if err := h.holder.Adopt(p.held, w, r, w.Header(), opening, k); err != nil {
@@ -118,11 +120,11 @@ func (h *held) gone(k *kept, why hold.Why) {
 	h.hub.Sub(k.sub).Close()
 	switch why {
 	case hold.Gone:
-		h.metrics.closed(gone)
+		h.metrics.closed(byHolder, gone)
 	case hold.Slow:
-		h.metrics.closed(slow)
+		h.metrics.closed(byHolder, slow)
 	default:
-		h.metrics.closed(k.why)
+		h.metrics.closed(byHolder, k.why)
 	}
 	h.limits.give(k.stake)
 	if k.tied {

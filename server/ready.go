@@ -21,7 +21,19 @@ type StreamStatus struct {
 	Warm       bool      // the replay window has been read
 	Behind     int64     // records up to the last stable offset; -1 while unknown
 	StaleSince time.Time // Kafka hasn't answered since; zero: it answers
+	Answered   time.Time // when Kafka last did; zero: never yet
 	Waiting    string    // what for, while it is not fetching; no secret in it
+
+	Records    uint64            // read
+	Events     uint64            // made of them
+	Refused    map[string]uint64 // records with something wrong, by reason, all that there are; a record may have several
+	Partitions []PartitionStatus
+}
+
+// PartitionStatus is how far a partition has been read.
+type PartitionStatus struct {
+	Next int64 // the next offset to read
+	End  int64 // the last stable offset as last asked; -1 while unknown
 }
 
 // readiness is the body of /readyz.

@@ -24,7 +24,7 @@ type ride struct {
 // do carries the session to its end.
 func (r *ride) do(w http.ResponseWriter, client context.Context) {
 	defer r.leave()
-	r.metrics.opened()
+	r.metrics.opened(byGoroutine)
 	w.WriteHeader(http.StatusOK)
 	r.socket = newSocket(w, r.timeout)
 	r.why = r.follow(r.bells.ring(r.place.token), client.Done())
@@ -42,7 +42,7 @@ func (r *ride) leave() {
 		r.logins.detach(r.session.sub.Key())
 	}
 	r.limits.give(r.session.stake)
-	r.metrics.closed(r.why)
+	r.metrics.closed(byGoroutine, r.why)
 	r.gate.leave()
 	if fault := recover(); fault != nil {
 		panicked(r.logger, fault)

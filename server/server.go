@@ -30,6 +30,8 @@ type Config struct {
 	Source Source             // required: what /readyz and the lag are read from
 	Logger *slog.Logger       // required
 
+	Version string // of the gateway, for operators
+
 	// Metrics counts what happens here. The same one serves whoever else counts
 	// (undecodable records, Kafka clients). nil: one of its own.
 	Metrics *Metrics
@@ -129,6 +131,7 @@ type Server struct {
 	limits  *limiter
 	revoked *revocations
 	logins  *logins
+	streams streams
 
 	probes    atomic.Int32 // being answered
 	forAnyone bool         // there are streams for those without an identity
@@ -157,7 +160,7 @@ func New(cfg Config) (*Server, error) {
 		},
 	}
 	if cfg.SkipLagging {
-		s.terms.skipped = cfg.Metrics.skipped
+		s.terms.skipped = cfg.Metrics.told
 	}
 	s.gate.init()
 	s.limits = newLimiter(cfg.Limits)
@@ -172,7 +175,8 @@ func New(cfg Config) (*Server, error) {
 		s.logins.close()
 		return nil, err
 	}
-	cfg.Metrics.watch(cfg.Source)
+	s.streams = streams{cfg.Source, cfg.Hub}
+	cfg.Metrics.watch(s.streams, s.carriers.wakes)
 	s.handler = doLater(s.routes())
 	s.admin = s.adminRoutes()
 	return s, nil

@@ -41,7 +41,7 @@ type terms struct {
 	retryMin  tick
 	retryMax  tick
 	random    func(lo, hi tick) tick // of [lo, hi]
-	skipped   func()                 // a client that lags too far was moved to live; nil: it is closed instead
+	skipped   func([]stream.Reset)   // a client that lags too far was moved to live, and told so; nil: it is closed instead
 }
 
 func (t *terms) now() tick { return tick(time.Since(t.began) / time.Millisecond) }
@@ -126,9 +126,11 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 	case stream.More:
 		next = more
 	case stream.Lagged:
-		if t.skipped != nil && s.sub.Skip(out) {
-			t.skipped()
-			break
+		if t.skipped != nil {
+			if resets, ok := s.sub.Skip(out); ok {
+				t.skipped(resets)
+				break
+			}
 		}
 		s.why = lagged
 		s.say(t, out, "")

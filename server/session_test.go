@@ -104,7 +104,7 @@ func TestSession(t *testing.T) {
 	})
 	t.Run("or it is moved to live", func(t *testing.T) {
 		s := open(0, 0)
-		f.terms.skipped = f.cfg.Metrics.skipped
+		f.terms.skipped = f.cfg.Metrics.told
 		defer func() { f.terms.skipped = nil }()
 		for range 2 * logBytes >> 20 {
 			f.order("alice", strings.Repeat("x", 1<<20))
@@ -112,7 +112,7 @@ func TestSession(t *testing.T) {
 		ask(t, f, s, t0+1, wait, fmt.Sprintf(`sluice.reset {"reason":"lagged","stream":"orders","partitions":[{"partition":0,"from":-1,"to":%d}]}`, f.next[orders]))
 		f.order("alice", "after")
 		ask(t, f, s, t0+2, wait, "message after")
-		if n := testutil.ToFloat64(f.cfg.Metrics.resets.WithLabelValues("lagged")); n != 1 {
+		if n := testutil.ToFloat64(f.cfg.Metrics.resets.WithLabelValues("orders", "lagged")); n != 1 {
 			t.Errorf("%v resets counted, want 1", n)
 		}
 	})

@@ -29,6 +29,7 @@ const (
 type found struct {
 	partition int32
 	next      int64
+	reset     bool
 	body      []byte // frame without id; shared by all it was found for
 }
 
@@ -94,6 +95,9 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 		o.pos = grow(o.pos, int(f.partition)+1)
 		o.pos[f.partition] = f.next
 		b.add(f.body, func(dst []byte) []byte { return p.id(h, v, dst) })
+		if !f.reset {
+			l.deliveries++
+		}
 	}
 	c.found = nil
 	o.pos = raise(o.pos, c.reached())

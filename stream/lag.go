@@ -6,34 +6,35 @@ func (h *Hub) late(e *entry) bool {
 }
 
 // Skip moves a subscriber for whom Pull said Lagged to live: it appends the resets that say which events it is not sent,
-// the last of them with the id to go on from. It is false where there is nothing to skip, for a subscription that is closed for instance.
-func (s Sub) Skip(b *Batch) bool {
+// the last of them with the id to go on from, and returns them. It is false where there is nothing to skip, for a subscription that is
+// closed for instance.
+func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	if s.hub == nil {
-		return false
+		return nil, false
 	}
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	slot := s.slot()
 	if slot == nil || h.closed || slot.private || slot.drained {
-		return false
+		return nil, false
 	}
 	v := &h.views[slot.view]
-	var bodies [][]byte
+	var resets []Reset
 	for _, i := range v.streams {
 		l := h.logs[i]
 		if moved := l.missed(slot.seq - 1); len(moved) > 0 {
-			bodies = append(bodies, h.resetBody(Reset{Reason: ReasonLagged, Stream: l.spec.Name, Partitions: moved}))
+			resets = append(resets, Reset{Reason: ReasonLagged, Stream: l.spec.Name, Partitions: moved})
 		}
 	}
-	for i, body := range bodies {
-		if i == len(bodies)-1 { // the others without, so that a client that is cut off here misses none
+	for i, r := range resets {
+		if i == len(resets)-1 { // the others without, so that a client that is cut off here misses none
 			b.Compose(func(dst []byte) []byte { return append(h.appendID(append(dst, "id: "...), v, h.seq), '\n') })
 		}
-		b.Append(body)
+		b.Append(h.resetBody(r))
 	}
 	slot.seq, slot.drained, slot.woken = h.seq+1, true, false
-	return true
+	return resets, true
 }
 
 // missed is what lies between the position after all entries with a seq up to this one and the head.

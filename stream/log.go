@@ -74,6 +74,11 @@ type log struct {
 
 	headIDs forms[[]byte] // cached segments of head; nil when it has moved
 
+	deliveries uint64 // events pulled
+	eventRead  int64  // when the newest event ever was read, ms of the hub's clock
+	eventTime  int64  // its timestamp, ms; both are of no event while begun is false
+	begun      bool
+
 	state *stateTable // nil: none is kept
 }
 
@@ -113,6 +118,9 @@ func (l *log) push(b *block, e entry) (ordinal uint64) {
 	l.bytes += entryBytes + int64(e.body.n) + postingBytes*int64(e.users)
 	if e.kind != kindJump {
 		l.head[e.partition] = e.next
+	}
+	if e.kind == kindEvent {
+		l.eventRead, l.eventTime, l.begun = e.read, e.time, true
 	}
 	return (l.number+uint64(len(l.blocks))-1)*blockLen + uint64(len(b.entries)) - 1
 }

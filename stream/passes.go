@@ -228,7 +228,7 @@ func (p *pass) end(err error) {
 			to := min(gone.Start, at(l.floor(), int(gone.Partition))) // memory may have older than Kafka
 			if from := at(c.at, int(gone.Partition)); from < to {
 				r := Reset{Reason: ReasonRetention, Stream: l.spec.Name, Partitions: []Moved{{gone.Partition, from, to}}}
-				p.put(w, found{partition: gone.Partition, next: to, body: h.resetBody(r)})
+				p.put(w, found{partition: gone.Partition, next: to, reset: true, body: h.resetBody(r)})
 			}
 			h.passes.waiting[p.stream] = append(h.passes.waiting[p.stream], w)
 		case errors.Is(err, ErrRecreated) && h.logs[p.stream].epoch != p.epoch:

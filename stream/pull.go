@@ -118,6 +118,9 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 			return More
 		}
 		b.add(f.log.frame(e), func(dst []byte) []byte { return h.appendIDAt(dst, v, f) })
+		if e.kind == kindEvent {
+			f.log.deliveries++
+		}
 		f.advance()
 	}
 	s.seq, s.drained = h.seq+1, true

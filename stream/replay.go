@@ -24,6 +24,9 @@ func (p *private) replay(h *Hub, v *view, slot *subSlot, i int, b *Batch, maxByt
 			o.seq = e.seq + 1
 			if o.take(l, f.at, e, p.subject) {
 				b.add(l.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
+				if e.kind == kindEvent {
+					l.deliveries++
+				}
 			}
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"regexp"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -57,18 +56,6 @@ func TestTheCommandLine(t *testing.T) {
 			tt.stdout == "" && stdout != "" || tt.stderr == "" && stderr != "" {
 			t.Errorf("sluice %s: status %d\n--- stdout\n%s--- stderr\n%s", tt.line, status, stdout, stderr)
 		}
-	}
-}
-
-func TestABuildIsDescribed(t *testing.T) {
-	got := describeBuild(&debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
-		{Key: "vcs.revision", Value: "0123456789abcdef0123"}, {Key: "vcs.modified", Value: "true"},
-	}})
-	if want := "sluice v1.2.3 0123456789ab, modified (go1.26.8)"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if got := describeBuild(&debug.BuildInfo{GoVersion: "go1.26.8"}); got != "sluice (devel) (go1.26.8)" {
-		t.Errorf("a build that knows nothing: %q", got)
 	}
 }
 

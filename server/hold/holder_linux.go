@@ -159,6 +159,14 @@ func (h *Holder[T]) Places() int {
 	return n
 }
 
+// Wakes is how often a worker has woken, for work or a timer.
+func (h *Holder[T]) Wakes() (n uint64) {
+	for _, w := range h.workers {
+		n += w.wakes.Load()
+	}
+	return n
+}
+
 // Each does something to every connection, on its worker, soon.
 func (h *Holder[T]) Each(do func(now int64, t *T)) {
 	for _, w := range h.workers {

@@ -34,6 +34,9 @@ func (*Holder[T]) Adopt(Place, http.ResponseWriter, *http.Request, http.Header, 
 // Places is 0.
 func (*Holder[T]) Places() int { return 0 }
 
+// Wakes is 0.
+func (*Holder[T]) Wakes() uint64 { return 0 }
+
 // Each does nothing.
 func (*Holder[T]) Each(func(int64, *T)) {}
 

@@ -2,6 +2,7 @@ package hold
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ type worker[T any] struct {
 	timeout int64 // WriteTimeout, ms
 	poll    *poll
 	done    chan struct{}
+	wakes   atomic.Uint64 // how often it has slept and been woken
 
 	// touched by run only
 	slots         slots[T]
@@ -60,6 +62,7 @@ func (w *worker[T]) run() {
 			case <-w.bell:
 			case <-due:
 			}
+			w.wakes.Add(1)
 		}
 		box, w.slots = w.take(box)
 		now := w.craft.Now()

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/plugin/kprom"
 
 	"sluice/broker"
+	"sluice/cmd/internal/build"
 	"sluice/cmd/internal/config"
 	"sluice/server"
 	"sluice/stream"
@@ -93,9 +94,6 @@ func New(o Options) (g *Gateway, err error) {
 	if g.reader, err = broker.NewReader(kafka, records, newWidth(g.hub, c.IDs, g.slog, g.fail), g.slog); err != nil {
 		return g, err
 	}
-	if err := metrics.Registerer().Register(readerMetrics{g.reader, g.hub}); err != nil {
-		return g, err
-	}
 
 	who, err := g.identity()
 	if err != nil {
@@ -106,7 +104,7 @@ func New(o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	g.server, err = server.New(server.Config{
-		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader}, Logger: g.slog, Metrics: metrics, Page: o.Page,
+		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
 		Control:     control,

@@ -15,7 +15,17 @@ func (s source) Status() []server.StreamStatus {
 	for i, st := range statuses {
 		all[i] = server.StreamStatus{
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
-			Behind: st.Behind, StaleSince: st.StaleSince, Waiting: st.Waiting,
+			Behind: st.Behind, StaleSince: st.StaleSince, Answered: st.Answered, Waiting: st.Waiting,
+			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]server.PartitionStatus, len(st.Next)),
+		}
+		for reason, n := range st.Refused {
+			all[i].Refused[reason.String()] = n
+		}
+		for p, next := range st.Next {
+			all[i].Partitions[p] = server.PartitionStatus{Next: next, End: -1}
+			if p < len(st.Stable) {
+				all[i].Partitions[p].End = st.Stable[p]
+			}
 		}
 		if st.Epoch == "" {
 			all[i].Behind = -1 // no one has looked yet

@@ -1,0 +1,36 @@
+// Package build says what was built, and from what.
+package build
+
+import "runtime/debug"
+
+// Version is the version, and the revision where the build knows it: "v1.2.3 0123456789ab, modified".
+func Version() string { return version(read()) }
+
+// Describe is Version with Go's own: "v1.2.3 0123456789ab, modified (go1.26.8)".
+func Describe() string { return describe(read()) }
+
+func read() *debug.BuildInfo {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info
+	}
+	return &debug.BuildInfo{GoVersion: "an unknown Go"}
+}
+
+func describe(info *debug.BuildInfo) string { return version(info) + " (" + info.GoVersion + ")" }
+
+func version(info *debug.BuildInfo) string {
+	text := info.Main.Version
+	if text == "" {
+		text = "(devel)"
+	}
+	revision, modified := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = " " + s.Value[:min(12, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			modified = ", modified"
+		}
+	}
+	return text + revision + modified
+}

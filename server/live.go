@@ -1,0 +1,212 @@
+package server
+
+import (
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/stream"
+)
+
+// live is the body of GET /live: the gateway at one moment. What is counted only ever rises, so that rates are
+// the difference of two of them. Every number is one of /metrics, read from where /metrics reads it.
+type live struct {
+	Time          time.Time         `json:"time"`
+	Gateway       liveGateway       `json:"gateway"`
+	Kafka         liveKafka         `json:"kafka"`
+	Written       liveWritten       `json:"written"`
+	Opened        map[string]uint64 `json:"opened"`              // by outcome
+	Closed        map[string]uint64 `json:"closed"`              // by reason
+	Resets        map[string]uint64 `json:"resets"`              // by reason
+	Unavailable   map[string]uint64 `json:"unavailable"`         // by reason
+	Refused       map[string]uint64 `json:"refused"`             // by reason
+	SocketsTurned map[string]uint64 `json:"sockets_turned_away"` // by limit
+	Streams       []liveStream      `json:"streams"`
+}
+
+type liveGateway struct {
+	Version        string            `json:"version"`
+	Started        time.Time         `json:"started"`
+	Uptime         float64           `json:"uptime_seconds"`
+	Ready          bool              `json:"ready"`
+	Draining       bool              `json:"draining"`
+	CPU            float64           `json:"cpu_seconds"`
+	RSS            uint64            `json:"rss_bytes"`
+	Heap           uint64            `json:"heap_bytes"`
+	Goroutines     uint64            `json:"goroutines"`
+	Descriptors    uint64            `json:"descriptors"`
+	MaxDescriptors uint64            `json:"max_descriptors"`
+	Cores          int               `json:"cores"`
+	Connections    uint64            `json:"connections"`
+	Carriers       map[string]uint64 `json:"carriers"` // of Connections
+	Polls          uint64            `json:"polls"`
+	HolderWakes    uint64            `json:"holder_wakes"`
+}
+
+type liveKafka struct {
+	Answers    bool       `json:"answers"`
+	StaleSince *time.Time `json:"stale_since,omitempty"` // of the stream that has waited longest
+}
+
+type liveWritten struct {
+	Events uint64 `json:"events"`
+	Bytes  uint64 `json:"bytes"`
+}
+
+type liveStream struct {
+	Name          string            `json:"name"`
+	Topic         string            `json:"topic"`
+	Audience      string            `json:"audience"`
+	Access        []string          `json:"access,omitempty"`
+	Ready         bool              `json:"ready"`
+	Warm          bool              `json:"warm"`
+	Fetching      bool              `json:"fetching"`
+	Waiting       string            `json:"waiting,omitempty"`
+	StaleSince    *time.Time        `json:"stale_since,omitempty"`
+	KafkaAnswered *time.Time        `json:"kafka_answered,omitempty"`
+	NewestEvent   *time.Time        `json:"newest_event,omitempty"`
+	Records       uint64            `json:"records"`
+	Events        uint64            `json:"events"`
+	Deliveries    uint64            `json:"deliveries"`
+	Poison        map[string]uint64 `json:"poison"`
+	Lag           *int64            `json:"lag"` // null while unknown
+	Partitions    []livePartition   `json:"partitions"`
+	Subscribers   int               `json:"subscribers"`
+	Resets        map[string]uint64 `json:"resets"`
+	Log           liveLog           `json:"log"`
+	State         liveState         `json:"state"`
+}
+
+type livePartition struct {
+	Partition int    `json:"partition"`
+	Next      int64  `json:"next"`
+	End       *int64 `json:"end"` // null while unknown, and Lag with it
+	Lag       *int64 `json:"lag"`
+}
+
+type liveLog struct {
+	Entries int        `json:"entries"`
+	Bytes   int64      `json:"bytes"`
+	Oldest  *time.Time `json:"oldest,omitempty"`
+	Newest  *time.Time `json:"newest,omitempty"`
+}
+
+type liveState struct {
+	Subjects int   `json:"subjects"`
+	Bytes    int64 `json:"bytes"`
+}
+
+// live answers GET /live.
+func (s *Server) live(w http.ResponseWriter, r *http.Request) {
+	var only []string
+	for _, list := range r.URL.Query()["stream"] {
+		only = append(only, strings.Split(list, ",")...)
+	}
+	for _, name := range only {
+		if _, known := s.cfg.Hub.Lookup(name); !known {
+			unknownStream().write(w)
+			return
+		}
+	}
+	body, err := s.snapshotLive(only)
+	if err != nil {
+		s.cfg.Logger.ErrorContext(r.Context(), "the metrics can't be gathered", "error", err)
+		internal().write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, body)
+}
+
+func unknownStream() *problem {
+	return newProblem(http.StatusNotFound, "stream", "There is no such stream", "The stream parameter names one that this gateway doesn't have.")
+}
+
+// snapshotLive says how the gateway is, and each of the streams named; none: all.
+func (s *Server) snapshotLive(only []string) (*live, error) {
+	g, err := gather(s.cfg.Metrics.registry)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	facts := s.streams.facts()
+	statuses := make([]StreamStatus, len(facts))
+	for i := range facts {
+		statuses[i] = facts[i].StreamStatus
+	}
+	readiness := ready(statuses, s.gate.isShut(), !s.caughtUp(), s.cfg.ReadyGrace, now)
+	l := &live{
+		Time: *utc(now),
+		Gateway: liveGateway{
+			Version: s.cfg.Version, Started: *utc(s.terms.began), Uptime: now.Sub(s.terms.began).Seconds(),
+			Ready: readiness.Ready, Draining: readiness.Draining, Cores: runtime.GOMAXPROCS(0),
+			CPU: g.one("process_cpu_seconds_total"), RSS: g.count("process_resident_memory_bytes"), Heap: g.count("go_memstats_heap_alloc_bytes"),
+			Goroutines: g.count("go_goroutines"), Descriptors: g.count("process_open_fds"), MaxDescriptors: g.count("process_max_fds"),
+			Connections: g.count("sluice_connections"), Carriers: g.by("sluice_connections_by_carrier", "carrier"), Polls: g.count("sluice_polls"),
+			HolderWakes: g.count("sluice_holder_wakes_total"),
+		},
+		Kafka:         liveKafka{Answers: true},
+		Written:       liveWritten{g.count("sluice_events_written_total"), g.count("sluice_written_bytes_total")},
+		Opened:        g.by("sluice_streams_opened_total", "outcome"),
+		Closed:        g.by("sluice_streams_closed_total", "reason"),
+		Resets:        g.by("sluice_resets_total", "reason"),
+		Unavailable:   g.by("sluice_unavailable_total", "reason"),
+		Refused:       g.by("sluice_auth_failures_total", "reason"),
+		SocketsTurned: g.by("sluice_sockets_turned_away_total", "limit"),
+		Streams:       []liveStream{},
+	}
+	for i := range facts {
+		f := &facts[i]
+		if since := f.StaleSince; !since.IsZero() && (l.Kafka.Answers || since.Before(*l.Kafka.StaleSince)) {
+			l.Kafka = liveKafka{StaleSince: utc(since)}
+		}
+		if len(only) == 0 || slices.Contains(only, f.Name) {
+			one := s.liveStream(f, readiness.Streams[i].Ready)
+			one.Resets = g.where("sluice_resets_total", "stream", f.Name).by("sluice_resets_total", "reason")
+			l.Streams = append(l.Streams, one)
+		}
+	}
+	return l, nil
+}
+
+func (s *Server) liveStream(f *streamFacts, isReady bool) liveStream {
+	one := liveStream{
+		Name: f.Name, Topic: f.Topic, Audience: audienceName(f.audience), Access: s.cfg.Access[f.Name],
+		Ready: isReady, Warm: f.Warm, Fetching: f.Fetching, Waiting: f.Waiting,
+		StaleSince: known(f.StaleSince), KafkaAnswered: known(f.Answered), NewestEvent: known(f.Stamp),
+		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused,
+		Partitions: []livePartition{}, Subscribers: f.Subscribers,
+		Log:   liveLog{Entries: f.Entries, Bytes: f.Bytes, Oldest: known(f.Oldest), Newest: known(f.Newest)},
+		State: liveState{Subjects: f.Subjects, Bytes: f.StateBytes},
+	}
+	if one.Poison == nil {
+		one.Poison = map[string]uint64{}
+	}
+	if f.Behind >= 0 {
+		one.Lag = &f.Behind
+	}
+	for i, p := range f.Partitions {
+		lp := livePartition{Partition: i, Next: p.Next}
+		if p.End >= 0 {
+			lp.End, lp.Lag = &p.End, new(max(0, p.End-p.Next))
+		}
+		one.Partitions = append(one.Partitions, lp)
+	}
+	return one
+}
+
+func audienceName(a stream.Audience) string {
+	if a == stream.AudienceEveryone {
+		return "everyone"
+	}
+	return "user"
+}
+
+// known is a time as JSON has it; nil for the zero time.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return utc(t)
+}

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sluice/stream"
+)
+
+// streamFacts is what is known of one stream at a moment: by its reader, and by the hub. /metrics and /live both
+// say what stands here.
+type streamFacts struct {
+	StreamStatus
+	stream.Traffic
+	stream.Usage
+	audience stream.Audience
+}
+
+// streams knows the facts of all streams, from memory.
+type streams struct {
+	source Source
+	hub    *stream.Hub
+}
+
+func (s streams) facts() []streamFacts {
+	var all []streamFacts
+	specs := s.hub.Specs()
+	for _, status := range s.source.Status() {
+		f := streamFacts{StreamStatus: status}
+		if i, ok := s.hub.Lookup(status.Name); ok {
+			f.Traffic, f.Usage, f.audience = s.hub.Traffic(i), s.hub.Usage(i), specs[i].Audience
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// streamMetric is a metric of each stream.
+type streamMetric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(f *streamFacts) float64
+}
+
+func streamGauge(name, help string, value func(f *streamFacts) float64) streamMetric {
+	return streamMetric{prometheus.NewDesc(name, help, []string{"stream"}, nil), prometheus.GaugeValue, value}
+}
+
+func streamCounter(name, help string, value func(f *streamFacts) uint64) streamMetric {
+	return streamMetric{prometheus.NewDesc(name, help, []string{"stream"}, nil), prometheus.CounterValue, func(f *streamFacts) float64 { return float64(value(f)) }}
+}
+
+var streamMetrics = []streamMetric{
+	streamCounter("sluice_records_total", "Records read from Kafka.", func(f *streamFacts) uint64 { return f.Records }),
+	streamCounter("sluice_events_total", "Events made of them.", func(f *streamFacts) uint64 { return f.Events }),
+	streamCounter("sluice_stream_deliveries_total", "Events handed to connections and polls, counted for each.", func(f *streamFacts) uint64 { return f.Deliveries }),
+	streamGauge("sluice_stream_subscribers", "Connections and polls that read the stream.", func(f *streamFacts) float64 { return float64(f.Subscribers) }),
+	streamGauge("sluice_stream_warm", "1 when the replay window has been read.", func(f *streamFacts) float64 { return oneIf(f.Warm) }),
+	streamGauge("sluice_stream_stale", "1 while Kafka does not answer.", func(f *streamFacts) float64 { return oneIf(!f.StaleSince.IsZero()) }),
+	streamGauge("sluice_log_entries", "Entries of the stream's log in memory.", func(f *streamFacts) float64 { return float64(f.Entries) }),
+	streamGauge("sluice_log_bytes", "Bytes of the stream's log in memory, as replay_bytes counts.", func(f *streamFacts) float64 { return float64(f.Bytes) }),
+	streamGauge("sluice_state_subjects", "Subjects whose latest event is kept.", func(f *streamFacts) float64 { return float64(f.Subjects) }),
+	streamGauge("sluice_state_bytes", "Bytes of the stream's state in memory, as state.max_bytes counts.", func(f *streamFacts) float64 { return float64(f.StateBytes) }),
+}
+
+var (
+	lagDesc     = prometheus.NewDesc("sluice_stream_lag_records", "Records between what was read and the last stable offset.", []string{"stream"}, nil)
+	refusedDesc = prometheus.NewDesc("sluice_records_refused_total", "Records with something wrong, by reason; a record may have several.", []string{"stream", "reason"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (streams) Describe(ch chan<- *prometheus.Desc) {
+	for _, m := range streamMetrics {
+		ch <- m.desc
+	}
+	ch <- lagDesc
+	ch <- refusedDesc
+}
+
+// Collect implements prometheus.Collector.
+func (s streams) Collect(ch chan<- prometheus.Metric) {
+	for _, f := range s.facts() {
+		for _, m := range streamMetrics {
+			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&f), f.Name)
+		}
+		if f.Behind >= 0 {
+			ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(f.Behind), f.Name)
+		}
+		for reason, n := range f.Refused {
+			ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), f.Name, reason)
+		}
+	}
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
