@@ -9,10 +9,16 @@ import (
 
 // adminRoutes are for operators. pprof's cmdline is left out: a command line may hold what a
 // profile must not.
+//
+// /console/events is /events, for the console's "try a stream": a page may read no other address than its own. It takes a user's
+// identity as /events does, and being an operator is none.
 func (s *Server) adminRoutes() http.Handler {
 	r := newRouter(s.cfg.Logger)
 	get(r, "/livez", http.HandlerFunc(s.livez))
 	get(r, "/readyz", http.HandlerFunc(s.readyz))
+	mountConsole(r, "admin.html")
+	get(r, "/", toConsole)
+	get(r, "/console/events", http.HandlerFunc(s.events))
 	r.Group(func(r chi.Router) {
 		r.Use(s.operators)
 		get(r, "/metrics", s.cfg.Metrics.handler())

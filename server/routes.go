@@ -22,6 +22,7 @@ func (s *Server) routes() http.Handler {
 	if s.cfg.APIKeys != nil {
 		r.Method(http.MethodPost, "/revoke", http.HandlerFunc(s.postRevoke))
 	}
+	mountConsole(r, "public.html")
 	if s.cfg.Page != nil {
 		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for
 	}
@@ -32,9 +33,7 @@ func (s *Server) routes() http.Handler {
 func newRouter(logger *slog.Logger) *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(guard(logger))
-	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
-		newProblem(http.StatusNotFound, "not-found", "There is nothing here", "").write(w)
-	})
+	r.NotFound(nothingHere)
 	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
 		allow := allowed(r)
 		if r.Method == http.MethodOptions {
@@ -47,6 +46,10 @@ func newRouter(logger *slog.Logger) *chi.Mux {
 		p.write(w)
 	})
 	return r
+}
+
+func nothingHere(w http.ResponseWriter, _ *http.Request) {
+	newProblem(http.StatusNotFound, "not-found", "There is nothing here", "").write(w)
 }
 
 // get registers what is only read.

@@ -178,7 +178,7 @@ func New(cfg Config) (*Server, error) {
 	s.streams = streams{cfg.Source, cfg.Hub}
 	cfg.Metrics.watch(s.streams, s.carriers.wakes)
 	s.handler = doLater(s.routes())
-	s.admin = s.adminRoutes()
+	s.admin = doLater(s.adminRoutes())
 	return s, nil
 }
 

@@ -6,11 +6,14 @@ import (
 	"io/fs"
 )
 
-//go:embed demo
+//go:embed demo console
 var files embed.FS
 
 // Demo is the page of `sluice demo`: index.html and what it asks for, beside it.
 var Demo = sub("demo")
+
+// Console is the console: admin.html and public.html, one for each address, and what both ask for.
+var Console = sub("console")
 
 func sub(dir string) fs.FS {
 	f, err := fs.Sub(files, dir)

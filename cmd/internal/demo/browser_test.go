@@ -167,7 +167,7 @@ func still(t *testing.T) (url string, cluster *kfake.Cluster, restart func()) {
 			t.Fatal(faults)
 		}
 		var err error
-		if g, err = gateway.New(gateway.Options{Config: c, Log: zerolog.Nop(), Page: page(web.Demo)}); err != nil {
+		if g, err = gateway.New(gateway.Options{Config: c, Log: zerolog.Nop(), Page: page(web.Demo, func() string { return console(g) })}); err != nil {
 			t.Fatal(err)
 		}
 		if err := g.Start(t.Context()); err != nil {

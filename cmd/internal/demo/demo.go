@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"sluice/cmd/internal/config"
@@ -74,11 +75,12 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) 
 	for _, warning := range findings {
 		log.Warn().Msg(warning.String())
 	}
+	var g *gateway.Gateway
 	setup := gateway.Options{Config: c, Log: log}
 	if o.file == "" {
-		setup.Page = page(web.Demo)
+		setup.Page = page(web.Demo, func() string { return console(g) })
 	}
-	g, err := gateway.New(setup)
+	g, err = gateway.New(setup)
 	if err != nil {
 		return err
 	}
@@ -152,7 +154,10 @@ func (o options) greet(w io.Writer, c *config.Config, g *gateway.Gateway, broker
 	url += reachable(g.Addr())
 	fmt.Fprintf(w, `The shops are open: alice, bob and carol place orders.
 
+  console %[6]s
+          what the three are told, and how the gateway does: live
   page    %[1]s/
+          what one of them sees
   curl    curl -N '%[1]s/events?user=alice'
   tail    sluice tail %[1]s --user alice
   ready   http://%[2]s/readyz
@@ -160,7 +165,12 @@ func (o options) greet(w io.Writer, c *config.Config, g *gateway.Gateway, broker
           echo 'alice:{"orderId":"mine","type":"order.confirmed","status":"confirmed","shop":"Mine","total":1,"currency":"EUR"}' | kcat -P -b %[3]s -t %[4]s -K:
 
 Ctrl-C ends it.
-`, url, reachable(g.AdminAddr()), broker, orderTopic, announcementTopic)
+`, url, reachable(g.AdminAddr()), broker, orderTopic, announcementTopic, console(g))
+}
+
+// console is the address of the operator's console, opened as each of the made-up users.
+func console(g *gateway.Gateway) string {
+	return "http://" + reachable(g.AdminAddr()) + "/console/#try?user=" + strings.Join(users, "&user=")
 }
 
 // present says where a gateway of somebody's own configuration is.

@@ -5,11 +5,17 @@ import (
 	"net/http"
 )
 
-// page serves the files of the live page.
-func page(files fs.FS) http.Handler {
-	serve := http.FileServerFS(files)
+// page serves the files of the live page, and leads from /operator to the console, which stands at an address of its own. console
+// says where; it is asked once a browser can ask.
+func page(files fs.FS, console func() string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", http.FileServerFS(files))
+	mux.HandleFunc("/operator", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", console())
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-cache") // embedded files have no date to compare
-		serve.ServeHTTP(w, r)
+		mux.ServeHTTP(w, r)
 	})
 }

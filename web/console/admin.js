@@ -1,0 +1,37 @@
+// The console on the admin address: everything.
+import { beginToken } from "./api.js";
+import { Connections } from "./connections.js";
+import { byId, el } from "./dom.js";
+import { Live } from "./live.js";
+import { counters, overview } from "./overview.js";
+import { route } from "./router.js";
+import { streams } from "./streams.js";
+import { Try } from "./try.js";
+import { Why } from "./why.js";
+
+const live = new Live();
+overview(live);
+streams(live);
+counters(live);
+const trying = new Try(byId("try"), "console/events");
+const views = { streams: { show() {} }, connections: new Connections(live), try: trying, why: new Why() };
+
+let known = "";
+live.onChange(() => {
+  const names = live.snapshot?.streams.map((s) => s.name) ?? [];
+  if (names.join() === known) return;
+  known = names.join();
+  trying.choices(names);
+  for (const id of ["find", "by-user"]) {
+    const select = byId(id).elements.stream;
+    select.replaceChildren(select.options[0], ...names.map((name) => el("option", { value: name }, name)));
+  }
+  byId("topics").replaceChildren(...new Set(live.snapshot.streams.map((s) => s.topic)).values().map((topic) => el("option", { value: topic })));
+});
+
+const again = route(views, "sluice console");
+beginToken(() => {
+  live.now();
+  again();
+});
+live.run();

@@ -1,0 +1,125 @@
+// Who is connected, a page at a time, and a button that closes one.
+import { ask, Refused } from "./api.js";
+import { byId, el, keyed, setText } from "./dom.js";
+import * as format from "./format.js";
+
+const limit = 50; // connections a page
+const every = 2; // snapshots between two looks at the page that is shown
+
+export class Connections {
+  #query = { user: "", stream: "" };
+  #after = "";
+  #next = "";
+  #shown = false;
+  #ticks = 0;
+  #asking = 0; // only the newest question's answer is shown
+
+  constructor(live) {
+    this.live = live;
+    const form = byId("find");
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#go("");
+    });
+    form.stream.addEventListener("change", () => this.#go(""));
+    byId("first").addEventListener("click", () => this.#go(""));
+    byId("next").addEventListener("click", () => this.#go(this.#next));
+    live.onChange((_, error) => {
+      if (this.#shown && !error && this.#ticks++ % every === 0) this.#ask();
+    });
+  }
+
+  show(parameters) {
+    this.#shown = true;
+    if (parameters.has("user")) byId("find").user.value = parameters.get("user");
+    this.#go("");
+  }
+
+  hide() { this.#shown = false; }
+
+  #go(after) {
+    const form = byId("find");
+    this.#query = { user: form.user.value, stream: form.stream.value };
+    this.#after = after;
+    this.#ask();
+  }
+
+  async #ask() {
+    const asking = ++this.#asking;
+    let page;
+    try {
+      page = await ask("subscribers", { ...this.#query, after: this.#after, limit });
+    } catch (error) {
+      if (!(error instanceof Refused || error instanceof TypeError)) throw error;
+      if (asking === this.#asking) setText(byId("found"), error.message);
+      return;
+    }
+    if (asking === this.#asking) this.#draw(page);
+  }
+
+  #draw({ open, subscribers, next = "" }) {
+    this.#next = next;
+    const held = subscribers.length === 1 ? "1 connection" : `${format.count(subscribers.length)} connections`;
+    setText(byId("found"), `${held} on this page; ${format.count(open)} open in all`);
+    byId("nobody").hidden = subscribers.length > 0;
+    byId("first").disabled = this.#after === "";
+    byId("next").disabled = next === "";
+    keyed(byId("subscribers"), subscribers, (s) => s.id, (s) => this.#row(s), update);
+  }
+
+  #row(s) {
+    const cell = (label, content, attributes = {}) => el("td", { "data-label": label, ...attributes }, content);
+    const named = s.user === undefined ? el("span", { class: "quiet" }, "nobody") : el("b", { class: "user" }, s.user);
+    const why = el("a", { href: `#why?${new URLSearchParams({ user: s.user ?? "" })}`, class: "button", "aria-label": `Why did ${s.user} get what?` }, "Why?");
+    return el("tr", { "data-id": s.id },
+      el("th", { scope: "row", "data-label": "User" }, named),
+      cell("Streams", s.streams.join(", ")),
+      cell("Filter", s.subject === undefined ? "" : `subject ${s.subject}${s.any_user ? ", whoever's" : ""}`),
+      cell("Since", "", { class: "number", title: format.moment(s.since) }),
+      cell("Behind", ""),
+      cell("Address", el("code", {}, s.address), { class: "whole" }),
+      cell("Carrier", s.carrier),
+      cell("Position", el("code", { class: "clip" })),
+      el("td", { class: "actions" }, s.user === undefined ? null : why, " ",
+        el("button", { type: "button", class: "danger", onclick: () => this.#close(s), "aria-label": `Close the connection of ${s.user ?? "nobody"} from ${s.address}` }, "Close")));
+  }
+
+  async #close(s) {
+    const dialog = byId("close-dialog");
+    setText(byId("close-text"), `${s.user ?? "Nobody in particular"}, from ${s.address}, connected for ${format.span(format.ago(s.since))}. It is told so, and a browser comes back by itself and resumes where it was.`);
+    dialog.returnValue = "";
+    dialog.showModal();
+    await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+    if (dialog.returnValue !== "close") return;
+    try {
+      await ask(`subscribers/${encodeURIComponent(s.id)}`, {}, { method: "DELETE" });
+      setText(byId("found"), `Closed ${s.user ?? "the connection"}.`);
+    } catch (error) {
+      if (!(error instanceof Refused || error instanceof TypeError)) throw error;
+      setText(byId("found"), error.status === 404 ? "It had gone already." : error.message);
+    }
+    this.#ask();
+  }
+}
+
+function update(row, s) {
+  const [, , , since, behind, , , position] = row.children;
+  setText(since, format.span(format.ago(s.since)));
+  setText(behind, howFar(s));
+  row.dataset.state = s.state;
+  setText(position.firstElementChild, s.position ?? "–");
+  if (position.title !== (s.position ?? "")) position.title = s.position ?? "";
+}
+
+// howFar says how far behind a connection is.
+export function howFar(s) {
+  const waits = s.behind >= 1000 ? "1,000 or more" : format.count(s.behind);
+  const since = s.behind_since ? `, the oldest for ${format.span(format.ago(s.behind_since))}` : "";
+  switch (s.state) {
+    case "live": return "has all";
+    case "behind": return `${waits}${since}`;
+    case "catching_up": return "catching up from Kafka";
+    case "lagged": return "lagged: past the log's end";
+    default: return s.state.replaceAll("_", " ");
+  }
+}

@@ -1,0 +1,94 @@
+// The gateway's picture, asked for every second while somebody looks: a tab in the background asks nothing.
+import { ask, Refused } from "./api.js";
+import { pause } from "./sse.js";
+import { rate, Series } from "./series.js";
+
+export const every = 1000; // ms between two snapshots
+
+export class Live {
+  series = new Series();
+  snapshot = undefined;
+  paused = false;
+  #before = undefined;
+  #listeners = [];
+  #wake = () => {};
+
+  // onChange is called after each snapshot, and with what went wrong instead: listener(live, error).
+  onChange(listener) { this.#listeners.push(listener); }
+
+  setPaused(paused) {
+    this.paused = paused;
+    this.now();
+  }
+
+  // now asks without waiting for the next second.
+  now() { this.#wake(); }
+
+  async run() {
+    document.addEventListener("visibilitychange", () => this.now());
+    for (;;) {
+      if (!this.paused && !document.hidden) await this.#ask();
+      const sleep = new AbortController();
+      this.#wake = () => sleep.abort();
+      await pause(every, sleep.signal);
+    }
+  }
+
+  async #ask() {
+    let error;
+    try {
+      this.#take(await ask("live"));
+    } catch (failed) {
+      if (!(failed instanceof Refused || failed instanceof TypeError)) throw failed;
+      error = failed;
+    }
+    for (const listener of this.#listeners) listener(this, error);
+  }
+
+  #take(now) {
+    const before = this.#before?.gateway.started === now.gateway.started ? this.#before : undefined; // counters begin anew with a process
+    this.snapshot = now;
+    this.#before = now;
+    this.series.take(figures(now, before));
+  }
+
+  // latest is a figure's newest value.
+  latest(name) { return this.series.of(name).at(-1); }
+}
+
+// figures are what is drawn: levels as they are, counters as rates.
+export function figures(now, before) {
+  const seconds = before && (Date.parse(now.time) - Date.parse(before.time)) / 1000;
+  const sum = (snapshot, field) => snapshot && total(snapshot, field);
+  const all = {
+    connections: now.gateway.connections,
+    "records/s": rate(sum(now, "records"), sum(before, "records"), seconds),
+    "written/s": rate(now.written.events, before?.written.events, seconds),
+    "bytes/s": rate(now.written.bytes, before?.written.bytes, seconds),
+    cpu: percentOf(rate(now.gateway.cpu_seconds, before?.gateway.cpu_seconds, seconds)),
+    memory: now.gateway.rss_bytes,
+    lag: sum(now, "lag"),
+  };
+  for (const s of now.streams) {
+    const was = before?.streams.find((other) => other.name === s.name);
+    all[`${s.name} events/s`] = rate(s.events, was?.events, seconds);
+    all[`${s.name} deliveries/s`] = rate(s.deliveries, was?.deliveries, seconds);
+    all[`${s.name} lag`] = s.lag ?? undefined;
+    all[`${s.name} answered`] = since(now.time, s.kafka_answered);
+  }
+  return all;
+}
+
+const percentOf = (share) => (share === undefined ? undefined : 100 * share);
+
+// total is the sum of a figure over all streams; undefined where one of them isn't known.
+export function total(snapshot, field) {
+  const all = snapshot.streams.map((s) => s[field]);
+  return all.some((n) => n == null) ? undefined : all.reduce((a, b) => a + b, 0);
+}
+
+// since is how many seconds before now a time was, both as the gateway's clock has them.
+export function since(now, time) {
+  if (!time) return undefined;
+  return Math.max(0, (Date.parse(now) - Date.parse(time)) / 1000);
+}

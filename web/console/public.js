@@ -1,0 +1,50 @@
+// The console on the public address: what this caller may read, and a stream to try. It knows nothing of others.
+import { at } from "./api.js";
+import { byId, el, setText } from "./dom.js";
+import { problemOf } from "./sse.js";
+import { Try } from "./try.js";
+
+// begin asks the gateway's discovery document what the caller may read, with this browser's cookies.
+async function begin() {
+  let response;
+  try {
+    response = await fetch(at(".well-known/sluice"), { cache: "no-store" });
+  } catch {
+    return setText(byId("who"), "The gateway doesn't answer. Load the page again.");
+  }
+  if (!response.ok) {
+    const { title, detail } = await problemOf(response);
+    new Try(byId("try"), "events", "token");
+    return setText(byId("who"), `The gateway refused: ${detail || title}`);
+  }
+  draw(await response.json());
+}
+
+function draw({ caller, streams, auth }) {
+  const trying = new Try(byId("try"), "events", way(caller, auth));
+  trying.choices(streams.map((s) => s.name));
+  trying.show(new URLSearchParams(location.hash.slice(1).split("?")[1]));
+  setText(byId("who"), `${identity(caller)} ${streams.length > 0 ? "These may be read:" : "There is nothing to read so."}`);
+  byId("yours").replaceChildren(...streams.map((s) => el("article", { class: "card" },
+    el("div", { class: "title" },
+      el("h3", {}, s.name),
+      el("span", { class: "quiet" }, s.audience === "everyone" ? "every event, for everyone who may read it" : "events that belong to the caller"),
+      s.subject ? el("span", { class: "quiet" }, "can be narrowed to a subject") : null,
+      s.state ? el("span", { class: "quiet" }, "has a state") : null))));
+}
+
+// way is the kind of identity that this gateway takes, to begin with.
+function way(caller, auth) {
+  const kinds = auth.map((a) => a.kind);
+  if (caller) return "cookie";
+  if (kinds.includes("none")) return "user";
+  return kinds.includes("jwt") || !kinds.includes("ticket") ? "token" : "ticket";
+}
+
+function identity(caller) {
+  if (!caller) return "No identity: this browser shows the gateway none. Below, a stream can be tried with one.";
+  const roles = caller.roles?.length ? ` (${caller.roles.join(", ")})` : "";
+  return caller.user ? `You are ${caller.user}${roles}.` : `Your ticket is for ${caller.subject}.`;
+}
+
+begin();

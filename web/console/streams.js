@@ -1,0 +1,85 @@
+// One card a stream: its rates, lag and freshness as graphs, what it holds, and its partitions.
+import { byId, el, keyed, setData, setText } from "./dom.js";
+import { every, since } from "./live.js";
+import { drawCounts } from "./overview.js";
+import { Graph } from "./graph.js";
+import * as format from "./format.js";
+
+const graphs = [
+  { figure: "events/s", label: "Events /s", show: format.rate },
+  { figure: "deliveries/s", label: "Deliveries /s", show: format.rate },
+  { figure: "lag", label: "Lag, records", show: format.count },
+  { figure: "answered", label: "Kafka answered, ago", show: format.span },
+];
+
+// facts are a stream's other figures: what each is called, and how it reads.
+const facts = [
+  ["Subscribers", (s) => format.count(s.subscribers)],
+  ["Records read", (s) => format.count(s.records)],
+  ["Events", (s) => format.count(s.events)],
+  ["Deliveries", (s) => format.count(s.deliveries)],
+  ["Newest event", (s, now) => (s.newest_event ? `${format.span(since(now, s.newest_event))} ago` : "none yet")],
+  ["Entries in memory", (s) => `${format.short(s.log.entries)}, ${format.bytes(s.log.bytes)}`],
+  ["Memory goes back", (s, now) => (s.log.oldest ? format.span(since(now, s.log.oldest)) : "–")],
+  ["Subjects in state", (s) => (s.state ? `${format.short(s.state.subjects)}, ${format.bytes(s.state.bytes)}` : "none kept")],
+];
+
+export function streams(live) {
+  const place = byId("streams");
+  live.onChange(() => {
+    if (!live.snapshot) return;
+    keyed(place, live.snapshot.streams, (s) => s.name, make, (card, s) => draw(card, s, live));
+  });
+}
+
+function make(s) {
+  const card = el("article", { class: "card stream", "aria-labelledby": `stream-${s.name}`, "data-stream": s.name });
+  card.parts = {
+    state: el("span", { class: "pill" }),
+    graphs: graphs.map((g) => ({ ...g, value: el("b", { "data-figure": g.figure }), graph: new Graph(`${s.name}, ${g.label}`, g) })),
+    facts: facts.map(([name, show]) => ({ show, row: el("div", {}, el("dt", {}, name), el("dd", { "data-fact": name })) })),
+    poison: el("dl", { class: "counts", "data-counts": "poison" }),
+    resets: el("dl", { class: "counts", "data-counts": "resets" }),
+    rows: el("tbody"),
+    lag: el("span", { class: "quiet" }),
+  };
+  const { state, graphs: drawn, facts: list, poison, resets, rows, lag } = card.parts;
+  const audience = s.audience === "user" ? "each event to its user" : "for everyone";
+  card.append(
+    el("div", { class: "title" },
+      el("h3", { id: `stream-${s.name}` }, s.name), state,
+      el("span", { class: "quiet" }, `topic ${s.topic} · ${audience}${s.access?.length ? ` · only ${s.access.join(", ")}` : ""}`)),
+    el("ul", { class: "figures inner" }, ...drawn.map((g) => el("li", { class: "figure" }, el("span", { class: "label" }, g.label), g.value, g.graph.element))),
+    el("dl", { class: "facts" }, ...list.map(({ row }) => row)),
+    el("div", { class: "details" },
+      el("details", {}, el("summary", {}, "Partitions ", lag),
+        el("table", {},
+          el("thead", {}, el("tr", {}, ...["Partition", "Next offset", "End", "Lag"].map((name) => el("th", { scope: "col", class: "number" }, name)))),
+          rows)),
+      el("details", {}, el("summary", {}, "Poison and resets"),
+        el("div", { class: "pair" }, el("div", {}, el("h4", {}, "Records with something wrong"), poison), el("div", {}, el("h4", {}, "Resets told"), resets)))));
+  return card;
+}
+
+function draw(card, s, live) {
+  const { parts } = card;
+  const now = live.snapshot.time;
+  const [kind, text] = s.stale_since ? ["bad", `silent for ${format.span(since(now, s.stale_since))}`]
+    : s.waiting ? ["wait", `waiting: ${s.waiting}`]
+    : !s.warm ? ["wait", "warming"]
+    : !s.fetching ? ["wait", "not fetching"]
+    : ["good", "live"];
+  setData(parts.state, "state", kind);
+  setText(parts.state, text);
+  for (const { figure, show, value, graph } of parts.graphs) {
+    setText(value, show(live.latest(`${s.name} ${figure}`)));
+    graph.draw(live.series.of(`${s.name} ${figure}`), every / 1000);
+  }
+  for (const { show, row } of parts.facts) setText(row.lastElementChild, show(s, now));
+  drawCounts(parts.poison, s.poison);
+  drawCounts(parts.resets, s.resets);
+  setText(parts.lag, `${s.partitions.length}`);
+  keyed(parts.rows, s.partitions, (p) => p.partition,
+    (p) => el("tr", { "data-partition": p.partition }, ...Array.from({ length: 4 }, () => el("td", { class: "number" }))),
+    (row, p) => [p.partition, p.next, p.end, p.lag].forEach((n, i) => setText(row.children[i], format.count(n))));
+}

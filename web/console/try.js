@@ -1,0 +1,178 @@
+// Streams opened as a user would: each a card with what arrives, its ids, and the gateway's own events.
+import { at } from "./api.js";
+import { el, setData, setText } from "./dom.js";
+import { follow } from "./sse.js";
+import * as format from "./format.js";
+
+const atOnce = 4; // streams: a browser has six connections to a host, and the console needs some
+const keep = 200; // events shown a stream
+const longest = 2000; // characters of one event's data shown
+
+const ways = [
+  ["user", "a user id (auth: none)"],
+  ["token", "a token (JWT)"],
+  ["ticket", "a ticket"],
+  ["cookie", "this browser's cookies, or nobody"],
+];
+
+const begins = [["last:20", "20 events back"], ["live", "now"], ["earliest", "the oldest there is"]];
+
+export class Try {
+  #open = new Set();
+
+  // path is the route of events at this address, identity the kind of it to begin with.
+  constructor(place, path, identity = "user") {
+    this.path = path;
+    const options = (list) => list.map(([value, text]) => el("option", { value }, text));
+    this.streams = el("select", { name: "stream" }, el("option", { value: "" }, "all it may read"));
+    this.form = el("form", { class: "form", "aria-label": "A stream to try", onsubmit: (event) => this.#submit(event) },
+      el("label", {}, "As ", el("select", { name: "way", onchange: () => this.#ask() }, ...options(ways))),
+      this.named = el("label", { class: "wide" }, el("span"), el("input", { name: "identity", autocomplete: "off", spellcheck: "false" })),
+      el("label", {}, "Stream ", this.streams),
+      el("label", {}, "Subject ", el("input", { name: "subject", autocomplete: "off", spellcheck: "false", placeholder: "all" })),
+      el("label", {}, "From ", el("select", { name: "from" }, ...options(begins))),
+      el("button", { class: "main" }, "Open the stream"),
+      this.note = el("p", { class: "quiet", role: "status" }));
+    this.form.elements.way.value = identity;
+    this.cards = el("div", { class: "tries" });
+    place.append(this.form, this.cards);
+    this.#ask();
+  }
+
+  // choices are the streams' names.
+  choices(names) {
+    if (this.streams.options.length === names.length + 1) return;
+    this.streams.replaceChildren(this.streams.options[0], ...names.map((name) => el("option", { value: name }, name)));
+  }
+
+  // show opens what a link asks for: #try?user=alice&user=bob. What is open already stays as it is.
+  show(parameters) {
+    for (const user of parameters.getAll("user").slice(0, atOnce)) {
+      if ([...this.#open].some((t) => t.title === user)) continue;
+      this.#begin({ title: user, query: { user, from: "last:20" } });
+    }
+  }
+
+  #ask() {
+    const { way, identity } = this.form.elements;
+    const [label, type] = { user: ["User", "text"], token: ["Token", "password"], ticket: ["Ticket", "password"], cookie: ["", "text"] }[way.value];
+    this.named.hidden = label === "";
+    setText(this.named.firstElementChild, `${label} `);
+    identity.type = type;
+    identity.required = label !== "";
+    identity.value = "";
+  }
+
+  #submit(event) {
+    event.preventDefault();
+    const { way, identity, stream, subject, from } = this.form.elements;
+    const query = { stream: stream.value, subject: subject.value, from: from.value };
+    if (way.value === "user" || way.value === "ticket") query[way.value] = identity.value;
+    const title = { user: identity.value, token: "by token", ticket: "by ticket", cookie: "this browser" }[way.value];
+    this.#begin({ title, query, token: way.value === "token" ? identity.value : "" });
+    if (way.value !== "user") identity.value = "";
+  }
+
+  #begin(options) {
+    setText(this.note, this.#open.size < atOnce ? "" : `${atOnce} are open: close one first. A browser has no more connections for a host.`);
+    if (this.#open.size >= atOnce) return;
+    const trial = new Trial({ ...options, path: this.path }, () => this.#open.delete(trial));
+    this.#open.add(trial);
+    this.cards.append(trial.element);
+    trial.open();
+  }
+}
+
+// Trial is one open stream and its card.
+class Trial {
+  #stop = new AbortController();
+  #waiting = []; // events that are to be shown with the next frame
+  #count = 0;
+  #drawing = false;
+
+  constructor({ title, path, query, token }, gone) {
+    Object.assign(this, { title, path, query, token });
+    this.state = el("span", { class: "pill", role: "status", "data-state": "wait" }, "connecting");
+    this.counted = el("dd", {}, "0");
+    this.id = el("dd", {}, el("code", {}, "–"));
+    this.list = el("ol", { class: "events", tabindex: 0, "aria-label": `Events of ${title}` });
+    this.button = el("button", { type: "button", onclick: () => (this.#stop.signal.aborted ? this.open() : this.stop()) }, "Stop");
+    const narrowed = [query.stream && `stream ${query.stream}`, query.subject && `subject ${query.subject}`].filter(Boolean).join(", ");
+    this.element = el("article", { class: "card trial", "data-user": title },
+      el("div", { class: "title" }, el("h3", {}, title), this.state, el("span", { class: "quiet" }, narrowed),
+        el("span", { class: "buttons" }, this.button, " ", el("button", { type: "button", onclick: () => { this.stop(); this.element.remove(); gone(); } }, "Remove"))),
+      el("dl", { class: "place" }, el("dt", {}, "Events"), this.counted, el("dt", {}, "Last id"), this.id),
+      this.list);
+  }
+
+  // open begins where the stream was left.
+  async open() {
+    this.#stop = new AbortController();
+    setText(this.button, "Stop");
+    this.#state("wait", "connecting");
+    const { signal } = this.#stop;
+    const query = this.lastId ? { ...this.query, lastEventId: this.lastId } : this.query;
+    try {
+      await follow(at(this.path, query), {
+        token: this.token, signal,
+        opened: () => this.#state("good", "live"),
+        event: (event) => this.#take(event),
+        waiting: (ms) => this.#state("wait", `reconnecting in ${format.span(ms / 1000)}`),
+        refused: (problem) => {
+          this.stop(["bad", `refused: ${problem.status}`]);
+          this.#take({ event: `${problem.status}`, data: [problem.title, problem.detail].filter(Boolean).join(": "), id: "" });
+        },
+      });
+    } catch (error) {
+      this.stop(["bad", "failed"]);
+      this.#take({ event: "error", data: error.message, id: "" });
+    }
+  }
+
+  stop([kind, text] = ["wait", "stopped"]) {
+    this.#stop.abort();
+    setText(this.button, "Open again");
+    this.#state(kind, text);
+  }
+
+  #state(kind, text) {
+    setData(this.state, "state", kind);
+    setText(this.state, text);
+  }
+
+  #take(event) {
+    if (event.id) this.lastId = event.id;
+    event.ours = event.event.startsWith("sluice.");
+    if (event.ours) this.#heed(event);
+    else this.#count++;
+    this.#waiting.push({ ...event, at: new Date() });
+    if (this.#waiting.length > keep) this.#waiting.shift();
+    if (this.#drawing) return;
+    this.#drawing = true;
+    requestAnimationFrame(() => this.#draw());
+  }
+
+  // heed shows what the gateway's own events say of the stream.
+  #heed({ event }) {
+    if (event === "sluice.stale") this.#state("wait", "Kafka is silent");
+    if (event === "sluice.hello" || event === "sluice.fresh") this.#state("good", "live");
+    if (event === "sluice.closing") this.#state("wait", "closing");
+    if (event === "sluice.unavailable") this.#state("wait", "told to come later");
+  }
+
+  // #draw shows a frame's worth at once, the newest on top.
+  #draw() {
+    this.#drawing = false;
+    setText(this.counted, format.count(this.#count));
+    setText(this.id.firstElementChild, this.lastId || "–");
+    const items = this.#waiting.reverse().map((e) => el("li", { class: e.ours ? "event ours" : "event", title: e.id },
+      el("time", {}, format.clock(e.at)), el("b", {}, e.event), el("code", {}, clip(e.data))));
+    this.#waiting = [];
+    this.list.prepend(...items);
+    while (this.list.childElementCount > keep) this.list.lastElementChild.remove();
+  }
+}
+
+function clip(data) {
+  return data.length <= longest ? data : `${data.slice(0, longest)} … (${format.count(data.length)} characters)`;
+}
