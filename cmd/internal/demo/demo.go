@@ -175,7 +175,7 @@ func console(g *gateway.Gateway) string {
 
 // present says where a gateway of somebody's own configuration is.
 func (o options) present(w io.Writer, g *gateway.Gateway, broker string) {
-	fmt.Fprintf(w, "The gateway of %s is ready.\n\n  listens %s\n  ready   http://%s/readyz\n  Kafka   %s, which keeps nothing\n\nCtrl-C ends it.\n",
+	fmt.Fprintf(w, "The gateway of %s is ready.\n\n  listens %s\n  console http://%s/console/\n  Kafka   %s, which keeps nothing\n\nCtrl-C ends it.\n",
 		o.file, reachable(g.Addr()), reachable(g.AdminAddr()), broker)
 }
 
