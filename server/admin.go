@@ -12,7 +12,7 @@ import (
 //
 // /console/events is /events, for the console's "try a stream": a page may read no other address than its own. It takes a user's
 // identity as /events does, and being an operator is none.
-func (s *Server) adminRoutes() http.Handler {
+func (s *Server) adminRoutes() chi.Router {
 	r := newRouter(s.cfg.Logger)
 	get(r, "/livez", http.HandlerFunc(s.livez))
 	get(r, "/readyz", http.HandlerFunc(s.readyz))
@@ -23,6 +23,7 @@ func (s *Server) adminRoutes() http.Handler {
 		r.Use(s.operators)
 		get(r, "/metrics", s.cfg.Metrics.handler())
 		get(r, "/live", http.HandlerFunc(s.live))
+		get(r, "/openapi.json", &s.openapi.admin)
 		r.Route("/debug/pprof", func(r chi.Router) {
 			get(r, "/", http.HandlerFunc(pprof.Index))
 			get(r, "/profile", http.HandlerFunc(pprof.Profile))

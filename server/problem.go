@@ -28,9 +28,12 @@ type problem struct {
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 
+// problemPrefix is what the types of problems begin with.
+const problemPrefix = "urn:sluice:problem:"
+
 // newProblem titles a problem by its code, which is also what its type ends in.
 func newProblem(status int, code, title, detail string) *problem {
-	return &problem{Type: "urn:sluice:problem:" + code, Title: title, Status: status, Detail: detail}
+	return &problem{Type: problemPrefix + code, Title: title, Status: status, Detail: detail}
 }
 
 func badRequest(code, detail string) *problem {

@@ -9,7 +9,7 @@ import (
 )
 
 // routes are the public ones.
-func (s *Server) routes() http.Handler {
+func (s *Server) routes() chi.Router {
 	r := newRouter(s.cfg.Logger)
 	if allow := s.cfg.CORS.middleware(); allow != nil {
 		r.Use(allow)
@@ -22,7 +22,11 @@ func (s *Server) routes() http.Handler {
 	if s.cfg.APIKeys != nil {
 		r.Method(http.MethodPost, "/revoke", http.HandlerFunc(s.postRevoke))
 	}
-	mountConsole(r, "public.html")
+	get(r, "/.well-known/sluice", http.HandlerFunc(s.discover))
+	if !s.cfg.NoPages {
+		mountConsole(r, "public.html")
+		get(r, "/openapi.json", &s.openapi.public)
+	}
 	if s.cfg.Page != nil {
 		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for
 	}

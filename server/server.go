@@ -55,6 +55,12 @@ type Config struct {
 	Access  map[string][]string
 	Tickets *auth.Tickets // issues what POST /tickets is asked for; nil: nothing does
 
+	// Subjects names the streams whose events are about something, for those who discover them.
+	Subjects []string
+
+	// NoPages leaves what describes the gateway off the public port. The admin address has it in any case.
+	NoPages bool
+
 	// SkipLagging moves a client that lags too far (see stream.Config.MaxLag) to live, where it is told so by a reset, instead
 	// of closing it, which lets it catch up by coming back.
 	SkipLagging bool
@@ -138,6 +144,8 @@ type Server struct {
 	tidy      tidy
 	handler   http.Handler
 	admin     http.Handler
+	openapi   struct{ public, admin document }
+	discovery discovery // what it says to everybody
 
 	stop    context.Context // done when no stream may go on; Close ends it
 	stopNow context.CancelFunc
@@ -177,8 +185,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.streams = streams{cfg.Source, cfg.Hub}
 	cfg.Metrics.watch(s.streams, s.carriers.wakes)
-	s.handler = doLater(s.routes())
-	s.admin = doLater(s.adminRoutes())
+	public, admin := s.routes(), s.adminRoutes()
+	s.describeAll(public, admin)
+	s.handler, s.admin = doLater(public), doLater(admin)
 	return s, nil
 }
 

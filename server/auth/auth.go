@@ -72,6 +72,12 @@ const (
 	ReasonRevoked   Reason = "revoked"       // was good, and has been revoked
 )
 
+// Reasons are all of them.
+var Reasons = []Reason{
+	ReasonMissing, ReasonMalformed, ReasonAlgorithm, ReasonSignature, ReasonExpired, ReasonNotYet, ReasonIssuer, ReasonAudience,
+	ReasonUser, ReasonSession, ReasonUsed, ReasonKey, ReasonRevoked,
+}
+
 // Error says why a request proves no identity. Detail goes to the caller: it
 // says what was missing or wrong in the request, never what would have been
 // accepted, and holds nothing of the credential itself.

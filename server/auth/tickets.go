@@ -23,8 +23,10 @@ const (
 	// MaxTicketTTL bounds how long a ticket may last: it stands in URLs, which are kept in many places.
 	MaxTicketTTL = 24 * time.Hour
 
+	// MaxRoles is how many roles a ticket may have.
+	MaxRoles = 32
+
 	maxTicket       = 8 << 10
-	maxRoles        = 32
 	maxRole         = 256
 	ticketChallenge = `Ticket realm="sluice"`
 
@@ -55,8 +57,8 @@ func (g Grant) Validate() error {
 		return fmt.Errorf("The ttl must be above 0 and at most %v.", MaxTicketTTL)
 	case len(g.Roles) > 0 && g.User == "":
 		return errors.New("Roles go with a user.")
-	case len(g.Roles) > maxRoles:
-		return fmt.Errorf("There are more than %d roles.", maxRoles)
+	case len(g.Roles) > MaxRoles:
+		return fmt.Errorf("There are more than %d roles.", MaxRoles)
 	}
 	for _, role := range g.Roles {
 		if role == "" || len(role) > maxRole {

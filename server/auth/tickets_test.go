@@ -145,8 +145,8 @@ func TestGrantsRefused(t *testing.T) {
 		"before now":                {User: "alice", TTL: -1},
 		"roles of a subject":        {Stream: "orders", Subject: "o-1", Roles: []string{"staff"}},
 		"an empty role":             {User: "alice", Roles: []string{""}},
-		"many roles":                {User: "alice", Roles: make([]string, maxRoles+1)},
-		"more than goes into a URL": {User: "alice", Roles: slices.Repeat([]string{strings.Repeat("r", maxRole)}, maxRoles)},
+		"many roles":                {User: "alice", Roles: make([]string, MaxRoles+1)},
+		"more than goes into a URL": {User: "alice", Roles: slices.Repeat([]string{strings.Repeat("r", maxRole)}, MaxRoles)},
 	} {
 		if _, err := tickets.Issue(g); err == nil {
 			t.Errorf("%s: a ticket is issued", name)

@@ -17,6 +17,7 @@ type Config struct {
 	Heartbeat  time.Duration // between two heartbeats of an idle connection
 	ReadyGrace time.Duration // how long the gateway stays ready while Kafka is away
 	TLS        CertPair      // of the listener for browsers; empty: plain HTTP
+	Pages      bool          // the gateway describes itself to browsers
 	Log        Log
 	Kafka      Kafka
 	Streams    []Stream // by name, so that the ids of all gateways name their streams in one order

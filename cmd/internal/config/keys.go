@@ -51,6 +51,8 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return (*path)(&c.TLS.CertFile) }},
 	{"tls_key_file", "", nil, "Key (PEM) of `tls_cert_file`.",
 		func(c *Config, _ *Stream) any { return (*path)(&c.TLS.KeyFile) }},
+	{"pages", "true", nil, "What describes the gateway, on `listen`: `/console`, `/docs`, `/openapi.json` and `/asyncapi.json`. `false`: on `admin` only. `/.well-known/sluice` tells callers what they may read in any case.",
+		func(c *Config, _ *Stream) any { return &c.Pages }},
 
 	{"log.level", "info", []string{"debug", "info", "warn", "error"}, "What is worth a line.",
 		func(c *Config, _ *Stream) any { return &c.Log.Level }},

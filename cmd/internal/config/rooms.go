@@ -71,6 +71,16 @@ func (c *Config) Access() map[string][]string {
 	return access
 }
 
+// Subjects names the streams that have a subject.
+func (c *Config) Subjects() (names []string) {
+	for _, s := range c.Streams {
+		if s.Subject != "" {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // Sources are what [Auth] comes to.
 type Sources struct {
 	Authenticator auth.Authenticator // close it, if it is an io.Closer

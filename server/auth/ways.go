@@ -1,0 +1,78 @@
+package auth
+
+import "slices"
+
+// Way is how a request may say who is asking, for descriptions of the gateway: where a credential goes, never which
+// would be accepted.
+type Way struct {
+	Kind   string `json:"kind"`             // none, jwt, authjs, forward, ticket
+	In     string `json:"in"`               // header, cookie, query
+	Name   string `json:"name"`             // of the header, cookie or parameter
+	Scheme string `json:"scheme,omitempty"` // in an Authorization header
+}
+
+// The values of Way.In.
+const (
+	InHeader = "header"
+	InCookie = "cookie"
+	InQuery  = "query"
+)
+
+// Ways returns the ways in which an authenticator is shown who is asking, in the order in which they are tried. One that
+// doesn't say has none.
+func Ways(a Authenticator) []Way {
+	if says, ok := a.(interface{ ways() []Way }); ok {
+		return says.ways()
+	}
+	return nil
+}
+
+func (None) ways() []Way { return []Way{{Kind: "none", In: InQuery, Name: "user"}} }
+
+func (f First) ways() (all []Way) {
+	for _, source := range f {
+		all = append(all, Ways(source)...)
+	}
+	return all
+}
+
+func (s Issuers) ways() (all []Way) {
+	for _, j := range s {
+		for _, w := range j.ways() {
+			if !slices.Contains(all, w) {
+				all = append(all, w)
+			}
+		}
+	}
+	return all
+}
+
+func (j *JWT) ways() []Way {
+	all := make([]Way, len(j.cfg.From))
+	for i, place := range j.cfg.From {
+		switch place.kind {
+		case inHeader:
+			all[i] = Way{Kind: "jwt", In: InHeader, Name: "Authorization", Scheme: "Bearer"}
+		case inCookie:
+			all[i] = Way{Kind: "jwt", In: InCookie, Name: place.name}
+		case inQuery:
+			all[i] = Way{Kind: "jwt", In: InQuery, Name: place.name}
+		}
+	}
+	return all
+}
+
+func (a *AuthJS) ways() []Way {
+	all := make([]Way, len(a.cookies))
+	for i, cookie := range a.cookies {
+		all[i] = Way{Kind: "authjs", In: InCookie, Name: cookie.name}
+	}
+	return all
+}
+
+// ways are the headers that the app is sent: its login is whatever it is.
+func (*Forward) ways() []Way {
+	return []Way{{Kind: "forward", In: InHeader, Name: "Cookie"}, {Kind: "forward", In: InHeader, Name: "Authorization"}}
+}
+
+func (*Tickets) ways() []Way { return []Way{{Kind: "ticket", In: InQuery, Name: "ticket"}} }

@@ -1,0 +1,38 @@
+package server
+
+import (
+	"net/http"
+
+	"sluice/server/openapi"
+)
+
+// The routes of pages, which either address has.
+var (
+	toConsoleRoute = described{Operation: openapi.Operation{
+		ID: "toConsole", Tags: []string{tagPages}, Summary: "Leads to the console", Responses: leads(),
+	}}
+	consoleRoute = described{Operation: openapi.Operation{
+		ID: "console", Tags: []string{tagPages}, Summary: "The console, and the files it asks for",
+		Description: "The page itself is `console/`.",
+		Parameters:  []openapi.Parameter{{Name: "file", In: "path", Required: true, Description: "A file's name.", Schema: openapi.String("")}},
+		Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
+	}}
+)
+
+// leads is the answer that names another page.
+func leads() answers {
+	return answers{}.with(http.StatusTemporaryRedirect, openapi.Response{Description: "There.", Headers: headers(header("Location", "Relative: the gateway may stand below any path.", openapi.String("")))})
+}
+
+// file is the answer of files of these types.
+func file(mediaTypes ...string) answers {
+	tagged := headers(header("ETag", "Of the file.", openapi.String("")))
+	content := map[string]openapi.Media{}
+	for _, one := range mediaTypes {
+		content[one] = openapi.Media{}
+	}
+	return answers{}.
+		with(http.StatusOK, openapi.Response{Description: "The file.", Headers: tagged, Content: content}).
+		with(http.StatusNotModified, openapi.Response{Description: "It is what `If-None-Match` names.", Headers: tagged}).
+		problem(http.StatusNotFound, "There is no such file.", "not-found")
+}
