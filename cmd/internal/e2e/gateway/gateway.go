@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,7 +104,32 @@ func (g *Gateway) signal(s syscall.Signal) {
 
 // Readiness asks /readyz. The status is 0 while nobody answers.
 func (g *Gateway) Readiness(ctx context.Context) (status int, body string) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.admin+"/readyz", nil)
+	return g.ask(ctx, "/readyz")
+}
+
+// Metric is the sum of a metric's series. It fails while nobody answers.
+func (g *Gateway) Metric(ctx context.Context, name string) (sum float64, err error) {
+	status, body := g.ask(ctx, "/metrics")
+	if status != http.StatusOK {
+		return 0, fmt.Errorf("/metrics answers %d", status)
+	}
+	for line := range strings.Lines(body) {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if series, _, _ = strings.Cut(series, "{"); series != name {
+			continue
+		}
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/metrics: %w", err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// ask asks the admin address. The status is 0 while nobody answers.
+func (g *Gateway) ask(ctx context.Context, path string) (status int, body string) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.admin+path, nil)
 	if err != nil {
 		g.t.Fatalf("gateway: %v", err)
 	}
