@@ -21,6 +21,9 @@ type events struct {
 	nameLen uint8 // of the line's field name; nameUnknown when it is none of ours
 
 	hasData bool
+	hasID   bool  // the event has an id of its own, and it isn't empty
+	idBytes bool  // the id line being read has a value
+	idNUL   bool  // with a NUL in it
 	reserve uint8 // bytes of reservedPrefix that the event's name has matched; reserveNo once it differs
 
 	idLine []byte // the value of the id line being read
@@ -50,6 +53,7 @@ const (
 // tally is what a piece of stream added.
 type tally struct {
 	Events   uint64 // dispatched, and published by someone
+	WithID   uint64 // of those, with an id of their own
 	Reserved uint64 // dispatched, the gateway's own
 }
 
@@ -148,7 +152,7 @@ func (e *events) beginValue() {
 	case e.field() == "event":
 		e.reserve = 0
 	case e.field() == "id":
-		e.idLine = e.idLine[:0]
+		e.idLine, e.idBytes, e.idNUL = e.idLine[:0], false, false
 	case e.field() == "data":
 		if e.keepData && e.hasData {
 			e.data = append(e.data, '\n')
@@ -166,6 +170,8 @@ func (e *events) value(v []byte) {
 			e.data = append(e.data, v[:min(len(v), stampMax-len(e.data))]...)
 		}
 	case "id":
+		e.idBytes = true
+		e.idNUL = e.idNUL || bytes.IndexByte(v, 0) >= 0
 		if e.keepID {
 			e.idLine = append(e.idLine, v...)
 		}
@@ -189,7 +195,11 @@ func (e *events) endLine() {
 		case "data":
 			e.hasData = true
 		case "id":
-			if e.keepID && bytes.IndexByte(e.idLine, 0) < 0 {
+			if e.idNUL { // the standard ignores such an id
+				break
+			}
+			e.hasID = e.idBytes
+			if e.keepID {
 				e.idLine, e.idNext = e.idNext[:0], e.idLine
 			}
 		}
@@ -208,12 +218,15 @@ func (e *events) dispatch(t *tally, dispatched func([]byte)) {
 			t.Reserved++
 		} else {
 			t.Events++
+			if e.hasID {
+				t.WithID++
+			}
 			if dispatched != nil {
 				dispatched(e.data)
 			}
 		}
 	}
-	e.hasData = false
+	e.hasData, e.hasID = false, false
 	e.reserve = 0
 	e.data = e.data[:0]
 }

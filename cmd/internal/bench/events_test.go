@@ -31,6 +31,9 @@ func judge(stream string) counted {
 			continue
 		}
 		c.Events++
+		if ev.HasID && ev.ID != "" {
+			c.WithID++
+		}
 		c.data = append(c.data, ev.Data[:min(len(ev.Data), stampMax)])
 	}
 }

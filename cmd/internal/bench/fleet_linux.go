@@ -210,6 +210,7 @@ func (f *fleet) read(i int) {
 		c.ev.feed(body, &t, dispatched)
 	}
 	f.now.Reserved += t.Reserved
+	f.now.WithID += t.WithID
 	if f.now.Events += t.Events; t.Events > 0 {
 		if f.now.Last = at; f.now.First.IsZero() {
 			f.now.First = at

@@ -170,6 +170,7 @@ func (f *libraryFleet) read(res *http.Response) {
 		f.mu.Lock()
 		f.now.Bytes += uint64(n)
 		f.now.Events += t.Events
+		f.now.WithID += t.WithID
 		f.now.Reserved += t.Reserved
 		if err != nil {
 			f.now.Open--

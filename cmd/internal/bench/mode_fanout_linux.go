@@ -81,6 +81,7 @@ func (s *session) fanoutSaturated(ctx context.Context, c *contender, count bool)
 		n := events * s.clients
 		s.report.add(c.name, deliveriesPerCPU, "/s", perSecond(n, cpu))
 		s.report.add(c.name, "deliveries per second, saturated", "/s", perSecond(n, a.Last.Sub(a.First)))
+		s.addRead(c.name, ", saturated", a)
 		s.report.against(floorName, deliveriesPerCPU)
 	}
 	return err

@@ -58,6 +58,18 @@ func allRead(a answer, err error) error {
 	return asError(a)
 }
 
+// addRead reports how many events the clients have read, and how many of them
+// carried an id: an event without one can't be resumed at, and is cheaper.
+func (s *session) addRead(server, when string, a answer) {
+	s.report.add(server, eventsRead+when, "", float64(a.Events))
+	s.report.add(server, eventsWithID+when, "", float64(a.WithID))
+}
+
+const (
+	eventsRead   = "events read"
+	eventsWithID = "events read that carry an id"
+)
+
 // micros is d per each of n, in microseconds.
 func micros(d time.Duration, n int) float64 { return float64(d) / 1e3 / float64(n) }
 

@@ -34,19 +34,22 @@ func runUnicast(ctx context.Context, s *session) error {
 		if err := c.crowd.mark(ctx); err != nil {
 			return err
 		}
+		var a answer
 		var took time.Duration
 		cpu, err := c.burn(func() error {
 			began := time.Now()
 			if err := c.sendAll(ctx, n, s.size, user); err != nil {
 				return err
 			}
-			a, err := c.crowd.await(ctx, each, s.timeout)
+			var err error
+			a, err = c.crowd.await(ctx, each, s.timeout)
 			took = a.Last.Sub(began)
 			return allRead(a, err)
 		})
 		if err == nil && count {
 			s.report.add(c.name, cpuPerEvent, "µs", micros(cpu, n))
 			s.report.add(c.name, "events per second, producing included", "/s", perSecond(n, took))
+			s.addRead(c.name, "", a)
 			s.report.against(kafkaFloor, cpuPerEvent)
 		}
 		return err

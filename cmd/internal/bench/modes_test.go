@@ -39,12 +39,16 @@ func (r *report) value(t *testing.T, server, metric string) float64 {
 
 func TestFanoutMeasuresPeersBesideTheFloor(t *testing.T) {
 	r := measure(t, "fanout --server none --peer nethttp,r3labs,tmaxmax --clients 30 --procs 2 --events 5 --saturated 20")
+	carryIDs := map[string]float64{r3labsName: 1, tmaxmaxName: 1, floorName: 1}
 	for _, server := range []string{netHTTPName, r3labsName, tmaxmaxName, floorName} {
 		if v := r.value(t, server, perDelivery); v <= 0 {
 			t.Errorf("%s: %v µs a delivery", server, v)
 		}
 		if v := r.value(t, server, deliveriesPerCPU); v <= 0 {
 			t.Errorf("%s: %v deliveries a CPU-second", server, v)
+		}
+		if all, withID := r.value(t, server, eventsRead+", saturated"), r.value(t, server, eventsWithID+", saturated"); all != 600 || withID != carryIDs[server]*all {
+			t.Errorf("%s: %v events, %v with an id", server, all, withID)
 		}
 	}
 	if r.find(netHTTPName, perDelivery).Baseline != floorName {
@@ -57,6 +61,9 @@ func TestUnicastReadsKafkaAndPublications(t *testing.T) {
 	for _, server := range []string{netHTTPName, kafkaFloor} {
 		if v := r.value(t, server, cpuPerEvent); v <= 0 {
 			t.Errorf("%s: %v µs an event", server, v)
+		}
+		if v := r.value(t, server, eventsRead); v != 60 {
+			t.Errorf("%s: %v events", server, v)
 		}
 	}
 }

@@ -114,13 +114,14 @@ type answer struct {
 	Failed map[int]int `json:",omitempty"` // clients refused, by HTTP status; 0 is a broken connection
 	Lost   int         // connections that the server ended
 
-	Events, Reserved, Bytes uint64
-	Served                  int           // clients that have all that opAwait names
-	Missing, Twice          uint64        // of those, over all clients; an event before From is one come twice
-	First, Last             time.Time     // when the first and the last event was read
-	Latency                 histogram     // from an event's stamp to its reading
-	Took                    time.Duration // from the order to the answer
-	Stalled                 string        `json:",omitempty"` // address and port of the first client stalled
+	Events, WithID  uint64 // published by someone; of those, with an id of their own
+	Reserved, Bytes uint64
+	Served          int           // clients that have all that opAwait names
+	Missing, Twice  uint64        // of those, over all clients; an event before From is one come twice
+	First, Last     time.Time     // when the first and the last event was read
+	Latency         histogram     // from an event's stamp to its reading
+	Took            time.Duration // from the order to the answer
+	Stalled         string        `json:",omitempty"` // address and port of the first client stalled
 }
 
 func (a *answer) merge(o answer) {
@@ -137,6 +138,7 @@ func (a *answer) merge(o answer) {
 	}
 	a.Lost += o.Lost
 	a.Events += o.Events
+	a.WithID += o.WithID
 	a.Reserved += o.Reserved
 	a.Bytes += o.Bytes
 	a.Served += o.Served
