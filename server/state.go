@@ -121,16 +121,16 @@ func (s *Server) appendState(dst []byte, state *stream.State, names []string) []
 	return append(dst, "]}\n"...)
 }
 
-// appendEvent appends an event's name, if it has one, and its data: as it is where that is JSON, else as a string.
+// appendEvent appends an event's name, if it has one, and its payload: as data where that is JSON, else as text. With one name for
+// both, the text hello and the JSON string "hello" would look the same.
 func appendEvent(dst []byte, name string, data []byte) []byte {
 	if name != "" {
 		dst = appendText(append(dst, `,"event":`...), []byte(name))
 	}
-	dst = append(dst, `,"data":`...)
 	if json.Valid(data) {
-		return append(dst, data...)
+		return append(append(dst, `,"data":`...), data...)
 	}
-	return appendText(dst, data)
+	return appendText(append(dst, `,"text":`...), data)
 }
 
 func appendText(dst, text []byte) []byte {

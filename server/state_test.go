@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,7 @@ type answered struct {
 		ID, Stream, Subject, Event string
 		Time                       *time.Time
 		Data                       json.RawMessage
+		Text                       *string
 	}
 }
 
@@ -187,6 +189,32 @@ func (a answered) data() (all []string) {
 		all = append(all, string(e.Data))
 	}
 	return all
+}
+
+// A page gets back the payload that was produced: text and a JSON string are told apart, in a state and in a poll.
+func TestTextIsNotAJSONString(t *testing.T) {
+	f := begin(t, nil)
+	start := f.readState("/state?user=alice&stream=orders").Cursor
+	payloads := []string{`hello`, `"hello"`, ``, `""`, `null`, `"5"`, `5`, `05`, `{"text":"hello"}`, `{"text":"hello"`}
+	for i, payload := range payloads {
+		f.about(orders, i, fmt.Sprint("o-", i), "order.noted", payload, "alice")
+	}
+	for _, path := range []string{"/state?user=alice&stream=orders", pollPath(start, "60s")} {
+		var got []string
+		for _, e := range f.readState(path).Events {
+			if (e.Text == nil) == (e.Data == nil) {
+				t.Fatalf("%s: neither or both of text and data: %+v", path, e)
+			}
+			if e.Text != nil {
+				got = append(got, *e.Text)
+			} else {
+				got = append(got, string(e.Data))
+			}
+		}
+		if !slices.Equal(got, payloads) {
+			t.Errorf("%s: %q; want %q", path, got, payloads)
+		}
+	}
 }
 
 // TestStateThenEvents: a stream opened at the state's cursor begins right after it.

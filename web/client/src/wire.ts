@@ -11,8 +11,8 @@ export interface State<T = unknown> {
   since: string | null;
   /** false: it reaches less far back than it is meant to. */
   complete: boolean;
-  /** The newest event of each subject. data is its JSON, or its text where it is none. */
-  events: { stream: string; subject: string; time: string; event?: string; data: T }[];
+  /** The newest event of each subject. A payload that isn't JSON has no data, but its text. */
+  events: { stream: string; subject: string; time: string; event?: string; data: T; text?: string }[];
 }
 
 const LIMIT = 20_000; // ms that an answer may take longer than it was asked to
@@ -150,7 +150,7 @@ export class Wire {
   }
 }
 
-/** The stream has the payload itself; a poll has it as JSON where it is JSON. */
+/** The stream has the payload itself; a poll has it as data where it is JSON, else as text. */
 function message({ id, event, data, text }: { id: string; event?: string; data?: unknown; text?: string }): Message {
-  return { id, type: event || "message", data: text ?? (typeof data === "string" ? data : JSON.stringify(data)) };
+  return { id, type: event || "message", data: text ?? JSON.stringify(data) };
 }

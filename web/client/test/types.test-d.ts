@@ -45,7 +45,7 @@ const { value, status } = useSluice<Order[], Order>({
   url: "/events",
   initial: [],
   reduce: (orders, event) => [...orders, event.json()],
-  restate: (state) => state.events.map((event) => event.data),
+  restate: (state) => state.events.map((event) => (same<string | undefined>(event.text), event.data)),
 });
 same<Order[]>(value);
 same<Status>(status);
