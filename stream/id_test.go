@@ -54,10 +54,57 @@ func TestHeartbeatSaysNothingThatWasNotTaken(t *testing.T) {
 	p := r.open(Request{})
 	r.tell(1, 0, "alice", "1")
 	r.tell(0, 0, "alice", "2")
-	r.resume(p.heartbeat()).gets("2", "1")
+	r.resume(p.heartbeat()).gets("1", "2")
 	p.gets("1", "2")
 	r.resume(p.heartbeat()).gets()
 	p.neverBack()
+}
+
+// All who are at one place have one id, whether they follow or came with a cursor of their own: tabs that share a
+// connection know each other's places by their ids. Streams and partitions move on between, by what is others'.
+func TestWhoResumesMeetsWhoFollows(t *testing.T) {
+	r := newRig(t, 3, orders, stock)
+	busy := func() {
+		for p := range 3 {
+			r.tell(0, p, "bob", "his")
+			r.tell(1, p, "bob", "his")
+		}
+	}
+	follows := r.open(Request{})
+	place := follows.id
+	for i := range 12 {
+		late := r.resume(place)
+		busy()
+		r.tell(i%2, i%3, "alice", fmt.Sprint(i))
+		busy()
+		follows.gets(fmt.Sprint(i))
+		late.gets(fmt.Sprint(i))
+		if late.id != follows.id {
+			t.Fatalf("event %d: %s for one who resumed, %s for one who follows", i, late.id, follows.id)
+		}
+		if place = late.heartbeat(); place == follows.id {
+			t.Fatal("nothing has moved on: the test shows nothing")
+		}
+		late.sub.Close()
+	}
+}
+
+// Where another stream went back since, what stood there before says nothing about who begins after that.
+func TestWhoBeginsAfterATruncationIsNotAheadOfIt(t *testing.T) {
+	r := newRig(t, 1, orders, stock)
+	for i := range 3 {
+		r.tell(1, 0, "bob", fmt.Sprint("lost ", i))
+	}
+	r.tell(0, 0, "alice", "order")
+	r.kafka.truncate(1, 0, 1)
+	r.readAll()
+	p := r.resume("orders@ep0:0~stock@ep0:1")
+	p.gets("order")
+	if want := "orders@ep0:1~stock@ep0:1"; p.id != want {
+		t.Errorf("the order's id is %s, want %s", p.id, want)
+	}
+	r.tell(1, 0, "alice", "instead")
+	r.resume(p.id).gets("instead")
 }
 
 // Rule 1 at the end of a connection that fell off the log: what was not taken is gone, so is the position before it.

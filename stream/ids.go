@@ -43,16 +43,25 @@ func (l *log) segment(seq uint64, packed bool) []byte {
 		}
 		return *text
 	}
-	ordinal := l.from(seq + 1) // the first entry after; the one before it is at most seq
-	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
+	ordinal, kept := l.upTo(seq)
+	if !kept {
+		return l.ids.appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, "", packed)
+	}
+	return l.segmentAfter(ordinal, packed)
+}
+
+// upTo returns the ordinal of the last entry with a seq up to this one; false: none is kept.
+func (l *log) upTo(seq uint64) (ordinal uint64, kept bool) {
+	next := l.from(seq + 1) // the first entry after; the one before it is at most seq
+	n, i := int(next/blockLen-l.number), int(next%blockLen)
 	if i == 0 && n > 0 && n <= len(l.blocks) { // the last entry of the block before
 		n--
 		i = len(l.blocks[n].entries)
 	}
 	if n >= len(l.blocks) || n == 0 && i <= l.skip {
-		return l.ids.appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, "", packed)
+		return 0, false
 	}
-	return l.segmentAfter((l.number+uint64(n))*blockLen+uint64(i)-1, packed)
+	return (l.number+uint64(n))*blockLen + uint64(i) - 1, true
 }
 
 // segmentAfter is segment for those who have been served up to the entry at an ordinal, which is kept.

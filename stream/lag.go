@@ -55,24 +55,18 @@ func (l *log) missed(seq uint64) []Moved {
 	return moved
 }
 
-// position returns the position after all entries with a seq up to this one, which is before the newest. It is unknown
+// position returns the position after all entries with a seq up to this one. It is unknown
 // once the log has moved past it, or the topic was created again since. It is the log's: not to be kept nor changed.
 func (l *log) position(seq uint64) (pos []int64, known bool) {
+	if seq >= l.newest {
+		return l.head, true
+	}
 	if l.evicted > seq {
 		return nil, false
 	}
-	ordinal := l.from(seq + 1)
-	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
-	if i == 0 && n > 0 { // the end of the block before; a block of its own may begin with a moved position
-		n--
-		i = len(l.blocks[n].entries)
+	ordinal, kept := l.upTo(seq)
+	if !kept {
+		return l.base, l.baseEpoch() == l.epoch
 	}
-	b := l.blocks[n]
-	if b.epoch != l.epoch {
-		return nil, false
-	}
-	if n == 0 && i <= l.skip {
-		return l.base, true
-	}
-	return l.after((l.number+uint64(n))*blockLen + uint64(i) - 1), true
+	return l.after(ordinal), l.blocks[ordinal/blockLen-l.number].epoch == l.epoch
 }

@@ -57,7 +57,21 @@ func (p *private) catchHead(h *Hub, v *view) {
 	}
 }
 
-// pull serves it, each stream for itself.
+// reach moves the positions to where one who follows stands at the entry seq of a stream, which is being sent. All entries up to
+// there that are for it have been sent before, or its position covered them. So all who are at one place have one id, wherever they came from.
+func (p *private) reach(h *Hub, v *view, of *own, seq uint64) {
+	for i := range p.streams {
+		o, l := &p.streams[i], h.logs[v.streams[i]]
+		if o.cold != nil || o != of && o.seq > seq { // it begins elsewhere: what lies between isn't known to be covered
+			continue
+		}
+		if pos, known := l.position(seq); known && o.epoch == l.epoch {
+			o.pos = raise(o.pos, pos)
+		}
+	}
+}
+
+// pull serves it.
 func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int) Pulled {
 	v := &h.views[slot.view]
 	if p.idle {
@@ -70,12 +84,16 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 		}
 		p.idle = false
 	}
+	end := Drained
 	for i := range p.streams {
 		o, l := &p.streams[i], h.logs[v.streams[i]]
 		if o.cold != nil {
-			if r := p.thaw(h, v, id, i, b, maxBytes); r != Drained {
+			switch p.thaw(h, v, id, i, b, maxBytes) {
+			case More:
 				slot.drained = false
-				return r
+				return More
+			case Unavailable: // what memory has of the others is served first
+				end = Unavailable
 			}
 		}
 		if o.cold == nil && l.evicted >= o.seq {
@@ -85,10 +103,13 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 				p.settle(h, v, id, i)
 			}
 		}
-		if o.cold == nil && !p.replay(h, v, slot, i, b, maxBytes) {
-			slot.drained = false
-			return More
-		}
+	}
+	if !p.replay(h, v, slot.uid, b, maxBytes) {
+		end = More
+	}
+	if end != Drained {
+		slot.drained = false
+		return end
 	}
 	p.catchHead(h, v)
 	p.idle = true

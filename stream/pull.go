@@ -5,6 +5,7 @@ import "slices"
 // scratch is what a pull needs for a moment. It belongs to the hub, under its lock.
 type scratch struct {
 	feeds    []feed
+	readings []reading
 	ordinals []uint64
 }
 

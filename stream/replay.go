@@ -6,32 +6,73 @@ import "slices"
 // leaves nearly nothing of them.
 const replayRun = 4096
 
-// replay serves stream i from memory; false: there is more to look at.
-func (p *private) replay(h *Hub, v *view, slot *subSlot, i int, b *Batch, maxBytes int) bool {
-	o, l := &p.streams[i], h.logs[v.streams[i]]
-	looked := 0
-	for whole := false; !whole; {
-		h.scratch.ordinals = h.scratch.ordinals[:0]
-		var f feed
-		f, whole = o.feed(h, l, slot.uid, p.anyUser)
-		for ; f.entry != nil; f.advance() {
-			e := f.entry
-			if looked++; b.Bytes >= maxBytes || looked > replayRun {
-				o.seq = e.seq
-				o.keep(&f, whole)
-				return false
-			}
-			o.seq = e.seq + 1
-			if o.take(l, f.at, e, p.subject) {
-				b.add(l.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
-				if e.kind == kindEvent {
-					l.deliveries++
-				}
-			}
+// reading is a stream of a private subscriber that memory serves.
+type reading struct {
+	feed
+	own   *own
+	whole bool // the feed has all there is
+}
+
+// replay serves the streams that memory serves, in the order of their entries; false: there is more to look at.
+func (p *private) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int) bool {
+	h.scratch.readings, h.scratch.ordinals = h.scratch.readings[:0], h.scratch.ordinals[:0]
+	for i := range p.streams {
+		if o := &p.streams[i]; o.cold == nil {
+			r := reading{own: o}
+			r.feed, r.whole = o.feed(h, h.logs[v.streams[i]], uid, p.anyUser)
+			h.scratch.readings = append(h.scratch.readings, r)
 		}
 	}
-	o.seq = h.seq + 1
+	readings := h.scratch.readings
+	for looked := 1; ; looked++ {
+		r := earliest(readings)
+		if r == nil {
+			break
+		}
+		if b.Bytes >= maxBytes || looked > replayRun {
+			for i := range readings {
+				readings[i].stop(h)
+			}
+			return false
+		}
+		e, o := r.entry, r.own
+		o.seq = e.seq + 1
+		if o.take(r.log, r.at, e, p.subject) {
+			p.reach(h, v, o, e.seq)
+			b.add(r.log.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
+			if e.kind == kindEvent {
+				r.log.deliveries++
+			}
+		}
+		if r.advance(); r.entry == nil && !r.whole {
+			r.feed, r.whole = o.feed(h, r.log, uid, p.anyUser)
+		}
+	}
+	for _, r := range readings {
+		r.own.seq = h.seq + 1
+	}
 	return true
+}
+
+// earliest returns the reading with the oldest entry, nil if there is none.
+func earliest(readings []reading) *reading {
+	var first *reading
+	for i := range readings {
+		if r := &readings[i]; r.entry != nil && (first == nil || r.entry.seq < first.entry.seq) {
+			first = r
+		}
+	}
+	return first
+}
+
+// stop has the next pull go on from here.
+func (r *reading) stop(h *Hub) {
+	if r.entry == nil {
+		r.own.seq = h.seq + 1
+		return
+	}
+	r.own.seq = r.entry.seq
+	r.own.keep(&r.feed, r.whole)
 }
 
 // feed opens a feed of the entries to look at; whole is false where it has the first of them only.
