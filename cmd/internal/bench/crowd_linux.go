@@ -16,7 +16,7 @@ type crowd struct {
 	name  string
 	procs []*child
 
-	reading []int // by process, clients open and not stalled
+	reading []int // by process, clients open
 }
 
 // spareDescriptors of each process are for what isn't a client.
@@ -119,27 +119,15 @@ func (c *crowd) simple(ctx context.Context, op string) error {
 	return errors.Join(err, asError(a))
 }
 
-// rejoin has the stalled clients connect anew, so that n are open again.
-func (c *crowd) rejoin(ctx context.Context, n int, timeout time.Duration) error {
-	if err := c.simple(ctx, opLeave); err != nil {
-		return err
-	}
-	_, err := c.open(ctx, n, timeout)
-	return err
-}
-
-// stall makes n clients of the first process read no more, and returns the
-// address of one.
-func (c *crowd) stall(ctx context.Context, n int) (client string, err error) {
-	var a answer
-	err = c.procs[0].tell(ctx, order{Op: opStall, N: n}, &a)
-	c.reading[0] -= n
+// stall makes all clients read no more, and returns the address of one.
+func (c *crowd) stall(ctx context.Context) (client string, err error) {
+	a, err := c.tell(ctx, func(int) order { return order{Op: opStall} })
 	return a.Stalled, errors.Join(err, asError(a))
 }
 
 // await waits until per events for each client have been read since the mark,
-// counted over a process's clients together (stalled ones left out). Where that
-// isn't reached in time the answer is Late.
+// counted over a process's clients together. Where that isn't reached in time
+// the answer is Late.
 func (c *crowd) await(ctx context.Context, per int, timeout time.Duration) (answer, error) {
 	return c.tell(ctx, func(i int) order {
 		return order{Op: opAwait, Events: uint64(per) * uint64(c.reading[i]), Timeout: timeout}

@@ -98,13 +98,7 @@ func (f *fleet) begin(o order) (happened func() bool, err error) {
 			f.drop(i, idle)
 		}
 	case opStall:
-		return nil, f.stall(o.N)
-	case opLeave:
-		for i := range f.clients {
-			if f.clients[i].state == stalled {
-				f.drop(i, idle)
-			}
-		}
+		return nil, f.stall()
 	}
 	return nil, nil
 }
@@ -129,10 +123,11 @@ func (f *fleet) openUpTo(n int) {
 	f.dialMore()
 }
 
-// stall stops reading the first n clients: their receive buffers fill, and then
-// what the server holds for them shows.
-func (f *fleet) stall(n int) error {
-	for i := range f.clients[:min(n, len(f.clients))] {
+// stall stops reading: the receive buffers fill, and then what the server holds
+// for the clients shows.
+func (f *fleet) stall() error {
+	f.now.Stalled = ""
+	for i := range f.clients {
 		c := &f.clients[i]
 		if c.state != open {
 			continue

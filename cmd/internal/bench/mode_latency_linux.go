@@ -9,8 +9,7 @@ import (
 // latencyMode: events at a steady rate, each for one user, from just before the
 // producing call to the client's read. For servers that read Kafka a bare
 // franz-go consumer reads the same records at the same time. With --stall the
-// events are everyone's, and each is run a second time while so many clients
-// don't read; the others' latency is compared.
+// events are everyone's; see [session.runStall].
 var latencyMode = mode{
 	name:     "latency",
 	about:    "produced to received at a steady rate, beside a bare Kafka consumer",
@@ -22,18 +21,21 @@ var latencyMode = mode{
 const bareConsumer = "bare consumer"
 
 func runLatency(ctx context.Context, s *session) error {
-	to, user := private, func(i int) string { return userOf(i % s.clients) }
+	to := private
 	if s.stall > 0 { // everyone's events: the stalled clients must have something to stall on
-		to, user = public, toEveryone
+		to = public
 	}
 	all, err := s.contend(ctx, to, func(p *plan) { p.Stamps = true })
 	if err != nil {
 		return err
 	}
-	consumers := map[*contender]*child{}
 	if err := s.openAll(ctx, all); err != nil {
 		return err
 	}
+	if s.stall > 0 {
+		return s.runStall(ctx, all)
+	}
+	consumers := map[*contender]*child{}
 	for _, c := range all {
 		if c.topic == nil {
 			continue
@@ -44,9 +46,7 @@ func runLatency(ctx context.Context, s *session) error {
 		}
 		s.cleanup = append(s.cleanup, consumers[c].stop)
 	}
-	if s.stall > 0 {
-		return s.runStall(ctx, all)
-	}
+	user := func(i int) string { return userOf(i % s.clients) }
 	return s.everyRun(all, func(c *contender, count bool) error {
 		bare := consumers[c]
 		if err := markBoth(ctx, c, bare); err != nil {

@@ -71,7 +71,7 @@ func (o *options) flags(mode string) *flag.FlagSet {
 	fl.IntVar(&o.events, "events", o.events, "events of a run")
 	fl.IntVar(&o.saturated, "saturated", o.saturated, "fanout: events of a run's second part, as fast as they go; 0 leaves it out")
 	fl.IntVar(&o.missed, "missed", o.missed, "storm: events each client missed")
-	fl.IntVar(&o.stall, "stall", o.stall, "latency: clients that stop reading, beside the others; everyone's events")
+	fl.IntVar(&o.stall, "stall", o.stall, "latency: clients that stop reading, besides --clients; everyone's events")
 	fl.IntVar(&o.size, "size", o.size, "bytes of an event's data")
 	fl.IntVar(&o.rate, "rate", o.rate, "latency: events a second")
 	fl.IntVar(&o.users, "users", o.users, "ingest: different users")
@@ -139,7 +139,7 @@ func (o *options) check() error {
 		{"events", o.events, 1, eventsMax},
 		{"saturated", o.saturated, 0, eventsMax},
 		{"missed", o.missed, 1, eachMax - 1}, // one more, the first event, gives each client an id to come back with
-		{"stall", o.stall, 0, o.clients - 1},
+		{"stall", o.stall, 0, clientsMax},
 		{"size", o.size, 1, sizeMax},
 		{"rate", o.rate, 1, 1_000_000},
 		{"users", o.users, 1, eventsMax},
@@ -164,7 +164,7 @@ func (o *options) check() error {
 	errs = append(errs,
 		oneOf("proto", o.proto, protoPlain, protoTLS, protoH2C),
 		oneOf("auth", o.auth, "none", "jwt"),
-		o.checkKafka(), o.server.check(), checkDescriptors(max(o.clients, o.more), o.procs))
+		o.checkKafka(), o.server.check(), checkDescriptors(max(o.clients, o.more), o.procs), checkDescriptors(o.stall, 1))
 	return errors.Join(errs...)
 }
 

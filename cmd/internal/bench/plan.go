@@ -89,7 +89,7 @@ func tokenOf(tokens []string, n int) string {
 type order struct {
 	Op      string
 	Plan    *plan         `json:",omitempty"` // opPlan
-	N       int           `json:",omitempty"` // opOpen: clients to be open in all; opStall: how many stop reading
+	N       int           `json:",omitempty"` // opOpen: clients to be open in all
 	Events  uint64        `json:",omitempty"` // opAwait: deliveries since opMark, all clients together
 	From    int           `json:",omitempty"` // opAwait: every client has the events numbered From
 	Each    int           `json:",omitempty"` // to Each-1 since opMark
@@ -102,8 +102,7 @@ const (
 	opMark  = "mark"  // count from zero
 	opAwait = "await" // until Events or Each has come
 	opDrop  = "drop"  // close all connections
-	opStall = "stall" // the first N clients read no more
-	opLeave = "leave" // clients that read no more close their connections
+	opStall = "stall" // the clients read no more
 )
 
 // answer is how things stand with the clients since the last opMark.

@@ -131,6 +131,27 @@ func median(v []float64) float64 {
 	return s[len(s)/2]
 }
 
+// intervalMin is how many values it takes to be 95 % sure of anything.
+const intervalMin = 6
+
+// medianInterval is between which of the values, at least intervalMin, the median
+// of all there could be lies, with a confidence of 95 %: how many are below it is
+// the number of heads among as many coins.
+func medianInterval(v []float64) (low, high float64) {
+	s := slices.Sorted(slices.Values(v))
+	below := math.Pow(0.5, float64(len(s))) // chance of at most k heads
+	term, k := below, 0
+	for k+1 < (len(s)+1)/2 {
+		term *= float64(len(s)-k) / float64(k+1)
+		if below+term > 0.025 {
+			break
+		}
+		below += term
+		k++
+	}
+	return s[k], s[len(s)-1-k]
+}
+
 func (r *report) writeJSON(w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -31,6 +31,20 @@ func TestRatiosAreTakenRunByRun(t *testing.T) {
 	}
 }
 
+func TestAMediansIntervalIsWhatCoinsAllow(t *testing.T) {
+	for _, tt := range []struct{ n, low, high int }{ // from tables of the sign test
+		{intervalMin, 1, 6}, {9, 2, 8}, {20, 6, 15}, {40, 14, 27}, {100, 40, 61},
+	} {
+		var v []float64
+		for i := tt.n; i > 0; i-- {
+			v = append(v, float64(i))
+		}
+		if low, high := medianInterval(v); low != float64(tt.low) || high != float64(tt.high) {
+			t.Errorf("of %d: %v to %v, want %d to %d", tt.n, low, high, tt.low, tt.high)
+		}
+	}
+}
+
 func TestNumbersAreReadable(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 0.4567: "0.46", 12.345: "12.3", 200: "200", 345.6: "346", 1234567.8: "1,234,568", -1581: "-1,581", 999: "999"} {
 		if got := number(v); got != want {
