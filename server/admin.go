@@ -7,6 +7,16 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
+// sameOrigin refuses what a page of another origin makes an operator's browser do, which has the operator's password, or is on a machine that
+// needs none.
+func sameOrigin(next http.Handler) http.Handler {
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		newProblem(http.StatusForbidden, "cross-origin", "Not from another site", "A page of another origin may not do this.").write(w)
+	}))
+	return guard.Handler(next)
+}
+
 // adminRoutes are for operators. pprof's cmdline is left out: a command line may hold what a
 // profile must not.
 //
@@ -24,6 +34,8 @@ func (s *Server) adminRoutes() chi.Router {
 		get(r, "/metrics", s.cfg.Metrics.handler())
 		get(r, "/live", http.HandlerFunc(s.live))
 		get(r, "/openapi.json", &s.openapi.admin)
+		get(r, "/subscribers", http.HandlerFunc(s.listSubscribers))
+		r.With(sameOrigin).Method(http.MethodDelete, "/subscribers/{id}", http.HandlerFunc(s.closeSubscriber))
 		r.Route("/debug/pprof", func(r chi.Router) {
 			get(r, "/", http.HandlerFunc(pprof.Index))
 			get(r, "/profile", http.HandlerFunc(pprof.Profile))

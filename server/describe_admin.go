@@ -38,6 +38,8 @@ var adminRoutes = map[string]described{
 		Responses: answers{}.json(http.StatusOK, "As it is.", openapi.Ref("Live"), nil).
 			problem(http.StatusNotFound, "There is no such stream.", "stream").notForYou(),
 	}},
+	"GET /subscribers":         subscribersRoute,
+	"DELETE /subscribers/{id}": closeSubscriberRoute,
 	"GET /openapi.json": {asks: operator, Operation: openapi.Operation{
 		ID: "openapi", Tags: []string{tagDiscovery}, Summary: "This description",
 		Responses: answers{}.revalidated("OpenAPI 3.1.", jsonType, &openapi.Schema{Type: "object"}).notForYou(),

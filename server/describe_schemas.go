@@ -44,9 +44,10 @@ func bodySchemas() openapi.Properties {
 		"Revocation": openapi.Object("", openapi.Properties{
 			"ended": openapi.Whole(0, "Streams that it ended, on this gateway."), "until": openapi.Time("How long credentials of before are refused."),
 		}, "ended", "until"),
-		"Discovery": openapi.Of[discovery]("What the caller may read, and how. More may come; the version is raised when something goes or changes its meaning."),
-		"Readiness": openapi.Of[readiness]("Whether each stream has been read as far as it has to be."),
-		"Live":      openapi.Of[live]("The gateway at one moment."),
+		"Discovery":   openapi.Of[discovery]("What the caller may read, and how. More may come; the version is raised when something goes or changes its meaning."),
+		"Readiness":   openapi.Of[readiness]("Whether each stream has been read as far as it has to be."),
+		"Live":        openapi.Of[live]("The gateway at one moment."),
+		"Subscribers": openapi.Of[subscriberList]("Who is connected."),
 	}
 }
 

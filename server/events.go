@@ -75,6 +75,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked; what comes from here on finds the stream
 		sub.End()
 	}
+	s.roster.add(sub, ip, carrier.kind())
 	s.cfg.Metrics.opening(opening)
 	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening, snapshot)
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)

@@ -78,6 +78,7 @@ sluice_streams_closed_total{reason="gone"}·1
 sluice_streams_closed_total{reason="kafka"}·0
 sluice_streams_closed_total{reason="lagged"}·0
 sluice_streams_closed_total{reason="max_age"}·0
+sluice_streams_closed_total{reason="operator"}·0
 sluice_streams_closed_total{reason="revoked"}·0
 sluice_streams_closed_total{reason="slow"}·0
 sluice_streams_opened_total{outcome="reset"}·1

@@ -56,7 +56,8 @@ func readPoll(r *http.Request) (*asked, *problem) {
 // poll answers with every event after the cursor, in order, as soon as there is one or when the wait is over. A position is a
 // position: it makes the same promises as a stream, resets included. It reports whether it came to an answer.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask *asked) bool {
-	stake, why := s.limits.take(a.principal.User, s.cfg.Proxies.client(r))
+	ip := s.cfg.Proxies.client(r)
+	stake, why := s.limits.take(a.principal.User, ip)
 	if why != "" {
 		s.unavailable(w, r, why)
 		return false
@@ -79,6 +80,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked
 		sub.End()
 	}
+	s.roster.add(sub, ip, byPoll)
 	s.cfg.Metrics.polling(opening)
 	defer s.cfg.Metrics.polled()
 

@@ -66,7 +66,7 @@ func get(r chi.Router, pattern string, h http.Handler) {
 func allowed(r *http.Request) string {
 	routes := chi.RouteContext(r.Context()).Routes
 	methods := []string{}
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 		if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
 			methods = append(methods, method)
 		}

@@ -138,6 +138,8 @@ type Server struct {
 	revoked *revocations
 	logins  *logins
 	streams streams
+	roster  roster
+	names   subscriberNames
 
 	probes    atomic.Int32 // being answered
 	forAnyone bool         // there are streams for those without an identity
@@ -171,6 +173,7 @@ func New(cfg Config) (*Server, error) {
 		s.terms.skipped = cfg.Metrics.told
 	}
 	s.gate.init()
+	s.roster.began, s.names = s.terms.began, newSubscriberNames()
 	s.limits = newLimiter(cfg.Limits)
 	s.revoked = newRevocations()
 	s.logins = newLogins(cfg.Hub)

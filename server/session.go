@@ -19,19 +19,20 @@ const (
 type reason uint8
 
 const (
-	gone     reason = iota // the client went away
-	slow                   // the client took nothing for WriteTimeout
-	lagged                 // the client fell off the end of the log, or further behind than it may
-	kafka                  // catch-up found Kafka away
-	expiring               // the identity ended
-	maxAge                 // the stream was old enough
-	draining               // the gateway goes away
-	revoked                // the identity was ended before its time
-	reasons                // how many there are
+	gone      reason = iota // the client went away
+	slow                    // the client took nothing for WriteTimeout
+	lagged                  // the client fell off the end of the log, or further behind than it may
+	kafka                   // catch-up found Kafka away
+	expiring                // the identity ended
+	maxAge                  // the stream was old enough
+	draining                // the gateway goes away
+	revoked                 // the identity was ended before its time
+	dismissed               // an operator closed it
+	reasons                 // how many there are
 )
 
 func (r reason) String() string {
-	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked"}[r]
+	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked", "operator"}[r]
 }
 
 // terms are what all sessions of a server share.
@@ -142,6 +143,10 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 	case stream.Closed:
 		s.why = draining
 		s.say(t, out, "")
+		return end
+	case stream.Dismissed:
+		s.why = dismissed
+		s.say(t, out, s.id())
 		return end
 	case stream.Ended:
 		s.why = revoked

@@ -80,10 +80,10 @@ func (f *feed) advance() {
 }
 
 // feeds opens the feeds of a view. They are the hub's until the next call.
-func (h *Hub) feeds(v *view, uid uint32, seq func(i int) uint64) []feed {
+func (h *Hub) feeds(v *view, uid uint32, all bool, seq func(i int) uint64) []feed {
 	h.scratch.feeds, h.scratch.ordinals = h.scratch.feeds[:0], h.scratch.ordinals[:0]
 	for i, stream := range v.streams {
-		h.scratch.feeds = append(h.scratch.feeds, h.feed(h.logs[stream], uid, false, seq(i)))
+		h.scratch.feeds = append(h.scratch.feeds, h.feed(h.logs[stream], uid, all, seq(i)))
 	}
 	return h.scratch.feeds
 }
@@ -108,7 +108,7 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 		return Lagged
 	}
 	v := &h.views[s.view]
-	feeds := h.feeds(v, s.uid, func(int) uint64 { return s.seq })
+	feeds := h.feeds(v, s.uid, false, func(int) uint64 { return s.seq })
 	if f := oldest(feeds); f != nil && h.late(f.entry) {
 		return Lagged
 	}

@@ -34,6 +34,8 @@ const (
 	Closed
 	// Ended: the subscription was ended by Sub.End or Hub.EndUser.
 	Ended
+	// Dismissed: it was ended by Sub.Dismiss.
+	Dismissed
 )
 
 // Batch collects what is to be written to one connection.
@@ -73,7 +75,7 @@ func (b *Batch) add(body []byte, id func(dst []byte) []byte) {
 
 // slot returns the subscriber's slot, nil if it is closed. The hub's lock is held.
 func (s Sub) slot() *subSlot {
-	if s.hub == nil {
+	if s.hub == nil || int(s.id/subChunk) >= len(s.hub.subs.chunks) { // an operator may name anything
 		return nil
 	}
 	slot := s.hub.subs.at(s.id)
@@ -104,12 +106,17 @@ func (s Sub) AppendID(dst []byte) []byte {
 	h := s.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	slot := s.slot()
+	if slot := s.slot(); slot != nil {
+		return h.position(s.id, slot, dst)
+	}
+	return dst
+}
+
+// position appends the position that a subscriber has reached, if that is known.
+func (h *Hub) position(id uint32, slot *subSlot, dst []byte) []byte {
 	switch {
-	case slot == nil:
-		return dst
 	case slot.private:
-		return h.private[s.id].appendID(h, slot, dst)
+		return h.private[id].appendID(h, slot, dst)
 	case slot.drained:
 		return h.appendID(dst, &h.views[slot.view], h.seq)
 	case h.lagged(slot):
@@ -151,8 +158,8 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	if slot == nil || h.closed {
 		return Closed
 	}
-	if slot.ended {
-		return Ended
+	if slot.ended() {
+		return slot.end
 	}
 	var p Pulled
 	if slot.private {

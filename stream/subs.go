@@ -24,11 +24,13 @@ type subSlot struct {
 	waker WakerID
 
 	live    bool
-	private bool // has an entry in Hub.private
-	woken   bool // its waker was told, it hasn't pulled since
-	drained bool // everything before the head has been sent
-	ended   bool // from outside; see Sub.End
+	private bool   // has an entry in Hub.private
+	woken   bool   // its waker was told, it hasn't pulled since
+	drained bool   // everything before the head has been sent
+	end     Pulled // Ended or Dismissed from outside; Drained: neither
 }
+
+func (s *subSlot) ended() bool { return s.end != Drained }
 
 func (s *subs) at(id uint32) *subSlot { return &s.chunks[id/subChunk][id%subChunk] }
 

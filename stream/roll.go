@@ -1,0 +1,148 @@
+package stream
+
+import "time"
+
+// Standing is how a subscription stands.
+type Standing string
+
+// The standings.
+const (
+	StandingLive       Standing = "live"        // it has been sent all there is
+	StandingBehind     Standing = "behind"      // events wait for it
+	StandingCatchingUp Standing = "catching_up" // it is sent what is older than memory, from Kafka
+	StandingLagged     Standing = "lagged"      // the log has moved past it
+)
+
+// Subscriber is one open subscription, as operators are told.
+type Subscriber struct {
+	Key      uint64 // see Sub.Key
+	User     string // "": nobody
+	Streams  []int
+	Subject  string // only events about this; "": all
+	AnyUser  bool   // those of every user
+	Standing Standing
+	Behind   int       // events that wait for it, counted up to MaxBehind; -1: not known
+	Since    time.Time // when the oldest of them was read; zero: there is none
+	Position string    // as an event's id; "": not known
+}
+
+// MaxBehind is how far the events that wait for a subscriber are counted.
+const MaxBehind = 1000
+
+// rollWork is how much is done under one hold of the lock: slots looked at, and events counted.
+const rollWork = 4096
+
+// Roll calls visit for open subscriptions, of a user if that isn't "", and of a stream if that isn't negative, in the order of
+// their places after the one given (0: the first), until visit is false. It returns the place to go on after; 0: that was all.
+//
+// The hub's lock is held for a few subscriptions at a time, and not while visit is called. Which
+// is there all the time is visited once; which comes or goes meanwhile, once or not at all.
+func (h *Hub) Roll(user string, stream int, after uint32, visit func(Subscriber) bool) (next uint32) {
+	var some []Subscriber
+	for {
+		some = some[:0]
+		some, next = h.roll(some, user, stream, after)
+		for i, s := range some {
+			if !visit(s) {
+				if i == len(some)-1 && next == 0 {
+					return 0
+				}
+				return uint32(s.Key)
+			}
+		}
+		if next == 0 {
+			return 0
+		}
+		after = next
+	}
+}
+
+// roll appends some of them.
+func (h *Hub) roll(some []Subscriber, user string, stream int, after uint32) (_ []Subscriber, next uint32) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	uid := uint32(0)
+	if user != "" {
+		if uid = h.users.find([]byte(user)); uid == 0 {
+			return some, 0
+		}
+	}
+	places := uint32(len(h.subs.chunks) * subChunk)
+	work := 0
+	for id := after + 1; id < places; id++ {
+		slot := h.subs.at(id)
+		work++
+		if slot.live && !slot.ended() && (uid == 0 || slot.uid == uid) && (stream < 0 || h.views[slot.view].mask&(1<<stream) != 0) {
+			s := h.describe(id, slot)
+			work += 16 + max(0, s.Behind)
+			some = append(some, s)
+		}
+		if work > rollWork {
+			return some, id
+		}
+	}
+	return some, 0
+}
+
+// describe says how a subscription stands.
+func (h *Hub) describe(id uint32, slot *subSlot) Subscriber {
+	v := &h.views[slot.view]
+	s := Subscriber{Key: Sub{id: id, gen: slot.gen}.Key(), User: string(h.users.id(slot.uid)), Streams: v.streams, Standing: StandingLive}
+	p := h.private[id] // nil for one that follows
+	if p != nil {
+		s.Subject, s.AnyUser = string(p.subject), p.anyUser
+	}
+	switch {
+	case p != nil && p.isCold():
+		s.Standing, s.Behind = StandingCatchingUp, -1
+	case p == nil && !slot.drained && h.lagged(slot):
+		s.Standing, s.Behind = StandingLagged, -1
+	case !slot.drained:
+		var oldest int64
+		if s.Behind, oldest = h.waiting(slot, p); s.Behind > 0 {
+			s.Standing, s.Since = StandingBehind, h.wall(oldest)
+		}
+	}
+	if s.Standing != StandingLagged {
+		s.Position = string(h.position(id, slot, nil))
+	}
+	return s
+}
+
+// waiting counts the events that a subscriber is still to be sent from memory, up to MaxBehind, and says when the oldest was read.
+func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64) {
+	v := &h.views[slot.view]
+	feeds := h.feeds(v, slot.uid, p != nil && p.anyUser, func(i int) uint64 {
+		if p == nil || p.idle {
+			return slot.seq
+		}
+		return p.streams[i].seq
+	})
+	for i := range feeds {
+		for f := &feeds[i]; f.entry != nil && n < MaxBehind; f.advance() {
+			e := f.entry
+			if e.kind != kindEvent || p != nil && (e.next <= at(p.streams[i].pos, int(e.partition)) || !p.wants(f.log, e)) {
+				continue
+			}
+			if n == 0 || e.read < oldest {
+				oldest = e.read
+			}
+			n++
+		}
+	}
+	return n, oldest
+}
+
+func (p *private) isCold() bool {
+	for i := range p.streams {
+		if p.streams[i].cold != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// wants reports whether its filter leaves an entry.
+func (p *private) wants(l *log, e *entry) bool {
+	return len(p.subject) == 0 || string(l.about(e)) == string(p.subject)
+}
