@@ -1,0 +1,143 @@
+// Package doctor is `sluice doctor`: it proves, through whatever is between a browser and a gateway, that a stream arrives as it was sent, and
+// names what to change where it doesn't. It judges from outside, by what a browser would send and get; the gateway helps by events whose
+// times are known (see the probe parameter of GET /events), on the very route of real ones, so that a proxy's rules apply to them too.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"sluice/cmd/internal/reach"
+)
+
+// Run is the command. It returns the exit status: 0 when nothing is wrong, 1 when something is, the gateway can't be reached or ctx
+// ended it, 2 for a bad command line.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "sluice doctor: %v\nSee sluice doctor -h.\n", err)
+		return 2
+	}
+	transport, err := o.Transport()
+	if err != nil {
+		fmt.Fprintln(stderr, "sluice doctor:", err)
+		return 2
+	}
+	transport.ResponseHeaderTimeout = 0 // a proxy that holds all back holds the header back too: each request has its own bound
+	defer transport.CloseIdleConnections()
+	d := &doctor{
+		options: o,
+		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // an EventSource would follow, and stay there: that is worth a finding
+		}},
+		notices: stderr,
+	}
+	d.examine(ctx)
+	r := d.report(ctx)
+	if err := r.write(stdout, o.json, reach.Terminal(stdout)); err != nil {
+		fmt.Fprintln(stderr, "sluice doctor: output:", err)
+		return 1
+	}
+	if r.Faults > 0 || r.Interrupted {
+		return 1
+	}
+	return 0
+}
+
+// doctor is one examination. All of it belongs to the goroutine in examine.
+type doctor struct {
+	*options
+	client  *http.Client
+	notices io.Writer
+
+	findings []finding
+
+	// What later checks know from earlier ones.
+	trip       time.Duration // what a request and its answer take
+	recognised string        // the proxy that shows itself
+	direct     bool          // nothing is in between
+	probed     *probed       // the first probe; nil: the server knows none
+	heldBack   bool          // nothing arrives while a stream is open
+}
+
+// examine makes one check after the other, as far as they can be made.
+func (d *doctor) examine(ctx context.Context) {
+	d.say("asking for a stream, and for events at known times")
+	if !d.first(ctx) || ctx.Err() != nil {
+		return
+	}
+	for _, check := range []func(context.Context){d.resumes, d.cors, d.idles, d.away} {
+		if check(ctx); ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// found adds a finding.
+func (d *doctor) found(check string, v verdict, format string, args ...any) {
+	d.findings = append(d.findings, finding{Check: check, Verdict: v, Seen: reach.Printable(fmt.Sprintf(format, args...))})
+}
+
+// ails adds a fault that there are cures for. header is the one concerned, if it is one.
+func (d *doctor) ails(check string, ill ailment, header, format string, args ...any) {
+	d.found(check, fault, format, args...)
+	f := &d.findings[len(d.findings)-1]
+	f.ill, f.Cure = ill, curesFor(ill, d.inBetween(), header)
+}
+
+// inBetween is the proxy whose cures are shown; "": it could be any.
+func (d *doctor) inBetween() string {
+	switch {
+	case d.options.proxy != "":
+		return d.options.proxy
+	case d.direct:
+		return gatewayItself
+	}
+	return d.recognised
+}
+
+func (d *doctor) report(ctx context.Context) *report {
+	r := &report{URL: d.URL.Scheme + "://" + d.URL.Host + d.URL.Path, Proxy: d.inBetween(), Findings: d.findings, Interrupted: ctx.Err() != nil}
+	if r.Proxy == gatewayItself || r.Proxy == allProxies {
+		r.Proxy = ""
+	}
+	for _, f := range r.Findings {
+		if f.Verdict == fault {
+			r.Faults++
+		}
+	}
+	return r
+}
+
+// say tells a person what is being waited for.
+func (d *doctor) say(format string, args ...any) {
+	fmt.Fprintf(d.notices, "sluice doctor: "+format+"\n", args...)
+}
+
+// pause waits; false: ctx has ended.
+func (d *doctor) pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// pageOrigin is of the page that the stream is opened by.
+func (d *doctor) pageOrigin() string {
+	if d.origin != "" {
+		return d.origin
+	}
+	return originOf(d.URL)
+}

@@ -1,0 +1,153 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"sluice/cmd/internal/reach"
+)
+
+// small are the events of the first probe: less in all than any buffer, and each far enough from the next to see that it came alone.
+var small = plan{count: 6, bytes: 100, every: 300 * time.Millisecond}
+
+const (
+	quick = 10 * time.Second // for an answer without a stream
+	slack = 20 * time.Second // beyond a probe's length, for its end
+)
+
+// first asks for the stream itself, and finds what that tells. false: there is nothing to examine.
+func (d *doctor) first(ctx context.Context) bool {
+	d.trip = d.tripTime(ctx)
+	c := d.canaries()
+	bounded, cancel := context.WithTimeout(ctx, small.length()+slack)
+	defer cancel()
+	got, err := d.probe(bounded, small, ask{query: map[string]string{"sent": strings.Join(c.sent, ",")}, header: c.header})
+	if got == nil {
+		d.notReached(err)
+		return false
+	}
+	d.recognised = d.recogniseFrom(ctx, got.visit)
+	var refused *refusedError
+	var busy *busyError
+	switch {
+	case errors.As(err, &refused):
+		d.refused(got.visit)
+		return false
+	case errors.As(err, &busy):
+		d.found(checkReach, fault, "%v: %v, several times", got.Status, busy)
+		return false
+	case errors.Is(err, errNoProbes):
+		d.found(checkReach, ok, "%s", d.way(got))
+		d.withoutProbes(ctx, got)
+		return true
+	case err != nil && got.arrivals == nil && !got.opaque:
+		d.found(checkReach, fault, "%s text/event-stream, but %v", got.Status, err)
+		return false
+	case err != nil:
+		d.found(checkReach, fault, "%v", err)
+		return false
+	}
+	if !got.opaque {
+		d.probed = got
+		d.direct = got.port == got.heard.Port && d.recognised == ""
+	}
+	d.found(checkReach, ok, "%s", d.way(got))
+	d.bytes(ctx, got)
+	d.compression(got)
+	d.versions(got)
+	if d.probed != nil {
+		d.request(got)
+	}
+	d.response(got)
+	return true
+}
+
+// tripTime is what a request and its answer take, by one that has no body. 0: it can't be told.
+func (d *doctor) tripTime(ctx context.Context) time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, quick)
+	defer cancel()
+	began := time.Now()
+	if _, err := d.open(ctx, ask{method: http.MethodHead}); err != nil {
+		return 0
+	}
+	return time.Since(began)
+}
+
+func (d *doctor) notReached(err error) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		d.ails(checkReach, illBuffer, "", "no answer within %v, not even the beginning of one", small.length()+slack)
+		return
+	}
+	plain, _ := reach.Plain(err)
+	d.found(checkReach, fault, "no answer: %v", plain)
+}
+
+// refused says what an answer means that is no stream.
+func (d *doctor) refused(v *visit) {
+	kind, _, _ := strings.Cut(v.Header.Get("Content-Type"), ";")
+	if v.StatusCode >= 300 && v.StatusCode < 400 {
+		d.found(checkReach, fault, "%s to another address: a browser would stay there and never ask here again; give the URL where it ends", v.Status)
+		return
+	}
+	if v.StatusCode == http.StatusOK {
+		d.found(checkReach, fault, "the answer is %q and no event stream; is %s the right address?", kind, d.URL.Path)
+		return
+	}
+	body, _ := io.ReadAll(io.LimitReader(v.Body, 64<<10))
+	var problem struct{ Type string }
+	_ = json.Unmarshal(body, &problem) // then it has none
+	if header := d.credential(); problem.Type == "urn:sluice:problem:identity-missing" && header != "" {
+		d.ails(checkRequest, illRequest, header, "%s was sent, and has not arrived: the gateway answers %s", header, v.Status)
+		return
+	}
+	v.Body = io.NopCloser(strings.NewReader(string(body)))
+	d.found(checkReach, fault, "%s", reach.Explain(v.Response))
+	if strings.HasPrefix(problem.Type, "urn:sluice:problem:identity-") {
+		d.findings[len(d.findings)-1].Seen += "\nsay who you are: --token-file, --header, --ticket or, with auth: none, --user"
+	}
+}
+
+// credential is the header in which the caller says who they are; "": none.
+func (d *doctor) credential() string {
+	header, _ := d.Header() // that it can't be read was said by open
+	for _, name := range []string{"Authorization", "Cookie"} {
+		if header[name] != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// recogniseFrom names the proxy from an answer, or from that of its front page.
+func (d *doctor) recogniseFrom(ctx context.Context, v *visit) string {
+	if name := recognise(v.Header); name != "" {
+		return name
+	}
+	ctx, cancel := context.WithTimeout(ctx, quick)
+	defer cancel()
+	front, err := d.open(ctx, ask{path: "/", header: map[string]string{"Accept": "text/html"}, bare: true})
+	if err != nil {
+		return ""
+	}
+	return recognise(front.Header)
+}
+
+// way is what lies between here and there, as far as it shows.
+func (d *doctor) way(p *probed) string {
+	text := p.Status + " text/event-stream"
+	switch {
+	case d.recognised != "":
+		return text + ", through " + d.recognised
+	case p.arrivals == nil:
+		return text
+	case d.direct:
+		return text + ", with nothing in between"
+	}
+	return fmt.Sprintf("%s, through something that doesn't show what it is", text)
+}

@@ -1,0 +1,115 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// versions says which HTTP is spoken, to what is in front and behind it.
+func (d *doctor) versions(p *probed) {
+	here := p.Proto
+	switch {
+	case p.TLS != nil && p.TLS.NegotiatedProtocol != "":
+		here += ", agreed on by ALPN"
+	case p.TLS != nil:
+		here += " over TLS"
+	}
+	note := ""
+	if p.ProtoMajor == 1 {
+		note = "\nover HTTP/1.1 all tabs of a browser share six connections to an origin, and each stream keeps one: serve HTTP/2 to browsers"
+	}
+	switch {
+	case d.probed == nil:
+		d.found(checkHTTP, ok, "%s%s", here, note)
+	case p.heard.Proto == "HTTP/1.0":
+		d.ails(checkHTTP, illOld, "", "the gateway is spoken to in HTTP/1.0: then it can't hold the stream for a few hundred bytes, and nothing tells a stream's end from a lost connection")
+	case d.direct:
+		d.found(checkHTTP, ok, "%s%s", here, note)
+	default:
+		d.found(checkHTTP, ok, "%s; behind it %s to the gateway%s", here, p.heard.Proto, note)
+	}
+}
+
+// spelled are the headers as people write them.
+var spelled = map[string]string{"authorization": "Authorization", "cookie": "Cookie", "host": "Host", "last-event-id": "Last-Event-ID", "origin": "Origin"}
+
+// request says which headers have arrived at the gateway.
+func (d *doctor) request(p *probed) {
+	var fine []string
+	before := len(d.findings)
+	for _, name := range []string{"last-event-id", "origin", "cookie", "authorization", "host"} {
+		switch header := spelled[name]; p.heard.Headers[name] {
+		case "missing":
+			d.ails(checkRequest, illRequest, header, "%s is lost on the way to the gateway%s", header, without[name])
+		case "changed":
+			if name != "host" { // which nothing of the gateway's depends on
+				d.ails(checkRequest, illRequest, header, "%s is changed on the way to the gateway", header)
+			}
+		case "same", "arrived":
+			fine = append(fine, header)
+		}
+	}
+	d.address(p)
+	if len(d.findings) > before && slices.ContainsFunc(d.findings[before:], func(f finding) bool { return f.Verdict == fault }) {
+		return
+	}
+	d.found(checkRequest, ok, "%s arrive as they were sent", strings.Join(fine, ", "))
+}
+
+// without says what a lost header costs.
+var without = map[string]string{
+	"last-event-id": ": a page that reconnects loses what it missed",
+	"origin":        ": pages of other origins can't be allowed to read",
+	"cookie":        ": who relies on a login's cookie is nobody",
+	"authorization": ": who relies on a token is nobody",
+}
+
+// address says whether the gateway can tell callers apart by address.
+func (d *doctor) address(p *probed) {
+	told := p.heard.Forwarded["X-Forwarded-For"] + p.heard.Forwarded["Forwarded"]
+	switch {
+	case d.direct:
+	case told == 0 && d.recognised != "":
+		d.ails(checkRequest, illClient, "", "the gateway isn't told the client's address (X-Forwarded-For or Forwarded): to it all clients of the proxy are one, and share its limits")
+	case told == 0:
+		d.found(checkRequest, unknown, "the gateway isn't told the client's address: if this is a proxy and no plain network, all its clients are one to the gateway")
+	case p.heard.Peer == "other":
+		d.ails(checkRequest, illClient, "", "the client's address arrives, but the gateway doesn't believe it: trusted_proxies doesn't name the proxy, and all its clients are one against limits.per_ip")
+	}
+}
+
+// response says whether the answer's headers are as the gateway wrote them.
+func (d *doctor) response(p *probed) {
+	before := len(d.findings)
+	cache := strings.Join(p.Header.Values("Cache-Control"), ", ")
+	switch {
+	case cache == "":
+		d.ails(checkResponse, illResponse, "Cache-Control", "Cache-Control is lost on the way back: caches may keep the stream")
+	case !strings.Contains(cache, "no-cache") && !strings.Contains(cache, "no-store"):
+		d.ails(checkResponse, illResponse, "Cache-Control", "Cache-Control is changed on the way back, to %q: caches may keep the stream", cache)
+	case d.probed != nil && !strings.Contains(cache, "no-transform"):
+		d.ails(checkResponse, illResponse, "Cache-Control", "Cache-Control has lost no-transform on the way back: a proxy further on may compress the stream")
+	}
+	if kind := p.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
+		d.ails(checkResponse, illResponse, "Content-Type", "Content-Type is changed on the way back, to %q", kind)
+	}
+	if p.Header.Get("Content-Length") != "" {
+		d.ails(checkResponse, illBuffer, "", "the answer has a Content-Length: something has waited for all of it")
+	}
+	if len(d.findings) > before {
+		return
+	}
+	accel := ""
+	if d.probed != nil && p.Header.Get("X-Accel-Buffering") == "" {
+		accel = fmt.Sprintf("; X-Accel-Buffering doesn't (%s): another nginx in front would have to be told not to buffer", accelReason(d.recognised))
+	}
+	d.found(checkResponse, ok, "Content-Type and Cache-Control arrive as the gateway wrote them%s", accel)
+}
+
+func accelReason(proxy string) string {
+	if proxy == "nginx" {
+		return "nginx keeps it to itself"
+	}
+	return "something takes it out"
+}

@@ -1,0 +1,129 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"sluice/cmd/internal/reach"
+)
+
+// life is how long a stream lived.
+type life struct {
+	span   time.Duration
+	cut    bool          // before it was to end
+	beat   time.Duration // the longest silence before its end
+	words  string        // of the gateway's goodbye; "": it was cut off
+	failed error         // it couldn't be opened
+}
+
+// idles says whether a stream is cut off because it is silent: one that is silent for the whole patience, and beside it a real one with its
+// heartbeats.
+func (d *doctor) idles(ctx context.Context) {
+	if d.patience == 0 {
+		d.found(checkIdle, unknown, "not looked at: --patience 90s tries how long a silent stream lives")
+		return
+	}
+	d.say("leaving a silent stream and a real one open for %v", d.patience)
+	var silent, real life
+	var both sync.WaitGroup
+	if d.probed != nil {
+		both.Go(func() { silent = d.silence(ctx) })
+	}
+	if !d.heldBack {
+		both.Go(func() { real = d.real(ctx) })
+	}
+	both.Wait()
+	if ctx.Err() != nil {
+		return
+	}
+	d.judgeLives(silent, real)
+}
+
+// judgeLives adds the finding.
+func (d *doctor) judgeLives(silent, real life) {
+	beat := time.Duration(0)
+	if d.probed != nil {
+		beat = d.probed.heartbeat
+	}
+	alive := fmt.Sprintf("the real stream, with heartbeats, lived through %v", about(d.patience))
+	switch {
+	case silent.failed != nil || real.failed != nil:
+		d.found(checkIdle, unknown, "not looked at: %v", plainly(errors.Join(silent.failed, real.failed)))
+	case silent.cut && silent.span <= beat:
+		d.ails(checkIdle, illIdle, "", "cut off after %v of silence, before a heartbeat comes (every %v): a page without events reconnects again and again", about(silent.span), beat)
+	case real.cut && real.words == "" && silent.cut && silent.span <= real.span*5/4:
+		d.ails(checkIdle, illLength, "", "cut off after %v, whether silent or not", about(real.span))
+	case real.cut && real.words == "":
+		d.ails(checkIdle, illIdle, "", "the real stream was cut off after %v, of which the last %v were silent", about(real.span), about(real.beat))
+	case real.cut:
+		d.found(checkIdle, unknown, "the gateway ended the real stream after %v: %s", about(real.span), real.words)
+	case silent.cut:
+		d.found(checkIdle, ok, "a silent stream is cut off after %v, but heartbeats come every %v: %s", about(silent.span), beat, alive)
+	case d.probed == nil:
+		d.found(checkIdle, ok, "%s", alive)
+	case d.heldBack:
+		d.found(checkIdle, ok, "a stream that is silent for %v is not cut off", about(d.patience))
+	default:
+		d.found(checkIdle, ok, "a stream that is silent for %v is not cut off", about(d.patience))
+	}
+}
+
+// silence has the gateway say nothing for the patience.
+func (d *doctor) silence(ctx context.Context) (l life) {
+	ctx, cancel := context.WithTimeout(ctx, d.patience+slack)
+	defer cancel()
+	p, err := d.probe(ctx, plan{count: 1, every: d.patience}, ask{})
+	if p == nil || len(p.arrivals) == 0 && !d.heldBack {
+		return life{failed: err}
+	}
+	l.span = p.ended.Sub(p.began)
+	if len(p.arrivals) > 0 {
+		l.span -= p.arrivals[0].received
+	}
+	l.cut = len(p.arrivals) < 2
+	return l
+}
+
+// real leaves a real stream open for the patience.
+func (d *doctor) real(ctx context.Context) (l life) {
+	ctx, cancel := context.WithTimeout(ctx, d.patience+slack)
+	defer cancel()
+	o, err := d.hello(ctx, ask{})
+	if err != nil {
+		return life{failed: err}
+	}
+	began, last := time.Now(), time.Now()
+	over := time.AfterFunc(d.patience, cancel)
+	defer over.Stop()
+	for {
+		e, err := o.next()
+		now := time.Now()
+		if err != nil {
+			l.span, l.beat = now.Sub(began), now.Sub(last)
+			l.cut = ctx.Err() == nil
+			return l
+		}
+		last = now
+		if e.name == "sluice.closing" && !strings.Contains(e.data, "expiring") {
+			l.words = e.data
+		}
+	}
+}
+
+// plainly is an error for a person.
+func plainly(err error) error {
+	var refused *refusedError
+	switch {
+	case errors.As(err, &refused):
+		return errors.New(reach.Explain(refused.Response))
+	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+		return errEnded
+	}
+	plain, _ := reach.Plain(err)
+	return plain
+}

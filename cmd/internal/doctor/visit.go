@@ -1,0 +1,107 @@
+package doctor
+
+import (
+	"context"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+)
+
+// ask is a request: the command line's, with this beside it.
+type ask struct {
+	method string            // "": GET
+	path   string            // "": the stream's
+	query  map[string]string // added
+	header map[string]string // added
+	bare   bool              // without the caller's credentials, as a preflight is
+}
+
+// visit is an answer, open as long as its context.
+type visit struct {
+	*http.Response
+	began time.Time
+	port  int // of this end of the connection
+	raw   *clocked
+	*reader
+	opaque bool // encoded in a way that is not read here: reader has nothing
+}
+
+// browserEncodings are what browsers take.
+const browserEncodings = "gzip, deflate, br, zstd"
+
+// open asks. The answer is closed when ctx ends.
+func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
+	target := *d.URL
+	query := target.Query()
+	for name, value := range a.query {
+		query.Set(name, value)
+	}
+	target.RawQuery = query.Encode()
+	if a.path != "" {
+		target.Path, target.RawQuery = a.path, ""
+	}
+	method := a.method
+	if method == "" {
+		method = http.MethodGet
+	}
+	var port atomic.Int64
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		if local, ok := info.Conn.LocalAddr().(*net.TCPAddr); ok {
+			port.Store(int64(local.Port))
+		}
+	}})
+	r, err := http.NewRequestWithContext(traced, method, target.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("User-Agent", "sluice-doctor")
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Cache-Control", "no-cache")
+	r.Header.Set("Accept-Encoding", browserEncodings)
+	if !a.bare {
+		header, err := d.Header()
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range header {
+			r.Header.Set(name, value)
+		}
+		if host := header["Host"]; host != "" {
+			r.Host = host
+		}
+	}
+	for name, value := range a.header {
+		r.Header.Set(name, value)
+	}
+	v := &visit{began: time.Now()}
+	if v.Response, err = d.client.Do(r); err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { v.Body.Close() })
+	v.port = int(port.Load())
+	v.raw = &clocked{Reader: v.Body}
+	var body io.Reader = v.raw
+	switch v.Header.Get("Content-Encoding") {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		body = &unzipped{from: v.raw}
+	default:
+		v.opaque = true
+	}
+	v.reader = newReader(body)
+	return v, nil
+}
+
+// isStream says whether the answer is an event stream.
+func (v *visit) isStream() bool {
+	media, _, _ := mime.ParseMediaType(v.Header.Get("Content-Type"))
+	return v.StatusCode == http.StatusOK && media == "text/event-stream"
+}
+
+// originOf is what a page of this address has as its origin.
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
