@@ -97,9 +97,10 @@ func (d *doctor) look(ctx context.Context) (answer *waitingAnswer, own bool, err
 
 // judgeAway adds what is wrong with what is said while the gateway is away.
 func (d *doctor) judgeAway(answer *waitingAnswer) {
-	if d.recognised == "" {
-		if d.recognised = recognise(answer.Header); d.recognised == "" {
-			d.recognised = recogniseText(answer.body)
+	if len(d.recognised) == 0 {
+		d.recognised = recognise(answer.Header)
+		if name := recogniseText(answer.body); name != "" {
+			d.recognised = append(d.recognised, name)
 		}
 	}
 	switch {

@@ -21,7 +21,7 @@ func (d *doctor) bytes(ctx context.Context, first *probed) {
 	p := paceOf(first.arrivals, small.every, d.trip)
 	for attempt := 1; attempt < attempts && p.shape != atOnce; attempt++ {
 		if again, err := d.again(ctx, small, nil); err == nil && !again.opaque {
-			if q := paceOf(again.arrivals, small.every, d.trip); q.shape == atOnce || q.worst < p.worst {
+			if q := paceOf(again.arrivals, small.every, d.trip); q.held < p.held {
 				p = q
 			}
 		}
@@ -31,7 +31,7 @@ func (d *doctor) bytes(ctx context.Context, first *probed) {
 		return
 	}
 	if p.shape == atOnce {
-		d.found(checkBytes, ok, "at once: %d events %v apart, none held back for more than %v", len(first.arrivals), small.every, about(p.worst))
+		d.found(checkBytes, ok, "at once: of %d events %v apart, half arrive within %v and all within %v of being sent", len(first.arrivals), small.every, about(p.held), about(p.worst))
 		return
 	}
 	ill, because := illBuffer, ""
@@ -46,7 +46,7 @@ func (d *doctor) bytes(ctx context.Context, first *probed) {
 func (d *doctor) held(ctx context.Context, p pace) string {
 	switch p.shape {
 	case delayed:
-		return fmt.Sprintf("late: each event arrives, alone, up to %v after it was sent", about(p.worst))
+		return fmt.Sprintf("late: each event arrives by itself, but %v after it was sent", about(p.held))
 	case bunched:
 		return fmt.Sprintf("held back for up to %v: several events arrive together, though they were sent %v apart", about(p.worst), small.every)
 	}
@@ -116,7 +116,7 @@ func about(t time.Duration) time.Duration {
 	case t >= time.Second:
 		return t.Round(100 * time.Millisecond)
 	}
-	return t.Round(time.Millisecond)
+	return max(time.Millisecond, t.Round(time.Millisecond))
 }
 
 func kilobytes(n int) string { return fmt.Sprintf("%d KB", max(1, (n+512)/1024)) }

@@ -36,7 +36,7 @@ var cures = map[ailment]map[string]string{
 	illBuffer: {
 		"nginx":   "proxy_buffering off;    # in location /events, and no proxy_ignore_headers X-Accel-Buffering",
 		"caddy":   "reverse_proxy with no response_buffers (request_buffers is harmless)",
-		"haproxy": "no `filter` with a body cache, and no Lua that reads the response, on the streams",
+		"haproxy": "option http-no-delay    # in the backend: else each event waits 200 ms for more",
 		"apache":  "ProxyPass /events http://GATEWAY/events flushpackets=on    # and no CacheEnable, mod_security response body or mod_buffer there",
 		"traefik": "no middleware `buffering` on the router of /events",
 		"envoy":   "no envoy.filters.http.buffer and no filter that reads whole bodies on the route of /events (typed_per_filter_config: disabled)",
@@ -52,9 +52,8 @@ var cures = map[ailment]map[string]string{
 		"next":    "compress: false    # in next.config; better: no rewrites() for the stream",
 	},
 	illOld: {
-		"nginx":   "proxy_http_version 1.1;\nproxy_set_header Connection \"\";    # both in location /events",
-		"haproxy": "no `option httpclose`-era `http-request set-...version`; mode http with a plain `server` speaks 1.1",
-		"apache":  "no SetEnv force-proxy-request-1.0 and no proxy-nokeepalive on /events",
+		"nginx":  "proxy_http_version 1.1;\nproxy_set_header Connection \"\";    # both in location /events",
+		"apache": "no SetEnv force-proxy-request-1.0 and no proxy-nokeepalive on /events",
 	},
 	illIdle: {
 		"nginx":       "proxy_read_timeout 1h;    # in location /events; its default of 60s counts silence",
@@ -131,8 +130,8 @@ var cures = map[ailment]map[string]string{
 	},
 }
 
-// curesFor picks the lines for one proxy, or for all where none is known. The gateway's own stand last.
-func curesFor(ill ailment, proxy, header string) []cure {
+// curesFor picks the lines for these proxies. The gateway's own stand last.
+func curesFor(ill ailment, proxies []string, header string) []cure {
 	var list []cure
 	add := func(name string) {
 		if text := cures[ill][name]; text != "" {
@@ -140,14 +139,8 @@ func curesFor(ill ailment, proxy, header string) []cure {
 			list = append(list, cure{Proxy: name, Lines: strings.Split(text, "\n")})
 		}
 	}
-	switch proxy {
-	case gatewayItself:
-	case "", allProxies:
-		for _, name := range proxyNames {
-			add(name)
-		}
-	default:
-		add(proxy)
+	for _, name := range proxies {
+		add(name)
 	}
 	add(gatewayItself)
 	return list

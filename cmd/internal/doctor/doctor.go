@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"sluice/cmd/internal/reach"
@@ -62,7 +63,8 @@ type doctor struct {
 
 	// What later checks know from earlier ones.
 	trip       time.Duration // what a request and its answer take
-	recognised string        // the proxy that shows itself
+	recognised []string      // the proxies that the stream has passed, and show
+	nearby     []string      // those that answer at the same address, for other paths: the stream may pass them
 	direct     bool          // nothing is in between
 	probed     *probed       // the first probe; nil: the server knows none
 	heldBack   bool          // nothing arrives while a stream is open
@@ -93,22 +95,22 @@ func (d *doctor) ails(check string, ill ailment, header, format string, args ...
 	f.ill, f.Cure = ill, curesFor(ill, d.inBetween(), header)
 }
 
-// inBetween is the proxy whose cures are shown; "": it could be any.
-func (d *doctor) inBetween() string {
+// inBetween are the proxies whose cures are shown.
+func (d *doctor) inBetween() []string {
+	seen := slices.Concat(d.recognised, d.nearby)
 	switch {
-	case d.options.proxy != "":
-		return d.options.proxy
+	case d.proxy == allProxies, d.proxy == "" && !d.direct && len(seen) == 0: // it could be any
+		return proxyNames
+	case d.proxy != "":
+		return []string{d.proxy}
 	case d.direct:
-		return gatewayItself
+		return nil
 	}
-	return d.recognised
+	return seen
 }
 
 func (d *doctor) report(ctx context.Context) *report {
-	r := &report{URL: d.URL.Scheme + "://" + d.URL.Host + d.URL.Path, Proxy: d.inBetween(), Findings: d.findings, Interrupted: ctx.Err() != nil}
-	if r.Proxy == gatewayItself || r.Proxy == allProxies {
-		r.Proxy = ""
-	}
+	r := &report{URL: d.URL.Scheme + "://" + d.URL.Host + d.URL.Path, Proxies: slices.Concat([]string{}, d.recognised, d.nearby), Findings: d.findings, Interrupted: ctx.Err() != nil}
 	for _, f := range r.Findings {
 		if f.Verdict == fault {
 			r.Faults++

@@ -35,8 +35,8 @@ type finding struct {
 
 // report is all that was found.
 type report struct {
-	URL         string    `json:"url"`   // without its query, which may hold a ticket
-	Proxy       string    `json:"proxy"` // recognised, or said by --proxy; "" for none
+	URL         string    `json:"url"`     // without its query, which may hold a ticket
+	Proxies     []string  `json:"proxies"` // that show
 	Findings    []finding `json:"findings"`
 	Faults      int       `json:"faults"`
 	Interrupted bool      `json:"interrupted,omitempty"` // not all was looked at

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +32,8 @@ func (d *doctor) first(ctx context.Context) bool {
 		d.notReached(err)
 		return false
 	}
-	d.recognised = d.recogniseFrom(ctx, got.visit)
+	d.recognised = recognise(got.Header)
+	d.nearby = d.neighbours(ctx)
 	var refused *refusedError
 	var busy *busyError
 	switch {
@@ -55,7 +56,9 @@ func (d *doctor) first(ctx context.Context) bool {
 	}
 	if !got.opaque {
 		d.probed = got
-		d.direct = got.port == got.heard.Port && d.recognised == ""
+		if d.direct = got.port == got.heard.Port && d.recognised == nil; d.direct {
+			d.nearby = nil
+		}
 	}
 	d.found(checkReach, ok, "%s", d.way(got))
 	d.bytes(ctx, got)
@@ -124,30 +127,31 @@ func (d *doctor) credential() string {
 	return ""
 }
 
-// recogniseFrom names the proxy from an answer, or from that of its front page.
-func (d *doctor) recogniseFrom(ctx context.Context, v *visit) string {
-	if name := recognise(v.Header); name != "" {
-		return name
-	}
+// neighbours are the proxies, beside those of the stream, that show in the answer of the front page.
+func (d *doctor) neighbours(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
 	front, err := d.open(ctx, ask{path: "/", header: map[string]string{"Accept": "text/html"}, bare: true})
 	if err != nil {
-		return ""
+		return nil
 	}
-	return recognise(front.Header)
+	return slices.DeleteFunc(recognise(front.Header), func(name string) bool { return slices.Contains(d.recognised, name) })
 }
 
 // way is what lies between here and there, as far as it shows.
 func (d *doctor) way(p *probed) string {
-	text := p.Status + " text/event-stream"
-	switch {
-	case d.recognised != "":
-		return text + ", through " + d.recognised
-	case p.arrivals == nil:
-		return text
-	case d.direct:
-		return text + ", with nothing in between"
+	var between []string
+	if len(d.recognised) > 0 {
+		between = append(between, "through "+strings.Join(d.recognised, " and "))
 	}
-	return fmt.Sprintf("%s, through something that doesn't show what it is", text)
+	if len(d.nearby) > 0 {
+		between = append(between, "perhaps through "+strings.Join(d.nearby, " and ")+", which the front page comes from")
+	}
+	switch {
+	case d.direct:
+		between = []string{"with nothing in between"}
+	case len(between) == 0 && p.arrivals != nil:
+		between = []string{"through something that doesn't show what it is"}
+	}
+	return strings.Join(append([]string{p.Status + " text/event-stream"}, between...), ", ")
 }

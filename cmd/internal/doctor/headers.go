@@ -70,7 +70,7 @@ func (d *doctor) address(p *probed) {
 	told := p.heard.Forwarded["X-Forwarded-For"] + p.heard.Forwarded["Forwarded"]
 	switch {
 	case d.direct:
-	case told == 0 && d.recognised != "":
+	case told == 0 && len(d.recognised)+len(d.nearby) > 0:
 		d.ails(checkRequest, illClient, "", "the gateway isn't told the client's address (X-Forwarded-For or Forwarded): to it all clients of the proxy are one, and share its limits")
 	case told == 0:
 		d.found(checkRequest, unknown, "the gateway isn't told the client's address: if this is a proxy and no plain network, all its clients are one to the gateway")
@@ -102,13 +102,13 @@ func (d *doctor) response(p *probed) {
 	}
 	accel := ""
 	if d.probed != nil && p.Header.Get("X-Accel-Buffering") == "" {
-		accel = fmt.Sprintf("; X-Accel-Buffering doesn't (%s): another nginx in front would have to be told not to buffer", accelReason(d.recognised))
+		accel = fmt.Sprintf("; X-Accel-Buffering doesn't (%s): another nginx in front would have to be told not to buffer", accelReason(slices.Contains(d.recognised, "nginx")))
 	}
 	d.found(checkResponse, ok, "Content-Type and Cache-Control arrive as the gateway wrote them%s", accel)
 }
 
-func accelReason(proxy string) string {
-	if proxy == "nginx" {
+func accelReason(nginx bool) string {
+	if nginx {
 		return "nginx keeps it to itself"
 	}
 	return "something takes it out"

@@ -18,46 +18,42 @@ const (
 // pace is what the arrivals of a probe come to.
 type pace struct {
 	shape shape
-	worst time.Duration // the longest that one was held back
+	held  time.Duration // how long an event was held back: the median
+	worst time.Duration // the longest
 	bunch int           // bytes that came together, by and large; for bunched
 }
 
 // paceOf judges a probe whose events were sent every so often. trip is what a request and its answer take by themselves.
 //
-// Times alone would tell a machine that stood still for a moment from a proxy that buffers badly, so it goes by order where it can: what was
-// sent apart and came together has waited somewhere.
+// Times alone would tell a machine that stood still for a moment from a proxy that holds back badly, so it goes by order where it can (what was
+// sent apart and came together has waited somewhere), and by the median where it can't.
 func paceOf(arrivals []arrival, every, trip time.Duration) pace {
-	var p pace
-	least := time.Duration(-1)
+	held := make([]time.Duration, len(arrivals))
 	together := 0
 	for i, a := range arrivals {
-		held := max(0, a.received-a.sent-trip)
-		p.worst = max(p.worst, held)
-		if least < 0 || held < least {
-			least = held
-		}
+		held[i] = max(0, a.received-a.sent-trip)
 		if i > 0 && cameTogether(arrivals[i-1], a) {
 			together++
 		}
 	}
+	slices.Sort(held)
+	p := pace{held: held[len(held)/2], worst: held[len(held)-1]}
 	first, last := arrivals[0], arrivals[len(arrivals)-1]
 	switch {
-	case p.worst <= every/2:
-		p.shape = atOnce
-	case together == len(arrivals)-1 && first.received-trip > last.sent-every:
+	case together > 0 && together == len(arrivals)-1 && first.received-trip > last.sent-every:
 		p.shape = untilEnd
+	case p.held <= every/3:
+		p.shape = atOnce
 	case together > 0:
 		p.shape, p.bunch = bunched, bunchSize(arrivals)
-	case least > every/2:
+	default:
 		p.shape = delayed
-	default: // a moment's delay
-		p.shape = atOnce
 	}
 	return p
 }
 
-// cameTogether says of two events, one after the other, that they came in less than half the time that lay between them.
-func cameTogether(a, b arrival) bool { return 2*(b.received-a.received) < b.sent-a.sent }
+// cameTogether says of two events, one after the other, that they came in less than a fifth of the time that lay between them.
+func cameTogether(a, b arrival) bool { return 5*(b.received-a.received) < b.sent-a.sent }
 
 // bunchSize is the median of what came together; the last bunch is left out, which the end may have pushed.
 func bunchSize(arrivals []arrival) int {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ var proxyNames = []string{"nginx", "caddy", "haproxy", "apache", "traefik", "env
 // allProxies is --proxy all.
 const allProxies = "all"
 
-// signs tell proxies by what they write into answers. Those in front of others stand first.
+// signs tell proxies by what they write into answers.
 var signs = []struct{ header, text, proxy string }{
 	{"X-Powered-By", "next.js", "next"},
 	{"X-Nextjs-Cache", "", "next"},
@@ -27,16 +28,16 @@ var signs = []struct{ header, text, proxy string }{
 	{"Via", "haproxy", "haproxy"},
 }
 
-// recognise names the proxy that an answer has passed; "": it shows none that is known.
-func recognise(header http.Header) string {
+// recognise names the proxies that an answer has passed, as far as they show.
+func recognise(header http.Header) (names []string) {
 	for _, sign := range signs {
 		for _, value := range header.Values(sign.header) {
-			if strings.Contains(strings.ToLower(value), sign.text) {
-				return sign.proxy
+			if strings.Contains(strings.ToLower(value), sign.text) && !slices.Contains(names, sign.proxy) {
+				names = append(names, sign.proxy)
 			}
 		}
 	}
-	return ""
+	return names
 }
 
 // recogniseText names a proxy by the page that it says itself that there is nothing behind it.

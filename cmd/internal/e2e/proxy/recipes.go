@@ -50,8 +50,11 @@ func readRecipe(t *testing.T, name string) string {
 	return string(text)
 }
 
-func startNginx(t *testing.T, s Setup) *exec.Cmd {
-	recipe := s.recipe(t, "nginx.conf", recipeGateway, s.Gateway, recipeOrigin, s.Origin, "listen 80;", "listen "+s.Listen+";")
+func startNginx(t *testing.T, s Setup) *exec.Cmd { return nginx(t, s, "listen "+s.Listen+";") }
+
+// nginx is a site that includes the recipe, listening as these lines say.
+func nginx(t *testing.T, s Setup, listen string) *exec.Cmd {
+	recipe := s.recipe(t, "nginx.conf", recipeGateway, s.Gateway, recipeOrigin, s.Origin, "listen 80;", listen)
 	return exec.Command("nginx", "-c", s.Write(t, "nginx.conf", fmt.Sprintf(`
 daemon off; master_process off; pid %[1]s/pid; error_log stderr;
 events {}
