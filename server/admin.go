@@ -36,13 +36,11 @@ func (s *Server) adminRoutes() chi.Router {
 		get(r, "/openapi.json", &s.openapi.admin)
 		get(r, "/subscribers", http.HandlerFunc(s.listSubscribers))
 		r.With(sameOrigin).Method(http.MethodDelete, "/subscribers/{id}", http.HandlerFunc(s.closeSubscriber))
-		r.Route("/debug/pprof", func(r chi.Router) {
-			get(r, "/", http.HandlerFunc(pprof.Index))
-			get(r, "/profile", http.HandlerFunc(pprof.Profile))
-			get(r, "/trace", http.HandlerFunc(pprof.Trace))
-			get(r, "/symbol", http.HandlerFunc(pprof.Symbol))
-			get(r, "/{name:goroutine|heap|allocs|threadcreate|block|mutex}", http.HandlerFunc(pprof.Index))
-		})
+		get(r, "/debug/pprof/", http.HandlerFunc(pprof.Index))
+		get(r, "/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
+		get(r, "/debug/pprof/trace", http.HandlerFunc(pprof.Trace))
+		get(r, "/debug/pprof/symbol", http.HandlerFunc(pprof.Symbol))
+		get(r, "/debug/pprof/{name:goroutine|heap|allocs|threadcreate|block|mutex}", http.HandlerFunc(pprof.Index))
 	})
 	return r
 }

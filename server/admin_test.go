@@ -34,6 +34,11 @@ func TestAdmin(t *testing.T) {
 	if code, _ := answer(http.MethodPost, "/livez"); code != http.StatusMethodNotAllowed {
 		t.Errorf("POST /livez: %d", code)
 	}
+	w := httptest.NewRecorder()
+	f.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodOptions, "/debug/pprof/", nil))
+	if allow := w.Header().Get("Allow"); allow != "GET, HEAD, OPTIONS" {
+		t.Errorf("/debug/pprof/ allows %s", allow)
+	}
 	for _, path := range []string{"/readyz", "/metrics", "/debug/pprof/"} {
 		if s := f.get(path); s.StatusCode != http.StatusNotFound {
 			t.Errorf("%s is public: %d", path, s.StatusCode)

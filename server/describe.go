@@ -18,10 +18,11 @@ import (
 type asker uint8
 
 const (
-	anybody  asker = iota // asks for nothing
-	caller                // a user, or who holds a ticket
-	backEnd               // an API key
-	operator              // what AdminAuth has
+	anybody   asker = iota // asks for nothing
+	caller                 // a user, or who holds a ticket
+	anyCaller              // the same, but it answers others, too
+	backEnd                // an API key
+	operator               // what AdminAuth has
 )
 
 // described is a route as /openapi.json has it.
@@ -181,9 +182,6 @@ func (s *Server) credentials() map[asker]schemes {
 		}
 		callers.add(name, scheme)
 	}
-	if s.forAnyone {
-		callers.ways = append(callers.ways, map[string][]string{}) // or nothing, for what anyone may read
-	}
 	if s.cfg.APIKeys != nil {
 		backEnds.add("apiKey", openapi.Security{Type: "http", Scheme: "bearer", Description: "An API key, made by `sluice keys new`. For back ends only."})
 	}
@@ -194,7 +192,11 @@ func (s *Server) credentials() map[asker]schemes {
 	if s.cfg.AdminAuth.APIKeys {
 		operators.add("adminKey", openapi.Security{Type: "http", Scheme: "bearer", Description: "An API key."})
 	}
-	all := map[asker]schemes{anybody: {}, caller: callers, backEnd: backEnds, operator: operators}
+	anyone := schemes{append(slices.Clone(callers.ways), map[string][]string{}), callers.all}
+	if s.forAnyone {
+		callers.ways = anyone.ways // nothing is enough for what anyone may read
+	}
+	all := map[asker]schemes{anybody: {}, caller: callers, anyCaller: anyone, backEnd: backEnds, operator: operators}
 	for who, one := range all {
 		if one.ways == nil {
 			one.ways = []map[string][]string{}

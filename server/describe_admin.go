@@ -54,7 +54,7 @@ var adminRoutes = map[string]described{
 			{Name: "name", In: "path", Required: true, Schema: openapi.Enum("Which.", "goroutine", "heap", "allocs", "threadcreate", "block", "mutex")},
 			query("debug", "1 or 2: as text, with less or more in it. Anything else: for `go tool pprof`.", openapi.String("")),
 		},
-		Responses: profile(answers{}).notForYou(),
+		Responses: profile(answers{}).problem(http.StatusNotFound, "There is no such profile.", "not-found").notForYou(),
 	}},
 	"GET /debug/pprof/profile": {asks: operator, Operation: openapi.Operation{
 		ID: "cpuProfile", Tags: []string{tagProfiles}, Summary: "What the processors do, over a time",

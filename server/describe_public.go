@@ -25,7 +25,7 @@ var publicRoutes = map[string]described{
 		ID: "state", Tags: []string{tagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
 		Description: "Render it on the server, then open `/events?lastEventId=<cursor>`: nothing is missing and nothing comes twice. With `cursor` it is a poll: every later event, in order, with the guarantees of a stream; with `wait` a long one.",
 		Parameters: []openapi.Parameter{streamParameter, subjectParameter,
-			query("cursor", "Of a state, or of the poll before: poll what came after it.", &openapi.Schema{Type: "string"}),
+			query("cursor", "Of a state, or of the poll before: poll what came after it.", &openapi.Schema{Type: "string", MinLength: new(1)}),
 			query("wait", "How long a poll waits for something to come, a time like 25s; at most 60s. Needs `cursor`.", duration("25s")),
 			headerParameter("If-None-Match", "The ETag of a state that the caller has.", openapi.String("")),
 		},
@@ -33,8 +33,8 @@ var publicRoutes = map[string]described{
 			Description: "The state, or with `cursor` a page of events. Who accepts `text/event-stream` is told in one to come back, where others get a 503 or 429.",
 			Headers:     headers(header("Vary", "It is the caller's own.", openapi.String(""))),
 			Content: map[string]openapi.Media{
-				jsonType:   {Schema: &openapi.Schema{OneOf: []*openapi.Schema{openapi.Ref("State"), openapi.Ref("Page")}}, Example: stateExample},
-				streamType: {Schema: openapi.String("`sluice.unavailable`, and the end.")},
+				jsonType:   {Schema: &openapi.Schema{AnyOf: []*openapi.Schema{openapi.Ref("State"), openapi.Ref("Page")}}, Example: stateExample},
+				streamType: {Schema: streamItem()},
 			},
 		}).with(http.StatusNotModified, openapi.Response{Description: "The state is what `If-None-Match` names. Its cursor still holds."}).
 			problem(http.StatusBadRequest, "Something about the request can't be meant.", "body", "query", "subject", "from", "snapshot", "cursor", "wait").
@@ -61,7 +61,7 @@ var publicRoutes = map[string]described{
 			unidentified().
 			problem(http.StatusServiceUnavailable, "It is in force on this gateway, but the others could not be told. Ask again.", "not-announced"),
 	}},
-	"GET /.well-known/sluice": {asks: caller, Operation: openapi.Operation{
+	"GET /.well-known/sluice": {asks: anyCaller, Operation: openapi.Operation{
 		ID: "discover", Tags: []string{tagDiscovery}, Summary: "What the caller may read, and how",
 		Description: "Without credentials it says how they are shown, and what anyone may read.",
 		Responses: answers{}.json(http.StatusOK, "What there is for the caller.", openapi.Ref("Discovery"), nil).
@@ -100,9 +100,9 @@ func list(p openapi.Parameter) openapi.Parameter {
 	return p
 }
 
-// duration is a time as Go writes it.
+// duration is a time as Go writes it. Empty counts as absent.
 func duration(example string) *openapi.Schema {
-	return &openapi.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`, Examples: []any{example}}
+	return &openapi.Schema{Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))*$`, Examples: []any{example}}
 }
 
 func jsonBody(schema string, example any) *openapi.Body {
@@ -123,7 +123,7 @@ func streamItem() *openapi.Schema {
 		return openapi.Object("", openapi.Properties{"event": {Const: name}, "data": {Type: "string", MediaType: jsonType, Content: schema}}, "event", "data")
 	}
 	own := openapi.Object("An event of a record. Unnamed where the stream's configuration names none.", openapi.Properties{
-		"id": openapi.String("The position of this connection. Opaque."), "event": openapi.String("Its name."),
+		"id": openapi.String("The position of this connection. Opaque."), "event": {Type: "string", Description: "Its name.", Not: &openapi.Schema{Pattern: `^sluice\.`}},
 		"data": openapi.String("The record's value as it is."), "retry": openapi.Whole(0, "When to come back, in ms."),
 	}, "data")
 	kinds := []*openapi.Schema{own}
@@ -152,7 +152,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 			Description: "The stream. It ends when the identity does, when the gateway goes away, or by the client.",
 			Headers: headers(header("Cache-Control", "No cache, and nothing in between that collects or compresses.", &openapi.Schema{Const: "no-cache, no-transform"}),
 				header("X-Accel-Buffering", "The same for nginx.", &openapi.Schema{Const: "no"})),
-			Content: map[string]openapi.Media{streamType: {Schema: openapi.String("UTF-8, as the HTML Standard has event streams."), Item: streamItem(), Example: streamExample}},
+			Content: map[string]openapi.Media{streamType: {Schema: streamItem(), Example: streamExample}},
 		}).
 			problem(http.StatusBadRequest, "Something about the request can't be meant.", "body", "query", "subject", "from", "snapshot", "probe", "sent").
 			unidentified().

@@ -54,22 +54,21 @@ func bodySchemas() openapi.Properties {
 // requestSchemas are of what is sent.
 func requestSchemas() openapi.Properties {
 	text := func(about string) *openapi.Schema { // a schema counts characters, so that it can't have a bound of bytes
-		least := 1
-		return &openapi.Schema{Type: "string", Description: about, MinLength: &least}
+		return &openapi.Schema{Type: "string", Description: about, MinLength: new(1)}
 	}
 	name := func(about string) *openapi.Schema {
 		return text(fmt.Sprintf("%s At most %d bytes.", about, auth.MaxUser))
 	}
 	roles := openapi.List(text(""), "Of the user.")
-	roles.MaxItems = new(int)
-	*roles.MaxItems = auth.MaxRoles
+	roles.MaxItems = new(auth.MaxRoles)
+	roles.OrNull()
 	ttl := func(about, example string) *openapi.Schema {
 		s := duration(example)
 		s.Description = about
-		return s
+		return s.OrNull() // as good as absent, here and below
 	}
 	lasts := ttl("How long it opens streams, and those last; at most 24h. Absent: as configured.", "30m")
-	once := openapi.Bool("It opens one stream only.")
+	once := openapi.Bool("It opens one stream only.").OrNull()
 	inForce := ttl("How long credentials of before are refused; at most 744h (31 days). Absent: 24h.", "12h")
 	return openapi.Properties{
 		"TicketRequest": {OneOf: []*openapi.Schema{

@@ -16,8 +16,13 @@ type document struct {
 }
 
 func newDocument(mediaType string, text []byte) document {
+	return document{mediaType, `"` + tagOf(text) + `"`, text}
+}
+
+// tagOf is short, and another one for another text.
+func tagOf(text []byte) string {
 	sum := sha256.Sum256(text)
-	return document{mediaType, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, text}
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 // ServeHTTP answers GET and HEAD.

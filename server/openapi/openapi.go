@@ -83,10 +83,9 @@ type Header struct {
 	Schema      *Schema `json:"schema"`
 }
 
-// Media is content of one media type.
+// Media is content of one media type. The schema of a text/event-stream is of each event, as tools have it that read OpenAPI before 3.2.
 type Media struct {
 	Schema   *Schema            `json:"schema,omitempty"`
-	Item     *Schema            `json:"x-itemSchema,omitempty"` // of one event of a stream; OpenAPI 3.2 calls it itemSchema
 	Example  any                `json:"example,omitempty"`
 	Examples map[string]Example `json:"examples,omitempty"`
 }

@@ -22,6 +22,8 @@ type Schema struct {
 	Additional  any                `json:"additionalProperties,omitempty"` // false, or a schema
 	Required    []string           `json:"required,omitempty"`
 	AllOf       []*Schema          `json:"allOf,omitempty"`
+	AnyOf       []*Schema          `json:"anyOf,omitempty"`
+	Not         *Schema            `json:"not,omitempty"`
 	MediaType   string             `json:"contentMediaType,omitempty"` // of a text
 	Content     *Schema            `json:"contentSchema,omitempty"`    // of such a text, once it is read
 	OneOf       []*Schema          `json:"oneOf,omitempty"`

@@ -1,0 +1,159 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice/server/auth"
+)
+
+// schemathesis installs what testdata/schemathesis/requirements.txt pins, once per machine, and returns the Python that has it.
+var schemathesis = sync.OnceValues(func() (python string, err error) {
+	python, err = exec.LookPath("python3")
+	if err != nil {
+		return "", err
+	}
+	requirements, err := os.ReadFile(filepath.Join("testdata", "schemathesis", "requirements.txt"))
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	cache = filepath.Join(cache, "sluice")
+	have := filepath.Join(cache, "schemathesis-"+tagOf(requirements))
+	if _, err := os.Stat(have); err == nil {
+		return filepath.Join(have, "bin", "python"), nil
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	making, err := os.MkdirTemp(cache, "making-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(making)
+	for _, args := range [][]string{
+		{python, "-m", "venv", making},
+		{filepath.Join(making, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", filepath.Join("testdata", "schemathesis", "requirements.txt")},
+	} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w\n%s", strings.Join(args[:3], " "), err, out)
+		}
+	}
+	// Whole or not at all; another run may have been faster.
+	if err := os.Rename(making, have); err != nil && !os.IsExist(err) {
+		return "", err
+	}
+	return filepath.Join(have, "bin", "python"), nil
+})
+
+// fuzz asks for everything that a description has, in every way that it allows and in some that it doesn't, and holds the
+// answers against it. seconds is about how long.
+func fuzz(t *testing.T, url string, about document, config string, more ...string) {
+	t.Helper()
+	if everythingOnGoroutines {
+		t.Skip("once is enough: how a stream is carried isn't described")
+	}
+	python, err := schemathesis()
+	switch {
+	case err != nil && os.Getenv("SLUICE_TEST_ALL") == "1":
+		t.Fatalf("needs python3 with venv and pip (Debian: python3-venv), and PyPI: %v", err)
+	case err != nil:
+		t.Skipf("needs python3 with venv and pip (Debian: python3-venv), and PyPI: %v", err)
+	}
+	hooks, err := filepath.Abs(filepath.Join("testdata", "schemathesis", "hooks.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "schemathesis.toml")
+	// Credentials that don't get in, and files that aren't there, would show nothing.
+	config += "\n[warnings]\nfail-on = true\n[parameters]\n\"path.file\" = \"style.css\"\n"
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	description := filepath.Join(dir, "openapi.json")
+	if err := os.WriteFile(description, about.text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	examples := "8"
+	if os.Getenv("SLUICE_TEST_FULL") == "1" {
+		examples = "300"
+	}
+	args := append([]string{"-m", "schemathesis.cli", "--config-file", file, "run", description, "--url", url, "--checks", "all",
+		"--phases", "examples,coverage,fuzzing", "--max-examples", examples, "--seed", "1", "--request-timeout", "20", "--continue-on-failure", "--no-color"}, more...)
+	cmd := exec.CommandContext(t.Context(), python, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+hooks, "PYTHONDONTWRITEBYTECODE=1")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		t.Errorf("schemathesis: %v\n%s", err, &out)
+	} else {
+		t.Logf("%s", &out)
+	}
+}
+
+// streamsEnd has streams end by themselves, so that answers have an end.
+func streamsEnd(c *Config) { c.MaxAge = 100 * time.Millisecond }
+
+// TestPublicRoutesAnswerAsDescribed, for a user who says so.
+func TestPublicRoutesAnswerAsDescribed(t *testing.T) {
+	f := begin(t, func(c *Config) { withEverything(c); streamsEnd(c) })
+	f.about(orders, 1, "o-1", "placed", `{"n":1}`, "fuzzer")
+	fuzz(t, f.url, f.openapi.public, `
+[auth.openapi.none]
+api_key = "fuzzer"
+[auth.openapi.apiKey]
+bearer = "sluice_k"
+`, "--exclude-checks", "ignored_auth") // who says so is believed
+}
+
+// withTokens takes tokens, and returns one.
+func withTokens(t *testing.T, c *Config) (token string) {
+	t.Helper()
+	secret := []byte("0123456789abcdef0123456789abcdef")
+	key, err := auth.SecretKey(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Auth, err = auth.NewJWT(auth.JWTConfig{Keys: key}); err != nil {
+		t.Fatal(err)
+	}
+	return sign(t, secret, map[string]any{"sub": "fuzzer", "exp": time.Now().Add(time.Hour)})
+}
+
+// TestPublicRoutesWithATokenAnswerAsDescribed, where a login is asked for.
+func TestPublicRoutesWithATokenAnswerAsDescribed(t *testing.T) {
+	var token string
+	f := begin(t, func(c *Config) { streamsEnd(c); token = withTokens(t, c) })
+	fuzz(t, f.url, f.openapi.public, fmt.Sprintf(`
+[auth.openapi.jwt]
+bearer = %q
+`, token))
+}
+
+// TestAdminRoutesAnswerAsDescribed. Profiles over a time are left out: they take as long as they are asked to.
+func TestAdminRoutesAnswerAsDescribed(t *testing.T) {
+	var token string
+	f := newFixture(t, func(c *Config) { withEverything(c); streamsEnd(c); token = withTokens(t, c) })
+	f.warm()
+	s := httptest.NewServer(f.Admin())
+	t.Cleanup(s.Close)
+	fuzz(t, s.URL, f.openapi.admin, fmt.Sprintf(`
+[auth.openapi.admin]
+bearer = "a token for operators"
+[auth.openapi.jwt]
+bearer = %q
+`, token), "--exclude-path", "/debug/pprof/profile", "--exclude-path", "/debug/pprof/trace")
+}
