@@ -20,7 +20,8 @@ var schemas = func() openapi.Properties {
 func bodySchemas() openapi.Properties {
 	cursor := openapi.String("The position that this is true at. Opaque.")
 	stale := openapi.Time("Since when Kafka hasn't answered. Absent: it does.")
-	data := &openapi.Schema{Description: "The record's value: as it is where that is JSON, else as a text."}
+	data := &openapi.Schema{Description: "The record's value, where that is JSON."}
+	text := openapi.String("The record's value, where it isn't.")
 	name := openapi.String("The event's name. Absent: it has none.")
 	return openapi.Properties{
 		"Problem": openapi.Object("An RFC 9457 document. It repeats nothing of the request.", openapi.Properties{
@@ -31,12 +32,12 @@ func bodySchemas() openapi.Properties {
 			"since":    openapi.Time("How far back it reaches; null: nothing is too old for it.").OrNull(),
 			"complete": openapi.Bool("Nothing since then was left out for want of memory."),
 			"events": openapi.List(openapi.Object("", openapi.Properties{
-				"stream": openapi.String(""), "subject": openapi.String(""), "time": openapi.Time("Of the record."), "event": name, "data": data,
-			}, "stream", "subject", "time", "data"), ""),
+				"stream": openapi.String(""), "subject": openapi.String(""), "time": openapi.Time("Of the record."), "event": name, "data": data, "text": text,
+			}, "stream", "subject", "time"), ""),
 		}, "cursor", "streams", "since", "complete", "events"),
 		"Page": openapi.Object("What came after a cursor, in order, the gateway's own events included.", openapi.Properties{
 			"cursor": cursor, "stale": stale,
-			"events": openapi.List(openapi.Object("", openapi.Properties{"id": openapi.String("The position after it."), "event": name, "data": data}, "id", "data"), ""),
+			"events": openapi.List(openapi.Object("", openapi.Properties{"id": openapi.String("The position after it."), "event": name, "data": data, "text": text}, "id"), ""),
 		}, "cursor", "events"),
 		"Ticket": openapi.Object("", openapi.Properties{
 			"ticket": openapi.String("For `/events?ticket=`."), "id": openapi.String("To revoke it by."), "expires": openapi.Time("When its streams end."),

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"net/http"
 
 	"sluice/server/openapi"
@@ -9,14 +10,21 @@ import (
 // userParameter narrows what operators are shown to one user.
 var userParameter = query("user", "Only this user's.", openapi.String(""))
 
+// limitSchema is of a number that readLimit reads.
+func limitSchema(fallback, most int) *openapi.Schema {
+	s := openapi.Between(1, most, "")
+	s.Default = fallback
+	return s
+}
+
 var subscribersRoute = described{asks: operator, Operation: openapi.Operation{
 	ID: "subscribers", Tags: []string{tagSight}, Summary: "Who is connected",
 	Description: "Streams and polls, in no particular order. Which is there all the time is listed once.",
 	Parameters: []openapi.Parameter{
 		userParameter,
 		query("stream", "Only those that read this stream.", openapi.String("")),
-		query("limit", "How many at most, 1000 at most. Absent: 100.", openapi.Whole(1, "")),
-		query("after", "`next` of the list before.", openapi.String("")),
+		query("limit", "How many at most.", limitSchema(defaultPage, maxPage)),
+		query("after", "`next` of the list before.", openapi.Between(0, math.MaxUint32, "")),
 	},
 	Responses: answers{}.json(http.StatusOK, "Some of them.", openapi.Ref("Subscribers"), nil).
 		problem(http.StatusBadRequest, "A parameter can't be read.", "query", "user", "limit", "after").

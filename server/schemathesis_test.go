@@ -77,8 +77,8 @@ func fuzz(t *testing.T, url string, about document, config string, more ...strin
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "schemathesis.toml")
-	// Credentials that don't get in, and files that aren't there, would show nothing.
-	config += "\n[warnings]\nfail-on = true\n[parameters]\n\"path.file\" = \"style.css\"\n"
+	// Credentials that don't get in would show nothing, nor a file that isn't there.
+	config += "\n[warnings]\nfail-on = [\"missing_auth\"]\n[parameters]\n\"path.file\" = \"style.css\"\n"
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

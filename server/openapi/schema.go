@@ -43,6 +43,13 @@ func Whole(min int, description string) *Schema {
 	return &Schema{Type: "integer", Minimum: &min, Description: description}
 }
 
+// Between is a whole number of at least min and at most max, with a description.
+func Between(min, max int, description string) *Schema {
+	s := Whole(min, description)
+	s.Maximum = &max
+	return s
+}
+
 // Number is any number, with a description.
 func Number(description string) *Schema { return &Schema{Type: "number", Description: description} }
 
