@@ -57,6 +57,9 @@ func (g *Gateway) ConfigFile() string { return filepath.Join(g.dir, "sluice.yaml
 // URL is where browsers find it: http://host:port.
 func (g *Gateway) URL() string { return "http://" + g.public }
 
+// AdminURL is where operators find it.
+func (g *Gateway) AdminURL() string { return "http://" + g.admin }
+
 // Start starts the gateway. It returns at once: see [Gateway.AwaitReady].
 func (g *Gateway) Start() {
 	g.t.Helper()

@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const consoleStreams = `
+streams:
+  orders: {topic: order-topic, user: key, subject: value:orderId, event: value:type}
+  news: {topic: news, audience: everyone}
+`
+
+var consoleTopics = map[string]int32{"order-topic": 3, "news": 1}
+
+// placed writes an order of a user, about an order id, to a partition.
+func placed(t *testing.T, producer *kgo.Client, partition int32, user, order string) int64 {
+	t.Helper()
+	record := &kgo.Record{Topic: "order-topic", Partition: partition, Key: []byte(user), Value: fmt.Appendf(nil, `{"orderId":%q,"type":"order.placed","note":%q}`, order, hostile)}
+	if err := producer.ProduceSync(t.Context(), record).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	return record.Offset
+}
+
+// The console with few streams: what anybody wrote stays text, the keyboard is enough, a stream is tried as a user, and
+// axe finds nothing serious.
+func TestConsole(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, producer := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
+	for i, user := range []string{hostile, "alice", "bob"} {
+		placed(t, producer, int32(i), user, hostile)
+	}
+	c := openConsole(startChromium(t), t, g.AdminURL()+"/console")
+	c.until(`document.querySelector("[data-stream=orders] [data-fact='Events']")?.textContent === "3"`)
+	c.accessible("streams")
+	c.shoot("streams")
+
+	c.do(chromedp.KeyEvent(kb.Tab))
+	if at := ask[string](&c.page, `document.activeElement.textContent`); at != "To the content" {
+		t.Errorf("by keyboard the first stop is %q", at)
+	}
+	c.do(chromedp.Focus(`nav a[href="#try"]`), chromedp.KeyEvent(kb.Enter))
+	c.until(`document.querySelector("nav [aria-current]").hash === "#try"`)
+
+	for _, user := range []string{hostile, "alice", "bob"} {
+		c.fill("#try form", "way", "user", "identity", user)
+	}
+	c.until(`document.querySelectorAll(".trial").length === 3 && [...document.querySelectorAll(".trial .pill")].every(e => e.textContent === "live")`)
+	c.until(`[...document.querySelectorAll(".trial")].every(e => e.querySelectorAll(".event:not(.ours)").length === 1)`)
+	c.until(`document.querySelector("#figure-connections").textContent === "3"`)
+	if data := c.text(".trial .event:not(.ours) code"); data != fmt.Sprintf(`{"orderId":%q,"type":"order.placed","note":%q}`, hostile, hostile) {
+		t.Errorf("the payload reads %s", data)
+	}
+	c.accessible("try")
+	c.shoot("try")
+
+	// Stopped and opened again, it goes on where it was.
+	c.do(chromedp.Click(".trial .buttons button"))
+	c.until(`document.querySelector(".trial .pill").textContent === "stopped"`)
+	placed(t, producer, 0, hostile, "o-2")
+	c.do(chromedp.Click(".trial .buttons button"))
+	c.until(`document.querySelector(".trial .place dd").textContent === "2"`)
+	c.clean()
+}
+
+// With admin_auth the page asks for the token, and takes no for an answer only once it is right. The token is nowhere but in this tab's session.
+func TestConsoleAsksForTheToken(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, _ := consoleGateway(t, "auth: none\nadmin_auth: {token: open-sesame-0123456789}\n"+consoleStreams, consoleTopics)
+	c := openConsole(startChromium(t), t, g.AdminURL()+"/console/")
+	c.until(`document.querySelector("#token-dialog").open`)
+	c.accessible("token")
+	for _, token := range []string{"sesame", "open-sesame-0123456789"} {
+		c.do(chromedp.Focus("#token"), chromedp.SendKeys("#token", token), chromedp.KeyEvent(kb.Enter))
+		if token == "sesame" {
+			c.until(`document.querySelector("#token-dialog").open && !document.querySelector("#token-wrong").hidden`)
+			c.shoot("token")
+		}
+	}
+	c.until(`!document.querySelector("#token-dialog").open && document.querySelector("#kafka").textContent === "Kafka answers"`)
+	if kept := ask[string](&c.page, `document.cookie + JSON.stringify(localStorage) + location.href`); kept != "{}"+g.AdminURL()+"/console/" {
+		t.Errorf("the page keeps %s", kept)
+	}
+}
+
+// accessible runs axe on what is shown, light and dark. What it calls serious or critical is a fault.
+func (c *console) accessible(view string) {
+	c.t.Helper()
+	file := filepath.Join("..", "..", "..", "web", "client", "node_modules", "axe-core", "axe.min.js")
+	axe, err := os.ReadFile(file)
+	if err != nil {
+		if os.Getenv("SLUICE_TEST_ALL") == "1" {
+			c.t.Fatalf("needs axe-core: npm ci in web/client: %v", err)
+		}
+		c.t.Logf("axe is not there (npm ci in web/client): %s isn't checked", view)
+		return
+	}
+	c.each(func(look string) {
+		if _, err := chromedp.Run(c.tab, chromedp.Evaluate[any](string(axe))); err != nil {
+			c.t.Fatal(err)
+		}
+		found := ask[string](&c.page, `axe.run().then(r => r.violations.filter(v => ["serious", "critical"].includes(v.impact))
+			.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")).join("\n"))`)
+		if found != "" {
+			c.t.Errorf("axe, %s, %s:\n%s", view, look, found)
+		}
+	})
+}
