@@ -37,8 +37,8 @@ export function keyed(parent, items, keyOf, make, update) {
   const had = parent.keyedChildren ?? new Map();
   const has = new Map();
   let before = parent.firstElementChild;
-  for (const item of items) {
-    const key = keyOf(item);
+  for (const [i, item] of items.entries()) {
+    const key = keyOf(item, i);
     const child = had.get(key) ?? make(item);
     update(child, item);
     has.set(key, child);

@@ -69,7 +69,7 @@ export function counters(live) {
       { name: "Told to come later", counts: unavailable },
       { name: "Without an identity", counts: refused },
     ];
-    keyed(place, groups, (g) => g.name, (g) => el("div", { class: "card" }, el("h3", {}, g.name), el("dl", { class: "counts" })), (card, g) => {
+    keyed(place, groups, (g) => g.name, (g) => el("div", { class: "card", "data-group": g.name }, el("h3", {}, g.name), el("dl", { class: "counts" })), (card, g) => {
       drawCounts(card.querySelector("dl"), g.counts);
     });
   });
@@ -79,6 +79,6 @@ export function counters(live) {
 export function drawCounts(list, counts = {}) {
   const rows = Object.entries(counts).filter(([, n]) => n > 0);
   keyed(list, rows.length > 0 ? rows : [["none", undefined]], ([name]) => name,
-    ([name]) => el("div", {}, el("dt", {}, name.replaceAll("_", " ")), el("dd")),
+    ([name]) => el("div", {}, el("dt", {}, name.replaceAll("_", " ")), el("dd", { "data-count": name })),
     (row, [, n]) => setText(row.lastElementChild, n === undefined ? "" : format.count(n)));
 }

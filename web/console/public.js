@@ -24,7 +24,7 @@ function draw({ caller, streams, auth }) {
   const trying = new Try(byId("try"), "events", way(caller, auth));
   trying.choices(streams.map((s) => s.name));
   trying.show(new URLSearchParams(location.hash.slice(1).split("?")[1]));
-  setText(byId("who"), `${identity(caller)} ${streams.length > 0 ? "These may be read:" : "There is nothing to read so."}`);
+  setText(byId("who"), `${identity(caller)} ${streams.length > 0 ? "These may be read:" : "There is nothing that may be read so."}`);
   byId("yours").replaceChildren(...streams.map((s) => el("article", { class: "card" },
     el("div", { class: "title" },
       el("h3", {}, s.name),
@@ -42,7 +42,7 @@ function way(caller, auth) {
 }
 
 function identity(caller) {
-  if (!caller) return "No identity: this browser shows the gateway none. Below, a stream can be tried with one.";
+  if (!caller) return "No identity: this browser shows the gateway none.";
   const roles = caller.roles?.length ? ` (${caller.roles.join(", ")})` : "";
   return caller.user ? `You are ${caller.user}${roles}.` : `Your ticket is for ${caller.subject}.`;
 }

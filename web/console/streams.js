@@ -19,9 +19,9 @@ const facts = [
   ["Events", (s) => format.count(s.events)],
   ["Deliveries", (s) => format.count(s.deliveries)],
   ["Newest event", (s, now) => (s.newest_event ? `${format.span(since(now, s.newest_event))} ago` : "none yet")],
-  ["Entries in memory", (s) => `${format.short(s.log.entries)}, ${format.bytes(s.log.bytes)}`],
+  ["Entries in memory", (s) => [format.short(s.log.entries), format.bytes(s.log.bytes)]],
   ["Memory goes back", (s, now) => (s.log.oldest ? format.span(since(now, s.log.oldest)) : "–")],
-  ["Subjects in state", (s) => (s.state ? `${format.short(s.state.subjects)}, ${format.bytes(s.state.bytes)}` : "none kept")],
+  ["Subjects in state", (s) => (s.state ? [format.short(s.state.subjects), format.bytes(s.state.bytes)] : ["none kept"])],
 ];
 
 export function streams(live) {
@@ -75,11 +75,15 @@ function draw(card, s, live) {
     setText(value, show(live.latest(`${s.name} ${figure}`)));
     graph.draw(live.series.of(`${s.name} ${figure}`), every / 1000);
   }
-  for (const { show, row } of parts.facts) setText(row.lastElementChild, show(s, now));
+  for (const { show, row } of parts.facts) {
+    const texts = [show(s, now)].flat();
+    if (texts.length === 1) setText(row.lastElementChild, texts[0]);
+    else keyed(row.lastElementChild, texts, (_, i) => i, () => el("span"), setText);
+  }
   drawCounts(parts.poison, s.poison);
   drawCounts(parts.resets, s.resets);
   setText(parts.lag, `${s.partitions.length}`);
   keyed(parts.rows, s.partitions, (p) => p.partition,
     (p) => el("tr", { "data-partition": p.partition }, ...Array.from({ length: 4 }, () => el("td", { class: "number" }))),
-    (row, p) => [p.partition, p.next, p.end, p.lag].forEach((n, i) => setText(row.children[i], format.count(n))));
+    (row, p) => [p.partition, p.next, Math.max(p.next, p.end ?? 0), p.lag].forEach((n, i) => setText(row.children[i], format.count(n))));
 }

@@ -90,6 +90,39 @@ func TestConsoleAsksForTheToken(t *testing.T) {
 	}
 }
 
+// On the public address the console shows what the caller may read and nothing of the gateway, and without an identity it says so.
+func TestConsoleInPublic(t *testing.T) {
+	need(t, "chromium", "chromium")
+	secret := filepath.Join(t.TempDir(), "jwt.key")
+	if err := os.WriteFile(secret, []byte("a secret of more than 32 characters"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, auth, who, way string }{
+		{"anybody", "auth: none\n", "No identity", "user"},
+		{"a login", fmt.Sprintf("auth: {jwt: {secret_file: %q}}\n", secret), "No identity", "token"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g, producer := consoleGateway(t, tt.auth+consoleStreams, consoleTopics)
+			c := openConsole(startChromium(t), t, g.URL()+"/console")
+			c.until(fmt.Sprintf(`document.querySelector("#who").textContent.startsWith(%q)`, tt.who))
+			if way := ask[string](&c.page, `document.querySelector("#try form").elements.way.value`); way != tt.way {
+				t.Errorf("it asks for a %s, and not for a %s", way, tt.way)
+			}
+			c.fill("#try form", "identity", "alice")
+			if tt.way == "user" {
+				placed(t, producer, 0, "bob", "o-1")
+				placed(t, producer, 0, "alice", hostile)
+				c.until(`[...document.querySelectorAll(".trial .event:not(.ours) code")].length === 1`)
+			} else {
+				c.until(`document.querySelector(".trial .pill").textContent === "refused: 401"`)
+			}
+			c.accessible("public")
+			c.shoot("public-" + tt.way)
+			c.clean()
+		})
+	}
+}
+
 // accessible runs axe on what is shown, light and dark. What it calls serious or critical is a fault.
 func (c *console) accessible(view string) {
 	c.t.Helper()

@@ -1,0 +1,138 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/cmd/internal/e2e/gateway"
+)
+
+// shown is a place of the console and the number that is to stand there, in one of its formats.
+type shown struct {
+	Selector, Format string
+	Value            float64
+}
+
+// compare waits until every panel shows what /metrics says, where nothing moves any more.
+func (c *console) compare(g *gateway.Gateway) {
+	c.t.Helper()
+	again := time.NewTicker(200 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(30 * time.Second)
+	for {
+		m := metrics(c.t, g)
+		places := places(m)
+		wrong := c.wrong(places)
+		if wrong == "" {
+			c.t.Logf("%d numbers are those of /metrics; %v events written to %v connections", len(places), m["sluice_events_written_total"], m["sluice_connections"])
+			return
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			c.t.Fatalf("the console shows\n%s", wrong)
+		}
+	}
+}
+
+// wrong lists the places that show something else.
+func (c *console) wrong(places []shown) string {
+	c.t.Helper()
+	list, err := json.Marshal(places)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return ask[string](&c.page, fmt.Sprintf(`import(new URL("format.js", location.href)).then(format => %s.flatMap(p => {
+		const is = document.querySelector(p.Selector)?.textContent, want = format[p.Format](p.Value);
+		return is === want ? [] : [p.Selector + ": " + is + ", and not " + want];
+	}).join("\n"))`, list))
+}
+
+// Rates are what a counter gained by the gateway's own clock; a restart in between is no rate.
+func TestConsoleRates(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, _ := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
+	c := openConsole(startChromium(t), t, g.AdminURL()+"/console/")
+	const snapshot = `(time, started, n) => ({time, gateway: {started, connections: 7, cpu_seconds: n / 100, rss_bytes: 1 << 20}, written: {events: 20 * n, bytes: 1000 * n},
+		streams: [{name: "orders", records: 12 * n, events: 10 * n, deliveries: 30 * n, lag: 3, kafka_answered: "2026-01-01T00:00:00Z"}, {name: "news", records: n, events: n, deliveries: n, lag: null}]})`
+	got := ask[string](&c.page, `import("/console/live.js").then(({figures}) => {
+		const at = `+snapshot+`, first = at("2026-01-01T00:00:00Z", "a", 10);
+		return [undefined, first, at("2026-01-01T00:00:00Z", "a", 100)].map(before => {
+			const f = figures(at("2026-01-01T00:00:02.5Z", "a", 15), before);
+			return [f.connections, f["records/s"], f["written/s"], f["bytes/s"], f.cpu?.toFixed(3), f.memory, f.lag, f["orders events/s"], f["orders deliveries/s"], f["orders lag"], f["orders answered"], f["news events/s"], f["news lag"]].join(" ");
+		}).join("\n");
+	})`)
+	if want := "7     1048576    3 2.5  \n7 26 40 2000 2.000 1048576  20 60 3 2.5 2 \n7     1048576    3 2.5  "; got != want {
+		t.Errorf("got\n%q, want\n%q", got, want)
+	}
+}
+
+// places are all panels that have a number, each with that of /metrics. What never happened isn't listed by the console.
+func places(m map[string]float64) []shown {
+	list := []shown{
+		{"#figure-connections", "count", m["sluice_connections"]},
+		{"[data-group='Connections now'] [data-count=descriptors]", "count", m["process_open_fds"]},
+		{"#figure-written", "rate", 0},
+		{"#figure-records", "rate", 0},
+	}
+	lag := 0.0
+	for _, stream := range []string{"orders", "news"} {
+		of := func(metric string) float64 { return m[fmt.Sprintf("%s{stream=%q}", metric, stream)] }
+		lag += of("sluice_stream_lag_records")
+		card := fmt.Sprintf("[data-stream=%s] ", stream)
+		list = append(list,
+			shown{card + "[data-fact=Subscribers]", "count", of("sluice_stream_subscribers")},
+			shown{card + "[data-fact='Records read']", "count", of("sluice_records_total")},
+			shown{card + "[data-fact=Events]", "count", of("sluice_events_total")},
+			shown{card + "[data-fact=Deliveries]", "count", of("sluice_stream_deliveries_total")},
+			shown{card + "[data-fact='Entries in memory'] span:first-child", "short", of("sluice_log_entries")},
+			shown{card + "[data-fact='Entries in memory'] span:last-child", "bytes", of("sluice_log_bytes")},
+			shown{card + "[data-fact='Subjects in state'] span:first-child", "short", of("sluice_state_subjects")},
+			shown{card + "[data-fact='Subjects in state'] span:last-child", "bytes", of("sluice_state_bytes")},
+			shown{card + "[data-figure=lag]", "count", of("sluice_stream_lag_records")},
+			shown{card + "[data-figure='events/s']", "rate", 0},
+			shown{card + "[data-figure='deliveries/s']", "rate", 0},
+		)
+	}
+	list = append(list, shown{"#figure-lag", "count", lag})
+	for series, value := range m {
+		metric, rest, _ := strings.Cut(series, "{")
+		place := countPlace(metric, rest)
+		if place != "" && value > 0 {
+			list = append(list, shown{place, "count", value})
+		}
+	}
+	return list
+}
+
+// countPlace is where the console lists a metric by its reasons; "" where it doesn't.
+func countPlace(metric, labels string) string {
+	label := func(name string) string {
+		_, rest, _ := strings.Cut(labels, name+`="`)
+		value, _, _ := strings.Cut(rest, `"`)
+		return value
+	}
+	group := func(title, by string) string {
+		return fmt.Sprintf("[data-group='%s'] [data-count='%s']", title, label(by))
+	}
+	switch metric {
+	case "sluice_streams_opened_total":
+		return group("Streams opened", "outcome")
+	case "sluice_streams_closed_total":
+		return group("Streams closed", "reason")
+	case "sluice_resets_total":
+		return group("Resets told", "reason")
+	case "sluice_unavailable_total":
+		return group("Told to come later", "reason")
+	case "sluice_auth_failures_total":
+		return group("Without an identity", "reason")
+	case "sluice_connections_by_carrier":
+		return group("Connections now", "carrier")
+	case "sluice_records_refused_total":
+		return fmt.Sprintf("[data-stream='%s'] [data-counts=poison] [data-count='%s']", label("stream"), label("reason"))
+	}
+	return ""
+}
