@@ -1,12 +1,12 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 
+	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
 	"sluice/cmd/internal/gateway"
 )
@@ -27,21 +27,10 @@ Flags:
 
 func runServe(p process, args []string) int {
 	flags := flag.NewFlagSet("sluice serve", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
-	err := flags.Parse(args)
-	if err == nil && flags.NArg() > 0 {
-		err = fmt.Errorf("%q is one word too many", flags.Arg(0))
-	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(p.stdout, serveUsage)
-		flags.SetOutput(p.stdout)
-		flags.PrintDefaults()
-		return statusFine
-	case err != nil:
-		fmt.Fprintf(p.stderr, "sluice serve: %v\nSee sluice serve -h.\n", err)
-		return statusUsage
+	words, err := cmdline.Words(flags, args, serveUsage, p.stdout)
+	if err := cmp.Or(err, cmdline.TooMany(words, 0)); err != nil {
+		return cmdline.Status(flags, err, p.stderr)
 	}
 
 	c, findings := config.Load(*file, os.Environ())

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"sluice/broker"
+	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
 	"sluice/stream"
 )
@@ -37,18 +38,11 @@ const kafkaTimeout = 5 * time.Second
 // for a bad command line.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice check", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
 	offline := flags.Bool("offline", false, "don't ask Kafka")
 	record := flags.Bool("record", false, "say who would get the record that follows")
-	words, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return 0
-	case err == nil && !*record && len(words) > 0:
+	words, err := cmdline.Words(flags, args, usage, stdout)
+	if err == nil && !*record && len(words) > 0 {
 		err = fmt.Errorf("%q: a record is described after --record", words[0])
 	}
 	var s sample
@@ -56,8 +50,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		s, err = parseSample(words)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "sluice check: %v\nSee sluice check -h.\n", err)
-		return 2
+		return cmdline.Status(flags, err, stderr)
 	}
 
 	c, findings := config.Load(*file, os.Environ())
@@ -93,20 +86,6 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stdout, "\nIt can be served.")
 	}
 	return 0
-}
-
-// parse takes flags before, between and after the words.
-func parse(flags *flag.FlagSet, args []string) (words []string, err error) {
-	for {
-		if err := flags.Parse(args); err != nil {
-			return nil, err
-		}
-		if flags.NArg() == 0 {
-			return words, nil
-		}
-		words = append(words, flags.Arg(0))
-		args = flags.Args()[1:]
-	}
 }
 
 // inspect asks Kafka for the topics, and finds what is wrong with them. Kafka being away is only

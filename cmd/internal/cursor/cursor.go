@@ -2,6 +2,7 @@
 package cursor
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
 	"sluice/stream"
 )
@@ -24,25 +26,20 @@ Flags:
 // Run is the command. It returns the exit status: 0, 1 for an id that can't be read, 2 for a bad command line or configuration.
 func Run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice cursor", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
-	id, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "sluice cursor: %v\nSee sluice cursor -h.\n", err)
-		return 2
+	words, err := cmdline.Words(flags, args, usage, stdout)
+	if err == nil && len(words) == 0 {
+		err = errors.New("it needs an id")
+	}
+	if err := cmp.Or(err, cmdline.TooMany(words, 1)); err != nil {
+		return cmdline.Status(flags, err, stderr)
 	}
 	c, findings := config.Load(*file, os.Environ())
 	if c.IDs == nil { // other faults are no matter here
 		fmt.Fprintln(stderr, findings.Faults())
 		return 2
 	}
-	places, err := stream.ReadID(c.IDs, id)
+	places, err := stream.ReadID(c.IDs, words[0])
 	if err != nil {
 		fmt.Fprintf(stderr, "sluice cursor: %v\n", err)
 		return 1
@@ -51,24 +48,6 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		describe(stdout, p)
 	}
 	return 0
-}
-
-// parse takes the flags before or after the id.
-func parse(flags *flag.FlagSet, args []string) (id string, err error) {
-	if err := flags.Parse(args); err != nil {
-		return "", err
-	}
-	if flags.NArg() == 0 {
-		return "", errors.New("it needs an id")
-	}
-	id = flags.Arg(0)
-	if err := flags.Parse(flags.Args()[1:]); err != nil {
-		return "", err
-	}
-	if flags.NArg() > 0 {
-		return "", fmt.Errorf("%q is one word too many", flags.Arg(0))
-	}
-	return id, nil
 }
 
 func describe(w io.Writer, p stream.Place) {

@@ -3,48 +3,22 @@ package demo
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/server/leaktest"
 	"sluice/stream/ssetest"
 )
 
-// TestMain fails the run when anything of ours is left behind.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if left := leaked(); left != "" && code == 0 {
-		fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// leaked waits for goroutines that run code of ours or of the embedded Kafka, and returns the stacks of those that stay.
-func leaked() string {
-	for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
-		buf := make([]byte, 1<<20)
-		stacks := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
-		var left []string
-		for _, s := range stacks[1:] { // the first is this one
-			if strings.Contains(s, "sluice/") || strings.Contains(s, "/kfake.") || strings.Contains(s, "/kgo.") {
-				left = append(left, s)
-			}
-		}
-		if len(left) == 0 || time.Now().After(deadline) {
-			return strings.Join(left, "\n\n")
-		}
-	}
-}
+// TestMain fails the run when anything of ours, or of the embedded Kafka, is left behind.
+func TestMain(m *testing.M) { leaktest.Exit(m.Run(), "/kfake.", "/kgo.") }
 
 // running is a demo under test.
 type running struct {

@@ -2,6 +2,7 @@
 package keys
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"sluice/cmd/internal/cmdline"
 	"sluice/server/auth"
 )
 
@@ -29,19 +31,12 @@ var validName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,63}$`)
 // Run is the command. It returns the exit status: 0, 1 for a file that can't be written, 2 for a bad command line.
 func Run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice keys", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	file := flags.String("f", "", "append the key's line to this `file` of keys")
-	name, err := parse(flags, args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return 0
-	case err != nil:
-		fmt.Fprintf(stderr, "sluice keys: %v\nSee sluice keys -h.\n", err)
-		return 2
+	words, err := cmdline.Words(flags, args, usage, stdout)
+	if err := cmp.Or(err, check(words)); err != nil {
+		return cmdline.Status(flags, err, stderr)
 	}
+	name := words[1]
 	text, hash := auth.NewAPIKey()
 	line := name + ": " + hash + "\n"
 	if *file == "" {
@@ -54,34 +49,19 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// parse takes the word new, and the flags before or after the name.
-func parse(flags *flag.FlagSet, args []string) (name string, err error) {
-	if len(args) == 0 || args[0] != "new" {
-		if len(args) > 0 {
-			if err := flags.Parse(args); err != nil {
-				return "", err
-			}
-			return "", fmt.Errorf("there is no %q: there is new", args[0])
-		}
-		return "", errors.New("it needs a word: new")
-	}
-	if err := flags.Parse(args[1:]); err != nil {
-		return "", err
-	}
-	if flags.NArg() == 0 {
-		return "", errors.New("it needs a name: who is to have the key")
-	}
-	name = flags.Arg(0)
-	if err := flags.Parse(flags.Args()[1:]); err != nil {
-		return "", err
-	}
+// check says what is wrong with a command line's words: new, and a name.
+func check(words []string) error {
 	switch {
-	case flags.NArg() > 0:
-		return "", fmt.Errorf("%q is one word too many", flags.Arg(0))
-	case !validName.MatchString(name):
-		return "", errors.New("a name has letters, digits, - and _, a letter first, at most 64")
+	case len(words) == 0:
+		return errors.New("it needs a word: new")
+	case words[0] != "new":
+		return fmt.Errorf("there is no %q: there is new", words[0])
+	case len(words) == 1:
+		return errors.New("it needs a name: who is to have the key")
+	case len(words) == 2 && !validName.MatchString(words[1]):
+		return errors.New("a name has letters, digits, - and _, a letter first, at most 64")
 	}
-	return name, nil
+	return cmdline.TooMany(words, 2)
 }
 
 // add appends a key's line to a file of keys, made if need be for its owner's eyes.

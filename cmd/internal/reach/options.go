@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"sluice/cmd/internal/cmdline"
 )
 
 // Options are what a command line says about the gateway. Flags registers them, Parse fills them in.
@@ -48,25 +50,12 @@ func (o *Options) ToQuery(flags *flag.FlagSet, name, key, text string) {
 // Parse reads a command line of one URL, with flags before and after it. The error is for the user and ends in
 // status 2; [flag.ErrHelp] when help was asked for, and given on stdout after usage.
 func (o *Options) Parse(flags *flag.FlagSet, args []string, usage string, stdout io.Writer) error {
-	flags.SetOutput(io.Discard)
-	var positional []string
-	for rest := args; ; {
-		if err := flags.Parse(rest); errors.Is(err, flag.ErrHelp) {
-			fmt.Fprint(stdout, usage)
-			flags.SetOutput(stdout)
-			flags.PrintDefaults()
-			return err
-		} else if err != nil {
-			return err
-		}
-		if flags.NArg() == 0 {
-			break
-		}
-		positional = append(positional, flags.Arg(0))
-		rest = flags.Args()[1:]
+	words, err := cmdline.Words(flags, args, usage, stdout)
+	if err != nil {
+		return err
 	}
-	if len(positional) != 1 {
-		return fmt.Errorf("one URL is needed, %d given", len(positional))
+	if len(words) != 1 {
+		return fmt.Errorf("one URL is needed, %d given", len(words))
 	}
 	o.Headers = make(map[string]string)
 	for _, line := range o.lines {
@@ -81,8 +70,7 @@ func (o *Options) Parse(flags *flag.FlagSet, args []string, usage string, stdout
 	if o.tokenFile != "" && o.Headers["Authorization"] != "" {
 		return errors.New("--token-file and --header Authorization say the same twice: choose one")
 	}
-	var err error
-	o.URL, err = target(positional[0], o.query)
+	o.URL, err = target(words[0], o.query)
 	return err
 }
 
