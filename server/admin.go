@@ -34,6 +34,7 @@ func (s *Server) adminRoutes() chi.Router {
 		get(r, "/metrics", s.cfg.Metrics.handler())
 		get(r, "/live", http.HandlerFunc(s.live))
 		get(r, "/openapi.json", &s.openapi.admin)
+		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapiOfAll))
 		get(r, "/subscribers", http.HandlerFunc(s.listSubscribers))
 		r.With(sameOrigin).Method(http.MethodDelete, "/subscribers/{id}", http.HandlerFunc(s.closeSubscriber))
 		get(r, "/debug/pprof/", http.HandlerFunc(pprof.Index))

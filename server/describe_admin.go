@@ -40,6 +40,10 @@ var adminRoutes = map[string]described{
 	}},
 	"GET /subscribers":         subscribersRoute,
 	"DELETE /subscribers/{id}": closeSubscriberRoute,
+	"GET /asyncapi.json": {asks: operator, Operation: openapi.Operation{
+		ID: "asyncapi", Tags: []string{tagDiscovery}, Summary: "All streams, with their topics, as AsyncAPI",
+		Responses: answers{}.json(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).notForYou(),
+	}},
 	"GET /openapi.json": {asks: operator, Operation: openapi.Operation{
 		ID: "openapi", Tags: []string{tagDiscovery}, Summary: "This description",
 		Responses: answers{}.revalidated("OpenAPI 3.1.", jsonType, &openapi.Schema{Type: "object"}).notForYou(),

@@ -13,6 +13,9 @@ type notice struct {
 	Schema string // of its data
 }
 
+// probeEventName is of the only one that no real stream has.
+const probeEventName = "sluice.probe"
+
 // notices are all of them.
 var notices = []notice{
 	{"sluice.hello", "The stream begins, at this id.", true, "Hello"},
@@ -23,7 +26,7 @@ var notices = []notice{
 	{"sluice.fresh", "Kafka answers again.", false, "Fresh"},
 	{"sluice.closing", "The stream ends (or will: expiring). Come back.", true, "Closing"},
 	{"sluice.unavailable", "Not now: come back.", false, "Unavailable"},
-	{"sluice.probe", "One timed event of a probe.", false, "Probe"},
+	{probeEventName, "One timed event of a probe.", false, "Probe"},
 }
 
 // closingReasons are why a stream says that it ends. One that is gone, or takes nothing, is told nothing.

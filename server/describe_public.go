@@ -67,6 +67,11 @@ var publicRoutes = map[string]described{
 		Responses: answers{}.json(http.StatusOK, "What there is for the caller.", openapi.Ref("Discovery"), nil).
 			unidentified().notNow(false).failed(),
 	}},
+	"GET /asyncapi.json": {asks: anyCaller, Operation: openapi.Operation{
+		ID: "asyncapi", Tags: []string{tagDiscovery}, Summary: "The streams that the caller may read, as AsyncAPI",
+		Responses: answers{}.json(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).
+			unidentified().notNow(false).failed(),
+	}},
 	"GET /openapi.json": {Operation: openapi.Operation{
 		ID: "openapi", Tags: []string{tagDiscovery}, Summary: "This description",
 		Responses: answers{}.revalidated("OpenAPI 3.1.", jsonType, &openapi.Schema{Type: "object"}),

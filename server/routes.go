@@ -26,6 +26,7 @@ func (s *Server) routes() chi.Router {
 	if !s.cfg.NoPages {
 		mountConsole(r, "public.html")
 		get(r, "/openapi.json", &s.openapi.public)
+		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapi))
 	}
 	if s.cfg.Page != nil {
 		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for

@@ -1,0 +1,161 @@
+package server
+
+import (
+	"net/http"
+
+	"sluice/server/openapi"
+)
+
+// asyncAPI is the body of /asyncapi.json: AsyncAPI 3.0, as far as streams take.
+type asyncAPI struct {
+	AsyncAPI   string                  `json:"asyncapi"`
+	Info       openapi.Info            `json:"info"`
+	Content    string                  `json:"defaultContentType"`
+	Channels   map[string]asyncChannel `json:"channels"`
+	Operations map[string]asyncOp      `json:"operations"`
+	Components asyncComponents         `json:"components"`
+}
+
+// asyncChannel is a stream. All have one address; which it is, the operation's query says.
+type asyncChannel struct {
+	Address     string              `json:"address"`
+	Title       string              `json:"title"`
+	Description string              `json:"description"`
+	Messages    map[string]asyncRef `json:"messages"`
+	Topic       string              `json:"x-kafka-topic,omitempty"` // for operators only
+}
+
+// asyncOp is what the gateway does with a channel: it sends.
+type asyncOp struct {
+	Action   string        `json:"action"`
+	Channel  asyncRef      `json:"channel"`
+	Summary  string        `json:"summary"`
+	Bindings asyncBindings `json:"bindings"`
+}
+
+type asyncBindings struct {
+	HTTP asyncHTTP `json:"http"`
+}
+
+// asyncHTTP is AsyncAPI's binding for HTTP.
+type asyncHTTP struct {
+	Method  string          `json:"method"`
+	Query   *openapi.Schema `json:"query"`
+	Version string          `json:"bindingVersion"`
+}
+
+type asyncRef struct {
+	Ref string `json:"$ref"`
+}
+
+type asyncComponents struct {
+	Messages map[string]asyncMessage `json:"messages"`
+	Schemas  openapi.Properties      `json:"schemas"`
+}
+
+// asyncMessage is an event. Its headers are the fields of it that stand beside the data.
+type asyncMessage struct {
+	Name    string          `json:"name,omitempty"`
+	Title   string          `json:"title"`
+	Summary string          `json:"summary"`
+	Headers *openapi.Schema `json:"headers"`
+	Payload *openapi.Schema `json:"payload"`
+}
+
+const asyncAbout = "The streams that you may read, as Server-Sent Events at the address that this document came from. An event's `id` is the position of the connection; " +
+	"come back with the last one, and nothing is missing and nothing comes twice. Events that begin with `sluice.` are the gateway's own."
+
+// asyncapi answers GET and HEAD /asyncapi.json on the public port: with the streams that the caller may read.
+func (s *Server) asyncapi(w http.ResponseWriter, r *http.Request) {
+	principal, unknown := s.identify(r)
+	if unknown != nil && !unknown.anonymous {
+		unknown.write(w)
+		return
+	}
+	setStateHeader(w.Header())
+	s.writeBody(w, r, mustJSON(asyncOf(s.readable(principal), nil)))
+}
+
+// asyncapiOfAll answers operators: with all streams, and their topics.
+func (s *Server) asyncapiOfAll(w http.ResponseWriter, r *http.Request) {
+	var views []discoveredView
+	for _, spec := range s.cfg.Hub.Specs() {
+		views = append(views, s.view(spec))
+	}
+	topics := map[string]string{}
+	for _, status := range s.cfg.Source.Status() {
+		topics[status.Name] = status.Topic
+	}
+	setStateHeader(w.Header())
+	s.writeBody(w, r, mustJSON(asyncOf(views, topics)))
+}
+
+// asyncOf describes streams, with their topics where they may be told.
+func asyncOf(views []discoveredView, topics map[string]string) asyncAPI {
+	d := asyncAPI{
+		AsyncAPI: "3.0.0", Info: openapi.Info{Title: "sluice", Version: apiVersion, Description: asyncAbout}, Content: jsonType,
+		Channels: map[string]asyncChannel{}, Operations: map[string]asyncOp{},
+		Components: asyncComponents{Messages: asyncNotices()},
+	}
+	for _, v := range views {
+		messages := map[string]asyncRef{"event": {"#/components/messages/" + v.Name}}
+		for _, n := range notices {
+			if n.Name != probeEventName {
+				messages[n.Name] = asyncRef{"#/components/messages/" + n.Name}
+			}
+		}
+		d.Components.Messages[v.Name] = asyncMessage{
+			Title: "An event of " + v.Name, Summary: "What a record of the stream's topic holds, as it is.",
+			Headers: openapi.Object("", openapi.Properties{
+				"id": openapi.String("The position of the connection. Opaque."), "event": openapi.String("The event's name; absent: it has none."),
+			}, "id"),
+			Payload: &openapi.Schema{Description: "As the producer wrote it."},
+		}
+		d.Channels[v.Name] = asyncChannel{Address: "/events", Title: v.Name, Description: v.says(), Messages: messages, Topic: topics[v.Name]}
+		query := openapi.Object("", openapi.Properties{
+			"stream":      {Type: "string", Const: v.Name},
+			"lastEventId": openapi.String("Where to resume, on a first connect."),
+			"from":        openapi.String("Where to begin otherwise: live, earliest, last:N or since:TIME."),
+		}, "stream")
+		if v.Subject {
+			query.Properties["subject"] = openapi.String("Only what is about this one.")
+		}
+		d.Operations[v.Name] = asyncOp{
+			Action: "send", Channel: asyncRef{"#/channels/" + v.Name}, Summary: "Sends the caller's events of " + v.Name + ".",
+			Bindings: asyncBindings{asyncHTTP{http.MethodGet, query, "0.3.0"}},
+		}
+	}
+	d.Components.Schemas = openapi.Used(d, schemas)
+	return d
+}
+
+// says is what a stream is, in words.
+func (v discoveredView) says() string {
+	about := "Each event goes to the users it belongs to, and to nobody else."
+	if v.Audience == "everyone" {
+		about = "Each event goes to everybody who may read the stream."
+	}
+	if v.Subject {
+		about += " It is about a subject, by which `?subject=` narrows."
+	}
+	if v.State {
+		about += " `/state` has the latest of each subject."
+	}
+	return about
+}
+
+// asyncNotices are the gateway's own events.
+func asyncNotices() map[string]asyncMessage {
+	messages := map[string]asyncMessage{}
+	for _, n := range notices {
+		if n.Name == probeEventName {
+			continue // of no stream
+		}
+		fields := openapi.Properties{"event": {Type: "string", Const: n.Name}}
+		if n.HasID {
+			fields["id"] = openapi.String("The position of the connection. Opaque.")
+		}
+		messages[n.Name] = asyncMessage{Name: n.Name, Title: n.Name, Summary: n.Says, Headers: openapi.Object("", fields, "event"), Payload: openapi.Ref(n.Schema)}
+	}
+	return messages
+}

@@ -1,0 +1,106 @@
+package server
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"sluice/server/auth"
+)
+
+// officialSchema is AsyncAPI's own of its documents.
+func officialSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", "asyncapi", "3.0.0.json.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("http://asyncapi.com/definitions/3.0.0/asyncapi.json", v); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("http://asyncapi.com/definitions/3.0.0/asyncapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestAsyncAPI: the documents are as AsyncAPI has them, and each caller's has the streams that it may read.
+func TestAsyncAPI(t *testing.T) {
+	official := officialSchema(t)
+	if err := official.Validate(map[string]any{"asyncapi": "3.0.0"}); err == nil {
+		t.Fatal("the schema takes anything")
+	}
+	f := newFixture(t, func(c *Config) {
+		c.Auth = as{"alice": {User: "alice"}, "sam": {User: "sam", Roles: []string{"staff"}}, "guest": {Subject: "o-1", Streams: []string{"orders"}}}
+		c.Access, c.Subjects = map[string][]string{"news": {"staff"}}, []string{"orders"}
+	})
+	for _, tt := range []struct {
+		handler http.Handler
+		name    string
+		streams string
+		topics  bool
+	}{
+		{f.Handler(), "", "", false},
+		{f.Handler(), "alice", "orders", false},
+		{f.Handler(), "guest", "orders", false},
+		{f.Handler(), "sam", "orders news", false},
+		{f.Admin(), "", "orders news", true},
+	} {
+		w := inquire(tt.handler, "/asyncapi.json", "X-Name", tt.name)
+		text := w.Body.String()
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := official.Validate(v); err != nil {
+			t.Errorf("%q: %v", tt.name, err)
+		}
+		var d struct {
+			Channels   map[string]map[string]any
+			Operations map[string]any
+			Components struct{ Schemas, Messages map[string]any }
+		}
+		if err := json.Unmarshal([]byte(text), &d); err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Fields(tt.streams)
+		for _, name := range want {
+			if d.Channels[name] == nil || d.Operations[name] == nil || d.Components.Messages[name] == nil {
+				t.Errorf("%q: %s is missing", tt.name, name)
+			}
+		}
+		if len(d.Channels) != len(want) || !strings.Contains(tt.streams, "news") && strings.Contains(text, "news") {
+			t.Errorf("%q is told of %v", tt.name, d.Channels)
+		}
+		if tt.topics != strings.Contains(text, "order-topic") {
+			t.Errorf("%q: topics are told, or not: %s", tt.name, text)
+		}
+		if d.Components.Schemas["Hello"] == nil || w.Header().Get("Cache-Control") != "private, no-cache" {
+			t.Errorf("%q: %v %v", tt.name, d.Components, w.Header())
+		}
+	}
+	if w := inquire(f.Handler(), "/asyncapi.json", "X-Name", "mallory"); w.Code != http.StatusUnauthorized {
+		t.Errorf("refused credentials: %d", w.Code)
+	}
+	closed := newFixture(t, func(c *Config) { c.AdminAuth, c.Auth = AdminAuth{Token: "a token"}, auth.None{} })
+	if w := inquire(closed.Admin(), "/asyncapi.json"); w.Code != http.StatusUnauthorized {
+		t.Errorf("the admin address: %d", w.Code)
+	}
+}
