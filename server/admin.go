@@ -20,8 +20,8 @@ func sameOrigin(next http.Handler) http.Handler {
 // adminRoutes are for operators. pprof's cmdline is left out: a command line may hold what a
 // profile must not.
 //
-// /console/events is /events, for the console's "try a stream": a page may read no other address than its own. It takes a user's
-// identity as /events does, and being an operator is none.
+// /console/events is /events, for the console's "try a stream", and /console/discovery says what it takes: a page may read no other
+// address than its own. Both take a user's identity as in public, and being an operator is none.
 func (s *Server) adminRoutes() chi.Router {
 	r := newRouter(s.cfg.Logger)
 	get(r, "/livez", http.HandlerFunc(s.livez))
@@ -29,6 +29,7 @@ func (s *Server) adminRoutes() chi.Router {
 	mountConsole(r, "admin.html")
 	get(r, "/", toConsole)
 	get(r, "/console/events", http.HandlerFunc(s.events))
+	get(r, "/console/discovery", http.HandlerFunc(s.discover))
 	r.Group(func(r chi.Router) {
 		r.Use(s.operators)
 		get(r, "/metrics", s.cfg.Metrics.handler())

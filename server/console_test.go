@@ -66,6 +66,9 @@ func TestConsoleEventsNeedAUser(t *testing.T) {
 	if s := f.getBy(admin.Client(), admin.URL+"/console/events", "Authorization", "Bearer open sesame"); s.StatusCode != http.StatusUnauthorized {
 		t.Errorf("an operator: %d", s.StatusCode)
 	}
+	if s := f.getBy(admin.Client(), admin.URL+"/console/discovery"); !strings.Contains(s.body(), `"caller":null`) {
+		t.Errorf("discovery without credentials: %d", s.StatusCode)
+	}
 	s := f.getBy(admin.Client(), admin.URL+"/console/events?user=alice")
 	if s.StatusCode != http.StatusOK {
 		t.Fatalf("alice: %d", s.StatusCode)

@@ -36,3 +36,12 @@ func file(mediaTypes ...string) answers {
 		with(http.StatusNotModified, openapi.Response{Description: "It is what `If-None-Match` names.", Headers: tagged}).
 		problem(http.StatusNotFound, "There is no such file.", "not-found")
 }
+
+func discoveryOperation(id, tag string) openapi.Operation {
+	return openapi.Operation{
+		ID: id, Tags: []string{tag}, Summary: "What the caller may read, and how",
+		Description: "Without credentials it says how they are shown, and what anyone may read.",
+		Responses: answers{}.json(http.StatusOK, "What there is for the caller.", openapi.Ref("Discovery"), nil).
+			unidentified().notNow(false).failed(),
+	}
+}

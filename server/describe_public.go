@@ -61,12 +61,7 @@ var publicRoutes = map[string]described{
 			unidentified().
 			problem(http.StatusServiceUnavailable, "It is in force on this gateway, but the others could not be told. Ask again.", "not-announced"),
 	}},
-	"GET /.well-known/sluice": {asks: anyCaller, Operation: openapi.Operation{
-		ID: "discover", Tags: []string{tagDiscovery}, Summary: "What the caller may read, and how",
-		Description: "Without credentials it says how they are shown, and what anyone may read.",
-		Responses: answers{}.json(http.StatusOK, "What there is for the caller.", openapi.Ref("Discovery"), nil).
-			unidentified().notNow(false).failed(),
-	}},
+	"GET /.well-known/sluice": {asks: anyCaller, Operation: discoveryOperation("discover", tagDiscovery)},
 	"GET /asyncapi.json": {asks: anyCaller, Operation: openapi.Operation{
 		ID: "asyncapi", Tags: []string{tagDiscovery}, Summary: "The streams that the caller may read, as AsyncAPI",
 		Responses: answers{}.json(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).

@@ -1,12 +1,12 @@
 // The console on the admin address: everything.
-import { beginToken } from "./api.js";
+import { at, beginToken } from "./api.js";
 import { Connections } from "./connections.js";
 import { byId, el } from "./dom.js";
 import { Live } from "./live.js";
 import { counters, overview } from "./overview.js";
 import { route } from "./router.js";
 import { streams } from "./streams.js";
-import { Try } from "./try.js";
+import { Try, wayOf } from "./try.js";
 import { Why } from "./why.js";
 
 const live = new Live();
@@ -35,3 +35,14 @@ beginToken(() => {
   again();
 });
 live.run();
+
+// Which identity a stream takes. Nothing of the operator's goes there, who is no user.
+try {
+  const response = await fetch(at("console/discovery"), { credentials: "omit" });
+  if (response.ok) {
+    const { caller, auth } = await response.json();
+    trying.begin(wayOf(caller, auth));
+  }
+} catch {
+  // The gateway is away, which the page says already.
+}

@@ -2,7 +2,7 @@
 import { at } from "./api.js";
 import { byId, el, setText } from "./dom.js";
 import { problemOf } from "./sse.js";
-import { Try } from "./try.js";
+import { Try, wayOf } from "./try.js";
 
 // begin asks the gateway's discovery document what the caller may read, with this browser's cookies.
 async function begin() {
@@ -21,7 +21,7 @@ async function begin() {
 }
 
 function draw({ caller, streams, auth }) {
-  const trying = new Try(byId("try"), "events", way(caller, auth));
+  const trying = new Try(byId("try"), "events", wayOf(caller, auth));
   trying.choices(streams.map((s) => s.name));
   trying.show(new URLSearchParams(location.hash.slice(1).split("?")[1]));
   setText(byId("who"), `${identity(caller)} ${streams.length > 0 ? "These may be read:" : "There is nothing that may be read so."}`);
@@ -31,14 +31,6 @@ function draw({ caller, streams, auth }) {
       el("span", { class: "quiet" }, s.audience === "everyone" ? "every event, for everyone who may read it" : "events that belong to the caller"),
       s.subject ? el("span", { class: "quiet" }, "can be narrowed to a subject") : null,
       s.state ? el("span", { class: "quiet" }, "has a state") : null))));
-}
-
-// way is the kind of identity that this gateway takes, to begin with.
-function way(caller, auth) {
-  const kinds = auth.map((a) => a.kind);
-  if (caller) return "cookie";
-  if (kinds.includes("none")) return "user";
-  return kinds.includes("jwt") || !kinds.includes("ticket") ? "token" : "ticket";
 }
 
 function identity(caller) {

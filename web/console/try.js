@@ -15,13 +15,21 @@ const ways = [
   ["cookie", "this browser's cookies, or nobody"],
 ];
 
+// wayOf is the kind of identity to begin with, from the gateway's discovery document.
+export function wayOf(caller, auth) {
+  const kinds = auth.map((a) => a.kind);
+  if (caller) return "cookie";
+  if (kinds.includes("none")) return "user";
+  return kinds.includes("jwt") || !kinds.includes("ticket") ? "token" : "ticket";
+}
+
 const begins = [["last:20", "20 events back"], ["live", "now"], ["earliest", "the oldest there is"]];
 
 export class Try {
   #open = new Set();
 
-  // path is the route of events at this address, identity the kind of it to begin with.
-  constructor(place, path, identity = "user") {
+  // path is the route of events at this address, way the kind of identity to begin with.
+  constructor(place, path, way = "user") {
     this.path = path;
     const options = (list) => list.map(([value, text]) => el("option", { value }, text));
     this.streams = el("select", { name: "stream" }, el("option", { value: "" }, "all it may read"));
@@ -33,7 +41,7 @@ export class Try {
       el("label", {}, "From ", el("select", { name: "from" }, ...options(begins))),
       el("button", { class: "main" }, "Open the stream"),
       this.note = el("p", { class: "quiet", role: "status" }));
-    this.form.elements.way.value = identity;
+    this.form.elements.way.value = way;
     this.cards = el("div", { class: "tries" });
     place.append(this.form, this.cards);
     this.#ask();
@@ -43,6 +51,14 @@ export class Try {
   choices(names) {
     if (this.streams.options.length === names.length + 1) return;
     this.streams.replaceChildren(this.streams.options[0], ...names.map((name) => el("option", { value: name }, name)));
+  }
+
+  // begin changes the kind of identity, where nobody has yet begun to say who they are.
+  begin(way) {
+    const { elements } = this.form;
+    if (elements.identity.value !== "" || elements.way.value === way) return;
+    elements.way.value = way;
+    this.#ask();
   }
 
   // show opens what a link asks for: #try?user=alice&user=bob. What is open already stays as it is.

@@ -52,9 +52,9 @@ function drawRefusal(error) {
 function drawAnswer(answer, question) {
   const { records, capacity, remembered, since } = answer;
   const parts = [];
-  if (answer.because) parts.push(el("p", { class: "because", "data-cause": answer.cause }, answer.because));
+  if (answer.because && records.length < 2) parts.push(el("p", { class: "because", "data-cause": answer.cause }, answer.because));
   else if (records.length === 0) parts.push(el("p", { class: "because" }, "Nothing that is remembered concerns this."));
-  parts.push(...records.map((record) => drawRecord(record, records.length === 1 && answer.because === record.because, question)));
+  parts.push(...records.map((record) => drawRecord(record, records.length === 1 && Boolean(answer.because), question)));
   const reach = since ? ` It reaches back to ${format.moment(since)}.` : "";
   parts.push(el("p", { class: "quiet" }, `The gateway remembers ${format.count(remembered)} of at most ${format.count(capacity)} records.${reach}`));
   return parts;

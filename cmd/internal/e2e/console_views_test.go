@@ -61,6 +61,12 @@ func TestConsole(t *testing.T) {
 	c.accessible("try")
 	c.shoot("try")
 
+	c.do(chromedp.Click(`nav a[href="#connections"]`))
+	c.until(`[...document.querySelectorAll("#subscribers .user")].map(e => e.textContent).sort().join() === ` + fmt.Sprintf("%q", hostile+",alice,bob"))
+	c.accessible("connections")
+	c.shoot("connections")
+	c.do(chromedp.Click(`nav a[href="#try"]`))
+
 	// Stopped and opened again, it goes on where it was.
 	c.do(chromedp.Click(".trial .buttons button"))
 	c.until(`document.querySelector(".trial .pill").textContent === "stopped"`)
@@ -73,7 +79,7 @@ func TestConsole(t *testing.T) {
 // With admin_auth the page asks for the token, and takes no for an answer only once it is right. The token is nowhere but in this tab's session.
 func TestConsoleAsksForTheToken(t *testing.T) {
 	need(t, "chromium", "chromium")
-	g, _ := consoleGateway(t, "auth: none\nadmin_auth: {token: open-sesame-0123456789}\n"+consoleStreams, consoleTopics)
+	g, _ := consoleGateway(t, jwtAuth(t)+"admin_auth: {token: open-sesame-0123456789}\n"+consoleStreams, consoleTopics)
 	c := openConsole(startChromium(t), t, g.AdminURL()+"/console/")
 	c.until(`document.querySelector("#token-dialog").open`)
 	c.accessible("token")
@@ -84,22 +90,31 @@ func TestConsoleAsksForTheToken(t *testing.T) {
 			c.shoot("token")
 		}
 	}
+	c.until(`document.querySelector("#try form").elements.way.value === "token"`) // what this gateway's streams take, which is another
 	c.until(`!document.querySelector("#token-dialog").open && document.querySelector("#kafka").textContent === "Kafka answers"`)
 	if kept := ask[string](&c.page, `document.cookie + JSON.stringify(localStorage) + location.href`); kept != "{}"+g.AdminURL()+"/console/" {
 		t.Errorf("the page keeps %s", kept)
 	}
 }
 
+// jwtAuth is a configuration that takes tokens signed with jwtSecret.
+func jwtAuth(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "jwt.key")
+	if err := os.WriteFile(file, []byte(jwtSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("auth: {jwt: {secret_file: %q}}\n", file)
+}
+
+const jwtSecret = "a secret of more than 32 characters"
+
 // On the public address the console shows what the caller may read and nothing of the gateway, and without an identity it says so.
 func TestConsoleInPublic(t *testing.T) {
 	need(t, "chromium", "chromium")
-	secret := filepath.Join(t.TempDir(), "jwt.key")
-	if err := os.WriteFile(secret, []byte("a secret of more than 32 characters"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, tt := range []struct{ name, auth, who, way string }{
 		{"anybody", "auth: none\n", "No identity", "user"},
-		{"a login", fmt.Sprintf("auth: {jwt: {secret_file: %q}}\n", secret), "No identity", "token"},
+		{"a login", jwtAuth(t), "No identity", "token"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g, producer := consoleGateway(t, tt.auth+consoleStreams, consoleTopics)
