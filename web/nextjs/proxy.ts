@@ -1,8 +1,15 @@
 import { type NextRequest, NextResponse } from "next/server";
-import { sluicePublicURL } from "./lib/env.ts";
+import { sluicePublicURL, sluiceURL } from "./lib/env.ts";
+
+/**
+ * For the page /rewrites only, which shows why events should not come this way: the rewrite that rewrites() in next.config makes, by the
+ * same code of Next's. That one keeps the gateway's address from when the app was built; this one asks now.
+ */
+const viaNext = (request: NextRequest) => NextResponse.rewrite(`${sluiceURL()}/events${request.nextUrl.search}`);
 
 /** Gives each page a content security policy: scripts run if they bear the nonce of this very answer, and no others. */
 export function proxy(request: NextRequest) {
+  if (request.nextUrl.pathname === "/next-events") return viaNext(request);
   const nonce = crypto.randomUUID();
   const policy = [
     "default-src 'none'",
@@ -24,4 +31,4 @@ export function proxy(request: NextRequest) {
   return response;
 }
 
-export const config = { matcher: "/((?!_next/|api/|next-events|icon.svg).*)" };
+export const config = { matcher: "/((?!_next/|api/|icon.svg).*)" };

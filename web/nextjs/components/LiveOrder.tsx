@@ -32,7 +32,11 @@ export function LiveOrder({ orderId, url, start, user, placed, stay }: Props) {
     user,
     start,
     // A guest's ticket is the server's to renew: the page is rendered anew, with another one.
-    renew: async () => (user ? renewLogin(user) : router.refresh()),
+    renew: async () => {
+      if (user) return renewLogin(user);
+      router.refresh();
+      return true;
+    },
   });
   const order = orders.list.find((order) => order.orderId === orderId);
   const leave = Boolean(user && !stay && order?.status === "confirmed" && (placed || order.events > 0));
@@ -64,7 +68,13 @@ function Card({ order, leave }: { order: Shown; leave: boolean }) {
         <dd>{money(order.total)}</dd>
         <dt>Status</dt>
         <dd>
-          <strong ref={status} className={`status ${order.status}`} data-testid="status" data-order={order.orderId} data-events={order.events}>
+          <strong
+            ref={status}
+            className={`status ${order.status}`}
+            data-testid="status"
+            data-order={order.orderId}
+            data-events={order.events}
+          >
             {order.status}
           </strong>
         </dd>

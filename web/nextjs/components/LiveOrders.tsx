@@ -2,9 +2,9 @@
 
 import type { Start } from "@/lib/sluice";
 import { Connection } from "./Connection";
+import { LoginEnded } from "./LoginEnded";
 import { renewLogin } from "./login";
 import { OrderRows } from "./OrderRows";
-import { LoginEnded } from "./LoginEnded";
 import { useOrders } from "./useOrders";
 
 interface Props {

@@ -17,7 +17,10 @@ export function PlainOrders({ url, user, start }: { url: string; user: string; s
     const open = () => {
       source = new EventSource(`${url}&lastEventId=${encodeURIComponent(last)}`, { withCredentials: true });
       const on = (type: string, act: (event: MessageEvent) => void) =>
-        source.addEventListener(type, (event) => { last = event.lastEventId; act(event); });
+        source.addEventListener(type, (event) => {
+          last = event.lastEventId;
+          act(event);
+        });
       on("order.placed", ({ data }) => setOrders((orders) => apply(orders, JSON.parse(data))));
       on("order.confirmed", ({ data }) => setOrders((orders) => apply(orders, JSON.parse(data))));
       on("sluice.hello", () => setStatus("live"));
@@ -30,7 +33,10 @@ export function PlainOrders({ url, user, start }: { url: string; user: string; s
       };
     };
     open();
-    return () => { source.close(); clearTimeout(timer); };
+    return () => {
+      source.close();
+      clearTimeout(timer);
+    };
   }, [url, user, start]);
   return (
     <>

@@ -1,7 +1,7 @@
 "use client";
 
 import { useSluice } from "@sluice/client/react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { apply, type Orders, ordersOf } from "@/lib/order";
 import type { Start } from "@/lib/sluice";
 
@@ -12,8 +12,8 @@ export interface OrdersOptions {
   user?: string;
   /** What the server rendered the page from. */
   start: Start | undefined;
-  /** Gets a new credential, or says by rejecting that it can't. */
-  renew: () => Promise<void>;
+  /** Gets a new credential. False: there is none to be had. */
+  renew: () => Promise<boolean>;
 }
 
 const nothing: Orders = { list: [], applied: 0 };
@@ -29,9 +29,16 @@ export function useOrders({ url, user, start, renew }: OrdersOptions) {
     initial: start?.orders ?? nothing,
     reduce: (orders, event) => apply(orders, data(event)),
     restate: ({ events }) => ordersOf(events),
-    renew: () => renew().then(() => setEnded(false), (error) => (setEnded(true), Promise.reject(error))),
+    renew: async () => {
+      const renewed = await renew();
+      setEnded(!renewed);
+      if (!renewed) throw new Error("the login has ended");
+    },
   });
-  return { orders: value, status, ended: ended && status !== "live" };
+  useEffect(() => {
+    if (status === "live") setEnded(false); // another tab has logged in
+  }, [status]);
+  return { orders: value, status, ended };
 }
 
 function data(event: { json(): unknown }): unknown {

@@ -18,7 +18,13 @@ export function nginx(dir, ports) {
     const out = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", join(dir, "key.pem"), "-out", join(dir, "cert.pem")];
     execFileSync("openssl", ["req", "-x509", ...made, ...out], { stdio: "ignore" });
   }
-  const values = { DIR: dir, PORT: ports.shop, HTTPS_PORT: ports.https, NEXT: `127.0.0.1:${ports.next}`, SLUICE: `127.0.0.1:${ports.sluice}` };
+  const values = {
+    DIR: dir,
+    PORT: ports.shop,
+    HTTPS_PORT: ports.https,
+    NEXT: `127.0.0.1:${ports.next}`,
+    SLUICE: `127.0.0.1:${ports.sluice}`,
+  };
   let text = readFileSync(join(import.meta.dirname, "..", "deploy", "nginx.conf"), "utf8");
   for (const [name, value] of Object.entries(values)) text = text.replaceAll(`@${name}@`, value);
   if (!https) text = text.replace(/^.*# https$\n/gm, "");

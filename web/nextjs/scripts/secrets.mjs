@@ -9,7 +9,7 @@ export function secrets(dir) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const kept = (name, make) => {
     const path = join(dir, name);
-    if (!existsSync(path)) writeFileSync(path, make() + "\n", { mode: 0o600 });
+    if (!existsSync(path)) writeFileSync(path, `${make()}\n`, { mode: 0o600 });
     return readFileSync(path, "utf8").trim();
   };
   const random = () => randomBytes(32).toString("base64url");

@@ -111,7 +111,12 @@ const ready = (async () => {
   await answers(`http://127.0.0.1:${ports.admin}/readyz`);
   children.start("worker", process.execPath, [".build/worker/main.js"], shop);
   const port = withNginx ? ports.next : ports.shop;
-  children.start("next", process.execPath, ["node_modules/next/dist/bin/next", "start", "-p", String(port), "-H", withNginx ? "127.0.0.1" : "0.0.0.0"], shop);
+  children.start(
+    "next",
+    process.execPath,
+    ["node_modules/next/dist/bin/next", "start", "-p", String(port), "-H", withNginx ? "127.0.0.1" : "0.0.0.0"],
+    shop,
+  );
   await answers(`http://127.0.0.1:${port}/login`);
   let https = false;
   if (withNginx) {

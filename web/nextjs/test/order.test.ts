@@ -14,7 +14,17 @@ const order = (orderId: string, status: Order["status"] = "placed"): Order => ({
 const ids = ({ list }: Orders) => list.map(({ orderId }) => orderId);
 
 test("what is no order is none, whoever wrote it", () => {
-  for (const text of ["", "null", "[]", "7", '"o-1"', "{}", '{"orderId":1}', JSON.stringify({ ...order("o-1"), status: "gone" }), JSON.stringify({ ...order("o-1"), total: "38" })]) {
+  for (const text of [
+    "",
+    "null",
+    "[]",
+    "7",
+    '"o-1"',
+    "{}",
+    '{"orderId":1}',
+    JSON.stringify({ ...order("o-1"), status: "gone" }),
+    JSON.stringify({ ...order("o-1"), total: "38" }),
+  ]) {
     assert.equal(parseOrder(text), undefined, text);
   }
   assert.deepEqual(parseOrder(JSON.stringify(order("o-1"))), order("o-1"));
@@ -40,8 +50,21 @@ test("an event changes one order, and counts", () => {
   after = apply(after, order("o-2", "confirmed"));
   after = apply(after, { nonsense: true });
   assert.deepEqual(ids(after), ["o-2", "o-1"]);
-  assert.deepEqual(after.list.map(({ status, events }) => [status, events]), [["confirmed", 2], ["confirmed", 1]]);
+  assert.deepEqual(
+    after.list.map(({ status, events }) => [status, events]),
+    [
+      ["confirmed", 2],
+      ["confirmed", 1],
+    ],
+  );
   assert.equal(after.applied, 3);
-  assert.deepEqual(before.list.map(({ status }) => status), ["placed"], "the old value was changed");
-  assert.deepEqual(settled(after).list.map(({ events }) => events), [0, 0]);
+  assert.deepEqual(
+    before.list.map(({ status }) => status),
+    ["placed"],
+    "the old value was changed",
+  );
+  assert.deepEqual(
+    settled(after).list.map(({ events }) => events),
+    [0, 0],
+  );
 });

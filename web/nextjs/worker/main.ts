@@ -18,7 +18,13 @@ async function work() {
     deserializers: stringDeserializers,
   });
   try {
-    const records = await consumer.consume({ topics: [orderTopic()], mode: "committed", fallbackMode: "earliest", autocommit: false, maxWaitTime: 100 });
+    const records = await consumer.consume({
+      topics: [orderTopic()],
+      mode: "committed",
+      fallbackMode: "earliest",
+      autocommit: false,
+      maxWaitTime: 100,
+    });
     stop.signal.addEventListener("abort", () => records.close(), { once: true });
     console.log(`confirming the orders of ${orderTopic()}`);
     for await (const record of records) {

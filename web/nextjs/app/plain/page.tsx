@@ -12,7 +12,13 @@ export default async function Page() {
   return (
     <>
       <h1>Your orders, by plain EventSource</h1>
-      {begin ? <PlainOrders url={eventsURL(stream)} user={user.id} start={begin} /> : <p role="alert" className="notice">The orders can’t be had just now. Please load the page again.</p>}
+      {begin ? (
+        <PlainOrders url={eventsURL(stream)} user={user.id} start={begin} />
+      ) : (
+        <p role="alert" className="notice">
+          The orders can’t be had just now. Please load the page again.
+        </p>
+      )}
     </>
   );
 }
