@@ -13,7 +13,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop.abor
 async function work() {
   const consumer = new Consumer({
     clientId: "sluice-shop-worker",
-    groupId: "sluice-shop-worker",
+    groupId: `${orderTopic()}-worker`, // a group has one set of topics
     bootstrapBrokers: brokers(),
     deserializers: stringDeserializers,
   });
