@@ -58,6 +58,8 @@ func TestLooks(t *testing.T) {
 		p := customers[at.user]
 		p.forgive("status of 403") // of pages that are asked for and not to be had
 		p.forgive("status of 404 (Not Found) " + s.nginx.plain + "/no-such-page")
+		p.open(s.nginx.plain + at.path)
+		p.await(at.ready)
 		for _, look := range []struct {
 			name, scheme string
 			width        int64
@@ -68,8 +70,6 @@ func TestLooks(t *testing.T) {
 			{"phone-dark", "dark", 375},
 		} {
 			p.look(look.scheme, look.width)
-			p.open(s.nginx.plain + at.path)
-			p.await(at.ready)
 			// What moves only for a moment has come to rest.
 			p.await(`document.readyState === "complete" && document.getAnimations().every(a => a.playState !== "running" || a.effect.getTiming().iterations === Infinity)`)
 			name := at.name + "-" + look.name
