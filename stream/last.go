@@ -26,7 +26,7 @@ func (h *Hub) last(ctx context.Context, r Request, unnamed []int, st *starts) er
 	}
 	for i, u := range unnamed {
 		var marks []mark
-		memories[i], since[i], marks = h.recall(r.Streams[u], r, n)
+		memories[i], since[i], marks = h.recollect(r.Streams[u], r, n)
 		collect(i, marks)
 	}
 	taken := newest(slices.Clone(all), n)
@@ -95,53 +95,6 @@ func newest(all []mark, n int) []mark {
 		tails[latest] = t[:len(t)-1]
 	}
 	return taken
-}
-
-// recall returns the marks of the request's events in memory, at most n a partition, the memory they are of, and since
-// when it has events, by the timestamp of the oldest; the end of time if it has none.
-func (h *Hub) recall(stream int, r Request, n int) (m memory, since int64, marks []mark) {
-	m = h.memory(stream)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l := h.logs[stream]
-	m.gen, m.floor, m.head = l.gen, slices.Clone(l.floor()), slices.Clone(l.head)
-	counts := make([]int, len(m.head))
-	full := 0
-	take := func(e *entry) {
-		if e.kind != kindEvent || counts[e.partition] == n || r.Subject != "" && string(l.about(e)) != r.Subject {
-			return
-		}
-		if counts[e.partition]++; counts[e.partition] == n {
-			full++
-		}
-		marks = append(marks, mark{partition: e.partition, offset: e.next - 1, time: e.time})
-	}
-	first := l.from(l.resume(m.floor))
-	since = math.MaxInt64
-	for ordinal, e := l.seek(first); e != nil; ordinal, e = l.seek(ordinal + 1) {
-		if e.kind == kindEvent {
-			since = e.time
-			break
-		}
-	}
-	if l.spec.Audience == AudienceUser && !r.AnyUser {
-		uid := h.users.find([]byte(r.User))
-		if uid == 0 {
-			return m, since, nil
-		}
-		for _, ordinal := range l.chain(nil, uid, 0) {
-			if _, e := l.entry(ordinal); ordinal >= first {
-				take(e)
-			}
-		}
-		return m, since, marks
-	}
-	for ordinal := l.end(); ordinal > first && full < len(counts); ordinal-- {
-		if _, e := l.entry(ordinal - 1); e != nil {
-			take(e)
-		}
-	}
-	return m, since, marks
 }
 
 // look is a question for the newest events older than memory. All that are asked while a
