@@ -75,11 +75,48 @@ func (s *session) hold(ctx context.Context, p peer) error {
 	s.report.add(t.name, "kernel socket buffers per connection"+at, "B", float64(last.tcp-before.tcp)/float64(last.clients))
 	s.report.add(t.name, "wakes a second, idle"+at, "/s", last.wakes)
 	s.report.add(t.name, "CPU, idle"+at, "% of a core", 100*last.cpu)
-	if t.admin != "" {
-		return s.addCollections(ctx, t)
+	if t.admin == "" {
+		return nil
 	}
+	if err := s.addHolderWakes(ctx, t, crowd, last.clients); err != nil {
+		return err
+	}
+	return s.addCollections(ctx, t)
+}
+
+// addHolderWakes counts for --settle how often what holds sluice's connections
+// wakes, and what there was to wake for. It is asked for after memory has been
+// measured, since the answer takes some.
+func (s *session) addHolderWakes(ctx context.Context, t *target, crowd *crowd, n int) error {
+	if err := crowd.mark(ctx); err != nil {
+		return err
+	}
+	before, err := t.metric(ctx, holderWakes)
+	if err != nil {
+		return err
+	}
+	if err := sleep(ctx, s.settle); err != nil {
+		return err
+	}
+	now, err := t.metric(ctx, holderWakes)
+	if err != nil {
+		return err
+	}
+	a, err := crowd.open(ctx, n, s.timeout) // all are: it only tells what they have read
+	if err != nil {
+		return err
+	}
+	if a.Lost > 0 {
+		return fmt.Errorf("the server ended %d idle connections", a.Lost)
+	}
+	at := fmt.Sprintf(" in %s idle at %s", s.settle, number(float64(n)))
+	s.report.add(t.name, "wakes of the holder"+at, "", now-before)
+	s.report.add(t.name, "heartbeats read"+at, "", float64(a.Reserved))
 	return nil
 }
+
+// holderWakes is sluice's metric of how often a worker of the holder has woken.
+const holderWakes = "sluice_holder_wakes_total"
 
 func (s *session) holdUpTo(ctx context.Context, t *target, crowd *crowd, n int, before held) (held, error) {
 	cpu, err := t.burn(func() error {

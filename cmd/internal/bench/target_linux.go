@@ -1,10 +1,14 @@
 package bench
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -77,6 +81,26 @@ func ready(ctx context.Context, c *child, url string) error {
 		}
 		return nil
 	})
+}
+
+// metric reads a number without labels off sluice's admin address.
+func (t *target) metric(ctx context.Context, name string) (float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.admin+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, fmt.Errorf("metric %s: %w", name, err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, errors.Join(fmt.Errorf("%s: %s has no metric %s", res.Status, t.admin, name), lines.Err())
 }
 
 func retry(ctx context.Context, c *child, what string, try func() error) error {
