@@ -18,6 +18,10 @@ func (d *doctor) bytes(ctx context.Context, first *probed) {
 		d.opaque(ctx, first)
 		return
 	}
+	if len(first.arrivals) <= small.count {
+		d.ails(checkBytes, illLength, "", "the stream was cut off after %v, with %d of %d events", about(first.ended.Sub(first.began)), len(first.arrivals), small.count+1)
+		return
+	}
 	p := paceOf(first.arrivals, small.every, d.trip)
 	for attempt := 1; attempt < attempts && p.shape != atOnce; attempt++ {
 		if again, err := d.again(ctx, small, nil); err == nil && !again.opaque {
@@ -25,10 +29,6 @@ func (d *doctor) bytes(ctx context.Context, first *probed) {
 				p = q
 			}
 		}
-	}
-	if len(first.arrivals) <= small.count {
-		d.ails(checkBytes, illLength, "", "the stream was cut off after %v, with %d of %d events", about(first.ended.Sub(first.began)), len(first.arrivals), small.count+1)
-		return
 	}
 	if p.shape == atOnce {
 		d.found(checkBytes, ok, "at once: of %d events %v apart, half arrive within %v and all within %v of being sent", len(first.arrivals), small.every, about(p.held), about(p.worst))

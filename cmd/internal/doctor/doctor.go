@@ -110,7 +110,7 @@ func (d *doctor) inBetween() []string {
 }
 
 func (d *doctor) report(ctx context.Context) *report {
-	r := &report{URL: d.URL.Scheme + "://" + d.URL.Host + d.URL.Path, Proxies: slices.Concat([]string{}, d.recognised, d.nearby), Findings: d.findings, Interrupted: ctx.Err() != nil}
+	r := &report{URL: d.URL.Scheme + "://" + d.URL.Host + d.URL.Path, Proxies: append(append([]string{}, d.recognised...), d.nearby...), Findings: d.findings, Interrupted: ctx.Err() != nil}
 	for _, f := range r.Findings {
 		if f.Verdict == fault {
 			r.Faults++

@@ -82,7 +82,7 @@ func (d *doctor) silence(ctx context.Context) (l life) {
 		return life{failed: err}
 	}
 	l.span = p.ended.Sub(p.began)
-	if len(p.arrivals) > 0 {
+	if len(p.arrivals) > 0 && !d.heldBack {
 		l.span -= p.arrivals[0].received
 	}
 	l.cut = len(p.arrivals) < 2

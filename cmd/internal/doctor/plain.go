@@ -14,7 +14,7 @@ func (d *doctor) withoutProbes(ctx context.Context, p *probed) {
 	d.compression(p)
 	d.versions(p)
 	d.response(p)
-	const note = "; this server knows no probes, so what is held back in part can't be seen"
+	const note = "; this server knows no probes, or the query is lost on the way to it, so what is held back in part can't be seen"
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o, err := d.hello(ctx, ask{})
@@ -35,7 +35,7 @@ func (d *doctor) withoutProbes(ctx context.Context, p *probed) {
 		d.found(checkBytes, ok, "the first event arrives after %v, while the stream stays open%s", about(first), note)
 		return
 	}
-	d.say("it knows no probes: waiting for two of its heartbeats, %v each at most", beat)
+	d.say("no probes: waiting for two of its heartbeats, %v each at most", beat)
 	text, v := d.twoBeats(ctx, o, beat)
 	d.found(checkBytes, v, "the first event arrives after %v, %s%s", about(first), text, note)
 }

@@ -59,6 +59,8 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A server of another kind may still be at work on its answer to HEAD, on a connection that looks free from here.
+	r.Close = method == http.MethodHead
 	r.Header.Set("User-Agent", "sluice-doctor")
 	r.Header.Set("Accept", "text/event-stream")
 	r.Header.Set("Cache-Control", "no-cache")
