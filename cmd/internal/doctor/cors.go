@@ -41,15 +41,15 @@ func (d *doctor) simple(ctx context.Context) {
 	}
 	switch {
 	case len(allow) == 0:
-		d.ails(checkCORS, illCORS, "", "the answer has no Access-Control-Allow-Origin, so a page of %s can't read it%s", d.origin, by)
+		d.ails(checkCORS, illCORS, d.origin, "the answer has no Access-Control-Allow-Origin, so a page of %s can't read it%s", d.origin, by)
 	case len(allow) > 1:
-		d.ails(checkCORS, illCORS, "", "the answer has Access-Control-Allow-Origin %d times, which browsers refuse: the gateway and the proxy both write it", len(allow))
+		d.ails(checkCORS, illCORS, d.origin, "the answer has Access-Control-Allow-Origin %d times, which browsers refuse: the gateway and the proxy both write it", len(allow))
 	case allow[0] == "*":
-		d.ails(checkCORS, illCORS, "", "the answer allows any origin (*), which browsers refuse with cookies: name %s", d.origin)
+		d.ails(checkCORS, illCORS, d.origin, "the answer allows any origin (*), which browsers refuse with cookies: name %s", d.origin)
 	case allow[0] != d.origin:
-		d.ails(checkCORS, illCORS, "", "the answer allows %q and not %s", allow[0], d.origin)
+		d.ails(checkCORS, illCORS, d.origin, "the answer allows %q and not %s", allow[0], d.origin)
 	case credentials != "true":
-		d.ails(checkCORS, illCORS, "", "the answer has no Access-Control-Allow-Credentials: true, so with cookies (withCredentials) a page of %s can't read it", d.origin)
+		d.ails(checkCORS, illCORS, d.origin, "the answer has no Access-Control-Allow-Credentials: true, so with cookies (withCredentials) a page of %s can't read it", d.origin)
 	}
 }
 
@@ -77,8 +77,8 @@ func (d *doctor) preflight(ctx context.Context) {
 	headers := strings.Split(strings.ToLower(strings.ReplaceAll(answer.Header.Get("Access-Control-Allow-Headers"), " ", "")), ",")
 	switch {
 	case answer.StatusCode < 200 || answer.StatusCode > 299:
-		d.ails(checkCORS, illCORS, "", "the preflight (OPTIONS) is answered with %s: a page of %s can't send Authorization", answer.Status, d.origin)
+		d.ails(checkCORS, illCORS, d.origin, "the preflight (OPTIONS) is answered with %s: a page of %s can't send Authorization", answer.Status, d.origin)
 	case answer.Header.Get("Access-Control-Allow-Origin") != d.origin || !slices.Contains(headers, "authorization"):
-		d.ails(checkCORS, illCORS, "", "the preflight doesn't allow Authorization to pages of %s", d.origin)
+		d.ails(checkCORS, illCORS, d.origin, "the preflight doesn't allow Authorization to pages of %s", d.origin)
 	}
 }

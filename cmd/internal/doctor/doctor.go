@@ -88,11 +88,11 @@ func (d *doctor) found(check string, v verdict, format string, args ...any) {
 	d.findings = append(d.findings, finding{Check: check, Verdict: v, Seen: reach.Printable(fmt.Sprintf(format, args...))})
 }
 
-// ails adds a fault that there are cures for. header is the one concerned, if it is one.
-func (d *doctor) ails(check string, ill ailment, header, format string, args ...any) {
+// ails adds a fault that there are cures for. about is the header or origin concerned, if there is one.
+func (d *doctor) ails(check string, ill ailment, about, format string, args ...any) {
 	d.found(check, fault, format, args...)
 	f := &d.findings[len(d.findings)-1]
-	f.ill, f.Cure = ill, curesFor(ill, d.inBetween(), header)
+	f.ill, f.Cure = ill, curesFor(ill, d.inBetween(), about)
 }
 
 // inBetween are the proxies whose cures are shown.

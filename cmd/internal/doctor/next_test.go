@@ -31,6 +31,9 @@ func TestNextRewrites(t *testing.T) {
 	if !strings.Contains(x.find(checkBytes).Seen, "in blocks of") {
 		t.Errorf("how much is held back isn't said: %s", x.find(checkBytes).Seen)
 	}
+
+	g.Kill() // what illAway says of Next
+	examined(ctx, t, nil, "--user", "alice", site+"/next-events").wantFault(t, checkReach, "500 Internal Server Error", "", "")
 }
 
 // next builds and starts the site in testdata/next, and returns its URL.

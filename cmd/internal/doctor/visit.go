@@ -81,7 +81,7 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 		r.Header.Set(name, value)
 	}
 	v := &visit{began: time.Now()}
-	if v.Response, err = d.client.Do(r); err != nil {
+	if v.Response, err = d.client.Do(r); err != nil { //nolint:bodyclose // it is closed when ctx ends
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() { v.Body.Close() })

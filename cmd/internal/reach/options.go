@@ -82,7 +82,7 @@ func target(address string, query map[string]string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		plain, _ := Plain(err)
-		return nil, fmt.Errorf("the URL can't be read: %v", plain)
+		return nil, fmt.Errorf("the URL can't be read: %w", plain)
 	}
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("the URL needs http or https and a host, like http://localhost:8080; %q is none", u.Redacted())

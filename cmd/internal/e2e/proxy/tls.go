@@ -49,6 +49,6 @@ func (s Setup) certificate(t *testing.T) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := func(kind string, bytes []byte) string { return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes})) }
-	return s.Write(t, "cert.pem", block("CERTIFICATE", raw)), s.Write(t, "key.pem", block("PRIVATE KEY", secret))
+	cert = s.Write(t, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})))
+	return cert, s.Write(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
 }
