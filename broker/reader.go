@@ -157,7 +157,7 @@ func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
 // are not, the sink is told once.
 func (r *Reader) publish(t *topic, partition int32, records []*kgo.Record, next int64) {
 	for _, v := range t.views {
-		events := r.decode(t, v, records)
+		events := r.decode(t, v, records, true)
 		covered := max(t.next[partition], t.base[partition])
 		if n := len(events); n > 0 {
 			r.sink.Publish(v.stream, events)
@@ -169,8 +169,8 @@ func (r *Reader) publish(t *topic, partition int32, records []*kgo.Record, next 
 	}
 }
 
-// decode returns a stream's events of records, good until the next call.
-func (r *Reader) decode(t *topic, v *view, records []*kgo.Record) []stream.Event {
+// decode returns a stream's events of records, good until the next call. live is false for what only the state gets.
+func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []stream.Event {
 	n := 0
 	for _, rec := range records {
 		if rec.Attrs.IsControl() {
@@ -184,6 +184,9 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record) []stream.Event
 		refused := v.decoder.Decode(rec, ev)
 		if refused != 0 {
 			v.refuse(t.log, rec, refused)
+		}
+		if live && !refused.Delivers() {
+			r.sink.Refused(v.stream, rec.Partition, rec.Offset, rec.Timestamp.UnixMilli(), refused.String())
 		}
 		switch {
 		case refused.Delivers():

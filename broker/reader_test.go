@@ -190,6 +190,9 @@ func TestReaderPassesOverWhatIsNoEvent(t *testing.T) {
 		if len(s.events) != 0 || s.next[0] != 40 {
 			t.Errorf("%d events, position %d; want none at 40", len(s.events), s.next)
 		}
+		if len(s.refused) != 40 || s.refused[39] != "0@39 no_user" {
+			t.Errorf("refused: %q", s.refused)
+		}
 	})
 	if s := r.Status()[0]; s.Refused[NoUser] != 40 || s.Events != 0 || s.Records != 40 || s.Behind != 0 {
 		t.Errorf("status %+v", s)

@@ -25,6 +25,9 @@ type Sink interface {
 	Publish(stream int, events []stream.Event)
 	// Advance says that the position passed over records that are no event.
 	Advance(stream int, partition int32, next int64)
+	// Refused says that a record is no event, and the reason, one of the labels of [Refusal]. It comes before the Publish or Advance that
+	// passes over it.
+	Refused(stream int, partition int32, offset, timestamp int64, reason string)
 	// Jump says that reading had to go on elsewhere.
 	Jump(stream int, partition int32, reason stream.Reason, to int64)
 	// SetStale says since when Kafka hasn't answered; the zero time: it answers.

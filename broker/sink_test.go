@@ -34,6 +34,7 @@ type recorded struct {
 	kept      []int64
 	compacted bool
 	jumps     []string // "partition reason from→to"
+	refused   []string // "partition@offset reason"
 	warm      bool
 	stale     time.Time
 	fresh     int // times it became fresh again
@@ -101,6 +102,15 @@ func (r *recorder) Advance(stream int, partition int32, next int64) {
 			r.t.Errorf("stream %d: partition %d advances from %d to %d", stream, partition, s.next[partition], next)
 		}
 		s.next[partition] = next
+	})
+}
+
+func (r *recorder) Refused(stream int, partition int32, offset, _ int64, reason string) {
+	r.change(stream, func(s *recorded) {
+		if offset < s.next[partition] {
+			r.t.Errorf("stream %d: %d@%d is refused below the position %d", stream, partition, offset, s.next[partition])
+		}
+		s.refused = append(s.refused, fmt.Sprintf("%d@%d %s", partition, offset, reason))
 	})
 }
 

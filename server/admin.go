@@ -36,6 +36,7 @@ func (s *Server) adminRoutes() chi.Router {
 		get(r, "/live", http.HandlerFunc(s.live))
 		get(r, "/openapi.json", &s.openapi.admin)
 		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapiOfAll))
+		get(r, "/decisions", http.HandlerFunc(s.decided))
 		get(r, "/subscribers", http.HandlerFunc(s.listSubscribers))
 		r.With(sameOrigin).Method(http.MethodDelete, "/subscribers/{id}", http.HandlerFunc(s.closeSubscriber))
 		get(r, "/debug/pprof/", http.HandlerFunc(pprof.Index))

@@ -41,11 +41,12 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 		return admission{}, badRequest("query", "The query can't be read.")
 	}
 	a := admission{principal: principal}
-	if a.request.Streams, a.names, err = s.choose(query, principal); err != nil {
+	if a.request.Streams, a.names, a.request.Denied, err = s.choose(query, principal); err != nil {
 		if unknown != nil {
 			s.cfg.Metrics.refused(auth.ReasonMissing)
 			return admission{}, unknown
 		}
+		s.cfg.Hub.Denied(principal.User, a.request.Denied)
 		return admission{}, newProblem(http.StatusForbidden, "stream", "Not a stream of yours", err.Error())
 	}
 	subject := query.Get("subject")
@@ -134,28 +135,32 @@ var errNotYours = errors.New("The stream parameter names a stream that doesn't e
 // errNoneYours is for a caller who names no stream and may read none.
 var errNoneYours = errors.New("There is no stream that you may read.")
 
-// choose returns the streams asked for, ascending, or all that the caller may read.
-func (s *Server) choose(query url.Values, who auth.Principal) (streams []int, names []string, err error) {
+// choose returns the streams asked for, ascending, or all that the caller may read; and, as a set of bits, those it may not.
+func (s *Server) choose(query url.Values, who auth.Principal) (streams []int, names []string, denied uint64, err error) {
 	specs := s.cfg.Hub.Specs()
 	asked, narrowed := query["stream"]
 	for i, spec := range specs {
 		wanted := !narrowed || slices.ContainsFunc(asked, func(list string) bool { return inList(list, spec.Name) })
-		if wanted && s.mayRead(who, spec.Name) {
+		switch {
+		case !wanted:
+		case s.mayRead(who, spec.Name):
 			streams = append(streams, i)
 			names = append(names, spec.Name)
+		default:
+			denied |= 1 << i
 		}
 	}
 	for _, list := range asked {
 		for name := range strings.SplitSeq(list, ",") {
 			if !slices.Contains(names, name) {
-				return nil, nil, errNotYours
+				return nil, nil, denied, errNotYours
 			}
 		}
 	}
 	if len(streams) == 0 {
-		return nil, nil, errNoneYours
+		return nil, nil, denied, errNoneYours
 	}
-	return streams, names, nil
+	return streams, names, denied, nil
 }
 
 // mayRead decides about one stream. What an audience of users gets of it is the hub's to see to.

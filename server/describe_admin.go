@@ -39,6 +39,7 @@ var adminRoutes = map[string]described{
 		Responses: answers{}.json(http.StatusOK, "As it is.", openapi.Ref("Live"), nil).
 			problem(http.StatusNotFound, "There is no such stream.", "stream").notForYou(),
 	}},
+	"GET /decisions":           decisionsRoute,
 	"GET /subscribers":         subscribersRoute,
 	"DELETE /subscribers/{id}": closeSubscriberRoute,
 	"GET /asyncapi.json": {asks: operator, Operation: openapi.Operation{

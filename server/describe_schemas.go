@@ -48,6 +48,7 @@ func bodySchemas() openapi.Properties {
 		"Discovery":   openapi.Of[discovery]("What the caller may read, and how. More may come; the version is raised when something goes or changes its meaning."),
 		"Readiness":   openapi.Of[readiness]("Whether each stream has been read as far as it has to be."),
 		"Live":        openapi.Of[live]("The gateway at one moment."),
+		"Decisions":   openapi.Of[decisions]("What became of records."),
 		"Subscribers": openapi.Of[subscriberList]("Who is connected."),
 	}
 }

@@ -117,15 +117,15 @@ func (h *held) stop() {
 func (h *held) close() { h.holder.Close() }
 
 func (h *held) gone(k *kept, why hold.Why) {
-	h.hub.Sub(k.sub).Close()
+	ended := k.why
 	switch why {
 	case hold.Gone:
-		h.metrics.closed(byHolder, gone)
+		ended = gone
 	case hold.Slow:
-		h.metrics.closed(byHolder, slow)
-	default:
-		h.metrics.closed(byHolder, k.why)
+		ended = slow
 	}
+	h.hub.Sub(k.sub).Leave(ended.String())
+	h.metrics.closed(byHolder, ended)
 	h.limits.give(k.stake)
 	if k.tied {
 		h.logins.detach(k.sub)

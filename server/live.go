@@ -23,6 +23,7 @@ type live struct {
 	Unavailable   map[string]uint64 `json:"unavailable"`         // by reason
 	Refused       map[string]uint64 `json:"refused"`             // by reason
 	SocketsTurned map[string]uint64 `json:"sockets_turned_away"` // by limit
+	Decisions     *remembering      `json:"decisions,omitempty"` // absent: none are remembered
 	Streams       []liveStream      `json:"streams"`
 }
 
@@ -155,6 +156,9 @@ func (s *Server) snapshotLive(only []string) (*live, error) {
 		Refused:       g.by("sluice_auth_failures_total", "reason"),
 		SocketsTurned: g.by("sluice_sockets_turned_away_total", "limit"),
 		Streams:       []liveStream{},
+	}
+	if r := s.cfg.Hub.Remembered(); r.Capacity > 0 {
+		l.Decisions = &remembering{r.Capacity, r.Records, *utc(r.Since)}
 	}
 	for i := range facts {
 		f := &facts[i]

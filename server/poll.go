@@ -72,7 +72,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 		s.notOpened(w, r, err)
 		return false
 	}
-	defer sub.Close() // before the token is given back
+	defer sub.Leave("answered") // before the token is given back
 	if a.principal.Login != nil {
 		s.logins.attach(sub, a.principal)
 		defer s.logins.detach(sub.Key())

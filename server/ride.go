@@ -36,7 +36,7 @@ func (r *ride) leave() {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
-	r.session.sub.Close() // before the release: then nobody rings for another's session
+	r.session.sub.Leave(r.why.String()) // before the release: then nobody rings for another's session
 	r.release(r.place)
 	if r.session.tied {
 		r.logins.detach(r.session.sub.Key())

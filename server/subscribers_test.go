@@ -109,7 +109,9 @@ func (f *fixture) keyOf(user string) (key uint64) {
 func TestOperatorsCloseAPoll(t *testing.T) {
 	f := begin(t, nil)
 	answered := make(chan string)
-	go func() { answered <- f.get("/state?user=alice&cursor=" + url.QueryEscape("orders@e:0~news@e:0") + "&wait=60s").body() }()
+	go func() {
+		answered <- f.get("/state?user=alice&cursor=" + url.QueryEscape("orders@e:0~news@e:0") + "&wait=60s").body()
+	}()
 	eventually(t, "polling", func() bool { return len(f.subscribers("").Subscribers) == 1 })
 	s := f.subscribers("").Subscribers[0]
 	if s.Carrier != "poll" || s.User != "alice" {

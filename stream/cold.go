@@ -96,7 +96,7 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 		o.pos[f.partition] = f.next
 		b.add(f.body, func(dst []byte) []byte { return p.id(h, v, dst) })
 		if !f.reset {
-			l.deliveries++
+			h.hand(l, f.partition, f.next)
 		}
 	}
 	c.found = nil

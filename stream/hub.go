@@ -27,6 +27,9 @@ type Config struct {
 	// MaxLag is how long the oldest event that a follower has not been sent may wait, from when this gateway read it: beyond
 	// it, Pull says Lagged as it does past the log's end. 0: only there.
 	MaxLag time.Duration
+
+	// Decisions is how many records are remembered with what became of each, for Hub.Decided. 0: none, which costs nothing.
+	Decisions int
 }
 
 // Hub holds the logs of all streams and the place of every subscriber in them.
@@ -54,7 +57,8 @@ type Hub struct {
 	anyUser anyUser             // of those, the ones that follow a subject for any user
 	scratch scratch
 
-	passes passes
+	passes    passes
+	decisions *decisions // nil: none are remembered
 }
 
 // status is what a stream's reader has said about it.
@@ -74,9 +78,11 @@ func NewHub(c Config) *Hub {
 		private: make(map[uint32]*private),
 		anyUser: make(anyUser),
 		status:  make([]status, len(c.Streams)),
+
+		decisions: newDecisions(c.Decisions, len(c.Streams)),
 	}
 	for _, spec := range c.Streams {
-		h.logs = append(h.logs, &log{spec: spec, ids: h.ids})
+		h.logs = append(h.logs, &log{spec: spec, stream: len(h.logs), ids: h.ids})
 		if spec.State.MaxBytes > 0 {
 			h.logs[len(h.logs)-1].state = newStateTable(spec, &h.users)
 		}

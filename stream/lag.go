@@ -33,6 +33,9 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 		}
 		b.Append(h.resetBody(r))
 	}
+	if h.decisions != nil {
+		h.decisions.skipped(s.Key(), slot.seq, h.seq, h.now())
+	}
 	slot.seq, slot.drained, slot.woken = h.seq+1, true, false
 	return resets, true
 }

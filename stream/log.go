@@ -54,9 +54,10 @@ type block struct {
 // An entry has an ordinal besides its seq: blocks are numbered, and the ordinal is block number × blockLen + index,
 // so that an entry is found by a shift. Ordinals skip where a block ended early.
 type log struct {
-	spec  Spec
-	ids   IDs
-	epoch string // "" until the topic was found
+	spec   Spec
+	stream int // its index in the hub
+	ids    IDs
+	epoch  string // "" until the topic was found
 
 	blocks []*block // oldest first; the last one is open
 	number uint64   // of blocks[0]

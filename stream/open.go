@@ -12,6 +12,7 @@ type Request struct {
 	User    string  // who; "": nobody, who gets events for everyone only
 	Subject string  // only events about this; "": all
 	AnyUser bool    // those of every user, not only of User; goes with a Subject, and no User
+	Denied  uint64  // streams the caller would read too, were it let; only the record of decisions looks at it
 	Cursor  string  // the id to resume at; "": none
 	From    From    // where a stream begins that the cursor doesn't name
 	Waker   WakerID // told Token when there is something to pull
@@ -101,6 +102,9 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	}
 	h.register(id)
 	s.seq, s.drained = h.seq+1, true
+	if h.decisions != nil {
+		h.decisions.come(h, id, &r, st.places)
+	}
 	sub := Sub{hub: h, id: id, gen: s.gen}
 	if !alone {
 		return sub, string(h.appendID(nil, &h.views[s.view], h.seq)), nil

@@ -16,6 +16,7 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
+	h.decisions.begin(stream, 0, start)
 	if l.epoch == "" {
 		l.epoch, l.head, l.base = epoch, slices.Clone(start), slices.Clone(start)
 		l.open()
@@ -39,6 +40,7 @@ func (h *Hub) AddPartitions(stream int, start []int64) {
 	defer h.mu.Unlock()
 	l := h.logs[stream]
 	known := len(l.head)
+	h.decisions.begin(stream, known, start)
 	l.head = grow(l.head, known+len(start))
 	l.open()
 	if l.oldest() == nil {
@@ -139,6 +141,9 @@ func (h *Hub) publish(stream int, events []Event) {
 		}
 		h.seq++
 		h.append(l, ev, now)
+		if h.decisions != nil {
+			h.decisions.event(h, stream, ev, now)
+		}
 		if l.spec.Audience == AudienceEveryone {
 			h.wakeStream(stream, h.seq)
 		} else {

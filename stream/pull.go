@@ -7,6 +7,7 @@ type scratch struct {
 	feeds    []feed
 	readings []reading
 	ordinals []uint64
+	puller   uint64 // the key of the subscription that is pulled
 }
 
 // feed gives the entries of one log that are for one subscriber, oldest first.
@@ -120,12 +121,20 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 		}
 		b.add(f.log.frame(e), func(dst []byte) []byte { return h.appendIDAt(dst, v, f) })
 		if e.kind == kindEvent {
-			f.log.deliveries++
+			h.hand(f.log, e.partition, e.next)
 		}
 		f.advance()
 	}
 	s.seq, s.drained = h.seq+1, true
 	return Drained
+}
+
+// hand notes that the subscription that pulls is handed an event.
+func (h *Hub) hand(l *log, partition int32, next int64) {
+	l.deliveries++
+	if h.decisions != nil {
+		h.decisions.handed(spot{l.stream, partition, next - 1}, h.scratch.puller, h.now())
+	}
 }
 
 // lagged reports whether entries that a follower has not looked at are gone. It may not have been

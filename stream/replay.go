@@ -41,7 +41,7 @@ func (p *private) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int) bo
 			p.reach(h, v, o, e.seq)
 			b.add(r.log.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
 			if e.kind == kindEvent {
-				r.log.deliveries++
+				h.hand(r.log, e.partition, e.next)
 			}
 		}
 		if r.advance(); r.entry == nil && !r.whole {

@@ -87,7 +87,7 @@ func (h *Hub) roll(some []Subscriber, user string, stream int, after uint32) (_ 
 // describe says how a subscription stands.
 func (h *Hub) describe(id uint32, slot *subSlot) Subscriber {
 	v := &h.views[slot.view]
-	s := Subscriber{Key: Sub{id: id, gen: slot.gen}.Key(), User: string(h.users.id(slot.uid)), Streams: v.streams, Standing: StandingLive}
+	s := Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, Standing: StandingLive}
 	p := h.private[id] // nil for one that follows
 	if p != nil {
 		s.Subject, s.AnyUser = string(p.subject), p.anyUser

@@ -161,6 +161,7 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	if slot.ended() {
 		return slot.end
 	}
+	h.scratch.puller = s.Key()
 	var p Pulled
 	if slot.private {
 		p = h.private[s.id].pull(h, s.id, slot, b, maxBytes)

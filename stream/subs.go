@@ -30,6 +30,9 @@ type subSlot struct {
 	end     Pulled // Ended or Dismissed from outside; Drained: neither
 }
 
+// key is Sub.Key.
+func (s *subSlot) key(id uint32) uint64 { return uint64(s.gen)<<32 | uint64(id) }
+
 func (s *subSlot) ended() bool { return s.end != Drained }
 
 func (s *subs) at(id uint32) *subSlot { return &s.chunks[id/subChunk][id%subChunk] }
@@ -88,6 +91,9 @@ func (h *Hub) register(id uint32) {
 // unregister takes a subscriber out of everything.
 func (h *Hub) unregister(id uint32) {
 	s := h.subs.at(id)
+	if h.decisions != nil {
+		h.decisions.leave(h, id, s)
+	}
 	v := &h.views[s.view]
 	moved := v.members[len(v.members)-1]
 	v.members[s.place] = moved

@@ -16,12 +16,7 @@ func (h *Hub) Traffic(stream int) Traffic {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
-	t := Traffic{Deliveries: l.deliveries}
-	for i := range h.views {
-		if v := &h.views[i]; v.mask&(1<<stream) != 0 {
-			t.Subscribers += len(v.members)
-		}
-	}
+	t := Traffic{Subscribers: h.reading(stream), Deliveries: l.deliveries}
 	if e := l.oldest(); e != nil {
 		t.Oldest = h.wall(e.read)
 	}

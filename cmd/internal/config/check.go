@@ -23,6 +23,9 @@ func (l *loader) check() {
 // minHeartbeat keeps a slip of the unit ("15ms") from becoming a flood.
 const minHeartbeat = time.Second
 
+// maxDecisions is some 500 MB.
+const maxDecisions = 1_000_000
+
 // minLag: within a second the gateway itself may be busy elsewhere, and that is no client's fault.
 const minLag = time.Second
 
@@ -38,6 +41,10 @@ func (l *loader) checkGateway() {
 	}
 	l.certPair("tls_cert_file", "tls_key_file", c.TLS)
 
+	l.atLeast("decisions", c.Decisions, 0)
+	if c.Decisions > maxDecisions {
+		l.fault("decisions", fmt.Sprintf("%d is too many: write %d at most", c.Decisions, maxDecisions))
+	}
 	l.atLeast("catchup.max_records", c.Catchup.MaxRecords, 1)
 	l.atLeast("catchup.concurrency", c.Catchup.Concurrency, 1)
 	l.positive("catchup.max_age", c.Catchup.MaxAge)

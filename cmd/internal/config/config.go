@@ -23,6 +23,7 @@ type Config struct {
 	Streams    []Stream // by name, so that the ids of all gateways name their streams in one order
 	Catchup    Catchup
 	SlowClient SlowClient
+	Decisions  int  // records remembered with what became of them; 0 none
 	Hold       bool // HTTP/1 connections without a goroutine each
 	Auth       Auth
 	CORS       CORS

@@ -79,6 +79,7 @@ streams:
     audience: everyone
     event: value:type
 auth: none
+decisions: 10000
 log: {level: warn}
 kafka:
   brokers: [%q]

@@ -76,7 +76,7 @@ func New(o Options) (g *Gateway, err error) {
 		Streams: specs,
 		IDs:     c.IDs,
 		Catchup: stream.Catchup{MaxRecords: int64(c.Catchup.MaxRecords), MaxAge: c.Catchup.MaxAge, Concurrency: c.Catchup.Concurrency},
-		MaxLag:  c.SlowClient.MaxLag,
+		MaxLag:  c.SlowClient.MaxLag, Decisions: c.Decisions,
 	})
 	g.onStop("hub", func(context.Context) error { g.hub.Close(); return nil })
 

@@ -1,0 +1,150 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/stream"
+)
+
+// clock is a moment as a sentence has it.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+
+// because says in a sentence what became of a record for a user.
+func (s *Server) because(d *stream.Decision, v stream.Verdict) string {
+	who := v.User
+	name := s.cfg.Hub.Specs()[d.Stream].Name
+	switch v.Cause {
+	case stream.CauseWritten:
+		if v.At.IsZero() {
+			return fmt.Sprintf("Written to %s.", who) + endedSince(v)
+		}
+		return fmt.Sprintf("Written to %s at %s, %s.", who, clock(v.At), after(d, v.At)) + endedSince(v)
+	case stream.CauseWrittenLater:
+		when := ""
+		if !v.At.IsZero() {
+			when = " at " + clock(v.At)
+		}
+		return fmt.Sprintf("%s was not connected when it was read; back at %s, it was written%s.", who, clock(v.Since), when) + endedSince(v)
+	case stream.CauseNotYet:
+		return fmt.Sprintf("%s is connected since %s and has not been sent it yet: it waits for the connection to take what comes before it.", who, clock(v.Since))
+	case stream.CauseSkipped:
+		return fmt.Sprintf("%s's connection was too slow: at %s it was moved to live, told so by sluice.reset (lagged), and this event was skipped.", who, clock(v.At))
+	case stream.CauseLagged:
+		return fmt.Sprintf("%s's connection was too slow and was closed at %s; it has not come back for it.", who, clock(v.Until))
+	case stream.CauseDisconnected:
+		return fmt.Sprintf("%s's connection ended at %s (%s) before it was sent, and has not come back for it.", who, clock(v.Until), v.Ended)
+	case stream.CauseSubject:
+		about := fmt.Sprintf("it is about %q", d.Subject)
+		if d.Subject == "" {
+			about = "it is about no subject"
+		}
+		return fmt.Sprintf("%s's connection follows the subject %q only, and %s.", who, v.Subject, about)
+	case stream.CauseBefore:
+		return fmt.Sprintf("%s connected at %s with a position that was past it already.", who, clock(v.Since))
+	case stream.CauseRole:
+		if v.At.IsZero() {
+			v.At = v.Since
+		}
+		return fmt.Sprintf("%s came at %s and may not read the stream %s%s.", who, clock(v.At), name, s.needs(name))
+	case stream.CauseStream:
+		return fmt.Sprintf("%s was connected, but had not asked for the stream %s.", who, name)
+	case stream.CauseNotConnected:
+		if !v.Came.IsZero() {
+			return fmt.Sprintf("%s was not connected when it was read; the connection of %s begins after it.", who, clock(v.Came))
+		}
+		return fmt.Sprintf("%s was not connected when it was read, and has not come back for it.", who)
+	case stream.CauseWrongUser:
+		return fmt.Sprintf("It belongs to %s, not to %s.", owners(d), who)
+	case stream.CausePoison:
+		return s.poisonBecause(d)
+	}
+	return string(v.Cause)
+}
+
+func (s *Server) poisonBecause(d *stream.Decision) string {
+	return fmt.Sprintf("The record at partition %d, offset %d is no event of the stream %s: %s. It reaches nobody.", d.Partition, d.Offset, s.cfg.Hub.Specs()[d.Stream].Name, poisonText(d.Poison))
+}
+
+// poisonText says a reason of the reader's in words; what it doesn't know, it repeats.
+func poisonText(reason string) string {
+	if text, ok := poisonTexts[reason]; ok {
+		return text
+	}
+	return reason
+}
+
+var poisonTexts = map[string]string{
+	"no_user":                "its user was not found (no_user)",
+	"user_too_long":          "its user is too long (user_too_long)",
+	"too_many_users":         "it names too many users (too_many_users)",
+	"bad_json":               "it is not JSON, so its user can't be found (bad_json)",
+	"tombstone_without_user": "it has no value, and its user would stand in the value (tombstone_without_user)",
+}
+
+// endedSince tells of a connection that has ended since: what was on its way may not have arrived.
+func endedSince(v stream.Verdict) string {
+	if v.Until.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" That connection ended at %s (%s).", clock(v.Until), v.Ended)
+}
+
+func after(d *stream.Decision, at time.Time) string {
+	return fmt.Sprintf("%v after it was read", at.Sub(d.Read).Round(time.Millisecond))
+}
+
+func owners(d *stream.Decision) string {
+	names := strings.Join(d.Users, ", ")
+	if d.MoreUsers > 0 {
+		names += fmt.Sprintf(" and %d more", d.MoreUsers)
+	}
+	return names
+}
+
+func (s *Server) needs(name string) string {
+	if roles := s.cfg.Access[name]; len(roles) > 0 {
+		return " (it takes one of the roles " + strings.Join(roles, ", ") + ")"
+	}
+	return ""
+}
+
+// becauseOfAll sums up what became of a record for several users, or for everyone.
+func (s *Server) becauseOfAll(d *stream.Decision) (stream.Cause, string) {
+	switch {
+	case d.Poison != "":
+		return stream.CausePoison, s.poisonBecause(d)
+	case len(d.For) > 0:
+		got := 0
+		worst := stream.CauseWritten
+		for _, v := range d.For {
+			if v.Cause == stream.CauseWritten || v.Cause == stream.CauseWrittenLater {
+				got++
+			} else {
+				worst = v.Cause
+			}
+		}
+		return worst, fmt.Sprintf("Written for %d of its %d users.", got, len(d.For)+d.MoreUsers)
+	case d.Written > 0:
+		return stream.CauseWritten, fmt.Sprintf("Written %d times; %d connections read the stream when it was read.", d.Written, d.Connected)
+	case len(d.Each) == 0:
+		return stream.CauseNotConnected, "Nobody was connected to the stream when it was read, or came back for it."
+	}
+	return d.Each[0].Cause, fmt.Sprintf("Written to none of the %d connections that were there.", d.Connected)
+}
+
+// unknownBecause says why nothing is known of a record.
+func (s *Server) unknownBecause(cause stream.Cause, i int, partition int32, offset int64, since time.Time) string {
+	switch cause {
+	case stream.CauseNotRead:
+		next := "it has no such partition"
+		if _, head := s.cfg.Hub.Positions(i); int(partition) < len(head) {
+			next = fmt.Sprintf("it reads offset %d of partition %d next", head[partition], partition)
+		}
+		return fmt.Sprintf("This gateway has not read it: %s.", next)
+	case stream.CauseNoRecord:
+		return fmt.Sprintf("There is no event and no refused record at offset %d: it is a transaction marker, was aborted, or was compacted away.", offset)
+	}
+	return fmt.Sprintf("It is older than the record of decisions, which begins at %s.", since.UTC().Format(time.RFC3339))
+}

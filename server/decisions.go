@@ -1,0 +1,195 @@
+package server
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"sluice/server/auth"
+	"sluice/stream"
+)
+
+const (
+	defaultDecisions = 20
+	maxDecisions     = 200
+)
+
+// decisions is the body of GET /decisions.
+type decisions struct {
+	remembering
+	Cause   stream.Cause `json:"cause,omitempty"`   // the answer to a question about one record
+	Because string       `json:"because,omitempty"` // the same as a sentence
+	Records []decision   `json:"records"`
+}
+
+// remembering is how far the record of decisions goes back.
+type remembering struct {
+	Capacity   int       `json:"capacity"`
+	Remembered int       `json:"remembered"`
+	Since      time.Time `json:"since"`
+}
+
+// decision is a record, and what became of it.
+type decision struct {
+	Stream      string           `json:"stream"`
+	Topic       string           `json:"topic"`
+	Partition   int32            `json:"partition"`
+	Offset      int64            `json:"offset"`
+	Read        time.Time        `json:"read"`
+	Timestamp   time.Time        `json:"timestamp"`
+	Audience    string           `json:"audience"`
+	Poison      string           `json:"poison,omitempty"` // why it is no event
+	Event       string           `json:"event,omitempty"`
+	Subject     string           `json:"subject,omitempty"`
+	Users       []string         `json:"users,omitempty"` // the first of them
+	MoreUsers   int              `json:"more_users,omitempty"`
+	Cause       stream.Cause     `json:"cause"`
+	Because     string           `json:"because"`
+	For         []decidedFor     `json:"for"`
+	Subscribers []decidedVisitor `json:"subscribers"`
+	Connected   int              `json:"connected"`
+	Written     int              `json:"written"`
+}
+
+// decidedFor is what became of it for a user.
+type decidedFor struct {
+	User    string       `json:"user"`
+	Cause   stream.Cause `json:"cause"`
+	Because string       `json:"because"`
+	At      *time.Time   `json:"at,omitempty"`
+}
+
+// decidedVisitor is what became of it for a connection.
+type decidedVisitor struct {
+	ID      string       `json:"id"`
+	User    string       `json:"user,omitempty"`
+	Subject string       `json:"subject,omitempty"`
+	AnyUser bool         `json:"any_user,omitempty"`
+	Since   time.Time    `json:"since"`
+	Until   *time.Time   `json:"until,omitempty"` // absent: it is there
+	Ended   string       `json:"ended,omitempty"`
+	Cause   stream.Cause `json:"cause"`
+	At      *time.Time   `json:"at,omitempty"`
+}
+
+// decided answers GET /decisions.
+func (s *Server) decided(w http.ResponseWriter, r *http.Request) {
+	remembered := s.cfg.Hub.Remembered()
+	if remembered.Capacity == 0 {
+		newProblem(http.StatusNotFound, "decisions-off", "Decisions are not remembered", "Write decisions: 10000 into the configuration to have the newest 10,000 records remembered.").write(w)
+		return
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		badRequest("query", "The query can't be read.").write(w)
+		return
+	}
+	body := decisions{remembering: remembering{remembered.Capacity, remembered.Records, *utc(remembered.Since)}, Records: []decision{}}
+	user := query.Get("user")
+	var refused *problem
+	switch {
+	case len(user) > auth.MaxUser || !utf8.ValidString(user):
+		refused = badRequest("user", "The user parameter is too long, or not UTF-8.")
+	case query.Has("offset"):
+		refused = s.decideRecord(&body, query, user)
+	case user == "":
+		refused = badRequest("question", "Ask for one record by topic (or stream), partition and offset, or for a user.")
+	default:
+		refused = s.decideUser(&body, query, user)
+	}
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, body)
+}
+
+// decideRecord answers for one record, as each stream of its topic has it.
+func (s *Server) decideRecord(body *decisions, query url.Values, user string) *problem {
+	topic, name := query.Get("topic"), query.Get("stream")
+	partition, err := strconv.ParseUint(query.Get("partition"), 10, 31)
+	if err != nil {
+		return badRequest("partition", "The partition parameter is not a partition's number.")
+	}
+	offset, err := strconv.ParseUint(query.Get("offset"), 10, 63)
+	if err != nil {
+		return badRequest("offset", "The offset parameter is not an offset.")
+	}
+	if topic == "" && name == "" {
+		return badRequest("topic", "Name the record's topic, or a stream of it.")
+	}
+	asked := false
+	for _, f := range s.cfg.Source.Status() {
+		i, known := s.cfg.Hub.Lookup(f.Name)
+		if !known || topic != "" && topic != f.Topic || name != "" && name != f.Name {
+			continue
+		}
+		asked = true
+		d, cause := s.cfg.Hub.Decided(i, int32(partition), int64(offset), user)
+		if cause != "" {
+			if body.Cause == "" {
+				body.Cause, body.Because = cause, s.unknownBecause(cause, i, int32(partition), int64(offset), body.Since)
+			}
+			continue
+		}
+		one := s.decision(d, f.Topic)
+		if len(body.Records) == 0 {
+			body.Cause, body.Because = one.Cause, one.Because
+		}
+		body.Records = append(body.Records, one)
+	}
+	if !asked {
+		return newProblem(http.StatusNotFound, "stream", "There is no such stream", "This gateway has no stream of that name and topic.")
+	}
+	return nil
+}
+
+// decideUser answers for a user: the newest records.
+func (s *Server) decideUser(body *decisions, query url.Values, user string) *problem {
+	q := stream.Question{User: user, Stream: -1, Subject: query.Get("subject"), Theirs: query.Get("theirs") == "1"}
+	if name := query.Get("stream"); name != "" {
+		var known bool
+		if q.Stream, known = s.cfg.Hub.Lookup(name); !known {
+			return unknownStream()
+		}
+	}
+	var refused *problem
+	if q.Limit, refused = readLimit(query, defaultDecisions, maxDecisions); refused != nil {
+		return refused
+	}
+	topics := make(map[string]string)
+	for _, f := range s.cfg.Source.Status() {
+		topics[f.Name] = f.Topic
+	}
+	specs := s.cfg.Hub.Specs()
+	for _, d := range s.cfg.Hub.DecidedFor(q) {
+		body.Records = append(body.Records, s.decision(d, topics[specs[d.Stream].Name]))
+	}
+	return nil
+}
+
+// decision says a decision with reasons.
+func (s *Server) decision(d stream.Decision, topic string) decision {
+	spec := s.cfg.Hub.Specs()[d.Stream]
+	one := decision{
+		Stream: spec.Name, Topic: topic, Partition: d.Partition, Offset: d.Offset, Read: *utc(d.Read), Timestamp: *utc(d.Stamp), Audience: audienceName(spec.Audience),
+		Poison: d.Poison, Event: d.Name, Subject: d.Subject, Users: d.Users, MoreUsers: d.MoreUsers, Connected: d.Connected, Written: d.Written,
+		For: []decidedFor{}, Subscribers: []decidedVisitor{},
+	}
+	for _, v := range d.For {
+		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: s.because(&d, v), At: known(v.At)})
+	}
+	for _, v := range d.Each {
+		one.Subscribers = append(one.Subscribers, decidedVisitor{
+			ID: s.names.of(v.Key), User: v.User, Subject: v.Subject, AnyUser: v.AnyUser, Since: *utc(v.Since), Until: known(v.Until), Ended: v.Ended, Cause: v.Cause, At: known(v.At),
+		})
+	}
+	if len(one.For) == 1 || len(one.For) > 0 && d.Poison != "" {
+		one.Cause, one.Because = one.For[0].Cause, one.For[0].Because
+	} else {
+		one.Cause, one.Because = s.becauseOfAll(&d)
+	}
+	return one
+}
