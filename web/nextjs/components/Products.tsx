@@ -6,7 +6,7 @@ export function Products({ action, failed }: { action: (form: FormData) => Promi
     <>
       {failed && (
         <p className="notice" role="alert">
-          The order could not be taken just now. Nothing has been ordered; please try again.
+          It is not certain that your order was taken. If it was, it will show among your orders; if not, please try again.
         </p>
       )}
       <ul className="products">

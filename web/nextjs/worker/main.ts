@@ -16,6 +16,10 @@ async function work() {
     groupId: `${orderTopic()}-worker`, // a group has one set of topics
     bootstrapBrokers: brokers(),
     deserializers: stringDeserializers,
+    // How long Kafka waits for a worker that is gone, or that a restart made it forget, before another gets its orders.
+    sessionTimeout: 10_000,
+    rebalanceTimeout: 10_000,
+    heartbeatInterval: 2_000,
   });
   try {
     const records = await consumer.consume({
