@@ -97,6 +97,23 @@ func TestConsoleAsksForTheToken(t *testing.T) {
 	}
 }
 
+// The gateway goes and comes again under an open console: it says so, and goes on by itself, and so does the stream that is tried there.
+func TestConsoleOverARestart(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, producer := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
+	placed(t, producer, 0, "alice", "o-1")
+	c := openConsole(startChromium(t), t, g.AdminURL()+"/console/#try?user=alice")
+	c.until(`document.querySelector(".trial .place dd")?.textContent === "1"`)
+	g.Kill()
+	c.until(`document.querySelector("#kafka").textContent === "no answer" && !document.querySelector("#fault").hidden`)
+	c.until(`document.querySelector(".trial .pill").textContent.startsWith("reconnecting")`)
+	c.shoot("away")
+	placed(t, producer, 0, "alice", "o-2")
+	g.Start()
+	c.until(`document.querySelector("#kafka").textContent === "Kafka answers" && document.querySelector("#fault").hidden`)
+	c.until(`document.querySelector(".trial .place dd").textContent === "2" && document.querySelector(".trial .pill").textContent === "live"`)
+}
+
 // jwtAuth is a configuration that takes tokens signed with jwtSecret.
 func jwtAuth(t *testing.T) string {
 	t.Helper()
