@@ -1,7 +1,7 @@
 // The gateway's picture, asked for every second while somebody looks: a tab in the background asks nothing.
 import { ask, Refused } from "./api.js";
 import { pause } from "./sse.js";
-import { rate, Series } from "./series.js";
+import { rate, samples, Series } from "./series.js";
 
 export const every = 1000; // ms between two snapshots
 
@@ -10,6 +10,8 @@ export class Live {
   snapshot = undefined;
   paused = false;
   #before = undefined;
+  #figures = {};
+  #taken = 0; // when the last sample was, by the page's clock; 0: never
   #listeners = [];
   #wake = () => {};
 
@@ -49,11 +51,16 @@ export class Live {
     const before = this.#before?.gateway.started === now.gateway.started ? this.#before : undefined; // counters begin anew with a process
     this.snapshot = now;
     this.#before = now;
-    this.series.take(figures(now, before));
+    this.#figures = figures(now, before);
+    // A second in which nobody asked, or nobody answered, is a gap: the graphs' time goes on.
+    const at = performance.now(), missed = Math.round((at - this.#taken) / every) - 1;
+    for (let i = Math.min(missed, samples); i > 0 && this.#taken > 0; i--) this.series.take({});
+    this.#taken = at;
+    this.series.take(this.#figures);
   }
 
-  // latest is a figure's newest value.
-  latest(name) { return this.series.of(name).at(-1); }
+  // latest is a figure as it was known last.
+  latest(name) { return this.#figures[name]; }
 }
 
 // figures are what is drawn: levels as they are, counters as rates.
