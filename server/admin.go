@@ -27,7 +27,8 @@ func (s *Server) adminRoutes() chi.Router {
 	get(r, "/livez", http.HandlerFunc(s.livez))
 	get(r, "/readyz", http.HandlerFunc(s.readyz))
 	mountConsole(r, "admin.html")
-	get(r, "/", toConsole)
+	mountDocs(r, apiPage)
+	get(r, "/", leadTo("console/"))
 	get(r, "/console/events", http.HandlerFunc(s.events))
 	get(r, "/console/discovery", http.HandlerFunc(s.discover))
 	r.Group(func(r chi.Router) {

@@ -58,7 +58,7 @@ func consoleAssets(index string) map[string]asset {
 // nothing that isn't in everybody's binary, so they ask for no token: what the page shows, it has to ask for.
 func mountConsole(r chi.Router, index string) {
 	assets := consoleAssets(index)
-	get(r, "/console", toConsole)
+	get(r, "/console", leadTo("console/"))
 	get(r, "/console/*", pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, name, _ := strings.Cut(r.URL.Path, "/console/")
 		a, found := assets[name]
@@ -75,8 +75,10 @@ func mountConsole(r chi.Router, index string) {
 	})))
 }
 
-// toConsole leads to the page, by a relative address: the gateway may stand below any path.
-var toConsole = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Location", "console/")
-	w.WriteHeader(http.StatusTemporaryRedirect)
-})
+// leadTo leads to a page, by a relative address: the gateway may stand below any path.
+func leadTo(page string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", page)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
+}

@@ -22,11 +22,13 @@ var adminRoutes = map[string]described{
 			json(http.StatusOK, "It should.", openapi.Ref("Readiness"), nil).
 			json(http.StatusServiceUnavailable, "It should not.", openapi.Ref("Readiness"), nil),
 	}},
-	"GET /":                  {Operation: openapi.Operation{ID: "home", Tags: []string{tagPages}, Summary: "Leads to the console", Responses: leads()}},
+	"GET /":                  homeRoute("Leads to the console"),
 	"GET /console":           toConsoleRoute,
 	"GET /console/*":         consoleRoute,
 	"GET /console/events":    {asks: caller, Operation: eventsOperation("consoleEvents", tagPages)},
 	"GET /console/discovery": {asks: anyCaller, Operation: discoveryOperation("consoleDiscovery", tagPages)},
+	"GET /docs":              toDocsRoute,
+	"GET /docs/*":            docsRoute,
 	"GET /metrics": {asks: operator, Operation: openapi.Operation{
 		ID: "metrics", Tags: []string{tagSight}, Summary: "For Prometheus",
 		Responses: answers{}.with(http.StatusOK, openapi.Response{Description: "In Prometheus' formats, by `Accept`.", Content: map[string]openapi.Media{

@@ -14,10 +14,26 @@ var (
 	consoleRoute = described{Operation: openapi.Operation{
 		ID: "console", Tags: []string{tagPages}, Summary: "The console, and the files it asks for",
 		Description: "The page itself is `console/`.",
-		Parameters:  []openapi.Parameter{{Name: "file", In: "path", Required: true, Description: "A file's name.", Schema: openapi.String("")}},
+		Parameters:  []openapi.Parameter{fileParameter},
 		Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
 	}}
+	toDocsRoute = described{Operation: openapi.Operation{
+		ID: "toDocs", Tags: []string{tagPages}, Summary: "Leads to the API's pages", Responses: leads(),
+	}}
+	docsRoute = described{Operation: openapi.Operation{
+		ID: "docs", Tags: []string{tagPages}, Summary: "The API's pages, and the files they ask for",
+		Description: "The page itself is `docs/`.",
+		Parameters:  []openapi.Parameter{fileParameter},
+		Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
+	}}
+
+	fileParameter = openapi.Parameter{Name: "file", In: "path", Required: true, Description: "A file's name.", Schema: openapi.String("")}
 )
+
+// homeRoute is of what leads from the address alone to a page.
+func homeRoute(about string) described {
+	return described{Operation: openapi.Operation{ID: "home", Tags: []string{tagPages}, Summary: about, Responses: leads()}}
+}
 
 // leads is the answer that names another page.
 func leads() answers {

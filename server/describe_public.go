@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"sluice/server/openapi"
 )
@@ -19,8 +20,11 @@ a header that is too long, is answered 400 or 431 in plain text before it gets h
 // publicRoutes describes what the public port can have.
 var publicRoutes = map[string]described{
 	"GET /events":    {asks: caller, Operation: eventsOperation("events", tagEvents)},
+	"GET /":          homeRoute("Leads to how to use the gateway"),
 	"GET /console":   toConsoleRoute,
 	"GET /console/*": consoleRoute,
+	"GET /docs":      toDocsRoute,
+	"GET /docs/*":    docsRoute,
 	"GET /state": {asks: caller, Operation: openapi.Operation{
 		ID: "state", Tags: []string{tagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
 		Description: "Render it on the server, then open `/events?lastEventId=<cursor>`: nothing is missing and nothing comes twice. With `cursor` it is a poll: every later event, in order, with the guarantees of a stream; with `wait` a long one.",
@@ -90,7 +94,7 @@ var (
 		query("probe", fmt.Sprintf("COUNTxBYTES@EVERY: so many timed events (1 to %d) of so many bytes of padding (to %d), so far apart (%v at least; %v in all at most).",
 			maxProbes, maxProbeBytes, minProbeEvery, maxProbeLength), &openapi.Schema{Type: "string", Pattern: planText.String(), Examples: []any{"6x100@300ms"}}),
 		list(query("sent", "Headers whose arrival a probe is to report: names, each alone or with the first 8 hex digits of its value's SHA-256.",
-			openapi.List(&openapi.Schema{Type: "string", Pattern: `^(accept|accept-encoding|authorization|cache-control|cookie|host|last-event-id|origin)(:[0-9a-f]{8})?$`}, ""))),
+			&openapi.Schema{Type: "array", MaxItems: new(len(sentNames)), Items: &openapi.Schema{Type: "string", Pattern: `^((` + strings.Join(sentNames, "|") + `)(:[0-9a-fA-F]{8})?)?$`}})),
 	}
 )
 

@@ -147,7 +147,7 @@ func TestDescriptionsAreKeptByCaches(t *testing.T) {
 // TestNoPages: the descriptions are off the public port, what programs need stays.
 func TestNoPages(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.NoPages = true })
-	for path, want := range map[string]int{"/openapi.json": 404, "/console": 404, "/asyncapi.json": 404, "/.well-known/sluice": 200, "/state": 401} {
+	for path, want := range map[string]int{"/openapi.json": 404, "/console": 404, "/docs": 404, "/asyncapi.json": 404, "/.well-known/sluice": 200, "/state": 401} {
 		if w := inquire(f.Handler(), path); w.Code != want {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}

@@ -45,6 +45,9 @@ var sentNames = []string{"accept", "accept-encoding", "authorization", "cache-co
 func parseSent(lists []string) (sent []sentHeader, err error) {
 	for _, list := range lists {
 		for item := range strings.SplitSeq(list, ",") {
+			if item == "" {
+				continue
+			}
 			name, hash, hashed := strings.Cut(item, ":")
 			if _, err := hex.DecodeString(hash); !slices.Contains(sentNames, name) || len(sent) == len(sentNames) || err != nil || hashed && len(hash) != hashDigits {
 				return nil, errors.New("The sent parameter is a list of header names, each alone or with 8 hexadecimal digits of its value's SHA-256: " + strings.Join(sentNames, ", ") + ".")

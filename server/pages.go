@@ -2,12 +2,14 @@ package server
 
 import "net/http"
 
-// pageHeaders tells browsers what the gateway's own pages never do: they name no other host, have nothing inline, send no
-// form, and stand in no frame.
+// pagePolicy is what the gateway's own pages never do: they name no other host, have nothing inline, send no form, and stand in no frame.
+const pagePolicy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+
+// pageHeaders tells browsers so.
 func pageHeaders(page http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'")
+		h.Set("Content-Security-Policy", pagePolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")

@@ -39,6 +39,10 @@ var planText = regexp.MustCompile(`^(\d{1,3})x(\d{1,4})@([0-9.]{1,8}(?:ms|s|m))$
 // readProbe returns what ?probe=6x100@300ms asks for; nil: the request is for a real stream.
 func readProbe(r *http.Request) (*plan, *problem) {
 	query := r.URL.Query()
+	sent, err := parseSent(query["sent"])
+	if err != nil {
+		return nil, badRequest("sent", err.Error())
+	}
 	if !query.Has("probe") {
 		return nil, nil
 	}
@@ -48,16 +52,12 @@ func readProbe(r *http.Request) (*plan, *problem) {
 	if parts == nil {
 		return nil, bad
 	}
-	p := new(plan)
+	p := &plan{sent: sent}
 	p.count, _ = strconv.Atoi(parts[1]) // digits, and few
 	p.bytes, _ = strconv.Atoi(parts[2])
-	var err error
 	if p.every, err = time.ParseDuration(parts[3]); err != nil ||
 		p.count < 1 || p.count > maxProbes || p.bytes > maxProbeBytes || p.every < minProbeEvery || p.every > maxProbeLength/time.Duration(p.count) {
 		return nil, bad
-	}
-	if p.sent, err = parseSent(query["sent"]); err != nil {
-		return nil, badRequest("sent", err.Error())
 	}
 	return p, nil
 }

@@ -25,11 +25,15 @@ func (s *Server) routes() chi.Router {
 	get(r, "/.well-known/sluice", http.HandlerFunc(s.discover))
 	if !s.cfg.NoPages {
 		mountConsole(r, "public.html")
+		mountDocs(r, portalPage)
 		get(r, "/openapi.json", &s.openapi.public)
 		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapi))
 	}
-	if s.cfg.Page != nil {
+	switch {
+	case s.cfg.Page != nil:
 		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for
+	case !s.cfg.NoPages:
+		get(r, "/", leadTo("docs/"))
 	}
 	return r
 }

@@ -88,7 +88,7 @@ func fuzz(t *testing.T, url string, about document, config string, more ...strin
 	}
 	examples := "8"
 	if os.Getenv("SLUICE_TEST_FULL") == "1" {
-		examples = "300"
+		examples = "100"
 	}
 	args := append([]string{"-m", "schemathesis.cli", "--config-file", file, "run", description, "--url", url, "--checks", "all",
 		"--phases", "examples,coverage,fuzzing", "--max-examples", examples, "--seed", "1", "--request-timeout", "20", "--continue-on-failure", "--no-color"}, more...)

@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"html"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// The page that says how to use the gateway, in a real browser: it says what holds for this gateway and this caller, axe finds
+// nothing serious, and nothing breaks the content security policy.
+func TestDocs(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, _ := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
+	c := openConsole(startChromium(t), t, g.URL()+"/docs")
+	c.until(`document.querySelector("#yours").textContent.includes("no stream for you")`)
+	if shown := ask[string](&c.page, `[...document.querySelectorAll("[data-kind]")].filter(e => !e.hidden).map(e => e.dataset.kind).join()`); shown != "none" {
+		t.Errorf("it shows how to get in by %s", shown)
+	}
+	if text := c.text("[aria-labelledby=look]"); !strings.Contains(text, "curl -N '"+g.URL()+"/events?user=alice'") {
+		t.Errorf("the example for curl: %s", text)
+	}
+	c.accessible("docs")
+	c.shoot("docs")
+	c.do(chromedp.Navigate(g.URL() + "/docs/?user=alice"))
+	c.until(`document.querySelector("#yours").textContent === "You are alice, and may read: news, orders."`)
+}
+
+// With a login it shows the ways that this gateway takes, and no others.
+func TestDocsOfALogin(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, _ := consoleGateway(t, jwtAuth(t)+consoleStreams, consoleTopics)
+	c := openConsole(startChromium(t), t, g.URL()+"/docs/")
+	c.until(`document.querySelector("[data-credential]").textContent.startsWith("-H")`)
+	if shown := ask[string](&c.page, `[...document.querySelectorAll("[data-kind], [data-route]")].filter(e => !e.hidden).map(e => e.dataset.kind).join()`); shown != "jwt" {
+		t.Errorf("it shows how to get in by %s", shown)
+	}
+}
+
+// The API's description in its viewer: it draws without a word from the browser, asks the gateway, and shows the begin of a stream
+// that doesn't end.
+func TestAPIToTry(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, producer := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
+	placed(t, producer, 0, "alice", "o-1")
+	c := openConsole(startChromium(t), t, g.URL()+"/docs/api.html")
+	c.until(`document.querySelectorAll("#viewer .opblock").length > 10`)
+	c.accessible("api")
+
+	open := func(id string) {
+		t.Helper()
+		c.do(chromedp.Click("[id$=-"+id+"] .opblock-summary-control"), chromedp.WaitVisible("[id$=-"+id+"] .execute"))
+	}
+	// Who one is goes in by "Authorize".
+	c.do(chromedp.Click(".btn.authorize"), chromedp.WaitVisible(".auth-container input"), chromedp.SendKeys(".auth-container input", "alice"),
+		chromedp.Click(".auth-btn-wrapper .authorize"), chromedp.Click(".auth-btn-wrapper .btn-done"))
+	open("state")
+	c.do(chromedp.Click("[id$=-state] .execute"))
+	c.until(`document.querySelector("[id$=-state] .live-responses-table .microlight")?.textContent.includes("o-1")`)
+	if status := c.text("[id$=-state] .live-responses-table tbody .response-col_status"); !strings.HasPrefix(status, "200") {
+		t.Errorf("GET /state answers %s", status)
+	}
+	c.shoot("api-state")
+	open("events")
+	c.do(chromedp.Click("[id$=-events] .execute"))
+	c.until(`document.querySelector("[id$=-events] .live-responses-table .microlight")?.textContent.includes("sluice.hello")`)
+
+	// The admin address is about itself, and asks itself.
+	c.do(chromedp.Navigate(g.AdminURL() + "/docs/"))
+	c.until(`document.querySelectorAll("#viewer .opblock").length > 10`)
+	open("readyz")
+	c.do(chromedp.Click("[id$=-readyz] .execute"))
+	c.until(`document.querySelector("[id$=-readyz] .live-responses-table .microlight")?.textContent.includes("order-topic")`)
+}
+
+// TestGoExampleBuilds: what the page tells Go programmers to write.
+func TestGoExampleBuilds(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "web", "docs", "index.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?s)<code id="go">(.*?)</code>`).FindSubmatch(page)
+	if found == nil {
+		t.Fatal("there is none")
+	}
+	text := html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(string(found[1]), ""))
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,48 @@
+"use strict";
+
+// How much of a stream is shown. It has no end, and the viewer waits for one.
+const LONGEST = 5000; // ms
+const LARGEST = 256 * 1024; // bytes
+
+/** fetch, of which the answer ends: by itself, or after a while. */
+async function fetchSome(url, init) {
+  const response = await fetch(url, init);
+  if (!response.body) return response;
+  const reader = response.body.getReader();
+  const timer = setTimeout(() => reader.cancel(), LONGEST);
+  const parts = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    size += value.length;
+    if (size > LARGEST) await reader.cancel();
+  }
+  clearTimeout(timer);
+  const shown = new Response(parts.length ? new Blob(parts) : null, { status: response.status, statusText: response.statusText, headers: response.headers });
+  Object.defineProperty(shown, "url", { value: response.url });
+  return shown;
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const dress = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", dress);
+dress();
+
+// On the admin address this is the page itself, and there is none about how to use it.
+document.getElementById("portal").hidden = !location.pathname.endsWith("/api.html");
+
+SwaggerUIBundle({
+  url: "../openapi.json",
+  dom_id: "#viewer",
+  presets: [SwaggerUIBundle.presets.apis],
+  layout: "BaseLayout",
+  docExpansion: "list",
+  defaultModelsExpandDepth: -1,
+  displayRequestDuration: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+  queryConfigEnabled: false, // else a link could have the viewer show another's API as this one
+  requestInterceptor: (request) => (request.loadSpec ? request : Object.assign(request, { userFetch: fetchSome })),
+});
