@@ -1,5 +1,5 @@
 // Two gateways over one topic of two partitions, each with an order and a pace of its own in reading them, as
-// ARCHITECTURE.md has positions: a connection that came with a position has ids of its own, and the log's once it has met the log's end.
+// ARCHITECTURE.md has positions: what a connection is told has the log's id, but where the position it came with is ahead of that.
 
 const encode = (position) => "orders@" + position.join(".");
 const decode = (cursor) => cursor.split("@")[1].split(".").map(Number);
@@ -35,7 +35,7 @@ class Gateway {
       const { p, offset, user, after } = this.log[c.next];
       if (c.shared) c.position = after;
       else if (offset < c.position[p]) continue;
-      else if (user === "alice") c.position = c.position.with(p, offset + 1);
+      else if (user === "alice") c.position = c.position.map((n, i) => Math.max(n, after[i]));
       if (user === "alice") told.push({ id: encode(c.position), event: "order", data: { p, offset } });
     }
     c.position = c.position.map((n, p) => Math.max(n, this.position[p]));
