@@ -119,6 +119,28 @@ async function story(tabs, tell, gateways = 2) {
   }
 }
 
+test("a tab that comes late to a busy topic asks once and goes along from there", () =>
+  story(1, async (world, pages, _told, pass) => {
+    const busy = async (...users) => {
+      users.forEach((user, i) => {
+        world.gateways.publish(user, i % 2);
+        world.gateways.all[0].read();
+      });
+      world.gateways.pump(); // by the time that anybody asks, the log has moved on
+      await world.quiet();
+    };
+    await busy("bob", "bob");
+    pages.push(open(world, 2, true));
+    await pass(0);
+    const before = world.gateways.requests;
+    for (let i = 0; i < 20; i++) {
+      await busy("bob", "bob", "alice", "bob", "bob", "bob");
+      await pass(100);
+    }
+    const asked = world.gateways.requests - before;
+    assert.equal(asked, 1, `${asked} requests for 20 events`);
+  }, 1));
+
 for (const deaf of [true, false]) test(`a leader that is frozen is replaced, ${deaf ? "deaf" : "though it hears"}`, () =>
   story(3, async (world, pages, told, pass) => {
     world.deaf = deaf;
