@@ -26,6 +26,7 @@ func (d *doctor) away(ctx context.Context) {
 	id := ""
 	if before, err := d.hello(ctx, ask{}); err == nil {
 		id = before.id
+		before.close()
 	}
 	d.say("stop the gateway now (all of them, if there are several behind this address); waiting until it is away")
 	answer, err := d.untilAway(ctx)
@@ -62,7 +63,7 @@ func (d *doctor) untilAway(ctx context.Context) (*waitingAnswer, error) {
 		if !own || ctx.Err() != nil {
 			return answer, err
 		}
-		d.pause(ctx, lookAgain)
+		pause(ctx, lookAgain)
 	}
 }
 
@@ -137,13 +138,13 @@ func (d *doctor) back(ctx context.Context, id string) {
 		if id != "" {
 			a.header = map[string]string{"Last-Event-ID": id}
 		}
-		open, cancel := context.WithCancel(ctx)
-		o, err := d.helloOnce(open, a)
-		cancel()
-		switch {
-		case err != nil:
-			d.pause(ctx, lookAgain)
+		o, err := d.helloOnce(ctx, a)
+		if err != nil {
+			pause(ctx, lookAgain)
 			continue
+		}
+		o.close()
+		switch {
 		case id == "" || o.outcome == "":
 			d.found(checkAway, ok, "the gateway is back")
 		case o.outcome == "resumed":

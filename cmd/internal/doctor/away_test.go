@@ -24,22 +24,26 @@ func operator(ctx context.Context, t *testing.T, g *gateway.Gateway) func(string
 	}
 }
 
-// TestTheGatewayIsAway: with the recipe pages are told to wait and resume, of every origin that may; a plain nginx ends them for good.
+// TestTheGatewayIsAway: with each recipe pages are told to wait and resume, of every origin that may. With another nginx some or all are ended for good.
 func TestTheGatewayIsAway(t *testing.T) {
-	proxy.Need(t, "nginx", "nginx-light")
-	for _, tt := range []struct {
+	type test struct {
 		name  string
 		proxy func(context.Context, *testing.T, *gateway.Gateway) (url string)
 		want  func(*testing.T, examination)
-	}{
-		{"recipe", func(ctx context.Context, t *testing.T, g *gateway.Gateway) string {
-			return proxy.Recipes[0].Run(ctx, t, g.URL(), page)
+	}
+	var tests []test
+	for _, p := range proxy.Recipes {
+		tests = append(tests, test{p.Name, func(ctx context.Context, t *testing.T, g *gateway.Gateway) string {
+			proxy.Need(t, p.Command, p.DebianPackage)
+			return p.Run(ctx, t, g.URL(), page)
 		}, func(t *testing.T, x examination) {
 			x.wantFine(t, append(all, checkAway)...)
-			if seen := x.text; !strings.Contains(seen, "with retry:") || !strings.Contains(seen, "resumes where the stream was before") || strings.Contains(seen, "come back together") {
-				t.Error(seen)
+			if !strings.Contains(x.text, "with retry:") || !strings.Contains(x.text, "resumes where the stream was before") || strings.Contains(x.text, "come back together") {
+				t.Error(x.text)
 			}
-		}},
+		}})
+	}
+	tests = append(tests, []test{
 		{"plain nginx", func(ctx context.Context, t *testing.T, g *gateway.Gateway) string { return nginx(ctx, t, g, good, "") },
 			func(t *testing.T, x examination) {
 				x.wantFault(t, checkAway, "502 Bad Gateway, which ends every page's EventSource", "nginx", "error_page 502 503 504")
@@ -58,7 +62,8 @@ func TestTheGatewayIsAway(t *testing.T) {
 					t.Error(x.text)
 				}
 			}},
-	} {
+	}...)
+	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			ctx := bounded(t)

@@ -125,7 +125,7 @@ func (d *doctor) say(format string, args ...any) {
 }
 
 // pause waits; false: ctx has ended.
-func (d *doctor) pause(ctx context.Context, wait time.Duration) bool {
+func pause(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

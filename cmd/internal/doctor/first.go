@@ -34,10 +34,9 @@ func (d *doctor) first(ctx context.Context) bool {
 	}
 	d.recognised = recognise(got.Header)
 	d.nearby = d.neighbours(ctx)
-	var refused *refusedError
 	var busy *busyError
 	switch {
-	case errors.As(err, &refused):
+	case errors.Is(err, errRefused):
 		d.refused(got.visit)
 		return false
 	case errors.As(err, &busy):
@@ -71,15 +70,20 @@ func (d *doctor) first(ctx context.Context) bool {
 	return true
 }
 
-// tripTime is what a request and its answer take, by one that has no body. 0: it can't be told.
-func (d *doctor) tripTime(ctx context.Context) time.Duration {
+// tripTime is what a request and its answer take by themselves: the least of three that have no body. 0: it can't be told.
+func (d *doctor) tripTime(ctx context.Context) (least time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
-	began := time.Now()
-	if _, err := d.open(ctx, ask{method: http.MethodHead}); err != nil {
-		return 0
+	for range 3 {
+		began := time.Now()
+		if _, err := d.open(ctx, ask{method: http.MethodHead}); err != nil {
+			return least
+		}
+		if took := time.Since(began); least == 0 || took < least {
+			least = took
+		}
 	}
-	return time.Since(began)
+	return least
 }
 
 func (d *doctor) notReached(err error) {

@@ -97,6 +97,7 @@ func (d *doctor) real(ctx context.Context) (l life) {
 	if err != nil {
 		return life{failed: err}
 	}
+	defer o.close()
 	began, last := time.Now(), time.Now()
 	over := time.AfterFunc(d.patience, cancel)
 	defer over.Stop()
@@ -117,11 +118,7 @@ func (d *doctor) real(ctx context.Context) (l life) {
 
 // plainly is an error for a person.
 func plainly(err error) error {
-	var refused *refusedError
-	switch {
-	case errors.As(err, &refused):
-		return errors.New(reach.Explain(refused.Response))
-	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errEnded
 	}
 	plain, _ := reach.Plain(err)

@@ -44,7 +44,7 @@ func paceOf(arrivals []arrival, every, trip time.Duration) pace {
 		p.shape = untilEnd
 	case p.held <= every/3:
 		p.shape = atOnce
-	case together > 0:
+	case 3*together >= len(arrivals): // fewer are a moment's
 		p.shape, p.bunch = bunched, bunchSize(arrivals)
 	default:
 		p.shape = delayed

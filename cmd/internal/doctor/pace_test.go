@@ -25,6 +25,7 @@ func TestPace(t *testing.T) {
 		{"one was late", []int{20, 320, 1100, 1101, 1220, 1520, 1821}, atOnce},
 		{"a slow machine's start", []int{500, 501, 621, 920, 1220, 1520, 1821}, atOnce},
 		{"each late", []int{220, 520, 821, 1120, 1420, 1720, 2021}, delayed},
+		{"each late, and one later", []int{220, 520, 1120, 1121, 1420, 1720, 2021}, delayed},
 		{"all at the end", []int{1822, 1822, 1823, 1823, 1824, 1824, 1825}, untilEnd},
 		{"the last may have been on its way", []int{1620, 1621, 1622, 1623, 1624, 1625, 1626}, untilEnd},
 		{"by the second", []int{1020, 1020, 1020, 1021, 2020, 2021, 2021}, bunched},

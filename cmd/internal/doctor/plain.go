@@ -15,8 +15,6 @@ func (d *doctor) withoutProbes(ctx context.Context, p *probed) {
 	d.versions(p)
 	d.response(p)
 	const note = "; this server knows no probes, or the query is lost on the way to it, so what is held back in part can't be seen"
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	o, err := d.hello(ctx, ask{})
 	switch {
 	case errors.Is(err, errNoHello):
@@ -27,6 +25,7 @@ func (d *doctor) withoutProbes(ctx context.Context, p *probed) {
 		d.found(checkBytes, unknown, "%v%s", plainly(err), note)
 		return
 	}
+	defer o.close()
 	first := o.first.at.Sub(o.began)
 	var hello struct{ Heartbeat int64 }
 	_ = json.Unmarshal([]byte(o.first.data), &hello) // another's may be anything

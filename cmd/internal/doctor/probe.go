@@ -54,16 +54,17 @@ type arrival struct {
 	size     int           // bytes of data
 }
 
+// errRefused: the answer is no stream; it hasn't been read.
+var errRefused = errors.New("the answer is no event stream")
+
 // errNoProbes: the server opened a stream of its usual kind.
 var errNoProbes = errors.New("it knows no probes")
 
-// refusedError is an answer that is no stream.
-type refusedError struct{ *visit }
-
-func (r *refusedError) Error() string { return fmt.Sprintf("the answer is %s", r.Status) }
-
 // busyError is a gateway that says to come later.
-type busyError struct{ reason string }
+type busyError struct {
+	reason string
+	retry  time.Duration
+}
 
 func (b *busyError) Error() string { return "the gateway says to come later: " + b.reason }
 
@@ -101,7 +102,7 @@ func hash(value string) string {
 }
 
 // probe has the gateway send events as planned, and reads them. A gateway that is busy is asked again. It fails with
-// errNoProbes (and what it got), *refusedError, *busyError or an error of the network.
+// errRefused, errNoProbes, *busyError (each with what it got) or an error of the network.
 func (d *doctor) probe(ctx context.Context, p plan, a ask) (*probed, error) {
 	for attempt := 1; ; attempt++ {
 		got, err := d.probeOnce(ctx, p, a)
@@ -109,7 +110,7 @@ func (d *doctor) probe(ctx context.Context, p plan, a ask) (*probed, error) {
 		if !errors.As(err, &busy) || attempt == 4 {
 			return got, err
 		}
-		if !d.pause(ctx, min(max(got.retry, time.Second), 5*time.Second)) {
+		if !pause(ctx, min(max(busy.retry, time.Second), 5*time.Second)) {
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -127,7 +128,7 @@ func (d *doctor) probeOnce(ctx context.Context, p plan, a ask) (*probed, error) 
 	got := &probed{visit: v, plan: p}
 	switch {
 	case !v.isStream():
-		return got, &refusedError{v}
+		return got, errRefused
 	case v.opaque:
 		_, got.cut = io.Copy(io.Discard, v.raw)
 		got.ended = time.Now()
@@ -157,7 +158,7 @@ func (p *probed) take(e event) (done bool, err error) {
 	case e.name == "sluice.unavailable":
 		var why struct{ Reason string }
 		_ = json.Unmarshal([]byte(e.data), &why) // then there is none
-		return true, &busyError{why.Reason}
+		return true, &busyError{why.Reason, p.retry}
 	case len(p.arrivals) == 0:
 		return true, errNoProbes
 	default: // the gateway's goodbye

@@ -22,21 +22,22 @@ type reader struct {
 	retry time.Duration // last said; -1 before
 }
 
-// maxLine is how long a line may be. What doctor looks for is short; who sends more than this is no server for it.
-const maxLine = 1 << 20
+// maxEvent is how long an event may be: a Kafka record is a megabyte at most, unless somebody has raised that.
+const maxEvent = 2 << 20
 
-var errLine = errors.New("a line of the stream is longer than a megabyte")
+var errLarge = errors.New("an event of the stream is larger than two megabytes")
 
-func newReader(r io.Reader) *reader { return &reader{in: bufio.NewReaderSize(r, maxLine), retry: -1} }
+func newReader(r io.Reader) *reader { return &reader{in: bufio.NewReaderSize(r, maxEvent), retry: -1} }
 
 // next returns the next event that has data.
 func (r *reader) next() (event, error) {
 	var e event
 	var data []string
+	size := 0
 	for {
 		line, err := r.in.ReadSlice('\n')
-		if err == bufio.ErrBufferFull {
-			err = errLine
+		if size += len(line); err == bufio.ErrBufferFull || size > maxEvent {
+			err = errLarge
 		}
 		if err != nil {
 			return event{}, err
