@@ -38,7 +38,8 @@ export function useOrders({ url, user, start, renew }: OrdersOptions) {
   useEffect(() => {
     if (status === "live") setEnded(false); // another tab has logged in
   }, [status]);
-  return { orders: value, status, ended };
+  // The gateway says ten seconds ahead that a login ends. Until it has, another tab may log in.
+  return { orders: value, status, ended: ended && status === "offline" };
 }
 
 function data(event: { json(): unknown }): unknown {
