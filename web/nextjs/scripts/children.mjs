@@ -2,7 +2,9 @@
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 
+const AGAIN = 5_000; // ms
 const PATIENCE = 8_000; // ms that a program may take to end
 
 /** The programs that have been started, the first first. Ended last begun, first ended. */
@@ -16,8 +18,8 @@ export class Children {
     this.#failed = resolve;
   });
 
-  /** Starts a program whose output is shown line by line behind its name. */
-  start(name, command, args, env = {}) {
+  /** Starts a program whose output is shown line by line behind its name. again: when it ends unbidden, it is started once more. */
+  start(name, command, args, env = {}, { again = false } = {}) {
     // A group of its own: Ctrl-C in the terminal is for us, who then end the children in order, and each of them once.
     const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
     const ended = new Promise((resolve) => {
@@ -28,7 +30,13 @@ export class Children {
       createInterface(output).on("line", (line) => console.log(`${name.padEnd(7)} ${line}`));
     }
     this.#running.push({ name, child, ended });
-    ended.then((how) => this.#ending || this.#failed(`${name} has ended: ${how}`));
+    ended.then(async (how) => {
+      if (this.#ending) return;
+      if (!again) return this.#failed(`${name} has ended: ${how}`);
+      console.log(`${name} has ended: ${how}; it is started again in ${AGAIN / 1000} s`);
+      await sleep(AGAIN);
+      if (!this.#ending) this.start(name, command, args, env, { again });
+    });
   }
 
   /** Ends all of them, and returns when they have. */

@@ -103,7 +103,7 @@ if (own) {
   const { makeTopic } = await import("../.build/worker/topic.js");
   Object.assign(process.env, shop);
   await makeTopic().catch((error) => give(`Kafka at ${brokers}: ${error.message}`));
-  children.start("sluice", sluice, ["serve", "-c", "sluice.yaml"], { ...gateway, SLUICE_KAFKA_BROKERS: brokers });
+  children.start("sluice", sluice, ["serve", "-c", "sluice.yaml"], { ...gateway, SLUICE_KAFKA_BROKERS: brokers }, { again: true });
 } else {
   children.start("sluice", sluice, ["demo", "-c", "sluice.yaml", "--kafka", brokers], gateway);
 }
