@@ -50,6 +50,8 @@ func TestTheCommandLine(t *testing.T) {
 		{"serve", 2, "", "sluice.yaml: there is no such file here"},
 		{"check", 2, "", "sluice.yaml: there is no such file here"},
 		{"tail", 2, "", "sluice tail"},
+		{"help top", 0, "Usage: sluice top", ""},
+		{"top --why x", 2, "", "--why: write it as topic/partition/offset"},
 	} {
 		status, stdout, stderr := sluice(t, strings.Fields(tt.line)...)
 		if status != tt.status || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) ||

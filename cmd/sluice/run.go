@@ -35,7 +35,7 @@ type command struct {
 }
 
 // commands are in the order of the help.
-var commands = []command{serve, demoCommand, tailCommand, doctorCommand, benchCommand, checkCommand, cursorCommand, keysCommand, version}
+var commands = []command{serve, demoCommand, tailCommand, topCommand, doctorCommand, benchCommand, checkCommand, cursorCommand, keysCommand, version}
 
 // run is the whole program but for its exit: signals are known here only.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, signals <-chan os.Signal) int {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -21,6 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/cmd/internal/config"
+	"sluice/cmd/internal/top"
 	"sluice/stream/ssetest"
 )
 
@@ -168,6 +170,16 @@ func (q *inquest) want(offset int64, query, cause, because string) decided {
 	d := q.ask(offset, query)
 	if d.Cause != cause || !strings.Contains(d.Because, because) {
 		q.t.Errorf("offset %d, %s: %s: %q; want %s: …%q…", offset, query, d.Cause, d.Because, cause, because)
+	}
+	// and sluice top says the same
+	asked, err := url.ParseQuery(query)
+	if err != nil {
+		q.t.Fatal(err)
+	}
+	args := []string{"--why", fmt.Sprint("order-topic/0/", offset), "--stream", cmp.Or(asked.Get("stream"), "orders"), "--user", asked.Get("user"), q.AdminAddr().String()}
+	var out, errs bytes.Buffer
+	if status := top.Run(q.t.Context(), args, nil, &out, &errs); status != 0 || !strings.Contains(out.String(), cause+": ") || !strings.Contains(out.String(), because) {
+		q.t.Errorf("sluice top %q: %d %s%s; want %s: …%q…", args, status, &out, &errs, cause, because)
 	}
 	return d
 }

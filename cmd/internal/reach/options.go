@@ -33,6 +33,11 @@ func (o *Options) Flags(flags *flag.FlagSet) {
 	o.ToQuery(flags, "user", "user", "whose events, where the gateway has auth: none (`NAME`)")
 	o.ToQuery(flags, "stream", "stream", "only these streams (`a,b`)")
 	o.ToQuery(flags, "ticket", "ticket", "the `TICKET` to be let in by")
+	o.Access(flags)
+}
+
+// Access registers those that say how to be let in, which are for the admin address too.
+func (o *Options) Access(flags *flag.FlagSet) {
 	flags.Func("header", "send this header too (`'Name: value'`, repeatable)", func(v string) error { o.lines = append(o.lines, v); return nil })
 	flags.StringVar(&o.tokenFile, "token-file", "", "send the token in this `FILE` as Authorization: Bearer; read again at each connection. Without it, the one in SLUICE_TOKEN")
 	flags.StringVar(&o.caFile, "ca-file", "", "trust the certificate authorities in this PEM `FILE`")
@@ -57,6 +62,11 @@ func (o *Options) Parse(flags *flag.FlagSet, args []string, usage string, stdout
 	if len(words) != 1 {
 		return fmt.Errorf("one URL is needed, %d given", len(words))
 	}
+	return o.Reach(words[0])
+}
+
+// Reach takes the URL, once the flags have been read. The error is for the user.
+func (o *Options) Reach(address string) (err error) {
 	o.Headers = make(map[string]string)
 	for _, line := range o.lines {
 		if err := o.addHeader(line); err != nil {
@@ -70,7 +80,7 @@ func (o *Options) Parse(flags *flag.FlagSet, args []string, usage string, stdout
 	if o.tokenFile != "" && o.Headers["Authorization"] != "" {
 		return errors.New("--token-file and --header Authorization say the same twice: choose one")
 	}
-	o.URL, err = target(words[0], o.query)
+	o.URL, err = target(address, o.query)
 	return err
 }
 

@@ -1,0 +1,130 @@
+package top
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"sluice/cmd/internal/reach"
+)
+
+// decisions is what is used of GET /decisions.
+type decisions struct {
+	Since   time.Time  `json:"since"`
+	Cause   string     `json:"cause"`
+	Because string     `json:"because"`
+	Records []decision `json:"records"`
+}
+
+type decision struct {
+	Stream      string    `json:"stream"`
+	Topic       string    `json:"topic"`
+	Partition   int32     `json:"partition"`
+	Offset      int64     `json:"offset"`
+	Read        time.Time `json:"read"`
+	Event       string    `json:"event"`
+	Subject     string    `json:"subject"`
+	Users       []string  `json:"users"`
+	MoreUsers   int       `json:"more_users"`
+	Audience    string    `json:"audience"`
+	Cause       string    `json:"cause"`
+	Because     string    `json:"because"`
+	For         []verdict `json:"for"`
+	Subscribers []struct {
+		ID      string     `json:"id"`
+		User    string     `json:"user"`
+		Subject string     `json:"subject"`
+		Since   time.Time  `json:"since"`
+		Until   *time.Time `json:"until"`
+		Ended   string     `json:"ended"`
+		Cause   string     `json:"cause"`
+	} `json:"subscribers"`
+}
+
+type verdict struct {
+	User    string `json:"user"`
+	Cause   string `json:"cause"`
+	Because string `json:"because"`
+}
+
+// answer prints what became of the records asked about.
+func (a *asker) answer(ctx context.Context, out io.Writer) error {
+	text, err := a.ask(ctx, "/decisions", a.question)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		_, err = out.Write(text)
+		return err
+	}
+	var d decisions
+	if err := json.Unmarshal(text, &d); err != nil {
+		return errors.New("the answer is not a gateway's: is this the admin address?")
+	}
+	_, err = io.WriteString(out, reach.Printable(d.text(a.question.Has("offset"))))
+	return err
+}
+
+// text is the answer for people; one is of one record, so that every connection is named.
+func (d *decisions) text(one bool) string {
+	var b strings.Builder
+	for i := range d.Records {
+		r := &d.Records[i]
+		fmt.Fprintf(&b, "%s/%d/%d in %s, read %s%s\n  %s: %s\n", r.Topic, r.Partition, r.Offset, r.Stream, moment(r.Read), r.about(), r.Cause, r.Because)
+		if !one {
+			continue
+		}
+		for _, v := range r.For {
+			if len(r.For) > 1 {
+				fmt.Fprintf(&b, "  %s: %s: %s\n", v.User, v.Cause, v.Because)
+			}
+		}
+		for _, s := range r.Subscribers {
+			fmt.Fprintf(&b, "  connection %s of %s", s.ID, cmp.Or(s.User, "a ticket"))
+			if s.Subject != "" {
+				fmt.Fprintf(&b, " for %q", s.Subject)
+			}
+			fmt.Fprintf(&b, ", since %s", moment(s.Since))
+			if s.Until != nil {
+				fmt.Fprintf(&b, " until %s (%s)", moment(*s.Until), s.Ended)
+			}
+			fmt.Fprintf(&b, ": %s\n", s.Cause)
+		}
+	}
+	switch {
+	case len(d.Records) > 0:
+	case d.Because != "":
+		fmt.Fprintf(&b, "%s: %s\n", d.Cause, d.Because)
+	default:
+		fmt.Fprintf(&b, "Nothing is remembered of it. The record of decisions begins at %s.\n", moment(d.Since))
+	}
+	return b.String()
+}
+
+// about is how a record was decoded.
+func (r *decision) about() string {
+	var b strings.Builder
+	if r.Event != "" {
+		b.WriteString(", " + r.Event)
+	}
+	if r.Subject != "" {
+		fmt.Fprintf(&b, ", about %q", r.Subject)
+	}
+	switch {
+	case len(r.Users) > 0:
+		b.WriteString(", of " + strings.Join(r.Users, ", "))
+		if r.MoreUsers > 0 {
+			fmt.Fprintf(&b, " and %d more", r.MoreUsers)
+		}
+	case r.Audience == "everyone":
+		b.WriteString(", for everyone")
+	}
+	return b.String()
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
