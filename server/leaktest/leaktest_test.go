@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-func stays(end chan struct{}) { <-end }
+func stays(begun, end chan struct{}) { close(begun); <-end }
 
 func TestAGoroutineThatStaysIsFound(t *testing.T) {
 	const mark = "leaktest.stays"
-	end := make(chan struct{})
-	go stays(end)
+	begun, end := make(chan struct{}), make(chan struct{})
+	go stays(begun, end)
+	<-begun
 	if left := leaked([]string{mark}, time.Millisecond); !strings.Contains(left, mark) {
 		t.Errorf("left: %q", left)
 	}
