@@ -45,13 +45,13 @@ var decisionsRoute = described{asks: operator, Operation: openapi.Operation{
 	Description: "Of one record, by `topic` (or `stream`), `partition` and `offset`; or of the newest records, for a `user`. It takes `decisions` in the configuration. Nothing of a payload is in it.",
 	Parameters: []openapi.Parameter{
 		query("topic", "Of the record.", openapi.String("")),
-		query("partition", "Of the record.", openapi.Whole(0, "")),
+		query("partition", "Of the record.", openapi.Between(0, math.MaxInt32, "")),
 		query("offset", "Of the record. Without it the question is about a user.", openapi.Whole(0, "")),
 		query("stream", "Only as this stream has it.", openapi.String("")),
 		query("user", "For whom.", openapi.String("")),
 		query("subject", "With a user: only records about this, whoever they belong to.", openapi.String("")),
 		query("theirs", "With a user, 1: without what belongs to others.", openapi.Enum("", "0", "1")),
-		query("limit", "With a user: how many at most, 200 at most. Absent: 20.", openapi.Whole(1, "")),
+		query("limit", "With a user: how many at most.", limitSchema(defaultDecisions, maxDecisions)),
 	},
 	Responses: answers{}.json(http.StatusOK, "What is known, and the reasons.", openapi.Ref("Decisions"), nil).
 		problem(http.StatusBadRequest, "The question can't be read.", "query", "user", "partition", "offset", "topic", "question", "limit").

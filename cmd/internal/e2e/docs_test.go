@@ -29,6 +29,10 @@ func TestDocs(t *testing.T) {
 	c.shoot("docs")
 	c.do(chromedp.Navigate(g.URL() + "/docs/?user=alice"))
 	c.until(`document.querySelector("#yours").textContent === "You are alice, and may read: news, orders."`)
+	const want = `[{"name":"news","audience":"everyone","subject":false,"state":false},{"name":"orders","audience":"user","subject":true,"state":true}]`
+	if got := ask[string](&c.page, `fetch("../.well-known/sluice?user=alice").then(r => r.json()).then(d => JSON.stringify(d.streams))`); got != want {
+		t.Errorf("programs are told of %s, want %s", got, want)
+	}
 }
 
 // With a login it shows the ways that this gateway takes, and no others.

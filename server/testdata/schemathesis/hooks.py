@@ -39,6 +39,11 @@ def before_call(ctx, case, kwargs):
             del query["from"]
         if re.fullmatch(r"\d{1,3}x\d{1,4}@[0-9.]{1,8}(?:ms|s|m)", str(query.get("probe", "")), re.ASCII):
             query["probe"] = "2x10@10ms"
+        if case.path == "/decisions":
+            query.setdefault("user", "fuzzer")
+            if "offset" in query:
+                query.setdefault("partition", 0)
+                query.setdefault("topic", "order-topic")
     if isinstance(body, dict):
         if body.get("stream") and isinstance(body["stream"], str):
             body["stream"] = "orders"
