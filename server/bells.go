@@ -50,15 +50,3 @@ func (b *bells) Wake(token uint32) {
 	default:
 	}
 }
-
-// wakeAll rings every bell. Who isn't concerned looks in vain.
-func (b *bells) wakeAll() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, ring := range b.rings {
-		select {
-		case ring <- struct{}{}:
-		default:
-		}
-	}
-}

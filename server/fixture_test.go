@@ -225,12 +225,12 @@ func (f *fixture) empty() bool {
 	if f.held != nil && f.held.holder.Places() > 0 {
 		return false
 	}
-	bells := &f.ordinary.bells
-	bells.mu.Lock()
-	defer bells.mu.Unlock()
+	rides := &f.ordinary.rides
+	rides.mu.Lock()
+	defer rides.mu.Unlock()
 	f.gate.mu.Lock()
 	defer f.gate.mu.Unlock()
-	return f.hub.Subscribers() == 0 && f.gate.inside == 0 && len(bells.free) == len(bells.rings) && testutil.ToFloat64(f.cfg.Metrics.connections) == 0
+	return f.hub.Subscribers() == 0 && f.gate.inside == 0 && len(rides.free) == len(rides.list) && testutil.ToFloat64(f.cfg.Metrics.connections) == 0
 }
 
 // statuses is a Source that says always the same.

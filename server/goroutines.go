@@ -10,11 +10,11 @@ import (
 	"sluice/stream"
 )
 
-// goroutines carries each session on its handler's goroutine. It works wherever
+// goroutines carries each session while its handler waits, on one goroutine. It works wherever
 // net/http does: HTTP/1.0, 1.1 and 2, TLS, any system, any middleware that
 // unwraps. While a session waits it holds no buffer of ours.
 type goroutines struct {
-	bells   bells
+	rides   rides
 	waker   stream.WakerID
 	terms   *terms
 	gate    *gate
@@ -28,33 +28,41 @@ type goroutines struct {
 
 func newGoroutines(s *Server) *goroutines {
 	g := &goroutines{terms: &s.terms, gate: &s.gate, limits: s.limits, logins: s.logins, metrics: s.cfg.Metrics, logger: s.cfg.Logger, timeout: s.cfg.WriteTimeout}
-	g.waker = s.cfg.Hub.AddWaker(&g.bells)
+	g.waker = s.cfg.Hub.AddWaker(&g.rides)
 	return g
 }
 
-func (g *goroutines) reserve() place { return place{waker: g.waker, token: g.bells.take()} }
+func (g *goroutines) reserve() place { return place{waker: g.waker, token: g.rides.take()} }
 
 func (g *goroutines) kind() carrierKind { return byGoroutine }
 
-func (g *goroutines) release(p place) { g.bells.give(p.token) }
+func (g *goroutines) release(p place) { g.rides.give(p.token) }
 
 func (g *goroutines) drain(spread tick) {
 	g.ending.CompareAndSwap(0, 1+int64(spread))
-	g.bells.wakeAll()
+	g.rides.wakeAll()
 }
 
 func (g *goroutines) stop() {
 	g.ending.Store(1)
-	g.bells.wakeAll()
+	g.rides.wakeAll()
 }
 
 func (g *goroutines) close() {}
 
 func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
 	setStreamHeader(w.Header(), r)
-	ride := &ride{goroutines: g, session: s, place: p, opening: opening}
-	if !leave(w, ride) {
-		ride.do(w, r.Context())
+	leaver := leaverOf(w)
+	if leaver != nil {
+		w = leaver.ResponseWriter
+	}
+	ride := &ride{goroutines: g, session: s, place: p, opening: opening, over: make(chan struct{})}
+	ride.socket.init(w)
+	ride.begin()
+	if leaver != nil {
+		leaver.then = ride
+	} else {
+		ride.await(r.Context())
 	}
 }
 

@@ -76,13 +76,15 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 
 	heard := s.hear(w, r, p.sent)
 	writeStreamHeader(w, r)
-	out := newSocket(w, s.cfg.WriteTimeout)
-	defer out.finish()
+	var out socket
+	out.init(w)
+	patience := func() time.Time { return time.Now().Add(s.cfg.WriteTimeout) }
+	defer func() { out.finish(patience()) }()
 	send := func(dst []byte) bool {
 		var batch stream.Batch
 		batch.Append(dst)
 		s.cfg.Metrics.wrote(&batch)
-		return out.write(&batch) == nil
+		return out.writeBy(&batch, patience()) == nil
 	}
 	began := time.Now()
 	// Who isn't a doctor would come back and ask for the same again: not soon.

@@ -3,86 +3,122 @@ package server
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"sluice/stream"
 )
 
-// ride is a session on its goroutine. What it needs stands here, once, and not on the stack: stacks come in powers of two,
-// and the one of a goroutine that waits is to be a small one.
+// ride is a session on the ordinary carrier. Its handler's goroutine only waits for the end. What there is to do is done in
+// turns, one at a time, each on a goroutine that ends with it: writing takes 8 KB of stack, and whoever has once had them keeps them.
 type ride struct {
 	*goroutines
 	session session
 	place   place
 	opening []byte // nil, once written
 	socket  socket
-	timer   *time.Timer
-	hurried bool   // the end of all sessions is in session.end
-	why     reason // it ended
+	alarm   *time.Timer
+	rings   atomic.Int32 // what woke it since nobody took a turn; above 0, somebody does
+	gone    atomic.Bool  // the client went away
+	hurried bool         // the end of all sessions is in session.end
+	broken  bool         // by a panic
+	over    chan struct{}
 }
 
-// do carries the session to its end.
-func (r *ride) do(w http.ResponseWriter, client context.Context) {
-	defer r.leave()
+// begin takes the first turn, and has the hub wake the ride for others.
+func (r *ride) begin() {
 	r.metrics.opened(byGoroutine)
-	w.WriteHeader(http.StatusOK)
-	r.socket = newSocket(w, r.timeout)
-	r.why = r.follow(r.bells.ring(r.place.token), client.Done())
-	r.socket.finish()
+	r.rings.Store(1)
+	r.rides.begin(r.place.token, r)
+	r.turn()
 }
 
-// leave gives back what the session has. It stands outside of guard, whose frame would be the one too many for a small stack.
-func (r *ride) leave() {
-	if r.timer != nil {
-		r.timer.Stop()
+// wake has somebody take a turn, or another one after the one that goes on.
+func (r *ride) wake() {
+	if r.rings.Add(1) == 1 {
+		go r.turn()
 	}
-	r.session.sub.Leave(r.why.String()) // before the release: then nobody rings for another's session
+}
+
+// turn writes until there is nothing to write, or to the session's end.
+func (r *ride) turn() {
+	defer r.catch()
+	for {
+		rings := r.rings.Load()
+		if r.gone.Load() {
+			r.finish(gone)
+			return
+		}
+		switch next, why := r.write(); {
+		case next == end:
+			r.finish(why)
+			return
+		case next == wait && r.rings.CompareAndSwap(rings, 0):
+			return
+		}
+	}
+}
+
+// catch ends a ride whose turn panicked.
+func (r *ride) catch() {
+	if fault := recover(); fault != nil {
+		panicked(r.logger, fault)
+		r.broken = true
+		r.finish(gone)
+	}
+}
+
+// finish gives back what the session has. The turn it is called in is the last: its rings are never taken back.
+func (r *ride) finish(why reason) {
+	if r.alarm != nil {
+		r.alarm.Stop()
+	}
+	r.session.sub.Leave(why.String()) // before the release: then nobody wakes another's session
 	r.release(r.place)
 	if r.session.tied {
 		r.logins.detach(r.session.sub.Key())
 	}
 	r.limits.give(r.session.stake)
-	r.metrics.closed(byGoroutine, r.why)
+	r.socket.finish(time.Now().Add(r.timeout))
+	r.metrics.closed(byGoroutine, why)
 	r.gate.leave()
-	if fault := recover(); fault != nil {
-		panicked(r.logger, fault)
+	close(r.over)
+}
+
+// await waits for the end, where the handler can't leave that to others.
+func (r *ride) await(client context.Context) {
+	select {
+	case <-r.over:
+	case <-client.Done():
+		r.abandon()
+	}
+	r.check()
+}
+
+// abandon ends a ride whose client went away.
+func (r *ride) abandon() {
+	r.gone.Store(true)
+	r.wake()
+	<-r.over
+}
+
+// check breaks the connection of a ride that is over by a panic.
+func (r *ride) check() {
+	if r.broken {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// follow writes until the session or the connection ends, and says which it was.
-func (r *ride) follow(ring, client <-chan struct{}) reason {
-	for {
-		switch next, why := r.write(); next {
-		case end:
-			return why
-		case more: // a client with much to read is asked too whether it is there
-			select {
-			case <-client:
-				return gone
-			default:
-			}
-		case wait:
-			select {
-			case <-ring:
-			case <-client:
-				return gone
-			}
-		}
-	}
-}
-
-// write writes what there is, and sees to it that the bell rings when there is something to do again. At the end it says why.
+// write writes what there is, and sees to it that the session is woken when there is something to do again. At the end it says why.
 func (r *ride) write() (next verdict, why reason) {
 	now := r.terms.now()
 	r.hurry(now)
 	out := batches.Get().(*stream.Batch)
 	if r.opening != nil {
 		out.Append(r.opening)
-		r.opening = nil
 	}
 	next = r.session.fill(r.terms, now, out)
-	err := r.socket.write(out)
+	err := r.send(out)
 	r.metrics.wrote(out)
 	out.Reset()
 	batches.Put(out)
@@ -92,19 +128,42 @@ func (r *ride) write() (next verdict, why reason) {
 	case next == end:
 		return end, r.session.why
 	case next == wait:
-		r.wakeIn(r.session.due() - r.terms.now())
+		r.wakeIn((r.session.due() - r.terms.now()).duration())
 	}
 	return next, 0
 }
 
-// wakeIn rings the session's own bell after a while: one channel less than a timer that has one.
-func (r *ride) wakeIn(d tick) {
-	if r.timer == nil {
-		bells, token := &r.bells, r.place.token
-		r.timer = time.AfterFunc(d.duration(), func() { bells.Wake(token) })
+// send sends a batch within the carrier's timeout: the alarm, which has nothing else to do meanwhile, says when that is over.
+// An empty batch sends nothing.
+func (r *ride) send(out *stream.Batch) error {
+	if out.Bytes == 0 {
+		return nil
+	}
+	if r.opening != nil {
+		r.opening = nil
+		if err := r.socket.open(); err != nil {
+			return err
+		}
+	}
+	deadline := time.Now().Add(r.timeout)
+	r.wakeIn(r.timeout)
+	return r.socket.write(out, deadline)
+}
+
+// wakeIn sets the alarm.
+func (r *ride) wakeIn(d time.Duration) {
+	if r.alarm == nil {
+		r.alarm = time.AfterFunc(d, r.ring)
 		return
 	}
-	r.timer.Reset(d.duration())
+	r.alarm.Reset(d)
+}
+
+// ring is what the alarm does.
+func (r *ride) ring() {
+	if !r.socket.late(time.Now()) {
+		r.wake()
+	}
 }
 
 // hurry sets the session's end once all are to end.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -32,35 +31,47 @@ type faulty struct{ http.ResponseWriter }
 
 func (faulty) WriteHeader(int) { panic("out of order") }
 
-// TestSequel: what a handler leaves is done after everything around it has returned, with the writer that the server gave.
-func TestSequel(t *testing.T) {
-	var order []string
-	inner := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if !leave(w, noting{&order}) {
-			t.Error("could not leave it")
+// TestDoLater: a handler's stream is waited for after everything around the handler has returned, and writes to the writer that the server gave.
+func TestDoLater(t *testing.T) {
+	for proto := 1; proto <= 2; proto++ {
+		given := httptest.NewRecorder()
+		left := &ride{over: make(chan struct{})}
+		inner := func(w http.ResponseWriter) {
+			l := leaverOf(w)
+			if l == nil || l.ResponseWriter != given {
+				t.Fatalf("HTTP/%d: leaver %+v", proto, l)
+			}
+			l.then = left
 		}
-	})
-	outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		inner.ServeHTTP(wrapping{w}, r)
-		order = append(order, "returned")
-	})
-	doLater(outer).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
-	if got := strings.Join(order, ", "); got != "returned, done" {
-		t.Errorf("order: %s", got)
+		outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(left.over)
+			inner(wrapping{w})
+		})
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.ProtoMajor = proto
+		(&doLater{outer}).ServeHTTP(given, r)
 	}
-	if leave(wrapping{httptest.NewRecorder()}, nil) {
+	if leaverOf(wrapping{httptest.NewRecorder()}) != nil {
 		t.Error("left it to nobody")
+	}
+}
+
+// TestDoLaterPanics: a handler's panic is its server's to see, whatever goroutine it was on.
+func TestDoLaterPanics(t *testing.T) {
+	for proto := 1; proto <= 2; proto++ {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.ProtoMajor = proto
+		func() {
+			defer func() {
+				if fault := recover(); fault != http.ErrAbortHandler {
+					t.Errorf("HTTP/%d: panicked with %v", proto, fault)
+				}
+			}()
+			(&doLater{http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })}).ServeHTTP(httptest.NewRecorder(), r)
+		}()
 	}
 }
 
 type wrapping struct{ http.ResponseWriter }
 
 func (w wrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-type noting struct{ order *[]string }
-
-func (n noting) do(w http.ResponseWriter, _ context.Context) {
-	if _, ok := w.(*httptest.ResponseRecorder); ok {
-		*n.order = append(*n.order, "done")
-	}
-}

@@ -1,52 +1,70 @@
 package server
 
-import (
-	"context"
-	"net/http"
-)
+import "net/http"
 
-// sequel is what a handler leaves to be done once everything around it has returned: routing, middleware and their frames. A
-// goroutine that waits for hours keeps the stack of what it waits in, so it waits in little.
-type sequel interface {
-	do(w http.ResponseWriter, client context.Context)
-}
+// doLater serves next, and waits for the ride that next may have left, once everything around it has returned: routing,
+// middleware and their frames. A goroutine that waits for hours keeps the stack of what it has done, so it does little.
+type doLater struct{ next http.Handler }
 
-// doLater runs next, and then what it left.
-func doLater(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if then := before(next, w, r); then != nil {
-			then.do(w, r.Context())
-		}
-	})
+// ServeHTTP is careful with its own stack. Over HTTP/2 the goroutine is only the handler's, and one that never calls
+// anything deep keeps the 2 KB it was born with; so next has a goroutine of its own, for as long as it takes.
+func (d *doLater) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var then *ride
+	if r.ProtoMajor == 1 {
+		then = before(d.next, w, r)
+	} else {
+		then = aside(d.next, w, r)
+	}
+	if then == nil {
+		return
+	}
+	select {
+	case <-then.over:
+	case <-r.Context().Done():
+		then.abandon()
+	}
+	then.check()
 }
 
 // before is a function of its own, so that nothing of it is left when it has returned.
-func before(next http.Handler, w http.ResponseWriter, r *http.Request) sequel {
+func before(next http.Handler, w http.ResponseWriter, r *http.Request) *ride {
 	l := leaver{ResponseWriter: w}
 	next.ServeHTTP(&l, r)
 	return l.then
 }
 
-// leaver is the ResponseWriter by which a handler finds where to leave it.
+// aside is before on a goroutine of its own.
+func aside(next http.Handler, w http.ResponseWriter, r *http.Request) (then *ride) {
+	over := make(chan any) // next's panic, or nil
+	go func() {
+		defer func() { over <- recover() }()
+		then = before(next, w, r)
+	}()
+	if fault := <-over; fault != nil {
+		panic(fault)
+	}
+	return then
+}
+
+// leaver is the ResponseWriter by which a handler finds where to leave its ride.
 type leaver struct {
 	http.ResponseWriter
-	then sequel
+	then *ride
 }
 
 // Unwrap is for http.ResponseController.
 func (l *leaver) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 
-// leave leaves something to be done; false: there is nobody to do it.
-func leave(w http.ResponseWriter, then sequel) bool {
+// leaverOf returns nil where nobody waits for what is left.
+func leaverOf(w http.ResponseWriter) *leaver {
 	for {
 		switch v := w.(type) {
 		case *leaver:
-			v.then = then
-			return true
+			return v
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = v.Unwrap()
 		default:
-			return false
+			return nil
 		}
 	}
 }

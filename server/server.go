@@ -190,7 +190,7 @@ func New(cfg Config) (*Server, error) {
 	cfg.Metrics.watch(s.streams, s.carriers.wakes)
 	public, admin := s.routes(), s.adminRoutes()
 	s.describeAll(public, admin)
-	s.handler, s.admin = doLater(public), doLater(admin)
+	s.handler, s.admin = &doLater{public}, &doLater{admin}
 	return s, nil
 }
 
