@@ -52,18 +52,20 @@ func (g *goroutines) close() {}
 
 func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
 	setStreamHeader(w.Header(), r)
-	leaver := leaverOf(w)
-	if leaver != nil {
-		w = leaver.ResponseWriter
+	l := leaverOf(w)
+	if l != nil {
+		w = l.ResponseWriter
 	}
-	ride := &ride{goroutines: g, session: s, place: p, opening: opening, over: make(chan struct{})}
+	ride := &ride{goroutines: g, session: s, place: p, opening: opening}
 	ride.socket.init(w)
 	ride.begin()
-	if leaver != nil {
-		leaver.then = ride
-	} else {
-		ride.await(r.Context())
+	if l != nil {
+		l.then = ride
+		return
 	}
+	over := make(chan any, 1)
+	ride.leave(r.Context(), over)
+	rethrow(<-over)
 }
 
 var batches = sync.Pool{New: func() any { return new(stream.Batch) }}

@@ -21,8 +21,9 @@ type ride struct {
 	rings   atomic.Int32 // what woke it since nobody took a turn; above 0, somebody does
 	gone    atomic.Bool  // the client went away
 	hurried bool         // the end of all sessions is in session.end
-	broken  bool         // by a panic
-	over    chan struct{}
+	fault   any          // for the handler to panic with
+	over    chan<- any   // its handler waits for the fault here, once it has been left
+	parted  atomic.Int32 // left, and finished: when both are true it is over
 }
 
 // begin takes the first turn, and has the hub wake the ride for others.
@@ -63,7 +64,7 @@ func (r *ride) turn() {
 func (r *ride) catch() {
 	if fault := recover(); fault != nil {
 		panicked(r.logger, fault)
-		r.broken = true
+		r.fault = http.ErrAbortHandler // the answer has begun: only a broken connection says that it is not whole
 		r.finish(gone)
 	}
 }
@@ -82,30 +83,22 @@ func (r *ride) finish(why reason) {
 	r.socket.finish(time.Now().Add(r.timeout))
 	r.metrics.closed(byGoroutine, why)
 	r.gate.leave()
-	close(r.over)
+	r.part()
 }
 
-// await waits for the end, where the handler can't leave that to others.
-func (r *ride) await(client context.Context) {
-	select {
-	case <-r.over:
-	case <-client.Done():
-		r.abandon()
-	}
-	r.check()
+// leave has the ride go on by itself, to its own end or the client's, and then say so.
+func (r *ride) leave(client context.Context, over chan<- any) {
+	r.over = over
+	context.AfterFunc(client, func() {
+		r.gone.Store(true)
+		r.wake()
+	})
+	r.part()
 }
 
-// abandon ends a ride whose client went away.
-func (r *ride) abandon() {
-	r.gone.Store(true)
-	r.wake()
-	<-r.over
-}
-
-// check breaks the connection of a ride that is over by a panic.
-func (r *ride) check() {
-	if r.broken {
-		panic(http.ErrAbortHandler)
+func (r *ride) part() {
+	if r.parted.Add(1) == 2 {
+		r.over <- r.fault
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestRidePanics: a fault in one stream is logged, breaks its connection, and leaves nothing behind.
@@ -35,17 +36,18 @@ func (faulty) WriteHeader(int) { panic("out of order") }
 func TestDoLater(t *testing.T) {
 	for proto := 1; proto <= 2; proto++ {
 		given := httptest.NewRecorder()
-		left := &ride{over: make(chan struct{})}
-		inner := func(w http.ResponseWriter) {
-			l := leaverOf(w)
+		left := new(ride)
+		left.rings.Store(1) // nobody is to take a turn
+		outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			l := leaverOf(wrapping{w})
 			if l == nil || l.ResponseWriter != given {
 				t.Fatalf("HTTP/%d: leaver %+v", proto, l)
 			}
 			l.then = left
-		}
-		outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer close(left.over)
-			inner(wrapping{w})
+			left.part() // it is finished before it is left, and still the handler waits for both
+			if left.parted.Load() != 1 {
+				t.Errorf("HTTP/%d: over already", proto)
+			}
 		})
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.ProtoMajor = proto
@@ -75,3 +77,23 @@ func TestDoLaterPanics(t *testing.T) {
 type wrapping struct{ http.ResponseWriter }
 
 func (w wrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// TestSlowStream: over HTTP/2 too, a client that takes nothing is found by the time a write takes, and only its stream is ended.
+func TestSlowStream(t *testing.T) {
+	f := begin(t, func(c *Config) { c.WriteTimeout = 50 * time.Millisecond })
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	client := &http.Client{Transport: &http.Transport{Protocols: protocols}}
+	t.Cleanup(client.CloseIdleConnections)
+	stuck := f.getBy(client, f.url+"/events?user=alice")
+	stuck.want("sluice.hello", "*")
+	other := f.getBy(client, f.url+"/events?user=bob")
+	other.want("sluice.hello", "*")
+	large := strings.Repeat("x", 1<<20) // the client's windows are 4 MB a stream, and larger a connection
+	for f.closings(slow) == 0 {
+		f.order("alice", large)
+		f.order("bob", "small")
+		other.want("message", "small")
+	}
+	eventually(t, "only bob is left", func() bool { f.gate.mu.Lock(); defer f.gate.mu.Unlock(); return f.gate.inside == 1 })
+}

@@ -7,43 +7,40 @@ import "net/http"
 type doLater struct{ next http.Handler }
 
 // ServeHTTP is careful with its own stack. Over HTTP/2 the goroutine is only the handler's, and one that never calls
-// anything deep keeps the 2 KB it was born with; so next has a goroutine of its own, for as long as it takes.
+// anything deep keeps the 2 KB it was born with, of which net/http has used a quarter by now and the runtime reserves half. So next has
+// a goroutine of its own, for as long as it takes, and this one waits at one channel and no more: a select would be too deep.
 func (d *doLater) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var then *ride
+	rethrow(<-d.start(w, r))
+}
+
+// start has next answer, and returns where it is said that all is over.
+func (d *doLater) start(w http.ResponseWriter, r *http.Request) <-chan any {
+	over := make(chan any, 1)
 	if r.ProtoMajor == 1 {
-		then = before(d.next, w, r)
+		serve(d.next, w, r, over)
 	} else {
-		then = aside(d.next, w, r)
+		go serve(d.next, w, r, over)
 	}
-	if then == nil {
-		return
-	}
-	select {
-	case <-then.over:
-	case <-r.Context().Done():
-		then.abandon()
-	}
-	then.check()
+	return over
 }
 
-// before is a function of its own, so that nothing of it is left when it has returned.
-func before(next http.Handler, w http.ResponseWriter, r *http.Request) *ride {
-	l := leaver{ResponseWriter: w}
-	next.ServeHTTP(&l, r)
-	return l.then
-}
-
-// aside is before on a goroutine of its own.
-func aside(next http.Handler, w http.ResponseWriter, r *http.Request) (then *ride) {
-	over := make(chan any) // next's panic, or nil
-	go func() {
-		defer func() { over <- recover() }()
-		then = before(next, w, r)
-	}()
-	if fault := <-over; fault != nil {
+func rethrow(fault any) {
+	if fault != nil {
 		panic(fault)
 	}
-	return then
+}
+
+// serve has next answer, and says when all is over: nil, or what panicked. A ride that was left says it instead.
+func serve(next http.Handler, w http.ResponseWriter, r *http.Request, over chan<- any) {
+	l := leaver{ResponseWriter: w}
+	defer func() {
+		if fault := recover(); fault != nil || l.then == nil {
+			over <- fault
+			return
+		}
+		l.then.leave(r.Context(), over)
+	}()
+	next.ServeHTTP(&l, r)
 }
 
 // leaver is the ResponseWriter by which a handler finds where to leave its ride.
