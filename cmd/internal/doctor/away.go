@@ -36,13 +36,11 @@ func (d *doctor) away(ctx context.Context) {
 	}
 	before := len(d.findings)
 	if err != nil {
-		plain := plainly(err)
-		d.found(checkAway, ok, "no answer at all (%v), after which an EventSource comes back by itself", plain)
+		d.found(checkAway, ok, "no answer at all (%v), after which an EventSource comes back by itself", plainly(err))
 	} else {
 		d.judgeAway(answer)
 	}
-	fine := len(d.findings) == before
-	if fine {
+	if len(d.findings) == before {
 		d.found(checkAway, ok, "200 text/event-stream with retry: %d, and the end: a page comes back by itself%s", answer.retry.Milliseconds(), d.spread(ctx, answer))
 	}
 	d.say("start the gateway again; waiting until it answers")
@@ -52,8 +50,8 @@ func (d *doctor) away(ctx context.Context) {
 // waitingAnswer is what is said while the gateway is away.
 type waitingAnswer struct {
 	*visit
-	body string
-	*reader
+	body  string
+	retry time.Duration // -1: none
 }
 
 // untilAway asks until an answer is not the gateway's. err: there was none at all.
@@ -84,15 +82,17 @@ func (d *doctor) look(ctx context.Context) (answer *waitingAnswer, own bool, err
 		if err == nil {
 			return nil, e.data != "", nil
 		}
-		return &waitingAnswer{visit: v, reader: v.reader}, !errors.Is(err, io.EOF), nil
+		return &waitingAnswer{visit: v, retry: v.retry}, !errors.Is(err, io.EOF), nil
 	}
 	raw, err := io.ReadAll(io.LimitReader(v.Body, 64<<10))
 	if err != nil {
 		return nil, strings.Contains(string(raw), "event: sluice."), err
 	}
-	answer = &waitingAnswer{visit: v, body: string(raw), reader: newReader(strings.NewReader(string(raw)))}
-	_, err = answer.next() // for its retry; a waiting answer has no event
-	own = err == nil && strings.Contains(answer.body, "event: sluice.") || strings.Contains(answer.body, "urn:sluice:problem:")
+	answer = &waitingAnswer{visit: v, body: string(raw)}
+	read := newReader(strings.NewReader(answer.body))
+	_, _ = read.next() // for its retry: a waiting answer has no event
+	answer.retry = read.retry
+	own = strings.Contains(answer.body, "event: sluice.") || strings.Contains(answer.body, "urn:sluice:problem:")
 	return answer, own, nil
 }
 

@@ -24,7 +24,7 @@ func (d *doctor) bytes(ctx context.Context, first *probed) {
 	}
 	p := paceOf(first.arrivals, small.every, d.trip)
 	for attempt := 1; attempt < attempts && p.shape != atOnce; attempt++ {
-		if again, err := d.again(ctx, small, nil); err == nil && !again.opaque {
+		if again, err := d.probe(ctx, small, ask{}); err == nil && !again.opaque {
 			if q := paceOf(again.arrivals, small.every, d.trip); q.held < p.held {
 				p = q
 			}
@@ -51,7 +51,7 @@ func (d *doctor) held(ctx context.Context, p pace) string {
 		return fmt.Sprintf("held back for up to %v: several events arrive together, though they were sent %v apart", about(p.worst), small.every)
 	}
 	d.say("events are held back: looking for how much at a time")
-	big, err := d.again(ctx, large, nil)
+	big, err := d.probe(ctx, large, ask{})
 	if err == nil && !big.opaque {
 		if q := paceOf(big.arrivals, large.every, d.trip); q.shape == bunched {
 			return fmt.Sprintf("held back in blocks of about %s: nothing arrives before as much has been sent", kilobytes(q.bunch))
@@ -81,7 +81,7 @@ func (d *doctor) opaque(ctx context.Context, first *probed) {
 // fineWhenPlain says whether events come at once for who doesn't take them compressed.
 func (d *doctor) fineWhenPlain(ctx context.Context) bool {
 	for range attempts {
-		plain, err := d.again(ctx, small, map[string]string{"Accept-Encoding": "identity"})
+		plain, err := d.probe(ctx, small, ask{header: map[string]string{"Accept-Encoding": "identity"}})
 		if err != nil || plain.opaque {
 			return false
 		}
@@ -90,13 +90,6 @@ func (d *doctor) fineWhenPlain(ctx context.Context) bool {
 		}
 	}
 	return false
-}
-
-// again probes once more, bounded.
-func (d *doctor) again(ctx context.Context, p plan, header map[string]string) (*probed, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.length()+slack)
-	defer cancel()
-	return d.probe(ctx, p, ask{header: header})
 }
 
 // compression says whether a browser gets the stream compressed.

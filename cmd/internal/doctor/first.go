@@ -25,9 +25,7 @@ const (
 func (d *doctor) first(ctx context.Context) bool {
 	d.trip = d.tripTime(ctx)
 	c := d.canaries()
-	bounded, cancel := context.WithTimeout(ctx, small.length()+slack)
-	defer cancel()
-	got, err := d.probe(bounded, small, ask{query: map[string]string{"sent": strings.Join(c.sent, ",")}, header: c.header})
+	got, err := d.probe(ctx, small, ask{query: map[string]string{"sent": strings.Join(c.sent, ",")}, header: c.header})
 	if got == nil {
 		d.notReached(err)
 		return false

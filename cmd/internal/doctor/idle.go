@@ -16,7 +16,7 @@ import (
 type life struct {
 	span   time.Duration
 	cut    bool          // before it was to end
-	beat   time.Duration // the longest silence before its end
+	quiet  time.Duration // the silence at its end
 	words  string        // of the gateway's goodbye; "": it was cut off
 	failed error         // it couldn't be opened
 }
@@ -50,7 +50,10 @@ func (d *doctor) judgeLives(silent, real life) {
 	if d.probed != nil {
 		beat = d.probed.heartbeat
 	}
-	alive := fmt.Sprintf("the real stream, with heartbeats, lived through %v", about(d.patience))
+	alive := fmt.Sprintf("a real stream, with heartbeats, lived through %v", about(d.patience))
+	if d.heldBack {
+		alive = "but as they are held back, a real stream wasn't tried"
+	}
 	switch {
 	case silent.failed != nil || real.failed != nil:
 		d.found(checkIdle, unknown, "not looked at: %v", plainly(errors.Join(silent.failed, real.failed)))
@@ -59,15 +62,13 @@ func (d *doctor) judgeLives(silent, real life) {
 	case real.cut && real.words == "" && silent.cut && silent.span <= real.span*5/4:
 		d.ails(checkIdle, illLength, "", "cut off after %v, whether silent or not", about(real.span))
 	case real.cut && real.words == "":
-		d.ails(checkIdle, illIdle, "", "the real stream was cut off after %v, of which the last %v were silent", about(real.span), about(real.beat))
+		d.ails(checkIdle, illIdle, "", "the real stream was cut off after %v, of which the last %v were silent", about(real.span), about(real.quiet))
 	case real.cut:
 		d.found(checkIdle, unknown, "the gateway ended the real stream after %v: %s", about(real.span), real.words)
 	case silent.cut:
-		d.found(checkIdle, ok, "a silent stream is cut off after %v, but heartbeats come every %v: %s", about(silent.span), beat, alive)
+		d.found(checkIdle, ok, "a silent stream is cut off after %v, and heartbeats come every %v: %s", about(silent.span), beat, alive)
 	case d.probed == nil:
 		d.found(checkIdle, ok, "%s", alive)
-	case d.heldBack:
-		d.found(checkIdle, ok, "a stream that is silent for %v is not cut off", about(d.patience))
 	default:
 		d.found(checkIdle, ok, "a stream that is silent for %v is not cut off", about(d.patience))
 	}
@@ -75,11 +76,12 @@ func (d *doctor) judgeLives(silent, real life) {
 
 // silence has the gateway say nothing for the patience.
 func (d *doctor) silence(ctx context.Context) (l life) {
-	ctx, cancel := context.WithTimeout(ctx, d.patience+slack)
-	defer cancel()
 	p, err := d.probe(ctx, plan{count: 1, every: d.patience}, ask{})
-	if p == nil || len(p.arrivals) == 0 && !d.heldBack {
+	switch {
+	case p == nil || len(p.arrivals) == 0 && !d.heldBack:
 		return life{failed: err}
+	case p.goodbye != "":
+		return life{failed: errors.New("the gateway ended the stream: " + p.goodbye)}
 	}
 	l.span = p.ended.Sub(p.began)
 	if len(p.arrivals) > 0 && !d.heldBack {
@@ -105,7 +107,7 @@ func (d *doctor) real(ctx context.Context) (l life) {
 		e, err := o.next()
 		now := time.Now()
 		if err != nil {
-			l.span, l.beat = now.Sub(began), now.Sub(last)
+			l.span, l.quiet = now.Sub(began), now.Sub(last)
 			l.cut = ctx.Err() == nil
 			return l
 		}

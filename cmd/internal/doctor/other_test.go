@@ -21,6 +21,7 @@ import (
 
 // TestWithoutProbes: a gateway that isn't told of the probe, as an older one that doesn't know it, is looked at by its hello and heartbeats. That the query is lost shows where it is needed.
 func TestWithoutProbes(t *testing.T) {
+	t.Parallel()
 	ctx := bounded(t)
 	g := serving(ctx, t, "auth: none\nheartbeat: 1s")
 	url := nginx(ctx, t, g, strings.ReplaceAll(good, "proxy_buffering off;", "proxy_buffering off; rewrite ^ /events?user=alice? break;"), "")
@@ -89,6 +90,7 @@ func TestNotReached(t *testing.T) {
 
 // TestAuthorizationIsLost: the gateway says that nobody has come, and a token was sent. Neither it nor a hash of it stands in what the doctor says, nor in a URL.
 func TestAuthorizationIsLost(t *testing.T) {
+	t.Parallel()
 	ctx := bounded(t)
 	dir := t.TempDir()
 	key := filepath.Join(dir, "key")

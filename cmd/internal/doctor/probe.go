@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -39,12 +40,11 @@ type heard struct {
 // probed is what came of a probe.
 type probed struct {
 	*visit
-	plan      plan
 	heard     heard
 	heartbeat time.Duration // of real streams
 	arrivals  []arrival     // the opening event is the first
-	ended     time.Time     // the body
-	cut       error         // the end came before the last event
+	ended     time.Time     // the stream, or what was read of it
+	goodbye   string        // of a gateway that ended it before the last event
 }
 
 // arrival is one event of a probe.
@@ -54,7 +54,7 @@ type arrival struct {
 	size     int           // bytes of data
 }
 
-// errRefused: the answer is no stream; it hasn't been read.
+// errRefused: the answer is no stream.
 var errRefused = errors.New("the answer is no event stream")
 
 // errNoProbes: the server opened a stream of its usual kind.
@@ -101,7 +101,7 @@ func hash(value string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// probe has the gateway send events as planned, and reads them. A gateway that is busy is asked again. It fails with
+// probe has the gateway send events as planned, and reads them, within the time that takes and some. A gateway that is busy is asked again. It fails with
 // errRefused, errNoProbes, *busyError (each with what it got) or an error of the network.
 func (d *doctor) probe(ctx context.Context, p plan, a ask) (*probed, error) {
 	for attempt := 1; ; attempt++ {
@@ -121,23 +121,27 @@ func (d *doctor) probeOnce(ctx context.Context, p plan, a ask) (*probed, error) 
 		a.query = make(map[string]string)
 	}
 	a.query["probe"] = p.String()
+	ctx, cancel := context.WithTimeout(ctx, p.length()+slack)
+	defer cancel()
 	v, err := d.open(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	got := &probed{visit: v, plan: p}
+	got := &probed{visit: v}
 	switch {
 	case !v.isStream():
+		body, _ := io.ReadAll(io.LimitReader(v.Body, 64<<10)) // what there is of it is enough
+		v.Body = io.NopCloser(bytes.NewReader(body))
 		return got, errRefused
 	case v.opaque:
-		_, got.cut = io.Copy(io.Discard, v.raw)
+		_, _ = io.Copy(io.Discard, v.raw) // when it came is what counts
 		got.ended = time.Now()
-		return got, nil
+		return got, context.Cause(ctx)
 	}
 	for len(got.arrivals) <= p.count {
 		e, err := v.next()
 		if err != nil {
-			got.ended, got.cut = time.Now(), err
+			got.ended = time.Now()
 			if len(got.arrivals) == 0 {
 				return got, fmt.Errorf("the stream ends before its first event: %w", err)
 			}
@@ -162,7 +166,7 @@ func (p *probed) take(e event) (done bool, err error) {
 	case len(p.arrivals) == 0:
 		return true, errNoProbes
 	default: // the gateway's goodbye
-		p.ended, p.cut = e.at, errors.New("the gateway ended it: "+e.data)
+		p.ended, p.goodbye = e.at, e.data
 		return true, nil
 	}
 	var data struct {

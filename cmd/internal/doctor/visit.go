@@ -84,7 +84,8 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 	if v.Response, err = d.client.Do(r); err != nil { //nolint:bodyclose // it is closed when ctx ends
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { v.Body.Close() })
+	answer := v.Body
+	context.AfterFunc(ctx, func() { answer.Close() })
 	v.port = int(port.Load())
 	v.raw = &clocked{Reader: v.Body}
 	var body io.Reader = v.raw
