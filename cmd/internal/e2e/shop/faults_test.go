@@ -30,7 +30,7 @@ func TestEveryPartMayFail(t *testing.T) {
 		name    string
 		strikes func(*world)
 	}{
-		{"nothing", func(w *world) { w.awaitMore(20) }},
+		{"nothing", func(w *world) { w.awaitMore(10) }},
 		{"gateway killed and restarted", (*world).killGateway},
 		{"nginx reloaded", (*world).reloadNginx},
 		{"offline and online", (*world).offline},
@@ -39,9 +39,9 @@ func TestEveryPartMayFail(t *testing.T) {
 		{"Kafka killed and restarted", (*world).killKafka},
 	} {
 		began := time.Now()
-		stop := w.backend.business("alice", 100*time.Millisecond)
+		stop := w.backend.business("alice", 200*time.Millisecond)
 		fault.strikes(w)
-		w.awaitMore(10)
+		w.awaitMore(5)
 		stop()
 		orders := w.truth.confirmed(t, "alice")
 		var live []int

@@ -92,20 +92,28 @@ func apiKey(t *testing.T, binary string) (key, file string) {
 	return strings.TrimSpace(string(said)), file
 }
 
+// config is the shop's own sluice.yaml, with this site's addresses, secrets and topic.
 func (s *site) config(keys string) string {
-	return fmt.Sprintf(`
-heartbeat: 2s
-kafka: {brokers: [%q]}
-cors: {origins: [%q], credentials: true}
-trusted_proxies: ["127.0.0.1"]
-auth:
-  authjs: {secret: %q}
-  tickets: {secret: "a secret for tickets that only the tests know"}
-  api_keys_file: %s
-streams:
-  orders: {topic: %[5]s, user: key, subject: value:orderId, event: value:type}
-  board: {topic: %[5]s, audience: everyone, access: [staff], subject: value:orderId, event: value:type}
-`, s.kafka.Plaintext(), s.nginx.plain, authSecret, keys, s.topic)
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(shopDir, "sluice.yaml"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	config := string(text)
+	for _, r := range [][2]string{
+		{`"127.0.0.1:9092"`, fmt.Sprintf("%q", s.kafka.Plaintext())},
+		{`topic: order-topic`, "topic: " + s.topic},
+		{`secret_file: .shop/auth-secret`, fmt.Sprintf("secret: %q", authSecret)},
+		{`secret_file: .shop/tickets-secret`, `secret: "a secret for tickets that only the tests know"`},
+		{`.shop/keys.yaml`, keys},
+		{`"http://localhost:3000"`, fmt.Sprintf("%q", s.nginx.plain)},
+	} {
+		if !strings.Contains(config, r[0]) {
+			s.t.Fatalf("web/nextjs/sluice.yaml doesn't contain %q", r[0])
+		}
+		config = strings.ReplaceAll(config, r[0], r[1])
+	}
+	return "heartbeat: 2s\n" + config
 }
 
 func (s *site) awaitGateway() {

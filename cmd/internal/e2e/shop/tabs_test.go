@@ -17,7 +17,7 @@ func TestEightTabsHaveOneConnection(t *testing.T) {
 	s := open(t, kafkatest.Shared(t), "tabs", nil)
 	v := startBrowser(t).visitor(t)
 	v.logIn(s.nginx.plain, "alice").close()
-	stop := s.backend.business("alice", 100*time.Millisecond)
+	stop := s.backend.business("alice", 250*time.Millisecond)
 	tabs := v.eight(s.nginx.plain + "/orders")
 	stop()
 	exact := func() {
@@ -39,7 +39,7 @@ func TestEightTabsHaveOneConnection(t *testing.T) {
 			}
 			return "no tab has a stream"
 		})
-		stop := s.backend.business("alice", 20*time.Millisecond)
+		stop := s.backend.business("alice", 50*time.Millisecond)
 		tabs[leader].close()
 		tabs = append(tabs[:leader], tabs[leader+1:]...)
 		s.haveOpened(1, 1+float64(closed))
@@ -59,7 +59,7 @@ func TestEightPlainTabs(t *testing.T) {
 	b := startBrowser(t)
 	v := b.visitor(t)
 	v.logIn(s.nginx.tls, "alice").close()
-	stop := s.backend.business("alice", 100*time.Millisecond)
+	stop := s.backend.business("alice", 250*time.Millisecond)
 	tabs := v.eight(s.nginx.tls + "/plain")
 	stop()
 	orders := s.truth.confirmed(t, "alice")
