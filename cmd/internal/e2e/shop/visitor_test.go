@@ -42,6 +42,17 @@ func (p *tab) awaitConnection(state string) {
 	p.await(fmt.Sprintf(`%s?.textContent === %q`, find("connection"), state))
 }
 
+// awaitStreamTo waits until the tab has asked an origin for a stream.
+func (p *tab) awaitStreamTo(origin string) {
+	p.t.Helper()
+	await(p.t, func() string {
+		if p.streamsTo(origin) == 0 {
+			return fmt.Sprintf("%s has asked %s for no stream", p.name, origin)
+		}
+		return ""
+	})
+}
+
 // order orders the first product by clicking, and returns the order's id when its page is there.
 func (p *tab) order(url string) (id string) {
 	p.t.Helper()
