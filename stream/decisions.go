@@ -97,7 +97,7 @@ func newDecisions(records, streams int) *decisions {
 		return nil
 	}
 	return &decisions{
-		records: ring[fact]{size: records}, gone: ring[*visit]{size: records}, denials: ring[denial]{size: records},
+		records: ring[fact]{size: records}, gone: ring[*visit]{size: records}, denials: ring[denial]{size: min(records, decisionsStep)},
 		floor: make([][]int64, streams), index: make(map[spot]uint64), visits: make(map[uint64]*visit),
 	}
 }
