@@ -38,7 +38,9 @@ export class Why {
       if (!(error instanceof Refused || error instanceof TypeError)) throw error;
       answer = [drawRefusal(error)];
     }
-    if (this.asking === question) byId("answer").replaceChildren(...answer);
+    if (this.asking !== question) return; // something else was asked meanwhile
+    byId("answer").replaceChildren(...answer);
+    byId("answer").dataset.question = parameters;
   }
 }
 
