@@ -169,8 +169,8 @@ func TestDemoOfAConfiguration(t *testing.T) {
 			break
 		}
 	}
-	if resp := demo.get(t, "/"); resp.StatusCode != 404 {
-		t.Errorf("/: %s; the demo's page is not this configuration's", resp.Status)
+	if resp := demo.get(t, "/app.js"); resp.StatusCode != 404 {
+		t.Errorf("/app.js: %s; the demo's page is not this configuration's", resp.Status)
 	}
 	if status := demo.stop(); status != 0 {
 		t.Errorf("status %d after Ctrl-C; want 0", status)
