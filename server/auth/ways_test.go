@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -58,7 +59,8 @@ func TestWays(t *testing.T) {
 		if way.Kind == "none" {
 			source = None{}
 		}
-		if _, err := source.Authenticate(r); err != nil && err.(*Error).Reason == ReasonMissing {
+		var refused *Error
+		if _, err := source.Authenticate(r); errors.As(err, &refused) && refused.Reason == ReasonMissing {
 			t.Errorf("%+v: nothing was found there", way)
 		}
 	}
