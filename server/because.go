@@ -92,7 +92,11 @@ func endedSince(v stream.Verdict) string {
 }
 
 func after(d *stream.Decision, at time.Time) string {
-	return fmt.Sprintf("%v after it was read", at.Sub(d.Read).Round(time.Millisecond))
+	waited := at.Sub(d.Read)
+	if waited < 10*time.Second {
+		return fmt.Sprintf("%d ms after it was read", waited.Milliseconds())
+	}
+	return fmt.Sprintf("%v after it was read", waited.Round(time.Second))
 }
 
 func owners(d *stream.Decision) string {

@@ -126,7 +126,7 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.SlowClient.MaxLag }},
 	{"slow_client.action", SlowClose, []string{SlowClose, SlowReset}, "What becomes of one that lags further: `close` loses nothing, since it comes back and catches up; `reset` keeps it, live, and tells it by `sluice.reset` what it is not sent.",
 		func(c *Config, _ *Stream) any { return &c.SlowClient.Action }},
-	{"decisions", "0", nil, "How many of the newest records are remembered with what became of each, and for whom, so that `GET /decisions` on the admin address can say why somebody got an event or didn't. Never payloads; users and subjects are in it. Some 500 bytes a record, and as much for each connection. 0: none.",
+	{"decisions", "0", nil, "How many of the newest records are remembered with what became of each, and for whom, so that `GET /decisions` on the admin address can say why somebody got an event or didn't. Never payloads; users and subjects are in it. Some 500 bytes a record (11 KB with the longest users and subjects), and as much for each connection. 0: none.",
 		func(c *Config, _ *Stream) any { return &c.Decisions }},
 	{"hold", "true", nil, "Hold HTTP/1 connections without a goroutine, for a few hundred bytes each, or some kilobytes with TLS (Linux only). `false` leaves every connection to a goroutine, at some 30 KB: a way out, should the holder ever misbehave.",
 		func(c *Config, _ *Stream) any { return &c.Hold }},

@@ -30,7 +30,10 @@ func picture(s *snapshot, r *rates, width int) []string {
 		}
 	}
 	cpu, written := "-", "-"
-	turns := ""
+	turns, carriers := "", counts(g.Carriers)
+	if carriers != "" {
+		carriers = " (" + carriers + ")"
+	}
 	if r != nil {
 		cpu = fmt.Sprintf("%.2f", r.CPU)
 		written = fmt.Sprintf("%s events/s, %s/s", number(r.Events), size(r.Bytes))
@@ -39,7 +42,7 @@ func picture(s *snapshot, r *rates, width int) []string {
 	lines := []string{
 		fmt.Sprintf("sluice %s  up %s  %s  %s", g.Version, age(time.Duration(g.Uptime*float64(time.Second))), state, kafka),
 		fmt.Sprintf("cpu %s of %d cores  memory %s (heap %s)  descriptors %d of %d", cpu, g.Cores, size(float64(g.RSS)), size(float64(g.Heap)), g.Descriptors, g.MaxDescriptors),
-		fmt.Sprintf("connections %d (%s)  polls %d%s  written %s", g.Connections, counts(g.Carriers), g.Polls, turns, written),
+		fmt.Sprintf("connections %d%s  polls %d%s  written %s", g.Connections, carriers, g.Polls, turns, written),
 	}
 	if resets := counts(s.Resets); resets != "" {
 		lines = append(lines, "resets "+resets)
