@@ -70,7 +70,7 @@ export class Connections {
   #row(s) {
     const cell = (label, content, attributes = {}) => el("td", { "data-label": label, ...attributes }, content);
     const named = s.user === undefined ? el("span", { class: "quiet" }, "nobody") : el("b", { class: "user" }, s.user);
-    const why = el("a", { href: `#why?${new URLSearchParams({ user: s.user ?? "" })}`, class: "button", "aria-label": `Why did ${s.user} get what?` }, "Why?");
+    const why = el("a", { href: `#why?${new URLSearchParams({ user: s.user ?? "", theirs: 1 })}`, class: "button", "aria-label": `Why did ${s.user} get what?` }, "Why?");
     return el("tr", { "data-id": s.id },
       el("th", { scope: "row", "data-label": "User" }, named),
       cell("Streams", s.streams.join(", ")),

@@ -28,7 +28,10 @@ export class Why {
   async show(parameters) {
     if (![...parameters.keys()].length) return;
     const form = byId(parameters.has("offset") ? "by-record" : "by-user");
-    for (const [name, value] of parameters) if (form.elements[name]) form.elements[name].value = value;
+    for (const field of form.elements) {
+      if (field.type === "checkbox") field.checked = parameters.has(field.name);
+      else if (field.name) field.value = parameters.get(field.name) ?? "";
+    }
     const question = Object.fromEntries(parameters);
     this.asking = question;
     let answer;
@@ -64,18 +67,30 @@ function drawAnswer(answer, question) {
 
 // drawRecord leaves out the sentence that already stands above.
 function drawRecord(r, said, question) {
-  const asked = { topic: r.topic, partition: r.partition, offset: r.offset, ...(question.user && { user: question.user }) };
-  return el("article", { class: "card record", "data-cause": r.cause },
-    el("div", { class: "title" },
-      el("h3", {}, r.stream), cause(r.cause),
-      el("a", { href: `#why?${new URLSearchParams(asked)}` }, `${r.topic} / ${r.partition} / ${r.offset}`)),
+  if (!("offset" in question)) return drawLine(r, question);
+
+  return el("article", { class: "card record", "data-cause": r.cause }, head(r, question),
     said || !r.because ? null : el("p", {}, r.because),
     el("dl", { class: "facts" }, ...facts(r).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)))),
-    table("For", ["User", "Outcome", "Why", "When"], (r.for ?? []).map((f) => [el("b", { class: "user" }, f.user), cause(f.cause), f.because ?? "", format.moment(f.at)])),
+    table("For", ["User", "Outcome", "Why", "When"], (r.for?.length > 1 || r.for?.[0]?.because !== r.because ? r.for ?? [] : []).map((f) => [el("b", { class: "user" }, f.user), cause(f.cause), f.because ?? "", format.moment(f.at)])),
     table("Subscribers", ["User", "Filter", "Connected", "Until", "Outcome", "When"], (r.subscribers ?? []).map((s) => [
       s.user ? el("b", { class: "user" }, s.user) : "nobody", s.subject ? `subject ${s.subject}` : "", format.moment(s.since),
       s.until ? `${format.moment(s.until)}${s.ended ? ` (${s.ended.replaceAll("_", " ")})` : ""}` : "still there", cause(s.cause), format.moment(s.at),
     ])));
+}
+
+// drawLine is a record in a list: what became of it. Its link asks for the rest.
+function drawLine(r, question) {
+  return el("article", { class: "record line", "data-cause": r.cause }, head(r, question),
+    el("p", {}, el("span", { class: "quiet" }, `${format.moment(r.read)} ${r.event ?? ""} ${r.subject ?? ""} `), r.because));
+}
+
+// head names the record, and is the link to the question about it alone.
+function head(r, question) {
+  const asked = { topic: r.topic, partition: r.partition, offset: r.offset, ...(question.user && { user: question.user }) };
+  return el("div", { class: "title" },
+    el("h3", {}, r.stream), cause(r.cause),
+    el("a", { href: `#why?${new URLSearchParams(asked)}` }, `${r.topic} / ${r.partition} / ${r.offset}`));
 }
 
 function facts(r) {

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/cmd/internal/e2e/gateway"
@@ -163,8 +164,10 @@ func TestConsoleSaysWhyNot(t *testing.T) {
 	c.accessible("why")
 	c.shoot("why")
 
-	c.fill("#by-user", "user", hostile)
-	c.until(`document.querySelectorAll("#answer .record").length > 1`)
+	c.fill("#by-user", "user", hostile, "stream", "orders")
+	c.until(`[...document.querySelectorAll("#answer .record")].map(e => e.dataset.cause).join() === "poison,subject"`) // a poison record may be anybody's
+	c.do(chromedp.Click("#by-user [name=theirs]"), chromedp.Click("#by-user button"))
+	c.until(`document.querySelectorAll("#answer .record").length === 20`)
 	c.shoot("why-user")
 	c.clean()
 }
