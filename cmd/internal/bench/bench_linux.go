@@ -50,13 +50,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // parts are the commands that a benchmark starts as processes of its own. They
 // take orders from their parent and are of no use by hand.
 var parts = map[string]func(ctx context.Context, args []string, in io.Reader, out io.Writer) error{
-	"clients":   func(_ context.Context, _ []string, _ io.Reader, out io.Writer) error { return runClients(out) },
-	"consumer":  runConsumer,
-	"kafka":     func(_ context.Context, _ []string, in io.Reader, out io.Writer) error { return runKafka(in, out) },
-	"floor":     server(runFloor),
-	netHTTPName: server(runNetHTTP),
-	r3labsName:  server(runR3labs),
-	tmaxmaxName: server(runTmaxmax),
+	"clients":    func(_ context.Context, _ []string, _ io.Reader, out io.Writer) error { return runClients(out) },
+	"consumer":   runConsumer,
+	"kafka":      func(_ context.Context, _ []string, in io.Reader, out io.Writer) error { return runKafka(in, out) },
+	"floor":      server(runFloor),
+	netHTTPName:  server(runNetHTTP),
+	netHTTPBeats: server(runNetHTTPBeats),
+	r3labsName:   server(runR3labs),
+	tmaxmaxName:  server(runTmaxmax),
 
 	pushpinOriginName: server(runPushpinOrigin),
 }

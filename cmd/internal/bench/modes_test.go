@@ -107,11 +107,13 @@ func TestIngestEndsWhenAllHasBeenRead(t *testing.T) {
 
 func TestHoldMeasuresMemoryAndSlope(t *testing.T) {
 	for _, proto := range []string{protoPlain, protoTLS, protoH2C} {
-		r := measure(t, "hold --server none --peer nethttp --clients 40 --more 80 --streams 10 --proto "+proto)
-		if v := r.value(t, netHTTPName, "process memory per connection at 80"); v < 1000 {
-			t.Errorf("%s: %v bytes a connection: a goroutine's stack alone is more", proto, v)
+		r := measure(t, "hold --server none --peer nethttp,nethttp-beats --clients 40 --more 80 --streams 10 --proto "+proto)
+		for _, server := range []string{netHTTPName, netHTTPBeats} {
+			if v := r.value(t, server, "process memory per connection at 80"); v < 1000 {
+				t.Errorf("%s, %s: %v bytes a connection: a goroutine's stack alone is more", server, proto, v)
+			}
+			r.value(t, server, "process memory per connection, slope 40 to 80")
 		}
-		r.value(t, netHTTPName, "process memory per connection, slope 40 to 80")
 	}
 }
 

@@ -64,9 +64,9 @@ func libraryHandler(events http.Handler, publish func(user string, data []byte) 
 	return mux
 }
 
-// startLibrary starts one of these peers' processes.
-func startLibrary(ctx context.Context, s *session, sh shape, name string) (*target, error) {
-	args := []string{name}
+// startLibrary starts one of these peers' processes. Arguments of its own come before those that all have.
+func startLibrary(ctx context.Context, s *session, sh shape, name string, args ...string) (*target, error) {
+	args = append([]string{name}, args...)
 	if sh.proto == protoTLS {
 		cert, key, err := s.certificate()
 		if err != nil {

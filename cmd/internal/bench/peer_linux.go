@@ -36,6 +36,7 @@ var peers = []peer{
 	r3labsPeer,
 	tmaxmaxPeer,
 	netHTTPPeer,
+	netHTTPBeatsPeer,
 	pushpinPeer,
 	kafkaSSEPeer,
 }

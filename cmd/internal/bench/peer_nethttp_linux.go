@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"time"
 )
 
-const netHTTPName = "nethttp"
+const (
+	netHTTPName  = "nethttp"
+	netHTTPBeats = "nethttp-beats"
+)
 
 // netHTTPPeer is what everyone writes first: a handler and a channel a client.
-// It is also the bare handler that h2c and TLS are compared with.
+// It is also the bare handler that h2c and TLS are compared with. It writes
+// nothing to a client without events.
 var netHTTPPeer = peer{
 	name: netHTTPName, about: "net/http, a channel for each client, a flush for each event",
 	protos: []string{protoTLS, protoH2C},
@@ -19,12 +24,34 @@ var netHTTPPeer = peer{
 	},
 }
 
+// netHTTPBeatsPeer is the bare handler with what no stream behind a proxy can do
+// without, and sluice's has, too: a first line, and one in each heartbeat. The
+// first byte a handler writes is what has net/http use the stream's buffer.
+var netHTTPBeatsPeer = peer{
+	name: netHTTPBeats, about: "the same, with a comment at the start and each --heartbeat",
+	protos: []string{protoTLS, protoH2C},
+	start: func(ctx context.Context, s *session, sh shape) (*target, error) {
+		return startLibrary(ctx, s, sh, netHTTPBeats, s.heartbeat.String())
+	},
+}
+
+func runNetHTTPBeats(ctx context.Context, args []string) error {
+	heartbeat, err := time.ParseDuration(args[0])
+	if err != nil {
+		return err
+	}
+	h := naiveHub{users: map[string]map[chan []byte]bool{}, heartbeat: heartbeat}
+	return runLibraryServer(ctx, args[1:], libraryHandler(&h, h.publish))
+}
+
 func runNetHTTP(ctx context.Context, args []string) error {
 	h := naiveHub{users: map[string]map[chan []byte]bool{}}
 	return runLibraryServer(ctx, args, libraryHandler(&h, h.publish))
 }
 
 type naiveHub struct {
+	heartbeat time.Duration // 0: none
+
 	mu    sync.RWMutex // guards users
 	users map[string]map[chan []byte]bool
 }
@@ -46,19 +73,29 @@ func (h *naiveHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f := w.(http.Flusher) // net/http's own
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
-	f.Flush()
+	var beats <-chan time.Time
+	frame := []byte(nil)
+	if h.heartbeat > 0 {
+		t := time.NewTicker(h.heartbeat)
+		defer t.Stop()
+		beats, frame = t.C, beat
+	}
 	for {
+		if _, err := w.Write(frame); err != nil {
+			return
+		}
+		f.Flush()
 		select {
-		case frame := <-client:
-			if _, err := w.Write(frame); err != nil {
-				return
-			}
-			f.Flush()
+		case frame = <-client:
+		case <-beats:
+			frame = beat
 		case <-r.Context().Done():
 			return
 		}
 	}
 }
+
+var beat = []byte(":\n\n")
 
 func (h *naiveHub) set(user string, client chan []byte, in bool) {
 	h.mu.Lock()
