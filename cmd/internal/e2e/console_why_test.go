@@ -71,14 +71,19 @@ func stream(t *testing.T, address, user string) net.Conn {
 // it wasn't sent.
 func fallBehind(t *testing.T, g *gateway.Gateway, producer *kgo.Client, conn net.Conn) (offset int64) {
 	t.Helper()
-	for range 20 {
-		record := &kgo.Record{Topic: "order-topic", Partition: 1, Key: []byte("slow"), Value: fmt.Appendf(nil, `{"orderId":"o-5","padding":%q}`, strings.Repeat("x", 200<<10))}
+	order := func(padding int) {
+		t.Helper()
+		record := &kgo.Record{Topic: "order-topic", Partition: 1, Key: []byte("slow"), Value: fmt.Appendf(nil, `{"orderId":"o-5","padding":%q}`, strings.Repeat("x", padding))}
 		if err := producer.ProduceSync(t.Context(), record).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 		offset = record.Offset
 	}
+	for range 20 {
+		order(200 << 10)
+	}
 	soon(t, func() bool {
+		order(0) // all of the others may be on their way in one batch: what comes after it waits
 		var list struct {
 			Subscribers []struct {
 				BehindSince time.Time `json:"behind_since"`
@@ -94,6 +99,8 @@ func fallBehind(t *testing.T, g *gateway.Gateway, producer *kgo.Client, conn net
 		}
 		return len(list.Subscribers) == 1 && !list.Subscribers[0].BehindSince.IsZero() && time.Since(list.Subscribers[0].BehindSince) > 1200*time.Millisecond
 	})
+	read := float64(4 + offset + 1) // the test's other records, and these
+	soon(t, func() bool { return metrics(t, g)[`sluice_records_total{stream="orders"}`] == read })
 	if _, err := io.Copy(io.Discard, conn); err != nil {
 		t.Fatal(err)
 	}
