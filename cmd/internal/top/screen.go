@@ -100,7 +100,7 @@ func (s *screen) close() {
 	s.stop()
 	s.reading.Wait()
 	if s.terminal {
-		io.WriteString(s.out, leave)
+		_, _ = io.WriteString(s.out, leave) // whoever took the terminal away sees none of it
 	}
 	if s.in != nil {
 		_ = term.Restore(int(s.in.Fd()), s.before) // there is nothing else to try
