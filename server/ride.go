@@ -138,9 +138,9 @@ func (r *ride) send(out *stream.Batch) error {
 			return err
 		}
 	}
-	deadline := time.Now().Add(r.timeout)
+	r.socket.expect(time.Now().Add(r.timeout)) // before the alarm, which does nothing for a write that it doesn't know of
 	r.wakeIn(r.timeout)
-	return r.socket.write(out, deadline)
+	return r.socket.write(out)
 }
 
 // wakeIn sets the alarm.

@@ -34,9 +34,9 @@ func (s *socket) open() error {
 	return s.control.SetWriteDeadline(time.Time{})
 }
 
-// write sends a batch as one write and one flush, so one chunk or frame where it fits. It lasts until late says that the deadline has passed.
-func (s *socket) write(b *stream.Batch, deadline time.Time) error {
-	s.expect(deadline)
+// write sends a batch as one write and one flush, so one chunk or frame where it fits. It lasts until late says that the
+// deadline expected has passed.
+func (s *socket) write(b *stream.Batch) error {
 	defer s.expect(time.Time{})
 	if err := s.writeAll(b); err != nil {
 		return err
@@ -49,12 +49,13 @@ func (s *socket) writeBy(b *stream.Batch, deadline time.Time) error {
 	if err := s.control.SetWriteDeadline(deadline); err != nil {
 		return err
 	}
-	if err := s.write(b, deadline); err != nil {
+	if err := s.write(b); err != nil {
 		return err
 	}
 	return s.control.SetWriteDeadline(time.Time{})
 }
 
+// expect says when the write to come is late; zero: none is to come.
 func (s *socket) expect(deadline time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
