@@ -96,6 +96,15 @@ func (r *ride) leave(client context.Context, over chan<- any) {
 	r.part()
 }
 
+// abandon ends the ride, and waits for that.
+func (r *ride) abandon() {
+	client, quit := context.WithCancel(context.Background())
+	quit()
+	over := make(chan any, 1)
+	r.leave(client, over)
+	<-over
+}
+
 func (r *ride) part() {
 	if r.parted.Add(1) == 2 {
 		r.over <- r.fault

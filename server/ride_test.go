@@ -74,6 +74,33 @@ func TestDoLaterPanics(t *testing.T) {
 	}
 }
 
+// TestDoLaterPanicsAround: where what is around a stream panics, nothing is written any more when the server takes its writer back.
+func TestDoLaterPanicsAround(t *testing.T) {
+	for proto := 1; proto <= 2; proto++ {
+		f := newFixture(t, func(c *Config) { c.Goroutines = true })
+		f.warm()
+		r := httptest.NewRequest(http.MethodGet, "/events?user=alice", nil)
+		r.ProtoMajor = proto
+		var fault any
+		func() {
+			defer func() { fault = recover() }()
+			(&doLater{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				f.routes().ServeHTTP(w, r)
+				if leaverOf(w).then == nil {
+					t.Error("no stream was left")
+				}
+				panic("too late")
+			})}).ServeHTTP(httptest.NewRecorder(), r)
+		}()
+		if fault != "too late" {
+			t.Errorf("HTTP/%d: panicked with %v", proto, fault)
+		}
+		if !f.empty() {
+			t.Errorf("HTTP/%d: the stream goes on", proto)
+		}
+	}
+}
+
 type wrapping struct{ http.ResponseWriter }
 
 func (w wrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }

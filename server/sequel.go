@@ -34,11 +34,15 @@ func rethrow(fault any) {
 func serve(next http.Handler, w http.ResponseWriter, r *http.Request, over chan<- any) {
 	l := leaver{ResponseWriter: w}
 	defer func() {
-		if fault := recover(); fault != nil || l.then == nil {
+		switch fault := recover(); {
+		case l.then == nil:
 			over <- fault
-			return
+		case fault != nil: // of what is around the stream: it ends first, since it writes to what the server is to take back
+			l.then.abandon()
+			over <- fault
+		default:
+			l.then.leave(r.Context(), over)
 		}
-		l.then.leave(r.Context(), over)
 	}()
 	next.ServeHTTP(&l, r)
 }
