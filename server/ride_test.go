@@ -90,7 +90,7 @@ func TestDoLaterPanicsAround(t *testing.T) {
 					t.Error("no stream was left")
 				}
 				panic("too late")
-			})}).ServeHTTP(httptest.NewRecorder(), r)
+			})}).ServeHTTP(patient{httptest.NewRecorder()}, r)
 		}()
 		if fault != "too late" {
 			t.Errorf("HTTP/%d: panicked with %v", proto, fault)
@@ -100,6 +100,11 @@ func TestDoLaterPanicsAround(t *testing.T) {
 		}
 	}
 }
+
+// patient is a recorder that has deadlines, as a stream needs.
+type patient struct{ *httptest.ResponseRecorder }
+
+func (patient) SetWriteDeadline(time.Time) error { return nil }
 
 type wrapping struct{ http.ResponseWriter }
 

@@ -37,9 +37,13 @@ func TestPage(t *testing.T) {
 	if got := with.get("/").body(); got != "the page" {
 		t.Errorf("GET / = %q", got)
 	}
-	without := begin(t, nil)
-	if s := without.get("/"); s.StatusCode != http.StatusNotFound {
-		t.Errorf("GET / without a page: %d", s.StatusCode)
+	without := begin(t, nil).get("/")
+	if to := without.Request.URL.Path; to != "/docs/" || without.StatusCode != http.StatusOK {
+		t.Errorf("GET / without a page leads to %s, %d", to, without.StatusCode)
+	}
+	none := begin(t, func(c *Config) { c.NoPages = true })
+	if s := none.get("/"); s.StatusCode != http.StatusNotFound {
+		t.Errorf("GET / without any page: %d", s.StatusCode)
 	}
 }
 
