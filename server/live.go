@@ -83,8 +83,8 @@ type liveStream struct {
 type livePartition struct {
 	Partition int    `json:"partition"`
 	Next      int64  `json:"next"`
-	End       *int64 `json:"end"` // null while unknown, and Lag with it
-	Lag       *int64 `json:"lag"`
+	End       *int64 `json:"end"` // never below Next; null while unknown, and Lag with it
+	Lag       *int64 `json:"lag"` // End - Next
 }
 
 type liveLog struct {
@@ -193,7 +193,8 @@ func (s *Server) liveStream(f *streamFacts, isReady bool) liveStream {
 	for i, p := range f.Partitions {
 		lp := livePartition{Partition: i, Next: p.Next}
 		if p.End >= 0 {
-			lp.End, lp.Lag = &p.End, new(max(0, p.End-p.Next))
+			end := max(p.End, p.Next) // records have come since Kafka was last asked for the end
+			lp.End, lp.Lag = &end, new(end-p.Next)
 		}
 		one.Partitions = append(one.Partitions, lp)
 	}

@@ -53,7 +53,7 @@ func TestLiveSaysWhatMetricsSays(t *testing.T) {
 		c.Auth = staffWho{}
 		c.Source = statuses{
 			{Name: "orders", Topic: "order-topic", Warm: true, Fetching: true, Behind: 8, Records: 30, Events: 28, Refused: map[string]uint64{"no_user": 2, "bad_json": 0},
-				Answered: stale, Partitions: []PartitionStatus{{Next: 30, End: 38}, {Next: 4, End: -1}}},
+				Answered: stale, Partitions: []PartitionStatus{{Next: 30, End: 38}, {Next: 4, End: -1}, {Next: 9, End: 7}}},
 			{Name: "news", Topic: "news-topic", Behind: -1, StaleSince: stale, Waiting: "Kafka does not answer"},
 		}
 	})
@@ -134,7 +134,7 @@ func TestLiveSaysWhatMetricsSays(t *testing.T) {
 	if o.Deliveries != 2 || o.Subscribers != 2 || n.Deliveries != 1 || n.Subscribers != 1 {
 		t.Errorf("orders %+v, news %+v", o, n)
 	}
-	if p := o.Partitions; len(p) != 2 || p[0].Next != 30 || *p[0].End != 38 || *p[0].Lag != 8 || p[1].Next != 4 || p[1].End != nil || p[1].Lag != nil {
+	if p := o.Partitions; len(p) != 3 || p[0].Next != 30 || *p[0].End != 38 || *p[0].Lag != 8 || p[1].Next != 4 || p[1].End != nil || p[1].Lag != nil || p[2].Next != 9 || *p[2].End != 9 || *p[2].Lag != 0 {
 		t.Errorf("partitions %+v", p)
 	}
 	if !o.KafkaAnswered.Equal(*utc(stale)) || n.KafkaAnswered != nil || n.Waiting == "" || n.Audience != "everyone" || len(n.Access) != 1 {

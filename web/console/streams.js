@@ -85,5 +85,5 @@ function draw(card, s, live) {
   setText(parts.lag, `${s.partitions.length}`);
   keyed(parts.rows, s.partitions, (p) => p.partition,
     (p) => el("tr", { "data-partition": p.partition }, ...Array.from({ length: 4 }, () => el("td", { class: "number" }))),
-    (row, p) => [p.partition, p.next, Math.max(p.next, p.end ?? 0), p.lag].forEach((n, i) => setText(row.children[i], format.count(n))));
+    (row, p) => [p.partition, p.next, p.end, p.lag].forEach((n, i) => setText(row.children[i], format.count(n))));
 }
