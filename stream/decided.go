@@ -169,8 +169,8 @@ func (h *Hub) visits(c concern) []*visit {
 func (h *Hub) visitsHere(c *concern) (found []*visit, gone uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	add := func(id uint32) bool {
-		if v := h.decisions.visits[h.subs.at(id).key(id)]; c.is(v) {
+	add := func(id uint32) bool { // false: that is enough
+		if v := h.decisions.visits[h.subs.at(id).key(id)]; c.is(v) && !slices.Contains(found, v) { // a ticket's may be among everybody's
 			found = append(found, v)
 		}
 		return len(found) < maxVisitsAsked
@@ -181,7 +181,9 @@ func (h *Hub) visitsHere(c *concern) (found []*visit, gone uint64) {
 	}
 	if c.tickets {
 		for _, id := range h.anyUser[c.subject] {
-			add(id)
+			if !add(id) {
+				break
+			}
 		}
 	}
 	if c.everyone {

@@ -141,6 +141,35 @@ func TestATicketsConnection(t *testing.T) {
 	}
 }
 
+// TestTicketsAreNamedOnce, and no more of them are looked at than of others, however many follow a subject.
+func TestTicketsAreNamedOnce(t *testing.T) {
+	h := decidingHub(t, 100)
+	about := []Event{{Data: []byte("d"), Subject: []byte("o-1")}}
+	h.join(t, Request{Streams: []int{1}, Subject: "o-1", AnyUser: true})
+	h.Publish(1, about)
+	if d, _ := h.Decided(1, 0, 0, ""); len(d.Each) != 1 || d.Connected != 1 {
+		t.Errorf("of a stream for everyone: %+v", d)
+	}
+	for range 2 * maxVisitsAsked {
+		h.join(t, Request{Streams: []int{0}, Subject: "o-1", AnyUser: true})
+	}
+	if found, _ := h.visitsHere(&concern{tickets: true, subject: "o-1"}); len(found) != maxVisitsAsked {
+		t.Errorf("%d are looked at", len(found))
+	}
+}
+
+// TestRefusedWhileConnectedElsewhere: who reads one stream and was refused another lacks the role for that.
+func TestRefusedWhileConnectedElsewhere(t *testing.T) {
+	h := decidingHub(t, 100)
+	h.join(t, Request{Streams: []int{0}, User: "alice"})
+	h.Publish(1, []Event{{Data: []byte("d")}})
+	h.wantCause(t, 1, 0, "alice", CauseStream)
+	h.Denied("alice", 1<<1)
+	if d := h.wantCause(t, 1, 0, "alice", CauseRole); d.For[0].At.IsZero() || d.For[0].User != "alice" {
+		t.Errorf("%+v", d.For[0])
+	}
+}
+
 // TestReadFromKafka: what a pass finds for somebody who was away counts as written; what it is still to find, as not yet.
 func TestReadFromKafka(t *testing.T) {
 	r := newRig(t, 1, orders)

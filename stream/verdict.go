@@ -148,13 +148,16 @@ func (h *Hub) verdict(r *fact, user string, visits []*visit) (Verdict, []Verdict
 			v.Came = h.wall(one.since)
 		}
 	}
-	if len(each) == 0 {
-		if d := h.decisions.denied(user, r.stream); d != nil {
-			v.Cause, v.At = CauseRole, h.wall(d.at)
+	if len(each) > 0 {
+		if v = best(each); v.Cause != CauseStream {
+			return v, each
 		}
-		return v, nil
 	}
-	return best(each), each
+	// They read other streams, or none: it may be that they asked for this one, and were refused.
+	if d := h.decisions.denied(user, r.stream); d != nil {
+		v = Verdict{User: user, Cause: CauseRole, At: h.wall(d.at)}
+	}
+	return v, each
 }
 
 // best is the verdict that says most.
