@@ -8,8 +8,14 @@ import (
 	"sluice/stream"
 )
 
-// clock is a moment as a sentence has it.
-func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
+// clock is a moment as a sentence has it: with its day, unless that is close.
+func clock(t time.Time) string {
+	layout := "15:04:05.000 UTC"
+	if time.Since(t) > 12*time.Hour {
+		layout = "2006-01-02 " + layout
+	}
+	return t.UTC().Format(layout)
+}
 
 // because says in a sentence what became of a record for a user.
 func (s *Server) because(d *stream.Decision, v stream.Verdict) string {
@@ -129,7 +135,10 @@ func (s *Server) becauseOfAll(d *stream.Decision) (stream.Cause, string) {
 				worst = v.Cause
 			}
 		}
-		return worst, fmt.Sprintf("Written for %d of its %d users.", got, len(d.For)+d.MoreUsers)
+		if d.MoreUsers > 0 { // of whom no more is known than how often it was written in all
+			return worst, fmt.Sprintf("Written for %d of the first %d of its %d users; %d times in all.", got, len(d.For), len(d.For)+d.MoreUsers, d.Written)
+		}
+		return worst, fmt.Sprintf("Written for %d of its %d users.", got, len(d.For))
 	case d.Written > 0:
 		return stream.CauseWritten, fmt.Sprintf("Written %d times; %d connections read the stream when it was read.", d.Written, d.Connected)
 	case len(d.Each) == 0:
