@@ -64,6 +64,24 @@ func Printable(s string) string {
 	}, s)
 }
 
+// Line is Printable of one line: a name from the network must not begin another.
+func Line(s string) string {
+	return strings.ReplaceAll(Printable(s), "\n", string(utf8.RuneError))
+}
+
+// PrintableJSON is valid JSON with what Printable wouldn't leave escaped instead, so that its value stays the same.
+func PrintableJSON(text []byte) []byte {
+	safe := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if r >= 0x7f && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) { // JSON has none below that in a string
+			safe = fmt.Appendf(safe, `\u%04x`, r)
+		} else {
+			safe = utf8.AppendRune(safe, r)
+		}
+	}
+	return safe
+}
+
 // Terminal says whether out is a terminal that may be coloured (see no-color.org).
 func Terminal(out io.Writer) bool {
 	file, ok := out.(*os.File)

@@ -1,6 +1,7 @@
 package top
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,9 +47,22 @@ func (a *asker) ask(ctx context.Context, route string, query url.Values) ([]byte
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New(reach.Explain(resp))
+		return nil, refusal(resp)
 	}
 	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+}
+
+// refusal says why there is no answer; and where nothing is at that address, which other one was perhaps meant.
+func refusal(resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part says as much
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	var problem struct{ Type string }
+	_ = json.Unmarshal(body, &problem) // then it has none
+	text := reach.Explain(resp)
+	if resp.StatusCode == http.StatusNotFound && (problem.Type == "" || problem.Type == "urn:sluice:problem:not-found") {
+		text += ": is this the gateway's admin address?"
+	}
+	return errors.New(text)
 }
 
 // live asks for a snapshot.

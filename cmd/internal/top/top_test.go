@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sluice/cmd/internal/reach"
 )
 
 // admin is a gateway's admin address that counts, and may be away.
@@ -89,8 +91,8 @@ func TestJSON(t *testing.T) {
 func TestWhy(t *testing.T) {
 	a := newAdmin(t)
 	status, out, _ := a.run(t, "--why", "order-topic/0/42", "--user", "alice")
-	want := "order-topic/0/42 in orders, read 2026-01-02 03:04:05.678, order.\ufffdconfirmed, about \"o-1\", of bob and 1 more\n  wrong_user: It belongs to bob, not to alice.\n" +
-		"  connection a-1-1 of alice, since 2026-01-02 03:04:05.000 until 2026-01-02 03:04:06.000 (gone): written\n"
+	want := "order-topic/0/42 in orders, read 2026-01-02 03:04:05.678 UTC, order.\ufffdconfirmed, about \"o-1\", of bob and 1 more\n  wrong_user: It belongs to bob, not to alice.\n" +
+		"  connection a-1-1 of alice, since 2026-01-02 03:04:05.000 UTC until 2026-01-02 03:04:06.000 UTC (gone): written\n"
 	if q := <-a.queries; status != 0 || out != want || q != "offset=42&partition=0&topic=order-topic&user=alice" {
 		t.Errorf("asked %s: %d\n%s\nwant\n%s", q, status, out, want)
 	}
@@ -102,6 +104,29 @@ func TestWhy(t *testing.T) {
 	}
 	if status, out, _ = a.run(t, "--user", "alice", "--json"); status != 0 || !json.Valid([]byte(out)) {
 		t.Errorf("%d %s", status, out)
+	}
+}
+
+// TestNamesSteerNothing: users and subjects are called as anybody likes.
+func TestNamesSteerNothing(t *testing.T) {
+	const hostile = "eve\x1b]0;x\a\u009b31m\u202e\n  written: Written to eve."
+	d := decisions{Records: []decision{{
+		Topic: "t", Stream: "orders", Event: hostile, Subject: hostile, Users: []string{hostile}, Cause: "role", Because: hostile,
+		For:         []verdict{{hostile, "role", hostile}, {"bob", "written", "Written to bob."}},
+		Subscribers: []visitor{{ID: "a-1-1", User: hostile, Subject: hostile, Ended: hostile, Until: new(time.Time), Cause: "role"}},
+	}}}
+	text := d.text(true)
+	if strings.ContainsAny(text, "\x1b\a\u009b\u202e") || strings.Count(text, "\n") != 5 || strings.Contains(text, "\n  written: ") {
+		t.Errorf("%q", text)
+	}
+	want, err := json.Marshal(hostile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := reach.PrintableJSON(want)
+	var same string
+	if err := json.Unmarshal(got, &same); err != nil || same != hostile || strings.ContainsAny(string(got), "\u009b\u202e") {
+		t.Errorf("%s is %q, %v", got, same, err)
 	}
 }
 
@@ -129,6 +154,12 @@ func TestWhatGoesWrongIsSaid(t *testing.T) {
 		if status != tt.status || !strings.Contains(errs, tt.stderr) || strings.Contains(errs, "s3cret") || strings.Contains(errs, "wr0ng") {
 			t.Errorf("%q: %d %s", tt.args, status, errs)
 		}
+	}
+	elsewhere := httptest.NewServer(http.NotFoundHandler())
+	defer elsewhere.Close()
+	var errs bytes.Buffer
+	if status := Run(t.Context(), []string{"-n", "1", elsewhere.URL}, nil, io.Discard, &errs); status != 1 || !strings.Contains(errs.String(), "404 Not Found: is this the gateway's admin address?") {
+		t.Errorf("another address: %d %s", status, &errs)
 	}
 	a.Close()
 	if status, _, errs := a.run(t, "-n", "1"); status != 1 || !strings.Contains(errs, "does not answer: ") {

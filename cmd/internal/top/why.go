@@ -35,15 +35,17 @@ type decision struct {
 	Cause       string    `json:"cause"`
 	Because     string    `json:"because"`
 	For         []verdict `json:"for"`
-	Subscribers []struct {
-		ID      string     `json:"id"`
-		User    string     `json:"user"`
-		Subject string     `json:"subject"`
-		Since   time.Time  `json:"since"`
-		Until   *time.Time `json:"until"`
-		Ended   string     `json:"ended"`
-		Cause   string     `json:"cause"`
-	} `json:"subscribers"`
+	Subscribers []visitor `json:"subscribers"`
+}
+
+type visitor struct {
+	ID      string     `json:"id"`
+	User    string     `json:"user"`
+	Subject string     `json:"subject"`
+	Since   time.Time  `json:"since"`
+	Until   *time.Time `json:"until"`
+	Ended   string     `json:"ended"`
+	Cause   string     `json:"cause"`
 }
 
 type verdict struct {
@@ -58,52 +60,60 @@ func (a *asker) answer(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		_, err = out.Write(text)
+	if a.json && json.Valid(text) {
+		_, err = out.Write(reach.PrintableJSON(text))
 		return err
 	}
 	var d decisions
 	if err := json.Unmarshal(text, &d); err != nil {
 		return errors.New("the answer is not a gateway's: is this the admin address?")
 	}
-	_, err = io.WriteString(out, reach.Printable(d.text(a.question.Has("offset"))))
+	_, err = io.WriteString(out, d.text(a.question.Has("offset")))
 	return err
 }
 
-// text is the answer for people; one is of one record, so that every connection is named.
+// text is the answer for people; one is of one record, so that every connection is named. What users and subjects are called is anybody's
+// choice: no name begins a line of its own.
 func (d *decisions) text(one bool) string {
 	var b strings.Builder
+	say := func(format string, args ...any) { b.WriteString(reach.Line(fmt.Sprintf(format, args...)) + "\n") }
 	for i := range d.Records {
 		r := &d.Records[i]
-		fmt.Fprintf(&b, "%s/%d/%d in %s, read %s%s\n  %s: %s\n", r.Topic, r.Partition, r.Offset, r.Stream, moment(r.Read), r.about(), r.Cause, r.Because)
+		say("%s/%d/%d in %s, read %s%s", r.Topic, r.Partition, r.Offset, r.Stream, moment(r.Read), r.about())
+		say("  %s: %s", r.Cause, r.Because)
 		if !one {
 			continue
 		}
 		for _, v := range r.For {
 			if len(r.For) > 1 {
-				fmt.Fprintf(&b, "  %s: %s: %s\n", v.User, v.Cause, v.Because)
+				say("  %s: %s: %s", v.User, v.Cause, v.Because)
 			}
 		}
-		for _, s := range r.Subscribers {
-			fmt.Fprintf(&b, "  connection %s of %s", s.ID, cmp.Or(s.User, "a ticket"))
-			if s.Subject != "" {
-				fmt.Fprintf(&b, " for %q", s.Subject)
-			}
-			fmt.Fprintf(&b, ", since %s", moment(s.Since))
-			if s.Until != nil {
-				fmt.Fprintf(&b, " until %s (%s)", moment(*s.Until), s.Ended)
-			}
-			fmt.Fprintf(&b, ": %s\n", s.Cause)
+		for j := range r.Subscribers {
+			say("  %s", r.Subscribers[j].says())
 		}
 	}
 	switch {
 	case len(d.Records) > 0:
 	case d.Because != "":
-		fmt.Fprintf(&b, "%s: %s\n", d.Cause, d.Because)
+		say("%s: %s", d.Cause, d.Because)
 	default:
-		fmt.Fprintf(&b, "Nothing is remembered of it. The record of decisions begins at %s.\n", moment(d.Since))
+		say("Nothing is remembered of it. The record of decisions begins at %s.", moment(d.Since))
 	}
 	return b.String()
+}
+
+// says is what became of a record for a connection.
+func (v *visitor) says() string {
+	text := fmt.Sprintf("connection %s of %s", v.ID, cmp.Or(v.User, "a ticket"))
+	if v.Subject != "" {
+		text += fmt.Sprintf(" for %q", v.Subject)
+	}
+	text += ", since " + moment(v.Since)
+	if v.Until != nil {
+		text += fmt.Sprintf(" until %s (%s)", moment(*v.Until), v.Ended)
+	}
+	return text + ": " + v.Cause
 }
 
 // about is how a record was decoded.
@@ -127,4 +137,4 @@ func (r *decision) about() string {
 	return b.String()
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000 UTC") }
