@@ -113,8 +113,11 @@ func (d *doctor) refused(v *visit) {
 	}
 	v.Body = io.NopCloser(strings.NewReader(string(body)))
 	d.found(checkReach, fault, "%s", reach.Explain(v.Response))
-	if strings.HasPrefix(problem.Type, "urn:sluice:problem:identity-") {
-		d.findings[len(d.findings)-1].Seen += "\nsay who you are: --token-file, --header, --ticket or, with auth: none, --user"
+	switch seen := &d.findings[len(d.findings)-1].Seen; {
+	case strings.HasPrefix(problem.Type, "urn:sluice:problem:identity-"):
+		*seen += "\nsay who you are: --token-file, --header, --ticket or, with auth: none, --user"
+	case v.StatusCode == http.StatusNotFound:
+		*seen += "\ngive the URL at which browsers find the stream: a gateway has it at /events of the address in listen, and not on its admin address"
 	}
 }
 

@@ -53,6 +53,17 @@ fault    http          HTTP/1.0
 	}
 }
 
+// Where no proxy is at fault, no proxy's configuration is recommended.
+func TestRecipesAreForProxies(t *testing.T) {
+	for _, cured := range [][]cure{nil, curesFor(illCORS, nil, page)} {
+		r := report{Faults: 1, Findings: []finding{{Check: checkCORS, Verdict: fault, Seen: "lost", Cure: cured}}}
+		var text strings.Builder
+		if err := r.write(&text, false, false); err != nil || !strings.HasSuffix(text.String(), "\n1 fault.\n") {
+			t.Errorf("%v: %s", err, &text)
+		}
+	}
+}
+
 // Every ailment has something to change in every proxy that can have it, and what stands for a header is replaced.
 func TestCures(t *testing.T) {
 	for ill, by := range cures {

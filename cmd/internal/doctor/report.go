@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -62,8 +63,18 @@ func (r *report) readable(text *strings.Builder, coloured bool) {
 	case r.Faults == 0:
 		text.WriteString("\nNothing is wrong, as far as it was looked at.\n")
 	case r.Faults == 1:
-		text.WriteString("\n1 fault. Whole configurations, tried: deploy/proxies of sluice.\n")
+		text.WriteString("\n1 fault." + r.recipes() + "\n")
 	default:
-		fmt.Fprintf(text, "\n%d faults. Whole configurations, tried: deploy/proxies of sluice.\n", r.Faults)
+		fmt.Fprintf(text, "\n%d faults.%s\n", r.Faults, r.recipes())
 	}
+}
+
+// recipes says where a proxy's whole configuration is to be found, if there is something to change in one.
+func (r *report) recipes() string {
+	for _, f := range r.Findings {
+		if slices.ContainsFunc(f.Cure, func(c cure) bool { return c.Proxy != gatewayItself }) {
+			return " Whole configurations, tried: deploy/proxies of sluice."
+		}
+	}
+	return ""
 }
