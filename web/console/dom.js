@@ -1,9 +1,16 @@
 // Building the page. Text is only ever set as text: user ids and payloads are anybody's, and the policy of these pages
 // (require-trusted-types-for) lets nothing be parsed as HTML anyway.
 
+// roles of a table's parts, said aloud: on a phone the style sheet lays tables out as cards, and to some screen readers
+// what isn't displayed as a table is none.
+const roles = { table: "table", caption: "caption", thead: "rowgroup", tbody: "rowgroup", tr: "row", td: "cell" };
+const headers = { col: "columnheader", row: "rowheader" }; // of th, by scope
+
 // el makes an element: el("td", {class: "number"}, 3, " of ", strong).
 export function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
+  const role = roles[name] ?? headers[attributes.scope];
+  if (role) element.setAttribute("role", role);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (value === true) element.setAttribute(key, "");

@@ -41,9 +41,9 @@ function make(s) {
     poison: el("dl", { class: "counts", "data-counts": "poison" }),
     resets: el("dl", { class: "counts", "data-counts": "resets" }),
     rows: el("tbody"),
-    lag: el("span", { class: "quiet" }),
+    partitions: el("span", { class: "quiet", "data-count": "partitions" }),
   };
-  const { state, graphs: drawn, facts: list, poison, resets, rows, lag } = card.parts;
+  const { state, graphs: drawn, facts: list, poison, resets, rows, partitions } = card.parts;
   const audience = s.audience === "user" ? "each event to its user" : "for everyone";
   card.append(
     el("div", { class: "title" },
@@ -52,7 +52,7 @@ function make(s) {
     el("ul", { class: "figures inner" }, ...drawn.map((g) => el("li", { class: "figure" }, el("span", { class: "label" }, g.label), g.value, g.graph.element))),
     el("dl", { class: "facts" }, ...list.map(({ row }) => row)),
     el("div", { class: "details" },
-      el("details", {}, el("summary", {}, "Partitions ", lag),
+      el("details", {}, el("summary", {}, "Partitions ", partitions),
         el("table", {},
           el("thead", {}, el("tr", {}, ...["Partition", "Next offset", "End", "Lag"].map((name) => el("th", { scope: "col", class: "number" }, name)))),
           rows)),
@@ -82,7 +82,7 @@ function draw(card, s, live) {
   }
   drawCounts(parts.poison, s.poison);
   drawCounts(parts.resets, s.resets);
-  setText(parts.lag, `${s.partitions.length}`);
+  setText(parts.partitions, format.count(s.partitions.length));
   keyed(parts.rows, s.partitions, (p) => p.partition,
     (p) => el("tr", { "data-partition": p.partition }, ...Array.from({ length: 4 }, () => el("td", { class: "number" }))),
     (row, p) => [p.partition, p.next, p.end, p.lag].forEach((n, i) => setText(row.children[i], format.count(n))));

@@ -155,9 +155,10 @@ func TestConsoleInPublic(t *testing.T) {
 	}
 }
 
-// accessible runs axe on what is shown, light and dark. What it calls serious or critical is a fault.
+// accessible looks at the tables and runs axe on what is shown, in every look. What it calls serious or critical is a fault.
 func (c *console) accessible(view string) {
 	c.t.Helper()
+	c.each(func(look string) { c.tabular(view, look) })
 	file := filepath.Join("..", "..", "..", "web", "client", "node_modules", "axe-core", "axe.min.js")
 	axe, err := os.ReadFile(file)
 	if err != nil {
@@ -177,4 +178,19 @@ func (c *console) accessible(view string) {
 			c.t.Errorf("axe, %s, %s:\n%s", view, look, found)
 		}
 	})
+}
+
+// tabular fails the test where a part of a table doesn't say its role, or a row has not as many cells as there are columns: laid out as
+// cards, to some screen readers it is a table only by these.
+func (c *console) tabular(view, look string) {
+	c.t.Helper()
+	wrong := ask[string](&c.page, `[...document.querySelectorAll("table")].flatMap(table => {
+		const roles = {TABLE: "table", CAPTION: "caption", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TH: "columnheader rowheader", TD: "cell"};
+		const unsaid = [table, ...table.querySelectorAll("*")].filter(e => e.tagName in roles && !roles[e.tagName].split(" ").includes(e.role));
+		const short = [...table.rows].filter(row => row.checkVisibility() && [...row.cells].filter(cell => cell.checkVisibility()).length !== table.tHead.rows[0].cells.length);
+		return [...unsaid, ...short].map(e => e.outerHTML);
+	}).join("\n")`)
+	if wrong != "" {
+		c.t.Errorf("%s, %s: not told to be a table:\n%s", view, look, wrong)
+	}
 }
