@@ -150,6 +150,7 @@ func TestConsoleOverACrowd(t *testing.T) {
 		}
 	}
 	t.Logf("the gateway's CPU with the console open: %.3f of a core; shut: %.3f; the ratio %.3f", cpu.open/seconds(size), cpu.shut/seconds(size), cpu.open/cpu.shut)
+	c.compareMoving(g)
 	c.shoot("crowd")
 
 	close()
@@ -163,7 +164,8 @@ func TestConsoleOverACrowd(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused.Body.Close()
-	c.compare(g)
+	c.compare(g, producer)
+	c.compareMemory(g)
 	c.findAndClose(g, size.connections)
 	c.clean()
 }

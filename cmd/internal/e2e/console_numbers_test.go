@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"sluice/cmd/internal/e2e/gateway"
 )
 
@@ -17,14 +20,15 @@ type shown struct {
 }
 
 // compare waits until every panel shows what /metrics says, where nothing moves any more.
-func (c *console) compare(g *gateway.Gateway) {
+func (c *console) compare(g *gateway.Gateway, kafka *kgo.Client) {
 	c.t.Helper()
+	partitions := partitions(c.t, kafka)
 	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()
 	late := time.After(30 * time.Second)
 	for {
 		m := metrics(c.t, g)
-		places := places(m)
+		places := append(places(m), partitions...)
 		wrong := c.wrong(places)
 		if wrong == "" {
 			c.t.Logf("%d numbers are those of /metrics; %v events written to %v connections", len(places), m["sluice_events_written_total"], m["sluice_connections"])
@@ -103,6 +107,25 @@ func places(m map[string]float64) []shown {
 		place := countPlace(metric, rest)
 		if place != "" && value > 0 {
 			list = append(list, shown{place, "count", value})
+		}
+	}
+	return list
+}
+
+// partitions are the tables of partitions once all has been read: /metrics has no positions, so these are Kafka's own.
+func partitions(t *testing.T, kafka *kgo.Client) (list []shown) {
+	t.Helper()
+	for stream, topic := range map[string]string{"orders": "order-topic", "news": "news"} {
+		ends, err := kadm.NewClient(kafka).ListCommittedOffsets(bounded(t), topic)
+		if err == nil {
+			err = ends.Error()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, shown{fmt.Sprintf("[data-stream=%s] [data-count=partitions]", stream), "count", float64(len(ends[topic]))})
+		for _, end := range ends[topic] {
+			list = append(list, partition(stream, float64(end.Partition), float64(end.Offset), float64(end.Offset), 0)...)
 		}
 	}
 	return list
