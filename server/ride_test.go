@@ -1,11 +1,16 @@
 package server
 
 import (
+	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"sluice/stream"
 )
 
 // TestRidePanics: a fault in one stream is logged, breaks its connection, and leaves nothing behind.
@@ -125,4 +130,60 @@ func TestSlowStream(t *testing.T) {
 	}
 	eventually(t, "nobody is left", f.empty)
 	f.getBy(client, f.url+"/events?user=bob").want("sluice.hello", "*") // on the same connection
+}
+
+// TestRidesComeAndGo: streams of one HTTP/2 connection are reset while they are written to, woken and ended; nothing is left of them,
+// and nothing is written to a stream that net/http has taken back.
+func TestRidesComeAndGo(t *testing.T) {
+	f := begin(t, nil)
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	client := &http.Client{Transport: &http.Transport{Protocols: protocols}}
+	t.Cleanup(client.CloseIdleConnections)
+	var clients, publisher sync.WaitGroup
+	quit := make(chan struct{})
+	publisher.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-quit:
+				return
+			default:
+				f.publish(news, stream.Event{Data: []byte("new")})
+				if n%10 == 0 {
+					f.hub.EndUser("revoked")
+				}
+			}
+		}
+	})
+	for i := range 4 {
+		clients.Go(func() {
+			for n := range 25 {
+				user := "alice"
+				if n%5 == 0 {
+					user = "revoked"
+				}
+				ctx, reset := context.WithCancel(t.Context())
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/events?user="+user, nil)
+				if err != nil {
+					panic(err) // of constants
+				}
+				resp, err := client.Do(r)
+				if err != nil {
+					t.Error(err)
+					reset()
+					return
+				}
+				io.CopyN(io.Discard, resp.Body, int64(200*(n%7)*(i+1)))
+				reset()
+				resp.Body.Close()
+			}
+		})
+	}
+	clients.Wait()
+	close(quit)
+	publisher.Wait()
+	eventually(t, "nothing is left of them", f.empty)
+	if logs := f.logs.String(); strings.Contains(logs, "panic") {
+		t.Errorf("logged %s", logs)
+	}
 }
