@@ -157,7 +157,10 @@ func readUntil(conn net.Conn, last string) (string, error) {
 // TestOneUserManyConnections: 5,000 of them take what one user may have and no more, and leave nothing behind.
 func TestOneUserManyConnections(t *testing.T) {
 	const many, allowed = 5000, 12
-	f := begin(t, func(c *Config) { c.Limits = Limits{PerUser: allowed} })
+	f := begin(t, func(c *Config) {
+		c.Limits = Limits{PerUser: allowed}
+		c.Heartbeat = time.Hour // bob waits for as long as 5,000 requests take here
+	})
 	bob := f.get("/events?user=bob")
 	bob.want("sluice.hello", "*")
 	before := inUse()
