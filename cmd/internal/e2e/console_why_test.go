@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -11,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,7 +27,7 @@ import (
 
 const whyStreams = `
 decisions: 1000
-slow_client: {max_lag: 1s}
+slow_client: {max_lag: 1s, action: %s}
 streams:
   board: {topic: order-topic, audience: everyone, access: [staff]}
   orders: {topic: order-topic, user: key, subject: value:orderId, event: value:type}
@@ -67,8 +70,7 @@ func stream(t *testing.T, address, user string) net.Conn {
 	return conn
 }
 
-// fallBehind has a connection take nothing until it lags too far, and leave when it is told so. It returns the offset of an order, in partition 1, that
-// it wasn't sent.
+// fallBehind has a connection take nothing until it lags too far. It returns the offset of an order, in partition 1, that it won't be sent.
 func fallBehind(t *testing.T, g *gateway.Gateway, producer *kgo.Client, conn net.Conn) (offset int64) {
 	t.Helper()
 	order := func(padding int) {
@@ -99,14 +101,36 @@ func fallBehind(t *testing.T, g *gateway.Gateway, producer *kgo.Client, conn net
 		}
 		return len(list.Subscribers) == 1 && !list.Subscribers[0].BehindSince.IsZero() && time.Since(list.Subscribers[0].BehindSince) > 1200*time.Millisecond
 	})
-	read := float64(4 + offset + 1) // the test's other records, and these
-	soon(t, func() bool { return metrics(t, g)[`sluice_records_total{stream="orders"}`] == read })
-	if _, err := io.Copy(io.Discard, conn); err != nil {
+	next := fmt.Sprintf(`"partition":1,"next":%d,`, offset+1)
+	soon(t, func() bool { return strings.Contains(live(t, g), next) })
+	return offset
+}
+
+// live is what GET /live says of orders.
+func live(t *testing.T, g *gateway.Gateway) string {
+	t.Helper()
+	response, err := http.Get(g.AdminURL() + "/live?stream=orders")
+	if err != nil {
 		t.Fatal(err)
 	}
-	conn.Close()
-	soon(t, func() bool { return metrics(t, g)[`sluice_streams_closed_total{reason="lagged"}`] == 1 })
-	return offset
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// readUntil reads lines up to this one.
+func readUntil(t *testing.T, conn net.Conn, line string) {
+	t.Helper()
+	lines := bufio.NewReader(conn)
+	for said := ""; said != line+"\n"; {
+		var err error
+		if said, err = lines.ReadString('\n'); err != nil {
+			t.Fatalf("before %q: %v", line, err)
+		}
+	}
 }
 
 // soon waits until it is so.
@@ -123,10 +147,52 @@ func soon(t *testing.T, so func() bool) {
 	}
 }
 
-// The console names the true cause, for each way in which an event doesn't arrive.
+// inquiry is a question about a record of order-topic and a user, and its true answer, of the record as one of the streams has it.
+type inquiry struct {
+	name          string
+	partition     int32
+	offset        int64
+	user          string
+	stream, cause string
+}
+
+// asked has the console and sluice top answer, which have to say the same.
+func (c *console) asked(g *gateway.Gateway, i inquiry) {
+	c.t.Helper()
+	c.fill("#by-record", "topic", "order-topic", "partition", fmt.Sprint(i.partition), "offset", fmt.Sprint(i.offset), "user", i.user)
+	question := fmt.Sprintf("topic=order-topic&partition=%d&offset=%d&", i.partition, i.offset) + url.Values{"user": {i.user}}.Encode()
+	c.until(fmt.Sprintf(`document.querySelector("#answer").dataset.question === new URLSearchParams(%q).toString()`, question))
+	record := fmt.Sprintf(`[...document.querySelectorAll("#answer .record")].find(e => e.querySelector("h3").textContent === %q)`, i.stream)
+	if cause := ask[string](&c.page, record+`.dataset.cause`); cause != i.cause {
+		c.t.Errorf("%s: the console says %s, and not %s: %s", i.name, cause, i.cause, c.text("#answer"))
+	}
+	c.t.Logf("%s: %s", i.name, ask[string](&c.page, `(document.querySelector("#answer > .because") ?? `+record+`.querySelector("p")).textContent`))
+	c.clean()
+
+	binary, err := gateway.Binary()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	top := exec.CommandContext(bounded(c.t), binary, "top", "--json", "--why", fmt.Sprintf("order-topic/%d/%d", i.partition, i.offset), "--user", i.user, g.AdminURL())
+	text, err := top.Output()
+	var answer struct {
+		Records []struct{ Stream, Cause string }
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &answer)
+	}
+	if err != nil {
+		c.t.Fatalf("%v: %v\n%s", top, err, text)
+	}
+	if !slices.ContainsFunc(answer.Records, func(r struct{ Stream, Cause string }) bool { return r.Stream == i.stream && r.Cause == i.cause }) {
+		c.t.Errorf("%s: sluice top says %+v, and not %s", i.name, answer.Records, i.cause)
+	}
+}
+
+// The console and sluice top name the true cause, for each way in which an event doesn't arrive.
 func TestConsoleSaysWhyNot(t *testing.T) {
 	need(t, "chromium", "chromium")
-	g, producer := consoleGateway(t, jwtAuth(t)+whyStreams, consoleTopics)
+	g, producer := consoleGateway(t, jwtAuth(t)+fmt.Sprintf(whyStreams, "close"), consoleTopics)
 	stream(t, g.URL()+"/events?stream=orders", "alice")
 	stream(t, g.URL()+"/events?stream=orders&subject=o-1", hostile)
 	stream(t, g.URL()+"/events", "dave") // all that dave may read
@@ -140,15 +206,14 @@ func TestConsoleSaysWhyNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	slows := fallBehind(t, g, producer, slow)
+	if _, err := io.Copy(io.Discard, slow); err != nil {
+		t.Fatal(err)
+	}
+	slow.Close()
+	soon(t, func() bool { return metrics(t, g)[`sluice_streams_closed_total{reason="lagged"}`] == 1 })
 
 	c := openConsole(startChromium(t), t, g.AdminURL()+"/console/#why")
-	for _, tt := range []struct {
-		name          string
-		partition     int32
-		offset        int64
-		user          string
-		stream, cause string // of the record as that stream has it
-	}{
+	for _, i := range []inquiry{
 		{"wrong key", 0, bobs, "alice", "orders", "wrong_user"},
 		{"wrong role", 0, bobs, "dave", "board", "role"},
 		{"another stream", 0, bobs, "alice", "board", "stream"},
@@ -158,15 +223,7 @@ func TestConsoleSaysWhyNot(t *testing.T) {
 		{"poison record", 0, nobodys.Offset, "alice", "orders", "poison"},
 		{"it did", 0, alices, "alice", "orders", "written"},
 	} {
-		c.fill("#by-record", "topic", "order-topic", "partition", fmt.Sprint(tt.partition), "offset", fmt.Sprint(tt.offset), "user", tt.user)
-		question := fmt.Sprintf("topic=order-topic&partition=%d&offset=%d&", tt.partition, tt.offset) + url.Values{"user": {tt.user}}.Encode()
-		c.until(fmt.Sprintf(`document.querySelector("#answer").dataset.question === new URLSearchParams(%q).toString()`, question))
-		record := fmt.Sprintf(`[...document.querySelectorAll("#answer .record")].find(e => e.querySelector("h3").textContent === %q)`, tt.stream)
-		if cause := ask[string](&c.page, record+`.dataset.cause`); cause != tt.cause {
-			t.Errorf("%s: the console says %s, and not %s: %s", tt.name, cause, tt.cause, c.text("#answer"))
-		}
-		t.Logf("%s: %s", tt.name, ask[string](&c.page, `(document.querySelector("#answer > .because") ?? `+record+`.querySelector("p")).textContent`))
-		c.clean()
+		c.asked(g, i)
 	}
 	c.accessible("why")
 	c.shoot("why")
@@ -177,6 +234,30 @@ func TestConsoleSaysWhyNot(t *testing.T) {
 	c.until(`document.querySelectorAll("#answer .record").length === 20`)
 	c.shoot("why-user")
 	c.clean()
+}
+
+// Where a slow client is reset rather than closed, what it isn't sent was skipped; the rest it is sent.
+func TestConsoleSaysWhatAResetSkipped(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, producer := consoleGateway(t, jwtAuth(t)+fmt.Sprintf(whyStreams, "reset"), consoleTopics)
+	slow := stream(t, g.URL()+"/events?stream=orders", "slow")
+	before := placed(t, producer, 1, "slow", "o-1")
+	skipped := fallBehind(t, g, producer, slow)
+	readUntil(t, slow, "event: sluice.reset")
+	after := placed(t, producer, 1, "slow", "o-6")
+	readUntil(t, slow, "event: order.placed")
+
+	c := openConsole(startChromium(t), t, g.AdminURL()+"/console/#why")
+	for _, i := range []inquiry{
+		{"lagging and reset", 1, skipped, "slow", "orders", "skipped"},
+		{"before it lagged", 1, before, "slow", "orders", "written"},
+		{"after the reset", 1, after, "slow", "orders", "written"},
+	} {
+		c.asked(g, i)
+	}
+	c.do(chromedp.Click(`nav a[href="#streams"]`))
+	c.until(`document.querySelector("[data-stream=orders] [data-counts=resets] [data-count=lagged]")?.textContent === "1"`)
+	c.accessible("after a reset")
 }
 
 // Without decisions the console says which key turns them on.
