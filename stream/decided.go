@@ -74,7 +74,8 @@ type Question struct {
 	Limit   int
 }
 
-// DecidedFor says what became of the newest records for a user, the newest first.
+// DecidedFor says what became of the newest records for a user, the newest first; of those that were read at one go, what could not be made an
+// event comes last.
 func (h *Hub) DecidedFor(q Question) []Decision {
 	visits := h.visits(concern{users: []string{q.User}})
 	var found []Decision

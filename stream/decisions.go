@@ -145,7 +145,7 @@ func (d *decisions) remember(h *Hub, r fact) {
 			delete(d.index, old.spot)
 		}
 		if floor := d.floor[old.stream]; int(old.partition) < len(floor) { // a topic created anew may have fewer
-			floor[old.partition] = old.offset + 1
+			floor[old.partition] = max(floor[old.partition], old.offset+1) // poison is remembered ahead of the events it was read with
 		}
 	}
 	d.index[r.spot] = d.records.add(r)

@@ -212,6 +212,21 @@ func TestForgottenIsNotUnknown(t *testing.T) {
 	h.wantCause(t, 0, 3, "alice", CauseNotRead)
 }
 
+// TestPoisonIsForgottenFirst: it is remembered ahead of the events that were read with it, and what is forgotten stays so when they are.
+func TestPoisonIsForgottenFirst(t *testing.T) {
+	h := decidingHub(t, 3)
+	h.Refused(0, 0, 2, 0, "no_user")
+	for i := range int64(2) {
+		h.Publish(0, ofUsers(i, "alice"))
+	}
+	h.Advance(0, 0, 3)
+	h.Publish(0, ofUsers(3, "alice")) // in the place of the poison
+	h.wantCause(t, 0, 2, "alice", CauseForgotten)
+	h.Publish(0, ofUsers(4, "alice")) // of 0
+	h.wantCause(t, 0, 2, "alice", CauseForgotten)
+	h.wantCause(t, 0, 1, "alice", CauseNotConnected)
+}
+
 // TestTheRecordOfDecisionsIsBounded: it holds so many records, and forgets who has gone.
 func TestTheRecordOfDecisionsIsBounded(t *testing.T) {
 	h := decidingHub(t, 50)

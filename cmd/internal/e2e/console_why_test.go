@@ -229,7 +229,7 @@ func TestConsoleSaysWhyNot(t *testing.T) {
 	c.shoot("why")
 
 	c.fill("#by-user", "user", hostile, "stream", "orders")
-	c.until(`[...document.querySelectorAll("#answer .record")].map(e => e.dataset.cause).join() === "poison,subject"`) // a poison record may be anybody's
+	c.until(`[...document.querySelectorAll("#answer .record")].map(e => e.dataset.cause).sort().join() === "poison,subject"`) // a poison record may be anybody's
 	c.do(chromedp.Click("#by-user [name=theirs]"), chromedp.Click("#by-user button"))
 	c.until(`document.querySelectorAll("#answer .record").length === 20`)
 	c.shoot("why-user")
