@@ -25,6 +25,11 @@ function show(gateway) {
   for (const span of all("[data-credential]")) span.textContent = credential;
   for (const span of all("[data-heartbeat]")) span.textContent = `; no stream is silent for more than ${gateway.events.heartbeat_ms / 1000} seconds`;
 
+  // A browser's EventSource can't send what stands in a header of its own.
+  const bare = kinds.size > 0 && gateway.auth.every((way) => way.in === "header" && way.name !== "Cookie");
+  for (const example of all("[data-page]")) example.hidden = (example.dataset.page === "header") !== bare;
+  for (const span of all("[data-headers]")) span.textContent = bare ? '\n    headers: () => ({ Authorization: "Bearer " + token }),' : "";
+
   const names = gateway.streams.map((stream) => stream.name).join(", ");
   const who = gateway.caller ? (gateway.caller.user ? `You are ${gateway.caller.user}` : "You have a ticket") : "You have not said who you are";
   document.getElementById("yours").textContent = names ? `${who}, and may read: ${names}.` : `${who}; there is no stream for you yet.`;

@@ -44,6 +44,9 @@ func TestDocsOfALogin(t *testing.T) {
 	if shown := ask[string](&c.page, `[...document.querySelectorAll("[data-kind], [data-route]")].filter(e => !e.hidden).map(e => e.dataset.kind).join()`); shown != "jwt" {
 		t.Errorf("it shows how to get in by %s", shown)
 	}
+	if text := c.text("[aria-labelledby=look]"); strings.Contains(text, "new EventSource") || strings.Count(text, `headers: () => ({ Authorization: "Bearer " + token })`) != 2 {
+		t.Errorf("the examples, where only a header is taken: %s", text)
+	}
 }
 
 // The API's description in its viewer: it draws without a word from the browser, asks the gateway, and shows the begin of a stream
