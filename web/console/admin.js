@@ -6,7 +6,7 @@ import { Live } from "./live.js";
 import { counters, overview } from "./overview.js";
 import { route } from "./router.js";
 import { streams } from "./streams.js";
-import { Try, wayOf } from "./try.js";
+import { Try } from "./try.js";
 import { Why } from "./why.js";
 
 const live = new Live();
@@ -41,7 +41,7 @@ try {
   const response = await fetch(at("console/discovery"), { credentials: "omit" });
   if (response.ok) {
     const { caller, auth } = await response.json();
-    trying.begin(wayOf(caller, auth));
+    trying.takes(caller, auth);
   }
 } catch {
   // The gateway is away, which the page says already.

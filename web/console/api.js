@@ -25,6 +25,7 @@ export function at(path, query = {}) {
 
 // ask returns the JSON of a route; undefined where there is none. It fails with Refused, or with fetch's TypeError where nobody answers.
 export async function ask(path, query, options = {}) {
+  if (byId("token-dialog").open) throw new Refused({ status: 401, title: "The admin token is missing" }); // until there is one to try
   const headers = { Accept: "application/json" };
   const token = sessionStorage.getItem(tokenKey);
   if (token) headers.Authorization = `Bearer ${token}`;

@@ -2,6 +2,7 @@
 import { ask, Refused } from "./api.js";
 import { byId, el, keyed, setText } from "./dom.js";
 import * as format from "./format.js";
+import { since } from "./live.js";
 
 const limit = 50; // connections a page
 const every = 2; // snapshots between two looks at the page that is shown
@@ -57,6 +58,9 @@ export class Connections {
     if (asking === this.#asking) this.#draw(page);
   }
 
+  // #age is how long ago a time of the gateway's was, by its own clock, as far as it has said; in seconds.
+  #age(time) { return since(this.live.snapshot?.time ?? new Date(), time); }
+
   #draw({ open, subscribers, next = "" }) {
     this.#next = next;
     const held = subscribers.length === 1 ? "1 connection" : `${format.count(subscribers.length)} connections`;
@@ -64,7 +68,7 @@ export class Connections {
     byId("nobody").hidden = subscribers.length > 0;
     byId("first").disabled = this.#after === "";
     byId("next").disabled = next === "";
-    keyed(byId("subscribers"), subscribers, (s) => s.id, (s) => this.#row(s), update);
+    keyed(byId("subscribers"), subscribers, (s) => s.id, (s) => this.#row(s), (row, s) => this.#update(row, s));
   }
 
   #row(s) {
@@ -86,7 +90,7 @@ export class Connections {
 
   async #close(s) {
     const dialog = byId("close-dialog");
-    setText(byId("close-text"), `${s.user ?? "Nobody in particular"}, from ${s.address}, connected for ${format.span(format.ago(s.since))}. It is told so, and a browser comes back by itself and resumes where it was.`);
+    setText(byId("close-text"), `${s.user ?? "Nobody in particular"}, from ${s.address}, connected for ${format.span(this.#age(s.since))}. It is told so, and a browser comes back by itself and resumes where it was.`);
     dialog.returnValue = "";
     dialog.showModal();
     await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
@@ -98,23 +102,24 @@ export class Connections {
       if (!(error instanceof Refused || error instanceof TypeError)) throw error;
       setText(byId("found"), error.status === 404 ? "It had gone already." : error.message);
     }
-    this.#ask();
+    await this.#ask();
+    if (document.activeElement === document.body) byId("subscribers").closest(".scroll").focus(); // the row has gone, and what had the focus with it
+  }
+
+  #update(row, s) {
+    const [, , , age, behind, , , position] = row.children;
+    setText(age, format.span(this.#age(s.since)));
+    setText(behind, howFar(s, this.#age(s.behind_since)));
+    row.dataset.state = s.state;
+    setText(position.firstElementChild, s.position ?? "–");
+    if (position.title !== (s.position ?? "")) position.title = s.position ?? "";
   }
 }
 
-function update(row, s) {
-  const [, , , since, behind, , , position] = row.children;
-  setText(since, format.span(format.ago(s.since)));
-  setText(behind, howFar(s));
-  row.dataset.state = s.state;
-  setText(position.firstElementChild, s.position ?? "–");
-  if (position.title !== (s.position ?? "")) position.title = s.position ?? "";
-}
-
-// howFar says how far behind a connection is.
-export function howFar(s) {
+// howFar says how far behind a connection is; oldest is the age of what waits for it, in seconds.
+export function howFar(s, oldest) {
   const waits = s.behind >= 1000 ? "1,000 or more" : format.count(s.behind);
-  const since = s.behind_since ? `, the oldest for ${format.span(format.ago(s.behind_since))}` : "";
+  const since = oldest === undefined ? "" : `, the oldest for ${format.span(oldest)}`;
   switch (s.state) {
     case "live": return "has all";
     case "behind": return `${waits}${since}`;

@@ -49,14 +49,8 @@ export function span(seconds) {
   return rest ? `${text} ${rest} ${next[1]}` : text;
 }
 
-// ago is the age of an RFC 3339 time, in seconds; undefined where there is none.
-export function ago(time, now = Date.now()) {
-  const at = Date.parse(time ?? "");
-  return Number.isNaN(at) ? undefined : (now - at) / 1000;
-}
-
 export function clock(date) {
-  return date.toLocaleTimeString(undefined, { hour12: false });
+  return date.toLocaleTimeString(undefined, { hourCycle: "h23" });
 }
 
 // moment is an RFC 3339 time in the reader's own zone, to the millisecond, with its day unless that is today.

@@ -2,7 +2,7 @@
 import { at } from "./api.js";
 import { byId, el, setText } from "./dom.js";
 import { problemOf } from "./sse.js";
-import { Try, wayOf } from "./try.js";
+import { Try } from "./try.js";
 
 // begin asks the gateway's discovery document what the caller may read, with this browser's cookies.
 async function begin() {
@@ -14,14 +14,15 @@ async function begin() {
   }
   if (!response.ok) {
     const { title, detail } = await problemOf(response);
-    new Try(byId("try"), "events", "token");
+    new Try(byId("try"), "events").takes(null, [{ kind: "jwt" }, { kind: "ticket" }]); // it didn't say
     return setText(byId("who"), `The gateway refused: ${detail || title}`);
   }
   draw(await response.json());
 }
 
 function draw({ caller, streams, auth }) {
-  const trying = new Try(byId("try"), "events", wayOf(caller, auth));
+  const trying = new Try(byId("try"), "events");
+  trying.takes(caller, auth);
   trying.choices(streams.map((s) => s.name));
   trying.show(new URLSearchParams(location.hash.slice(1).split("?")[1]));
   setText(byId("who"), `${identity(caller)} ${streams.length > 0 ? "These may be read:" : "There is nothing that may be read so."}`);

@@ -15,21 +15,16 @@ const ways = [
   ["cookie", "this browser's cookies, or nobody"],
 ];
 
-// wayOf is the kind of identity to begin with, from the gateway's discovery document.
-export function wayOf(caller, auth) {
-  const kinds = auth.map((a) => a.kind);
-  if (caller) return "cookie";
-  if (kinds.includes("none")) return "user";
-  return kinds.includes("jwt") || !kinds.includes("ticket") ? "token" : "ticket";
-}
+// What the discovery document calls those that a gateway may not take.
+const kinds = { user: "none", token: "jwt", ticket: "ticket" };
 
 const begins = [["last:20", "20 events back"], ["live", "now"], ["earliest", "the oldest there is"]];
 
 export class Try {
   #open = new Set();
 
-  // path is the route of events at this address, way the kind of identity to begin with.
-  constructor(place, path, way = "user") {
+  // path is the route of events at this address.
+  constructor(place, path) {
     this.path = path;
     const options = (list) => list.map(([value, text]) => el("option", { value }, text));
     this.streams = el("select", { name: "stream" }, el("option", { value: "" }, "all it may read"));
@@ -41,7 +36,6 @@ export class Try {
       el("label", {}, "From ", el("select", { name: "from" }, ...options(begins))),
       el("button", { class: "main" }, "Open the stream"),
       this.note = el("p", { class: "quiet", role: "status" }));
-    this.form.elements.way.value = way;
     this.cards = el("div", { class: "tries" });
     place.append(this.form, this.cards);
     this.#ask();
@@ -53,12 +47,15 @@ export class Try {
     this.streams.replaceChildren(this.streams.options[0], ...names.map((name) => el("option", { value: name }, name)));
   }
 
-  // begin changes the kind of identity, where nobody has yet begun to say who they are.
-  begin(way) {
-    const { elements } = this.form;
-    if (elements.identity.value !== "" || elements.way.value === way) return;
-    elements.way.value = way;
-    this.#ask();
+  // takes leaves the kinds of identity that the gateway takes, and begins with the likeliest, unless somebody has begun to say who they are.
+  // caller is who this browser's cookies say, or null.
+  takes(caller, auth) {
+    const { way, identity } = this.form.elements;
+    const left = ways.filter(([name]) => !kinds[name] || auth.some(({ kind }) => kind === kinds[name]));
+    const kept = identity.value !== "" && left.some(([name]) => name === way.value) ? way.value : "";
+    way.replaceChildren(...left.map(([value, text]) => el("option", { value }, text)));
+    way.value = kept || (caller ? "cookie" : left[0][0]);
+    if (!kept) this.#ask();
   }
 
   // show opens what a link asks for: #try?user=alice&user=bob. What is open already stays as it is.
@@ -136,12 +133,12 @@ class Trial {
         waiting: (ms) => this.#state("wait", `reconnecting in ${format.span(ms / 1000)}`),
         refused: (problem) => {
           this.stop(["bad", `refused: ${problem.status}`]);
-          this.#take({ event: `${problem.status}`, data: [problem.title, problem.detail].filter(Boolean).join(": "), id: "" });
+          this.#show({ event: `${problem.status}`, data: [problem.title, problem.detail].filter(Boolean).join(": "), id: "" });
         },
       });
     } catch (error) {
       this.stop(["bad", "failed"]);
-      this.#take({ event: "error", data: error.message, id: "" });
+      this.#show({ event: "error", data: error.message, id: "" });
     }
   }
 
@@ -161,6 +158,11 @@ class Trial {
     event.ours = event.event.startsWith("sluice.");
     if (event.ours) this.#heed(event);
     else this.#count++;
+    this.#show(event);
+  }
+
+  // #show has a line drawn with the next frame: of an event, or of what was answered instead of a stream.
+  #show(event) {
     this.#waiting.push({ ...event, at: new Date() });
     if (this.#waiting.length > keep) this.#waiting.shift();
     if (this.#drawing) return;

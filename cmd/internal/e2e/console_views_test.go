@@ -92,6 +92,9 @@ func TestConsoleAsksForTheToken(t *testing.T) {
 	}
 	c.until(`document.querySelector("#try form").elements.way.value === "token"`) // what this gateway's streams take, which is another
 	c.until(`!document.querySelector("#token-dialog").open && document.querySelector("#kafka").textContent === "Kafka answers"`)
+	if refused := ask[int](&c.page, `performance.getEntriesByType("resource").filter(e => e.name.endsWith("/live") && e.responseStatus === 401).length`); refused != 2 {
+		t.Errorf("it asked %d times without the token: while the page waits for one it is to ask nothing", refused)
+	}
 	if kept := ask[string](&c.page, `document.cookie + JSON.stringify(localStorage) + location.href`); kept != "{}"+g.AdminURL()+"/console/" {
 		t.Errorf("the page keeps %s", kept)
 	}
@@ -129,9 +132,9 @@ const jwtSecret = "a secret of more than 32 characters"
 // On the public address the console shows what the caller may read and nothing of the gateway, and without an identity it says so.
 func TestConsoleInPublic(t *testing.T) {
 	need(t, "chromium", "chromium")
-	for _, tt := range []struct{ name, auth, who, way string }{
-		{"anybody", "auth: none\n", "No identity", "user"},
-		{"a login", jwtAuth(t), "No identity", "token"},
+	for _, tt := range []struct{ name, auth, who, way, ways string }{
+		{"anybody", "auth: none\n", "No identity", "user", "user,cookie"},
+		{"a login", jwtAuth(t), "No identity", "token", "token,cookie"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g, producer := consoleGateway(t, tt.auth+consoleStreams, consoleTopics)
@@ -140,6 +143,9 @@ func TestConsoleInPublic(t *testing.T) {
 			if way := ask[string](&c.page, `document.querySelector("#try form").elements.way.value`); way != tt.way {
 				t.Errorf("it asks for a %s, and not for a %s", way, tt.way)
 			}
+			if ways := ask[string](&c.page, `[...document.querySelector("#try form").elements.way.options].map(o => o.value).join()`); ways != tt.ways {
+				t.Errorf("it offers %s, and the gateway takes %s", ways, tt.ways)
+			}
 			c.fill("#try form", "identity", "alice")
 			if tt.way == "user" {
 				placed(t, producer, 0, "bob", "o-1")
@@ -147,6 +153,7 @@ func TestConsoleInPublic(t *testing.T) {
 				c.until(`[...document.querySelectorAll(".trial .event:not(.ours) code")].length === 1`)
 			} else {
 				c.until(`document.querySelector(".trial .pill").textContent === "refused: 401"`)
+				c.until(`document.querySelector(".trial .event code").textContent.startsWith("No identity") && document.querySelector(".trial .place dd").textContent === "0"`)
 			}
 			c.accessible("public")
 			c.shoot("public-" + tt.way)
