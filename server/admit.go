@@ -31,6 +31,9 @@ type admission struct {
 func (s *Server) admit(r *http.Request) (admission, *problem) {
 	principal, unknown := s.identify(r)
 	if unknown != nil && !s.public(unknown) {
+		if unknown.anonymous {
+			s.cfg.Metrics.refused(auth.ReasonMissing)
+		}
 		return admission{}, unknown
 	}
 	if r.ContentLength != 0 {
@@ -73,7 +76,8 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 	return a, nil
 }
 
-// identify finds out who is asking. It fails with the problem to answer with.
+// identify finds out who is asking. It fails with the problem to answer with. Who shows no credentials is not counted as a failure here:
+// the caller may have an answer for them.
 func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 	if !s.caughtUp() { // somebody may have been shut out
 		return auth.Principal{}, s.mustWait("warming")
@@ -90,7 +94,7 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 		return auth.Principal{}, s.mustWait(identity)
 	}
 	p := unidentified(err)
-	if p.Status != http.StatusUnauthorized || !s.public(p) {
+	if !p.anonymous {
 		s.refused(r, err)
 	}
 	return auth.Principal{}, p

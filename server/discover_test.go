@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -70,6 +71,15 @@ func TestDiscoveryIsTheCallersOwn(t *testing.T) {
 	}
 	if w := inquire(f.Handler(), "/.well-known/sluice", "X-Name", "mallory"); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), "orders") {
 		t.Errorf("refused credentials: %d %s", w.Code, w.Body)
+	}
+	failures := func(why auth.Reason) float64 {
+		return f.scraped()[fmt.Sprintf("sluice_auth_failures_total{reason=%q}", why)]
+	}
+	if missing, forged := failures(auth.ReasonMissing), failures(auth.ReasonSignature); missing != 0 || forged != 1 {
+		t.Errorf("%v were refused for showing nothing, %v for what they showed", missing, forged)
+	}
+	if w := inquire(f.Handler(), "/events"); w.Code != http.StatusUnauthorized || failures(auth.ReasonMissing) != 1 {
+		t.Errorf("a stream without credentials: %d, %v counted", w.Code, failures(auth.ReasonMissing))
 	}
 }
 
