@@ -46,9 +46,10 @@ func (p *printer) print(e event) error {
 		if err := enc.Encode(e); err != nil {
 			return err
 		}
-	} else {
-		p.readable(&text, e)
+		_, err := p.out.Write(reach.PrintableJSON([]byte(text.String())))
+		return err
 	}
+	p.readable(&text, e)
 	_, err := io.WriteString(p.out, text.String())
 	return err
 }

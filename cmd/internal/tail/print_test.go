@@ -22,6 +22,7 @@ func TestPrint(t *testing.T) {
 		{"quiet hides the gateway's own", printer{quiet: true}, hello, ""},
 		{"quiet shows the stream's", printer{quiet: true, json: true}, order, `{"id":"s@e:1","event":"order.confirmed","data":"{\n \"a\":\"<b>\"}"}` + "\n"},
 		{"payloads don't steer the terminal", printer{}, event{Name: "a\x1b[2J", Data: "b\x9b\u202ec\td"}, "12:00:00.005  a\uFFFD[2J  b\uFFFD\uFFFDc\td\n"},
+		{"nor do they as JSON", printer{json: true}, event{Name: "a\u009b2J", Data: "b\x1b\u202ec"}, `{"id":"","event":"a\u009b2J","data":"b\u001b\u202ec"}` + "\n"},
 	} {
 		var out strings.Builder
 		tt.p.out, tt.p.now = &out, noon

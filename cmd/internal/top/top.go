@@ -63,12 +63,15 @@ func (a *asker) snapshot(ctx context.Context, out io.Writer) error {
 	if r == nil {
 		return errors.New("the gateway was started anew meanwhile: ask again")
 	}
-	e := json.NewEncoder(out)
-	e.SetIndent("", "  ")
-	return e.Encode(struct {
+	text, err := json.MarshalIndent(struct {
 		*snapshot
 		Rates *rates `json:"rates"`
-	}{last, r})
+	}{last, r}, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(append(reach.PrintableJSON(text), '\n'))
+	return err
 }
 
 // watch draws until ctx, the user or --n ends it. A gateway that doesn't answer is waited for, unless it never did and nobody looks.
