@@ -61,7 +61,7 @@ function Card({ order, leave }: { order: Shown; leave: boolean }) {
     <>
       <dl className="card">
         <dt>Order</dt>
-        <dd>{order.orderId}</dd>
+        <dd className="id">{order.orderId}</dd>
         <dt>Item</dt>
         <dd>{order.item}</dd>
         <dt>Total</dt>

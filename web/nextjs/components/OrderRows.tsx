@@ -28,8 +28,8 @@ function Row({ order, owner }: { order: Shown; owner?: boolean }) {
     <li ref={row} data-order={order.orderId} data-status={order.status} data-events={order.events}>
       <span className="item">{order.item}</span>
       <span className="total">{money(order.total)}</span>
-      <span className="quiet id">
-        {order.orderId}
+      <span className="quiet">
+        <span className="id">{order.orderId}</span>
         {owner && ` · ${order.user.startsWith("guest:") ? "a guest" : order.user}`}
       </span>
       <span className={`status ${order.status}`}>{order.status}</span>
