@@ -63,7 +63,7 @@ func newest(roots ...string) (latest time.Time, err error) {
 			switch entry.Name() {
 			case "node_modules", ".next", ".build", "test":
 				return filepath.SkipDir
-			case "next-env.d.ts", "tsconfig.tsbuildinfo": // the build writes them
+			case "next-env.d.ts", "tsconfig.tsbuildinfo", "README.md": // the build writes them, or has no use for it
 				return nil
 			}
 			info, err := entry.Info()
