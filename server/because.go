@@ -136,15 +136,22 @@ func (s *Server) becauseOfAll(d *stream.Decision) (stream.Cause, string) {
 			}
 		}
 		if d.MoreUsers > 0 { // of whom no more is known than how often it was written in all
-			return worst, fmt.Sprintf("Written for %d of the first %d of its %d users; %d times in all.", got, len(d.For), len(d.For)+d.MoreUsers, d.Written)
+			return worst, fmt.Sprintf("Written for %d of the first %d of its %d users; %s in all.", got, len(d.For), len(d.For)+d.MoreUsers, counted(d.Written, "time"))
 		}
 		return worst, fmt.Sprintf("Written for %d of its %d users.", got, len(d.For))
 	case d.Written > 0:
-		return stream.CauseWritten, fmt.Sprintf("Written %d times; %d connections read the stream when it was read.", d.Written, d.Connected)
+		return stream.CauseWritten, fmt.Sprintf("Written %s; %s read the stream when it was read.", counted(d.Written, "time"), counted(d.Connected, "connection"))
 	case len(d.Each) == 0:
 		return stream.CauseNotConnected, "Nobody was connected to the stream when it was read, or came back for it."
 	}
-	return d.Each[0].Cause, fmt.Sprintf("Written to none of the %d connections that were there.", d.Connected)
+	return d.Each[0].Cause, fmt.Sprintf("Written to none of those who were there: %s.", counted(d.Connected, "connection"))
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // unknownBecause says why nothing is known of a record.

@@ -225,7 +225,7 @@ func TestWhy(t *testing.T) {
 	next(t, sam)
 	next(t, alice)
 	q.want(board, "user=sam&stream=board", "written", "Written to sam")
-	if d := q.want(board, "stream=board", "written", "Written 1 times; 1 connections read the stream"); len(d.Records[0].Subscribers) != 1 || d.Records[0].Subscribers[0].User != "sam" {
+	if d := q.want(board, "stream=board", "written", "Written 1 time; 1 connection read the stream"); len(d.Records[0].Subscribers) != 1 || d.Records[0].Subscribers[0].User != "sam" {
 		t.Errorf("%+v", d)
 	}
 	sams := q.order("sam", body("o-6"))
