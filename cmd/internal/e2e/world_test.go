@@ -72,7 +72,7 @@ func newWorld(ctx context.Context, t *testing.T, random *rand.Rand, users int) *
 		w.createTopic(name)
 	}
 	for i := range w.gateways {
-		w.gateways[i] = newGateway(t, config(w.kafka))
+		w.gateways[i] = newGateway(t, config(w.kafka)+fmt.Sprintf("hold: %t\n", i == 0)) // each way of carrying streams; clients go from one to the other
 		w.gateways[i].Start()
 	}
 	w.awaitReady()
