@@ -252,7 +252,7 @@ log: {level: warn}
   async exact(page, user) {
     await this.produced;
     const want = Array.from({ length: this.counts.get(user) ?? 0 }, (_, i) => i + 1);
-    const list = () => page.evaluate(() => window.list);
+    const list = () => page.evaluate(() => window.list ?? []);
     await until(`${user}'s tab shows ${want.length}`, async () => (await list()).length >= want.length);
     const got = await list();
     const sorted = got.toSorted((a, b) => a - b);
@@ -263,7 +263,7 @@ log: {level: warn}
   }
 
   status(page, status) {
-    return until(`the page is ${status}`, () => page.evaluate((s) => window.client.status === s, status));
+    return until(`the page is ${status}`, () => page.evaluate((s) => window.client?.status === s, status));
   }
 
   /** The tab that holds the stream. */
