@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"html"
 	"os"
 	"os/exec"
@@ -25,7 +26,7 @@ func TestDocs(t *testing.T) {
 	if text := c.text("[aria-labelledby=look]"); !strings.Contains(text, "curl -N '"+g.URL()+"/events?user=alice'") {
 		t.Errorf("the example for curl: %s", text)
 	}
-	c.accessible("docs")
+	c.axe("docs")
 	c.shoot("docs")
 	c.do(chromedp.Navigate(g.URL() + "/docs/?user=alice"))
 	c.until(`document.querySelector("#yours").textContent === "You are alice, and may read: news, orders."`)
@@ -57,32 +58,36 @@ func TestAPIToTry(t *testing.T) {
 	placed(t, producer, 0, "alice", "o-1")
 	c := openConsole(startChromium(t), t, g.URL()+"/docs/api.html")
 	c.until(`document.querySelectorAll("#viewer .opblock").length > 10`)
-	c.accessible("api")
+	c.axe("api")
 
-	open := func(id string) {
+	// The viewer never answers to a button that is pressed while it still resolves what it has just opened: it is left alone for a second.
+	execute := func(id, want string) {
 		t.Helper()
-		c.do(chromedp.Click("[id$=-"+id+"] .opblock-summary-control"), chromedp.WaitVisible("[id$=-"+id+"] .execute"))
+		c.do(chromedp.Click("[id$=-" + id + "] .opblock-summary-control"))
+		c.until(fmt.Sprintf(`(() => {
+			const block = document.querySelector("[id$=-%s]"), button = block.querySelector(".execute");
+			if (button) button.seen ??= Date.now();
+			if (button && !button.pressed && Date.now() - button.seen > 1000) {
+				button.pressed = true;
+				button.click();
+			}
+			return block.querySelector(".live-responses-table .microlight")?.textContent.includes(%q);
+		})()`, id, want))
 	}
 	// Who one is goes in by "Authorize".
 	c.do(chromedp.Click(".btn.authorize"), chromedp.WaitVisible(".auth-container input"), chromedp.SendKeys(".auth-container input", "alice"),
 		chromedp.Click(".auth-btn-wrapper .authorize"), chromedp.Click(".auth-btn-wrapper .btn-done"))
-	open("state")
-	c.do(chromedp.Click("[id$=-state] .execute"))
-	c.until(`document.querySelector("[id$=-state] .live-responses-table .microlight")?.textContent.includes("o-1")`)
+	execute("state", "o-1")
 	if status := c.text("[id$=-state] .live-responses-table tbody .response-col_status"); !strings.HasPrefix(status, "200") {
 		t.Errorf("GET /state answers %s", status)
 	}
 	c.shoot("api-state")
-	open("events")
-	c.do(chromedp.Click("[id$=-events] .execute"))
-	c.until(`document.querySelector("[id$=-events] .live-responses-table .microlight")?.textContent.includes("sluice.hello")`)
+	execute("events", "sluice.hello")
 
 	// The admin address is about itself, and asks itself.
 	c.do(chromedp.Navigate(g.AdminURL() + "/docs/"))
 	c.until(`document.querySelectorAll("#viewer .opblock").length > 10`)
-	open("readyz")
-	c.do(chromedp.Click("[id$=-readyz] .execute"))
-	c.until(`document.querySelector("[id$=-readyz] .live-responses-table .microlight")?.textContent.includes("order-topic")`)
+	execute("readyz", "order-topic")
 }
 
 // TestGoExampleBuilds: what the page tells Go programmers to write.
