@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"sluice/cmd/internal/reach"
 )
 
 const (
@@ -61,7 +63,7 @@ func (d *doctor) untilAway(ctx context.Context) (*waitingAnswer, error) {
 		if !own || ctx.Err() != nil {
 			return answer, err
 		}
-		pause(ctx, lookAgain)
+		reach.Pause(ctx, lookAgain)
 	}
 }
 
@@ -140,7 +142,7 @@ func (d *doctor) back(ctx context.Context, id string) {
 		}
 		o, err := d.helloOnce(ctx, a)
 		if err != nil {
-			pause(ctx, lookAgain)
+			reach.Pause(ctx, lookAgain)
 			continue
 		}
 		o.close()

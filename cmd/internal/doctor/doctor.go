@@ -5,7 +5,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,19 +12,17 @@ import (
 	"slices"
 	"time"
 
+	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/reach"
 )
 
 // Run is the command. It returns the exit status: 0 when nothing is wrong, 1 when something is, the gateway can't be reached or ctx
 // ended it, 2 for a bad command line.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
+	flags := flag.NewFlagSet("sluice doctor", flag.ContinueOnError)
+	o, err := parse(flags, args, stdout)
 	if err != nil {
-		fmt.Fprintf(stderr, "sluice doctor: %v\nSee sluice doctor -h.\n", err)
-		return 2
+		return cmdline.Status(flags, err, stderr)
 	}
 	transport, err := o.Transport()
 	if err != nil {
@@ -122,18 +119,6 @@ func (d *doctor) report(ctx context.Context) *report {
 // say tells a person what is being waited for.
 func (d *doctor) say(format string, args ...any) {
 	fmt.Fprintf(d.notices, "sluice doctor: "+format+"\n", args...)
-}
-
-// pause waits; false: ctx has ended.
-func pause(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // pageOrigin is of the page that the stream is opened by.

@@ -36,9 +36,8 @@ Flags:
 `
 
 // parse reads the command line, as reach.Options.Parse does.
-func parse(args []string, stdout io.Writer) (*options, error) {
+func parse(flags *flag.FlagSet, args []string, stdout io.Writer) (*options, error) {
 	o := new(options)
-	flags := flag.NewFlagSet("sluice doctor", flag.ContinueOnError)
 	o.Flags(flags)
 	flags.StringVar(&o.origin, "origin", "", "look as a page of this other origin would, cookies allowed (`https://shop.example`)")
 	flags.DurationVar(&o.patience, "patience", 0, "find out whether a stream that is silent for this long is cut off (90s; at most 5m)")

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sluice/cmd/internal/reach"
 )
 
 // plan is what the gateway is asked to send: count events, each with so many bytes, every so often.
@@ -110,7 +112,7 @@ func (d *doctor) probe(ctx context.Context, p plan, a ask) (*probed, error) {
 		if !errors.As(err, &busy) || attempt == 4 {
 			return got, err
 		}
-		if !pause(ctx, min(max(busy.retry, time.Second), 5*time.Second)) {
+		if !reach.Pause(ctx, min(max(busy.retry, time.Second), 5*time.Second)) {
 			return nil, context.Cause(ctx)
 		}
 	}

@@ -37,7 +37,7 @@ func (d *doctor) hello(ctx context.Context, a ask) (*opening, error) {
 		if !errors.As(err, &busy) || time.Now().After(late) {
 			return o, err
 		}
-		if !pause(ctx, min(max(busy.retry, time.Second), 5*time.Second)) {
+		if !reach.Pause(ctx, min(max(busy.retry, time.Second), 5*time.Second)) {
 			return nil, context.Cause(ctx)
 		}
 	}

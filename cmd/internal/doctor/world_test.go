@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -22,14 +21,7 @@ import (
 // page is the origin whose pages may read.
 const page = "https://shop.example"
 
-func TestMain(m *testing.M) {
-	status := m.Run()
-	if err := gateway.RemoveBinary(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { gateway.Exit(m.Run()) }
 
 // bounded is the test's context with an end that only a failure reaches.
 func bounded(t *testing.T) context.Context {

@@ -1,22 +1,13 @@
 package e2e
 
 import (
-	"fmt"
-	"os"
 	"testing"
 
 	"sluice/broker/kafkatest"
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-func TestMain(m *testing.M) {
-	status := kafkatest.Run(m)
-	if err := gateway.RemoveBinary(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { gateway.Exit(kafkatest.Run(m)) }
 
 // newGateway prepares a gateway of the binary built from this checkout.
 func newGateway(t *testing.T, config string) *gateway.Gateway {

@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -28,16 +27,4 @@ func (b *backoff) next(atLeast time.Duration) time.Duration {
 	b.failures = min(b.failures+1, 32)
 	wait = max(wait, atLeast)
 	return wait + rand.N(wait/2+1)
-}
-
-// sleep waits for d and says whether it was left to: false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -27,9 +27,8 @@ Flags:
 
 // parse reads the command line. The error is for the user and ends in status 2; [flag.ErrHelp] when help was
 // asked for, and given on stdout.
-func parse(args []string, stdout io.Writer) (*options, error) {
+func parse(flags *flag.FlagSet, args []string, stdout io.Writer) (*options, error) {
 	o := new(options)
-	flags := flag.NewFlagSet("sluice tail", flag.ContinueOnError)
 	o.Flags(flags)
 	o.ToQuery(flags, "subject", "subject", "only events about this subject (`ID`)")
 	o.ToQuery(flags, "from", "from", "where to begin: `live` (default), earliest, last:N or since:RFC3339")

@@ -2,6 +2,7 @@ package tail
 
 import (
 	"encoding/pem"
+	"flag"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -18,7 +19,7 @@ func TestTarget(t *testing.T) {
 		{"https://shop.example/", "https://shop.example/events"},
 		{"https://shop.example/live/events?stream=a", "https://shop.example/live/events?stream=a"},
 	} {
-		o, err := parse([]string{tt.in}, io.Discard)
+		o, err := parse(flag.NewFlagSet("", flag.ContinueOnError), []string{tt.in}, io.Discard)
 		if err != nil || o.URL.String() != tt.want {
 			t.Errorf("%s: %v, %v; want %s", tt.in, o, err, tt.want)
 		}

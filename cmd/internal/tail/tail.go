@@ -16,19 +16,17 @@ import (
 	"github.com/r3labs/sse/v2"
 	retry "gopkg.in/cenkalti/backoff.v1"
 
+	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/reach"
 )
 
 // Run is the command. It returns the exit status: 0 when ctx ended it or
 // --count was reached, 1 when the server refused, 2 for a bad command line.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stdout)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
+	flags := flag.NewFlagSet("sluice tail", flag.ContinueOnError)
+	o, err := parse(flags, args, stdout)
 	if err != nil {
-		fmt.Fprintf(stderr, "sluice tail: %v\nSee sluice tail -h.\n", err)
-		return 2
+		return cmdline.Status(flags, err, stderr)
 	}
 	transport, err := o.Transport()
 	if err != nil {
@@ -90,7 +88,7 @@ func (f *follower) follow(ctx context.Context) error {
 			f.said = true
 			fmt.Fprintf(f.notices, "sluice tail: %s; trying again\n", reach.Printable(err.Error()))
 		}
-		if !sleep(ctx, f.backoff.next(atLeast)) {
+		if !reach.Pause(ctx, f.backoff.next(atLeast)) {
 			return nil
 		}
 	}

@@ -52,7 +52,7 @@ func (a *asker) snapshot(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if !pause(ctx, a.interval) {
+	if !reach.Pause(ctx, a.interval) {
 		return ctx.Err()
 	}
 	last, err := a.live(ctx)
@@ -109,20 +109,8 @@ func (a *asker) watch(ctx context.Context, stdin io.Reader, out io.Writer) error
 		if werr := s.draw(lines[:min(len(lines), height)]); werr != nil {
 			return werr
 		}
-		if drawn++; drawn == a.count || !pause(ctx, a.interval) {
+		if drawn++; drawn == a.count || !reach.Pause(ctx, a.interval) {
 			return nil
 		}
-	}
-}
-
-// pause waits; false: ctx has ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -39,10 +39,13 @@ func build() (string, error) {
 	return name, nil
 }
 
-// RemoveBinary removes what [Binary] built.
-func RemoveBinary() error {
-	if built.name == "" {
-		return nil
+// Exit removes what [Binary] built and ends the test process with the status of its tests, or with 1 if that failed.
+func Exit(status int) {
+	if built.name != "" {
+		if err := os.RemoveAll(filepath.Dir(built.name)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			status = 1
+		}
 	}
-	return os.RemoveAll(filepath.Dir(built.name))
+	os.Exit(status)
 }

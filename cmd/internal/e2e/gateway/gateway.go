@@ -107,12 +107,12 @@ func (g *Gateway) signal(s syscall.Signal) {
 
 // Readiness asks /readyz. The status is 0 while nobody answers.
 func (g *Gateway) Readiness(ctx context.Context) (status int, body string) {
-	return g.ask(ctx, "/readyz")
+	return g.Ask(ctx, "/readyz")
 }
 
 // Metric is the sum of a metric's series. It fails while nobody answers.
 func (g *Gateway) Metric(ctx context.Context, name string) (sum float64, err error) {
-	status, body := g.ask(ctx, "/metrics")
+	status, body := g.Ask(ctx, "/metrics")
 	if status != http.StatusOK {
 		return 0, fmt.Errorf("/metrics answers %d", status)
 	}
@@ -130,8 +130,8 @@ func (g *Gateway) Metric(ctx context.Context, name string) (sum float64, err err
 	return sum, nil
 }
 
-// ask asks the admin address. The status is 0 while nobody answers.
-func (g *Gateway) ask(ctx context.Context, path string) (status int, body string) {
+// Ask asks the admin address. The status is 0 while nobody answers.
+func (g *Gateway) Ask(ctx context.Context, path string) (status int, body string) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.admin+path, nil)
 	if err != nil {
 		g.t.Fatalf("gateway: %v", err)

@@ -21,7 +21,7 @@ import (
 func NginxWithTLS(ctx context.Context, t *testing.T, gatewayURL, origin string) (url, ca string) {
 	t.Helper()
 	s := NewSetup(t, gatewayURL, origin)
-	cert, key := s.certificate(t)
+	cert, key := s.Certificate(t)
 	url = "https://" + s.Listen
 	// That it answers is enough here: whether it is trusted is its test's question.
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
@@ -30,15 +30,15 @@ func NginxWithTLS(ctx context.Context, t *testing.T, gatewayURL, origin string) 
 	return url, cert
 }
 
-// certificate writes one that signs itself, for 127.0.0.1.
-func (s Setup) certificate(t *testing.T) (cert, key string) {
+// Certificate writes one that signs itself, for 127.0.0.1.
+func (s Setup) Certificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	pair, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 	}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, pair.Public(), pair)

@@ -1,7 +1,6 @@
 package shop
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -9,14 +8,7 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-func TestMain(m *testing.M) {
-	status := kafkatest.Run(m)
-	if err := gateway.RemoveBinary(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
+func TestMain(m *testing.M) { gateway.Exit(kafkatest.Run(m)) }
 
 // full says whether the promised sizes are run.
 var full = os.Getenv("SLUICE_TEST_FULL") == "1"

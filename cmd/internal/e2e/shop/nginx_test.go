@@ -13,6 +13,7 @@ import (
 
 	"sluice/broker/kafkatest/child"
 	"sluice/cmd/internal/e2e/gateway"
+	"sluice/cmd/internal/e2e/proxy"
 )
 
 // nginx is a site with the recipe of deploy/proxies: the gateway's paths as the recipe says, everything else to the shop.
@@ -51,7 +52,7 @@ func (n *nginx) start(shop, gateway string) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	certificate, key := writeCertificate(n.t, dir)
+	certificate, key := proxy.Setup{Dir: dir}.Certificate(n.t)
 	text := string(recipe)
 	for _, r := range [][2]string{
 		{"127.0.0.1:8080", host(gateway)},
