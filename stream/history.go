@@ -29,6 +29,23 @@ type History interface {
 	Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(partition int32, events []Event, next int64) error) error
 }
 
+// EpochHistory is a [History] that can say where leader epochs ended (Kafka's
+// OffsetForLeaderEpoch, KIP-320). Without it a position is judged by the epochs that this
+// gateway has read itself.
+type EpochHistory interface {
+	// EpochEnds returns for each partition the largest leader epoch not above the one asked for
+	// that the leader knows, and the offset where it ended (the log's end for the newest).
+	// epochs[p] -1: not asked; the answer's Epoch -1: not known. It may block on the network,
+	// is called concurrently and must honour ctx.
+	EpochEnds(ctx context.Context, stream int, epochs []int32) ([]EpochEnd, error)
+}
+
+// EpochEnd is where a leader epoch ended in a partition.
+type EpochEnd struct {
+	Epoch int32 // -1: not known
+	End   int64 // offset after its last record
+}
+
 // Bounds is what Kafka holds of a topic at one moment, indexed by partition.
 type Bounds struct {
 	Epoch string  // first characters of the topic's id (KIP-516); "0" where brokers have none

@@ -82,7 +82,7 @@ func NewHub(c Config) *Hub {
 		decisions: newDecisions(c.Decisions, len(c.Streams)),
 	}
 	for _, spec := range c.Streams {
-		h.logs = append(h.logs, &log{spec: spec, stream: len(h.logs), ids: h.ids})
+		h.logs = append(h.logs, &log{spec: spec, stream: len(h.logs), ids: h.ids, lineage: &generation{}})
 		if spec.State.MaxBytes > 0 {
 			h.logs[len(h.logs)-1].state = newStateTable(spec, &h.users)
 		}

@@ -98,6 +98,14 @@ func (l *log) forget() {
 	}
 }
 
+// forgetIDs drops all cached segments.
+func (l *log) forgetIDs() {
+	l.headIDs = forms[[]byte]{}
+	for _, b := range l.blocks {
+		b.ids = forms[[][]byte]{}
+	}
+}
+
 // view is a set of streams that subscribers read together.
 type view struct {
 	streams []int    // ascending

@@ -41,6 +41,7 @@ type posting struct {
 // block is blockLen entries, fewer if something moved the position meanwhile.
 type block struct {
 	epoch    string
+	lineage  *generation
 	base     []int64 // position before entries[0], jumps included
 	entries  []entry
 	postings []posting
@@ -54,10 +55,11 @@ type block struct {
 // An entry has an ordinal besides its seq: blocks are numbered, and the ordinal is block number × blockLen + index,
 // so that an entry is found by a shift. Ordinals skip where a block ended early.
 type log struct {
-	spec   Spec
-	stream int // its index in the hub
-	ids    IDs
-	epoch  string // "" until the topic was found
+	spec    Spec
+	stream  int // its index in the hub
+	ids     IDs
+	epoch   string // "" until the topic was found
+	lineage *generation
 
 	blocks []*block // oldest first; the last one is open
 	number uint64   // of blocks[0]
@@ -91,10 +93,10 @@ func (l *log) open() *block {
 	l.headIDs = forms[[]byte]{}
 	if n := len(l.blocks); n > 0 && len(l.blocks[n-1].entries) == 0 {
 		b := l.blocks[n-1]
-		b.epoch, b.base, b.fold = l.epoch, slices.Clone(l.head), nil
+		b.epoch, b.lineage, b.base, b.fold = l.epoch, l.lineage, slices.Clone(l.head), nil
 		return b
 	}
-	b := &block{epoch: l.epoch, base: slices.Clone(l.head), entries: make([]entry, 0, blockLen)}
+	b := &block{epoch: l.epoch, lineage: l.lineage, base: slices.Clone(l.head), entries: make([]entry, 0, blockLen)}
 	if l.spec.Audience == AudienceUser {
 		b.postings = make([]posting, 0, blockLen)
 	}
