@@ -14,7 +14,8 @@ type IDs interface {
 
 	// appendSegment appends one stream's part of an id. Equal arguments give equal text, which is what lets
 	// connections at one place share it. packed asks for the shorter form, where there are two.
-	appendSegment(dst []byte, stream, epoch string, offsets []int64, mark string, packed bool) []byte
+	// leaders are the leader epochs of the last records before the offsets, -1 unknown; what is missing is unknown.
+	appendSegment(dst []byte, stream, epoch string, offsets []int64, leaders []int32, mark string, packed bool) []byte
 	// parseSegment reads what appendSegment wrote, and nothing else. Its errors quote nothing of text.
 	parseSegment(text string) (segment, error)
 	// secret reports whether offsets are nobody's to know, in resets too.
@@ -28,8 +29,8 @@ type plainIDs struct{}
 
 func (plainIDs) MaxLen(partitions map[string]int) int { return MaxIDLen(partitions) }
 
-func (plainIDs) appendSegment(dst []byte, stream, epoch string, offsets []int64, mark string, packed bool) []byte {
-	dst = appendSegment(dst, stream, epoch, offsets, packed)
+func (plainIDs) appendSegment(dst []byte, stream, epoch string, offsets []int64, leaders []int32, mark string, packed bool) []byte {
+	dst = appendSegment(dst, stream, epoch, offsets, leaders, packed)
 	if mark != "" {
 		dst = append(append(dst, '*'), mark...)
 	}
@@ -72,6 +73,7 @@ type Place struct {
 	Stream  string
 	Epoch   string
 	Offsets []int64 // next offset, by partition
+	Leaders []int32 // leader epoch of the last record before each; -1 unknown; nil: none is known
 	Filter  string  // the mark of the filter it was taken under; "" none
 	Key     string  // the name of the key that sealed it; "" for plain text
 }
@@ -84,7 +86,7 @@ func ReadID(ids IDs, id string) ([]Place, error) {
 	}
 	places := make([]Place, len(segments))
 	for i, s := range segments {
-		places[i] = Place{Stream: s.stream, Epoch: s.epoch, Offsets: s.offsets, Filter: s.filter, Key: s.key}
+		places[i] = Place{Stream: s.stream, Epoch: s.epoch, Offsets: s.offsets, Leaders: s.leaders, Filter: s.filter, Key: s.key}
 	}
 	return places, nil
 }

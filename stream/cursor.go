@@ -3,25 +3,34 @@ package stream
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"strconv"
 	"strings"
 )
 
-// A cursor's text is the SSE id. Its grammar, with nothing optional about how a
-// position is written, so that equal positions in one form are equal strings:
+// A cursor's text is the SSE id. Its grammar:
 //
 //	id       = segment *63( "~" segment )            ; one stream once, at most MaxID characters
-//	segment  = stream "@" epoch ":" ( offsets / packed ) [ "*" mark ]
+//	segment  = stream "@" epoch ":" ( text / packed / former ) [ "*" mark ]
 //	stream   = a name as ValidName has it
-//	epoch    = 1*22( base64url character )
-//	offsets  = [ decimal *( "." decimal ) ]          ; next offset of partition 0, 1, …
-//	packed   = "_" base64url without padding of the offsets as uvarints
+//	epoch    = 1*22( base64url character )           ; which topic it is: its id, shortened
+//	text     = [ next *( "." next ) ]                ; of partition 0, 1, …
+//	next     = decimal [ "-" [ decimal ] ]           ; next offset, and the leader epoch of the last record before it
+//	packed   = "_." base64url without padding        ; of bytes, see appendPacked
+//	former   = "_" base64url without padding         ; of the offsets as uvarints; read, no longer written
 //	mark     = 6( base64url character )              ; FilterMark of a filtered connection
 //
-// A sealed segment is another: see [Sealer]. No character of either needs escaping in a query. Offsets fit int64. An id of MaxID characters
-// holds fewer than 3,000 partitions, which is what bounds a hostile one.
+// The leader epoch (KIP-320) tells a position of one history of a partition from the same
+// offset in another. It is left out where it is that of the partition before, and "-"
+// alone says that it is unknown. Before partition 0 it is unknown, so a segment without any
+// "-" knows none. Before offset 0 there is no record: nothing is written there, and none
+// is known.
+//
+// There is nothing optional about how a position is written: equal positions in one form are equal
+// strings. Read is also a leader epoch that need not have been said.
+//
+// A sealed segment is another: see [Sealer]. No character of either needs escaping in a
+// query. Offsets fit int64, leader epochs int32.
 const (
 	maxIDText = 1000 // characters; a longer id is written in the packed form
 	MaxID     = 4000 // characters; a longer id is refused, and proxies cut headers not far above it
@@ -32,6 +41,10 @@ const (
 	maxEpoch    = 22 // a whole topic id, 16 bytes, in base64url
 	maxSegments = 64
 	markLen     = 6
+
+	// maxPartitions bounds the memory that a hostile id costs: the packed form may name many in a few bytes.
+	// In text no more than MaxID/2 fit.
+	maxPartitions = 4096
 )
 
 // errInvalidCursor is wrapped by every error of [readID].
@@ -45,6 +58,7 @@ type segment struct {
 	stream  string
 	epoch   string
 	offsets []int64 // next offset per partition; nil for none
+	leaders []int32 // leader epoch of the last record before each; -1 unknown; nil: none is known
 	filter  string  // the mark of the filter it was taken under; "" for none
 	key     string  // that sealed it; "" for plain text
 	text    string  // the segment as it came, to be carried through unchanged
@@ -72,41 +86,59 @@ func FilterMark(subject string) string {
 }
 
 // MaxIDLen is the longest packed id, in characters, of a connection that reads all the streams of
-// partitions (stream name to number of partitions), each filtered. It takes 7 bytes for an offset, which is
-// enough for 2^49 records a partition (17 years at a million a second), and 6 characters for an epoch.
-// A configuration is sound when the result is at most [MaxID].
+// partitions (stream name to number of partitions), each filtered. A partition takes 6 bytes, its leader
+// epoch included, and a topic's epoch 6 characters. No id is longer whose offsets are below 2^48 (8 years
+// at a million records a second and partition). A configuration is sound when the result is at most [MaxID].
 func MaxIDLen(partitions map[string]int) int {
-	const epoch, offset = 6, 7
+	const epoch = 6
 	n := 0
 	for name, count := range partitions {
-		n += len(name) + len("@") + epoch + len(":_") +
-			base64.RawURLEncoding.EncodedLen(offset*count) + len("*") + markLen + len("~")
+		n += len(name) + len("@") + epoch + len(":_.") +
+			base64.RawURLEncoding.EncodedLen(maxPackedLen(count)) + len("*") + markLen + len("~")
 	}
 	return max(0, n-len("~"))
 }
 
 // appendSegment appends one stream's part of an id, without a filter's mark. The arguments
-// are taken as valid: offsets are not negative.
-func appendSegment(dst []byte, stream, epoch string, offsets []int64, packed bool) []byte {
+// are taken as valid: offsets are not negative. leaders may be nil or shorter than offsets; what is missing is unknown.
+func appendSegment(dst []byte, stream, epoch string, offsets []int64, leaders []int32, packed bool) []byte {
 	dst = append(dst, stream...)
 	dst = append(dst, '@')
 	dst = append(dst, epoch...)
 	dst = append(dst, ':')
-	if packed {
-		var scratch [512]byte // on the stack: some 70 partitions without allocating
-		raw := scratch[:0]
-		for _, o := range offsets {
-			raw = binary.AppendUvarint(raw, uint64(o))
-		}
-		return cursorBase64.AppendEncode(append(dst, '_'), raw)
+	if packed && len(offsets) > 0 {
+		var scratch [512]byte // on the stack: some 80 partitions without allocating
+		return cursorBase64.AppendEncode(append(dst, "_."...), appendPacked(scratch[:0], offsets, leaders))
 	}
+	said := int32(unknownLeader)
 	for p, o := range offsets {
 		if p > 0 {
 			dst = append(dst, '.')
 		}
 		dst = strconv.AppendInt(dst, o, 10)
+		if leaders == nil || o == 0 {
+			continue
+		}
+		if leader := leaderAt(leaders, p); leader != said {
+			dst = append(dst, '-')
+			if leader != unknownLeader {
+				dst = strconv.AppendInt(dst, int64(leader), 10)
+			}
+			said = leader
+		}
 	}
 	return dst
+}
+
+// unknownLeader stands for a leader epoch that isn't known.
+const unknownLeader = -1
+
+// leaderAt is the leader epoch of a partition, unknown beyond those that are there.
+func leaderAt(leaders []int32, p int) int32 {
+	if p < len(leaders) {
+		return max(leaders[p], unknownLeader)
+	}
+	return unknownLeader
 }
 
 // The ways a segment can be wrong. They quote none of it: an id is long, and not ours.
@@ -115,7 +147,8 @@ var (
 	errSegmentEpoch  = errors.New("no valid epoch between @ and :")
 	errSegmentMark   = errors.New("the filter's mark is not 6 base64url characters")
 	errSegmentOffset = errors.New("offsets are not decimals joined by dots")
-	errSegmentPacked = errors.New("packed offsets are not the base64url of uvarints")
+	errSegmentLeader = errors.New("a leader epoch after a - is not a decimal of 31 bits")
+	errSegmentPacked = errors.New("packed offsets are not what a gateway writes")
 )
 
 func parseSegment(text string) (segment, error) {
@@ -132,53 +165,64 @@ func parseSegment(text string) (segment, error) {
 		return s, errSegmentMark
 	}
 	var err error
-	if packed, ok := strings.CutPrefix(offsets, "_"); ok {
-		s.offsets, err = parsePackedOffsets(packed)
-	} else if offsets != "" {
-		s.offsets, err = parseTextOffsets(offsets)
+	switch {
+	case offsets == "":
+	case strings.HasPrefix(offsets, "_."):
+		s.offsets, s.leaders, err = parsePacked(offsets[len("_."):])
+	case offsets[0] == '_':
+		s.offsets, err = parseFormerPacked(offsets[len("_"):])
+	default:
+		s.offsets, s.leaders, err = parseText(offsets)
 	}
 	return s, err
 }
 
-func parseTextOffsets(text string) ([]int64, error) {
-	offsets := make([]int64, 0, strings.Count(text, ".")+1)
-	for decimal := range strings.SplitSeq(text, ".") {
-		o, err := strconv.ParseUint(decimal, 10, 63) // takes no sign
-		if err != nil || decimal[0] == '0' && decimal != "0" {
-			return nil, errSegmentOffset
+func parseText(text string) (offsets []int64, leaders []int32, err error) {
+	n := strings.Count(text, ".") + 1
+	offsets = make([]int64, 0, n)
+	if strings.Contains(text, "-") {
+		leaders = make([]int32, 0, n)
+	}
+	known, said := false, int32(unknownLeader)
+	for next := range strings.SplitSeq(text, ".") {
+		decimal, leader, ok := strings.Cut(next, "-")
+		o, err := parseDecimal(decimal, 63)
+		if err != nil {
+			return nil, nil, errSegmentOffset
 		}
 		offsets = append(offsets, int64(o))
+		if leaders == nil {
+			continue
+		}
+		if ok {
+			said = unknownLeader
+			if leader != "" {
+				epoch, err := parseDecimal(leader, 31)
+				if err != nil {
+					return nil, nil, errSegmentLeader
+				}
+				said = int32(epoch)
+			}
+		}
+		if o == 0 {
+			leaders = append(leaders, unknownLeader)
+			continue
+		}
+		leaders, known = append(leaders, said), known || said != unknownLeader
 	}
-	return offsets, nil
+	if !known {
+		leaders = nil
+	}
+	return offsets, leaders, nil
 }
 
-func parsePackedOffsets(text string) ([]int64, error) {
-	if !cursorIsBase64(text) { // the decoder skips CR and LF even when strict
-		return nil, errSegmentPacked
+// parseDecimal reads a number as it is written: without a sign and without zeros before it.
+func parseDecimal(s string, bits int) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, bits) // takes no sign
+	if err == nil && s[0] == '0' && s != "0" {
+		err = strconv.ErrSyntax
 	}
-	raw, err := cursorBase64.DecodeString(text)
-	if err != nil {
-		return nil, errSegmentPacked
-	}
-	if len(raw) == 0 {
-		return nil, nil
-	}
-	count := 0
-	for _, b := range raw {
-		if b < 0x80 { // the last byte of a varint
-			count++
-		}
-	}
-	offsets := make([]int64, 0, count)
-	for len(raw) > 0 {
-		o, n := binary.Uvarint(raw)
-		if n <= 0 || int64(o) < 0 || n > 1 && raw[n-1] == 0 { // cut off, beyond int64, or longer than needed
-			return nil, errSegmentPacked
-		}
-		offsets = append(offsets, int64(o))
-		raw = raw[n:]
-	}
-	return offsets, nil
+	return n, err
 }
 
 // cursorIsBase64 reports whether s has only characters of the base64url alphabet.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -11,14 +12,14 @@ import (
 	"testing"
 )
 
-// cursorText writes segments back as they were read, each in the form it came in.
+// cursorText writes segments back as they were read, each in the form it came in; the former packed form as today's.
 func cursorText(segments []segment) string {
 	var dst []byte
 	for i, s := range segments {
 		if i > 0 {
 			dst = append(dst, '~')
 		}
-		dst = appendSegment(dst, s.stream, s.epoch, s.offsets, strings.Contains(s.text, ":_"))
+		dst = appendSegment(dst, s.stream, s.epoch, s.offsets, s.leaders, strings.Contains(s.text, ":_"))
 		if s.filter != "" {
 			dst = append(append(dst, '*'), s.filter...)
 		}
@@ -30,22 +31,36 @@ func TestParseCursor(t *testing.T) {
 	for _, tt := range []struct {
 		id   string
 		want []segment
+		back string // as it is written; "": as it is
 	}{
-		{"orders@kZ3fQ1:1042.998.17", []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}}}},
-		{"orders@kZ3fQ1:_kgjmBxE", []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}}}},
-		{"s@e:", []segment{{stream: "s", epoch: "e"}}},
-		{"s@e:_", []segment{{stream: "s", epoch: "e"}}},
-		{"s@0:0", []segment{{stream: "s", epoch: "0", offsets: []int64{0}}}},
-		{"s@e:9223372036854775807", []segment{{stream: "s", epoch: "e", offsets: []int64{math.MaxInt64}}}},
-		{"s@e:___________9_", []segment{{stream: "s", epoch: "e", offsets: []int64{math.MaxInt64}}}},
-		{"s@e:5*aB3_-9", []segment{{stream: "s", epoch: "e", offsets: []int64{5}, filter: "aB3_-9"}}},
-		{"s@e:_BQ*______", []segment{{stream: "s", epoch: "e", offsets: []int64{5}, filter: "______"}}},
-		{"s@e:*aB3_-9", []segment{{stream: "s", epoch: "e", filter: "aB3_-9"}}},
-		{"b-2@_-:1~a@x:_Ag~c@y:*------", []segment{
+		{id: "orders@kZ3fQ1:1042.998.17", want: []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}}}},
+		{id: "orders@kZ3fQ1:_.A0CSCOYHEQ", want: []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}}}},
+		{id: "orders@kZ3fQ1:_kgjmBxE", want: []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}}}, back: "orders@kZ3fQ1:_.A0CSCOYHEQ"},
+		{id: "s@e:", want: []segment{{stream: "s", epoch: "e"}}},
+		{id: "s@e:_", want: []segment{{stream: "s", epoch: "e"}}, back: "s@e:"},
+		{id: "s@0:0", want: []segment{{stream: "s", epoch: "0", offsets: []int64{0}}}},
+		{id: "s@e:9223372036854775807", want: []segment{{stream: "s", epoch: "e", offsets: []int64{math.MaxInt64}}}},
+		{id: "s@e:___________9_", want: []segment{{stream: "s", epoch: "e", offsets: []int64{math.MaxInt64}}}, back: "s@e:_.AQD__________38"},
+		{id: "s@e:5*aB3_-9", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5}, filter: "aB3_-9"}}},
+		{id: "s@e:_BQ*______", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5}, filter: "______"}}, back: "s@e:_.AQAF*______"},
+		{id: "s@e:*aB3_-9", want: []segment{{stream: "s", epoch: "e", filter: "aB3_-9"}}},
+		{id: "b-2@_-:1~a@x:_.AQAC~c@y:*------", want: []segment{
 			{stream: "b-2", epoch: "_-", offsets: []int64{1}},
 			{stream: "a", epoch: "x", offsets: []int64{2}},
 			{stream: "c", epoch: "y", filter: "------"},
 		}},
+
+		// Leader epochs.
+		{id: "orders@kZ3fQ1:1042-3.998.17-12", want: []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}, leaders: []int32{3, 3, 12}}}},
+		{id: "s@e:5.6-0.7-.8.9-2147483647", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5, 6, 7, 8, 9}, leaders: []int32{-1, 0, -1, -1, math.MaxInt32}}}},
+		{id: "s@e:5-3.0.7", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5, 0, 7}, leaders: []int32{3, -1, 3}}}},
+		{id: "s@e:0.5-1*aB3_-9", want: []segment{{stream: "s", epoch: "e", offsets: []int64{0, 5}, leaders: []int32{-1, 1}, filter: "aB3_-9"}}},
+
+		// Said without need.
+		{id: "s@e:5-3.6-3", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5, 6}, leaders: []int32{3, 3}}}, back: "s@e:5-3.6"},
+		{id: "s@e:5-.6", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5, 6}}}, back: "s@e:5.6"},
+		{id: "s@e:0-3.6", want: []segment{{stream: "s", epoch: "e", offsets: []int64{0, 6}, leaders: []int32{-1, 3}}}, back: "s@e:0.6-3"},
+		{id: "s@e:0-3", want: []segment{{stream: "s", epoch: "e", offsets: []int64{0}}}, back: "s@e:0"},
 	} {
 		got, err := parseCursor(tt.id)
 		if err != nil {
@@ -53,10 +68,7 @@ func TestParseCursor(t *testing.T) {
 			continue
 		}
 		parts := strings.Split(tt.id, "~")
-		same := func(a, b segment) bool {
-			return a.stream == b.stream && a.epoch == b.epoch && a.filter == b.filter && slices.Equal(a.offsets, b.offsets)
-		}
-		if !slices.EqualFunc(got, tt.want, same) {
+		if !slices.EqualFunc(got, tt.want, sameSegment) {
 			t.Errorf("%s: got %+v, want %+v", tt.id, got, tt.want)
 		}
 		for i, s := range got {
@@ -64,14 +76,21 @@ func TestParseCursor(t *testing.T) {
 				t.Errorf("%s: text %q, want %q", tt.id, s.text, parts[i])
 			}
 		}
-		if back := cursorText(got); back != tt.id {
+		if back := cursorText(got); back != cmp.Or(tt.back, tt.id) {
 			t.Errorf("%s was written back as %s", tt.id, back)
 		}
 	}
 }
 
+// sameSegment compares what segments say, not how they are written.
+func sameSegment(a, b segment) bool {
+	return a.stream == b.stream && a.epoch == b.epoch && a.filter == b.filter &&
+		slices.Equal(a.offsets, b.offsets) && slices.Equal(a.leaders, b.leaders) && (a.leaders == nil) == (b.leaders == nil)
+}
+
 func TestParseCursorRefuses(t *testing.T) {
-	packed := func(raw ...byte) string { return "s@e:_" + base64.RawURLEncoding.EncodeToString(raw) }
+	former := func(raw ...byte) string { return "s@e:_" + base64.RawURLEncoding.EncodeToString(raw) }
+	packed := func(raw ...byte) string { return "s@e:_." + base64.RawURLEncoding.EncodeToString(raw) }
 	long := strings.Repeat("x", maxEpoch+1)
 	for _, tt := range []struct{ name, id string }{
 		{"empty", ""},
@@ -100,6 +119,7 @@ func TestParseCursorRefuses(t *testing.T) {
 		{"an empty offset", "s@e:1..2"},
 		{"a dot at the end", "s@e:1."},
 		{"a dot alone", "s@e:."},
+		{"nothing packed", "s@e:_."},
 		{"not a number", "s@e:x"},
 		{"hex", "s@e:0x1"},
 		{"digits that are not ASCII", "s@e:١"},
@@ -114,18 +134,54 @@ func TestParseCursorRefuses(t *testing.T) {
 		{"an empty mark", "s@e:1*"},
 		{"two marks", "s@e:1*abcdef*abcdef"},
 		{"a mark outside base64url", "s@e:1*abcde="},
-		{"padding", "s@e:_AQ=="},
-		{"the standard alphabet", "s@e:_+/8B"},
-		{"a line end inside base64", "s@e:_A\nQ"},
-		{"bits after the last byte", "s@e:_AR"},
-		{"base64 of impossible length", "s@e:_A"},
-		{"a varint cut off", packed(0x80)},
-		{"a varint cut off at the end", packed(1, 0xff)},
-		{"a varint longer than needed", packed(0x80, 0x00)},
-		{"a varint much longer than needed", packed(0x81, 0x80, 0x80, 0x00)},
-		{"a varint beyond int64", packed(binary.AppendUvarint(nil, math.MaxInt64+1)...)},
-		{"a varint beyond uint64", packed(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02)},
-		{"dots among packed", "s@e:_AQ.AQ"},
+		{"a leader epoch with a zero before it", "s@e:5-03"},
+		{"a leader epoch with a sign", "s@e:5--3"},
+		{"a leader epoch with a plus", "s@e:5-+3"},
+		{"a leader epoch beyond int32", "s@e:5-2147483648"},
+		{"two leader epochs", "s@e:5-3-4"},
+		{"a leader epoch without an offset", "s@e:-3.5"},
+		{"a leader epoch that is no number", "s@e:5-x"},
+		{"a leader epoch after the mark", "s@e:5*abcdef-3"},
+		{"former: padding", "s@e:_AQ=="},
+		{"former: the standard alphabet", "s@e:_+/8B"},
+		{"former: a line end inside base64", "s@e:_A\nQ"},
+		{"former: bits after the last byte", "s@e:_AR"},
+		{"former: base64 of impossible length", "s@e:_A"},
+		{"former: a varint cut off", former(0x80)},
+		{"former: a varint cut off at the end", former(1, 0xff)},
+		{"former: a varint longer than needed", former(0x80, 0x00)},
+		{"former: a varint much longer than needed", former(0x81, 0x80, 0x80, 0x00)},
+		{"former: a varint beyond int64", former(binary.AppendUvarint(nil, math.MaxInt64+1)...)},
+		{"former: a varint beyond uint64", former(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02)},
+		{"former: dots among packed", "s@e:_AQ.AQ"},
+		{"padding", "s@e:_.AQAC=="},
+		{"a line end inside base64", "s@e:_.AQ\nAC"},
+		{"dots among packed", "s@e:_.AQAC.AQAC"},
+		{"packed with leader epochs in text", "s@e:_.AQAC-3"},
+		{"no partitions", packed(0, 0, 0)},
+		{"a count alone", packed(1)},
+		{"a count cut off", packed(0x80)},
+		{"more partitions than allowed", packed(append(binary.AppendUvarint(nil, maxPartitions+1), 0, 5)...)},
+		{"far more partitions than allowed", packed(append(binary.AppendUvarint(nil, math.MaxUint64), 0, 5)...)},
+		{"a count longer than needed", packed(0x81, 0, 0, 2)},
+		{"no base", packed(1, 0)},
+		{"a base beyond int64", packed(append([]byte{1, 0}, binary.AppendUvarint(nil, math.MaxInt64+1)...)...)},
+		{"an offset beyond int64", packed(append(append([]byte{2, 1}, binary.AppendUvarint(nil, math.MaxInt64)...), 0x40)...)},
+		{"a width of no number", packed(1, 0x3f|0x40, 2)},
+		{"a width with both ways", packed(1, 0x80|0x40, 2)},
+		{"a width wider than needed", packed(2, 2, 5, 0b0001_0000)},
+		{"a base lower than needed", packed(2, 1, 4, 0b1100_0000)},
+		{"holes where there are none", packed(2, 0x80|1, 4, 0b1100_0000)},
+		{"holes alone", packed(2, 0x80, 0)},
+		{"bits after the last number", packed(2, 1, 5, 0b0100_0001)},
+		{"numbers cut off", packed(3, 8, 100, 0, 155)},
+		{"uvarints that are not shorter", packed(2, 0x40, 5, 6)},
+		{"uvarints cut off", packed(3, 0x40, 5, 6)},
+		{"a longer way", packed(3, 0x1e, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0xff, 0xff, 0xff)},
+		{"a byte after the end", packed(1, 0, 2, 0, 4, 0)},
+		{"leader epochs that are all unknown", packed(1, 0, 2, 0, 0)},
+		{"a leader epoch beyond int32", packed(append([]byte{1, 0, 2, 0}, binary.AppendUvarint(nil, math.MaxInt32+2)...)...)},
+		{"a leader epoch before offset 0", packed(1, 0, 0, 0, 4)},
 		{"too many segments", strings.Join(cursorSegments(maxSegments+1), "~")},
 		{"too long", cursorOfLength(MaxID + 1)},
 	} {
@@ -176,7 +232,9 @@ func TestParseCursorIsCheapForHostileInput(t *testing.T) {
 		{"a megabyte of dots", "s@e:" + strings.Repeat(".", 1<<20), 16},
 		{"tildes", strings.Repeat("~", MaxID), 16},
 		{"dots", "s@e:" + strings.Repeat(".", MaxID-4), 16},
+		{"epochs", "s@e:" + strings.Repeat("1-.", MaxID/3-4), 16},
 		{"no end of a varint", "s@e:_" + strings.Repeat("_", MaxID-8), 16},
+		{"partitions without end", "s@e:_." + cursorBase64.EncodeToString(append(binary.AppendUvarint(nil, 1<<60), 0, 5)), 16},
 	} {
 		got := testing.AllocsPerRun(20, func() {
 			if _, err := parseCursor(tt.id); err == nil {
@@ -190,8 +248,12 @@ func TestParseCursorIsCheapForHostileInput(t *testing.T) {
 }
 
 func TestAppendSegmentWritesAfterWhatIsThere(t *testing.T) {
-	dst := appendSegment([]byte("a@0:1~"), "orders", "kZ3fQ1", []int64{1042, 998, 17}, false)
+	dst := appendSegment([]byte("a@0:1~"), "orders", "kZ3fQ1", []int64{1042, 998, 17}, nil, false)
 	if want := "a@0:1~orders@kZ3fQ1:1042.998.17"; string(dst) != want {
+		t.Errorf("got %s, want %s", dst, want)
+	}
+	dst = appendSegment([]byte("a@0:1~"), "orders", "kZ3fQ1", []int64{1042, 998, 17}, []int32{3, 3, 12}, false)
+	if want := "a@0:1~orders@kZ3fQ1:1042-3.998.17-12"; string(dst) != want {
 		t.Errorf("got %s, want %s", dst, want)
 	}
 }
@@ -221,9 +283,9 @@ func TestFilterMark(t *testing.T) {
 	}
 }
 
-// MaxIDLen is met exactly by the longest id it allows for, and never passed.
+// MaxIDLen is nearly met by the longest id it allows for, and never passed.
 func TestMaxIDLen(t *testing.T) {
-	const most = 1<<49 - 1
+	const most = int64(1)<<packedBits - 1
 	for _, partitions := range []map[string]int{
 		{},
 		{"s": 0},
@@ -231,33 +293,37 @@ func TestMaxIDLen(t *testing.T) {
 		{"orders": 12, "stock": 3},
 		{"orders": 300, "a-much-longer-name": 100, "x": 7},
 	} {
-		for _, offset := range []int64{0, 127, most} {
+		for bits := range packedBits + 1 { // offsets 2^bits apart, leader epochs as far as they fit
 			var id []byte
 			for name, count := range partitions {
 				if len(id) > 0 {
 					id = append(id, '~')
 				}
-				id = appendSegment(id, name, "kZ3fQ1", slices.Repeat([]int64{offset}, count), true)
+				offsets, leaders := slices.Repeat([]int64{most}, count), slices.Repeat([]int32{math.MaxInt32}, count)
+				if count > 1 {
+					offsets[0] = max(1, most-(1<<bits-1))
+					leaders[1] = math.MaxInt32 - int32(min(1<<31, 1<<(packedBits-bits))-2)
+				}
+				id = appendSegment(id, name, "kZ3fQ1", offsets, leaders, true)
 				id = append(append(id, '*'), FilterMark("o-77")...)
 			}
 			got := MaxIDLen(partitions)
-			if len(id) > got || offset == most && len(id) != got {
-				t.Errorf("%v at offset %d: the id has %d characters, MaxIDLen says %d", partitions, offset, len(id), got)
+			if len(id) > got || bits > 17 && bits < packedBits && len(partitions) == 3 && len(id) < got-25*len(partitions) {
+				t.Errorf("%v at offsets of %d bits: the id has %d characters, MaxIDLen says %d", partitions, bits, len(id), got)
 			}
 		}
-	}
-	if got := MaxIDLen(map[string]int{"orders": 426}); got > MaxID {
-		t.Errorf("one stream of 426 partitions needs %d characters, more than %d", got, MaxID)
-	}
-	if got := MaxIDLen(map[string]int{"orders": 427}); got <= MaxID {
-		t.Errorf("one stream of 427 partitions needs only %d characters", got)
 	}
 }
 
 // checkCursorText holds what is true of every id that is accepted.
 func checkCursorText(t *testing.T, id string, segments []segment) {
 	t.Helper()
-	if back := cursorText(segments); back != id {
+	back := cursorText(segments)
+	again, err := parseCursor(back)
+	if err != nil || !slices.EqualFunc(again, segments, sameSegment) || cursorText(again) != back {
+		t.Errorf("%q was written back as %q, which is %+v, %v", id, back, again, err)
+	}
+	if !strings.ContainsAny(id, "-_") && back != id { // those may say what need not be said, or be of the former form
 		t.Errorf("%q was written back as %q", id, back)
 	}
 	query, err := url.ParseQuery("a=1&lastEventId=" + id + "&z=2")
@@ -274,6 +340,7 @@ func FuzzParseCursor(f *testing.F) {
 	for _, id := range []string{
 		"orders@kZ3fQ1:1042.998.17", "orders@kZ3fQ1:_kgjmBxE", "s@e:", "s@e:_", "s@e:5*aB3_-9", "s@e:_BQ*______",
 		"b-2@_-:1~a@x:_Ag~c@y:*------", "s@e:01", "s@e:_AR", "s@e:_A\nQ", "~", "s@e:_gAA", "s@e:9223372036854775808",
+		"orders@kZ3fQ1:1042-3.998.17-12", "s@e:5-.6-0.0-7.8", "s@e:_.AQAC", "s@e:_.AkAFBgAE", "s@e:_.AwHoB8AABQA",
 	} {
 		f.Add(id)
 	}
@@ -291,9 +358,9 @@ func FuzzParseCursor(f *testing.F) {
 
 // FuzzCursorRoundTrip goes the other way: every position that fits comes back as it was.
 func FuzzCursorRoundTrip(f *testing.F) {
-	f.Add("orders", "kZ3fQ1", []byte{1, 0, 0, 0, 0, 0, 0, 0, 7}, "o-77", true)
-	f.Add("s", "0", []byte{}, "", false)
-	f.Fuzz(func(t *testing.T, stream, epoch string, raw []byte, subject string, packed bool) {
+	f.Add("orders", "kZ3fQ1", []byte{1, 0, 0, 0, 0, 0, 0, 0, 7}, []byte{3, 0, 0, 0, 12}, "o-77", true)
+	f.Add("s", "0", []byte{}, []byte{}, "", false)
+	f.Fuzz(func(t *testing.T, stream, epoch string, raw, rawLeaders []byte, subject string, packed bool) {
 		if !ValidName(stream) || epoch == "" || len(epoch) > maxEpoch || !cursorIsBase64(epoch) {
 			return
 		}
@@ -303,15 +370,21 @@ func FuzzCursorRoundTrip(f *testing.F) {
 			raw = raw[copy(word[:], raw):]
 			offsets = append(offsets, int64(binary.LittleEndian.Uint64(word[:])&math.MaxInt64))
 		}
-		id := string(appendSegment(nil, stream, epoch, offsets, packed))
+		var leaders []int32 // perhaps fewer, or more, than offsets
+		for len(rawLeaders) > 0 {
+			var word [4]byte
+			rawLeaders = rawLeaders[copy(word[:], rawLeaders):]
+			leaders = append(leaders, max(-1, int32(binary.LittleEndian.Uint32(word[:]))))
+		}
+		id := string(appendSegment(nil, stream, epoch, offsets, leaders, packed))
 		filter := ""
 		if subject != "" {
 			filter = FilterMark(subject)
 			id += "*" + filter
 		}
-		id += "~" + string(appendSegment(nil, stream+"2", epoch, offsets, !packed))
+		id += "~" + string(appendSegment(nil, stream+"2", epoch, offsets, leaders, !packed))
 		segments, err := parseCursor(id)
-		if len(id) > MaxID || len(stream) == maxName {
+		if len(id) > MaxID || len(stream) == maxName || 2*len(offsets) > maxPartitions {
 			if err == nil {
 				t.Errorf("%d characters, a name of %d: accepted", len(id), len(stream)+1)
 			}
@@ -326,6 +399,17 @@ func FuzzCursorRoundTrip(f *testing.F) {
 		if s := segments[1]; s.stream != stream+"2" || s.filter != "" || !slices.Equal(s.offsets, offsets) {
 			t.Errorf("%q: got %+v", id, s)
 		}
+		for i, s := range segments {
+			for p, o := range offsets {
+				want, got := leaderAt(leaders, p), leaderAt(s.leaders, p)
+				if o == 0 {
+					want = unknownLeader
+				}
+				if got != want && (got != unknownLeader || (i == 0) != packed) { // packed may leave out those that don't fit
+					t.Errorf("%q: leader epoch %d of partition %d became %d", id, want, p, got)
+				}
+			}
+		}
 		checkCursorText(t, id, segments)
 	})
 }
@@ -337,7 +421,7 @@ func BenchmarkAppendSegment(b *testing.B) {
 		b.Run(form, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				dst = appendSegment(dst[:0], "orders", "kZ3fQ1", offsets, form == "packed")
+				dst = appendSegment(dst[:0], "orders", "kZ3fQ1", offsets, nil, form == "packed")
 			}
 		})
 	}
@@ -346,7 +430,7 @@ func BenchmarkAppendSegment(b *testing.B) {
 func BenchmarkParseCursor(b *testing.B) {
 	offsets := slices.Repeat([]int64{123_456_789}, 24)
 	for _, form := range []string{"text", "packed"} {
-		id := string(appendSegment(nil, "orders", "kZ3fQ1", offsets, form == "packed"))
+		id := string(appendSegment(nil, "orders", "kZ3fQ1", offsets, nil, form == "packed"))
 		b.Run(form, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

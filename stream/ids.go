@@ -39,13 +39,13 @@ func (l *log) segment(seq uint64, packed bool) []byte {
 	if seq >= l.newest {
 		text := l.headIDs.of(packed)
 		if *text == nil {
-			*text = l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, "", packed)
+			*text = l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, nil, "", packed)
 		}
 		return *text
 	}
 	ordinal, kept := l.upTo(seq)
 	if !kept {
-		return l.ids.appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, "", packed)
+		return l.ids.appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, nil, "", packed)
 	}
 	return l.segmentAfter(ordinal, packed)
 }
@@ -70,7 +70,7 @@ func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
 	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
 	b := l.blocks[n]
 	if len(l.blocks)-n > cachedBlocks {
-		return l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(ordinal), "", packed)
+		return l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(ordinal), nil, "", packed)
 	}
 	ids := b.ids.of(packed)
 	if *ids == nil {
@@ -78,7 +78,7 @@ func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
 	}
 	text := &(*ids)[i]
 	if *text == nil {
-		*text = l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(ordinal), "", packed)
+		*text = l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(ordinal), nil, "", packed)
 	}
 	return *text
 }

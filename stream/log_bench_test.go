@@ -124,7 +124,7 @@ func BenchmarkResume(b *testing.B) {
 		for p := range benchPartitions {
 			m.pos = append(m.pos, int64((first-p+benchPartitions-1)/benchPartitions))
 		}
-		m.id = string(appendSegment(nil, "orders", "e", m.pos, false))
+		m.id = string(appendSegment(nil, "orders", "e", m.pos, nil, false))
 		all = append(all, m)
 	}
 	var resumes, scans time.Duration

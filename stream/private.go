@@ -44,7 +44,7 @@ func (p *private) id(h *Hub, v *view, dst []byte) []byte {
 			return append(dst, p.carried...)
 		}
 		o := &p.streams[i]
-		return h.ids.appendSegment(dst, h.logs[v.streams[i]].spec.Name, o.epoch, o.pos, p.mark, packed)
+		return h.ids.appendSegment(dst, h.logs[v.streams[i]].spec.Name, o.epoch, o.pos, nil, p.mark, packed)
 	})
 }
 

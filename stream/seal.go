@@ -8,9 +8,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
+	"math"
 	"strings"
 	"sync"
 )
@@ -63,17 +65,20 @@ const (
 	sealIV    = 16
 	sealMark  = "." // after the @: no epoch begins with it, so neither form is taken for the other
 	sealWidth = 5   // bytes of an offset unless one is beyond 2^40: the length tells nothing of them
+
+	sealLeaders   = 0x80 // beside the width: leader epochs come after the offsets
+	sealEpochBase = 4    // bytes of the base of leader epochs
 )
 
 // errSealed says no more: what exactly is wrong with a forged id is nobody's to know.
 var errSealed = errors.New("not sealed by a key of this gateway for its stream")
 
-// MaxLen takes 7 bytes for an offset, which is enough for 2^56 records a partition, and 6 characters for an epoch.
+// MaxLen takes what [MaxIDLen] does for a partition: 6 bytes.
 func (s *Sealer) MaxLen(partitions map[string]int) int {
-	const epoch, offset = 6, 7
+	const epoch, partition = 6, sealWidth + 1
 	n := 0
 	for name, count := range partitions {
-		raw := sealIV + len("\x06") + epoch + len("\x06") + markLen + len("\x07") + offset*count
+		raw := sealIV + len("\x06") + epoch + len("\x06") + markLen + len("\x05") + sealEpochBase + partition*count
 		n += len(name) + len("@"+sealMark) + base64.RawURLEncoding.EncodedLen(raw) + len("~")
 	}
 	return max(0, n-len("~"))
@@ -81,9 +86,9 @@ func (s *Sealer) MaxLen(partitions map[string]int) int {
 
 func (s *Sealer) secret() bool { return true }
 
-func (s *Sealer) appendSegment(dst []byte, stream, epoch string, offsets []int64, mark string, _ bool) []byte {
+func (s *Sealer) appendSegment(dst []byte, stream, epoch string, offsets []int64, leaders []int32, mark string, _ bool) []byte {
 	var scratch [512]byte // on the stack: some 90 partitions without allocating
-	raw := appendSealed(scratch[:sealIV], epoch, offsets, mark)
+	raw := appendSealed(scratch[:sealIV], epoch, offsets, leaders, mark)
 	s.keys[0].seal(stream, raw)
 	dst = append(append(dst, stream...), "@"+sealMark...)
 	return cursorBase64.AppendEncode(dst, raw)
@@ -111,22 +116,57 @@ func (s *Sealer) parseSegment(text string) (segment, error) {
 	return segment{}, errSealed
 }
 
-// appendSealed appends a position as it is sealed: epoch and mark after their lengths, then the width of an offset and the
-// offsets, big-endian.
-func appendSealed(dst []byte, epoch string, offsets []int64, mark string) []byte {
+// appendSealed appends a position as it is sealed. Numbers are big-endian.
+//
+//	field     size        meaning
+//	epoch     1 + length  the topic's epoch after its length
+//	mark      1 + length  the filter's mark after its length, 0 or 6
+//	width     1           bits 0 to 6: bytes of an offset, w; bit 7: leader epochs are there
+//	offsets   n·w         the next offset of each partition
+//	base      4           with bit 7: the largest leader epoch less 254, at least 0
+//	leaders   n           with bit 7: of each partition the leader epoch less base, plus 1; 0 unknown
+//
+// w is 5 while all offsets are below 2^40, whatever they are. A leader epoch that is more than 254 below the largest
+// is unknown, and so are all where w is above 5: a partition takes 6 bytes up to 2^48, which is what bounds an id.
+// Where all are unknown the form is that of before leader epochs.
+func appendSealed(dst []byte, epoch string, offsets []int64, leaders []int32, mark string) []byte {
 	width := sealWidth
 	for _, o := range offsets {
 		for o>>(8*width) > 0 {
 			width++
 		}
 	}
+	most := int32(unknownLeader)
+	if width == sealWidth {
+		for p := range leaders[:min(len(leaders), len(offsets))] {
+			if offsets[p] > 0 {
+				most = max(most, leaders[p])
+			}
+		}
+	}
 	dst = append(append(dst, byte(len(epoch))), epoch...)
 	dst = append(append(dst, byte(len(mark))), mark...)
-	dst = append(dst, byte(width))
+	first := byte(width)
+	if most != unknownLeader {
+		first |= sealLeaders
+	}
+	dst = append(dst, first)
 	for _, o := range offsets {
 		for shift := 8 * (width - 1); shift >= 0; shift -= 8 {
 			dst = append(dst, byte(o>>shift))
 		}
+	}
+	if most == unknownLeader {
+		return dst
+	}
+	base := max(most-254, 0)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(base))
+	for p, o := range offsets {
+		code := byte(0)
+		if leader := leaderAt(leaders, p); o > 0 && leader >= base {
+			code = byte(leader - base + 1)
+		}
+		dst = append(dst, code)
 	}
 	return dst
 }
@@ -143,11 +183,24 @@ func parseSealed(b []byte) (s segment, err error) {
 		return t
 	}
 	s.epoch, s.filter = text(maxEpoch), text(markLen)
-	if err != nil || s.epoch == "" || len(b) == 0 || b[0] < 1 || b[0] > 8 || (len(b)-1)%int(b[0]) != 0 {
+	if err != nil || s.epoch == "" || len(b) == 0 {
 		return s, errSealed
 	}
-	width := int(b[0])
-	for b = b[1:]; len(b) > 0; b = b[width:] {
+	width, known := int(b[0]&^sealLeaders), b[0]&sealLeaders != 0
+	b = b[1:]
+	size, base := width, 0 // bytes of a partition, and of what all share
+	if known {
+		size, base = width+1, sealEpochBase
+	}
+	if width < 1 || width > 8 || len(b) < base || (len(b)-base)%size != 0 {
+		return s, errSealed
+	}
+	n := (len(b) - base) / size
+	if n == 0 {
+		return s, nil
+	}
+	s.offsets = make([]int64, n)
+	for p := range s.offsets {
 		var o uint64
 		for _, c := range b[:width] {
 			o = o<<8 | uint64(c)
@@ -155,9 +208,32 @@ func parseSealed(b []byte) (s segment, err error) {
 		if int64(o) < 0 {
 			return s, errSealed
 		}
-		s.offsets = append(s.offsets, int64(o))
+		s.offsets[p], b = int64(o), b[width:]
 	}
-	return s, nil
+	if known {
+		s.leaders, err = parseSealedLeaders(b, s.offsets)
+	}
+	return s, err
+}
+
+// parseSealedLeaders reads the base and a byte for each partition.
+func parseSealedLeaders(b []byte, offsets []int64) ([]int32, error) {
+	base := int64(binary.BigEndian.Uint32(b))
+	leaders, known := make([]int32, len(offsets)), false
+	for p, code := range b[sealEpochBase:] {
+		leader := base + int64(code) - 1
+		if code == 0 || offsets[p] == 0 {
+			leader = unknownLeader
+		}
+		if leader > math.MaxInt32 {
+			return nil, errSealed
+		}
+		leaders[p], known = int32(leader), known || leader != unknownLeader
+	}
+	if !known {
+		return nil, nil
+	}
+	return leaders, nil
 }
 
 // sealKey is a key made ready: one part authenticates, the other encrypts.

@@ -39,15 +39,18 @@ func TestSealedIDsComeBackWhole(t *testing.T) {
 		{Stream: "o-1", Epoch: "kZ3fQ1", Offsets: []int64{1, 2, 3}, Filter: FilterMark("o-77")},
 		{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1<<40 - 1}},
 		{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1 << 40, 0}},
+		{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1042, 998, 17}, Leaders: []int32{3, 3, 12}},
+		{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{5, 0, 6, 7}, Leaders: []int32{0, -1, -1, 254}},
+		{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{5, 6}, Leaders: []int32{math.MaxInt32, math.MaxInt32 - 254}, Filter: FilterMark("o-77")},
 		{Stream: strings.Repeat("s", maxName), Epoch: strings.Repeat("e", maxEpoch), Offsets: []int64{math.MaxInt64, 7}},
 	} {
-		id := string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Filter, false))
+		id := string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Leaders, p.Filter, false))
 		p.Key = "a"
 		got, err := ReadID(s, id)
 		if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], p) {
 			t.Errorf("%+v came back as %+v, %v", p, got, err)
 		}
-		if again := string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Filter, true)); again != id {
+		if again := string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Leaders, p.Filter, true)); again != id {
 			t.Errorf("one position has two texts: %s and %s", id, again)
 		}
 		if q, err := url.ParseQuery("lastEventId=" + id); err != nil || q.Get("lastEventId") != id {
@@ -59,13 +62,19 @@ func TestSealedIDsComeBackWhole(t *testing.T) {
 // The length of an id must not tell how large its offsets are, nor may near positions look alike.
 func TestSealedIDsTellNothingOfOffsets(t *testing.T) {
 	s := sealer(t, "a")
-	small := s.appendSegment(nil, "orders", "e", []int64{0, 1}, "", false)
-	large := s.appendSegment(nil, "orders", "e", []int64{1<<40 - 1, 999_999}, "", false)
+	small := s.appendSegment(nil, "orders", "e", []int64{0, 1}, nil, "", false)
+	large := s.appendSegment(nil, "orders", "e", []int64{1<<40 - 1, 999_999}, nil, "", false)
 	if len(small) != len(large) {
 		t.Errorf("%d and %d characters", len(small), len(large))
 	}
-	next := s.appendSegment(nil, "orders", "e", []int64{0, 2}, "", false)
+	small = s.appendSegment(nil, "orders", "e", []int64{1, 1}, []int32{0, 0}, "", false)
+	large = s.appendSegment(nil, "orders", "e", []int64{1<<40 - 1, 999_999}, []int32{math.MaxInt32, 7}, "", false)
+	if len(small) != len(large) {
+		t.Errorf("with leader epochs: %d and %d characters", len(small), len(large))
+	}
+	next := s.appendSegment(nil, "orders", "e", []int64{0, 2}, nil, "", false)
 	same := 0
+	small = s.appendSegment(nil, "orders", "e", []int64{0, 1}, nil, "", false)
 	for i := len("orders@."); i < len(small); i++ {
 		if small[i] == next[i] {
 			same++
@@ -78,11 +87,11 @@ func TestSealedIDsTellNothingOfOffsets(t *testing.T) {
 
 func TestForgedAndForeignIDsAreRefused(t *testing.T) {
 	s := sealer(t, "a")
-	id := string(s.appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, "", false))
+	id := string(s.appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, nil, "", false))
 	_, sealed, _ := strings.Cut(id, "@.")
 	for name, forged := range map[string]string{
 		"of another stream":      "refunds@." + sealed,
-		"of another key":         string(sealer(t, "b").appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, "", false)),
+		"of another key":         string(sealer(t, "b").appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, nil, "", false)),
 		"plain":                  "orders@kZ3fQ1:41.42",
 		"cut":                    id[:len(id)-2],
 		"longer":                 id + "AA",
@@ -115,8 +124,8 @@ func TestForgedAndForeignIDsAreRefused(t *testing.T) {
 
 func TestSealKeysRotate(t *testing.T) {
 	before, both, after := sealer(t, "a"), sealer(t, "b", "a"), sealer(t, "b")
-	old := string(before.appendSegment(nil, "orders", "e", []int64{5}, "", false))
-	fresh := string(both.appendSegment(nil, "orders", "e", []int64{5}, "", false))
+	old := string(before.appendSegment(nil, "orders", "e", []int64{5}, nil, "", false))
+	fresh := string(both.appendSegment(nil, "orders", "e", []int64{5}, nil, "", false))
 	for _, tt := range []struct {
 		by   *Sealer
 		id   string
@@ -126,6 +135,11 @@ func TestSealKeysRotate(t *testing.T) {
 		if err != nil && tt.want != "" || err == nil && got[0].Key != tt.want {
 			t.Errorf("%+v, %v, want key %q", got, err, tt.want)
 		}
+	}
+	// Sealed before ids had leader epochs.
+	former, err := ReadID(sealer(t, "a"), "orders@.BbJ4w47KfyE_rgSnyByyZ6WIGFmeA41KHla0oCLhDZ5L-47Y8--6-w")
+	if err != nil || !slices.Equal(former[0].Offsets, []int64{1042, 998, 17}) || former[0].Leaders != nil || former[0].Epoch != "kZ3fQ1" {
+		t.Errorf("a former one: %+v, %v", former, err)
 	}
 	if _, err := NewSealer([]SealKey{{Name: "short", Secret: make([]byte, 31)}}); err == nil || !strings.Contains(err.Error(), "short has 31 bytes") {
 		t.Errorf("a short key: %v", err)
@@ -143,10 +157,14 @@ func TestSealedIDsStayWithinTheirBound(t *testing.T) {
 		if id != nil {
 			id = append(id, '~')
 		}
-		id = s.appendSegment(id, name, "kZ3fQ1", slices.Repeat([]int64{1<<56 - 1}, n), FilterMark("x"), false)
+		id = s.appendSegment(id, name, "kZ3fQ1", slices.Repeat([]int64{1<<40 - 1}, n), slices.Repeat([]int32{9}, n), FilterMark("x"), false)
 	}
 	if got := s.MaxLen(partitions); got < len(id) || got > len(id)+3*len(partitions) {
 		t.Errorf("MaxLen is %d, an id had %d characters", got, len(id))
+	}
+	far := s.appendSegment(nil, "orders", "kZ3fQ1", slices.Repeat([]int64{1<<48 - 1}, 24), slices.Repeat([]int32{9}, 24), FilterMark("x"), false)
+	if most := s.MaxLen(map[string]int{"orders": 24}); len(far) > most {
+		t.Errorf("with offsets near 2^48 an id has %d characters, MaxLen is %d", len(far), most)
 	}
 	if s.MaxLen(nil) != 0 {
 		t.Error("no stream makes no id")
@@ -259,8 +277,9 @@ func TestEndUserEndsHisAndNoOneElses(t *testing.T) {
 func FuzzSealedID(f *testing.F) {
 	s := sealer(f, "a", "b")
 	other := sealer(f, "c")
-	f.Add(string(other.appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, "", false)), []byte{1, 'e', 0, 5, 0, 0, 0, 0, 1})
+	f.Add(string(other.appendSegment(nil, "orders", "kZ3fQ1", []int64{41, 42}, nil, "", false)), []byte{1, 'e', 0, 5, 0, 0, 0, 0, 1})
 	f.Add("orders@.", []byte{})
+	f.Add("orders@.", []byte{1, 'e', 0, 0x85, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5})
 	f.Add("orders@kZ3fQ1:1.2~news@.AAAA", []byte{1, 'e', 0, 8, 255, 255, 255, 255, 255, 255, 255, 255})
 	f.Fuzz(func(t *testing.T, id string, position []byte) {
 		if got, err := ReadID(s, id); err == nil {
@@ -274,7 +293,7 @@ func FuzzSealedID(f *testing.F) {
 			return
 		}
 		p := places[0]
-		again, err := ReadID(s, string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Filter, false)))
+		again, err := ReadID(s, string(s.appendSegment(nil, p.Stream, p.Epoch, p.Offsets, p.Leaders, p.Filter, false)))
 		if again[0].Key, p.Key = "", ""; err != nil || !reflect.DeepEqual(again[0], p) {
 			t.Errorf("%+v is read as %+v, %v", p, again, err)
 		}
@@ -287,6 +306,6 @@ func BenchmarkSealSegment(b *testing.B) {
 	dst := make([]byte, 0, MaxID)
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = s.appendSegment(dst[:0], "orders", "kZ3fQ1", offsets, "", false)
+		dst = s.appendSegment(dst[:0], "orders", "kZ3fQ1", offsets, nil, "", false)
 	}
 }

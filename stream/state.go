@@ -134,7 +134,7 @@ func (h *Hub) beginState(q *Request) (State, []*stateCopy, error) {
 		if mark == "" {
 			return append(dst, l.segment(h.seq, packed)...)
 		}
-		return h.ids.appendSegment(dst, l.spec.Name, l.epoch, l.head, mark, packed)
+		return h.ids.appendSegment(dst, l.spec.Name, l.epoch, l.head, nil, mark, packed)
 	}))
 	return s, copies, nil
 }

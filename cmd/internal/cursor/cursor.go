@@ -17,8 +17,9 @@ import (
 
 const usage = `Usage: sluice cursor [-c FILE] ID
 
-Says what an event's id stands for: per stream the topic's epoch and the next offset of each partition. With
-ids: sealed it takes the configuration's keys to read one.
+Says what an event's id stands for: per stream the topic's epoch and the next offset of each partition,
+followed by the leader epoch of the record before it where that is known: 0:1042 (epoch 3). With ids: sealed it
+takes the configuration's keys to read one.
 
 Flags:
 `
@@ -55,6 +56,9 @@ func describe(w io.Writer, p stream.Place) {
 	offsets := make([]string, len(p.Offsets))
 	for i, o := range p.Offsets {
 		offsets[i] = fmt.Sprintf("%d:%d", i, o)
+		if i < len(p.Leaders) && p.Leaders[i] >= 0 {
+			offsets[i] += fmt.Sprintf(" (epoch %d)", p.Leaders[i])
+		}
 	}
 	fmt.Fprintf(w, "  partitions %s\n", strings.Join(offsets, " "))
 	if p.Filter != "" {
