@@ -79,6 +79,9 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 // identify finds out who is asking. It fails with the problem to answer with. Who shows no credentials is not counted as a failure here:
 // the caller may have an answer for them.
 func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
+	if twice := doubled(r.URL.Query()); twice != nil {
+		return auth.Principal{}, twice
+	}
 	if !s.caughtUp() { // somebody may have been shut out
 		return auth.Principal{}, s.mustWait("warming")
 	}
@@ -193,12 +196,38 @@ func inList(list, name string) bool {
 }
 
 // cursor finds where to resume: an EventSource sends the header when it reconnects by
-// itself, and its URL may still hold the older place it was first opened at.
+// itself, and its URL may still hold the older position it was first opened at. For the same
+// reason the last of several counts: a polyfill appends its own to that URL.
 func cursor(r *http.Request, query url.Values) string {
-	if id := r.Header.Get("Last-Event-ID"); id != "" {
+	if id := lastSet(r.Header.Values("Last-Event-ID")); id != "" {
 		return id
 	}
-	return query.Get("lastEventId")
+	return lastSet(query["lastEventId"])
+}
+
+// lastSet returns the last value that is not empty.
+func lastSet(values []string) string {
+	for _, value := range slices.Backward(values) {
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// once are the parameters of which a request can have one value only. (A stream parameter adds
+// to the one before, and of several positions the last counts.)
+var once = []string{"from", "snapshot", "subject", "ticket", "user", "wait"}
+
+// doubled returns the problem of a request that has two values of such a parameter. To follow
+// only one of them would leave out the other in silence.
+func doubled(query url.Values) *problem {
+	for _, name := range once {
+		if values := query[name]; len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return v != values[0] }) {
+			return badRequest(name, "The "+name+" parameter is there more than once, with different values.")
+		}
+	}
+	return nil
 }
 
 func parseFrom(text string) (stream.From, error) {

@@ -58,6 +58,7 @@ func discoveryOperation(id, tag string) openapi.Operation {
 		ID: id, Tags: []string{tag}, Summary: "What the caller may read, and how",
 		Description: "Without credentials it says how they are shown, and what anyone may read.",
 		Responses: answers{}.json(http.StatusOK, "What there is for the caller.", openapi.Ref("Discovery"), nil).
+			problem(http.StatusBadRequest, "A parameter is there twice.", once...).
 			unidentified().notNow(false).failed(),
 	}
 }

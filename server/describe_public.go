@@ -27,7 +27,7 @@ var publicRoutes = map[string]described{
 	"GET /docs/*":    docsRoute,
 	"GET /state": {asks: caller, Operation: openapi.Operation{
 		ID: "state", Tags: []string{tagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
-		Description: "Render it on the server, then open `/events?lastEventId=<cursor>`: nothing is missing and nothing comes twice. With `cursor` it is a poll: every later event, in order, with the guarantees of a stream; with `wait` a long one.",
+		Description: "Render it on the server, then open `/events?lastEventId=<cursor>`: nothing is missing and nothing comes twice. With `cursor` it is a poll: every later event, in order, with the guarantees of a stream; with `wait` a long one. A poll that is answered 200 has got on, or nothing happened; one for which Kafka gives nothing in time is a 503.",
 		Parameters: []openapi.Parameter{streamParameter, subjectParameter,
 			query("cursor", "Of a state, or of the poll before: poll what came after it.", &openapi.Schema{Type: "string", MinLength: new(1)}),
 			query("wait", "How long a poll waits for something to come, a time like 25s; at most 60s. Needs `cursor`.", duration("25s")),
@@ -41,7 +41,7 @@ var publicRoutes = map[string]described{
 				streamType: {Schema: streamItem()},
 			},
 		}).with(http.StatusNotModified, openapi.Response{Description: "The state is what `If-None-Match` names. Its cursor still holds."}).
-			problem(http.StatusBadRequest, "Something about the request can't be meant.", "body", "query", "subject", "from", "snapshot", "cursor", "wait").
+			problem(http.StatusBadRequest, "Something about the request can't be meant.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "cursor", "wait").
 			unidentified().
 			problem(http.StatusForbidden, "Not a stream, or not a subject, that the caller may read. Whether it exists is not told.", "stream", "subject").
 			problem(http.StatusNotFound, "No state is kept of these streams.", "state").
@@ -69,6 +69,7 @@ var publicRoutes = map[string]described{
 	"GET /asyncapi.json": {asks: anyCaller, Operation: openapi.Operation{
 		ID: "asyncapi", Tags: []string{tagDiscovery}, Summary: "The streams that the caller may read, as AsyncAPI",
 		Responses: answers{}.json(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).
+			problem(http.StatusBadRequest, "A parameter is there twice.", once...).
 			unidentified().notNow(false).failed(),
 	}},
 	"GET /openapi.json": {Operation: openapi.Operation{
@@ -148,7 +149,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 				Type: "string", Default: "live", Examples: []any{"live", "last:10", "since:2026-01-31T12:00:00Z"},
 				Pattern: `^(live|earliest|last:([1-9][0-9]{0,3}|10000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,
 			}),
-			query("lastEventId", "Where to resume, on a first connect. Any text is taken: one that is no position is answered by a `sluice.reset`.", openapi.String("")),
+			query("lastEventId", "Where to resume, on a first connect. Any text is taken: one that is no position is answered by a `sluice.reset`. Of several the last counts.", openapi.String("")),
 			query("snapshot", "1: the stream begins with the state. Goes without `from`.", openapi.Enum("", "1", "")),
 			headerParameter("Last-Event-ID", "Where to resume: an EventSource sends it when it comes back. It goes before `lastEventId`.", openapi.String(""))},
 			probeParameters...),
@@ -158,7 +159,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 				header("X-Accel-Buffering", "The same for nginx.", &openapi.Schema{Const: "no"})),
 			Content: map[string]openapi.Media{streamType: {Schema: streamItem(), Example: streamExample}},
 		}).
-			problem(http.StatusBadRequest, "Something about the request can't be meant.", "body", "query", "subject", "from", "snapshot", "probe", "sent").
+			problem(http.StatusBadRequest, "Something about the request can't be meant.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "probe", "sent").
 			unidentified().
 			problem(http.StatusForbidden, "Not a stream, or not a subject, that the caller may read. Whether it exists is not told.", "stream", "subject").
 			problem(http.StatusNotFound, "A snapshot was asked for, and no state is kept of these streams.", "state").

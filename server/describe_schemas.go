@@ -37,6 +37,7 @@ func bodySchemas() openapi.Properties {
 		}, "cursor", "streams", "since", "complete", "events"),
 		"Page": openapi.Object("What came after a cursor, in order, the gateway's own events included.", openapi.Properties{
 			"cursor": cursor, "stale": stale,
+			"more":   openapi.Bool("More is there already: poll again without a wait. Absent: the page is all there is."),
 			"events": openapi.List(openapi.Object("", openapi.Properties{"id": openapi.String("The position after it."), "event": name, "data": data, "text": text}, "id"), ""),
 		}, "cursor", "events"),
 		"Ticket": openapi.Object("", openapi.Properties{

@@ -30,9 +30,20 @@ func appendHello(dst []byte, retry, heartbeat tick, names []string, o stream.Ope
 // appendHeartbeat is an event and not a comment: a page sees events only, and it
 // carries the position, so that a long silence costs no catch-up.
 // Every connection gets one all the time, so it allocates nothing.
+//
+// The position may be unknown: the log can have overrun the subscriber since its last Pull. Then
+// there is no id line. An empty one would clear the client's last event id (WHATWG HTML,
+// "Interpreting an event stream"), and it would come back without a position.
 func appendHeartbeat(dst []byte, sub stream.Sub, now time.Time) []byte {
-	dst = sub.AppendID(append(dst, "id: "...))
-	dst = append(dst, "\nevent: sluice.heartbeat\ndata: {\"time\":\""...)
+	const field = "id: "
+	start := len(dst)
+	dst = sub.AppendID(append(dst, field...))
+	if len(dst) == start+len(field) {
+		dst = dst[:start]
+	} else {
+		dst = append(dst, '\n')
+	}
+	dst = append(dst, "event: sluice.heartbeat\ndata: {\"time\":\""...)
 	dst = now.UTC().AppendFormat(dst, time.RFC3339)
 	return append(dst, "\"}\n\n"...)
 }

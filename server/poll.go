@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"time"
 
@@ -36,14 +37,15 @@ type asked struct {
 // readPoll returns what a poll asks for; nil: it is none.
 func readPoll(r *http.Request) (*asked, *problem) {
 	query := r.URL.Query()
+	cursor := lastSet(query["cursor"])
 	switch {
-	case query.Get("cursor") != "":
+	case cursor != "":
 	case query.Has("cursor"), query.Has("wait"):
 		return nil, badRequest("cursor", "A poll needs the cursor of a state, or of the poll before.")
 	default:
 		return nil, nil
 	}
-	ask := &asked{cursor: query.Get("cursor")}
+	ask := &asked{cursor: cursor}
 	if text := query.Get("wait"); text != "" {
 		var err error
 		if ask.wait, err = time.ParseDuration(text); err != nil || ask.wait < 0 || ask.wait > maxWait {
@@ -53,8 +55,28 @@ func readPoll(r *http.Request) (*asked, *problem) {
 	return ask, nil
 }
 
-// poll answers with every event after the cursor, in order, as soon as there is one or when the wait is over. A position is a
-// position: it makes the same promises as a stream, resets included. It reports whether it came to an answer.
+// pollOpens is how often a poll subscribes again because the log overran it.
+const pollOpens = 3
+
+// pollEnd says what a poll came to.
+type pollEnd uint8
+
+const (
+	pollAnswers  pollEnd = iota // with the page, which may be empty
+	pollGone                    // the client has gone
+	pollRefused                 // it has been answered: the subscription could not be opened
+	pollOverrun                 // the log has left behind what was not pulled
+	pollUnread                  // what is older than memory did not come from Kafka in time
+	pollShutDown                // the gateway goes away before that came
+)
+
+// poll answers with every event after the cursor, in order, as soon as there is one or when
+// the wait is over. A position is a position: it makes the same promises as a stream, resets
+// included. It reports whether it came to an answer.
+//
+// A poll always gets on. Its subscription ends with it, and a catch-up that has not begun to
+// deliver by then would begin anew with the next poll. So a poll waits for its catch-up
+// for up to OpenTimeout, also without a wait, and says 503 when nothing came.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask *asked) bool {
 	ip := s.cfg.Proxies.client(r)
 	stake, why := s.limits.take(a.principal.User, ip)
@@ -65,12 +87,45 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 	defer s.limits.give(stake)
 	token := s.polls.bells.take()
 	defer s.polls.bells.give(token)
-	a.request.Cursor, a.request.From = ask.cursor, stream.From{}
-	a.request.Waker, a.request.Token = s.polls.waker, token
+	a.request.From, a.request.Waker, a.request.Token = stream.From{}, s.polls.waker, token
+	p := &page{id: ask.cursor}
+	over, stop := context.WithTimeout(context.Background(), untilExpiry(a.principal.Expires, ask.wait))
+	defer stop()
+	end := pollOverrun
+	for tries := 0; end == pollOverrun && tries < pollOpens; tries++ {
+		end = s.pollFrom(w, r, a, ask, p, over.Done())
+	}
+	switch end {
+	case pollGone, pollRefused:
+		return end == pollGone
+	case pollUnread, pollOverrun:
+		s.unavailable(w, r, kafka.String())
+		return false
+	case pollShutDown:
+		s.unavailable(w, r, draining.String())
+		return false
+	}
+	setStateHeader(w.Header())
+	s.cfg.Metrics.wroteAll(p.events, 0)
+	s.writeBody(w, r, p.body())
+	return true
+}
+
+// untilExpiry shortens a wait to what is left of an identity; zero: it has no end.
+func untilExpiry(expires time.Time, wait time.Duration) time.Duration {
+	if expires.IsZero() {
+		return wait
+	}
+	return min(wait, time.Until(expires))
+}
+
+// pollFrom subscribes at the page's position and fills the page.
+func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, a *admission, ask *asked, p *page, over <-chan struct{}) pollEnd {
+	a.request.Cursor = p.id
 	sub, opening, err := s.open(r.Context(), a.request)
 	if err != nil {
 		s.notOpened(w, r, err)
-		return false
+		return pollRefused
 	}
 	defer sub.Leave("answered") // before the token is given back
 	if a.principal.Login != nil {
@@ -80,11 +135,10 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked
 		sub.End()
 	}
-	s.roster.add(sub, ip, byPoll)
+	s.roster.add(sub, s.cfg.Proxies.client(r), byPoll)
 	s.cfg.Metrics.polling(opening)
 	defer s.cfg.Metrics.polled()
 
-	p := &page{id: ask.cursor}
 	for _, reset := range opening.Resets { // the last has the id: who takes only some of them is told again
 		if reset.ID != "" {
 			p.id = reset.ID
@@ -92,44 +146,79 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 		p.add(stream.ResetEvent, reset.AppendJSON(nil))
 	}
 	p.id = opening.ID
-	if !s.await(r, a, ask, sub, token, p) {
-		return true // the client has gone
+	read, end := s.awaitCatchup(r, a, ask, sub, p)
+	if end == pollAnswers {
+		end = s.await(r, a, sub, p, over)
 	}
-	setStateHeader(w.Header())
-	since, stale := sub.Stale()
-	s.cfg.Metrics.wroteAll(p.events, 0)
-	s.writeBody(w, r, p.body(since, stale))
-	return true
+	if end != pollAnswers {
+		return end
+	}
+	if !read {
+		switch {
+		case p.events > 0: // what memory has of the other streams
+			p.add("sluice.unavailable", unavailableData(kafka.String(), s.terms.retry()))
+		case s.gate.isShut():
+			return pollShutDown
+		default:
+			return pollUnread
+		}
+	}
+	p.since, p.stale = sub.Stale()
+	return pollAnswers
 }
 
-// await fills the page; false: the client has gone.
-func (s *Server) await(r *http.Request, a *admission, ask *asked, sub stream.Sub, token uint32, p *page) bool {
-	wait := ask.wait
-	if expires := a.principal.Expires; !expires.IsZero() {
-		wait = min(wait, time.Until(expires))
+// awaitCatchup waits until catch-up has something for each stream that is older than memory:
+// for the poll's wait, and for OpenTimeout where that is longer. read is false where it
+// has not.
+func (s *Server) awaitCatchup(r *http.Request, a *admission, ask *asked, sub stream.Sub, p *page) (read bool, end pollEnd) {
+	if p.events > 0 || sub.CatchupProgress() != stream.CatchupPending {
+		return true, pollAnswers
 	}
-	over := time.NewTimer(wait)
-	defer over.Stop()
-	last := wait <= 0
-	ring := s.polls.bells.ring(token)
+	late := time.NewTimer(untilExpiry(a.principal.Expires, max(ask.wait, s.cfg.OpenTimeout)))
+	defer late.Stop()
+	ring := s.polls.bells.ring(a.request.Token)
 	for {
-		if s.pull(sub, p) || last || p.events > 0 {
-			return true
+		select {
+		case <-ring:
+			if sub.CatchupProgress() != stream.CatchupPending {
+				return true, pollAnswers
+			}
+		case <-late.C: // a reading that found nothing for the caller rings no bell, and has got on
+			return sub.CatchupProgress() != stream.CatchupPending, pollAnswers
+		case <-s.gate.shutting:
+			return false, pollAnswers
+		case <-r.Context().Done():
+			return false, pollGone
+		}
+	}
+}
+
+// await fills the page with what there is, and waits for something to come.
+func (s *Server) await(r *http.Request, a *admission, sub stream.Sub, p *page, over <-chan struct{}) pollEnd {
+	last := false
+	ring := s.polls.bells.ring(a.request.Token)
+	for {
+		switch pulled := s.pull(r.Context(), sub, p); {
+		case pulled == stream.Lagged && p.events == 0:
+			return pollOverrun
+		case pulled != stream.Drained || last || p.events > 0:
+			return pollAnswers
 		}
 		select {
 		case <-ring:
-		case <-over.C:
+		case <-over:
 			last = true
 		case <-s.gate.shutting:
 			last = true
 		case <-r.Context().Done():
-			return false
+			return pollGone
 		}
 	}
 }
 
-// pull takes what there is, up to a page; true: the page is at its end.
-func (s *Server) pull(sub stream.Sub, p *page) bool {
+// pull takes what there is, up to a page. It returns More where the page is full, and else how
+// the last Pull ended.
+func (s *Server) pull(ctx context.Context, sub stream.Sub, p *page) stream.Pulled {
 	out := batches.Get().(*stream.Batch)
 	defer batches.Put(out)
 	for {
@@ -138,16 +227,19 @@ func (s *Server) pull(sub stream.Sub, p *page) bool {
 		out.Reset()
 		switch pulled {
 		case stream.Drained:
-			p.id = string(sub.AppendID(nil))
-			return false
+			p.reached(sub.AppendID(nil))
+			p.more = sub.CatchupProgress() != stream.CatchupNone
 		case stream.More:
-			if len(p.list) < pageBytes {
+			if len(p.list) < pageBytes && ctx.Err() == nil {
 				continue
 			}
+			p.more = true
+		case stream.Lagged:
+			p.more = true
 		case stream.Unavailable:
 			p.add("sluice.unavailable", unavailableData(kafka.String(), s.terms.retry()))
 		} // else it has ended: the position is that of the last event, and coming back repairs it
-		return true
+		return pulled
 	}
 }
 
@@ -156,6 +248,18 @@ type page struct {
 	id     string // the position reached
 	list   []byte // events as JSON
 	events int
+	more   bool // there is more already
+
+	since time.Time // since when Kafka hasn't answered, if it is stale
+	stale bool
+}
+
+// reached moves the page to a position. It is empty where the log has overrun the subscription
+// since its last Pull: then the position before is good.
+func (p *page) reached(id []byte) {
+	if len(id) > 0 {
+		p.id = string(id)
+	}
 }
 
 func (p *page) add(name string, data []byte) {
@@ -179,11 +283,14 @@ func (p *page) addFrames(wire []byte) {
 	}
 }
 
-func (p *page) body(since time.Time, stale bool) []byte {
+func (p *page) body() []byte {
 	dst := appendText([]byte(`{"cursor":`), []byte(p.id))
-	if stale {
+	if p.stale {
 		dst = append(dst, `,"stale":"`...)
-		dst = append(append(dst, stamp(since)...), '"')
+		dst = append(append(dst, stamp(p.since)...), '"')
+	}
+	if p.more {
+		dst = append(dst, `,"more":true`...)
 	}
 	dst = append(append(dst, `,"events":[`...), p.list...)
 	return append(dst, "]}\n"...)
