@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -85,7 +86,7 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 	if !s.caughtUp() { // somebody may have been shut out
 		return auth.Principal{}, s.mustWait("warming")
 	}
-	principal, err := s.cfg.Auth.Authenticate(r)
+	principal, err := s.cfg.Auth.Authenticate(r.WithContext(auth.WithCaller(r.Context(), s.caller(r))))
 	if err == nil && s.revoked.refuses(principal, time.Now()) {
 		err = errRevoked
 	}
@@ -101,6 +102,14 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 		s.refused(r, err)
 	}
 	return auth.Principal{}, p
+}
+
+// caller is the address that an identity is asked for from, as limits count it.
+func (s *Server) caller(r *http.Request) netip.Addr {
+	if ip := s.cfg.Proxies.client(r); limited(ip) {
+		return block(ip)
+	}
+	return netip.Addr{}
 }
 
 // public reports whether a request without an identity may go on: it carries no credentials, and there are streams

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -21,9 +23,6 @@ const (
 	defaultStaleOK = 5 * time.Minute
 	refusedFor     = time.Second // how long a no is kept, so that a page that asks in a loop doesn't ask the app
 	maxAnswer      = 64 << 10    // bytes of the app's answer
-
-	// appQuestions is how many questions the app is asked at a time.
-	appQuestions = 64
 
 	// After appFailures questions in a row without any answer, the app is left alone for appRest.
 	appFailures = 8
@@ -45,19 +44,24 @@ type ForwardConfig struct {
 
 // Forward asks the app who a request speaks for: any session scheme. 2xx with a user is yes; 401, 403, a redirect (to a login)
 // and 2xx without a user are no; anything else is no answer, and has the caller wait.
+//
+// The app's time is shared out: see [line]. What nobody waits for any more is not asked.
 type Forward struct {
 	cfg     ForwardConfig
 	staleOK time.Duration
 	client  *http.Client
 	salt    [16]byte // so that nobody can prepare credentials of one hash
-	slots   chan struct{}
 	ctx     context.Context
 	cancel  context.CancelFunc
-	wg      sync.WaitGroup
+	wg      sync.WaitGroup // the questions that are being asked
 
 	mu       sync.Mutex // guards the rest; a leaf
 	answers  map[LoginKey]*answer
+	open     map[LoginKey]*question // without an answer yet
+	line     line
 	sweep    int       // when answers has so many, old ones are dropped
+	swept    time.Time // when that was last done
+	full     time.Time // when it was last logged that the line is full
 	failures int       // questions in a row without an answer
 	resting  time.Time // the app is not asked before
 	warned   time.Time // of answers that are neither yes nor no
@@ -71,7 +75,7 @@ type answer struct {
 	done      chan struct{}
 	principal Principal
 	err       error
-	until     time.Time // it holds; guarded by Forward.mu, zero while not done
+	until     time.Time // it holds
 }
 
 // NewForward checks the config. Close ends the questions under way.
@@ -84,10 +88,11 @@ func NewForward(cfg ForwardConfig) (*Forward, error) {
 	}
 	if cfg.Transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.MaxIdleConnsPerHost = appQuestions
+		t.MaxIdleConnsPerHost = appQuestions + appRenewals
 		cfg.Transport = t
 	}
-	f := &Forward{cfg: cfg, staleOK: defaultStaleOK, slots: make(chan struct{}, appQuestions), answers: map[LoginKey]*answer{}, sweep: 1024}
+	f := &Forward{cfg: cfg, staleOK: defaultStaleOK, answers: map[LoginKey]*answer{}, open: map[LoginKey]*question{}, sweep: minAnswers}
+	f.line.callers = map[netip.Addr]*callerLine{}
 	if cfg.StaleOK != nil {
 		f.staleOK = *cfg.StaleOK
 	}
@@ -101,9 +106,11 @@ func NewForward(cfg ForwardConfig) (*Forward, error) {
 	return f, nil
 }
 
-// Close gives up what is being asked.
+// Close gives up what is being asked, and waits for that. Who waits for an answer gets none.
 func (f *Forward) Close() error {
-	f.cancel()
+	f.mu.Lock()
+	f.cancel() // under the lock: no question begins after it
+	f.mu.Unlock()
 	f.wg.Wait()
 	f.client.CloseIdleConnections()
 	return nil
@@ -115,7 +122,7 @@ func (f *Forward) Authenticate(r *http.Request) (Principal, error) {
 	if len(c.cookie)+len(c.authorization) == 0 {
 		return Principal{}, forwardRefused(ReasonMissing, "The request carries no session.")
 	}
-	return f.principal(r.Context(), f.key(c), c)
+	return f.principal(r.Context(), f.key(c), c, false)
 }
 
 // key hashes credentials, each with its length, so that no two are one.
@@ -133,73 +140,150 @@ func (f *Forward) key(c credentials) (key LoginKey) {
 	return key
 }
 
-// principal waits for the answer that holds now.
-func (f *Forward) principal(ctx context.Context, key LoginKey, c credentials) (Principal, error) {
-	a := f.answer(key, c)
-	select {
-	case <-a.done:
+// principal waits for the answer that holds now. It is asked for about open streams where
+// renewal says so, else by a caller.
+func (f *Forward) principal(ctx context.Context, key LoginKey, c credentials, renewal bool) (Principal, error) {
+	a, q := f.answer(ctx, key, c, renewal)
+	if q == nil {
 		return a.principal, a.err
-	case <-ctx.Done():
-		return Principal{}, ctx.Err()
 	}
-}
-
-// answer returns the answer for these credentials: one that holds, or one that is on its way, for all who ask
-// meanwhile.
-func (f *Forward) answer(key LoginKey, c credentials) *answer {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	now := time.Now()
-	if a := f.answers[key]; a != nil && (a.until.IsZero() || now.Before(a.until)) {
-		return a
+	patience := callerWait
+	if renewal {
+		patience = renewalWait
 	}
-	if len(f.answers) >= f.sweep {
-		for k, a := range f.answers {
-			if !a.until.IsZero() && !now.Before(a.until) {
-				delete(f.answers, k)
+	turn := time.NewTimer(patience)
+	defer turn.Stop()
+	for {
+		select {
+		case <-a.done:
+			return a.principal, a.err
+		case <-ctx.Done():
+			f.leave(q)
+			return Principal{}, ctx.Err()
+		case <-f.ctx.Done():
+			return Principal{}, ErrUnavailable
+		case <-turn.C:
+			if !f.hasTurn(q) {
+				f.leave(q)
+				return Principal{}, fmt.Errorf("%w: others are asked for first", ErrUnavailable)
 			}
 		}
-		f.sweep = max(1024, 2*len(f.answers))
 	}
-	a := &answer{done: make(chan struct{})}
-	f.answers[key] = a
-	f.wg.Go(func() {
-		p, err := f.ask(c)
-		f.settle(key, c, a, p, err)
-	})
-	return a
 }
 
-// settle says the answer to all who wait for it.
-func (f *Forward) settle(key LoginKey, c credentials, a *answer, p Principal, err error) {
+// answer returns the answer for these credentials that holds, or the question that is to bring
+// it, for all who ask meanwhile. Whoever gets a question waits for its answer, or leaves.
+func (f *Forward) answer(ctx context.Context, key LoginKey, c credentials, renewal bool) (*answer, *question) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
+	if a := f.answers[key]; a != nil && time.Now().Before(a.until) {
+		return a, nil
+	}
+	q := f.open[key]
+	switch {
+	case q == nil:
+		q = &question{key: key, credentials: c, answer: &answer{done: make(chan struct{})}, address: callerOf(ctx), renewal: renewal}
+		f.open[key] = q
+		if dropped := f.line.add(q); dropped != nil {
+			f.crowded()
+			f.settle(dropped, Principal{}, fmt.Errorf("%w: too many wait for the app", ErrUnavailable))
+		}
+	case renewal:
+		f.line.promote(q)
+	}
+	q.askers++
+	f.askNext()
+	return q.answer, q
+}
+
+// hasTurn reports whether the app is being asked, or has been.
+func (f *Forward) hasTurn(q *question) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return q.asked
+}
+
+// leave is for who doesn't wait for an answer any more. A question that nobody waits for is not
+// asked. One that is being asked goes on: to begin it and give it up would cost the app more.
+func (f *Forward) leave(q *question) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if q.askers--; q.askers == 0 && !q.asked && f.open[q.key] == q {
+		f.line.remove(q)
+		delete(f.open, q.key)
+	}
+}
+
+// askNext asks all whose turn it is. The lock is held.
+func (f *Forward) askNext() {
+	if f.ctx.Err() != nil {
+		return
+	}
+	for q := f.line.next(); q != nil; q = f.line.next() {
+		f.wg.Go(func() {
+			p, err := f.ask(q.credentials)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.line.done(q)
+			f.settle(q, p, err)
+			f.askNext()
+		})
+	}
+}
+
+// settle says the answer to all who wait for it. The lock is held.
+func (f *Forward) settle(q *question, p Principal, err error) {
+	a, now := q.answer, time.Now()
 	var refused *Error
 	switch {
 	case err == nil:
 		a.until = now.Add(f.cfg.Cache)
 		p.Login = &Login{
-			Key: key, Due: a.until, Until: a.until.Add(f.staleOK),
-			Renew: func(ctx context.Context) (Principal, error) { return f.principal(ctx, key, c) },
+			Key: q.key, Due: a.until, Until: a.until.Add(f.staleOK),
+			Renew: func(ctx context.Context) (Principal, error) { return f.principal(ctx, q.key, q.credentials, true) },
 		}
 	case errors.As(err, &refused):
 		a.until = now.Add(refusedFor)
-	default: // no answer is not kept
-		a.until = now
 	}
 	a.principal, a.err = p, err
+	delete(f.open, q.key)
+	if !a.until.IsZero() { // no answer is not kept
+		f.keep(q.key, a, now)
+	}
 	close(a.done)
+}
+
+const (
+	minAnswers = 1 << 10 // answers before old ones are looked for
+	maxAnswers = 1 << 16 // answers that are kept
+)
+
+// keep remembers an answer for as long as it holds. The lock is held.
+func (f *Forward) keep(key LoginKey, a *answer, now time.Time) {
+	if len(f.answers) >= f.sweep && now.Sub(f.swept) >= refusedFor { // none ends sooner
+		f.swept = now
+		maps.DeleteFunc(f.answers, func(_ LoginKey, a *answer) bool { return !now.Before(a.until) })
+		f.sweep = max(minAnswers, min(2*len(f.answers), maxAnswers))
+	}
+	for other := range f.answers { // whichever: it is asked for anew
+		if len(f.answers) < maxAnswers {
+			break
+		}
+		delete(f.answers, other)
+	}
+	f.answers[key] = a
+}
+
+// crowded says once a minute that more callers wait than may. The lock is held.
+func (f *Forward) crowded() {
+	if now := time.Now(); now.Sub(f.full) >= time.Minute {
+		f.full = now
+		f.cfg.Logger.Warn("too many callers wait for the app to say who they are: some are told to come later", "url", f.cfg.URL, "waiting", f.line.waiting)
+	}
 }
 
 // ask asks the app, unless it has been left without an answer just now.
 func (f *Forward) ask(c credentials) (Principal, error) {
-	select {
-	case f.slots <- struct{}{}:
-		defer func() { <-f.slots }()
-	case <-f.ctx.Done():
-		return Principal{}, ErrUnavailable
-	}
 	if f.rests() {
 		return Principal{}, fmt.Errorf("%w: the app does not answer", ErrUnavailable)
 	}
