@@ -13,19 +13,28 @@ import (
 	"time"
 )
 
-// pom names the broker's jars to Maven.
-//
-//go:embed pom.xml
-var pom []byte
+// pom names a release's jars to Maven.
+type pom []byte
+
+var (
+	//go:embed pom.xml
+	pom41 pom
+
+	//go:embed pom-3.9.xml
+	pom39 pom
+
+	//go:embed pom-2.7.xml
+	pom27 pom
+)
 
 var kafkaVersion = regexp.MustCompile(`<artifactId>kafka_[\d.]+</artifactId><version>([^<]+)</version>`)
 
-// fetchJars returns the directory that holds the broker's jars: one directory of the
+// fetchJars returns the directory that holds a release's jars: one directory of the
 // user's cache for all tests of all packages, filled once.
-func fetchJars() (dir string, err error) {
-	version := kafkaVersion.FindSubmatch(pom)
+func fetchJars(release pom) (dir string, err error) {
+	version := kafkaVersion.FindSubmatch(release)
 	if version == nil {
-		return "", errors.New("pom.xml doesn't name the broker's version where expected")
+		return "", errors.New("the pom doesn't name the broker's version where expected")
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -48,11 +57,11 @@ func fetchJars() (dir string, err error) {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return dir, err // another test was faster
 	}
-	return dir, download(dir)
+	return dir, download(release, dir)
 }
 
 // download lets Maven put the jars beside dir and renames them into place.
-func download(dir string) error {
+func download(release pom, dir string) error {
 	maven, err := exec.LookPath("mvn")
 	if err != nil {
 		return missingError("needs Kafka's jars: install Maven (Debian: maven), which fetches them")
@@ -64,7 +73,7 @@ func download(dir string) error {
 	defer os.RemoveAll(temp) // nothing is left there when all went well
 
 	jars, project := filepath.Join(temp, "jars"), filepath.Join(temp, "pom.xml")
-	if err := os.WriteFile(project, pom, 0o600); err != nil {
+	if err := os.WriteFile(project, release, 0o600); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)

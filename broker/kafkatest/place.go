@@ -31,9 +31,9 @@ const (
 // is held by a lock that ends with the process, so whatever the directory still holds when
 // the lock is won was left by a test that was killed.
 type place struct {
-	port int // the first of portsEach
-	dir  string
-	lock *os.File
+	first int // port, of portsEach
+	dir   string
+	lock  *os.File
 }
 
 // takePlace finds a place that no other test on this machine holds.
@@ -47,7 +47,7 @@ func takePlace() (*place, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := &place{port: port, dir: dir, lock: lock}
+		p := &place{first: port, dir: dir, lock: lock}
 		if !p.portsFree() {
 			_ = lock.Close() // the next place will do
 			continue
@@ -71,9 +71,10 @@ func (p *place) portsFree() bool {
 	return true
 }
 
-func (p *place) address(offset int) string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port+offset))
-}
+func (p *place) address(offset int) string { return net.JoinHostPort("127.0.0.1", p.port(offset)) }
+
+// port is one of the place's ports, as text.
+func (p *place) port(offset int) string { return strconv.Itoa(p.first + offset) }
 
 func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
 

@@ -11,6 +11,7 @@ import (
 // Files in a cluster's directory.
 const (
 	propertiesFile = "server.properties"
+	zookeeperFile  = "zookeeper.properties"
 	logFile        = "kafka.log"
 	dataDir        = "data"
 	caFile         = "ca.pem"
@@ -22,37 +23,32 @@ const (
 // properties is a server.properties file.
 type properties map[string]string
 
-// defaults are a single node's properties: both roles, small, and quick about everything that
-// tests would otherwise wait for.
-func defaults(at *place) properties {
-	p := properties{
-		"process.roles":                    "broker,controller",
-		"node.id":                          "1",
-		"controller.quorum.voters":         "1@" + at.address(portController),
-		"controller.listener.names":        "CONTROLLER",
+// with applies a test's options.
+func (p properties) with(opts []Option) properties {
+	for _, opt := range opts {
+		opt(p)
+	}
+	return p
+}
+
+// common are the properties of every broker: small, and quick about everything that tests would
+// otherwise wait for.
+func common() properties {
+	return properties{
 		"inter.broker.listener.name":       "PLAINTEXT",
-		"log.dirs":                         at.path(dataDir),
 		"auto.create.topics.enable":        "false",
 		"delete.topic.enable":              "true",
 		"group.initial.rebalance.delay.ms": "0",
 
-		// One node can't replicate.
-		"default.replication.factor":                       "1",
-		"offsets.topic.replication.factor":                 "1",
-		"offsets.topic.num.partitions":                     "1",
-		"transaction.state.log.replication.factor":         "1",
-		"transaction.state.log.min.isr":                    "1",
-		"transaction.state.log.num.partitions":             "1",
-		"share.coordinator.state.topic.replication.factor": "1",
-		"share.coordinator.state.topic.min.isr":            "1",
-		"share.coordinator.state.topic.num.partitions":     "1",
-
-		// A broker that was killed can register again once its session has ended.
-		"broker.session.timeout.ms":    "3000",
-		"broker.heartbeat.interval.ms": "500",
+		// What Kafka keeps for itself needs no replicas.
+		"default.replication.factor":               "1",
+		"offsets.topic.replication.factor":         "1",
+		"offsets.topic.num.partitions":             "1",
+		"transaction.state.log.replication.factor": "1",
+		"transaction.state.log.min.isr":            "1",
+		"transaction.state.log.num.partitions":     "1",
 
 		// Retention and compaction begin at once and look often.
-		"log.initial.task.delay.ms":       "500",
 		"log.retention.check.interval.ms": "1000",
 		"log.cleaner.backoff.ms":          "1000",
 
@@ -61,39 +57,72 @@ func defaults(at *place) properties {
 		"num.io.threads":                    "4",
 		"background.threads":                "2",
 		"num.recovery.threads.per.data.dir": "2",
+	}
+}
 
-		"sasl.enabled.mechanisms":                          "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER",
-		"ssl.keystore.type":                                "PEM",
-		"ssl.keystore.location":                            at.path(brokerFile),
-		"listener.name.mutual_tls.ssl.client.auth":         "required",
-		"listener.name.mutual_tls.ssl.truststore.type":     "PEM",
-		"listener.name.mutual_tls.ssl.truststore.location": at.path(caFile),
+// kraft are the properties of every broker without ZooKeeper.
+func kraft(at *place) properties {
+	p := common()
+	p["controller.listener.names"] = controllerListener.name
+	p["log.dirs"] = at.path(dataDir)
+	p["log.initial.task.delay.ms"] = "500"
+	for _, key := range []string{"replication.factor", "min.isr", "num.partitions"} {
+		p["share.coordinator.state.topic."+key] = "1"
 	}
-	p.listeners(at)
-	for _, listener := range []string{"sasl_plain", "sasl_tls"} {
-		p.logins("listener.name." + listener + ".")
-	}
+	// A broker that was killed can register again once its session has ended.
+	p["broker.session.timeout.ms"] = "3000"
+	p["broker.heartbeat.interval.ms"] = "500"
 	return p
 }
 
-// listeners opens one port for each way to come in.
-func (p properties) listeners(at *place) {
-	var listen, security []string
-	for _, l := range []struct {
-		name, protocol string
-		port           int
-	}{
+// singleNode are the properties of a node that is broker and controller, with a listener for each
+// way to come in.
+func singleNode(at *place) properties {
+	p := kraft(at)
+	p["process.roles"] = "broker,controller"
+	p["node.id"] = "1"
+	p["controller.quorum.voters"] = "1@" + at.address(portController)
+	p["sasl.enabled.mechanisms"] = "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER"
+	p["ssl.keystore.type"] = "PEM"
+	p["ssl.keystore.location"] = at.path(brokerFile)
+	p["listener.name.mutual_tls.ssl.client.auth"] = "required"
+	p["listener.name.mutual_tls.ssl.truststore.type"] = "PEM"
+	p["listener.name.mutual_tls.ssl.truststore.location"] = at.path(caFile)
+	p.listeners(at, []listener{
 		{"PLAINTEXT", "PLAINTEXT", portPlaintext},
 		{"SASL_PLAIN", "SASL_PLAINTEXT", portSASL},
 		{"SASL_TLS", "SASL_SSL", portSASLTLS},
 		{"MUTUAL_TLS", "SSL", portMutualTLS},
-		{"CONTROLLER", "PLAINTEXT", portController},
-	} {
+		controllerListener,
+	})
+	for _, name := range []string{"sasl_plain", "sasl_tls"} {
+		p.logins("listener.name." + name + ".")
+	}
+	return p
+}
+
+// listener is one way to come in.
+type listener struct {
+	name, protocol string
+	port           int // of the place
+}
+
+// controllerListener is for the nodes of a KRaft cluster among themselves.
+var controllerListener = listener{"CONTROLLER", "PLAINTEXT", portController}
+
+// listeners opens a port for each. Clients are told of all but the controller's.
+func (p properties) listeners(at *place, open []listener) {
+	var listen, advertised []string
+	security := []string{controllerListener.name + ":" + controllerListener.protocol}
+	for _, l := range open {
 		listen = append(listen, l.name+"://"+at.address(l.port))
-		security = append(security, l.name+":"+l.protocol)
+		if l != controllerListener {
+			advertised = append(advertised, listen[len(listen)-1])
+			security = append(security, l.name+":"+l.protocol)
+		}
 	}
 	p["listeners"] = strings.Join(listen, ",")
-	p["advertised.listeners"] = strings.Join(listen[:len(listen)-1], ",") // not the controller's
+	p["advertised.listeners"] = strings.Join(advertised, ",")
 	p["listener.security.protocol.map"] = strings.Join(security, ",")
 }
 

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // missingError says what this machine lacks; tests are skipped for it.
@@ -25,54 +22,53 @@ func giveUp(t testing.TB, err error) {
 	t.Fatalf("kafkatest: %v", err)
 }
 
+// program is what a release of Kafka is run with.
+type program struct {
+	java string // path of the java command
+	jars string // directory of the release's jars
+}
+
+func newProgram(release pom) (p program, err error) {
+	if p.java, err = findJava(); err != nil {
+		return p, err
+	}
+	p.jars, err = fetchJars(release)
+	return p, err
+}
+
 // start sets a cluster up and boots it. What it has taken it gives back when it fails.
 func start(opts []Option) (_ *Cluster, err error) {
-	c := new(Cluster)
+	c := &Cluster{id: 1}
 	defer func() {
 		if err != nil {
 			c.close()
 		}
 	}()
-	if c.java, err = findJava(); err != nil {
-		return nil, err
-	}
-	if c.jars, err = fetchJars(); err != nil {
-		return nil, err
-	}
-	if c.place, err = takePlace(); err != nil {
-		return nil, err
-	}
-	if err = writeCertificates(c.place.dir); err != nil {
-		return nil, fmt.Errorf("making certificates: %w", err)
-	}
-	p := defaults(c.place)
-	for _, opt := range opts {
-		opt(p)
-	}
-	if err = p.write(c.place.path(propertiesFile)); err != nil {
-		return nil, err
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Plaintext()))
+	run, err := newProgram(pom41)
 	if err != nil {
 		return nil, err
 	}
-	c.admin = kadm.NewClient(client)
-	if err = c.format(); err != nil {
+	at, err := takePlace()
+	if err != nil {
 		return nil, err
 	}
-	return c, c.boot()
-}
-
-// close ends the broker and removes what it wrote.
-func (c *Cluster) close() {
-	if c.broker != nil {
-		_ = c.broker.Kill() // it can only have ended already
-		c.broker = nil
+	c.broker = broker(at, run.java, run.jars, "768m")
+	if err = writeCertificates(at.dir); err != nil {
+		return nil, fmt.Errorf("making certificates: %w", err)
 	}
-	if c.admin != nil {
-		c.admin.Close()
+	if err = singleNode(at).with(opts).write(at.path(propertiesFile)); err != nil {
+		return nil, err
 	}
-	if c.place != nil {
-		c.place.leave()
+	if c.access, err = newAccess(c.Plaintext()); err != nil {
+		return nil, err
 	}
+	// The user of the SCRAM mechanisms.
+	var scram []string
+	for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
+		scram = append(scram, "--add-scram", fmt.Sprintf("%s=[name=%s,password=%s]", mechanism, User, Password))
+	}
+	if err = c.broker.format(clusterID(), scram...); err != nil {
+		return nil, err
+	}
+	return c, c.broker.bootBroker(c.id)
 }
