@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -41,10 +43,27 @@ func (plainIDs) parseSegment(text string) (segment, error) { return parseSegment
 
 func (plainIDs) secret() bool { return false }
 
-// readID reads an id, segment by segment, and nothing beyond its grammar. An id is input from outside, so the
-// result says what was asked for and not what the caller may have. It costs at most a few times
-// MaxID bytes of memory.
+// readID reads an id of which every segment can be read.
 func readID(ids IDs, id string) ([]segment, error) {
+	segments, err := readSegments(ids, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range segments {
+		if err := segments[i].err; err != nil {
+			return nil, fmt.Errorf("%w: segment %d: %w", errInvalidCursor, i+1, err)
+		}
+	}
+	return segments, nil
+}
+
+// readSegments reads an id, segment by segment, and nothing beyond its grammar. An id is input from outside, so the
+// result says what was asked for and not what the caller may have. Its memory is bounded by MaxID and maxPartitions.
+//
+// A segment that can't be read costs only itself: its err says why, and its stream is set where the name can be told.
+// Keys are dropped, and forms change, while pages are away. Two segments of a stream are one that can't be read.
+// The whole id is invalid when it is too long, has too many segments, or none that can be read.
+func readSegments(ids IDs, id string) ([]segment, error) {
 	if len(id) > MaxID {
 		return nil, fmt.Errorf("%w: %d characters, at most %d", errInvalidCursor, len(id), MaxID)
 	}
@@ -53,17 +72,29 @@ func readID(ids IDs, id string) ([]segment, error) {
 		return nil, fmt.Errorf("%w: %d segments, at most %d", errInvalidCursor, count, maxSegments)
 	}
 	segments := make([]segment, 0, count)
+	partitions := 0
 	for text := range strings.SplitSeq(id, "~") {
 		s, err := ids.parseSegment(text)
-		if err != nil {
-			return nil, fmt.Errorf("%w: segment %d: %w", errInvalidCursor, len(segments)+1, err)
+		if err == nil && partitions+len(s.offsets) > maxPartitions {
+			err = errSegmentMany
 		}
-		for _, earlier := range segments {
-			if earlier.stream == s.stream {
-				return nil, fmt.Errorf("%w: stream %s twice", errInvalidCursor, s.stream)
+		if err != nil {
+			name, _, _ := strings.Cut(text, "@")
+			s = segment{err: err}
+			if ValidName(name) {
+				s.stream = name
 			}
 		}
+		partitions += len(s.offsets)
+		twice := slices.IndexFunc(segments, func(earlier segment) bool { return s.stream != "" && earlier.stream == s.stream })
+		if twice >= 0 {
+			segments[twice] = segment{stream: s.stream, err: errSegmentTwice}
+			continue
+		}
 		segments = append(segments, s)
+	}
+	if !slices.ContainsFunc(segments, func(s segment) bool { return s.err == nil }) {
+		return nil, fmt.Errorf("%w: segment 1: %w", errInvalidCursor, segments[0].err)
 	}
 	return segments, nil
 }
@@ -78,15 +109,20 @@ type Place struct {
 	Key     string  // the name of the key that sealed it; "" for plain text
 }
 
-// ReadID says what an id stands for.
+// ReadID says what an id stands for. The error tells of segments that can't be read; those that can are returned as well.
 func ReadID(ids IDs, id string) ([]Place, error) {
-	segments, err := readID(ids, id)
+	segments, err := readSegments(ids, id)
 	if err != nil {
 		return nil, err
 	}
-	places := make([]Place, len(segments))
+	var places []Place
+	var unreadable []error
 	for i, s := range segments {
-		places[i] = Place{Stream: s.stream, Epoch: s.epoch, Offsets: s.offsets, Leaders: s.leaders, Filter: s.filter, Key: s.key}
+		if s.err != nil {
+			unreadable = append(unreadable, fmt.Errorf("%w: segment %d: %w", errInvalidCursor, i+1, s.err))
+			continue
+		}
+		places = append(places, Place{Stream: s.stream, Epoch: s.epoch, Offsets: s.offsets, Leaders: s.leaders, Filter: s.filter, Key: s.key})
 	}
-	return places, nil
+	return places, errors.Join(unreadable...)
 }

@@ -45,6 +45,9 @@ const (
 	// maxPartitions bounds the memory that a hostile id costs: the packed form may name many in a few bytes.
 	// In text no more than MaxID/2 fit.
 	maxPartitions = 4096
+
+	// lostEpoch is the epoch of a segment whose place is lost: no topic has it.
+	lostEpoch = "-"
 )
 
 // errInvalidCursor is wrapped by every error of [readID].
@@ -61,7 +64,8 @@ type segment struct {
 	leaders []int32 // leader epoch of the last record before each; -1 unknown; nil: none is known
 	filter  string  // the mark of the filter it was taken under; "" for none
 	key     string  // that sealed it; "" for plain text
-	text    string  // the segment as it came, to be carried through unchanged
+	text    string  // the segment as it came
+	err     error   // why it can't be read; then only stream may be set
 }
 
 // ValidName reports whether s can name a stream: [a-z][a-z0-9-]*, at most 64 characters.
@@ -148,6 +152,8 @@ var (
 	errSegmentMark   = errors.New("the filter's mark is not 6 base64url characters")
 	errSegmentOffset = errors.New("offsets are not decimals joined by dots")
 	errSegmentLeader = errors.New("a leader epoch after a - is not a decimal of 31 bits")
+	errSegmentTwice  = errors.New("its stream is named twice")
+	errSegmentMany   = errors.New("too many partitions in all")
 	errSegmentPacked = errors.New("packed offsets are not what a gateway writes")
 )
 

@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"slices"
-	"strings"
 )
 
 // Request is what a connection asks for. Cursor and Subject come from outside and may be anything.
@@ -70,7 +69,7 @@ func (h *Hub) Open(ctx context.Context, r Request) (Sub, Opening, error) {
 type starts struct {
 	outcome Outcome
 	places  []place // as Request.Streams
-	carried string  // segments of other streams
+	carried string  // segments of other streams, as Hub.carry has them
 }
 
 // place is a position in a topic; a nil pos is the head at the moment of subscribing.
@@ -133,7 +132,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 	st := starts{outcome: OutcomeLive, places: make([]place, len(r.Streams))}
 	var resets []Reset
-	segments, err := readID(h.ids, r.Cursor)
+	segments, err := readSegments(h.ids, r.Cursor)
 	if r.Cursor != "" && err != nil {
 		segments = nil
 		r.From = From{}
@@ -172,7 +171,7 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		partitions[m.name] = max(len(m.head), len(st.places[n].pos))
 		resets = append(resets, why...)
 	}
-	st.carried = carry(others, len(r.Streams), h.ids.MaxLen(partitions))
+	st.carried = h.carry(others, len(r.Streams), h.ids.MaxLen(partitions))
 	if len(unnamed) == 0 || r.From.Kind == FromLive {
 		return st, resets, nil
 	}
@@ -181,19 +180,4 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 	}
 	why, err := h.begin(ctx, r, unnamed, &st)
 	return st, append(resets, why...), err
-}
-
-// carry joins the segments of streams that aren't read, to be repeated in every id: the caller may read them again on its next
-// connection. Streams that this gateway doesn't know are among them, since a role or a
-// configuration may come back. What would make an id too long or of too many segments is dropped: those streams then start as
-// for a first connection, whereas an id that is refused would cost the place in all of them.
-func carry(others []segment, read, readLen int) string {
-	var kept []string
-	for _, seg := range others[:min(len(others), maxSegments-read)] {
-		if n := len("~") + len(seg.text); readLen+n <= MaxID {
-			kept = append(kept, seg.text)
-			readLen += n
-		}
-	}
-	return strings.Join(kept, "~")
 }

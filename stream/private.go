@@ -9,7 +9,7 @@ type private struct {
 	subject []byte // filter; empty: none
 	anyUser bool   // with subject: of every user
 	mark    string // the filter's, for ids
-	carried string // segments of other streams, as they came
+	carried string // segments of other streams, see Hub.carry
 	streams []own  // as the view's
 	idle    bool   // it was served up to the head; for it, all entries before slot.seq are done with
 }

@@ -16,7 +16,7 @@ const (
 	ReasonTruncated Reason = "truncated" // the position is past Kafka's end (an unclean election, or forged); goes on there
 	ReasonCompacted Reason = "compacted" // older than delete.retention.ms: deletes may be missing; goes on where it was
 	ReasonBounds    Reason = "bounds"    // further behind than catch-up may read; goes on live
-	ReasonInvalid   Reason = "invalid"   // the id could not be read; goes on live
+	ReasonInvalid   Reason = "invalid"   // the id, or its part for a stream, could not be read; goes on live
 	ReasonScope     Reason = "scope"     // the position was taken under another filter; goes on live
 	ReasonLagged    Reason = "lagged"    // the client was too slow and chose not to be closed; goes on live
 )

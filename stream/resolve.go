@@ -53,6 +53,9 @@ func unavailable(ctx context.Context, err error) error {
 // resume finds where a cursor's segment stands, and what has to be said about it.
 func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (place, []Reset, error) {
 	pl := place{epoch: m.epoch, gen: m.gen}
+	if seg.isLost() {
+		return pl, []Reset{{Reason: ReasonInvalid, Stream: m.name}}, nil
+	}
 	if !r.takes(seg) {
 		return pl, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
 	}

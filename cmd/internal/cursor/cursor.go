@@ -41,12 +41,12 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	places, err := stream.ReadID(c.IDs, words[0])
+	for _, p := range places { // a gateway goes by what it can read, too
+		describe(stdout, p)
+	}
 	if err != nil {
 		fmt.Fprintf(stderr, "sluice cursor: %v\n", err)
 		return 1
-	}
-	for _, p := range places {
-		describe(stdout, p)
 	}
 	return 0
 }

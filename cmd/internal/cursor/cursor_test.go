@@ -40,6 +40,7 @@ func TestCursor(t *testing.T) {
 		{"-c plain.yaml orders@kZ3fQ1:1042-3.998.0.17-12.5-", 0, "partitions 0:1042 (epoch 3) 1:998 (epoch 3) 2:0 3:17 (epoch 12) 4:5\n", ""},
 		{sealed + " -c sealed.yaml", 0, "partitions 0:1042 1:998\n  sealed by  k1\n", ""},
 		{"-c sealed.yaml orders@kZ3fQ1:1042.998", 1, "", "stream: invalid cursor: segment 1"},
+		{"-c plain.yaml stock@.AAAA~orders@kZ3fQ1:1042", 1, "orders\n  epoch      kZ3fQ1\n  partitions 0:1042\n", "segment 1: no valid epoch"},
 		{"-c plain.yaml " + sealed, 1, "", "stream: invalid cursor: segment 1"},
 		{"-c broken.yaml x", 2, "", "ids_keys_file: is missing"},
 		{"-c plain.yaml", 2, "", "it needs an id"},

@@ -1,0 +1,48 @@
+package stream
+
+import "strings"
+
+// carry joins the segments of streams that aren't read, to be repeated in every id: the caller may read them
+// again on its next connection. Streams that this gateway doesn't know are among them, since a role or a
+// configuration may come back. They are written anew, in today's form and sealed with today's key, so that
+// an id never outlives the keys and forms of before.
+//
+// A segment that can't be read, or would make an id too long, has lost its stream's place, which an id that is refused
+// would cost all of them. For a stream of this gateway that is kept in its stead, and said once
+// the stream is read.
+func (h *Hub) carry(others []segment, read, readLen int) string {
+	var kept []string
+	for i := range others {
+		if len(kept) == maxSegments-read {
+			break
+		}
+		for _, text := range [...]string{h.rewrite(&others[i]), h.lost(others[i].stream)} {
+			if n := len("~") + len(text); text != "" && readLen+n <= MaxID {
+				kept = append(kept, text)
+				readLen += n
+				break
+			}
+		}
+	}
+	return strings.Join(kept, "~")
+}
+
+// rewrite writes a segment as this gateway does; "" for one that can't be read. A plain one stays in the form it came in.
+func (h *Hub) rewrite(s *segment) string {
+	if s.err != nil {
+		return ""
+	}
+	packed := strings.Contains(s.text, ":_")
+	return string(h.ids.appendSegment(nil, s.stream, s.epoch, s.offsets, s.leaders, s.filter, packed))
+}
+
+// lost is the segment that says that a stream's place is lost; "" for a stream that isn't ours.
+func (h *Hub) lost(stream string) string {
+	if _, ok := h.Lookup(stream); !ok {
+		return ""
+	}
+	return string(h.ids.appendSegment(nil, stream, lostEpoch, nil, nil, "", false))
+}
+
+// isLost reports whether a segment no longer says a position.
+func (s *segment) isLost() bool { return s.err != nil || s.epoch == lostEpoch }
