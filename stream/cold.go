@@ -2,65 +2,55 @@ package stream
 
 import (
 	"cmp"
-	"slices"
+	"errors"
 )
 
-// cold is what a private subscriber's stream has while it reads older than memory: its place in
-// the passes, and what they found for it.
+// cold is what a private subscriber's stream has while it reads older than memory: what it waits
+// for, or takes from. How far it has read is its own position.
 type cold struct {
-	at     []int64 // how far has been read for it, but for what in knows; found is all before that which is not yet sent
-	in     *pass   // that it is in; nil: none
-	found  []found
-	bytes  int // of found
-	state  coldState
-	closed bool // the subscriber has gone
+	id     uint32
+	own    *own
+	epoch  string
+	stream int
+	key    laneKey
+	lane   *lane // that it takes from; nil: it waits for a pass
+	next   int   // the first of the lane's events that it hasn't looked at
+	idle   bool  // it is in the lane's list of those who wait for more
+	closed bool  // it is done, or the subscriber has gone
 }
 
-type coldState uint8
-
-const (
-	coldWaiting coldState = iota // for a pass, or in one
-	coldLeft                     // left its pass for being slow; queues again once it has taken what was found
-	coldDone                     // a pass has read up to the log
-	coldFailed                   // Kafka doesn't answer
-)
-
-// found is an event, or a reset, that a pass found for a subscriber.
-type found struct {
-	partition int32
-	next      int64
-	reset     bool
-	body      []byte // frame without id; shared by all it was found for
-}
-
-// reached returns how far passes have read for it. Nothing of its own lies between at and what its pass has reached.
-func (c *cold) reached() []int64 {
-	if c.in != nil {
-		c.at = raise(c.at, c.in.reached)
+// close takes it out of the passes for good. What is kept for others who may come goes with the
+// last who reads older than memory.
+func (c *cold) close(ps *passes) {
+	if c.closed {
+		return
 	}
-	return c.at
-}
-
-// leave takes it out of its pass, if it is in one.
-func (c *cold) leave() {
-	c.reached()
-	if c.in != nil {
-		c.in.left++
-		c.in = nil
-	}
-}
-
-// close takes it out of the passes for good.
-func (c *cold) close() {
-	c.leave()
 	c.closed = true
+	if c.lane != nil {
+		c.lane.leave(c)
+	}
+	if ps.reading[c.stream]--; ps.reading[c.stream] == 0 {
+		for shared := ps.shared[c.stream]; len(shared) > 0; shared = ps.shared[c.stream] {
+			ps.giveUp(shared[len(shared)-1])
+		}
+	}
 }
 
-// coldBytes is how much may be found for one subscriber before it has to take some.
-const coldBytes = 1 << 20
+// ready reports whether it has a lane to look at, and nobody will tell it so.
+func (c *cold) ready() bool { return c != nil && c.lane != nil && !c.idle }
 
-// coldTotal is how much may be found for all together.
-const coldTotal = 256 << 20
+// coldKey says which lane of a stream has what is for a subscriber.
+func (p *private) coldKey(everyone bool) laneKey {
+	switch {
+	case everyone:
+		return laneKey{subject: string(p.subject)}
+	case p.anyUser:
+		return laneKey{subject: string(p.subject), any: true}
+	case len(p.user) == 0: // without an identity nothing is anybody's, and this lane stays empty
+		return laneKey{any: true}
+	}
+	return laneKey{user: string(p.user), subject: string(p.subject)}
+}
 
 // settle takes stream i of a private subscriber to where its position is served: to memory, or to the passes if it is
 // older than that.
@@ -74,45 +64,72 @@ func (p *private) settle(h *Hub, v *view, id uint32, i int) {
 		}
 		return
 	}
-	o.cold = &cold{at: slices.Clone(o.pos)}
-	h.passes.enqueue(v.streams[i], &waiter{id: id, epoch: o.epoch, user: p.user, subject: p.subject, anyUser: p.anyUser, cold: o.cold})
+	o.cold = &cold{id: id, own: o, epoch: o.epoch, stream: v.streams[i], key: p.coldKey(l.spec.Audience == AudienceEveryone)}
+	h.passes.enqueue(v.streams[i], o.cold)
 }
 
 // thaw sends what was found, and returns stream i to memory when the passes have read up to it. Drained: go on with the
 // next stream, or with this one from memory if it is no longer cold.
 func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int) Pulled {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
-	c := o.cold
-	for len(c.found) > 0 {
-		if b.Bytes >= maxBytes {
-			return More
+	for looked := 0; o.cold != nil; {
+		c, la := o.cold, o.cold.lane
+		for la != nil && c.next < len(la.events) {
+			f := la.events[c.next]
+			if b.Bytes >= maxBytes || looked == replayRun {
+				return More
+			}
+			looked++
+			h.mu.did(1)
+			if f.next > at(o.pos, int(f.partition)) {
+				o.pos = grow(o.pos, int(f.partition)+1)
+				o.pos[f.partition] = f.next
+				b.add(f.body.frame, func(dst []byte) []byte { return p.id(h, v, dst) })
+				h.hand(l, f.partition, f.next)
+			}
+			la.took(c)
+			h.passes.touch(la)
 		}
-		f := c.found[0]
-		c.found[0] = found{}
-		c.found = c.found[1:]
-		c.bytes -= len(f.body)
-		h.passes.bytes -= len(f.body)
-		o.pos = grow(o.pos, int(f.partition)+1)
-		o.pos[f.partition] = f.next
-		b.add(f.body, func(dst []byte) []byte { return p.id(h, v, dst) })
-		if !f.reset {
-			h.hand(l, f.partition, f.next)
+		if la != nil && !la.gone {
+			o.pos = raise(o.pos, la.reached())
 		}
-	}
-	c.found = nil
-	o.pos = raise(o.pos, c.reached())
-	if o.epoch != l.epoch {
-		c.close()
-		p.recreated(h, v, id, i, b)
-		return Drained
-	}
-	switch c.state {
-	case coldFailed:
-		return Unavailable
-	case coldLeft, coldDone: // to the passes again if the log has moved on meanwhile
+		switch {
+		case o.epoch != l.epoch:
+			c.close(&h.passes)
+			p.recreated(h, v, id, i, b)
+			return Drained
+		case la == nil:
+			return Drained
+		case la.open():
+			la.wait(c)
+			return Drained
+		}
+		if la.ends == nil && la.pass.failed() && !la.gone {
+			var gone *GoneError
+			if !errors.As(la.pass.err, &gone) {
+				// Also recreated, and our reader hasn't noticed yet: coming back is the simplest way to wait for that.
+				return Unavailable
+			}
+			p.passOver(h, v, i, gone, b)
+		}
+		c.close(&h.passes) // to the passes again if the log has moved on meanwhile
 		p.settle(h, v, id, i)
 	}
 	return Drained
+}
+
+// passOver moves stream i past what Kafka no longer has, and says so.
+func (p *private) passOver(h *Hub, v *view, i int, gone *GoneError, b *Batch) {
+	o, l := &p.streams[i], h.logs[v.streams[i]]
+	to := min(gone.Start, at(l.floor(), int(gone.Partition))) // memory may have older than Kafka
+	from := at(o.pos, int(gone.Partition))
+	if from >= to {
+		return
+	}
+	o.pos = grow(o.pos, int(gone.Partition)+1)
+	o.pos[gone.Partition] = to
+	r := Reset{Reason: ReasonRetention, Stream: l.spec.Name, Partitions: []Moved{{gone.Partition, from, to}}}
+	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 }
 
 // recreated takes stream i, which the log has left behind, into the topic created anew: to the jump in the log or,

@@ -106,7 +106,7 @@ func TestPullInPieces(t *testing.T) {
 				r.evict(0)
 				r.evict(1)
 				p = r.open(q)
-				p.until(coldDone)
+				p.untilRead()
 			}
 			seen := map[string]bool{}
 			for {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -44,7 +43,7 @@ type Hub struct {
 	ids     IDs
 	start   time.Time // of the hub's clock
 
-	mu      sync.Mutex // guards all below; wakers' locks are taken under it, never the other way
+	mu      hubLock // guards all below; wakers' locks are taken under it, never the other way
 	closed  bool
 	seq     uint64 // of the newest entry of any stream
 	logs    []*log

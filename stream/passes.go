@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// passes read Kafka for those whose position is older than memory. All who wait for a stream
-// when a pass begins are served by it, however many they are.
+// passes read Kafka for those whose position is older than memory. Who waits for a stream when a
+// pass begins is served by it, however many they are.
 type passes struct {
 	hub    *Hub
 	ctx    context.Context
@@ -17,21 +17,15 @@ type passes struct {
 	slots  chan struct{} // as many passes at once
 
 	// guarded by the hub's lock
-	waiting [][]*waiter // by stream
-	running []bool      // by stream: a goroutine serves waiting
-	looking [][]*look   // by stream: who asks for the newest of its older events
-	seeking []bool      // by stream: a goroutine serves looking
-	bytes   int         // found for all and not taken
-}
-
-// waiter is a subscriber's stream in the queue or in a pass.
-type waiter struct {
-	id      uint32
-	epoch   string
-	user    []byte
-	subject []byte
-	anyUser bool
-	cold    *cold
+	waiting [][]*cold // by stream, who waits for a pass, the first who came first
+	running []bool    // by stream: a goroutine serves waiting
+	reading []int     // by stream, subscribers that wait or take from a lane
+	shared  [][]*lane // by stream, the lanes that who comes later may take from too
+	newest  *lane     // the lane that was used last; older ones are linked
+	oldest  *lane     //
+	bytes   int       // in all lanes
+	looking [][]*look // by stream: who asks for the newest of its older events
+	seeking []bool    // by stream: a goroutine serves looking
 }
 
 var errNobody = errors.New("stream: nobody is left in the pass")
@@ -40,8 +34,10 @@ func (ps *passes) init(h *Hub, streams int) {
 	ps.hub = h
 	ps.ctx, ps.cancel = context.WithCancel(context.Background())
 	ps.slots = make(chan struct{}, h.catchup.Concurrency)
-	ps.waiting = make([][]*waiter, streams)
+	ps.waiting = make([][]*cold, streams)
 	ps.running = make([]bool, streams)
+	ps.reading = make([]int, streams)
+	ps.shared = make([][]*lane, streams)
 	ps.looking = make([][]*look, streams)
 	ps.seeking = make([]bool, streams)
 }
@@ -51,9 +47,16 @@ func (ps *passes) close() {
 	ps.wg.Wait()
 }
 
-// enqueue adds a waiter and sees to it that a goroutine serves the stream. The hub's lock is held.
-func (ps *passes) enqueue(stream int, w *waiter) {
-	ps.waiting[stream] = append(ps.waiting[stream], w)
+// enqueue has a subscriber served: by a lane that has what it needs, or by the next pass. The
+// hub's lock is held.
+func (ps *passes) enqueue(stream int, c *cold) {
+	ps.reading[stream]++
+	if la := ps.sharedFor(stream, c); la != nil {
+		la.join(c)
+		ps.touch(la)
+		return
+	}
+	ps.waiting[stream] = append(ps.waiting[stream], c)
 	if ps.running[stream] || ps.hub.closed {
 		return
 	}
@@ -61,13 +64,46 @@ func (ps *passes) enqueue(stream int, w *waiter) {
 	ps.wg.Go(func() { ps.run(stream) })
 }
 
+// sharedFor returns a lane that has the events from a subscriber's position on; nil: none has.
+func (ps *passes) sharedFor(stream int, c *cold) *lane {
+	for _, la := range slices.Backward(ps.shared[stream]) {
+		p := la.pass
+		ps.hub.mu.did(1)
+		if la.key == c.key && p.epoch == c.epoch && p.gen == ps.hub.logs[stream].gen && !p.failed() &&
+			covers(c.own.pos, la.begins) && (la.open() || !covers(c.own.pos, la.reached())) {
+			return la
+		}
+	}
+	return nil
+}
+
+// unshare takes a lane from those that who comes later may take from.
+func (ps *passes) unshare(la *lane) {
+	stream := la.pass.stream
+	ps.shared[stream] = slices.DeleteFunc(ps.shared[stream], func(other *lane) bool { return other == la })
+}
+
+// maxShared is how many lanes of a stream are kept for who comes later.
+const maxShared = 64
+
+// share keeps a lane for who comes later.
+func (ps *passes) share(la *lane) {
+	stream := la.pass.stream
+	if shared := ps.shared[stream]; len(shared) >= maxShared {
+		if i := slices.IndexFunc(shared, func(old *lane) bool { return old.members == 0 }); i >= 0 {
+			ps.giveUp(shared[i])
+		} else {
+			ps.unshare(shared[0])
+		}
+	}
+	ps.shared[stream] = append(ps.shared[stream], la)
+}
+
 // leave takes a subscriber that has gone out of what it waits for. The hub's lock is held.
 func (ps *passes) leave(id uint32) {
 	for i := range ps.hub.private[id].streams {
 		if c := ps.hub.private[id].streams[i].cold; c != nil {
-			c.close()
-			ps.bytes -= c.bytes
-			c.found, c.bytes = nil, 0
+			c.close(ps)
 		}
 	}
 }
@@ -91,120 +127,277 @@ func (ps *passes) run(stream int) {
 	}
 }
 
-// pass is one reading of a stream from the lowest position waited for up to where the log was when it began.
+// pass is one reading of a stream, from the lowest position it serves up to where the log was
+// when it began, or until all its lanes are full.
 type pass struct {
 	hub      *Hub
 	stream   int
 	epoch    string
+	gen      uint64 // the log's, see log.gen
 	from, to []int64
 	everyone bool
-	members  []*waiter
-	byUser   map[string][]*waiter
-	anyUser  map[string][]*waiter // by subject, those who follow it for any user
 
-	reached []int64 // what has been read of each partition, for all members at once: there may be 100,000
-	left    int     // members that have left it
+	everybody *lane // of a stream for everyone, those without a filter; nil: none
+	byUser    map[string]*lane
+	bySubject map[string]*lane  // of those who are sent a subject's events whoever they belong to
+	byBoth    map[laneKey]*lane // of a user's who follow a subject
+
+	reached []int64 // what has been read of each partition
+	active  int     // open lanes that somebody takes from
+	ringing []*lane // that have something new for those who wait
+	over    bool    // it has been read, or given up
+	err     error   // why it was given up; nil: it has been read, or nobody was left
 }
 
-// begin takes all who wait into a pass; nil if nobody does.
+// A member joins a pass although its position is further back than that of who waited longest, if
+// it is this many records at most. Else the pass would be full before it has anything for those
+// who waited longest.
+const (
+	nearRecords     = 10_000
+	nearUserRecords = 1 << 20 // a pass is seldom full of one user's
+)
+
+// begin takes those who wait into a pass; nil if nobody does.
 func (ps *passes) begin(stream int) *pass {
 	h := ps.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
-	p := &pass{hub: h, stream: stream, epoch: l.epoch, to: slices.Clone(l.head), byUser: make(map[string][]*waiter), anyUser: make(map[string][]*waiter)}
-	p.everyone = l.spec.Audience == AudienceEveryone
+	p := &pass{
+		hub: h, stream: stream, epoch: l.epoch, gen: l.gen, to: slices.Clone(l.head), everyone: l.spec.Audience == AudienceEveryone,
+		byUser: make(map[string]*lane), bySubject: make(map[string]*lane), byBoth: make(map[laneKey]*lane),
+	}
 	p.from, p.reached = slices.Clone(p.to), make([]int64, len(p.to))
-	floor := l.floor()
-	for _, w := range ps.waiting[stream] {
-		if w.cold.closed || w.epoch != l.epoch { // the latter learns of the new topic by its next pull
+	floor := slices.Clone(l.floor()) // of this moment for all, since the lock is given back on the way
+	took, some := 0, false
+	var later []*cold
+	for queue := ps.waiting[stream]; len(queue) > 0; queue = ps.waiting[stream] {
+		c := queue[0]
+		queue[0], ps.waiting[stream] = nil, queue[1:]
+		if took += 1 + len(p.to)/16; took > holdRun {
+			took = 0
+			h.mu.breathe()
+		}
+		h.mu.did(1 + len(p.to)/16)
+		switch {
+		case c.closed || c.epoch != p.epoch: // the latter learns of the new topic by its next pull
+			if !c.closed {
+				h.wake(c.id, h.seq+1)
+			}
+			continue
+		case !p.takes(c):
+			later = append(later, c)
 			continue
 		}
+		some = true
 		for q, from := range p.from {
-			if next := at(w.cold.at, q); next < at(floor, q) { // memory has the rest
+			if next := at(c.own.pos, q); next < at(floor, q) { // memory has the rest
 				p.from[q] = min(from, next)
 			}
 		}
-		w.cold.in = p
-		p.members = append(p.members, w)
-		switch {
-		case p.everyone:
-		case w.anyUser:
-			p.anyUser[string(w.subject)] = append(p.anyUser[string(w.subject)], w)
-		case len(w.user) > 0: // without an identity nothing is anybody's
-			p.byUser[string(w.user)] = append(p.byUser[string(w.user)], w)
-		}
 	}
+	ps.waiting[stream] = later
 	for q := range p.to {
 		if p.from[q] == p.to[q] { // nobody needs it: nothing is read, and no position moves
 			p.to[q] = 0
 		}
 	}
-	ps.waiting[stream] = nil
-	if len(p.members) == 0 {
+	if !some && len(later) == 0 {
+		ps.waiting[stream] = nil
 		ps.running[stream] = false
 		return nil
 	}
 	return p
 }
 
+// takes takes a subscriber into its lane of the pass; false: it has to wait for the next pass.
+func (p *pass) takes(c *cold) bool {
+	la := p.lane(c.key)
+	near := int64(nearUserRecords)
+	if c.key.user == "" {
+		near = nearRecords
+	}
+	switch {
+	case la == nil:
+		la = &lane{pass: p, key: c.key, begins: c.own.pos}
+		p.put(la)
+		if la.shared() {
+			la.begins = slices.Clone(la.begins)
+			p.hub.passes.share(la)
+		}
+	case la.gone: // it was new, and all who took from it have gone meanwhile
+		return false
+	case !covers(c.own.pos, la.begins):
+		if distance(c.own.pos, la.begins) > near {
+			return false
+		}
+		la.begins = slices.Clone(la.begins)
+		for q := range la.begins {
+			la.begins[q] = min(la.begins[q], at(c.own.pos, q))
+		}
+	default:
+		if distance(la.begins, c.own.pos) > near {
+			return false
+		}
+		if la.members == 1 && !la.shared() {
+			la.begins = slices.Clone(la.begins)
+		}
+	}
+	la.join(c)
+	la.wait(c)
+	return true
+}
+
+// lane returns the lane of a key, nil if there is none.
+func (p *pass) lane(key laneKey) *lane {
+	switch {
+	case key == laneKey{}:
+		return p.everybody
+	case key.user == "":
+		return p.bySubject[key.subject]
+	case key.subject == "":
+		return p.byUser[key.user]
+	}
+	return p.byBoth[key]
+}
+
+func (p *pass) put(la *lane) {
+	switch key := la.key; {
+	case key == laneKey{}:
+		p.everybody = la
+	case key.user == "":
+		p.bySubject[key.subject] = la
+	case key.subject == "":
+		p.byUser[key.user] = la
+	default:
+		p.byBoth[key] = la
+	}
+}
+
+// remove takes a lane out of the pass.
+func (p *pass) remove(la *lane) {
+	if p.over || p.lane(la.key) != la {
+		return
+	}
+	switch key := la.key; {
+	case key == laneKey{}:
+		p.everybody = nil
+	case key.user == "":
+		delete(p.bySubject, key.subject)
+	case key.subject == "":
+		delete(p.byUser, key.user)
+	default:
+		delete(p.byBoth, key)
+	}
+}
+
+// failed reports whether the pass was given up for an error.
+func (p *pass) failed() bool { return p.over && p.err != nil }
+
 // emit gives one partition's run to those it is for.
 func (p *pass) emit(partition int32, events []Event, next int64) error {
-	p.hub.mu.Lock()
-	defer p.hub.mu.Unlock()
-	for i := range events {
-		ev := &events[i]
-		var body []byte // framed once, for the first who gets it
-		if p.everyone {
-			for _, w := range p.members {
-				body = p.give(w, ev, body)
-			}
-			continue
+	for {
+		n, err := p.emitSome(partition, events, next)
+		if events = events[n:]; err != nil || len(events) == 0 {
+			p.wakeAll()
+			return err
 		}
-		for _, user := range ev.Users {
-			for _, w := range p.byUser[string(user)] {
-				body = p.give(w, ev, body)
-			}
-		}
-		for _, w := range p.anyUser[string(ev.Subject)] {
-			body = p.give(w, ev, body)
-		}
+	}
+}
+
+// emitSome gives the first of a run, as many as one hold of the lock has time for.
+func (p *pass) emitSome(partition int32, events []Event, next int64) (n int, err error) {
+	h := p.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.active == 0 {
+		return 0, errNobody
+	}
+	for work := 0; n < len(events) && work < holdRun; n++ {
+		did := p.give(&events[n])
+		work += did
+		h.mu.did(did)
+	}
+	if n < len(events) {
+		next = events[n-1].Offset + 1
 	}
 	p.reached[partition] = max(p.reached[partition], next)
-	if p.left == len(p.members) {
-		return errNobody
+	if p.active == 0 {
+		return n, errNobody
 	}
-	return nil
+	return n, nil
 }
 
-// give adds an event to what was found for w, if it isn't past it.
-func (p *pass) give(w *waiter, ev *Event, body []byte) []byte {
-	c := w.cold
-	if c.in != p || ev.Offset < at(c.at, int(ev.Partition)) ||
-		len(w.subject) > 0 && string(w.subject) != string(ev.Subject) {
-		return body
+// give adds an event to the lanes it is for, and returns how much work that was.
+func (p *pass) give(ev *Event) (work int) {
+	var body *foundBody // framed once, for the first lane that takes it
+	give := func(la *lane) {
+		work++
+		if la == nil || !la.open() || ev.Offset < at(la.begins, int(ev.Partition)) {
+			return
+		}
+		if la.members == 0 && !la.shared() {
+			return
+		}
+		if body == nil {
+			body = &foundBody{frame: appendBody(make([]byte, 0, frameSize(ev.Name, ev.Data)), ev.Name, ev.Data)}
+			work += len(body.frame) >> 10
+		}
+		if la.full(foundBytes + len(body.frame)) {
+			la.close(ev.Partition, ev.Offset)
+			return
+		}
+		p.hub.passes.add(la, found{partition: ev.Partition, next: ev.Offset + 1, body: body})
 	}
-	if c.bytes >= coldBytes || c.bytes > 0 && p.hub.passes.bytes >= coldTotal { // one event fits always, else nobody would get on
-		c.leave() // at its position; it queues again from there
-		c.state = coldLeft
-		p.hub.wake(w.id, p.hub.seq+1)
-		return body
+	if p.everyone {
+		give(p.everybody)
+	} else {
+		for _, user := range ev.Users {
+			if len(p.byUser) > 0 {
+				give(p.byUser[string(user)])
+			}
+			if len(p.byBoth) > 0 {
+				give(p.byBoth[laneKey{user: string(user), subject: string(ev.Subject)}])
+			}
+		}
 	}
-	if body == nil {
-		body = appendBody(make([]byte, 0, frameSize(ev.Name, ev.Data)), ev.Name, ev.Data)
+	if len(p.bySubject) > 0 && len(ev.Subject) > 0 {
+		give(p.bySubject[string(ev.Subject)])
 	}
-	p.put(w, found{partition: ev.Partition, next: ev.Offset + 1, body: body})
-	return body
+	return work + 1
 }
 
-func (p *pass) put(w *waiter, f found) {
-	c := w.cold
-	c.at = grow(c.at, int(f.partition)+1)
-	c.at[f.partition] = f.next
-	c.found = append(c.found, f)
-	c.bytes += len(f.body)
-	p.hub.passes.bytes += len(f.body)
-	p.hub.wake(w.id, p.hub.seq+1)
+// wakeAll wakes those who wait for what has come into their lanes.
+func (p *pass) wakeAll() {
+	for p.wakeSome() {
+	}
+}
+
+// wakeSome wakes as many as one hold of the lock has time for; false: that was all.
+func (p *pass) wakeSome() bool {
+	h := p.hub
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for work := 0; len(p.ringing) > 0; work++ {
+		if work == wakeRun {
+			return true
+		}
+		h.mu.did(1)
+		last := len(p.ringing) - 1
+		la := p.ringing[last]
+		if len(la.idle) == 0 {
+			la.ringing = false
+			p.ringing = p.ringing[:last]
+			continue
+		}
+		c := la.idle[len(la.idle)-1]
+		la.idle = la.idle[:len(la.idle)-1]
+		if !c.closed && c.lane == la && c.idle {
+			c.idle = false
+			h.wake(c.id, h.seq+1)
+		}
+	}
+	return false
 }
 
 // end tells those still in the pass how it ended.
@@ -212,30 +405,33 @@ func (p *pass) end(err error) {
 	h := p.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var gone *GoneError
-	for _, w := range p.members {
-		c := w.cold
-		if c.in != p {
-			continue
-		}
-		c.leave()
-		switch {
-		case err == nil:
-			c.at = raise(c.at, p.to)
-			c.state = coldDone
-		case errors.As(err, &gone):
-			l := h.logs[p.stream]
-			to := min(gone.Start, at(l.floor(), int(gone.Partition))) // memory may have older than Kafka
-			if from := at(c.at, int(gone.Partition)); from < to {
-				r := Reset{Reason: ReasonRetention, Stream: l.spec.Name, Partitions: []Moved{{gone.Partition, from, to}}}
-				p.put(w, found{partition: gone.Partition, next: to, reset: true, body: h.resetBody(r)})
-			}
-			h.passes.waiting[p.stream] = append(h.passes.waiting[p.stream], w)
-		case errors.Is(err, ErrRecreated) && h.logs[p.stream].epoch != p.epoch:
-			// its next pull takes it into the new topic
-		default: // also recreated, and our reader hasn't noticed yet: coming back is the simplest way to wait for that
-			c.state = coldFailed
-		}
-		h.wake(w.id, h.seq+1)
+	p.over = true
+	switch {
+	case err == nil:
+		p.reached = raise(p.reached, p.to)
+	case !errors.Is(err, errNobody):
+		p.err = err
 	}
+	ring := func(la *lane) {
+		la.ring()
+		if h.mu.did(1); len(p.ringing)%holdRun == holdRun-1 {
+			h.mu.breathe()
+		}
+	}
+	if p.everybody != nil {
+		ring(p.everybody)
+	}
+	for _, la := range p.bySubject { // nobody else changes these: the pass is over
+		ring(la)
+	}
+	for _, la := range p.byUser {
+		ring(la)
+	}
+	for _, la := range p.byBoth {
+		ring(la)
+	}
+	p.everybody, p.bySubject, p.byUser, p.byBoth = nil, nil, nil, nil
+	h.mu.Unlock()
+	p.wakeAll()
+	h.mu.Lock()
 }

@@ -104,6 +104,9 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 			}
 		}
 	}
+	if end == Drained && slices.ContainsFunc(p.streams, func(o own) bool { return o.cold.ready() }) {
+		end = More
+	}
 	if !p.replay(h, v, slot.uid, b, maxBytes) {
 		end = More
 	}
