@@ -15,6 +15,7 @@ type lane struct {
 	ends   []int64 // where it was full; nil: it goes as far as its pass has read
 	gone   bool    // given up to make room: takers read again from where they are
 
+	shared  bool    // who comes later may take from it too, so it keeps what all its takers have
 	members int     // who take from it
 	idle    []*cold // of those, who have all there is and wait for more
 	ringing bool    // it is in its pass's list of lanes that have something new for those
@@ -58,14 +59,11 @@ const (
 // full reports whether a lane has no room for an event of this size.
 func (la *lane) full(size int) bool {
 	limit := coldBytes
-	if la.shared() {
+	if la.key.user == "" {
 		limit = sharedBytes
 	}
 	return len(la.events) > 0 && (la.bytes+size > limit || len(la.events) == laneEvents)
 }
-
-// shared reports whether the lane has a stream's events whoever asks for them.
-func (la *lane) shared() bool { return la.key.user == "" }
 
 // open reports whether events may still be added.
 func (la *lane) open() bool { return la.ends == nil && !la.gone && !la.pass.over }
@@ -97,7 +95,7 @@ func (la *lane) leave(c *cold) {
 	if la.open() {
 		la.pass.active--
 	}
-	if !la.shared() {
+	if !la.shared {
 		la.pass.hub.passes.giveUp(la)
 	}
 }
@@ -113,7 +111,7 @@ func (la *lane) wait(c *cold) {
 // took moves a taker past an event, and frees what nobody else will take.
 func (la *lane) took(c *cold) {
 	c.next++
-	if la.members > 1 || la.shared() {
+	if la.members > 1 || la.shared {
 		return
 	}
 	for ; la.freed < c.next; la.freed++ {
@@ -189,7 +187,7 @@ func (ps *passes) giveUp(la *lane) {
 	la.events, la.freed = nil, 0
 	ps.unlink(la)
 	la.pass.remove(la)
-	if la.shared() {
+	if la.shared {
 		ps.unshare(la)
 	}
 }

@@ -81,13 +81,18 @@ func (ps *passes) sharedFor(stream int, c *cold) *lane {
 func (ps *passes) unshare(la *lane) {
 	stream := la.pass.stream
 	ps.shared[stream] = slices.DeleteFunc(ps.shared[stream], func(other *lane) bool { return other == la })
+	la.shared = false
 }
 
 // maxShared is how many lanes of a stream are kept for who comes later.
-const maxShared = 64
+const maxShared = 16
 
-// share keeps a lane for who comes later.
+// share keeps a new lane for who comes later: it may have several takers.
 func (ps *passes) share(la *lane) {
+	if la.shared {
+		return
+	}
+	la.shared, la.begins = true, slices.Clone(la.begins) // which were its only taker's
 	stream := la.pass.stream
 	if shared := ps.shared[stream]; len(shared) >= maxShared {
 		if i := slices.IndexFunc(shared, func(old *lane) bool { return old.members == 0 }); i >= 0 {
@@ -221,8 +226,7 @@ func (p *pass) takes(c *cold) bool {
 	case la == nil:
 		la = &lane{pass: p, key: c.key, begins: c.own.pos}
 		p.put(la)
-		if la.shared() {
-			la.begins = slices.Clone(la.begins)
+		if c.key.user == "" {
 			p.hub.passes.share(la)
 		}
 	case la.gone: // it was new, and all who took from it have gone meanwhile
@@ -231,7 +235,7 @@ func (p *pass) takes(c *cold) bool {
 		if distance(c.own.pos, la.begins) > near {
 			return false
 		}
-		la.begins = slices.Clone(la.begins)
+		p.hub.passes.share(la)
 		for q := range la.begins {
 			la.begins[q] = min(la.begins[q], at(c.own.pos, q))
 		}
@@ -239,9 +243,7 @@ func (p *pass) takes(c *cold) bool {
 		if distance(la.begins, c.own.pos) > near {
 			return false
 		}
-		if la.members == 1 && !la.shared() {
-			la.begins = slices.Clone(la.begins)
-		}
+		p.hub.passes.share(la)
 	}
 	la.join(c)
 	la.wait(c)
@@ -336,7 +338,7 @@ func (p *pass) give(ev *Event) (work int) {
 		if la == nil || !la.open() || ev.Offset < at(la.begins, int(ev.Partition)) {
 			return
 		}
-		if la.members == 0 && !la.shared() {
+		if la.members == 0 && !la.shared {
 			return
 		}
 		if body == nil {
