@@ -1,5 +1,7 @@
 package stream
 
+import "errors"
+
 // CatchupProgress says how far the reading of what is older than memory is, for one
 // subscription.
 type CatchupProgress uint8
@@ -38,7 +40,7 @@ func (s Sub) CatchupProgress() CatchupProgress {
 			continue
 		}
 		switch {
-		case o.cold.state == coldFailed && len(o.cold.found) == 0:
+		case o.cold.failed():
 			return CatchupFailed
 		case o.epoch == l.epoch && o.cold.pending(o.pos):
 			progress = CatchupPending
@@ -52,7 +54,25 @@ func (s Sub) CatchupProgress() CatchupProgress {
 	return progress
 }
 
-// pending reports whether nothing has been read for a subscriber whose position is pos.
+// failed reports whether all that was found has been taken, and Kafka didn't answer for the rest.
+func (c *cold) failed() bool {
+	la := c.lane
+	if la == nil || la.gone || la.ends != nil || !la.pass.failed() || c.next < len(la.events) {
+		return false
+	}
+	var gone *GoneError
+	return !errors.As(la.pass.err, &gone)
+}
+
+// pending reports whether nothing has been read for a subscriber whose position is pos. It is told
+// when that changes.
 func (c *cold) pending(pos []int64) bool {
-	return c.state == coldWaiting && len(c.found) == 0 && covers(pos, c.reached())
+	if c.lane == nil {
+		return true
+	}
+	if !c.lane.open() || !covers(pos, c.lane.reached()) {
+		return false
+	}
+	c.lane.wait(c)
+	return true
 }

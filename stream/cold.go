@@ -104,12 +104,12 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 			la.wait(c)
 			return Drained
 		}
-		if la.ends == nil && la.pass.failed() && !la.gone {
-			var gone *GoneError
-			if !errors.As(la.pass.err, &gone) {
-				// Also recreated, and our reader hasn't noticed yet: coming back is the simplest way to wait for that.
-				return Unavailable
-			}
+		if c.failed() {
+			// Also recreated, and our reader hasn't noticed yet: coming back is the simplest way to wait for that.
+			return Unavailable
+		}
+		var gone *GoneError
+		if !la.gone && la.ends == nil && errors.As(la.pass.err, &gone) {
 			p.passOver(h, v, i, gone, b)
 		}
 		c.close(&h.passes) // to the passes again if the log has moved on meanwhile
