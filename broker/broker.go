@@ -28,7 +28,8 @@ type StreamConfig struct {
 	Subject  string          // what it is about; "" nothing
 	Event    string          // the SSE event name; "" every event is unnamed
 
-	// Replay is how far back the reader begins at start, by the records' timestamps.
+	// Replay is how far back the reader begins at start, by the records' timestamps; where it has no record,
+	// with the newest ones.
 	// 0 begins at the end. Streams of one topic begin together, at the longest.
 	Replay time.Duration
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/stream"
 )
 
 // keepState notes that a stream of the topic keeps its state.
@@ -22,8 +24,8 @@ func (t *topic) keepState(s StreamConfig) {
 }
 
 // stateStart returns where reading a topic starts, which is start or, where a state is kept, what that needs, and the first
-// offsets that Kafka has. It finds out whether the topic is compacted.
-func (r *Reader) stateStart(ctx context.Context, t *topic, start []int64) (from, kept []int64, err error) {
+// offsets that Kafka has. It finds out whether the topic is compacted. end is the position after the last record.
+func (r *Reader) stateStart(ctx context.Context, t *topic, start, end []int64) (from, kept []int64, err error) {
 	from = slices.Clone(start)
 	if !t.state {
 		return from, nil, nil
@@ -44,6 +46,7 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, start []int64) (from,
 		if older, err = offsetsAt(ctx, r.cl, t.name, len(start), time.Now().Add(-t.stateAge).UnixMilli()); err != nil {
 			return nil, nil, err
 		}
+		newest(older, kept, end, stream.Newest(len(end)))
 	}
 	for p := range from {
 		from[p] = min(from[p], older[p])

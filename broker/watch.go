@@ -117,14 +117,14 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	case t.begun:
 		start, err = listOffsets(ctx, r.cl, t.name, len(m.leaders), earliest, uncommitted)
 	case t.replay > 0:
-		start, err = offsetsAt(ctx, r.cl, t.name, len(m.leaders), time.Now().Add(-t.replay).UnixMilli())
+		start, err = r.replayStart(ctx, t, stable)
 	default:
 		start = slices.Clone(stable)
 	}
 	if err != nil {
 		return err
 	}
-	from, kept, err := r.stateStart(ctx, t, start)
+	from, kept, err := r.stateStart(ctx, t, start, stable)
 	if err != nil {
 		return err
 	}

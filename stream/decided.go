@@ -112,7 +112,7 @@ func (h *Hub) decidedFor(found []Decision, q *Question, visits []*visit, before 
 // decision is a record as it is told.
 func (h *Hub) decision(r *fact, user string, visits []*visit) Decision {
 	d := Decision{
-		Stream: r.stream, Partition: r.partition, Offset: r.offset, Read: h.wall(r.read), Stamp: time.UnixMilli(r.stamp), Poison: r.poison,
+		Stream: r.stream, Partition: r.partition, Offset: r.offset, Read: h.wall(r.read), Stamp: Time(r.stamp), Poison: r.poison,
 		Name: r.name, Subject: r.subject, Users: slices.Clone(r.users), MoreUsers: len(r.others), Connected: r.connected, Written: r.written,
 	}
 	users := r.users

@@ -27,7 +27,7 @@ type Spec struct {
 type Event struct {
 	Partition int32
 	Offset    int64
-	Timestamp int64    // the record's, milliseconds since 1970; used to choose among partitions, never for age
+	Timestamp int64    // the record's, milliseconds since 1970; whatever a producer wrote
 	Key       []byte   // the record's; nil: none. Only the state looks at it
 	Tombstone bool     // the record has no value; only the state looks at it
 	Users     [][]byte // distinct, at most 100; not looked at for AudienceEveryone

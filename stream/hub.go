@@ -83,7 +83,7 @@ func NewHub(c Config) *Hub {
 	for _, spec := range c.Streams {
 		h.logs = append(h.logs, &log{spec: spec, stream: len(h.logs), ids: h.ids, lineage: &generation{}})
 		if spec.State.MaxBytes > 0 {
-			h.logs[len(h.logs)-1].state = newStateTable(spec, &h.users)
+			h.logs[len(h.logs)-1].state = newStateTable(h.logs[len(h.logs)-1], &h.users)
 		}
 	}
 	h.passes.init(h, len(c.Streams))
@@ -153,7 +153,7 @@ func (h *Hub) Usage(stream int) Usage {
 	}
 	u := Usage{Entries: n, Bytes: l.bytes}
 	if t := l.state; t != nil {
-		u.Subjects, u.StateBytes = len(t.values), t.bytes()
+		u.Subjects, u.StateBytes = t.values.len(), t.bytes()
 	}
 	return u
 }

@@ -82,6 +82,7 @@ type log struct {
 	eventTime  int64  // its timestamp, ms; both are of no event while begun is false
 	begun      bool
 
+	times recordTimes
 	state *stateTable // nil: none is kept
 }
 
@@ -282,6 +283,7 @@ func (l *log) evict(u *users) bool {
 	for _, p := range l.blocks[0].postings[e.posting : e.posting+uint32(e.users)] {
 		if l.last[p.uid] == ordinal+1 {
 			l.last[p.uid] = 0
+			l.bytes -= u.cost(p.uid)
 		}
 		u.release(p.uid)
 	}

@@ -26,7 +26,7 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	for p := range moved {
 		moved[p] = Moved{Partition: int32(p), From: at(l.head, p), To: at(start, p)}
 	}
-	l.epoch, l.head = epoch, slices.Clone(start)
+	l.epoch, l.head, l.times = epoch, slices.Clone(start), recordTimes{}
 	if l.state != nil {
 		l.state.clear()
 	}
@@ -123,24 +123,22 @@ func (h *Hub) publish(stream int, events []Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l, now := h.logs[stream], h.now()
-	var wall int64 // what timestamps compare with
-	if l.state != nil {
-		wall = time.Now().UnixMilli()
-	}
+	wall := time.Now().UnixMilli() // what timestamps compare with
 	for i := range events {
 		ev := &events[i]
 		if ev.Offset < l.head[ev.Partition] {
 			continue
 		}
+		ms, own := l.times.of(ev.Partition, ev.Timestamp, wall)
 		if l.state != nil {
-			l.state.apply(ev, wall)
+			l.state.apply(ev, ms, own, wall)
 		}
 		if l.spec.Audience == AudienceUser && len(ev.Users) == 0 { // nobody's: only the position moves
 			h.advance(l, ev.Partition, ev.Offset+1, now)
 			continue
 		}
 		h.seq++
-		h.append(l, ev, now)
+		h.append(l, ev, ms, now)
 		if h.decisions != nil {
 			h.decisions.event(h, stream, ev, now)
 		}
@@ -159,14 +157,14 @@ func (h *Hub) publish(stream int, events []Event) {
 	}
 }
 
-// append frames an event into the log and links it into its users' chains.
-func (h *Hub) append(l *log, ev *Event, now int64) {
+// append frames an event, which is of the moment ms, into the log and links it into its users' chains.
+func (h *Hub) append(l *log, ev *Event, ms, now int64) {
 	b := l.tail()
 	body := appendBody(l.bodies.room(frameSize(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
 	e := entry{
 		seq:       h.seq,
 		next:      ev.Offset + 1,
-		time:      ev.Timestamp,
+		time:      ms,
 		read:      now,
 		partition: ev.Partition,
 		posting:   uint32(len(b.postings)),
@@ -177,7 +175,11 @@ func (h *Hub) append(l *log, ev *Event, now int64) {
 		ordinal := (l.number+uint64(len(l.blocks))-1)*blockLen + uint64(len(b.entries))
 		e.users = uint8(min(len(ev.Users), math.MaxUint8))
 		for _, id := range ev.Users[:e.users] {
-			b.postings = append(b.postings, l.chainTo(h.users.acquire(id), ordinal))
+			uid := h.users.acquire(id)
+			if int(uid) >= len(l.last) || l.last[uid] == 0 {
+				l.bytes += h.users.cost(uid)
+			}
+			b.postings = append(b.postings, l.chainTo(uid, ordinal))
 		}
 	}
 	l.push(b, e)

@@ -11,7 +11,7 @@ import (
 
 // StateBounds says how much a stream's state may hold: the latest event of each subject, beside the log.
 type StateBounds struct {
-	MaxAge   time.Duration // by the records' timestamps, see stateTable; a compacted topic's state has no age. 0 is no bound
+	MaxAge   time.Duration // by the records' timestamps, see stateTable; the newest of a partition, and a compacted topic's state, have no age. 0 is no bound
 	MaxBytes int64         // bookkeeping included; 0: no state is kept
 }
 
@@ -127,7 +127,7 @@ func (h *Hub) beginState(q *Request) (State, []*stateCopy, error) {
 	}
 	s.Turn += epochs.Sum64()
 	if since != 0 {
-		s.Since = time.UnixMilli(since)
+		s.Since = Time(since)
 	}
 	s.Cursor = string(appendJoined(nil, len(q.Streams), func(dst []byte, i int, packed bool) []byte {
 		l := h.logs[q.Streams[i]]
@@ -180,7 +180,8 @@ func (h *Hub) feedState(stream int, events []Event) {
 		return
 	}
 	for i := range events {
-		t.apply(&events[i], now)
+		ms, own := t.log.times.of(events[i].Partition, events[i].Timestamp, now)
+		t.apply(&events[i], ms, own, now)
 	}
 	t.expire(now)
 }

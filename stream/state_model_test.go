@@ -15,15 +15,19 @@ import (
 type modelTopic struct {
 	compacted  bool
 	maxAge     int64
+	newest     int64 // records of a partition that are never too old
 	partitions [][]Event
 }
 
 func newModelTopic(rnd *rand.Rand, now int64) *modelTopic {
 	m := &modelTopic{compacted: rnd.IntN(2) == 0, maxAge: 3600_000, partitions: make([][]Event, 1+rnd.IntN(3))}
+	if rnd.IntN(2) == 0 {
+		m.newest = 8
+	}
 	for n := range 20 + rnd.IntN(300) {
 		key := rnd.IntN(12)
 		p := rnd.IntN(len(m.partitions))
-		if m.compacted { // what is deleted across partitions is not known any more once the tombstone is gone
+		if m.compacted || m.newest > 0 { // what is deleted across partitions is not known any more once the tombstone is gone
 			p = key % len(m.partitions)
 		}
 		ev := Event{
@@ -35,6 +39,9 @@ func newModelTopic(rnd *rand.Rand, now int64) *modelTopic {
 		}
 		if rnd.IntN(10) > 0 {
 			ev.Subject = fmt.Append(nil, "s", rnd.IntN(8))
+			if m.newest > 0 { // so is what took a subject's place
+				ev.Subject = fmt.Appendf(ev.Subject, "p%d", p)
+			}
 		}
 		ev.Tombstone = rnd.IntN(6) == 0
 		for u := range 3 {
@@ -73,6 +80,10 @@ func (m *modelTopic) deleted(ev *Event) bool {
 	return false
 }
 
+func (m *modelTopic) old(ev *Event, now int64) bool {
+	return ev.Timestamp <= now-m.maxAge && ev.Offset < int64(len(m.partitions[ev.Partition]))-m.newest
+}
+
 // state is what user should have, by subject; "" is everybody's.
 func (m *modelTopic) state(user string, now int64) map[string]string {
 	newest := map[string]*Event{}
@@ -84,7 +95,7 @@ func (m *modelTopic) state(user string, now int64) map[string]string {
 			}
 		}
 		for subject, ev := range inPartition {
-			if m.deleted(ev) || !m.compacted && ev.Timestamp <= now-m.maxAge {
+			if m.deleted(ev) || !m.compacted && m.old(ev, now) {
 				continue
 			}
 			b := stateSlot{time: ev.Timestamp, partition: ev.Partition, offset: ev.Offset}
@@ -158,6 +169,7 @@ func TestStateModel(t *testing.T) {
 // readModel is a gateway that has read the topic: from its start, from the age on, or compacted.
 func readModel(m *modelTopic, rnd *rand.Rand, reader int, audience Audience, now int64) *Hub {
 	h := NewHub(Config{Streams: []Spec{{Name: "orders", Audience: audience, State: StateBounds{MaxAge: time.Duration(m.maxAge) * time.Millisecond, MaxBytes: 1 << 30}}}})
+	h.logs[0].state.newest = func(int) int64 { return m.newest }
 	h.Retained(0, m.compacted, nil)
 	h.Begin(0, "e", make([]int64, len(m.partitions)))
 	left := make([][]Event, len(m.partitions))
@@ -165,7 +177,7 @@ func readModel(m *modelTopic, rnd *rand.Rand, reader int, audience Audience, now
 		left[p] = slices.Clone(events)
 		switch {
 		case reader == 1 && !m.compacted:
-			first := slices.IndexFunc(events, func(ev Event) bool { return ev.Timestamp > now-m.maxAge })
+			first := slices.IndexFunc(events, func(ev Event) bool { return !m.old(&ev, now) })
 			left[p] = left[p][max(first, 0):]
 		case reader == 2 && m.compacted:
 			left[p] = slices.DeleteFunc(left[p], func(ev Event) bool { return rnd.IntN(2) == 0 && m.deleted(&ev) })

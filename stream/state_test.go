@@ -176,6 +176,7 @@ func TestCompactedStateIsByKey(t *testing.T) {
 func TestStateIsBoundedByTheRecordsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newStateRig(t, 1, keeping(AudienceUser))
+		r.hub.logs[0].state.newest = func(int) int64 { return 0 }
 		r.record(0, 59*time.Minute, "k o-1 alice one")
 		r.record(0, 10*time.Minute, "k o-2 alice two")
 		r.record(0, 61*time.Minute, "k o-3 alice three")

@@ -1,16 +1,19 @@
 package stream
 
 import (
-	"hash/maphash"
 	"math"
 	"slices"
 )
 
-// insert fills a slot; hash is the subject's, or the key's of a grave.
-func (t *stateTable) insert(ev *Event, kind stateKind, hash uint64) {
+// insert fills a slot with a record, unless it is too old. own says that its time is its timestamp.
+func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
+	old := s.time <= t.bound(s.kind, now)
+	if old && s.offset < t.from(s.partition) {
+		return
+	}
 	id := t.freeSlot
 	if id != 0 {
-		t.freeSlot = t.slots[id].next
+		t.freeSlot = t.slots[id].posting
 	} else {
 		id = uint32(len(t.slots))
 		t.slots = append(t.slots, stateSlot{})
@@ -18,42 +21,43 @@ func (t *stateTable) insert(ev *Event, kind stateKind, hash uint64) {
 	t.used++
 	t.born++
 	subject := ev.Subject
-	if kind == stateGrave {
+	if s.kind == stateGrave {
 		subject = nil
 	}
-	s := &t.slots[id]
-	*s = stateSlot{
-		subjectHash: hash, time: ev.Timestamp, offset: ev.Offset, born: t.born, partition: ev.Partition,
-		subjectLen: uint32(len(subject)), keyLen: uint32(len(ev.Key)), kind: kind, keyed: ev.Key != nil && kind != stateGrave,
-	}
+	s.born, s.subjectLen, s.keyLen = t.born, uint32(len(subject)), uint32(len(ev.Key))
+	s.keyed = s.keyed && s.kind == stateValue
 	n := len(subject) + len(ev.Key)
-	if kind == stateValue {
+	if s.kind == stateValue {
 		b := appendBody(t.arena.room(id, n+frameSize(ev.Name, ev.Data)), ev.Name, ev.Data)
 		s.body = t.arena.commit(append(append(b, subject...), ev.Key...))
 	} else {
 		s.body = t.arena.commit(append(append(t.arena.room(id, n), subject...), ev.Key...))
 	}
-	index, ages := t.bySubject, &t.dead
-	switch kind {
-	case stateGrave:
-		index = t.graves
-	case stateValue:
-		ages = &t.values
+	t.slots[id] = s
+	if s.kind == stateGrave {
+		t.graves.link(t, id)
+	} else {
+		t.bySubject.link(t, id)
 	}
-	s.next, index[hash] = index[hash], id
-	ages.push(t.slots, id)
 	if s.keyed {
-		s.keyHash = maphash.Bytes(t.seed, ev.Key)
-		if s.nextKey = t.byKey[s.keyHash]; s.nextKey != 0 {
-			t.slots[s.nextKey].prevKey = id
-		}
-		t.byKey[s.keyHash] = id
+		t.byKey.link(t, id)
 	}
-	if kind == stateValue && !t.everyone {
+	t.agesOf(s.kind).push(t.slots, id, old)
+	if !own {
+		t.wait(id, ev.Timestamp, now)
+	}
+	if s.kind == stateValue && !t.everyone {
 		for _, user := range ev.Users[:min(len(ev.Users), math.MaxUint8)] {
 			t.post(id, t.users.acquire(user))
 		}
 	}
+}
+
+func (t *stateTable) agesOf(kind stateKind) *stateAges {
+	if kind == stateValue {
+		return &t.values
+	}
+	return &t.dead
 }
 
 // post adds a slot to a user's.
@@ -73,6 +77,8 @@ func (t *stateTable) post(slot, uid uint32) {
 	*p = statePosting{uid: uid, slot: slot, next: t.heads[uid], other: t.slots[slot].posting}
 	if p.next != 0 {
 		t.postings[p.next].prev = n
+	} else {
+		t.userBytes += t.users.cost(uid)
 	}
 	t.heads[uid], t.slots[slot].posting = n, n
 }
@@ -85,42 +91,20 @@ func (t *stateTable) remove(id uint32) {
 			c.take(s)
 		}
 	}
-	index, ages := t.bySubject, &t.dead
-	switch s.kind {
-	case stateGrave:
-		index = t.graves
-	case stateValue:
-		ages = &t.values
-	}
-	ages.remove(t.slots, id)
-	if first := index[s.subjectHash]; first != id {
-		for t.slots[first].next != id {
-			first = t.slots[first].next
-		}
-		t.slots[first].next = s.next
-	} else if s.next != 0 {
-		index[s.subjectHash] = s.next
+	t.agesOf(s.kind).remove(t.slots, id)
+	if s.kind == stateGrave {
+		t.graves.unlink(t, id)
 	} else {
-		delete(index, s.subjectHash)
+		t.bySubject.unlink(t, id)
 	}
 	if s.keyed {
-		if s.nextKey != 0 {
-			t.slots[s.nextKey].prevKey = s.prevKey
-		}
-		switch {
-		case s.prevKey != 0:
-			t.slots[s.prevKey].nextKey = s.nextKey
-		case s.nextKey != 0:
-			t.byKey[s.keyHash] = s.nextKey
-		default:
-			delete(t.byKey, s.keyHash)
-		}
+		t.byKey.unlink(t, id)
 	}
 	for n := s.posting; n != 0; {
 		n = t.unpost(n)
 	}
 	t.arena.release(s.body)
-	*s = stateSlot{next: t.freeSlot}
+	*s = stateSlot{posting: t.freeSlot}
 	t.freeSlot = id
 	t.used--
 }
@@ -136,6 +120,9 @@ func (t *stateTable) unpost(n uint32) (other uint32) {
 	if p.next != 0 {
 		t.postings[p.next].prev = p.prev
 	}
+	if t.heads[p.uid] == 0 {
+		t.userBytes -= t.users.cost(p.uid)
+	}
 	t.users.release(p.uid)
 	other = p.other
 	*p = statePosting{other: t.freePosting}
@@ -146,7 +133,7 @@ func (t *stateTable) unpost(n uint32) (other uint32) {
 
 // bytes is what the table holds, as MaxBytes counts.
 func (t *stateTable) bytes() int64 {
-	return t.arena.live + int64(t.used)*stateSlotBytes + int64(t.usedPostings)*statePostingBytes
+	return t.arena.live + int64(t.used)*stateSlotBytes + int64(t.usedPostings)*statePostingBytes + t.userBytes
 }
 
 // stateRun is how many slots are removed for their age, or looked at for a copy, under one hold of the lock.
@@ -157,23 +144,89 @@ const stateCleans = 4
 
 // expire removes what is past the bounds.
 func (t *stateTable) expire(now int64) {
+	t.arrive(now)
 	for t.bytes() > t.bounds.MaxBytes && t.used > 0 {
-		oldest := &t.values
-		if len(t.values) == 0 || len(t.dead) > 0 && t.dead[0].time < t.values[0].time {
-			oldest = &t.dead
-		}
-		t.floor = max(t.floor, (*oldest)[0].time)
-		t.remove((*oldest)[0].slot)
+		t.cut(now)
 	}
-	for n := 0; n < stateRun && len(t.values) > 0 && t.values[0].time <= t.oldest(now); n++ {
-		t.remove(t.values[0].slot)
-	}
-	for n := 0; n < stateRun && len(t.dead) > 0 && t.dead[0].time <= t.forgotten(now); n++ {
-		t.remove(t.dead[0].slot)
-	}
+	t.age(&t.values, stateValue, now)
+	t.age(&t.dead, stateGone, now)
 	for n := 0; n < stateCleans && t.arena.wasted(); n++ {
 		t.arena.clean(func(slot uint32) *stateRef { return &t.slots[slot].body })
 	}
+}
+
+// age removes some of what is too old.
+func (t *stateTable) age(a *stateAges, kind stateKind, now int64) {
+	bound := t.bound(kind, now)
+	for n := 0; n < stateRun && len(a.young) > 0 && a.young[0].key <= bound; n++ {
+		id := a.young[0].slot
+		if s := &t.slots[id]; s.offset < t.from(s.partition) {
+			t.outdate(id)
+		} else {
+			a.remove(t.slots, id)
+			a.push(t.slots, id, true)
+		}
+	}
+	for p, n := 0, 0; p < len(a.kept) && a.old > 0; p++ {
+		for ; n < stateRun && len(a.kept[p]) > 0 && a.kept[p][0].key < t.from(int32(p)); n++ {
+			t.outdate(a.kept[p][0].slot)
+		}
+	}
+}
+
+// cut removes a slot for MaxBytes: one that is too old and only among the newest of its partition,
+// if there is one, the furthest behind; else the oldest.
+func (t *stateTable) cut(now int64) {
+	if id := t.furthest(); id != 0 {
+		t.cutBefore(&t.slots[id])
+		t.outdate(id)
+		return
+	}
+	oldest := &t.values
+	if len(t.values.young) == 0 || len(t.dead.young) > 0 && t.dead.young[0].key < t.values.young[0].key {
+		oldest = &t.dead
+	}
+	id := oldest.young[0].slot
+	s := &t.slots[id]
+	t.cutBefore(s)
+	if t.compacted || s.time > t.bound(s.kind, now) {
+		t.floor = max(t.floor, s.time)
+	}
+	t.remove(id)
+}
+
+// outdate removes a slot that is too old, and what it was later than in other partitions. That is too
+// old as well, and would be the subject's latest now, were it among the newest there.
+func (t *stateTable) outdate(id uint32) {
+	s := &t.slots[id]
+	if s.kind != stateGrave {
+		for head := t.bySubject.first(s.hash[0]); head != 0; {
+			more, other := t.slots[head].links[0].sibling, &t.slots[head]
+			if other.partition != s.partition && s.later(other) && string(t.subject(other)) == string(t.subject(s)) {
+				t.remove(head)
+			}
+			head = more
+		}
+	}
+	t.remove(id)
+}
+
+func (t *stateTable) cutBefore(s *stateSlot) {
+	t.kept = grow(t.kept, int(s.partition)+1)
+	t.kept[s.partition] = max(t.kept[s.partition], s.offset+1)
+}
+
+// furthest returns the slot furthest behind its partition's head of those in kept, 0 if there is none.
+func (t *stateTable) furthest() (id uint32) {
+	most := int64(math.MinInt64)
+	for _, a := range []*stateAges{&t.values, &t.dead} {
+		for p := 0; p < len(a.kept) && a.old > 0; p++ {
+			if h := a.kept[p]; len(h) > 0 && at(t.log.head, p)-h[0].key > most {
+				id, most = h[0].slot, at(t.log.head, p)-h[0].key
+			}
+		}
+	}
+	return id
 }
 
 // clear empties the table: the topic is another one.
@@ -186,8 +239,8 @@ func (t *stateTable) clear() {
 			t.users.release(p.uid)
 		}
 	}
-	fresh := newStateTable(Spec{State: t.bounds}, t.users)
-	fresh.everyone, fresh.turns, fresh.born = t.everyone, t.turns+1, t.born
+	fresh := newStateTable(t.log, t.users)
+	fresh.newest, fresh.turns, fresh.born = t.newest, t.turns+1, t.born
 	*t = *fresh
 }
 

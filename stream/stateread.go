@@ -8,9 +8,13 @@ import (
 
 // ofSubject appends what a subject's latest event is, if it is the caller's.
 func (t *stateTable) ofSubject(dst []Latest, stream int, q *Request, now int64) []Latest {
+	sight := t.sight(now)
 	var newest uint32
-	for id := t.bySubject[maphash.String(t.seed, q.Subject)]; id != 0; id = t.slots[id].next {
-		if s := &t.slots[id]; string(t.subject(s)) == q.Subject && t.wins(s, now) {
+	for head := t.bySubject.first(maphash.String(t.seed, q.Subject)); head != 0; head = t.slots[head].links[0].sibling {
+		if string(t.subject(&t.slots[head])) != q.Subject {
+			continue
+		}
+		if id := t.newestOf(head, &sight); id != 0 && (newest == 0 || t.slots[id].later(&t.slots[newest])) {
 			newest = id
 		}
 	}
@@ -28,29 +32,45 @@ func (t *stateTable) ofUser(dst []Latest, stream int, uid uint32, now int64) []L
 	if uid == 0 || int(uid) >= len(t.heads) {
 		return dst
 	}
+	sight := t.sight(now)
 	for n := t.heads[uid]; n != 0; n = t.postings[n].next {
-		if s := &t.slots[t.postings[n].slot]; t.wins(s, now) {
+		if s := &t.slots[t.postings[n].slot]; t.wins(s, &sight) {
 			dst = append(dst, t.latest(stream, s))
 		}
 	}
 	return dst
 }
 
-// wins reports whether a slot shows, is the latest of its subject in its partition, and no other that is so is later.
-func (t *stateTable) wins(s *stateSlot, now int64) bool {
-	return t.visible(s, now) && !t.beaten(s, now, true) && !t.beaten(s, now, false)
+// newestOf returns the newest slot of a chain that shows, 0 if none does.
+func (t *stateTable) newestOf(head uint32, sight *stateSight) uint32 {
+	for head != 0 && !sight.shows(&t.slots[head]) {
+		head = t.slots[head].links[0].next
+		t.looked++
+	}
+	t.looked++
+	return head
 }
 
-// beaten reports whether another slot that shows is later, of the same partition or of the others'.
-func (t *stateTable) beaten(s *stateSlot, now int64, same bool) bool {
-	for id := t.bySubject[s.subjectHash]; id != 0; id = t.slots[id].next {
-		other := &t.slots[id]
-		if (other.partition == s.partition) == same && other.later(s) && t.visible(other, now) &&
-			string(t.subject(other)) == string(t.subject(s)) && (same || !t.beaten(other, now, true)) {
-			return true
+// wins reports whether a slot shows, is the latest of its subject in its partition, and no other that is so is later.
+func (t *stateTable) wins(s *stateSlot, sight *stateSight) bool {
+	if !sight.shows(s) {
+		return false
+	}
+	for id := s.links[0].prev; id != 0; id = t.slots[id].links[0].prev {
+		if sight.shows(&t.slots[id]) {
+			return false
 		}
 	}
-	return false
+	for head := t.bySubject.first(s.hash[0]); head != 0; head = t.slots[head].links[0].sibling {
+		other := &t.slots[head]
+		if other.partition == s.partition || string(t.subject(other)) != string(t.subject(s)) {
+			continue
+		}
+		if id := t.newestOf(head, sight); id != 0 && t.slots[id].later(s) {
+			return false
+		}
+	}
+	return true
 }
 
 func (t *stateTable) belongs(slot, uid uint32) bool {
@@ -76,10 +96,9 @@ func (t *stateTable) latest(stream int, s *stateSlot) Latest {
 type stateCopy struct {
 	table  *stateTable
 	stream int
-	oldest int64   // timestamp up to which nothing shows
-	start  []int64 // offsets below which nothing shows
-	born   uint64  // what came later isn't in it
-	next   int     // the slot to look at
+	sight  stateSight
+	born   uint64 // what came later isn't in it
+	next   int    // the slot to look at
 	found  []stateFound
 	broken bool // the table was emptied: there is no such moment to be had any more
 }
@@ -91,7 +110,7 @@ type stateFound struct {
 
 // copy begins a copy.
 func (t *stateTable) copy(stream int, now int64) *stateCopy {
-	c := &stateCopy{table: t, stream: stream, oldest: t.oldest(now), start: t.start, born: t.born, next: 1}
+	c := &stateCopy{table: t, stream: stream, sight: t.sight(now), born: t.born, next: 1}
 	t.copies = append(t.copies, c)
 	return c
 }
@@ -111,8 +130,8 @@ func (c *stateCopy) run() bool {
 
 // take copies a slot.
 func (c *stateCopy) take(s *stateSlot) {
-	shows := s.kind == stateValue || s.kind == stateGone
-	if shows && s.born <= c.born && s.time > c.oldest && s.offset >= at(c.start, int(s.partition)) {
+	is := s.kind == stateValue || s.kind == stateGone
+	if is && s.born <= c.born && c.sight.shows(s) {
 		c.found = append(c.found, stateFound{c.table.latest(c.stream, s), s.kind})
 	}
 }

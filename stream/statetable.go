@@ -11,9 +11,12 @@ import (
 // single winner could not be found event by event. The rest serves the same end:
 //
 //   - Age is the record's timestamp's, since gateways read a record at different times. (The log's age
-//     bounds memory and is nobody's promise, so there it is the time of reading.)
-//   - What MaxBytes leaves out is the oldest by timestamp, and floor then hides whatever is not newer. So two tables
-//     that have read the same agree on all that is after both floors, and each says where its own is.
+//     bounds memory and is nobody's promise, so there it is the time of reading.) Timestamps may be of
+//     the event, or wrong, so the newest records of a partition are never too old: see [Newest].
+//   - A timestamp in the future counts for nothing until its time has come: see recordTimes.
+//   - What MaxBytes leaves out first is what only that rule keeps, then the oldest by timestamp, and
+//     kept and floor then hide whatever came before it. So two tables that have read the same
+//     agree on all that is after both floors, and each says where its own is.
 //   - What Kafka has deleted is hidden by start.
 //   - On a compacted topic a record takes the place of the earlier ones of its key, and of no others, as it will when the
 //     cleaner has run. So there it is a subject's latest of each key that is kept.
@@ -26,93 +29,141 @@ type stateTable struct {
 	bounds   StateBounds
 	everyone bool
 	users    *users
+	log      *log // of the same stream
+	newest   func(partitions int) int64
 
 	compacted bool
 	start     []int64 // first offset that Kafka has, by partition
 	fed       []int64 // up to where Feed came, by partition
 	due       []int64 // up to where it has to come before the table is whole, by partition; nil: it is
 	floor     int64   // what is at most this old was left out for MaxBytes
+	kept      []int64 // by partition: of what is before this offset, the too old was left out for MaxBytes
 	turns     uint64  // times that positions moved by something else than events
 	born      uint64  // slots ever filled
+	ahead     ahead
 
 	slots        []stateSlot // slots[0] is none
 	freeSlot     uint32
 	used         int
 	seed         maphash.Seed
-	bySubject    map[uint64]uint32 // hash → first slot, by next
-	byKey        map[uint64]uint32 // hash → first slot, by nextKey; values and gone ones
-	graves       map[uint64]uint32 // hash → first slot, by next
+	bySubject    stateIndex // values and gone ones
+	byKey        stateIndex // values
+	graves       stateIndex
 	values       stateAges
 	dead         stateAges  // gone ones and graves
 	arena        stateArena // of each slot: frame, subject, key
 	postings     []statePosting
 	freePosting  uint32
 	usedPostings int
+	userBytes    int64    // of the users with postings
 	heads        []uint32 // by uid: first posting
 
 	copies []*stateCopy
+	looked int // slots that indexes looked at, for tests
 }
 
-func newStateTable(spec Spec, u *users) *stateTable {
+func newStateTable(l *log, u *users) *stateTable {
 	return &stateTable{
-		bounds: spec.State, everyone: spec.Audience == AudienceEveryone, users: u,
-		slots: make([]stateSlot, 1), postings: make([]statePosting, 1), seed: maphash.MakeSeed(),
-		floor: math.MinInt64, bySubject: map[uint64]uint32{}, byKey: map[uint64]uint32{}, graves: map[uint64]uint32{},
+		bounds: l.spec.State, everyone: l.spec.Audience == AudienceEveryone, users: u, log: l, newest: Newest,
+		slots: make([]stateSlot, 1), postings: make([]statePosting, 1), seed: maphash.MakeSeed(), floor: math.MinInt64,
+		bySubject: stateIndex{0, map[uint64]uint32{}, (*stateTable).subject},
+		byKey:     stateIndex{1, map[uint64]uint32{}, (*stateTable).key},
+		graves:    stateIndex{0, map[uint64]uint32{}, (*stateTable).key},
 	}
 }
+
+// Newest returns how many of the newest records of each partition are never too old for a state,
+// whatever their timestamps say: 10,000, or fewer where a topic has more than ten partitions, since
+// a gateway that starts reads all of them; never fewer than 1,000. It counts offsets.
+func Newest(partitions int) int64 { return min(max(100_000/int64(max(partitions, 1)), 1000), 10_000) }
 
 // apply takes a record's place in the state. Records of a partition come in order of their offsets.
-func (t *stateTable) apply(ev *Event, now int64) {
-	if ev.Key != nil && (ev.Tombstone || t.compacted) {
-		t.dropKey(ev)
+// ms and own are what recordTimes says of it.
+func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
+	s := stateSlot{time: ms, partition: ev.Partition, offset: ev.Offset, keyed: ev.Key != nil}
+	if s.keyed {
+		s.hash[1] = maphash.Bytes(t.seed, ev.Key)
 	}
-	if ev.Tombstone && ev.Key != nil {
-		t.bury(ev, now)
+	if s.keyed && (ev.Tombstone || t.compacted) {
+		t.dropKey(&s, ev.Key)
+	}
+	if s.keyed && ev.Tombstone {
+		t.bury(s, ev, now, own)
 	}
 	if len(ev.Subject) == 0 {
 		return
 	}
-	hash := maphash.Bytes(t.seed, ev.Subject)
-	for id := t.bySubject[hash]; id != 0 && !t.compacted; id = t.slots[id].next {
-		if s := &t.slots[id]; s.partition == ev.Partition && string(t.subject(s)) == string(ev.Subject) {
+	s.hash[0] = maphash.Bytes(t.seed, ev.Subject)
+	if !t.compacted {
+		if id := t.bySubject.head(t, s.hash[0], ev.Subject, s.partition); id != 0 {
 			t.remove(id)
-			break
 		}
 	}
 	switch {
 	case ev.Tombstone:
-		if !t.compacted && ev.Timestamp > t.forgotten(now) { // the cleaner may have removed it: then nobody else knows it
-			t.insert(ev, stateGone, hash)
+		if !t.compacted { // the cleaner may have removed it: then nobody else knows it
+			s.kind = stateGone
+			t.insert(s, ev, now, own)
 		}
-	case ev.Timestamp > t.oldest(now) && !t.buried(ev):
-		t.insert(ev, stateValue, hash)
+	case !t.buried(&s, ev.Key):
+		s.kind = stateValue
+		t.insert(s, ev, now, own)
 	}
 }
 
-// oldest returns the timestamp up to which nothing is shown.
-func (t *stateTable) oldest(now int64) int64 {
-	if t.compacted {
-		return t.floor
-	}
-	return t.forgotten(now)
-}
-
-// forgotten returns the timestamp up to which tombstones are not remembered.
-func (t *stateTable) forgotten(now int64) int64 {
-	if t.bounds.MaxAge <= 0 {
+// bound returns the time up to which slots of a kind are too old, if they are not among the newest.
+func (t *stateTable) bound(kind stateKind, now int64) int64 {
+	if t.bounds.MaxAge <= 0 || t.compacted && kind == stateValue {
 		return t.floor
 	}
 	return max(t.floor, now-t.bounds.MaxAge.Milliseconds())
 }
 
+// from returns the first offset of a partition that is never too old.
+func (t *stateTable) from(partition int32) int64 {
+	if t.compacted { // there the cleaner decides
+		return math.MaxInt64
+	}
+	return max(t.among(partition), at(t.kept, int(partition)))
+}
+
+// among returns the first offset of a partition that is among its newest.
+func (t *stateTable) among(partition int32) int64 {
+	return at(t.log.head, int(partition)) - t.newest(len(t.log.head))
+}
+
 // since returns the first timestamp from which on everything is shown, 0 where that is from the beginning, and whether
-// MaxBytes has nothing to do with it.
+// MaxBytes leaves out nothing.
 func (t *stateTable) since(now int64) (first int64, complete bool) {
-	first = t.oldest(now)
+	first = t.bound(stateValue, now)
 	if first == math.MinInt64 {
 		return 0, true
 	}
-	return first + 1, first > t.floor
+	complete = first > t.floor
+	for p, from := range t.kept {
+		complete = complete && (from <= t.among(int32(p)) || t.compacted)
+	}
+	return first + 1, complete
+}
+
+// stateSight is what of a table shows at a moment.
+type stateSight struct {
+	oldest int64   // what is at most this old doesn't,
+	newest []int64 // but for what has one of these offsets or a higher one, by partition
+	start  []int64 // below these offsets nothing does
+}
+
+func (t *stateTable) sight(now int64) stateSight {
+	v := stateSight{oldest: t.bound(stateValue, now), newest: make([]int64, len(t.log.head)), start: t.start}
+	for p := range v.newest {
+		v.newest[p] = t.from(int32(p))
+	}
+	return v
+}
+
+// shows reports whether a slot is one of those that show, or would if they were the latest.
+func (v *stateSight) shows(s *stateSlot) bool {
+	return s.offset >= at(v.start, int(s.partition)) && (s.time > v.oldest || s.offset >= at(v.newest, int(s.partition)))
 }
 
 // whole reports whether the table has been fed all that it needs.
@@ -121,11 +172,6 @@ func (t *stateTable) whole() bool {
 		t.due = nil
 	}
 	return t.due == nil
-}
-
-// visible reports whether a slot shows.
-func (t *stateTable) visible(s *stateSlot, now int64) bool {
-	return s.time > t.oldest(now) && s.offset >= at(t.start, int(s.partition))
 }
 
 // subject and key return a slot's own.
@@ -140,53 +186,47 @@ func (t *stateTable) key(s *stateSlot) []byte {
 }
 
 // dropKey removes what its partition has of the record's key.
-func (t *stateTable) dropKey(ev *Event) {
-	hash := maphash.Bytes(t.seed, ev.Key)
-	for id := t.byKey[hash]; id != 0; {
-		s := &t.slots[id]
-		next := s.nextKey
-		if s.partition == ev.Partition && s.kind == stateValue && string(t.key(s)) == string(ev.Key) {
-			t.remove(id)
-		}
+func (t *stateTable) dropKey(s *stateSlot, key []byte) {
+	for id := t.byKey.head(t, s.hash[1], key, s.partition); id != 0; {
+		next := t.slots[id].links[1].next
+		t.remove(id)
 		id = next
 	}
 }
 
-// bury remembers a tombstone and removes what it deletes in other partitions.
-func (t *stateTable) bury(ev *Event, now int64) {
-	hash := maphash.Bytes(t.seed, ev.Key)
-	tomb := stateSlot{time: ev.Timestamp, partition: ev.Partition, offset: ev.Offset}
-	for id := t.byKey[hash]; id != 0; {
-		s := &t.slots[id]
-		next := s.nextKey
-		if s.kind == stateValue && s.partition != ev.Partition && tomb.later(s) && string(t.key(s)) == string(ev.Key) {
-			t.remove(id)
+// bury remembers a tombstone and removes what it deletes in other partitions. That costs time for
+// each value that they have of its key, and nothing where a key stays in one partition.
+func (t *stateTable) bury(tomb stateSlot, ev *Event, now int64, own bool) {
+	tomb.kind, tomb.hash = stateGrave, [2]uint64{tomb.hash[1]}
+	if id := t.graves.head(t, tomb.hash[0], ev.Key, tomb.partition); id != 0 {
+		if t.slots[id].time > tomb.time { // for other partitions the time decides
+			return
 		}
-		id = next
+		t.remove(id)
 	}
-	for id := t.graves[hash]; id != 0; id = t.slots[id].next {
-		s := &t.slots[id]
-		if s.partition == ev.Partition && string(t.key(s)) == string(ev.Key) {
-			if s.time > ev.Timestamp { // for other partitions the time decides
-				return
+	for head := t.byKey.first(tomb.hash[0]); head != 0; {
+		id, more := head, t.slots[head].links[1].sibling
+		if s := &t.slots[id]; s.partition != tomb.partition && string(t.key(s)) == string(ev.Key) {
+			for id != 0 {
+				next := t.slots[id].links[1].next
+				if tomb.later(&t.slots[id]) {
+					t.remove(id)
+				}
+				id = next
 			}
-			t.remove(id)
-			break
 		}
+		head = more
 	}
-	if ev.Timestamp > t.forgotten(now) {
-		t.insert(ev, stateGrave, hash)
-	}
+	t.insert(tomb, ev, now, own)
 }
 
 // buried reports whether a tombstone in another partition deletes the record.
-func (t *stateTable) buried(ev *Event) bool {
-	if ev.Key == nil || len(t.graves) == 0 {
+func (t *stateTable) buried(s *stateSlot, key []byte) bool {
+	if !s.keyed {
 		return false
 	}
-	s := stateSlot{time: ev.Timestamp, partition: ev.Partition, offset: ev.Offset}
-	for id := t.graves[maphash.Bytes(t.seed, ev.Key)]; id != 0; id = t.slots[id].next {
-		if g := &t.slots[id]; g.partition != ev.Partition && g.later(&s) && string(t.key(g)) == string(ev.Key) {
+	for id := t.graves.first(s.hash[1]); id != 0; id = t.slots[id].links[0].sibling {
+		if g := &t.slots[id]; g.partition != s.partition && g.later(s) && string(t.key(g)) == string(key) {
 			return true
 		}
 	}

@@ -21,7 +21,7 @@ func (h *Hub) Traffic(stream int) Traffic {
 		t.Oldest = h.wall(e.read)
 	}
 	if l.begun {
-		t.Newest, t.Stamp = h.wall(l.eventRead), time.UnixMilli(l.eventTime)
+		t.Newest, t.Stamp = h.wall(l.eventRead), Time(l.eventTime)
 	}
 	return t
 }

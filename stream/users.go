@@ -11,14 +11,12 @@ type users struct {
 	index map[uint64]uint32   // hash → first uid of those with that hash
 	slots []userSlot          // by uid; slots[0] is nobody
 	free  uint32              // first free slot, linked by next
-	ids   []byte              // all ids
-	holes int                 // bytes of ids no longer used
+	ids   stateArena          // all ids
 }
 
 type userSlot struct {
 	hash uint64
-	off  uint32 // where the id stands in ids
-	n    uint32
+	id   stateRef
 	refs uint32 // postings and subscribers
 	next uint32 // next uid with the same hash, or the next free slot
 	subs uint32 // first of this user's subscribers; 0 none
@@ -29,10 +27,15 @@ func newUsers() users {
 	return users{hash: func(id []byte) uint64 { return maphash.Bytes(seed, id) }, index: make(map[uint64]uint32), slots: make([]userSlot, 1)}
 }
 
-func (u *users) id(uid uint32) []byte {
-	s := &u.slots[uid]
-	return u.ids[s.off : s.off+s.n]
-}
+func (u *users) id(uid uint32) []byte { return u.ids.bytes(u.slots[uid].id) }
+
+// userBytes is what a user costs besides its id: a slot, a place in index, and one in each log's or
+// state's list of users.
+const userBytes = 96
+
+// cost returns what a user costs, in bytes: what a log or a state counts for as long as one of
+// its entries is the user's. The arena of the ids may waste a third.
+func (u *users) cost(uid uint32) int64 { return userBytes + int64(u.slots[uid].id.n)*4/3 }
 
 // find returns id's uid, 0 if it has none.
 func (u *users) find(id []byte) uint32 { return u.lookup(u.hash(id), id) }
@@ -57,8 +60,8 @@ func (u *users) acquire(id []byte) uint32 {
 			uid = uint32(len(u.slots))
 			u.slots = append(u.slots, userSlot{})
 		}
-		u.slots[uid] = userSlot{hash: hash, off: uint32(len(u.ids)), n: uint32(len(id)), next: u.index[hash]}
-		u.ids = append(u.ids, id...)
+		ref := u.ids.commit(append(u.ids.room(uid, len(id)), id...))
+		u.slots[uid] = userSlot{hash: hash, id: ref, next: u.index[hash]}
 		u.index[hash] = uid
 	}
 	u.slots[uid].refs++
@@ -72,11 +75,11 @@ func (u *users) release(uid uint32) {
 		return
 	}
 	u.unlink(uid)
-	u.holes += int(s.n)
+	u.ids.release(s.id)
 	*s = userSlot{next: u.free}
 	u.free = uid
-	if u.holes > 64<<10 && u.holes > len(u.ids)/2 {
-		u.compact()
+	if u.ids.wasted() { // a chunk at a time, so that nobody waits for all of them
+		u.ids.clean(func(uid uint32) *stateRef { return &u.slots[uid].id })
 	}
 }
 
@@ -95,18 +98,4 @@ func (u *users) unlink(uid uint32) {
 		at = u.slots[at].next
 	}
 	u.slots[at].next = s.next
-}
-
-// compact writes the ids in use anew. It comes after at least as many bytes were released, so
-// its cost is shared out over those releases.
-func (u *users) compact() {
-	ids := make([]byte, 0, len(u.ids)-u.holes)
-	for i := range u.slots {
-		if s := &u.slots[i]; s.refs > 0 {
-			off := uint32(len(ids))
-			ids = append(ids, u.id(uint32(i))...)
-			s.off = off
-		}
-	}
-	u.ids, u.holes = ids, 0
 }

@@ -177,7 +177,7 @@ func TestUsersTable(t *testing.T) {
 			t.Fatalf("user %d is %d and %d", i, uids[i], again)
 		}
 	}
-	size := len(u.ids)
+	size := u.ids.size
 	for i := range uids {
 		u.release(uids[i])
 		if i%10 != 0 {
@@ -193,8 +193,8 @@ func TestUsersTable(t *testing.T) {
 			t.Fatalf("user %d is found as %d, want %d", i, got, want)
 		}
 	}
-	if len(u.ids) > size/3 {
-		t.Errorf("%d bytes of names are kept of %d for a tenth of the users", len(u.ids), size)
+	if u.ids.size > size/3 {
+		t.Errorf("%d bytes of names are kept of %d for a tenth of the users", u.ids.size, size)
 	}
 	slots := len(u.slots)
 	for i := range uids {

@@ -110,7 +110,7 @@ var mainKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.ReplayBytes }},
 	{"streams.<name>.state", "true", nil, "Keep the latest event of each `subject` for `/state` and `?snapshot=1` ([how](#state)). `false`: don't. Without `subject` there is none.",
 		func(_ *Config, s *Stream) any { return &s.State.On }},
-	{"streams.<name>.state.max_age", "24h", nil, "Subjects that nothing was said about for longer are left out, by the records' timestamps. Not on a compacted topic, whose state is all it holds.",
+	{"streams.<name>.state.max_age", "24h", nil, "A subject is left out once its latest record is older by its timestamp, and not among the newest 10,000 of its partition ([how](#state)). A compacted topic's state is all it holds.",
 		func(_ *Config, s *Stream) any { return &s.State.MaxAge }},
 	{"streams.<name>.state.max_bytes", "64MiB", nil, "Memory for it. Beyond that the oldest are left out, and `complete` is false.",
 		func(_ *Config, s *Stream) any { return &s.State.MaxBytes }},
