@@ -12,6 +12,7 @@
 package broker
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -37,6 +38,30 @@ type StreamConfig struct {
 	// its start, others for StateAge (0: from their start, too).
 	State    bool
 	StateAge time.Duration
+
+	// MaxRecordBytes is how large a record may be: its key, value and headers together, unpacked.
+	// A larger one is no event. 0: DefaultMaxRecordBytes.
+	MaxRecordBytes int
+}
+
+// DefaultMaxRecordBytes is what Kafka's brokers take by default (message.max.bytes).
+const DefaultMaxRecordBytes = 1 << 20
+
+// minBatchBytes is what a batch may always unpack to: sixteen times what brokers take by default.
+const minBatchBytes = 16 << 20
+
+// maxRecordBytes is MaxRecordBytes or its default.
+func (s StreamConfig) maxRecordBytes() int { return cmp.Or(s.MaxRecordBytes, DefaultMaxRecordBytes) }
+
+// maxBatchBytes is how much one batch of records may unpack to (KIP-98's record batch). What a
+// producer compresses well would otherwise take any amount of memory: zeros shrink to a
+// thousandth.
+func maxBatchBytes(streams []StreamConfig) int {
+	most := minBatchBytes
+	for _, s := range streams {
+		most = max(most, 4*s.maxRecordBytes())
+	}
+	return most
 }
 
 // check says what is wrong with the streams as a whole; a stream's selectors

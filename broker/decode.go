@@ -25,6 +25,7 @@ type Decoder struct {
 	user     Selector
 	subject  Selector
 	event    Selector
+	max      int // bytes of a record
 
 	// names remembers what stream.EventName said of a name, so that a topic with
 	// its handful of event names costs no allocation for each record.
@@ -38,7 +39,7 @@ type eventName struct {
 
 // NewDecoder makes a decoder of a stream's selectors. Its errors name the key.
 func NewDecoder(s StreamConfig) (*Decoder, error) {
-	d := &Decoder{audience: s.Audience, names: make(map[string]eventName)}
+	d := &Decoder{audience: s.Audience, max: s.maxRecordBytes(), names: make(map[string]eventName)}
 	for _, sel := range []struct {
 		key  string
 		text string
@@ -73,6 +74,12 @@ func (d *Decoder) Decode(rec *kgo.Record, ev *stream.Event) Refusal {
 	ev.Partition, ev.Offset, ev.Timestamp = rec.Partition, rec.Offset, rec.Timestamp.UnixMilli()
 	ev.Key, ev.Tombstone = rec.Key, rec.Value == nil
 	ev.Users, ev.Subject, ev.Name, ev.Data = ev.Users[:0], nil, "", rec.Value
+	if recordSize(rec) > d.max {
+		if len(rec.Key) > d.max {
+			ev.Key = nil // nor is it kept
+		}
+		return RecordTooLarge
+	}
 	var docs documents
 	var refused Refusal
 
@@ -101,6 +108,15 @@ func (d *Decoder) Decode(rec *kgo.Record, ev *stream.Event) Refusal {
 		}
 	}
 	return refused
+}
+
+// recordSize is how much of a record is the producer's own, in bytes.
+func recordSize(rec *kgo.Record) int {
+	n := len(rec.Key) + len(rec.Value)
+	for i := range rec.Headers {
+		n += len(rec.Headers[i].Key) + len(rec.Headers[i].Value)
+	}
+	return n
 }
 
 // users fills ev.Users.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,7 +20,7 @@ type place struct {
 type run struct {
 	partition int32
 	records   []*kgo.Record // committed ones only, no markers, ascending
-	next      int64         // the position after all that was looked at: markers, aborted records and holes too
+	next      int64         // the position after all that was looked at: markers, aborted records, holes and batches that unpack to too much
 	stable    int64         // the last stable offset at that moment
 	empty     bool          // the broker sent no batch at all
 	err       error
@@ -58,6 +59,7 @@ func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id t
 		return nil, err
 	}
 	resp := kresp.(*kmsg.FetchResponse)
+	decompressor := cl.OptValue(kgo.WithDecompressor).(kgo.Decompressor) // the client's own, with its bound
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		return nil, err
 	}
@@ -76,17 +78,19 @@ func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id t
 				Topic:          topic,
 				Partition:      p.Partition,
 			}, p, decompressor, nil)
-			runs = append(runs, run{
+			r := run{
 				partition: p.Partition,
 				records:   got.Records,
 				next:      next,
 				stable:    got.LastStableOffset,
 				empty:     len(p.RecordBatches) == 0,
 				err:       got.Err,
-			})
+			}
+			if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](got.Err); ok { // the reader reports it
+				r.next, r.err = large.NextOffset, nil
+			}
+			runs = append(runs, r)
 		}
 	}
 	return runs, nil
 }
-
-var decompressor = kgo.DefaultDecompressor() // pools its codecs; may be used concurrently

@@ -47,7 +47,7 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 		}
 		h.topics, h.decode = append(h.topics, t), append(h.decode, d)
 	}
-	if h.cl, err = kgo.NewClient(opts...); err != nil {
+	if h.cl, err = kgo.NewClient(append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))...); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	for _, t := range byName {

@@ -76,6 +76,7 @@ func options(cfg Config) ([]kgo.Opt, error) {
 		kgo.RetryTimeout(requestTimeout),           // default.api.timeout.ms
 		kgo.MetadataMinAge(500 * time.Millisecond), // retry.backoff.ms of metadata: how soon a moved leader is looked for
 		kgo.MetadataMaxAge(time.Minute),            // metadata.max.age.ms
+		kgo.MaxDecompressBatchBytes(minBatchBytes), // no twin in Kafka; see maxBatchBytes
 	}
 	if cfg.Rack != "" {
 		opts = append(opts, kgo.Rack(cfg.Rack)) // client.rack

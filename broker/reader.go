@@ -45,6 +45,7 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 		cfg.StaleAfter = 5 * time.Second
 	}
 	opts, err := readerOptions(cfg)
+	opts = append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))
 	errs := []error{err, check(streams)}
 	r := &Reader{cfg: cfg, opts: opts, sink: sink, log: log, streams: len(streams), kick: make(chan struct{}, 1), topics: make(map[string]*topic)}
 	for i, s := range streams {
@@ -116,12 +117,16 @@ func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
 				if int(fp.Partition) >= len(t.next) || fp.Partition < 0 {
 					continue
 				}
-				if fp.Err != nil {
+				large, isLarge := errors.AsType[*kgo.ErrDecompressTooLarge](fp.Err)
+				if fp.Err != nil && !isLarge {
 					r.failed(t, fp.Partition, fp.Err)
 				}
 				if len(fp.Records) > 0 && !t.lost[fp.Partition] { // a lost one is read again from its position
 					useful = true
 					r.takeRun(t, fp.Partition, fp.Records)
+				}
+				if isLarge { // what came before it has been taken
+					r.skip(t, large)
 				}
 			}
 			r.warmed(t)
@@ -221,6 +226,25 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 		t.fetchFault, t.fetchFaultAt = inWords(err), time.Now()
 		t.complain(t.fetchFault)
 	}
+}
+
+// skip passes over a batch that unpacks to more than the client takes. The client has stopped at
+// it, so it is started anew behind it, as for a lost partition.
+func (r *Reader) skip(t *topic, batch *kgo.ErrDecompressTooLarge) {
+	p := batch.Partition
+	if t.lost[p] || t.next[p] >= batch.NextOffset {
+		return
+	}
+	first := max(batch.Offset, t.next[p])
+	for _, v := range t.views {
+		v.skip(t.log, p, first, batch.NextOffset)
+		if batch.NextOffset > t.base[p] {
+			r.sink.Refused(v.stream, p, first, time.Now().UnixMilli(), BatchTooLarge.String())
+		}
+	}
+	r.pass(t, p, batch.NextOffset)
+	t.lost[p] = true
+	r.wakeWatch()
 }
 
 // jump moves the position of a partition by something that must be said.

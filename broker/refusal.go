@@ -12,13 +12,15 @@ const (
 	TooManyUsers                         // it names more than 100 users
 	BadJSON                              // it had to be JSON for its user, and isn't
 	TombstoneNoUser                      // it has no value, and its user is selected from the value
+	RecordTooLarge                       // it is larger than StreamConfig.MaxRecordBytes
+	BatchTooLarge                        // its batch unpacks to more than a client takes; it was not looked at
 	UserLeftOut                          // of several users one is longer than 1,024 bytes and doesn't get it
 	NoSubject                            // its subject was not found
 	EventNameRefused                     // its event name isn't one a record may have: it goes unnamed
 	numRefusals      = iota
 )
 
-const undelivered = NoUser | UserTooLong | TooManyUsers | BadJSON | TombstoneNoUser
+const undelivered = NoUser | UserTooLong | TooManyUsers | BadJSON | TombstoneNoUser | RecordTooLarge | BatchTooLarge
 
 // Delivers says whether the record is an event all the same.
 func (r Refusal) Delivers() bool { return r&undelivered == 0 }
@@ -65,6 +67,8 @@ var refusals = [numRefusals]struct{ label, text string }{
 	{"too_many_users", "it names more than 100 users"},
 	{"bad_json", "it isn't JSON, so its user can't be found"},
 	{"tombstone_without_user", "it has no value (a tombstone), so a user selected from the value isn't there; select it from the key or a header"},
+	{"record_too_large", "it is larger than max_record_bytes"},
+	{"batch_too_large", "its compressed batch unpacks to more than the gateway takes"},
 	{"user_left_out", "one of its users is longer than 1,024 bytes and is left out"},
 	{"no_subject", "its subject was not found"},
 	{"event_name", "its event name isn't one a record may have, so it goes unnamed"},

@@ -112,6 +112,17 @@ func (l *limit) pass(now time.Time) (suppressed uint64, ok bool) {
 	return suppressed, true
 }
 
+// skip counts the records of a batch that was not unpacked, and logs it as refuse does.
+func (v *view) skip(log *slog.Logger, partition int32, first, next int64) {
+	i := BatchTooLarge.index()
+	v.records += uint64(next - first)
+	v.refused[i] += uint64(next - first)
+	if suppressed, ok := v.limits[i].pass(time.Now()); ok {
+		log.Warn("records are not what the stream expects: "+BatchTooLarge.Text(), "stream", v.name, "reason", BatchTooLarge.String(),
+			"partition", partition, "offset", first, "next", next, "more_since_last", suppressed)
+	}
+}
+
 // refuse counts what was wrong with a record and logs it, at a limited rate. Neither key nor value is
 // logged: they may be anyone's data.
 func (v *view) refuse(log *slog.Logger, rec *kgo.Record, refused Refusal) {

@@ -85,6 +85,8 @@ var poisonTexts = map[string]string{
 	"no_user":                "its user was not found (no_user)",
 	"user_too_long":          "its user is too long (user_too_long)",
 	"too_many_users":         "it names too many users (too_many_users)",
+	"record_too_large":       "it is larger than max_record_bytes (record_too_large)",
+	"batch_too_large":        "its compressed batch unpacks to more than the gateway takes (batch_too_large)",
 	"bad_json":               "it is not JSON, so its user can't be found (bad_json)",
 	"tombstone_without_user": "it has no value, and its user would stand in the value (tombstone_without_user)",
 }

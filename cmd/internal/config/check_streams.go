@@ -47,6 +47,7 @@ func (l *loader) checkStream(s *Stream) {
 	if s.ReplayBytes < minReplayBytes && !l.broken[at("replay_bytes")] {
 		l.fault(at("replay_bytes"), fmt.Sprintf("%v is too little: write at least %v, so that one record fits", s.ReplayBytes, Size(minReplayBytes)))
 	}
+	l.checkRecordSize(at("max_record_bytes"), s)
 	l.checkState(s)
 	user := l.selector(at("user"), s.User)
 	l.selector(at("subject"), s.Subject)
@@ -63,6 +64,23 @@ func (l *loader) checkStream(s *Stream) {
 		l.warn(at("user"), "a tombstone (a record without a value) has no user this way, so a deletion reaches nobody; where the topic is compacted, use key, key:PATH or header:NAME")
 	case s.Audience == AudienceEveryone && s.User != "":
 		l.warn(at("user"), "is not looked at with audience: everyone")
+	}
+}
+
+// maxRecord is the most that max_record_bytes may be: Kafka's sizes are 32 bits wide, and a batch
+// may unpack to four records.
+const maxRecord = 256 << 20
+
+// checkRecordSize sees to it that a record fits into the stream's memory twice: while it is
+// being sent, the next one comes.
+func (l *loader) checkRecordSize(key string, s *Stream) {
+	switch {
+	case l.broken[key]:
+	case s.MaxRecord == 0 && !l.has(key): // the default fits
+	case s.MaxRecord < 1 || s.MaxRecord > maxRecord:
+		l.fault(key, fmt.Sprintf("%v is no size for a record: write 1 to %v", s.MaxRecord, Size(maxRecord)))
+	case s.ReplayBytes >= minReplayBytes && s.MaxRecord > s.ReplayBytes/2:
+		l.fault(key, fmt.Sprintf("%v is more than half of replay_bytes (%v): a record has to fit into memory twice; lower it, or raise replay_bytes", s.MaxRecord, s.ReplayBytes))
 	}
 }
 

@@ -81,6 +81,7 @@ type Stream struct {
 	Access      []string // roles of which one is needed; empty: any identified user
 	Replay      time.Duration
 	ReplayBytes Size
+	MaxRecord   Size // of a record's key, value and headers together, unpacked; 0: broker.DefaultMaxRecordBytes
 	State       State
 }
 

@@ -108,6 +108,8 @@ var mainKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.Replay }},
 	{"streams.<name>.replay_bytes", "256MiB", nil, "Memory for it. Whichever bound comes first.",
 		func(_ *Config, s *Stream) any { return &s.ReplayBytes }},
+	{"streams.<name>.max_record_bytes", "", nil, "How large a record may be: key, value and headers together, unpacked. Absent: `1MiB`. A larger one is no event: it is [counted and logged](#large-records) with its position.",
+		func(_ *Config, s *Stream) any { return &s.MaxRecord }},
 	{"streams.<name>.state", "true", nil, "Keep the latest event of each `subject` for `/state` and `?snapshot=1` ([how](#state)). `false`: don't. Without `subject` there is none.",
 		func(_ *Config, s *Stream) any { return &s.State.On }},
 	{"streams.<name>.state.max_age", "24h", nil, "A subject is left out once its latest record is older by its timestamp, and not among the newest 10,000 of its partition ([how](#state)). A compacted topic's state is all it holds.",

@@ -35,6 +35,7 @@ func (s Stream) Broker() broker.StreamConfig {
 	b := broker.StreamConfig{
 		Name: s.Name, Topic: s.Topic, Audience: s.audience(),
 		User: s.User, Subject: s.Subject, Event: s.Event, Replay: s.Replay,
+		MaxRecordBytes: int(s.MaxRecord),
 	}
 	if s.hasState() {
 		b.State, b.StateAge = true, s.State.MaxAge

@@ -29,7 +29,7 @@ kafka:
   sasl: {mechanism: OAUTHBEARER, token_url: "https://login/token", client_id: gateway, client_secret_file: secret, scope: kafka}
 streams:
   news: {topic: n, audience: everyone, subject: key}
-  orders: {topic: o, user: "header:u", event: "value:e", replay: 2m, replay_bytes: 3MiB}
+  orders: {topic: o, user: "header:u", event: "value:e", replay: 2m, replay_bytes: 3MiB, max_record_bytes: 1500KB}
   parcels: {topic: p, user: key, subject: "value:id", state: {max_age: 7d, max_bytes: 5MiB}}
   stock: {topic: s, user: key, subject: "value:id", state: false}
 auth: none
@@ -47,7 +47,7 @@ auth: none
 	news, orders, parcels, stock := c.Streams[0], c.Streams[1], c.Streams[2], c.Streams[3]
 	for _, tt := range []struct{ got, want any }{
 		{news.Broker(), broker.StreamConfig{Name: "news", Topic: "n", Audience: stream.AudienceEveryone, Subject: "key", Replay: 10 * time.Minute, State: true, StateAge: 24 * time.Hour}},
-		{orders.Broker(), broker.StreamConfig{Name: "orders", Topic: "o", User: "header:u", Event: "value:e", Replay: 2 * time.Minute}},
+		{orders.Broker(), broker.StreamConfig{Name: "orders", Topic: "o", User: "header:u", Event: "value:e", Replay: 2 * time.Minute, MaxRecordBytes: 1_500_000}},
 		{parcels.Broker(), broker.StreamConfig{Name: "parcels", Topic: "p", User: "key", Subject: "value:id", Replay: 10 * time.Minute, State: true, StateAge: 7 * 24 * time.Hour}},
 		{stock.Broker(), broker.StreamConfig{Name: "stock", Topic: "s", User: "key", Subject: "value:id", Replay: 10 * time.Minute}},
 		{news.Spec(), stream.Spec{Name: "news", Audience: stream.AudienceEveryone, Replay: 10 * time.Minute, ReplayBytes: 256 << 20, State: stream.StateBounds{MaxAge: 24 * time.Hour, MaxBytes: 64 << 20}}},

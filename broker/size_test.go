@@ -1,0 +1,92 @@
+package broker
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/stream"
+)
+
+// bomb produces a record of so many zeros, gzipped to a thousandth of that.
+func (f *fake) bomb(size int) {
+	f.t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(f.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.GzipCompression()), kgo.ProducerBatchMaxBytes(1<<30), kgo.BrokerMaxWriteBytes(1<<30))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.ProduceSync(f.t.Context(), &kgo.Record{Topic: "orders", Key: []byte("alice"), Value: make([]byte, size)}).FirstErr(); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func TestARecordThatIsTooLargeIsSetAside(t *testing.T) {
+	d, err := NewDecoder(StreamConfig{Name: "orders", Topic: "orders", User: "key", MaxRecordBytes: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := []kgo.RecordHeader{{Key: "name", Value: bytes.Repeat([]byte("h"), 40)}}
+	for _, tt := range []struct {
+		name string
+		rec  kgo.Record
+		want Refusal
+	}{
+		{"as large as allowed", kgo.Record{Key: []byte("alice"), Value: make([]byte, 51), Headers: headers}, 0},
+		{"by its value", kgo.Record{Key: []byte("alice"), Value: make([]byte, 96)}, RecordTooLarge},
+		{"by its headers", kgo.Record{Key: []byte("alice"), Value: make([]byte, 52), Headers: headers}, RecordTooLarge},
+		{"by its key", kgo.Record{Key: make([]byte, 101)}, RecordTooLarge},
+	} {
+		var ev stream.Event
+		if got := d.Decode(&tt.rec, &ev); got != tt.want || got.Delivers() != (tt.want == 0) || len(ev.Key) > 100 {
+			t.Errorf("%s: %v, a key of %d bytes; want %v", tt.name, got, len(ev.Key), tt.want)
+		}
+	}
+}
+
+// What follows is read by the reader and by catch-up alike.
+func TestABatchThatUnpacksToTooMuchIsPassedOver(t *testing.T) {
+	f := newFake(t)
+	f.create("orders", 1)
+	f.produce(record("orders", 0, "alice", "before"))
+	f.bomb(minBatchBytes + 1)
+	f.bomb(DefaultMaxRecordBytes + 1) // unpacked, and then too large
+	f.produce(record("orders", 0, "alice", "after"))
+
+	h := newHistory(t, f.config(), orders)
+	got, err := collect(t, h, bounds(t, h).Epoch, []int64{0}, []int64{4})
+	if want := "[before after]"; err != nil || !strings.Contains(fmt.Sprint(got.events), "before") || len(got.events) != 2 {
+		t.Errorf("history: %q, %v; want %s", got.events, err, want)
+	}
+
+	streams := []StreamConfig{{Name: "orders", Topic: "orders", User: "key", Replay: orders[0].Replay}}
+	streams[0].Replay = 1 << 40
+	sink := newRecorder(t, 1)
+	r := follow(t, f.config(), streams, sink, quiet)
+	sink.waitEvents(0, 2)
+	sink.wait(0, "the end", func(s *recorded) bool { return s.next[0] == 4 })
+	s := r.Status()[0]
+	if s.Refused[BatchTooLarge] != 1 || s.Refused[RecordTooLarge] != 1 || s.Records != 4 {
+		t.Errorf("%d records, refused %v", s.Records, s.Refused)
+	}
+	f.produce(record("orders", 0, "alice", "live"))
+	sink.waitEvents(0, 3)
+}
+
+// Live, the reader stands at the bomb and not before it.
+func TestABatchThatUnpacksToTooMuchStopsNoReader(t *testing.T) {
+	f := newFake(t)
+	f.create("orders", 1)
+	sink := newRecorder(t, 1)
+	follow(t, f.config(), orders, sink, quiet)
+	sink.wait(0, "warm", isWarm)
+	for i := range 3 {
+		f.bomb(minBatchBytes + 1)
+		f.produce(record("orders", 0, "alice", fmt.Sprint(i)))
+	}
+	sink.waitEvents(0, 3)
+}
