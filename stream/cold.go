@@ -56,7 +56,6 @@ func (p *private) coldKey(everyone bool) laneKey {
 // older than that.
 func (p *private) settle(h *Hub, v *view, id uint32, i int) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
-	o.kept = nil
 	if covers(o.pos, l.floor()) {
 		o.cold, o.seq = nil, l.resume(o.pos)
 		if o.gen != l.gen { // the topic lost records meanwhile: only the jump says which positions that concerns
@@ -136,7 +135,7 @@ func (p *private) passOver(h *Hub, v *view, i int, gone *GoneError, b *Batch) {
 // when that is gone as well, to the new topic's start.
 func (p *private) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
-	o.cold, o.kept = nil, nil
+	o.cold = nil
 	for n := len(l.jumps) - 1; n >= 0; n-- {
 		blk, e := l.entry(l.jumps[n])
 		if e.partition == everyPartition && blk.epoch == l.epoch {

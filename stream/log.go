@@ -36,7 +36,17 @@ type entry struct {
 type posting struct {
 	uid  uint32
 	back uint32 // how many ordinals further back the user's previous entry is; 0: none
+	next uint32 // how many ordinals further on the user's next entry is; 0: none yet
 }
+
+// chainEnd is the newest of a user's entries: 1 + its ordinal, and the number of its posting in
+// the block (below 1<<16, as an entry has 255 at most). 0: there is none.
+type chainEnd uint64
+
+func endOf(ordinal uint64, posting int) chainEnd { return chainEnd((ordinal+1)<<16 | uint64(posting)) }
+
+// after is 1 + the entry's ordinal.
+func (c chainEnd) after() uint64 { return uint64(c >> 16) }
 
 // block is blockLen entries, fewer if something moved the position meanwhile.
 type block struct {
@@ -67,13 +77,13 @@ type log struct {
 	gen    uint64   // number of the first block that can be resumed into: positions went back before it
 	bodies arena
 
-	base    []int64  // position before the oldest entry kept
-	head    []int64  // position after the newest
-	evicted uint64   // seq of the newest entry evicted; 0 before the first
-	newest  uint64   // seq of the newest entry ever; 0 before the first
-	bytes   int64    // of the entries kept, as ReplayBytes counts
-	jumps   []uint64 // ordinals of the jumps kept
-	last    []uint64 // by uid: 1 + ordinal of the user's newest entry kept; 0 none
+	base    []int64    // position before the oldest entry kept
+	head    []int64    // position after the newest
+	evicted uint64     // seq of the newest entry evicted; 0 before the first
+	newest  uint64     // seq of the newest entry ever; 0 before the first
+	bytes   int64      // of the entries kept, as ReplayBytes counts
+	jumps   []uint64   // ordinals of the jumps kept
+	last    []chainEnd // by uid: the user's newest entry kept
 
 	headIDs forms[[]byte] // cached segments of head; nil when it has moved
 
@@ -87,7 +97,7 @@ type log struct {
 }
 
 const entryBytes = 72 // an entry with its share of the block
-const postingBytes = 8
+const postingBytes = 12
 
 // open starts a block at the head, or moves the base of one that is still empty.
 func (l *log) open() *block {
@@ -281,7 +291,7 @@ func (l *log) evict(u *users) bool {
 	}
 	ordinal := l.number*blockLen + uint64(l.skip)
 	for _, p := range l.blocks[0].postings[e.posting : e.posting+uint32(e.users)] {
-		if l.last[p.uid] == ordinal+1 {
+		if l.last[p.uid].after() == ordinal+1 {
 			l.last[p.uid] = 0
 			l.bytes -= u.cost(p.uid)
 		}
@@ -301,32 +311,4 @@ func (l *log) evict(u *users) bool {
 		l.bodies.release(e.body)
 	}
 	return true
-}
-
-// chain appends the ordinals of the user's entries with at least this seq, newest first.
-func (l *log) chain(dst []uint64, uid uint32, seq uint64) []uint64 {
-	if int(uid) >= len(l.last) || l.last[uid] == 0 {
-		return dst
-	}
-	for ordinal := l.last[uid] - 1; ; {
-		b, e := l.entry(ordinal)
-		if e == nil || e.seq < seq {
-			return dst
-		}
-		dst = append(dst, ordinal)
-		back := b.link(e, uid)
-		if back == 0 {
-			return dst
-		}
-		ordinal -= uint64(back)
-	}
-}
-
-func (b *block) link(e *entry, uid uint32) uint32 {
-	for _, p := range b.postings[e.posting : e.posting+uint32(e.users)] {
-		if p.uid == uid {
-			return p.back
-		}
-	}
-	return 0
 }

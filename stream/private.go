@@ -19,9 +19,8 @@ type own struct {
 	epoch string
 	gen   uint64 // the log's, see log.gen: positions of another don't compare
 	pos   []int64
-	seq   uint64   // the first entry to look at
-	kept  []uint64 // ordinals of the first of those to look at, newest first; see keep
-	cold  *cold    // not nil: older than memory, read from Kafka
+	seq   uint64 // the first entry to look at
+	cold  *cold  // not nil: older than memory, read from Kafka
 }
 
 // appendID appends the position reached.

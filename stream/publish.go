@@ -179,23 +179,10 @@ func (h *Hub) append(l *log, ev *Event, ms, now int64) {
 			if int(uid) >= len(l.last) || l.last[uid] == 0 {
 				l.bytes += h.users.cost(uid)
 			}
-			b.postings = append(b.postings, l.chainTo(uid, ordinal))
+			b.postings = append(b.postings, l.chainTo(uid, ordinal, len(b.postings)))
 		}
 	}
 	l.push(b, e)
-}
-
-// chainTo makes the entry to come at ordinal the newest of a user's.
-func (l *log) chainTo(uid uint32, ordinal uint64) posting {
-	if int(uid) >= len(l.last) {
-		l.last = append(l.last, make([]uint64, int(uid)+1-len(l.last))...)
-	}
-	p := posting{uid: uid}
-	if last := l.last[uid]; last != 0 && ordinal+1-last <= math.MaxUint32 {
-		p.back = uint32(ordinal + 1 - last)
-	}
-	l.last[uid] = ordinal + 1
-	return p
 }
 
 func (h *Hub) wakeUsers(stream int, l *log, seq uint64) {

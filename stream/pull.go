@@ -1,90 +1,113 @@
 package stream
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // scratch is what a pull needs for a moment. It belongs to the hub, under its lock.
 type scratch struct {
 	feeds    []feed
 	readings []reading
-	ordinals []uint64
 	puller   uint64 // the key of the subscription that is pulled
 }
 
 // feed gives the entries of one log that are for one subscriber, oldest first.
 type feed struct {
-	log      *log
-	everyone bool
-	ordinals []uint64 // of a user's entries, newest first, taken from the end
-	ordinal  uint64   // for everyone: the next
-	entry    *entry   // the next; nil: no more
-	at       uint64   // its ordinal
+	hub   *Hub
+	log   *log
+	left  int    // how many entries it may look at
+	tired bool   // it has looked at as many: entry is where the next pull goes on, and may be nobody's
+	uid   uint32 // whose entries; 0 and not all: only jumps
+	all   bool   // everybody's
+	own   uint64 // 1 + ordinal of the user's next entry, 0: none; for all, ordinal of the next entry to look at
+	jump  int    // of the log's jumps, the next
+	entry *entry // the next; nil: no more
+	at    uint64 // its ordinal
 }
 
 // feed opens a feed of l from seq on: of a user's entries, or of all.
-func (h *Hub) feed(l *log, uid uint32, all bool, seq uint64) feed {
-	f := feed{log: l}
+func (h *Hub) feed(l *log, uid uint32, all bool, seq uint64, look int) feed {
+	f := feed{hub: h, log: l, uid: uid, all: all || l.spec.Audience == AudienceEveryone, left: look}
 	switch {
 	case seq > l.newest:
 		return f
-	case all, l.spec.Audience == AudienceEveryone:
-		f.everyone = true
-		f.ordinal = l.from(seq)
+	case f.all:
+		f.own = l.from(seq)
 	default:
-		start := len(h.scratch.ordinals)
-		if uid != 0 {
-			h.scratch.ordinals = l.chain(h.scratch.ordinals, uid, seq)
+		f.jump = l.jumpFrom(seq)
+		own, known, looked := l.firstOf(uid, seq, look)
+		h.mu.did(looked)
+		if !known { // a hot user's, and far behind
+			f.tired, f.at = true, own
+			_, f.entry = l.entry(own)
+			if f.jump < len(l.jumps) && l.jumps[f.jump] < f.at {
+				f.at = l.jumps[f.jump]
+				_, f.entry = l.entry(f.at)
+			}
+			return f
 		}
-		h.scratch.ordinals = withJumps(l, h.scratch.ordinals, start, seq)
-		f.ordinals = h.scratch.ordinals[start:]
+		f.own = own
 	}
 	f.advance()
 	return f
 }
 
-// withJumps adds the jumps from seq on to a chain, which is newest first.
-func withJumps(l *log, ordinals []uint64, start int, seq uint64) []uint64 {
-	added := false
-	for _, j := range slices.Backward(l.jumps) {
-		if _, e := l.entry(j); e == nil || e.seq < seq {
-			break
-		}
-		ordinals, added = append(ordinals, j), true
-	}
-	if added {
-		slices.SortFunc(ordinals[start:], func(a, b uint64) int { return int(int64(b - a)) })
-	}
-	return ordinals
+// jumpFrom returns the first of the log's jumps with at least this seq.
+func (l *log) jumpFrom(seq uint64) int {
+	return sort.Search(len(l.jumps), func(i int) bool {
+		_, e := l.entry(l.jumps[i])
+		return e.seq >= seq
+	})
 }
+
+// lookOf is how many entries each of n feeds may look at in one hold of the lock.
+func lookOf(n int) int { return max(64, replayRun/max(1, n)) }
 
 func (f *feed) advance() {
 	f.entry = nil
-	if !f.everyone {
-		if n := len(f.ordinals); n > 0 {
-			f.at = f.ordinals[n-1]
-			_, f.entry = f.log.entry(f.at)
-			f.ordinals = f.ordinals[:n-1]
+	if !f.all {
+		f.look()
+		jumps := f.log.jumps[f.jump:]
+		switch {
+		case len(jumps) > 0 && (f.own == 0 || jumps[0] < f.own-1):
+			f.at = jumps[0]
+			f.jump++
+		case f.own > 0:
+			f.at = f.own - 1
+			f.own = f.log.nextOf(f.uid, f.at)
+		default:
+			return
 		}
+		_, f.entry = f.log.entry(f.at)
 		return
 	}
 	for {
 		var e *entry
-		f.at, e = f.log.seek(f.ordinal)
+		f.at, e = f.log.seek(f.own)
 		if e == nil {
 			return
 		}
-		f.ordinal = f.at + 1
-		if e.kind != kindAdvance {
+		f.own = f.at + 1
+		if f.look(); e.kind != kindAdvance || f.tired {
 			f.entry = e
 			return
 		}
 	}
 }
 
+// look counts an entry that it looks at.
+func (f *feed) look() {
+	f.left--
+	f.tired = f.left < 0
+	f.hub.mu.did(1)
+}
+
 // feeds opens the feeds of a view. They are the hub's until the next call.
 func (h *Hub) feeds(v *view, uid uint32, all bool, seq func(i int) uint64) []feed {
-	h.scratch.feeds, h.scratch.ordinals = h.scratch.feeds[:0], h.scratch.ordinals[:0]
+	h.scratch.feeds = h.scratch.feeds[:0]
 	for i, stream := range v.streams {
-		h.scratch.feeds = append(h.scratch.feeds, h.feed(h.logs[stream], uid, all, seq(i)))
+		h.scratch.feeds = append(h.scratch.feeds, h.feed(h.logs[stream], uid, all, seq(i), lookOf(len(v.streams))))
 	}
 	return h.scratch.feeds
 }
@@ -110,12 +133,12 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 	}
 	v := &h.views[s.view]
 	feeds := h.feeds(v, s.uid, false, func(int) uint64 { return s.seq })
-	if f := oldest(feeds); f != nil && h.late(f.entry) {
+	if f := oldest(feeds); f != nil && !f.tired && h.late(f.entry) {
 		return Lagged
 	}
 	for f := oldest(feeds); f != nil; f = oldest(feeds) {
 		e := f.entry
-		if b.Bytes >= maxBytes {
+		if b.Bytes >= maxBytes || f.tired {
 			s.seq = e.seq
 			return More
 		}

@@ -38,10 +38,8 @@ func (c *recall) begin(h *Hub) {
 	c.gen, c.head = l.gen, slices.Clone(l.head)
 	c.counts = make([]int, len(c.head))
 	if c.next = l.end(); l.spec.Audience == AudienceUser && !c.r.AnyUser {
-		c.next = 0
-		if c.uid = h.users.find([]byte(c.r.User)); c.uid != 0 && int(c.uid) < len(l.last) {
-			c.next = l.last[c.uid]
-		}
+		c.uid = h.users.find([]byte(c.r.User))
+		c.next = l.newestOf(c.uid)
 	}
 }
 
@@ -63,7 +61,7 @@ func (c *recall) step(h *Hub) bool {
 		case e == nil:
 			return false
 		default: // while an entry is kept, its users keep their uids
-			back := uint64(b.link(e, c.uid))
+			back := uint64(b.posting(e, c.uid).back)
 			if back == 0 {
 				return false
 			}

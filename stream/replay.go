@@ -2,34 +2,31 @@ package stream
 
 import "slices"
 
-// replayRun is how many entries one pull looks at, lest it hold the lock for long where a filter or the position
-// leaves nearly nothing of them.
+// replayRun is how many entries one pull looks at, lest it hold the lock for long where a filter or
+// the position leaves nearly nothing of them.
 const replayRun = 4096
 
 // reading is a stream of a private subscriber that memory serves.
 type reading struct {
 	feed
-	own   *own
-	whole bool // the feed has all there is
+	own *own
 }
 
 // replay serves the streams that memory serves, in the order of their entries; false: there is more to look at.
 func (p *private) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int) bool {
-	h.scratch.readings, h.scratch.ordinals = h.scratch.readings[:0], h.scratch.ordinals[:0]
+	h.scratch.readings = h.scratch.readings[:0]
 	for i := range p.streams {
 		if o := &p.streams[i]; o.cold == nil {
-			r := reading{own: o}
-			r.feed, r.whole = o.feed(h, h.logs[v.streams[i]], uid, p.anyUser)
-			h.scratch.readings = append(h.scratch.readings, r)
+			h.scratch.readings = append(h.scratch.readings, reading{h.feed(h.logs[v.streams[i]], uid, p.anyUser, o.seq, lookOf(len(p.streams))), o})
 		}
 	}
 	readings := h.scratch.readings
-	for looked := 1; ; looked++ {
+	for {
 		r := earliest(readings)
 		if r == nil {
 			break
 		}
-		if b.Bytes >= maxBytes || looked > replayRun {
+		if b.Bytes >= maxBytes || r.tired {
 			for i := range readings {
 				readings[i].stop(h)
 			}
@@ -44,9 +41,7 @@ func (p *private) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int) bo
 				h.hand(r.log, e.partition, e.next)
 			}
 		}
-		if r.advance(); r.entry == nil && !r.whole {
-			r.feed, r.whole = o.feed(h, r.log, uid, p.anyUser)
-		}
+		r.advance()
 	}
 	for _, r := range readings {
 		r.own.seq = h.seq + 1
@@ -72,31 +67,6 @@ func (r *reading) stop(h *Hub) {
 		return
 	}
 	r.own.seq = r.entry.seq
-	r.own.keep(&r.feed, r.whole)
-}
-
-// feed opens a feed of the entries to look at; whole is false where it has the first of them only.
-func (o *own) feed(h *Hub, l *log, uid uint32, anyUser bool) (f feed, whole bool) {
-	if len(o.kept) == 0 {
-		return h.feed(l, uid, anyUser, o.seq), true
-	}
-	f = feed{log: l, ordinals: o.kept}
-	o.kept = nil
-	f.advance()
-	return f, false
-}
-
-// keep remembers the first of what a feed has left. A user's chain is walked from its newest entry: walked anew by
-// every pull, it would cost someone who missed many the square of what was missed.
-func (o *own) keep(f *feed, whole bool) {
-	if f.everyone {
-		return
-	}
-	left := f.ordinals[:len(f.ordinals)+1] // with the one that f stands at
-	if whole {                             // what was kept already is its own
-		left = slices.Clone(left[max(0, len(left)-replayRun):])
-	}
-	o.kept = left
 }
 
 // take moves the position past an entry; it reports whether the subscriber is sent it.

@@ -21,7 +21,7 @@ type Subscriber struct {
 	Subject  string // only events about this; "": all
 	AnyUser  bool   // those of every user
 	Standing Standing
-	Behind   int       // events that wait for it, counted up to MaxBehind; -1: not known
+	Behind   int       // events that wait for it, counted up to MaxBehind; -1: not known, since they are not in memory or far apart
 	Since    time.Time // when the oldest of them was read; zero: there is none
 	Position string    // as an event's id; "": not known
 }
@@ -72,9 +72,10 @@ func (h *Hub) roll(some []Subscriber, user string, stream int, after uint32) (_ 
 	for id := after + 1; id < places; id++ {
 		slot := h.subs.at(id)
 		work++
+		h.mu.did(1)
 		if slot.live && !slot.ended() && (uid == 0 || slot.uid == uid) && (stream < 0 || h.views[slot.view].mask&(1<<stream) != 0) {
-			s := h.describe(id, slot)
-			work += 16 + max(0, s.Behind)
+			s, looked := h.describe(id, slot)
+			work += 16 + looked + len(s.Position)/16
 			some = append(some, s)
 		}
 		if work > rollWork {
@@ -84,10 +85,10 @@ func (h *Hub) roll(some []Subscriber, user string, stream int, after uint32) (_ 
 	return some, 0
 }
 
-// describe says how a subscription stands.
-func (h *Hub) describe(id uint32, slot *subSlot) Subscriber {
+// describe says how a subscription stands, and how many entries it has looked at for that.
+func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	v := &h.views[slot.view]
-	s := Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, Standing: StandingLive}
+	s = Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, Standing: StandingLive}
 	p := h.private[id] // nil for one that follows
 	if p != nil {
 		s.Subject, s.AnyUser = string(p.subject), p.anyUser
@@ -99,18 +100,22 @@ func (h *Hub) describe(id uint32, slot *subSlot) Subscriber {
 		s.Standing, s.Behind = StandingLagged, -1
 	case !slot.drained:
 		var oldest int64
-		if s.Behind, oldest = h.waiting(slot, p); s.Behind > 0 {
+		if s.Behind, oldest, looked = h.waiting(slot, p); s.Behind > 0 {
 			s.Standing, s.Since = StandingBehind, h.wall(oldest)
+		} else if s.Behind < 0 {
+			s.Standing = StandingBehind
 		}
 	}
 	if s.Standing != StandingLagged {
 		s.Position = string(h.position(id, slot, nil))
 	}
-	return s
+	return s, looked
 }
 
-// waiting counts the events that a subscriber is still to be sent from memory, up to MaxBehind, and says when the oldest was read.
-func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64) {
+// waiting counts the events that a subscriber is still to be sent from memory, up to MaxBehind, and
+// says when the oldest was read. n is -1 where none was found among as many entries as one pull
+// looks at. looked says how many that were.
+func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64, looked int) {
 	v := &h.views[slot.view]
 	feeds := h.feeds(v, slot.uid, p != nil && p.anyUser, func(i int) uint64 {
 		if p == nil || p.idle {
@@ -118,8 +123,10 @@ func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64) {
 		}
 		return p.streams[i].seq
 	})
+	tired := false
 	for i := range feeds {
-		for f := &feeds[i]; f.entry != nil && n < MaxBehind; f.advance() {
+		f := &feeds[i]
+		for ; f.entry != nil && !f.tired && n < MaxBehind; f.advance() {
 			e := f.entry
 			if e.kind != kindEvent || p != nil && (e.next <= at(p.streams[i].pos, int(e.partition)) || !p.wants(f.log, e)) {
 				continue
@@ -129,8 +136,13 @@ func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64) {
 			}
 			n++
 		}
+		tired = tired || f.tired
+		looked += lookOf(len(feeds)) - f.left
 	}
-	return n, oldest
+	if n == 0 && tired {
+		n = -1
+	}
+	return n, oldest, looked
 }
 
 func (p *private) isCold() bool {
