@@ -14,7 +14,7 @@ const (
 	FromLive     FromKind = iota // with what comes from now on
 	FromEarliest                 // with the oldest that Kafka has
 	FromLast                     // with the newest N of all streams together
-	FromSince                    // with the first record that isn't older than a time, in each partition
+	FromSince                    // with the first record whose timestamp isn't before a time, in each partition, as Kafka finds it
 )
 
 // MaxLast is the most events that last:N may ask for.
@@ -55,7 +55,7 @@ func ParseFrom(s string) (From, error) {
 // Catchup bounds what is read from Kafka for those whose position is older than memory.
 type Catchup struct {
 	MaxRecords  int64         // of all partitions, between the position and the log's head; beyond: ReasonBounds
-	MaxAge      time.Duration // of a cursor's position, by the records' timestamps; beyond: ReasonBounds
+	MaxAge      time.Duration // of a cursor's position that is not near: see Hub.limit; beyond: ReasonBounds
 	Concurrency int           // passes at once
 }
 

@@ -158,6 +158,11 @@ func (h *Hub) Usage(stream int) Usage {
 	return u
 }
 
+// noteReading notes that a stream is about to be read on from its head.
+func (h *Hub) noteReading(l *log, now int64) {
+	l.reads.note(now, h.catchup.MaxAge.Milliseconds(), l.head)
+}
+
 // now is the hub's clock, in ms. Only differences matter; it doesn't go back when the wall clock does.
 func (h *Hub) now() int64 { return time.Since(h.start).Milliseconds() }
 

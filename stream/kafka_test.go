@@ -12,7 +12,7 @@ import (
 // It is the test's, not a mock of ours: the hub under test is real, and so are its bytes.
 type fakeKafka struct {
 	gate      chan struct{} // each run that Read emits takes one first; nil: none needed
-	meanwhile func()        // done once, before OffsetsAt answers; nil: nothing
+	meanwhile func()        // done once, before Bounds or OffsetsAt says its answer; nil: nothing
 
 	mu     sync.Mutex // guards the rest
 	topics []fakeTopic
@@ -40,6 +40,7 @@ func newKafka(topics, partitions int) *fakeKafka {
 func (t *fakeTopic) epochText() string { return fmt.Sprintf("ep%d", t.epoch) }
 
 func (k *fakeKafka) Bounds(_ context.Context, stream int) (Bounds, error) {
+	defer k.pass()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.asked++
@@ -54,11 +55,16 @@ func (k *fakeKafka) Bounds(_ context.Context, stream int) (Bounds, error) {
 	return b, nil
 }
 
-func (k *fakeKafka) OffsetsAt(_ context.Context, stream int, ms int64) ([]int64, error) {
+// pass does what happens meanwhile.
+func (k *fakeKafka) pass() {
 	if act := k.meanwhile; act != nil {
 		k.meanwhile = nil
 		act()
 	}
+}
+
+func (k *fakeKafka) OffsetsAt(_ context.Context, stream int, ms int64) ([]int64, error) {
+	k.pass()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.asked++

@@ -93,6 +93,7 @@ type log struct {
 	begun      bool
 
 	times recordTimes
+	reads readTimes
 	state *stateTable // nil: none is kept
 }
 

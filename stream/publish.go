@@ -20,6 +20,7 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	if l.epoch == "" {
 		l.epoch, l.head, l.base = epoch, slices.Clone(start), slices.Clone(start)
 		l.open()
+		h.noteReading(l, h.now())
 		return
 	}
 	moved := make([]Moved, max(len(start), len(l.head)))
@@ -27,6 +28,8 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 		moved[p] = Moved{Partition: int32(p), From: at(l.head, p), To: at(start, p)}
 	}
 	l.epoch, l.head, l.times = epoch, slices.Clone(start), recordTimes{}
+	l.reads = nil
+	h.noteReading(l, h.now())
 	if l.state != nil {
 		l.state.clear()
 	}
@@ -98,6 +101,7 @@ func (h *Hub) Advance(stream int, partition int32, next int64) {
 		return
 	}
 	now := h.now()
+	h.noteReading(l, now)
 	l.expire(now, &h.users, publishRun)
 	h.advance(l, partition, next, now)
 }
@@ -124,6 +128,7 @@ func (h *Hub) publish(stream int, events []Event) {
 	defer h.mu.Unlock()
 	l, now := h.logs[stream], h.now()
 	wall := time.Now().UnixMilli() // what timestamps compare with
+	h.noteReading(l, now)
 	for i := range events {
 		ev := &events[i]
 		if ev.Offset < l.head[ev.Partition] {

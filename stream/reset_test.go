@@ -302,7 +302,7 @@ func TestTooFarBehindIsBounds(t *testing.T) {
 	r.resume("orders@ep0:4.0").begins(OutcomeResumed).gets("0", "1", "2", "3")
 }
 
-// Rule 9 by age, which counts events: holes left by compaction are of no age.
+// Rule 9 by age, which nobody asks about a position that is near, nor about what this gateway has just read.
 func TestTooOldIsBounds(t *testing.T) {
 	r := newRig(t, 2, orders)
 	old := time.Now().Add(-25 * time.Hour).UnixMilli()
@@ -312,8 +312,57 @@ func TestTooOldIsBounds(t *testing.T) {
 	r.put(0, 1, "alice", "after holes")
 	r.readAll()
 	r.evict(0)
-	r.resume("orders@ep0:1.0").begins(OutcomeResumed).gets("young", "after holes")
-	r.resume("orders@ep0:0.4").begins(OutcomeReset, "reset bounds orders [0 0 2]").gets()
+	r.age(48 * time.Hour) // since it was read
+	r.resume("orders@ep0:0.4").begins(OutcomeResumed).gets("young")
+
+	r.kafka.hole(0, 0, youngDistance)
+	r.put(0, 0, "alice", "far")
+	r.readAll()
+	r.evict(0)
+	far := fmt.Sprint("reset bounds orders [0 0 ", youngDistance+3, "]")
+	r.resume("orders@ep0:0.4").begins(OutcomeReset, far).gets()
+	r.resume("orders@ep0:1.0").begins(OutcomeResumed).gets("young", "far", "after holes") // holes are of no age
+	r.resume("orders@ep0:2.4").begins(OutcomeResumed).gets("far")
+
+	// Another gateway reads all of it now: it takes the positions for younger than it is.
+	again := rigOn(t, r.kafka, orders)
+	again.readAll()
+	again.evict(0)
+	again.resume("orders@ep0:0.4").begins(OutcomeResumed).gets("young", "far")
+}
+
+// A position is no older than when this gateway had read no further, whatever timestamps say, and no younger
+// than that after a while.
+func TestAgeGoesByWhenItWasRead(t *testing.T) {
+	r := newRig(t, 1, orders)
+	const seconds = 1_700_000_000 // a timestamp in seconds by mistake
+	next := int64(0)
+	write := func(n int) {
+		r.kafka.hole(0, 0, n)
+		next = r.kafka.put(0, 0, Event{Timestamp: seconds, Users: [][]byte{[]byte("alice")}, Data: []byte("x")}) + 1
+		r.readAll()
+	}
+	var positions []int64
+	for range 40 { // 40 hours
+		write(youngDistance)
+		positions = append(positions, next)
+		r.evict(0)
+		r.age(time.Hour)
+	}
+	for i, pos := range positions[:len(positions)-1] {
+		p := r.resume(fmt.Sprint("orders@ep0:", pos))
+		switch age := len(positions) - i; {
+		case age <= 24:
+			p.begins(OutcomeResumed)
+		case age > 26:
+			p.begins(OutcomeReset, fmt.Sprintf("reset bounds orders [0 %d %d]", pos, next))
+		}
+	}
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	if n := len(r.hub.logs[0].reads); n > readMoments+2 {
+		t.Errorf("%d moments are remembered", n)
+	}
 }
 
 // Rule 9.

@@ -18,6 +18,7 @@ type memory struct {
 	gen         uint64
 	warm        bool
 	floor, head []int64
+	young       []int64 // from here on everything was read within Catchup.MaxAge; nil: nothing is known to be
 }
 
 func (h *Hub) memory(stream int) memory {
@@ -28,6 +29,7 @@ func (h *Hub) memory(stream int) memory {
 		stream: stream, name: l.spec.Name, epoch: l.epoch, gen: l.gen,
 		warm:  l.epoch != "" && h.status[stream].warm,
 		floor: slices.Clone(l.floor()), head: slices.Clone(l.head),
+		young: slices.Clone(l.reads.since(h.now() - h.catchup.MaxAge.Milliseconds())),
 	}
 }
 
@@ -113,21 +115,33 @@ func said(resets ...Reset) []Reset {
 	return slices.DeleteFunc(resets, func(r Reset) bool { return len(r.Partitions) == 0 })
 }
 
+// youngDistance is how many records a position may lie behind, in all partitions together, and never be
+// too old: so few are read in no time, and their timestamps may be of anything.
+const youngDistance = 10_000
+
 // limit moves the partitions of pos that are further behind than catch-up may read to the head.
+// byAge has it ask how old a position is: no older than when this gateway read past it, and
+// no older than the timestamps from there on say.
 func (h *Hub) limit(ctx context.Context, m memory, pos []int64, byAge bool) (Reset, error) {
 	r := Reset{Reason: ReasonBounds, Stream: m.name}
 	if covers(pos, m.floor) {
 		return r, nil
 	}
 	beyond := m.floor
-	if distance(pos, m.head) <= h.catchup.MaxRecords {
-		if !byAge {
+	if behind := distance(pos, m.head); behind <= h.catchup.MaxRecords {
+		if !byAge || behind <= youngDistance || m.youngFrom(pos) {
 			return r, nil
 		}
 		cut := time.Now().Add(-h.catchup.MaxAge).UnixMilli()
 		young, err := h.history.OffsetsAt(ctx, m.stream, cut)
 		if err != nil {
 			return r, unavailable(ctx, err)
+		}
+		young = slices.Clone(young)
+		for p := range young {
+			if m.young != nil {
+				young[p] = min(young[p], at(m.young, p))
+			}
 		}
 		if aged, err := h.aged(ctx, m, pos, young, cut); err != nil || !aged {
 			return r, err
@@ -141,6 +155,16 @@ func (h *Hub) limit(ctx context.Context, m memory, pos []int64, byAge bool) (Res
 		}
 	}
 	return r, nil
+}
+
+// youngFrom reports whether everything that memory doesn't have from pos on was read within Catchup.MaxAge.
+func (m *memory) youngFrom(pos []int64) bool {
+	for p, floor := range m.floor {
+		if from := at(pos, p); from < floor && (m.young == nil || from < at(m.young, p)) {
+			return false
+		}
+	}
+	return true
 }
 
 var errAged = errors.New("stream: an event is too old")

@@ -119,7 +119,7 @@ var mainKeys = []Key{
 
 	{"catchup.max_records", "1000000", nil, "At most so many records are read from Kafka for those who come back late; further behind, they are told so and go live.",
 		func(c *Config, _ *Stream) any { return &c.Catchup.MaxRecords }},
-	{"catchup.max_age", "24h", nil, "Nor is anything older than this read for them.",
+	{"catchup.max_age", "24h", nil, "A client that comes back from an older position gets `sluice.reset` with reason `bounds` and continues live. A position is no older than when this gateway read it, and no older than the records' timestamps say; within the last 10,000 records none is too old.",
 		func(c *Config, _ *Stream) any { return &c.Catchup.MaxAge }},
 	{"catchup.concurrency", "2", nil, "Passes over Kafka at a time. One pass serves everybody who waits.",
 		func(c *Config, _ *Stream) any { return &c.Catchup.Concurrency }},
