@@ -17,9 +17,13 @@ var adminRoutes = map[string]described{
 		Responses:   answers{}.json(http.StatusOK, "It can.", openapi.Object("", openapi.Properties{"live": openapi.Bool("")}, "live"), nil),
 	}},
 	"GET /readyz": {Operation: openapi.Operation{
-		ID: "readyz", Tags: []string{tagHealth}, Summary: "A balancer should send new streams here, or not",
+		ID: "readyz", Tags: []string{tagHealth}, Summary: "A load balancer should send new streams here, or not",
+		Description: "At start the gateway is ready when each stream has been read once; a topic that doesn't exist, may not be read or has partitions without a leader holds it up for 10 seconds. " +
+			"Afterwards it is not ready while it drains, or when Kafka has answered for none of its streams for `ready_grace`.",
+		Parameters: []openapi.Parameter{streamParameter},
 		Responses: answers{}.
 			json(http.StatusOK, "It should.", openapi.Ref("Readiness"), nil).
+			problem(http.StatusNotFound, "There is no such stream.", "stream").
 			json(http.StatusServiceUnavailable, "It should not.", openapi.Ref("Readiness"), nil),
 	}},
 	"GET /":                  homeRoute("Leads to the console"),

@@ -136,7 +136,7 @@ func (s *Server) snapshotLive(only []string) (*live, error) {
 	for i := range facts {
 		statuses[i] = facts[i].StreamStatus
 	}
-	readiness := ready(statuses, s.gate.isShut(), !s.caughtUp(), s.cfg.ReadyGrace, now)
+	readiness := s.readiness(statuses, now)
 	l := &live{
 		Time: *utc(now),
 		Gateway: liveGateway{

@@ -3,6 +3,8 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,6 +25,10 @@ type StreamStatus struct {
 	StaleSince time.Time // Kafka hasn't answered since; zero: it answers
 	Answered   time.Time // when Kafka last did; zero: never yet
 	Waiting    string    // what for, while it is not fetching; no secret in it
+
+	// UnreadableSince is since when its topic doesn't exist, may not be read, or has partitions without
+	// a leader; zero: none of that.
+	UnreadableSince time.Time
 
 	Records    uint64            // read
 	Events     uint64            // made of them
@@ -55,15 +61,29 @@ type streamReadiness struct {
 	Waiting    string `json:"waiting,omitempty"`
 }
 
-// ready says whether a balancer should send new streams here. With Kafka away it still should, for
-// grace: it serves from memory, and all gateways not ready at once would have the balancer answer a
-// 503, which ends every page for good.
-func ready(statuses []StreamStatus, isDraining, unread bool, grace time.Duration, now time.Time) readiness {
-	r := readiness{Ready: !isDraining && !unread, Draining: isDraining, Unread: unread, Streams: []streamReadiness{}}
+// heldUp is how long a topic that can't be read keeps a gateway from becoming ready: long enough
+// for a look at Kafka that came too early, and no longer.
+const heldUp = 10 * time.Second
+
+// ready says whether a load balancer should send new streams here. was says that the gateway has
+// been ready before.
+//
+// Until then it waits for every stream to be read once. A topic that doesn't exist, may not be
+// read or has partitions without a leader holds it up for heldUp: it may stay so, and the other
+// streams can be served. Afterwards no fault of a stream counts. Only when Kafka has answered for
+// none of them for grace is the gateway not ready. Within grace it serves from memory. All gateways
+// not ready at once would have the load balancer answer 503, which ends every page for good.
+func ready(statuses []StreamStatus, isDraining, unread, was bool, grace time.Duration, now time.Time) readiness {
+	r := readiness{Draining: isDraining, Unread: unread, Streams: []streamReadiness{}}
+	warmed, silent := true, len(statuses) > 0
 	for _, s := range statuses {
+		isSilent := !s.StaleSince.IsZero() && now.Sub(s.StaleSince) >= grace
+		silent = silent && isSilent
+		excused := !s.UnreadableSince.IsZero() && now.Sub(s.UnreadableSince) >= heldUp
+		warmed = warmed && (s.Warm || excused)
 		one := streamReadiness{
 			Name: s.Name, Topic: s.Topic, Fetching: s.Fetching, Warm: s.Warm, Waiting: s.Waiting,
-			Ready: s.Warm && (s.StaleSince.IsZero() || now.Sub(s.StaleSince) < grace),
+			Ready: s.Warm && !isSilent,
 		}
 		if s.Behind >= 0 {
 			one.Behind = &s.Behind
@@ -71,20 +91,56 @@ func ready(statuses []StreamStatus, isDraining, unread bool, grace time.Duration
 		if !s.StaleSince.IsZero() {
 			one.StaleSince = stamp(s.StaleSince)
 		}
-		r.Ready = r.Ready && one.Ready
 		r.Streams = append(r.Streams, one)
+	}
+	r.Ready = !isDraining && !unread && !silent && (was || warmed)
+	return r
+}
+
+// readiness says how ready the gateway is with these streams.
+func (s *Server) readiness(statuses []StreamStatus, now time.Time) readiness {
+	r := ready(statuses, s.gate.isShut(), !s.caughtUp(), s.wasReady.Load(), s.cfg.ReadyGrace, now)
+	if r.Ready {
+		s.wasReady.Store(true)
 	}
 	return r
 }
 
-// readyz answers 200 or 503, each with the same body.
-func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	state := ready(s.cfg.Source.Status(), s.gate.isShut(), !s.caughtUp(), s.cfg.ReadyGrace, time.Now())
+// readyz answers 200 or 503, each with the same body: for the gateway, or for the streams of
+// ?stream= alone.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	state := s.readiness(s.cfg.Source.Status(), time.Now())
+	if asked := r.URL.Query()["stream"]; len(asked) > 0 {
+		var unknown *problem
+		if state, unknown = state.of(asked); unknown != nil {
+			unknown.write(w)
+			return
+		}
+	}
 	status := http.StatusOK
 	if !state.Ready {
 		status = http.StatusServiceUnavailable
 	}
 	writeJSON(w, status, state)
+}
+
+// of narrows it to streams by name, lists with commas among them. It is ready when each of them
+// is, and the gateway takes streams at all.
+func (r readiness) of(asked []string) (readiness, *problem) {
+	r.Ready = !r.Draining && !r.Unread
+	all := r.Streams
+	r.Streams = []streamReadiness{}
+	for _, list := range asked {
+		for name := range strings.SplitSeq(list, ",") {
+			at := slices.IndexFunc(all, func(s streamReadiness) bool { return s.Name == name })
+			if at < 0 {
+				return r, unknownStream()
+			}
+			r.Ready = r.Ready && all[at].Ready
+			r.Streams = append(r.Streams, all[at])
+		}
+	}
+	return r, nil
 }
 
 // livez answers whenever the process can: what waits for Kafka is alive, and to restart it would not help.

@@ -142,6 +142,7 @@ type Server struct {
 	names   subscriberNames
 
 	probes    atomic.Int32 // being answered
+	wasReady  atomic.Bool  // /readyz has said so once
 	forAnyone bool         // there are streams for those without an identity
 	tidy      tidy
 	handler   http.Handler

@@ -45,7 +45,7 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Admin }},
 	{"heartbeat", "15s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between.",
 		func(c *Config, _ *Stream) any { return &c.Heartbeat }},
-	{"ready_grace", "60s", nil, "How long the gateway stays ready while Kafka doesn't answer. It serves from memory and says `sluice.stale` meanwhile.",
+	{"ready_grace", "60s", nil, "How long the gateway stays ready while Kafka answers for none of its streams. It serves from memory and says `sluice.stale` meanwhile.",
 		func(c *Config, _ *Stream) any { return &c.ReadyGrace }},
 	{"tls_cert_file", "", nil, "Certificate chain (PEM) for browsers. With `tls_key_file`, `listen` speaks HTTPS and HTTP/2.",
 		func(c *Config, _ *Stream) any { return (*path)(&c.TLS.CertFile) }},
