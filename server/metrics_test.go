@@ -50,7 +50,7 @@ sluice_events_total{stream="news"}·0
 sluice_events_total{stream="orders"}·1
 sluice_events_written_total·1
 sluice_log_bytes{stream="news"}·0
-sluice_log_bytes{stream="orders"}·103
+sluice_log_bytes{stream="orders"}·217
 sluice_log_entries{stream="news"}·0
 sluice_log_entries{stream="orders"}·1
 sluice_polls·0
@@ -60,7 +60,7 @@ sluice_records_total{stream="news"}·0
 sluice_records_total{stream="orders"}·3
 sluice_resets_total{reason="invalid",stream=""}·1
 sluice_state_bytes{stream="news"}·0
-sluice_state_bytes{stream="orders"}·219
+sluice_state_bytes{stream="orders"}·409
 sluice_state_subjects{stream="news"}·0
 sluice_state_subjects{stream="orders"}·1
 sluice_stream_deliveries_total{stream="news"}·0
