@@ -1,8 +1,11 @@
 package broker
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +35,14 @@ type past struct {
 	policy   policy
 	policyAt time.Time
 	denied   bool // it has been said that the configuration can't be read
+	identity identity
+
+	askingEpochs   bool
+	epochQuestions []*epochQuestion // not asked yet, the next first
+
+	saidBounds, saidOffsets, saidRead string // complaints logged last; "" it works
+
+	judging chan struct{} // one slot: who holds it may ask brokers which topic it is
 }
 
 // policy is what a topic's configuration says that concerns reading its past.
@@ -42,7 +53,7 @@ type policy struct {
 	remote          bool          // remote.storage.enable: an answer without records may mean "not yet"
 }
 
-func newPast(topic string) *past { return &past{topic: topic} }
+func newPast(topic string) *past { return &past{topic: topic, judging: make(chan struct{}, 1)} }
 
 // question is one about bounds, with its answer.
 type question struct {
@@ -93,32 +104,57 @@ func (t *past) answer() {
 	}
 }
 
-func (t *past) ask(ctx context.Context) (b stream.Bounds, err error) {
+// ask asks until there is an answer, since leaders move and brokers restart.
+func (t *past) ask(ctx context.Context) (stream.Bounds, error) {
+	for {
+		b, err := t.askOnce(ctx)
+		if err == nil || errors.Is(err, kerr.UnknownTopicOrPartition) || !mayAskAgain(err) && !errors.Is(err, errNotAnswered) {
+			return b, err
+		}
+		select {
+		case <-ctx.Done():
+			return b, err
+		case <-time.After(catchupPause):
+		}
+	}
+}
+
+func (t *past) askOnce(ctx context.Context) (b stream.Bounds, err error) {
 	m, err := t.describe(ctx)
 	if err != nil {
 		return b, err
 	}
-	n := len(m.leaders)
-	b.Epoch = m.id.epoch()
-	if b.Start, err = listOffsets(ctx, t.cl, t.topic, n, earliest, uncommitted); err != nil {
-		return b, err
-	}
-	if b.End, err = listOffsets(ctx, t.cl, t.topic, n, latest, uncommitted); err != nil {
-		return b, err
-	}
-	policy, err := t.readPolicy(ctx)
-	if err != nil || !policy.compacted {
-		return b, err
-	}
-	at := time.Now().Add(-policy.deleteRetention).UnixMilli()
-	if b.Compacted, err = listOffsets(ctx, t.cl, t.topic, n, max(at, 0), uncommitted); err != nil {
-		return b, err
-	}
-	for p, o := range b.Compacted {
-		if o < 0 {
-			b.Compacted[p] = b.End[p] // every record is older
+	b.Epoch = t.epoch()
+	var policy policy
+	var errPolicy error
+	var errStart, errEnd []error
+	var asking sync.WaitGroup
+	asking.Go(func() { policy, errPolicy = t.readPolicy(ctx) })
+	asking.Go(func() { b.Start, errStart = listLeaders(ctx, t.cl, t.topic, m, earliest, uncommitted) })
+	asking.Go(func() { b.End, errEnd = listLeaders(ctx, t.cl, t.topic, m, latest, uncommitted) })
+	asking.Wait()
+	for p, leader := range m.leaders {
+		if leader < 0 { // nothing of it can be read or denied until there is one
+			b.Start[p], b.End[p] = 0, math.MaxInt64
+		} else if err := cmp.Or(errStart[p], errEnd[p]); err != nil {
+			return b, err
 		}
 	}
+	if errPolicy != nil || !policy.compacted {
+		return b, errPolicy
+	}
+	at := time.Now().Add(-policy.deleteRetention).UnixMilli()
+	compacted, errs := listLeaders(ctx, t.cl, t.topic, m, max(at, 0), uncommitted)
+	for p, o := range compacted {
+		switch {
+		case m.leaders[p] < 0:
+		case errs[p] != nil:
+			return b, errs[p]
+		case o < 0:
+			compacted[p] = b.End[p] // every record is older
+		}
+	}
+	b.Compacted = compacted
 	return b, nil
 }
 

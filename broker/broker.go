@@ -6,9 +6,11 @@
 //
 // The file map: options.go and oauth.go make a client's options; selector.go, path.go and decode.go
 // turn a record into an event, refusal.go names what can be wrong with it and explain.go says it
-// of one record; reader.go, watch.go and topic.go follow the topics live, and state.go from further back, into the sink of
-// sink.go, and status.go says how far; history.go, bounds.go and catchup.go answer for the past;
-// offsets.go and fetch.go speak to brokers for both; fault.go says in plain words what went wrong.
+// of one record. reader.go, watch.go and topic.go follow the topics live, begin.go, relocate.go, offline.go and probe.go
+// find where to read on, and state.go from further back, all into the sink of sink.go; status.go says how far.
+// history.go, bounds.go, epoch_questions.go and catchup.go answer for the past. identity.go tells which topic of a name it
+// is, leader_epochs.go who wrote its records. metadata.go, offsets.go and fetch.go speak to brokers for all;
+// fault.go says in plain words what went wrong.
 package broker
 
 import (

@@ -32,8 +32,9 @@ type catchup struct {
 	events  []stream.Event
 	emit    func(partition int32, events []stream.Event, next int64) error
 
-	id   topicID
-	left []place // what is still to be read; one entry a partition
+	id     topicID
+	byName bool    // leaders don't know the id, although the topic has it: brokers are being upgraded
+	left   []place // what is still to be read; one entry a partition
 }
 
 // read reads all that is left, looking anew who leads which partition whenever a broker
@@ -84,15 +85,20 @@ func (c *catchup) distance() (n int64) {
 // when all is read.
 func (c *catchup) round(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	m, err := c.describe(asking)
-	cancel()
 	if err != nil {
 		return err
 	}
-	if m.id.epoch() != c.epoch {
+	if epoch := c.past.epoch(); epoch != c.epoch && epoch != noEpoch && c.epoch != noEpoch {
+		if c.isElsewhere(asking, c.epoch) {
+			return errLagging
+		}
 		return &stopError{stream.ErrRecreated}
 	}
-	c.id = m.id
+	if c.id = m.id; c.byName {
+		c.id = topicID{}
+	}
 	byLeader := make(map[int32][]place)
 	for _, at := range c.left {
 		if int(at.partition) >= len(m.leaders) {
@@ -115,6 +121,9 @@ func (c *catchup) round(ctx context.Context) error {
 		select {
 		case got := <-runs:
 			if got.err != nil {
+				if errors.Is(got.err, kerr.UnknownTopicID) || errors.Is(got.err, kerr.InconsistentTopicID) {
+					c.byName = c.lacksIDs()
+				}
 				return got.err
 			}
 			if err := c.hand(got); err != nil {

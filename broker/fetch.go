@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -23,6 +24,7 @@ type run struct {
 	next      int64         // the position after all that was looked at: markers, aborted records, holes and batches that unpack to too much
 	stable    int64         // the last stable offset at that moment
 	empty     bool          // the broker sent no batch at all
+	epochs    lineage       // leader epochs of the batches
 	err       error
 }
 
@@ -31,30 +33,59 @@ const (
 	fetchMaxWaitMillis     = 500     // fetch.max.wait.ms
 )
 
+// fetchByName is a Fetch that names its topics. Version 13 and later names them by id alone (KIP-516), and
+// brokers speak it that have no ids to name: new ones with an inter.broker.protocol.version below 2.8.
+type fetchByName struct{ *kmsg.FetchRequest }
+
+func (fetchByName) MaxVersion() int16 { return 12 }
+
 // fetch asks one broker once, read_committed, for partitions of a topic that it leads. Unlike a
 // poll of the client it says where reading stands after what is no record. maxBytes bounds the answer,
-// but for a first batch that is larger: put another partition first each time.
+// but for a first batch that is larger: put another partition first each time. The topic is named by its id, and
+// by its name where that is zero.
 func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id topicID, places []place, maxBytes int32) ([]run, error) {
+	runs, err := fetchTopics(ctx, cl, leader, []topicPlaces{{topic, id, places}}, maxBytes, fetchMaxWaitMillis)
+	return runs[topic], err
+}
+
+// topicPlaces are places of one topic.
+type topicPlaces struct {
+	topic  string
+	id     topicID
+	places []place
+}
+
+// fetchTopics is fetch for several topics: either all are named by their ids, or all by their names. The runs are
+// by topic. maxWaitMillis is how long the broker may wait while there is nothing.
+func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []topicPlaces, maxBytes, maxWaitMillis int32) (map[string][]run, error) {
 	if leader < 0 {
 		return nil, kerr.LeaderNotAvailable
 	}
 	req := kmsg.NewPtrFetchRequest()
-	req.MaxWaitMillis = fetchMaxWaitMillis
+	req.MaxWaitMillis = maxWaitMillis
 	req.MinBytes = 1
 	req.MaxBytes = maxBytes
 	req.IsolationLevel = int8(committed)
-	rt := kmsg.NewFetchRequestTopic()
-	rt.Topic, rt.TopicID = topic, id
-	from := make(map[int32]int64, len(places))
-	for _, p := range places {
-		rp := kmsg.NewFetchRequestTopicPartition()
-		rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes = p.partition, p.offset, fetchMaxPartitionBytes
-		rt.Partitions = append(rt.Partitions, rp)
-		from[p.partition] = p.offset
+	var asked kmsg.Request = req
+	from := make(map[string]map[int32]int64, len(topics))
+	names := make(map[topicID]string, len(topics))
+	for _, t := range topics {
+		rt := kmsg.NewFetchRequestTopic()
+		rt.Topic, rt.TopicID = t.topic, t.id
+		names[t.id] = t.topic
+		from[t.topic] = make(map[int32]int64, len(t.places))
+		for _, p := range t.places {
+			rp := kmsg.NewFetchRequestTopicPartition()
+			rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes = p.partition, p.offset, fetchMaxPartitionBytes
+			rt.Partitions = append(rt.Partitions, rp)
+			from[t.topic][p.partition] = p.offset
+		}
+		req.Topics = append(req.Topics, rt)
+		if t.id == (topicID{}) {
+			asked = fetchByName{req}
+		}
 	}
-	req.Topics = append(req.Topics, rt)
-
-	kresp, err := cl.Broker(int(leader)).Request(ctx, req)
+	kresp, err := cl.Broker(int(leader)).Request(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -63,34 +94,60 @@ func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id t
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		return nil, err
 	}
-	var runs []run
-	for _, t := range resp.Topics {
+	runs := make(map[string][]run, len(topics))
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
+		name := t.Topic
+		if resp.Version > (fetchByName{}).MaxVersion() {
+			name = names[t.TopicID]
+		}
 		for i := range t.Partitions {
 			p := &t.Partitions[i]
-			offset, asked := from[p.Partition]
-			if !asked {
+			offset, wanted := from[name][p.Partition]
+			if !wanted {
 				return nil, fmt.Errorf("broker: an answer has partition %d, which was not asked for", p.Partition)
 			}
-			delete(from, p.Partition)
-			got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-				Offset:         offset,
-				IsolationLevel: kgo.ReadCommitted(),
-				Topic:          topic,
-				Partition:      p.Partition,
-			}, p, decompressor, nil)
-			r := run{
-				partition: p.Partition,
-				records:   got.Records,
-				next:      next,
-				stable:    got.LastStableOffset,
-				empty:     len(p.RecordBatches) == 0,
-				err:       got.Err,
-			}
-			if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](got.Err); ok { // the reader reports it
-				r.next, r.err = large.NextOffset, nil
-			}
-			runs = append(runs, r)
+			delete(from[name], p.Partition)
+			runs[name] = append(runs[name], readRun(name, offset, p, decompressor))
 		}
 	}
 	return runs, nil
+}
+
+// readRun reads what a fetch from offset brought of a partition.
+func readRun(topic string, offset int64, p *kmsg.FetchResponseTopicPartition, decompressor kgo.Decompressor) run {
+	r := run{partition: p.Partition, empty: len(p.RecordBatches) == 0, epochs: epochsOf(p.RecordBatches, offset)}
+	got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		Offset:         offset,
+		IsolationLevel: kgo.ReadCommitted(),
+		Topic:          topic,
+		Partition:      p.Partition,
+	}, p, decompressor, nil)
+	r.records, r.next, r.stable, r.err = got.Records, next, got.LastStableOffset, got.Err
+	if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](got.Err); ok { // the reader reports it
+		r.next, r.err = large.NextOffset, nil
+	}
+	return r
+}
+
+// epochsOf returns the leader epochs that batches were written under, and from where on each: -1 of a format that has none.
+// A batch is: base offset (8 bytes), length of what follows (4), partition leader epoch (4), magic (1), from 2 on. The last
+// one may be cut short. offset is where reading began.
+func epochsOf(batches []byte, offset int64) (epochs lineage) {
+	const lengthEnd, epochEnd, magicAt = 12, 16, 16
+	for len(batches) > magicAt {
+		n := int64(int32(binary.BigEndian.Uint32(batches[lengthEnd-4:]))) + lengthEnd
+		if n <= magicAt || n > int64(len(batches)) {
+			break
+		}
+		epoch := int32(-1)
+		if batches[magicAt] >= 2 {
+			epoch = int32(binary.BigEndian.Uint32(batches[epochEnd-4:]))
+		}
+		if len(epochs) == 0 || epochs[len(epochs)-1].epoch != epoch {
+			epochs = append(epochs, epochStart{epoch, max(offset, int64(binary.BigEndian.Uint64(batches)))})
+		}
+		batches = batches[n:]
+	}
+	return epochs
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -23,9 +25,14 @@ type History struct {
 	log    *slog.Logger
 	topics []*past // by stream; streams of one topic share one
 	decode []*Decoder
+
+	failures []atomic.Uint64 // by stream
 }
 
-var _ stream.History = (*History)(nil)
+var (
+	_ stream.History      = (*History)(nil)
+	_ stream.EpochHistory = (*History)(nil)
+)
 
 // NewHistory checks the configuration; nothing is asked of Kafka yet. Close ends it.
 func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History, error) {
@@ -33,7 +40,7 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 	if err := errors.Join(err, check(streams)); err != nil {
 		return nil, err
 	}
-	h := &History{log: log}
+	h := &History{log: log, failures: make([]atomic.Uint64, len(streams))}
 	byName := make(map[string]*past)
 	for _, s := range streams {
 		d, err := NewDecoder(s)
@@ -68,21 +75,30 @@ func (h *History) Close() {
 // Bounds is [stream.History.Bounds]. Callers at the same time share a question, so that a storm of
 // reconnects asks a few times and not once each.
 func (h *History) Bounds(ctx context.Context, stream int) (stream.Bounds, error) {
-	b, err := h.topics[stream].bounds(ctx)
+	t := h.topics[stream]
+	b, err := t.bounds(ctx)
+	h.note(stream, &t.saidBounds, err)
 	b.Start, b.End, b.Compacted = slices.Clone(b.Start), slices.Clone(b.End), slices.Clone(b.Compacted)
 	return b, unavailable(err)
+}
+
+// EpochEnds is [stream.EpochHistory.EpochEnds].
+func (h *History) EpochEnds(ctx context.Context, s int, epochs []int32) ([]stream.EpochEnd, error) {
+	ends, err := h.topics[s].epochEnds(ctx, epochs)
+	return ends, unavailable(err)
 }
 
 // OffsetsAt is [stream.History.OffsetsAt]. The end is the last stable offset.
 func (h *History) OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([]int64, error) {
 	t := h.topics[stream]
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	m, err := t.describe(ctx)
-	if err != nil {
-		return nil, unavailable(err)
+	m, err := t.describe(asking)
+	var offsets []int64
+	if err == nil {
+		offsets, err = offsetsAt(asking, h.cl, t.topic, len(m.leaders), unixMilli)
 	}
-	offsets, err := offsetsAt(ctx, h.cl, t.topic, len(m.leaders), unixMilli)
+	h.note(stream, &t.saidOffsets, err)
 	return offsets, unavailable(err)
 }
 
@@ -98,8 +114,37 @@ func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int6
 			c.left = append(c.left, place{int32(p), start})
 		}
 	}
-	return c.read(ctx)
+	err := c.read(ctx)
+	if err == nil || errors.Is(err, stream.ErrUnavailable) { // others are no fault of Kafka's, or are told
+		h.note(s, &c.saidRead, err)
+	}
+	return err
 }
+
+// note counts what can't be had from Kafka, and logs it once until it can be had again. said is the last complaint of its
+// kind.
+func (h *History) note(s int, said *string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	t := h.topics[s]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case err == nil && *said != "":
+		*said = ""
+		t.log.Info("older records can be read again for clients that were away")
+	case err != nil:
+		h.failures[s].Add(1)
+		if text := inWords(err); *said == "" {
+			*said = text
+			t.log.Warn("older records can't be read for clients that were away: they are told to come again", "why", text)
+		}
+	}
+}
+
+// Failures is how often something older than memory was wanted of a stream and could not be had from Kafka.
+func (h *History) Failures(stream int) uint64 { return h.failures[stream].Load() }
 
 // unavailable marks an error of Kafka's or the network's as what it means to a caller, in
 // plain words; errors that say something of their own pass as they are.
@@ -112,14 +157,72 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %s", stream.ErrUnavailable, inWords(err))
 }
 
-// describe returns what brokers say of the topic; its own error is an error too.
+// describe returns what holds of the topic by what brokers say; its own error is an error too.
 func (t *past) describe(ctx context.Context) (topicMeta, error) {
-	metas, err := describe(ctx, t.cl, t.topic)
-	if err != nil {
-		return topicMeta{}, err
+	for {
+		metas, err := describe(ctx, t.cl, t.topic)
+		if err != nil {
+			return topicMeta{}, err
+		}
+		m, err := t.believe(ctx, metas[t.topic])
+		if !errors.Is(err, errLagging) {
+			return m, err
+		}
+		select {
+		case <-ctx.Done():
+			return topicMeta{}, ctx.Err()
+		case <-time.After(catchupPause):
+		}
 	}
-	m := metas[t.topic]
-	return m, m.err
+}
+
+// believe is [identity.believe] for several at a time. What is as before costs one look under the lock.
+func (t *past) believe(ctx context.Context, m topicMeta) (topicMeta, error) {
+	t.mu.Lock()
+	if m.err == nil && t.identity.epoch != "" && t.identity.isSame(m) {
+		m = t.identity.adopt(m)
+		t.mu.Unlock()
+		return m, nil
+	}
+	t.mu.Unlock()
+	select {
+	case t.judging <- struct{}{}:
+		defer func() { <-t.judging }()
+	case <-ctx.Done():
+		return topicMeta{}, ctx.Err()
+	}
+	t.mu.Lock()
+	judged := t.identity
+	t.mu.Unlock()
+	m, _, err := judged.believe(ctx, t.cl, t.topic, m)
+	t.mu.Lock()
+	t.identity = judged
+	t.mu.Unlock()
+	return m, err
+}
+
+// epoch is that of the topic as it was last believed.
+func (t *past) epoch() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.identity.epoch
+}
+
+// lacksIDs reports whether some broker has no id for the topic.
+func (t *past) lacksIDs() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.identity.withoutID
+}
+
+// isElsewhere asks all brokers whether one of them still has the topic of an epoch.
+func (t *past) isElsewhere(ctx context.Context, epoch string) bool {
+	for _, a := range survey(ctx, t.cl, t.topic) {
+		if m := a.metas[t.topic]; m.err == nil && m.id.epoch() == epoch {
+			return true
+		}
+	}
+	return false
 }
 
 // isMoving says that an error is of the kind that asking anew, after a look at who leads now, mends.

@@ -2,81 +2,13 @@ package broker
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-// topicID is a topic's id (KIP-516); the zero value where brokers have none.
-type topicID [16]byte
-
-// epochLen is how much of an id an epoch keeps: 36 bits tell two topics of one name apart.
-const epochLen = 6
-
-// epoch is the first characters of an id as Kafka's tools print it; "0" without one. A
-// topic that is re-created on brokers without ids can't be told from the one before.
-func (id topicID) epoch() string {
-	if id == (topicID{}) {
-		return "0"
-	}
-	return base64.RawURLEncoding.EncodeToString(id[:])[:epochLen]
-}
-
-// topicMeta is what brokers say of a topic.
-type topicMeta struct {
-	id      topicID
-	leaders []int32 // by partition; -1 where there is none
-	err     error   // why there is nothing else
-}
-
-// describe asks any broker for topics by name. It never creates one (allow.auto.create.topics=false).
-// The error is that no broker answers; a topic's own error stands with it.
-func describe(ctx context.Context, cl *kgo.Client, topics ...string) (map[string]topicMeta, error) {
-	req := kmsg.NewPtrMetadataRequest()
-	req.AllowAutoTopicCreation = false
-	for _, name := range topics {
-		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
-		req.Topics = append(req.Topics, t)
-	}
-	kresp, err := cl.Request(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	metas := make(map[string]topicMeta, len(topics))
-	for _, name := range topics {
-		metas[name] = topicMeta{err: kerr.UnknownTopicOrPartition}
-	}
-	for _, t := range kresp.(*kmsg.MetadataResponse).Topics {
-		if t.Topic == nil {
-			continue
-		}
-		m := topicMeta{id: t.TopicID, err: kerr.ErrorForCode(t.ErrorCode)}
-		if m.err == nil {
-			m.leaders, m.err = leaders(t.Partitions)
-		}
-		metas[*t.Topic] = m
-	}
-	return metas, nil
-}
-
-func leaders(partitions []kmsg.MetadataResponseTopicPartition) ([]int32, error) {
-	if len(partitions) == 0 {
-		return nil, kerr.UnknownTopicOrPartition // known, and not yet spread over the brokers
-	}
-	all := make([]int32, len(partitions))
-	for _, p := range partitions {
-		if p.Partition < 0 || int(p.Partition) >= len(all) {
-			return nil, fmt.Errorf("broker: %d partitions, and one numbered %d", len(all), p.Partition)
-		}
-		all[p.Partition] = p.Leader
-	}
-	return all, nil
-}
 
 // Points in a log to ask for beside a time in milliseconds, as ListOffsets has them.
 const (
@@ -95,29 +27,19 @@ const (
 // listOffsets asks a topic's leaders for one offset per partition: the earliest, the latest, or the
 // first whose record is not older than at, -1 where there is none. It is all partitions or an error.
 func listOffsets(ctx context.Context, cl *kgo.Client, topic string, partitions int, at int64, level isolation) ([]int64, error) {
-	offsets, errs := listAll(ctx, cl, map[string]int{topic: partitions}, at, level)
-	return offsets[topic], errs[topic]
-}
-
-// listAll is listOffsets for several topics in one go. A topic is in one of
-// the two maps.
-func listAll(ctx context.Context, cl *kgo.Client, partitions map[string]int, at int64, level isolation) (map[string][]int64, map[string]error) {
 	const unanswered = -2
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.IsolationLevel = int8(level)
-	offsets, errs := make(map[string][]int64), make(map[string]error)
-	for name, n := range partitions {
-		t := kmsg.NewListOffsetsRequestTopic()
-		t.Topic = name
-		offsets[name] = make([]int64, n)
-		for p := range n {
-			rp := kmsg.NewListOffsetsRequestTopicPartition()
-			rp.Partition, rp.Timestamp = int32(p), at
-			t.Partitions = append(t.Partitions, rp)
-			offsets[name][p] = unanswered
-		}
-		req.Topics = append(req.Topics, t)
+	t := kmsg.NewListOffsetsRequestTopic()
+	t.Topic = topic
+	offsets := make([]int64, partitions)
+	for p := range partitions {
+		rp := kmsg.NewListOffsetsRequestTopicPartition()
+		rp.Partition, rp.Timestamp = int32(p), at
+		t.Partitions = append(t.Partitions, rp)
+		offsets[p] = unanswered
 	}
+	req.Topics = append(req.Topics, t)
 	var broken error
 	for _, shard := range cl.RequestSharded(ctx, req) {
 		if shard.Err != nil {
@@ -127,43 +49,160 @@ func listAll(ctx context.Context, cl *kgo.Client, partitions map[string]int, at 
 		for _, t := range shard.Resp.(*kmsg.ListOffsetsResponse).Topics {
 			for _, p := range t.Partitions {
 				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-					errs[t.Topic] = err
-				} else if all := offsets[t.Topic]; p.Partition >= 0 && int(p.Partition) < len(all) {
-					all[p.Partition] = p.Offset
+					return nil, partitionError(err)
+				}
+				if p.Partition >= 0 && int(p.Partition) < len(offsets) {
+					offsets[p.Partition] = p.Offset
 				}
 			}
 		}
 	}
-	for name, all := range offsets {
-		for _, o := range all {
-			if o == unanswered && errs[name] == nil {
-				if errs[name] = broken; broken == nil {
-					errs[name] = errors.New("broker: an answer lacks a partition")
-				}
+	for _, o := range offsets {
+		if o == unanswered {
+			if broken == nil {
+				broken = errNotAnswered
 			}
+			return nil, partitionError(broken)
 		}
-		if errs[name] != nil {
-			delete(offsets, name)
+	}
+	return offsets, nil
+}
+
+var errNotAnswered = errors.New("broker: an answer lacks a partition")
+
+// partitionError keeps what a leader says of one partition from being taken for what it isn't: that it doesn't know the
+// partition doesn't mean that the topic is not there.
+func partitionError(err error) error {
+	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
+		return kerr.NotLeaderForPartition
+	}
+	return err
+}
+
+// listing is what leaders are asked about one point of partitions, each leader once and all at the same time, so that
+// one that hangs holds up only who waits for it.
+type listing struct {
+	byLeader map[int32]*leaderListing
+	asking   sync.WaitGroup
+}
+
+// leaderListing is what one leader is asked.
+type leaderListing struct {
+	req      *kmsg.ListOffsetsRequest
+	answered chan struct{} // closed when what follows stands
+	err      error
+	offsets  map[string]map[int32]int64
+	errs     map[string]map[int32]error
+}
+
+// list begins to ask the leaders of topics as listOffsets does. Wait for all of it by listing.wait.
+func list(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, at int64, level isolation) *listing {
+	l := &listing{byLeader: make(map[int32]*leaderListing)}
+	for name, m := range metas {
+		topics := make(map[int32]int) // by leader, the index of the topic in what it is asked
+		for p, leader := range m.leaders {
+			if leader < 0 {
+				continue
+			}
+			a := l.byLeader[leader]
+			if a == nil {
+				a = &leaderListing{req: kmsg.NewPtrListOffsetsRequest(), answered: make(chan struct{})}
+				a.req.IsolationLevel = int8(level)
+				l.byLeader[leader] = a
+			}
+			i, there := topics[leader]
+			if !there {
+				i = len(a.req.Topics)
+				topics[leader] = i
+				t := kmsg.NewListOffsetsRequestTopic()
+				t.Topic = name
+				a.req.Topics = append(a.req.Topics, t)
+			}
+			rp := kmsg.NewListOffsetsRequestTopicPartition()
+			rp.Partition, rp.Timestamp = int32(p), at
+			a.req.Topics[i].Partitions = append(a.req.Topics[i].Partitions, rp)
+		}
+	}
+	for leader, a := range l.byLeader {
+		l.asking.Go(func() {
+			defer close(a.answered)
+			kresp, err := cl.Broker(int(leader)).Request(ctx, a.req)
+			if a.err = err; err != nil {
+				return
+			}
+			a.offsets, a.errs = make(map[string]map[int32]int64), make(map[string]map[int32]error)
+			for _, t := range kresp.(*kmsg.ListOffsetsResponse).Topics {
+				offsets, errs := make(map[int32]int64), make(map[int32]error)
+				for _, p := range t.Partitions {
+					offsets[p.Partition] = p.Offset
+					if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+						errs[p.Partition] = partitionError(err)
+					}
+				}
+				a.offsets[t.Topic], a.errs[t.Topic] = offsets, errs
+			}
+		})
+	}
+	return l
+}
+
+// wait returns when nothing is being asked any more.
+func (l *listing) wait() { l.asking.Wait() }
+
+// of returns a topic's offsets, by partition, and the error of each that has none.
+func (l *listing) of(topic string, m topicMeta) (offsets []int64, errs []error) {
+	offsets, errs = make([]int64, len(m.leaders)), make([]error, len(m.leaders))
+	for p, leader := range m.leaders {
+		a := l.byLeader[leader]
+		if a == nil {
+			errs[p] = kerr.LeaderNotAvailable
+			continue
+		}
+		<-a.answered
+		o, there := a.offsets[topic][int32(p)]
+		switch err := a.errs[topic][int32(p)]; {
+		case a.err != nil:
+			errs[p] = a.err
+		case err != nil:
+			errs[p] = err
+		case !there:
+			errs[p] = errNotAnswered
+		default:
+			offsets[p] = o
 		}
 	}
 	return offsets, errs
 }
 
+// listLeaders asks a topic's leaders, as the metadata names them, for one offset of each partition. Partitions
+// have an offset or an error.
+func listLeaders(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, at int64, level isolation) ([]int64, []error) {
+	l := list(ctx, cl, map[string]topicMeta{topic: m}, at, level)
+	defer l.wait()
+	return l.of(topic, m)
+}
+
 // offsetsAt returns per partition the first offset whose record is not older than unixMilli, and where there is none
 // the last stable offset: what a transaction still open will publish lies beyond that, and is newer.
 func offsetsAt(ctx context.Context, cl *kgo.Client, topic string, partitions int, unixMilli int64) ([]int64, error) {
-	end, err := listOffsets(ctx, cl, topic, partitions, latest, committed)
-	if err != nil {
+	var end, offsets []int64
+	var errEnd, err error
+	var asking sync.WaitGroup
+	asking.Go(func() { end, errEnd = listOffsets(ctx, cl, topic, partitions, latest, committed) })
+	asking.Go(func() { offsets, err = listOffsets(ctx, cl, topic, partitions, max(unixMilli, 0), committed) })
+	asking.Wait()
+	if err := errors.Join(errEnd, err); err != nil {
 		return nil, err
 	}
-	offsets, err := listOffsets(ctx, cl, topic, partitions, max(unixMilli, 0), committed)
-	if err != nil {
-		return nil, err
-	}
+	return untilEnd(offsets, end), nil
+}
+
+// untilEnd puts the end where there is no offset before it.
+func untilEnd(offsets, end []int64) []int64 {
 	for p, o := range offsets {
 		if o < 0 || o > end[p] {
 			offsets[p] = end[p]
 		}
 	}
-	return offsets, nil
+	return offsets
 }

@@ -25,6 +25,10 @@ type Config struct {
 	Refresh    time.Duration // between two looks at topics and their ends (topic.metadata.refresh.interval.ms); 0: 3s
 	StaleAfter time.Duration // how long Kafka may stay silent before it is said; 0: 5s
 
+	// OfflineHold is how long partitions without a leader, or a topic that is missing or forbidden, may keep what can be read
+	// from being called warm, at start; 0: 10s.
+	OfflineHold time.Duration
+
 	Opts []kgo.Opt // further options for the clients, such as hooks that count (kprom)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sort"
 	"sync"
@@ -44,6 +45,9 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 	if cfg.StaleAfter == 0 {
 		cfg.StaleAfter = 5 * time.Second
 	}
+	if cfg.OfflineHold == 0 {
+		cfg.OfflineHold = 10 * time.Second
+	}
 	opts, err := readerOptions(cfg)
 	opts = append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))
 	errs := []error{err, check(streams)}
@@ -53,7 +57,7 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 		errs = append(errs, err)
 		t := r.topics[s.Topic]
 		if t == nil {
-			t = &topic{name: s.Topic, log: log.With("topic", s.Topic), lost: make(map[int32]bool)}
+			t = newTopic(s.Topic, log)
 			r.topics[s.Topic] = t
 		}
 		t.views = append(t.views, &view{stream: i, name: s.Name, state: s.State, decoder: d})
@@ -99,9 +103,12 @@ func (r *Reader) Run(ctx context.Context) error {
 	return nil
 }
 
-const errorPause = 250 * time.Millisecond
+const (
+	errorPause = 250 * time.Millisecond // after a poll that brought nothing but errors of no partition
+	faultPause = 900 * time.Millisecond // before a partition that fails is fetched again
+)
 
-// take hands on what a poll brought. It says whether there was anything but errors.
+// take hands on what a poll brought. It says whether there was anything but errors of no partition.
 func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -119,13 +126,16 @@ func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
 				}
 				large, isLarge := errors.AsType[*kgo.ErrDecompressTooLarge](fp.Err)
 				if fp.Err != nil && !isLarge {
+					useful = true
 					r.failed(t, fp.Partition, fp.Err)
 				}
 				if len(fp.Records) > 0 && !t.lost[fp.Partition] { // a lost one is read again from its position
 					useful = true
 					r.takeRun(t, fp.Partition, fp.Records)
+					r.delivers(t)
 				}
 				if isLarge { // what came before it has been taken
+					useful = true
 					r.skip(t, large)
 				}
 			}
@@ -152,6 +162,7 @@ func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
 		records = records[older:]
 	}
 	if next > base {
+		r.tellRecords(t, partition, records)
 		r.publish(t, partition, records, next)
 	}
 	t.next[partition] = next
@@ -205,15 +216,17 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 	return r.events[:n]
 }
 
-// failed acts on what a fetch of a partition came back with.
+// failed acts on what a fetch of a partition came back with. What Kafka would repeat as fast as it is asked is not
+// asked for a while, so that it doesn't take the place of what other topics have.
 func (r *Reader) failed(t *topic, partition int32, err error) {
 	var loss *kgo.ErrDataLoss
 	switch {
 	case errors.As(err, &loss):
-		if loss.ResetTo < t.next[partition] {
-			r.jump(t, partition, stream.ReasonTruncated, loss.ResetTo)
+		to := t.diverged(partition, stream.EpochEnd{Epoch: loss.ResetToEpoch, End: loss.ResetTo})
+		if to = min(to, loss.ResetTo); to < t.next[partition] {
+			r.jump(t, partition, stream.ReasonTruncated, to)
 		}
-		if t.next[partition] < loss.ResetTo { // its state is fed anew, and the client went on elsewhere
+		if t.next[partition] != loss.ResetTo { // the client went on elsewhere, or its state is fed anew
 			t.lost[partition] = true
 			r.wakeWatch()
 		}
@@ -221,8 +234,10 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 		t.lost[partition] = true
 		r.wakeWatch()
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
+		r.pause(t, partition)
 		r.wakeWatch()
 	default:
+		r.pause(t, partition)
 		t.fetchFault, t.fetchFaultAt = inWords(err), time.Now()
 		t.complain(t.fetchFault)
 	}
@@ -242,9 +257,46 @@ func (r *Reader) skip(t *topic, batch *kgo.ErrDecompressTooLarge) {
 			r.sink.Refused(v.stream, p, first, time.Now().UnixMilli(), BatchTooLarge.String())
 		}
 	}
+	if at := max(first, t.base[p]); batch.NextOffset > at {
+		r.tell(t, p, lineage{{-1, at}}) // the batch isn't looked into
+	}
 	r.pass(t, p, batch.NextOffset)
 	t.lost[p] = true
 	r.wakeWatch()
+}
+
+// pause keeps the client from fetching a partition that fails.
+func (r *Reader) pause(t *topic, partition int32) {
+	if _, paused := t.paused[partition]; !paused {
+		t.paused[partition] = time.Now()
+		r.cl.PauseFetchPartitions(map[string][]int32{t.name: {partition}})
+	}
+}
+
+// resume lets the client try paused partitions again whose time has come. The topic may have got an id.
+func (r *Reader) resume(t *topic, id topicID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.id = id
+	var due []int32
+	for p, since := range t.paused {
+		if time.Since(since) >= faultPause {
+			due = append(due, p)
+			delete(t.paused, p)
+		}
+	}
+	if len(due) > 0 {
+		t.resumed = time.Now()
+		r.cl.ResumeFetchPartitions(map[string][]int32{t.name: due})
+	}
+}
+
+// unpause forgets what was paused of a topic that is read anew.
+func (r *Reader) unpause(t *topic) {
+	if len(t.paused) > 0 {
+		r.cl.ResumeFetchPartitions(map[string][]int32{t.name: slices.Collect(maps.Keys(t.paused))})
+		clear(t.paused)
+	}
 }
 
 // jump moves the position of a partition by something that must be said.
@@ -259,6 +311,9 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 	t.log.Warn("the reader lost its place and goes on elsewhere: events are missing or come again",
 		"reason", string(reason), "partition", partition, "from", t.next[partition], "to", to)
 	t.next[partition], t.base[partition] = to, to
+	if reason == stream.ReasonTruncated && int(partition) < len(t.lineages) {
+		t.lineages[partition] = t.lineages[partition].before(to) // as the sink does
+	}
 	for _, v := range t.views {
 		r.sink.Jump(v.stream, partition, reason, to)
 	}
@@ -267,13 +322,14 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 	}
 }
 
-// warmed says once when a topic has been read to where it ended at start.
+// warmed says once when a topic has been read to where it ended at start, but for partitions that nobody has answered for
+// in a while.
 func (r *Reader) warmed(t *topic) {
 	if t.warm {
 		return
 	}
 	for p, at := range t.warmAt {
-		if t.next[p] < at {
+		if t.next[p] < at && !t.isOffline(int32(p), r.cfg.OfflineHold) {
 			return
 		}
 	}

@@ -28,6 +28,10 @@ type Sink interface {
 	// Refused says that a record is no event, and the reason, one of the labels of [Refusal]. It comes before the Publish or Advance that
 	// passes over it.
 	Refused(stream int, partition int32, offset, timestamp int64, reason string)
+	// SetLeaderEpoch says that the records of a partition from offset start on were written under a leader epoch (KIP-320), until
+	// another is said; -1: it isn't known from there. It comes before they are published, and after Begin and Jump for what was
+	// written before, ascending.
+	SetLeaderEpoch(stream int, partition, epoch int32, start int64)
 	// Jump says that reading had to go on elsewhere.
 	Jump(stream int, partition int32, reason stream.Reason, to int64)
 	// SetStale says since when Kafka hasn't answered; the zero time: it answers.

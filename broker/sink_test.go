@@ -35,6 +35,7 @@ type recorded struct {
 	compacted bool
 	jumps     []string // "partition reason from→to"
 	refused   []string // "partition@offset reason"
+	epochs    []string // "partition@start epoch"
 	warm      bool
 	stale     time.Time
 	fresh     int // times it became fresh again
@@ -111,6 +112,12 @@ func (r *recorder) Refused(stream int, partition int32, offset, _ int64, reason 
 			r.t.Errorf("stream %d: %d@%d is refused below the position %d", stream, partition, offset, s.next[partition])
 		}
 		s.refused = append(s.refused, fmt.Sprintf("%d@%d %s", partition, offset, reason))
+	})
+}
+
+func (r *recorder) SetLeaderEpoch(stream int, partition, epoch int32, start int64) {
+	r.change(stream, func(s *recorded) {
+		s.epochs = append(s.epochs, fmt.Sprintf("%d@%d epoch %d", partition, start, epoch))
 	})
 }
 

@@ -14,13 +14,13 @@ const replayNewest = 10_000
 
 // replayStart returns where the replay window starts: with what is no older by timestamp or, where
 // nothing is, with the newest records. end is the position after the last.
-func (r *Reader) replayStart(ctx context.Context, t *topic, end []int64) ([]int64, error) {
+func (r *Reader) replayStart(ctx context.Context, t *topic, m topicMeta, end []int64) ([]int64, error) {
 	now := time.Now()
-	start, err := offsetsAt(ctx, r.cl, t.name, len(end), now.Add(-t.replay).UnixMilli())
+	start, err := r.offsetsAt(ctx, t, m, end, now.Add(-t.replay).UnixMilli())
 	if err != nil {
 		return nil, err
 	}
-	future, err := listOffsets(ctx, r.cl, t.name, len(end), now.Add(stream.MaxAhead).UnixMilli(), committed)
+	future, err := r.offsets(ctx, t, m, now.Add(stream.MaxAhead).UnixMilli(), committed)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (r *Reader) replayStart(ctx context.Context, t *topic, end []int64) ([]int6
 	if !empty {
 		return start, nil
 	}
-	kept, err := listOffsets(ctx, r.cl, t.name, len(end), earliest, uncommitted)
+	kept, err := r.offsets(ctx, t, m, earliest, uncommitted)
 	if err != nil {
 		return nil, err
 	}

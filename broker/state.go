@@ -25,12 +25,12 @@ func (t *topic) keepState(s StreamConfig) {
 
 // stateStart returns where reading a topic starts, which is start or, where a state is kept, what that needs, and the first
 // offsets that Kafka has. It finds out whether the topic is compacted. end is the position after the last record.
-func (r *Reader) stateStart(ctx context.Context, t *topic, start, end []int64) (from, kept []int64, err error) {
+func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, end []int64) (from, kept []int64, err error) {
 	from = slices.Clone(start)
 	if !t.state {
 		return from, nil, nil
 	}
-	if kept, err = listOffsets(ctx, r.cl, t.name, len(start), earliest, uncommitted); err != nil {
+	if kept, err = r.offsets(ctx, t, m, earliest, uncommitted); err != nil {
 		return nil, nil, err
 	}
 	p, err := askPolicy(ctx, r.cl, t.name)
@@ -43,7 +43,7 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, start, end []int64) (
 	t.compacted = p.compacted
 	older := kept
 	if !p.compacted && t.stateAge > 0 {
-		if older, err = offsetsAt(ctx, r.cl, t.name, len(start), time.Now().Add(-t.stateAge).UnixMilli()); err != nil {
+		if older, err = r.offsetsAt(ctx, t, m, end, time.Now().Add(-t.stateAge).UnixMilli()); err != nil {
 			return nil, nil, err
 		}
 		newest(older, kept, end, stream.Newest(len(end)))
@@ -55,16 +55,21 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, start, end []int64) (
 }
 
 // retained looks how much Kafka has deleted of a topic whose state is kept.
-func (r *Reader) retained(ctx context.Context, t *topic) error {
+func (r *Reader) retained(ctx context.Context, t *topic, m topicMeta) error {
 	if !t.state {
 		return nil
 	}
-	kept, err := listOffsets(ctx, r.cl, t.name, len(t.next), earliest, uncommitted)
-	if err != nil {
-		return err
-	}
+	kept, errs := listLeaders(ctx, r.cl, t.name, m, earliest, uncommitted)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for p, err := range errs {
+		if err != nil {
+			kept[p] = 0
+			if p < len(t.kept) {
+				kept[p] = t.kept[p] // it has deleted nothing since that could be known
+			}
+		}
+	}
 	if !slices.Equal(kept, t.kept) {
 		t.kept = kept
 		r.sayRetained(t)

@@ -18,7 +18,10 @@ type Status struct {
 	Stable     []int64   // the last stable offset as last asked, by partition; shorter where a partition was added since
 	Answered   time.Time // when Kafka last said everything asked of the topic; zero: it never has
 	StaleSince time.Time // when Kafka last answered, while it doesn't; else zero
-	Waiting    string    // why it isn't fetching, in plain words; "" it is
+	Waiting    string    // why it isn't fetching, or not all of it, in plain words; "" it is
+	Exists     bool      // the topic is there, as Kafka last said
+	Forbidden  bool      // Kafka last said that this user may not read the topic
+	Offline    []int32   // partitions that nobody has answered for in a while (Config.StaleAfter), ascending; they are read when somebody does
 
 	Events  uint64             // handed to the sink
 	Records uint64             // read; transaction markers aren't
@@ -37,19 +40,25 @@ func (r *Reader) Status() []Status {
 				Topic:      t.name,
 				Epoch:      t.epoch,
 				Partitions: len(t.next),
-				Fetching:   t.begun && t.waiting() == "",
+				Fetching:   t.begun && t.fault == "" && t.fetchFault == "",
 				Warm:       t.warm,
 				Behind:     t.behind(),
 				Next:       slices.Clone(t.next),
 				Stable:     slices.Clone(t.stable),
 				StaleSince: t.stale,
 				Waiting:    t.waiting(),
+				Exists:     t.exists,
+				Forbidden:  t.forbidden,
+				Offline:    t.offlineFor(r.cfg.StaleAfter),
 				Events:     v.events,
 				Records:    v.records,
 				Refused:    make(map[Refusal]uint64, numRefusals),
 			}
 			if t.begun {
 				s.Answered = t.answered
+			}
+			if s.Waiting == "" && len(s.Offline) > 0 {
+				s.Waiting = offlineText(s.Offline)
 			}
 			for i, n := range v.refused {
 				s.Refused[1<<i] = n

@@ -18,16 +18,26 @@ type topic struct {
 	stateAge  time.Duration // the longest of theirs; 0: no bound
 	compacted bool          // as it was when reading began
 
-	begun  bool
-	id     topicID
-	epoch  string
-	next   []int64        // the position, by partition
-	base   []int64        // where the sink's log starts: what is before it is read for the state alone
-	from   []int64        // where reading for the state starts
-	kept   []int64        // the first offset that Kafka has, as the sink was told; nil without state
-	stable []int64        // the last stable offset when last asked
-	before []int64        // the position when last asked
-	lost   map[int32]bool // partitions whose position Kafka doesn't have
+	begun    bool
+	identity identity // which topic it is; the watching goroutine's alone
+	id       topicID
+	epoch    string
+	next     []int64        // the position, by partition
+	base     []int64        // where the sink's log starts: what is before it is read for the state alone
+	from     []int64        // where reading for the state starts
+	kept     []int64        // the first offset that Kafka has, as the sink was told; nil without state
+	stable   []int64        // the last stable offset when last asked
+	before   []int64        // the position when last asked
+	lost     map[int32]bool // partitions whose position Kafka doesn't have
+
+	lineages []lineage           // by partition, as the sink was told
+	renewed  bool                // it was created anew, and reading the new one hasn't begun
+	offline  map[int32]time.Time // partitions that nobody answers for, since when
+	unplaced map[int32]int32     // partitions that had no leader when reading began, with the leader epoch at that time; they aren't read
+	paused   map[int32]time.Time // partitions that aren't fetched for a while, since when
+	resumed  time.Time           // when one was last fetched again
+
+	heldSince time.Time // since when partitions without a leader keep reading from beginning; zero: they don't
 
 	warm   bool
 	warmAt []int64 // the last stable offset at start: where it becomes warm
@@ -35,10 +45,19 @@ type topic struct {
 	answered     time.Time       // when Kafka last said everything asked of this topic
 	stale        time.Time       // answered, while that is too long ago; else zero
 	fault        string          // why Kafka or the topic can't be had, in words
+	exists       bool            // as Kafka last said
+	forbidden    bool            // Kafka last said that this user may not read it
 	fetchFault   string          // why fetching fails although they can
 	fetchFaultAt time.Time       //
 	said         map[string]bool // complaints since all was well
 	announced    bool            // it has been said that all is well
+}
+
+func newTopic(name string, log *slog.Logger) *topic {
+	return &topic{
+		name: name, log: log.With("topic", name), lost: make(map[int32]bool), offline: make(map[int32]time.Time),
+		unplaced: make(map[int32]int32), paused: make(map[int32]time.Time),
+	}
 }
 
 // view is one stream of a topic.

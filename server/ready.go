@@ -34,6 +34,8 @@ type StreamStatus struct {
 	Events     uint64            // made of them
 	Refused    map[string]uint64 // records with something wrong, by reason, all that there are; a record may have several
 	Partitions []PartitionStatus
+
+	CatchupFailures uint64 // times that something older than memory was wanted and could not be had from Kafka
 }
 
 // PartitionStatus is how far a partition has been read.

@@ -53,6 +53,7 @@ var streamMetrics = []streamMetric{
 	streamCounter("sluice_records_total", "Records read from Kafka.", func(f *streamFacts) uint64 { return f.Records }),
 	streamCounter("sluice_events_total", "Events made of them.", func(f *streamFacts) uint64 { return f.Events }),
 	streamCounter("sluice_stream_deliveries_total", "Events handed to connections and polls, counted for each.", func(f *streamFacts) uint64 { return f.Deliveries }),
+	streamCounter("sluice_catchup_failures_total", "Times that events older than memory were wanted and could not be read from Kafka.", func(f *streamFacts) uint64 { return f.CatchupFailures }),
 	streamGauge("sluice_stream_subscribers", "Connections and polls that read the stream.", func(f *streamFacts) float64 { return float64(f.Subscribers) }),
 	streamGauge("sluice_stream_warm", "1 when the replay window has been read.", func(f *streamFacts) float64 { return oneIf(f.Warm) }),
 	streamGauge("sluice_stream_stale", "1 while Kafka does not answer.", func(f *streamFacts) float64 { return oneIf(!f.StaleSince.IsZero()) }),

@@ -104,7 +104,7 @@ func New(o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	g.server, err = server.New(server.Config{
-		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
+		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader, history}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
 		Subjects: c.Subjects(), NoPages: !c.Pages,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,

@@ -5,8 +5,11 @@ import (
 	"sluice/server"
 )
 
-// source says to the server how far the reader is.
-type source struct{ *broker.Reader }
+// source says to the server how far the reader is, and what could not be read for those who were away.
+type source struct {
+	*broker.Reader
+	history *broker.History
+}
 
 // Status implements [server.Source].
 func (s source) Status() []server.StreamStatus {
@@ -17,6 +20,7 @@ func (s source) Status() []server.StreamStatus {
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
 			Behind: st.Behind, StaleSince: st.StaleSince, Answered: st.Answered, Waiting: st.Waiting,
 			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]server.PartitionStatus, len(st.Next)),
+			CatchupFailures: s.history.Failures(i),
 		}
 		for reason, n := range st.Refused {
 			all[i].Refused[reason.String()] = n

@@ -1,0 +1,83 @@
+package broker
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/stream"
+)
+
+// relocate finds a new place in partitions whose position Kafka doesn't have: it
+// removed what was there (retention), or lost it (an unclean election).
+func (r *Reader) relocate(ctx context.Context, t *topic, m topicMeta) error {
+	r.mu.Lock()
+	lost := slices.Sorted(maps.Keys(t.lost))
+	asked := m.leading(lost)
+	epochs := make([]int32, len(m.leaders))
+	for p := range epochs {
+		if epochs[p] = -1; asked.leaders[p] >= 0 {
+			epochs[p] = t.lineage(int32(p)).at(t.next[p])
+		}
+	}
+	r.mu.Unlock()
+	if len(lost) == 0 {
+		return nil
+	}
+	start, errStart := listLeaders(ctx, r.cl, t.name, asked, earliest, uncommitted)
+	end, errEnd := listLeaders(ctx, r.cl, t.name, asked, latest, uncommitted)
+	ends, errEpoch := epochEnds(ctx, r.cl, t.name, asked, epochs)
+	lineages := askLineages(ctx, r.cl, t.name, asked)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := make(map[int32]kgo.Offset)
+	var gone []int32
+	for _, p := range lost {
+		if errStart[p] != nil || errEnd[p] != nil || errEpoch[p] != nil {
+			continue // later
+		}
+		to := min(end[p], t.diverged(p, ends[p]))
+		switch {
+		case t.next[p] < start[p]:
+			from := t.next[p]
+			r.jump(t, p, stream.ReasonRetention, start[p])
+			r.tellAfterGap(t, p, from, start[p], lineages[p])
+		case t.next[p] > to:
+			r.jump(t, p, stream.ReasonTruncated, max(to, start[p]))
+		} // else it was a follower's error
+		delete(t.lost, p)
+		gone = append(gone, p)
+		at[p] = t.offset(p)
+	}
+	if len(gone) > 0 {
+		r.cl.RemoveConsumePartitions(map[string][]int32{t.name: gone}) // its cursor is out of use since the error
+		r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.name: at})
+	}
+	return nil
+}
+
+// leading returns the metadata with leaders for these partitions only.
+func (m topicMeta) leading(partitions []int32) topicMeta {
+	leaders := make([]int32, len(m.leaders))
+	for p := range leaders {
+		if leaders[p] = -1; slices.Contains(partitions, int32(p)) {
+			leaders[p] = m.leaders[p]
+		}
+	}
+	m.leaders = leaders
+	return m
+}
+
+// reachable returns the metadata without the leaders of partitions that have an error.
+func (m topicMeta) reachable(errs []error) topicMeta {
+	leaders := slices.Clone(m.leaders)
+	for p, err := range errs {
+		if err != nil {
+			leaders[p] = -1
+		}
+	}
+	m.leaders = leaders
+	return m
+}
