@@ -109,7 +109,9 @@ func (c *Cluster) sessions(ctx context.Context) (string, error) {
 	}
 	defer connection.Close()
 	end, _ := ctx.Deadline()
-	connection.SetDeadline(end)
+	if err := connection.SetDeadline(end); err != nil {
+		return "", err
+	}
 	if _, err := connection.Write([]byte("dump\n")); err != nil {
 		return "", err
 	}

@@ -33,6 +33,10 @@ type stream struct {
 	// newest is, by user ("" for everyone) and partition, the acknowledged event with the
 	// highest offset of this generation.
 	newest map[string]map[int32]int
+
+	// truncations are, by partition, the offsets from which on unclean elections have lost records
+	// of this generation, in the order of the elections.
+	truncations map[int32][]int64
 }
 
 // New returns the empty books of a run. The run's name goes with every event, so that another
@@ -45,7 +49,7 @@ func New(run string) *Checker {
 func (c *Checker) Stream(name string, everyone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.streams[name] = &stream{name: name, everyone: everyone, newest: make(map[string]map[int32]int)}
+	c.streams[name] = &stream{name: name, everyone: everyone, newest: make(map[string]map[int32]int), truncations: make(map[int32][]int64)}
 }
 
 // Recreated says that the stream's topic was deleted and created again: what is produced from
@@ -56,6 +60,7 @@ func (c *Checker) Recreated(name string) {
 	s := c.streamLocked(name)
 	s.generation++
 	clear(s.newest)
+	clear(s.truncations)
 }
 
 func (c *Checker) streamLocked(name string) *stream {

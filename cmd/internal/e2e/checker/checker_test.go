@@ -37,6 +37,12 @@ func (r *run) order(user string, partition int32) string {
 	return r.produce("orders", partition, Event{Users: []string{user}, Key: user})
 }
 
+// loses is an unclean election: the partition ends at this offset again.
+func (r *run) loses(partition int32, from int64) {
+	r.Truncated("orders", partition, from)
+	r.offsets[partition] = from
+}
+
 // A faultless run, and what each fault in it must be called.
 func TestVerdict(t *testing.T) {
 	reset := func(reason string, partition, from, to int) string {
@@ -185,6 +191,82 @@ func TestVerdict(t *testing.T) {
 			r.bob.Reset(reset("retention", 0, 0, 2))
 		}, Missing},
 
+		{"an election's loss is told, and what was written in its place follows", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 1)
+			r.alice.Reset(reset(truncated, 0, 2, 1))
+			r.alice.Event(r.order("alice", 0))
+		}, ""},
+		{"a reset with sealed ids names no offsets", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 0)
+			r.alice.Reset(`{"reason":"truncated","stream":"orders","partitions":[{"partition":0}]}`)
+			r.alice.Event(r.order("alice", 0))
+		}, ""},
+		{"two elections' losses are told as one", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			lost := r.order("alice", 0)
+			r.alice.Event(lost)
+			r.loses(0, 1)
+			r.order("alice", 0)
+			r.order("alice", 0)
+			r.loses(0, 0)
+			r.alice.Reset(reset(truncated, 0, 2, 0))
+			r.alice.Event(r.order("alice", 0))
+		}, ""},
+		{"who had not come so far is told nothing", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.order("alice", 0)
+			r.loses(0, 1)
+			r.alice.Event(r.order("alice", 0))
+		}, ""},
+		{"an election's loss is not told, and nothing follows", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 0)
+		}, Silent},
+		{"an election's loss is not told, and more follows", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 0)
+			r.alice.Event(r.order("alice", 0))
+		}, Silent},
+		{"the second election's loss is not told", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 0)
+			r.alice.Reset(reset(truncated, 0, 1, 0))
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 0)
+		}, Silent},
+		{"the loss of another partition is not told", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.alice.Event(r.order("alice", 1))
+			r.loses(0, 0)
+			r.loses(1, 0)
+			r.alice.Reset(reset(truncated, 1, 1, 0))
+		}, Silent},
+		{"a loss is told twice", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 0)
+			r.alice.Reset(reset(truncated, 0, 1, 0))
+			r.alice.Reset(reset(truncated, 0, 1, 0))
+		}, Unexpected},
+		{"a loss is told that no election made", func(r *run) {
+			r.loses(0, 0)
+			r.alice.Reset(reset(truncated, 1, 1, 0))
+		}, Unexpected},
+		{"what was written in place of the loss doesn't arrive", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 0)
+			r.alice.Reset(reset(truncated, 0, 1, 0))
+			r.order("alice", 0)
+		}, Lost},
+		{"what was lost comes after what was written in its place", func(r *run) {
+			lost := r.order("alice", 0)
+			r.loses(0, 0)
+			r.alice.Event(r.order("alice", 0))
+			r.alice.Event(lost)
+		}, Misordered},
+
 		{"compaction removed what was superseded", func(r *run) {
 			r.alice.MayMissSuperseded("orders")
 			r.order("alice", 0)
@@ -238,9 +320,23 @@ func TestNewestIsWhatAClientWaitsFor(t *testing.T) {
 	if !r.alice.Has(newest[0]) {
 		t.Error("she doesn't have it after it came")
 	}
+	r.loses(0, 1)
+	if newest = r.alice.Newest(); len(newest) != 1 || newest[0].Number != 0 {
+		t.Errorf("after an election that lost the last she waits for %v", newest)
+	}
 	r.Recreated("orders")
 	if n := len(r.alice.Newest()); n != 0 {
 		t.Errorf("she waits for %d events of a topic that is gone", n)
+	}
+}
+
+func TestVerdictCountsWhatPollsBring(t *testing.T) {
+	r := newRun()
+	r.bob.ByPolls()
+	r.alice.Event(r.order("alice", 0))
+	r.bob.Event(r.order("bob", 0))
+	if v := r.Verdict(); v.Deliveries != 2 || v.ByPolls != 1 || !strings.Contains(v.String(), "2 deliveries (1 by polls)") {
+		t.Errorf("%v", v)
 	}
 }
 

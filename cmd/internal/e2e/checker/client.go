@@ -21,6 +21,7 @@ type Client struct {
 	irregular []string
 	resets    []reset
 	forgiving []string // streams of which superseded events may be missing
+	polls     bool     // it reads by polls
 }
 
 // Arrival is one event of one stream, as it reaches a client.
@@ -89,6 +90,13 @@ func (c *Client) Irregular(what string) {
 	c.books.mu.Lock()
 	defer c.books.mu.Unlock()
 	c.irregular = append(c.irregular, c.name+": "+what)
+}
+
+// ByPolls says that the client reads by polls. The verdict counts what they bring.
+func (c *Client) ByPolls() {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	c.polls = true
 }
 
 // Has reports whether the client has received the event.

@@ -3,6 +3,7 @@ package checker
 import (
 	"encoding/json"
 	"slices"
+	"time"
 )
 
 // Event is what is to be produced.
@@ -10,6 +11,9 @@ type Event struct {
 	Users   []string // whose it is; none for an audience of everyone
 	Key     string   // the record's key, where the topic is compacted
 	Aborted bool     // it goes into a transaction that will not be committed: nobody may see it
+
+	// Time is the record's timestamp. The zero time is left to the producer's clock.
+	Time time.Time
 }
 
 // event is an event in the books. What Kafka says about it comes with its acknowledgement.
@@ -19,6 +23,8 @@ type event struct {
 	generation int
 	partition  int32
 	offset     int64
+	lineage    int  // how often its partition had been truncated before it was written
+	truncated  bool // an election has lost it: Kafka doesn't have it any more
 }
 
 // Payload is the value of an event's record.
@@ -71,11 +77,18 @@ func (c *Checker) Acked(stream string, number int, partition int32, offset int64
 	s := c.streamLocked(stream)
 	e := s.events[number]
 	e.acked, e.partition, e.offset = true, partition, offset
+	e.lineage = len(s.truncations[partition])
 	c.acked++
-	if e.Aborted || e.generation != s.generation {
+	s.noteNewestLocked(number)
+}
+
+// noteNewestLocked notes an acknowledged event as its users' newest, if it is.
+func (s *stream) noteNewestLocked(number int) {
+	e := s.events[number]
+	if e.Aborted || e.truncated || e.generation != s.generation {
 		return
 	}
-	users := e.Users
+	partition, users := e.partition, e.Users
 	if s.everyone {
 		users = []string{""}
 	}
@@ -85,7 +98,7 @@ func (c *Checker) Acked(stream string, number int, partition int32, offset int64
 			newest = make(map[int32]int)
 			s.newest[user] = newest
 		}
-		if before, ok := newest[partition]; !ok || s.events[before].offset < offset {
+		if before, ok := newest[partition]; !ok || s.events[before].before(e) {
 			newest[partition] = number
 		}
 	}

@@ -18,6 +18,7 @@ const (
 	Irregular  Kind = "irregular"        // a client met what no EventSource should: see [Client.Irregular]
 	Unexpected Kind = "unexpected reset" // a client was sent a reset that didn't have to happen
 	Missing    Kind = "missing reset"    // a client was not sent a reset that had to happen
+	Silent     Kind = "silent"           // a client was not told that records it was sent, or passed, are not Kafka's any more
 	Unacked    Kind = "unacknowledged"   // Kafka never said that it has the event: the run proves nothing
 )
 
@@ -25,6 +26,7 @@ const (
 type Verdict struct {
 	Events     int // produced
 	Deliveries int // of events, to clients
+	ByPolls    int // of these, those to clients that poll
 	Resets     int // that had to happen and did, counted by partition
 	Findings   map[Kind][]string
 }
@@ -35,8 +37,8 @@ func (v *Verdict) Clean() bool { return len(v.Findings) == 0 }
 // String lists the counts, and the first findings of each kind.
 func (v *Verdict) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d events, %d deliveries, %d expected resets", v.Events, v.Deliveries, v.Resets)
-	for _, kind := range []Kind{Lost, Twice, Misordered, Foreign, Irregular, Unexpected, Missing, Unacked} {
+	fmt.Fprintf(&b, "%d events, %d deliveries (%d by polls), %d expected resets", v.Events, v.Deliveries, v.ByPolls, v.Resets)
+	for _, kind := range []Kind{Lost, Twice, Misordered, Foreign, Silent, Irregular, Unexpected, Missing, Unacked} {
 		found := v.Findings[kind]
 		fmt.Fprintf(&b, "; %s %d", kind, len(found))
 		for _, f := range found[:min(len(found), 20)] {
@@ -68,6 +70,9 @@ func (c *Checker) Verdict() *Verdict {
 	}
 	for _, client := range c.clients {
 		v.Deliveries += len(client.received)
+		if client.polls {
+			v.ByPolls += len(client.received)
+		}
 		client.judgeLocked(v)
 	}
 	return v
@@ -90,13 +95,18 @@ func (c *Client) judgeLocked(v *Verdict) {
 	}
 	c.judgeOrderLocked(v)
 	for _, name := range c.streams {
+		for partition := range c.books.streams[name].truncations {
+			c.judgeTruncationsLocked(v, c.books.streams[name], partition)
+		}
+	}
+	for _, name := range c.streams {
 		s := c.books.streams[name]
 		superseded := make(map[*event]bool)
 		if slices.Contains(c.forgiving, name) {
 			superseded = s.superseded()
 		}
 		for number, e := range s.events {
-			if e.acked && e.meantFor(s, c.user) && !c.has[Arrival{name, number}] && !superseded[e] &&
+			if e.acked && !e.truncated && e.meantFor(s, c.user) && !c.has[Arrival{name, number}] && !superseded[e] &&
 				!slices.ContainsFunc(excuses, func(x excuse) bool { return x.covers(name, e) }) {
 				v.find(Lost, "%s was not sent %s/%d (%v)", c.name, name, number, e)
 			}
@@ -132,10 +142,14 @@ func (c *Client) judgeOrderLocked(v *Verdict) {
 	}
 }
 
-// before reports whether the event stands before another of its partition.
+// before reports whether the event stands before another of its partition. What was written after
+// an election stands after everything that was written before.
 func (e *event) before(other *event) bool {
 	if e.generation != other.generation {
 		return e.generation < other.generation
+	}
+	if e.lineage != other.lineage {
+		return e.lineage < other.lineage
 	}
 	return e.offset < other.offset
 }

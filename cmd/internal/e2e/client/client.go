@@ -1,6 +1,6 @@
-// Package client is an EventSource that a test steers: it reads /events, and whenever the
-// connection ends it comes back with the last id it was sent, which it never looks into. It
-// parses by the standard and hands everything on; what it means is judged elsewhere.
+// Package client is a page that a test steers. [Start] is an EventSource: it reads /events, and
+// whenever the connection ends it comes back with the last id it was sent, which it never looks
+// into. [Poll] asks /state instead. Both hand everything on; what it means is judged elsewhere.
 package client
 
 import (
@@ -29,21 +29,23 @@ type Sink interface {
 	Asked()
 	// Event: the client was sent a whole event, its own or one of the gateway's (sluice.…).
 	Event(ssetest.Event)
-	// Refused: an answer that would have ended a browser's EventSource for good.
+	// Refused: an answer that would have ended a browser's EventSource for good, or that a poll
+	// must not be given.
 	Refused(error)
 }
 
 // transport makes a connection of its own for each request.
 var transport = &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 
-// Client is one EventSource.
+// Client is one page.
 type Client struct {
-	query url.Values
-	sink  Sink
-	stop  context.CancelFunc
-	done  chan struct{} // closed when the client's goroutine has ended
+	sink Sink
+	stop context.CancelFunc
+	done chan struct{} // closed when the client's goroutine has ended
 
-	lastID string // the goroutine's own
+	// visit reads from the gateway at base until that ends, and always returns an error. It is the
+	// goroutine's own.
+	visit func(ctx context.Context, base string) error
 
 	mu     sync.Mutex // guards the rest; a leaf lock
 	base   string     // the gateway to go to, http://host:port
@@ -52,10 +54,14 @@ type Client struct {
 	parked chan struct{} // while away: closed when the connection has ended
 }
 
-// Start starts a client of the gateway at base. The query names its user and streams.
+// Start starts an EventSource of the gateway at base. The query names its user and streams.
 func Start(ctx context.Context, base string, query url.Values, sink Sink) *Client {
+	return start(ctx, base, sink, (&eventSource{query: query, sink: sink}).visit)
+}
+
+func start(ctx context.Context, base string, sink Sink, visit func(context.Context, string) error) *Client {
 	ctx, stop := context.WithCancel(ctx)
-	c := &Client{query: query, sink: sink, stop: stop, done: make(chan struct{}), base: base, hangUp: func() {}}
+	c := &Client{sink: sink, stop: stop, done: make(chan struct{}), visit: visit, base: base, hangUp: func() {}}
 	go c.run(ctx)
 	return c
 }
@@ -129,7 +135,7 @@ func (c *Client) run(ctx context.Context) {
 		c.hangUp = hangUp
 		c.mu.Unlock()
 
-		err := c.read(connection, base)
+		err := c.visit(connection, base)
 		if refusal := (*refusedError)(nil); errors.As(err, &refusal) {
 			c.sink.Refused(err)
 		}
@@ -146,25 +152,37 @@ type refusedError struct{ answer string }
 
 func (e *refusedError) Error() string { return "refused: " + e.answer }
 
-// read makes one connection and hands on what comes, until it ends. It always returns an error.
-func (c *Client) read(ctx context.Context, base string) error {
+// ask sends a request and says so once it has been written.
+func ask(ctx context.Context, sink Sink, url string, header http.Header) (*http.Response, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(info httptrace.WroteRequestInfo) {
 			if info.Err == nil {
-				c.sink.Asked()
+				sink.Asked()
 			}
 		},
 	})
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/events?"+c.query.Encode(), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	request.Header.Set("Accept", "text/event-stream")
-	request.Header.Set("Cache-Control", "no-cache")
-	if c.lastID != "" {
-		request.Header.Set("Last-Event-ID", c.lastID)
+	request.Header = header
+	return transport.RoundTrip(request)
+}
+
+// eventSource is what a client of streams keeps between its connections.
+type eventSource struct {
+	query  url.Values
+	sink   Sink
+	lastID string
+}
+
+// visit makes one connection and hands on what comes, until it ends.
+func (s *eventSource) visit(ctx context.Context, base string) error {
+	header := http.Header{"Accept": {"text/event-stream"}, "Cache-Control": {"no-cache"}}
+	if s.lastID != "" {
+		header.Set("Last-Event-ID", s.lastID)
 	}
-	response, err := transport.RoundTrip(request)
+	response, err := ask(ctx, s.sink, base+"/events?"+s.query.Encode(), header)
 	if err != nil {
 		return err
 	}
@@ -179,11 +197,11 @@ func (c *Client) read(ctx context.Context, base string) error {
 		event, err := events.Next()
 		// An id counts from the end of its block on, whether or not the block held an event.
 		if id := events.LastEventID(); id != "" {
-			c.lastID = id
+			s.lastID = id
 		}
 		if err != nil {
 			return err
 		}
-		c.sink.Event(event)
+		s.sink.Event(event)
 	}
 }

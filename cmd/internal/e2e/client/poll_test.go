@@ -1,0 +1,92 @@
+package client
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"sluice/stream/ssetest"
+)
+
+// pollSink hands on polls too.
+type pollSink struct {
+	sink
+	polled chan struct{}
+}
+
+func newPollSink() pollSink { return pollSink{newSink(), make(chan struct{}, 10000)} }
+
+func (s pollSink) Polled() { s.polled <- struct{}{} }
+
+// counting is a gateway whose events are the numbers up to last, of which it answers with at most page after a
+// cursor.
+func counting(t *testing.T, last, page int) (base string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprint(w, "id: 0\nevent: sluice.hello\ndata: {}\n\n")
+			return
+		}
+		if got := r.URL.Query(); r.URL.Path != "/state" || got.Get("user") != "alice" || got.Get("wait") != "1s" {
+			t.Errorf("it asks for %v", r.URL)
+		}
+		cursor, err := strconv.Atoi(r.URL.Query().Get("cursor"))
+		if err != nil {
+			t.Error(err)
+		}
+		var events []any
+		end := min(cursor+page, last)
+		for n := cursor + 1; n <= end; n++ {
+			events = append(events, map[string]any{"id": strconv.Itoa(n), "event": "number", "data": n})
+		}
+		if len(events) == 0 {
+			<-r.Context().Done() // so that the client doesn't ask in a circle
+			return
+		}
+		json.NewEncoder(w).Encode(map[string]any{"cursor": strconv.Itoa(end), "events": events})
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestPollsGoOnWhereTheOneBeforeEnded(t *testing.T) {
+	s := newPollSink()
+	const last = 1000
+	s.events, s.asked = make(chan ssetest.Event, last), make(chan struct{}, last)
+	c := Poll(t.Context(), counting(t, last, 7), url.Values{"user": {"alice"}}, "1s", rand.New(rand.NewPCG(1, 2)), s)
+	defer c.Close()
+	for n := 1; n <= last; n++ {
+		if e := <-s.events; e.Data != strconv.Itoa(n) || e.Name != "number" || e.ID != e.Data {
+			t.Fatalf("was handed %+v, want number %d", e, n)
+		}
+	}
+	if polls := len(s.polled); polls <= last/7 {
+		t.Errorf("%d polls: it never took only a part of an answer", polls)
+	}
+}
+
+func TestPollsReportWhatIsWrong(t *testing.T) {
+	for _, tt := range []struct{ name, answer, said string }{
+		{"no progress", `{"cursor":"0","events":[{"id":"1","data":1}]}`, "its own cursor again"},
+		{"no cursor", `{"events":[]}`, "without a cursor"},
+		{"no id", `{"cursor":"1","events":[{"data":1}]}`, "without an id"},
+		{"no JSON", `<html>`, "invalid character"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newPollSink()
+			base, _ := gateway(t, says("id: 0\nevent: sluice.hello\ndata: {}\n\n", false), says(tt.answer, false))
+			c := Poll(t.Context(), base, url.Values{"user": {"alice"}}, "", rand.New(rand.NewPCG(1, 1)), s)
+			defer c.Close()
+			if err := <-s.refused; !strings.Contains(err.Error(), tt.said) {
+				t.Errorf("it says %v, want %q", err, tt.said)
+			}
+		})
+	}
+}
