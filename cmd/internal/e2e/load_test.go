@@ -67,15 +67,19 @@ func (l *load) finish() error {
 	return <-l.done
 }
 
-// sendRandom sends one event: mostly somebody's order or payment, now and then a payment with two
-// sides, or news.
+// sendRandom sends one event: mostly somebody's order or payment, now and then what has a
+// timestamp of another time, a payment with two sides, or news.
 func (w *world) sendRandom(random *rand.Rand) {
 	user := w.users[random.IntN(len(w.users))]
 	switch n := random.IntN(100); {
 	case n < 50:
 		w.load.send(w.ctx, orders, user, anywhere, checker.Event{Users: []string{user}})
-	case n < 90:
+	case n < 88:
 		w.load.send(w.ctx, payments, fmt.Sprint(random.Uint64()), anywhere, checker.Event{Users: []string{user}})
+	case n < 92:
+		w.load.send(w.ctx, history, user, anywhere, checker.Event{Users: []string{user}, Time: eventTimes[random.IntN(len(eventTimes))].at(time.Now())})
+	case n < 94:
+		w.load.send(w.ctx, appended, user, anywhere, checker.Event{Users: []string{user}, Time: time.Now().AddDate(0, 0, -3)})
 	case n < 98:
 		parties := []string{user, w.users[random.IntN(len(w.users))]}
 		w.load.send(w.ctx, payments, fmt.Sprint(random.Uint64()), anywhere, checker.Event{Users: parties})

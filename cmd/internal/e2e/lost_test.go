@@ -70,8 +70,8 @@ func TestNothingIsLost(t *testing.T) {
 	for name, n := range struck {
 		fmt.Fprintf(&report, "\n    %d× %s", n, name)
 	}
-	t.Logf("%d clients, %d of them on several streams at once (two for everyone), %d roaming all the time; users spread over partitions by random keys%s\n%v",
-		len(w.readers), len(w.where(func(r *reader) bool { return r.page.Reads(volatile) })), len(w.roamers), &report, verdict)
+	t.Logf("%d clients, %d of them on several streams at once (two for everyone), %d polling, %d roaming all the time; users spread over partitions by random keys%s\n%v",
+		len(w.readers), len(w.where(func(r *reader) bool { return r.page.Reads(volatile) })), len(w.where(func(r *reader) bool { return r.page.Polls() })), len(w.roamers), &report, verdict)
 	if !verdict.Clean() {
 		t.Error("promises were broken")
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"sluice/broker/kafkatest"
 	"sluice/cmd/internal/e2e/checker"
 )
 
@@ -23,13 +22,18 @@ type producer struct {
 	failure error      // the first
 }
 
-func newProducer(t *testing.T, kafka *kafkatest.Cluster, books *checker.Checker, opts ...kgo.Opt) *producer {
+func newProducer(t *testing.T, kafka kafkaClients, books *checker.Checker, opts ...kgo.Opt) *producer {
 	t.Helper()
 	opts = append([]kgo.Opt{
 		// Partitions that are added are to be written to soon.
 		kgo.MetadataMinAge(100 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
 	}, opts...)
 	return &producer{books: books, client: kafka.Client(t, opts...)}
+}
+
+// kafkaClients is a Kafka of any kind.
+type kafkaClients interface {
+	Client(t testing.TB, opts ...kgo.Opt) *kgo.Client
 }
 
 // anywhere leaves the choice of the partition to the key.
@@ -39,7 +43,7 @@ const anywhere int32 = -1
 func (p *producer) send(ctx context.Context, stream, key string, partition int32, e checker.Event) {
 	e.Key = key
 	number, value := p.books.Produce(stream, e)
-	record := &kgo.Record{Topic: stream, Key: []byte(key), Value: value, Partition: partition}
+	record := &kgo.Record{Topic: stream, Key: []byte(key), Value: value, Partition: partition, Timestamp: e.Time}
 	p.client.Produce(ctx, record, func(r *kgo.Record, err error) {
 		if err == nil {
 			p.books.Acked(stream, number, r.Partition, r.Offset)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -11,7 +12,7 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// reader is a client with its page in the books.
+// reader is a client with its page in the books. It is an EventSource, or one that polls.
 type reader struct {
 	*client.Client
 	page *checker.Client
@@ -19,19 +20,32 @@ type reader struct {
 
 	books  *checker.Checker
 	asked  atomic.Int64 // requests written
-	hellos atomic.Int64 // times a gateway said where the connection starts
+	hellos atomic.Int64 // times a gateway said where the connection starts, or answered a poll
 }
 
 // newReader enters a client in the books and starts it. Without streams it reads them all.
 func newReader(ctx context.Context, books *checker.Checker, base, name, user string, all, only []string) *reader {
+	r, query := enterReader(books, name, user, all, only)
+	r.Client = client.Start(ctx, base, query, r)
+	return r
+}
+
+// newPoller is newReader for a client that polls. wait is how long it lets a poll wait; without it
+// each is answered at once.
+func newPoller(ctx context.Context, books *checker.Checker, base, name, user, wait string, random *rand.Rand, all, only []string) *reader {
+	r, query := enterReader(books, name, user, all, only)
+	r.page.ByPolls()
+	r.Client = client.Poll(ctx, base, query, wait, rand.New(rand.NewPCG(random.Uint64(), random.Uint64())), r)
+	return r
+}
+
+func enterReader(books *checker.Checker, name, user string, all, only []string) (*reader, url.Values) {
 	query := url.Values{"user": {user}}
 	if only != nil {
 		query.Set("stream", strings.Join(only, ","))
 		all = only
 	}
-	r := &reader{books: books, page: books.Client(name, user, all...)}
-	r.Client = client.Start(ctx, base, query, r)
-	return r
+	return &reader{books: books, page: books.Client(name, user, all...)}, query
 }
 
 // roams is the home of a reader that has none.
@@ -39,6 +53,11 @@ const roams = -1
 
 func (r *reader) Asked() {
 	r.asked.Add(1)
+	r.books.Changed()
+}
+
+func (r *reader) Polled() {
+	r.hellos.Add(1)
 	r.books.Changed()
 }
 

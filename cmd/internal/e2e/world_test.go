@@ -23,9 +23,11 @@ const (
 	archive  = "archive"  // for everyone; retention will take records away
 	profiles = "profiles" // compacted
 	volatile = "volatile" // its topic will be deleted and created again
+	history  = "history"  // by key; timestamps are those of what happened, or wrong, and gone from memory at once
+	appended = "appended" // the same, with timestamps by Kafka's clock
 )
 
-var allStreams = []string{orders, payments, news, archive, profiles, volatile}
+var allStreams = []string{orders, payments, news, archive, profiles, volatile, history, appended}
 
 // config is a gateway's, but for its addresses.
 func config(kafka *kafkatest.Cluster) string {
@@ -41,6 +43,8 @@ streams:
   archive:  {topic: archive, audience: everyone}
   profiles: {topic: profiles, user: value:customer, subject: key}
   volatile: {topic: volatile, user: key}
+  history:  {topic: history, user: key, replay: 1ms}
+  appended: {topic: appended, user: key, replay: 1ms}
 `, kafka.Plaintext())
 }
 
@@ -64,7 +68,7 @@ type world struct {
 func newWorld(ctx context.Context, t *testing.T, random *rand.Rand, users int) *world {
 	w := &world{
 		t: t, ctx: ctx, random: random, books: checker.New(fmt.Sprintf("run-%d", time.Now().UnixNano())),
-		partitions: map[string]int32{orders: 6, payments: 6, news: 1, archive: 3, profiles: 2, volatile: 3},
+		partitions: map[string]int32{orders: 6, payments: 6, news: 1, archive: 3, profiles: 2, volatile: 3, history: 2, appended: 2},
 	}
 	w.kafka = kafkatest.Start(t)
 	for _, name := range allStreams {
@@ -91,6 +95,12 @@ func newWorld(ctx context.Context, t *testing.T, random *rand.Rand, users int) *
 		case 5:
 			w.addRoamer(user+"#3", user, nil)
 		}
+		switch i % 5 {
+		case 1:
+			w.addPoller(user+"#polls", user, "", i%2 == 0)
+		case 3:
+			w.addPoller(user+"#waits", user, "25s", i%2 == 0)
+		}
 	}
 	for _, r := range w.readers {
 		w.await(r.page.Name()+" to be greeted", func() bool { return r.hellos.Load() > 0 })
@@ -99,25 +109,42 @@ func newWorld(ctx context.Context, t *testing.T, random *rand.Rand, users int) *
 }
 
 func (w *world) addReader(name, user string, only []string) *reader {
-	home := len(w.readers) % len(w.gateways)
-	r := newReader(w.ctx, w.books, w.gateways[home].URL(), name, user, allStreams, only)
-	r.home = home
+	return w.add(newReader(w.ctx, w.books, w.gateways[w.nextHome()].URL(), name, user, allStreams, only))
+}
+
+func (w *world) nextHome() int { return len(w.readers) % len(w.gateways) }
+
+func (w *world) add(r *reader) *reader {
+	r.home = w.nextHome()
 	w.readers = append(w.readers, r)
 	w.t.Cleanup(r.Close)
 	return r
 }
 
-func (w *world) addRoamer(name, user string, only []string) {
-	r := w.addReader(name, user, only)
+func (w *world) addRoamer(name, user string, only []string) { w.letRoam(w.addReader(name, user, only)) }
+
+func (w *world) addPoller(name, user, wait string, roams bool) {
+	r := w.add(newPoller(w.ctx, w.books, w.gateways[w.nextHome()].URL(), name, user, wait, w.random, allStreams, nil))
+	if roams {
+		w.letRoam(r)
+	}
+}
+
+func (w *world) letRoam(r *reader) {
 	r.home = roams
 	w.roamers = append(w.roamers, r)
 }
 
 func (w *world) createTopic(name string) {
 	var settings []string
-	if name == profiles {
+	switch name {
+	case profiles:
 		// Compaction that hardly waits for anything; the active segment is left out, so it rolls fast.
 		settings = []string{"cleanup.policy=compact", "min.cleanable.dirty.ratio=0.001", "max.compaction.lag.ms=100", "segment.ms=100"}
+	case history:
+		settings = eventTime
+	case appended:
+		settings = []string{"message.timestamp.type=LogAppendTime"}
 	}
 	w.kafka.CreateTopic(w.t, name, w.partitions[name], settings...)
 }

@@ -99,6 +99,13 @@ func (c *Client) ByPolls() {
 	c.polls = true
 }
 
+// Polls reports whether the client reads by polls.
+func (c *Client) Polls() bool {
+	c.books.mu.Lock()
+	defer c.books.mu.Unlock()
+	return c.polls
+}
+
 // Has reports whether the client has received the event.
 func (c *Client) Has(a Arrival) bool {
 	c.books.mu.Lock()
