@@ -16,7 +16,11 @@ const never tick = math.MaxInt64
 
 // ticks rounds up: nothing is due before its time.
 func ticks(d time.Duration) tick {
-	return tick((d + time.Millisecond - 1) / time.Millisecond)
+	whole := tick(d / time.Millisecond)
+	if d%time.Millisecond > 0 {
+		whole++
+	}
+	return whole
 }
 
 func (t tick) duration() time.Duration { return time.Duration(t) * time.Millisecond }

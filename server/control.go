@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"time"
 )
 
 // Control carries revocations to the other gateways. It is declared here, where it is called; what speaks to Kafka implements it,
@@ -23,6 +25,9 @@ func (s *Server) Hear(message []byte) {
 	err := json.Unmarshal(message, &r)
 	if err == nil {
 		err = r.check()
+	}
+	if err == nil && r.At.After(time.Now().Add(maxRevocationAhead)) { // it would refuse all that is issued until then
+		err = errors.New("its time is yet to come")
 	}
 	if err != nil {
 		s.cfg.Logger.Warn("the control topic has a message that is no revocation", "error", err)

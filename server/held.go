@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"sync/atomic"
 
@@ -19,6 +20,7 @@ type held struct {
 	limits  *limiter
 	logins  *logins
 	metrics *Metrics
+	logger  *slog.Logger
 	ending  atomic.Int64 // 1 + the spread over which all sessions end from now on; 0: they don't
 }
 
@@ -36,7 +38,7 @@ type kept struct {
 }
 
 func newHeld(s *Server) (*held, error) {
-	h := &held{hub: s.cfg.Hub, terms: &s.terms, gate: &s.gate, limits: s.limits, logins: s.logins, metrics: s.cfg.Metrics}
+	h := &held{hub: s.cfg.Hub, terms: &s.terms, gate: &s.gate, limits: s.limits, logins: s.logins, metrics: s.cfg.Metrics, logger: s.cfg.Logger}
 	var err error
 	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[kept]{
 		Now:  func() int64 { return int64(h.terms.now()) },
@@ -81,8 +83,16 @@ func keep(s *session) kept {
 	return kept{sub: s.sub.Key(), beat: s.beat, warn: s.warn, end: s.end, why: s.why, stale: s.stale, stake: s.stake, tied: s.tied}
 }
 
-// fill is session.fill for a session in its slot.
-func (h *held) fill(k *kept, now int64, out *stream.Batch) hold.Verdict {
+// fill is session.fill for a session in its slot. One that panics ends its own connection, and not
+// the worker, which has thousands of others.
+func (h *held) fill(k *kept, now int64, out *stream.Batch) (then hold.Verdict) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			panicked(h.logger, fault)
+			out.Reset()
+			k.why, then = gone, hold.End
+		}
+	}()
 	h.hurry(now, k)
 	s := session{sub: h.hub.Sub(k.sub), beat: k.beat, warn: k.warn, end: k.end, why: k.why, stale: k.stale, stake: k.stake, tied: k.tied}
 	v := s.fill(h.terms, tick(now), out)

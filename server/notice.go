@@ -79,4 +79,4 @@ func unavailableData(why string, retry tick) []byte {
 	return fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry)
 }
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func stamp(t time.Time) string { return stream.BoundTime(t).UTC().Format(time.RFC3339) }

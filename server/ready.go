@@ -154,8 +154,9 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
-	if err != nil {
-		panic(err) // bodies are plain structs
+	if err != nil { // bodies are plain structs with times that JSON can write
+		newProblem(http.StatusInternalServerError, "internal", "The answer can't be written", "").write(w)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

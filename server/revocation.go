@@ -41,6 +41,9 @@ func (r revocation) check() error {
 	return nil
 }
 
+// maxRevocationAhead is how far ahead of this gateway's clock another's may be that announces a revocation.
+const maxRevocationAhead = time.Hour
+
 // revocations are those in force.
 type revocations struct {
 	mu    sync.Mutex // guards the rest; a leaf

@@ -87,7 +87,7 @@ func reachOf(state *stream.State) reach {
 }
 
 func utc(t time.Time) *time.Time {
-	t = t.UTC().Truncate(time.Millisecond)
+	t = stream.BoundTime(t).UTC().Truncate(time.Millisecond)
 	return &t
 }
 
@@ -114,7 +114,7 @@ func (s *Server) appendState(dst []byte, state *stream.State, names []string) []
 		dst = append(dst, `","subject":`...)
 		dst = appendText(dst, l.Subject)
 		dst = append(dst, `,"time":"`...)
-		dst = time.UnixMilli(l.Time).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
+		dst = stream.Time(l.Time).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 		dst = append(dst, '"')
 		dst = append(appendEvent(dst, name, data), '}')
 	}

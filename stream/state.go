@@ -144,16 +144,20 @@ func (h *Hub) copyState(ctx context.Context, copies []*stateCopy) (whole bool, e
 	whole = true
 	for _, c := range copies {
 		for more := true; more; {
-			h.mu.Lock()
-			if err = ctx.Err(); err != nil || c.broken {
-				c.next = len(c.table.slots) + 1
-			}
-			more = c.run()
+			more, err = h.copyRun(ctx, c)
 			whole = whole && !c.broken
-			h.mu.Unlock()
 		}
 	}
 	return whole, err
+}
+
+func (h *Hub) copyRun(ctx context.Context, c *stateCopy) (more bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err = ctx.Err(); err != nil || c.broken {
+		c.next = len(c.table.slots) + 1
+	}
+	return c.run(), err
 }
 
 // Feed gives a stream's state events of one partition that are older than where its log begins, offsets ascending. next is the

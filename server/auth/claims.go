@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v3/jwt"
+
+	"sluice/stream"
 )
 
 const (
@@ -62,7 +64,7 @@ func (c Claims) principal(payload []byte, now time.Time, leeway time.Duration, c
 		}
 	}
 	if issued, ok := token.IssuedAt(); ok {
-		p.Issued = issued
+		p.Issued = stream.BoundTime(issued)
 	}
 	if expires, ok := token.Expiration(); ok {
 		p.Expires = expires
@@ -71,6 +73,7 @@ func (c Claims) principal(payload []byte, now time.Time, leeway time.Duration, c
 			// would end the stream at once, and the client would come straight back.
 			p.Expires = expires.Add(leeway)
 		}
+		p.Expires = stream.BoundTime(p.Expires) // a token may say any year
 	}
 	return p, nil
 }
