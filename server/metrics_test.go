@@ -43,6 +43,8 @@ func TestMetrics(t *testing.T) {
 	got := regexp.MustCompile(`(?m)^sluice_.*$`).FindAllString(text, -1)
 	want := strings.Fields(strings.ReplaceAll(`
 sluice_auth_failures_total{reason="missing"}·1
+sluice_catchup_failures_total{stream="news"}·0
+sluice_catchup_failures_total{stream="orders"}·0
 sluice_connections·0
 sluice_connections_by_carrier{carrier="goroutine"}·0
 sluice_connections_by_carrier{carrier="held"}·0
