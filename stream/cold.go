@@ -1,8 +1,8 @@
 package stream
 
 import (
-	"cmp"
 	"errors"
+	"slices"
 )
 
 // cold is what a private subscriber's stream has while it reads older than memory: what it waits
@@ -58,9 +58,6 @@ func (p *private) settle(h *Hub, v *view, id uint32, i int) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	if covers(o.pos, l.floor()) {
 		o.cold, o.seq = nil, l.resume(o.pos)
-		if o.gen != l.gen { // the topic lost records meanwhile: only the jump says which positions that concerns
-			o.seq = cmp.Or(l.wentBack(), o.seq)
-		}
 		return
 	}
 	o.cold = &cold{id: id, own: o, epoch: o.epoch, stream: v.streams[i], key: p.coldKey(l.spec.Audience == AudienceEveryone)}
@@ -97,6 +94,11 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 			c.close(&h.passes)
 			p.recreated(h, v, id, i, b)
 			return Drained
+		case lost(l.backAfter(o.seen), o.pos, l.floor()):
+			c.close(&h.passes)
+			p.rejoin(h, v, i, b)
+			p.settle(h, v, id, i)
+			continue
 		case la == nil:
 			return Drained
 		case la.open():
@@ -112,6 +114,7 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 			p.passOver(h, v, i, gone, b)
 		}
 		c.close(&h.passes) // to the passes again if the log has moved on meanwhile
+		p.rejoin(h, v, i, b)
 		p.settle(h, v, id, i)
 	}
 	return Drained
@@ -136,18 +139,17 @@ func (p *private) passOver(h *Hub, v *view, i int, gone *GoneError, b *Batch) {
 func (p *private) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	o.cold = nil
-	for n := len(l.jumps) - 1; n >= 0; n-- {
-		blk, e := l.entry(l.jumps[n])
-		if e.partition == everyPartition && blk.epoch == l.epoch {
-			o.seq = e.seq
-			return
-		}
+	if l.evicted < l.began {
+		o.seq = l.began
+		return
 	}
 	r := Reset{Reason: ReasonRecreated, Stream: l.spec.Name}
 	for q := range max(len(o.pos), len(l.head)) {
-		r.Partitions = append(r.Partitions, Moved{int32(q), at(o.pos, q), 0})
+		r.Partitions = append(r.Partitions, Moved{int32(q), at(o.pos, q), at(l.start, q)})
 	}
-	o.epoch, o.gen, o.pos = l.epoch, l.gen, make([]int64, len(l.head))
-	p.settle(h, v, id, i)
+	o.epoch, o.seen, o.lineage = l.epoch, l.began, l.lineage
+	o.pos = grow(slices.Clone(l.start), len(l.head))
 	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
+	p.rejoin(h, v, i, b)
+	p.settle(h, v, id, i)
 }

@@ -39,13 +39,13 @@ func (l *log) segment(seq uint64, packed bool) []byte {
 	if seq >= l.newest {
 		text := l.headIDs.of(packed)
 		if *text == nil {
-			*text = l.ids.appendSegment(nil, l.spec.Name, l.epoch, l.head, nil, "", packed)
+			*text = l.appendPosition(nil, l.epoch, l.lineage, l.head, packed)
 		}
 		return *text
 	}
 	ordinal, kept := l.upTo(seq)
 	if !kept {
-		return l.ids.appendSegment(nil, l.spec.Name, l.baseEpoch(), l.base, nil, "", packed)
+		return l.appendPosition(nil, l.baseEpoch, l.baseLineage, l.base, packed)
 	}
 	return l.segmentAfter(ordinal, packed)
 }
@@ -70,7 +70,7 @@ func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
 	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
 	b := l.blocks[n]
 	if len(l.blocks)-n > cachedBlocks {
-		return l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(ordinal), nil, "", packed)
+		return l.appendPosition(nil, b.epoch, b.lineage, l.after(ordinal), packed)
 	}
 	ids := b.ids.of(packed)
 	if *ids == nil {
@@ -78,17 +78,15 @@ func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
 	}
 	text := &(*ids)[i]
 	if *text == nil {
-		*text = l.ids.appendSegment(nil, l.spec.Name, b.epoch, l.after(ordinal), nil, "", packed)
+		*text = l.appendPosition(nil, b.epoch, b.lineage, l.after(ordinal), packed)
 	}
 	return *text
 }
 
-// baseEpoch is the epoch of the position before the oldest entry.
-func (l *log) baseEpoch() string {
-	if len(l.blocks) > 0 {
-		return l.blocks[0].epoch
-	}
-	return l.epoch
+// appendPosition appends the segment of a position of the log's.
+func (l *log) appendPosition(dst []byte, epoch string, lineage *generation, pos []int64, packed bool) []byte {
+	var scratch [64]int32 // on the stack, for most topics
+	return l.ids.appendSegment(dst, l.spec.Name, epoch, pos, lineage.leaders(scratch[:0], pos), "", packed)
 }
 
 // forget drops the cached segments of the block that has just left the cached range.

@@ -1,5 +1,10 @@
 package stream
 
+import (
+	"cmp"
+	"slices"
+)
+
 // late reports whether the oldest entry that a follower has not been sent waits longer than [Config.MaxLag].
 func (h *Hub) late(e *entry) bool {
 	return h.maxLag > 0 && e.read < h.now()-h.maxLag.Milliseconds()
@@ -23,9 +28,10 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	var resets []Reset
 	for _, i := range v.streams {
 		l := h.logs[i]
-		if moved := l.missed(slot.seq - 1); len(moved) > 0 {
-			resets = append(resets, Reset{Reason: ReasonLagged, Stream: l.spec.Name, Partitions: moved})
-		}
+		back, moved := l.missed(slot.seq - 1)
+		resets = append(resets, said(
+			Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: back},
+			Reset{Reason: ReasonLagged, Stream: l.spec.Name, Partitions: moved})...)
 	}
 	for i, r := range resets {
 		if i == len(resets)-1 { // the others without, so that a client that is cut off here misses none
@@ -40,13 +46,24 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	return resets, true
 }
 
-// missed is what lies between the position after all entries with a seq up to this one and the head.
-func (l *log) missed(seq uint64) []Moved {
+// missed is what lies between the position after all entries with a seq up to this one and the head: first
+// what the topic lost before that position, then what follows.
+func (l *log) missed(seq uint64) (back, moved []Moved) {
 	if seq >= l.newest {
-		return nil
+		return nil, nil
 	}
-	from, known := l.position(seq)
-	var moved []Moved
+	pos, known := l.position(seq)
+	from := slices.Clone(pos)
+	for _, j := range l.backAfter(seq) {
+		switch p := int(j.partition); {
+		case !known:
+			back = append(back, Moved{Partition: j.partition, From: Unknown, To: j.to})
+		case at(from, p) > j.to:
+			back = append(back, Moved{Partition: j.partition, From: from[p], To: j.to})
+			from[p] = j.to
+		}
+	}
+	back = lowest(back)
 	for p, to := range l.head {
 		switch {
 		case !known:
@@ -55,7 +72,21 @@ func (l *log) missed(seq uint64) []Moved {
 			moved = append(moved, Moved{Partition: int32(p), From: at(from, p), To: to})
 		}
 	}
-	return moved
+	return back, moved
+}
+
+// lowest has each partition once, ascending, from where it was first to the lowest that it went to.
+func lowest(moved []Moved) []Moved {
+	slices.SortStableFunc(moved, func(a, b Moved) int { return cmp.Compare(a.Partition, b.Partition) })
+	once := moved[:0]
+	for _, m := range moved {
+		if n := len(once); n > 0 && once[n-1].Partition == m.Partition {
+			once[n-1].To = min(once[n-1].To, m.To)
+			continue
+		}
+		once = append(once, m)
+	}
+	return once
 }
 
 // position returns the position after all entries with a seq up to this one. It is unknown
@@ -69,7 +100,7 @@ func (l *log) position(seq uint64) (pos []int64, known bool) {
 	}
 	ordinal, kept := l.upTo(seq)
 	if !kept {
-		return l.base, l.baseEpoch() == l.epoch
+		return l.base, l.baseEpoch == l.epoch
 	}
 	return l.after(ordinal), l.blocks[ordinal/blockLen-l.number].epoch == l.epoch
 }

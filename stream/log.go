@@ -77,13 +77,20 @@ type log struct {
 	gen    uint64   // number of the first block that can be resumed into: positions went back before it
 	bodies arena
 
-	base    []int64    // position before the oldest entry kept
+	// The position before the oldest entry kept, before what that moves if it is a jump.
+	base        []int64
+	baseEpoch   string
+	baseLineage *generation
+
 	head    []int64    // position after the newest
 	evicted uint64     // seq of the newest entry evicted; 0 before the first
 	newest  uint64     // seq of the newest entry ever; 0 before the first
 	bytes   int64      // of the entries kept, as ReplayBytes counts
 	jumps   []uint64   // ordinals of the jumps kept
 	last    []chainEnd // by uid: the user's newest entry kept
+	back    []jumpBack // since the topic was created, kept or not, oldest first
+	began   uint64     // seq of the jump into the topic created anew; 0: it is the first
+	start   []int64    // position after it
 
 	headIDs forms[[]byte] // cached segments of head; nil when it has moved
 
@@ -214,8 +221,8 @@ func (l *log) seek(ordinal uint64) (uint64, *entry) {
 
 // floor is the lowest position that can be resumed from memory.
 func (l *log) floor() []int64 {
-	if l.gen > l.number && l.gen-l.number < uint64(len(l.blocks)) {
-		return l.blocks[l.gen-l.number].base
+	if n := l.gen - l.number; l.gen >= l.number && n < uint64(len(l.blocks)) && (n > 0 || l.skip == 0) {
+		return l.blocks[n].base // after the jump that it begins with
 	}
 	return l.base
 }
@@ -226,25 +233,14 @@ func (l *log) floor() []int64 {
 func (l *log) resume(pos []int64) uint64 {
 	lo := int(max(l.gen, l.number) - l.number)
 	n := sort.Search(len(l.blocks)-lo, func(i int) bool { return !covers(pos, l.blocks[lo+i].base) }) - 1
-	if n < 0 { // only the block cut by eviction is left, and its base lies below floor
-		n = 0
-	}
-	ordinal, e := l.seek((l.number + uint64(lo+n)) * blockLen)
-	if e != nil && e.kind == kindJump {
+	ordinal, e := l.seek((l.number + uint64(lo+max(n, 0))) * blockLen)
+	if n >= 0 && e != nil && e.kind == kindJump { // n < 0: it stands before the jump that is the oldest entry
 		_, e = l.seek(ordinal + 1)
 	}
 	if e == nil {
 		return l.newest + 1
 	}
 	return max(e.seq, l.evicted+1)
-}
-
-// wentBack returns the seq of the jump that began the newest generation, 0 if it isn't kept.
-func (l *log) wentBack() uint64 {
-	if _, e := l.entry(l.gen * blockLen); e != nil && e.kind == kindJump {
-		return e.seq
-	}
-	return 0
 }
 
 // expire evicts what is past the stream's bounds, at most budget entries for their age, so that a publish
@@ -274,14 +270,37 @@ func (l *log) oldest() *entry {
 		l.blocks = l.blocks[1:]
 		l.number++
 		l.skip = 0
-		if len(l.blocks) > 0 { // a block may begin with a moved position
-			l.base = append(l.base[:0], l.blocks[0].base...)
-		}
+		l.baseAt()
 	}
 	if len(l.blocks) == 0 {
 		return nil
 	}
 	return &l.blocks[0].entries[l.skip]
+}
+
+// baseAt moves the base to the first block: partitions may have been added between blocks. What a
+// jump moves it does when it is evicted.
+func (l *log) baseAt() {
+	if len(l.blocks) == 0 {
+		return
+	}
+	b := l.blocks[0]
+	if len(b.entries) == 0 || b.entries[0].kind != kindJump || b.entries[0].partition != everyPartition {
+		l.base = grow(l.base, len(b.base))
+	}
+}
+
+// pass moves the base past the oldest entry.
+func (l *log) pass(e *entry) {
+	if e.partition == everyPartition {
+		b := l.blocks[0]
+		l.base, l.baseEpoch, l.baseLineage = slices.Clone(b.base), b.epoch, b.lineage
+		return
+	}
+	l.base[e.partition] = e.next
+	if e.kind == kindJump {
+		l.baseLineage = l.blocks[0].lineage
+	}
 }
 
 // evict gives up the oldest entry; false if there is none.
@@ -300,9 +319,8 @@ func (l *log) evict(u *users) bool {
 	}
 	if e.kind == kindJump {
 		l.jumps = l.jumps[1:]
-	} else {
-		l.base[e.partition] = e.next
 	}
+	l.pass(e)
 	l.bytes -= entryBytes + int64(e.body.n) + postingBytes*int64(e.users)
 	l.evicted = e.seq
 	l.skip++

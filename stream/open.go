@@ -117,7 +117,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	p.streams = make([]own, len(st.places))
 	for i, pl := range st.places {
 		o, l := &p.streams[i], h.logs[r.Streams[i]]
-		o.epoch, o.gen = pl.epoch, pl.gen
+		o.epoch, o.lineage, o.seen = pl.epoch, l.lineage, h.seq
 		if pl.pos == nil {
 			o.pos, o.seq = slices.Clone(l.head), h.seq+1
 			continue

@@ -139,6 +139,7 @@ type pass struct {
 	stream   int
 	epoch    string
 	gen      uint64 // the log's, see log.gen
+	began    uint64 // seq of the newest entry of any stream at that time
 	from, to []int64
 	everyone bool
 
@@ -151,7 +152,7 @@ type pass struct {
 	active  int     // open lanes that somebody takes from
 	ringing []*lane // that have something new for those who wait
 	over    bool    // it has been read, or given up
-	err     error   // why it was given up; nil: it has been read, or nobody was left
+	err     error   // why it was given up; nil: it has been read, was overtaken, or nobody was left
 }
 
 // A member joins a pass although its position is further back than that of who waited longest, if
@@ -169,7 +170,7 @@ func (ps *passes) begin(stream int) *pass {
 	defer h.mu.Unlock()
 	l := h.logs[stream]
 	p := &pass{
-		hub: h, stream: stream, epoch: l.epoch, gen: l.gen, to: slices.Clone(l.head), everyone: l.spec.Audience == AudienceEveryone,
+		hub: h, stream: stream, epoch: l.epoch, gen: l.gen, began: h.seq, to: slices.Clone(l.head), everyone: l.spec.Audience == AudienceEveryone,
 		byUser: make(map[string]*lane), bySubject: make(map[string]*lane), byBoth: make(map[laneKey]*lane),
 	}
 	p.from, p.reached = slices.Clone(p.to), make([]int64, len(p.to))
@@ -189,6 +190,9 @@ func (ps *passes) begin(stream int) *pass {
 			if !c.closed {
 				h.wake(c.id, h.seq+1)
 			}
+			continue
+		case lost(l.backAfter(c.own.seen), c.own.pos, l.floor()): // it has to be told first where it stands
+			h.wake(c.id, h.seq+1)
 			continue
 		case !p.takes(c):
 			later = append(later, c)
@@ -315,6 +319,9 @@ func (p *pass) emitSome(partition int32, events []Event, next int64) (n int, err
 	if p.active == 0 {
 		return 0, errNobody
 	}
+	if p.overtaken() {
+		return 0, errMoved
+	}
 	for work := 0; n < len(events) && work < holdRun; n++ {
 		did := p.give(&events[n])
 		work += did
@@ -411,7 +418,7 @@ func (p *pass) end(err error) {
 	switch {
 	case err == nil:
 		p.reached = raise(p.reached, p.to)
-	case !errors.Is(err, errNobody):
+	case !errors.Is(err, errNobody) && !errors.Is(err, errMoved):
 		p.err = err
 	}
 	ring := func(la *lane) {

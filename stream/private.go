@@ -17,10 +17,12 @@ type private struct {
 // own is one stream of a private subscriber.
 type own struct {
 	epoch string
-	gen   uint64 // the log's, see log.gen: positions of another don't compare
 	pos   []int64
 	seq   uint64 // the first entry to look at
+	seen  uint64 // the jumps back up to this entry have been told, or came before it
 	cold  *cold  // not nil: older than memory, read from Kafka
+
+	lineage *generation // of its positions
 }
 
 // appendID appends the position reached.
@@ -43,7 +45,9 @@ func (p *private) id(h *Hub, v *view, dst []byte) []byte {
 			return append(dst, p.carried...)
 		}
 		o := &p.streams[i]
-		return h.ids.appendSegment(dst, h.logs[v.streams[i]].spec.Name, o.epoch, o.pos, nil, p.mark, packed)
+		var scratch [64]int32
+		leaders := o.lineage.leaders(scratch[:0], o.pos)
+		return h.ids.appendSegment(dst, h.logs[v.streams[i]].spec.Name, o.epoch, o.pos, leaders, p.mark, packed)
 	})
 }
 
@@ -99,6 +103,7 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 			if o.epoch != l.epoch {
 				p.recreated(h, v, id, i, b)
 			} else {
+				p.rejoin(h, v, i, b)
 				p.settle(h, v, id, i)
 			}
 		}

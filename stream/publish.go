@@ -18,7 +18,8 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	l := h.logs[stream]
 	h.decisions.begin(stream, 0, start)
 	if l.epoch == "" {
-		l.epoch, l.head, l.base = epoch, slices.Clone(start), slices.Clone(start)
+		l.epoch, l.head = epoch, slices.Clone(start)
+		l.base, l.baseEpoch, l.baseLineage = slices.Clone(start), l.epoch, l.lineage
 		l.open()
 		h.noteReading(l, h.now())
 		return
@@ -27,13 +28,14 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	for p := range moved {
 		moved[p] = Moved{Partition: int32(p), From: at(l.head, p), To: at(start, p)}
 	}
-	l.epoch, l.head, l.times = epoch, slices.Clone(start), recordTimes{}
+	l.epoch, l.head, l.times, l.lineage = epoch, slices.Clone(start), recordTimes{}, &generation{}
 	l.reads = nil
 	h.noteReading(l, h.now())
 	if l.state != nil {
 		l.state.clear()
 	}
 	h.jump(stream, ReasonRecreated, moved, true)
+	l.back, l.began, l.start = nil, h.seq, slices.Clone(start)
 }
 
 // AddPartitions says that a topic has partitions beyond those known, and where each is read from. A cursor
@@ -47,7 +49,7 @@ func (h *Hub) AddPartitions(stream int, start []int64) {
 	l.head = grow(l.head, known+len(start))
 	l.open()
 	if l.oldest() == nil {
-		l.base = slices.Clone(l.head)
+		l.base = grow(l.base, len(l.head))
 	}
 	for i, next := range start { // a partition is added at 0; what it has lost since is passed over
 		if next > 0 {
@@ -61,12 +63,21 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
-	moved := []Moved{{Partition: partition, From: l.head[partition], To: to}}
+	from, lineage := l.head[partition], l.lineage.of(int(partition))
 	l.head[partition] = to
 	if l.state != nil {
-		l.state.jump(partition, to, to < moved[0].From)
+		l.state.jump(partition, to, to < from)
 	}
-	h.jump(stream, reason, moved, to < moved[0].From)
+	switch {
+	case to < from:
+		l.lineage = l.lineage.cut(int(partition), to)
+	case to > from && len(lineage) > 0: // another may have begun in what is passed over
+		l.lineage.set(int(partition), lineage.with(noEpoch, from))
+	}
+	h.jump(stream, reason, []Moved{{Partition: partition, From: from, To: to}}, to < from)
+	if to <= from {
+		l.rememberBack(jumpBack{seq: h.seq, partition: partition, to: to, leader: lineage.at(from)})
+	}
 }
 
 // jump adds a jump entry for a head that has moved, in a block of its own, and wakes everybody. back says
@@ -86,9 +97,6 @@ func (h *Hub) jump(stream int, reason Reason, moved []Moved, back bool) {
 		e.partition, e.time, e.next = moved[0].Partition, moved[0].From, moved[0].To
 	}
 	l.jumps = append(l.jumps, l.push(b, e))
-	if l.oldest().seq == h.seq {
-		l.base = slices.Clone(l.head)
-	}
 	h.wakeStream(stream, h.seq)
 }
 

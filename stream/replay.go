@@ -85,18 +85,24 @@ func (o *own) take(l *log, ordinal uint64, e *entry, subject []byte) bool {
 // jump moves the position as a jump entry says; false if that doesn't concern it.
 func (o *own) jump(l *log, ordinal uint64, e *entry) bool {
 	b, _ := l.entry(ordinal)
-	if e.partition == everyPartition || e.next < e.time {
-		o.gen = ordinal / blockLen
-	}
 	if e.partition == everyPartition {
 		if o.epoch == b.epoch {
 			return false
 		}
-		o.epoch, o.pos = b.epoch, slices.Clone(b.base)
+		o.epoch, o.pos, o.lineage, o.seen = b.epoch, slices.Clone(b.base), b.lineage, e.seq
 		return true
 	}
-	forward, pos := e.next > e.time, at(o.pos, int(e.partition))
-	if o.epoch != b.epoch || forward && pos >= e.next || !forward && pos <= e.next {
+	if o.epoch != b.epoch {
+		return false
+	}
+	if e.next <= e.time {
+		if e.seq <= o.seen {
+			return false
+		}
+		o.lineage = b.lineage
+		return o.goBack(jumpBack{seq: e.seq, partition: e.partition, to: e.next})
+	}
+	if at(o.pos, int(e.partition)) >= e.next {
 		return false
 	}
 	o.pos = grow(o.pos, int(e.partition)+1)
