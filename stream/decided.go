@@ -181,17 +181,20 @@ func (h *Hub) visitsHere(c *concern) (found []*visit, gone uint64) {
 		}
 	}
 	if c.tickets {
-		for _, id := range h.anyUser[c.subject] {
-			if !add(id) {
-				break
+		if g := h.anyUser[c.subject]; g != nil {
+			for _, id := range g.ids[:min(len(g.ids), decisionsStep)] {
+				if !add(id) {
+					break
+				}
 			}
 		}
 	}
 	if c.everyone {
-		for i := range h.views {
-			for _, id := range h.views[i].members {
-				if h.views[i].mask&(1<<c.stream) == 0 || !add(id) {
-					break
+		of := h.viewsOf[c.stream]
+		for _, view := range of[:min(len(of), decisionsStep)] {
+			for _, id := range h.views[view].members {
+				if !add(id) {
+					return found, h.decisions.gone.n
 				}
 			}
 		}

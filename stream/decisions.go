@@ -240,6 +240,7 @@ func (d *decisions) leave(h *Hub, id uint32, slot *subSlot) {
 
 // reachedBy says what a subscription has been handed: all entries before a seq, or, on its own, what its positions cover.
 func (h *Hub) reachedBy(id uint32, slot *subSlot) (seq uint64, pos [][]int64) {
+	h.rouse(id, slot)
 	p := h.private[id]
 	switch {
 	case p == nil && slot.drained:
@@ -256,16 +257,6 @@ func (h *Hub) reachedBy(id uint32, slot *subSlot) (seq uint64, pos [][]int64) {
 		pos[v.streams[i]] = slices.Clone(p.streams[i].pos)
 	}
 	return 0, pos
-}
-
-// reading is how many subscriptions read a stream.
-func (h *Hub) reading(stream int) (n int) {
-	for i := range h.views {
-		if v := &h.views[i]; v.mask&(1<<stream) != 0 {
-			n += len(v.members)
-		}
-	}
-	return n
 }
 
 // Leave is Close for those who say why, in a word, for the record of decisions.

@@ -1,5 +1,7 @@
 package stream
 
+import "slices"
+
 // End ends the subscription from outside: its next Pull says Ended, and its waker is told. Close is still to follow. It may be
 // called for one that is closed already.
 func (s Sub) End() { s.endAs(Ended) }
@@ -21,19 +23,29 @@ func (s Sub) endAs(why Pulled) bool {
 	return true
 }
 
-// EndUser ends all subscriptions of a user, as [Sub.End] does, and returns how many there were.
-func (h *Hub) EndUser(user string) int {
+// ending is a user's subscriptions being ended.
+type ending struct{ sub uint32 } // the next; 0: all have been
+
+// EndUser ends all subscriptions of a user that are there when it is called, as [Sub.End] does, and
+// returns how many there were. Others have the hub's lock between runs of them.
+func (h *Hub) EndUser(user string) (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	uid := h.users.find([]byte(user))
 	if uid == 0 {
 		return 0
 	}
-	n := 0
-	for id := h.users.slots[uid].subs; id != 0; id = h.subs.at(id).next {
+	e := &ending{sub: h.users.slots[uid].subs}
+	h.endings = append(h.endings, e)
+	for e.sub != 0 {
+		id := e.sub
+		e.sub = h.subs.at(id).next
 		h.end(id, Ended)
-		n++
+		if n++; n%wakeRun == 0 {
+			h.mu.breathe()
+		}
 	}
+	h.endings = slices.DeleteFunc(h.endings, func(other *ending) bool { return other == e })
 	return n
 }
 

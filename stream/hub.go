@@ -43,17 +43,26 @@ type Hub struct {
 	ids     IDs
 	start   time.Time // of the hub's clock
 
-	mu      hubLock // guards all below; wakers' locks are taken under it, never the other way
-	closed  bool
-	seq     uint64 // of the newest entry of any stream
-	logs    []*log
-	status  []status // by stream
-	users   users
-	subs    subs
-	views   []view
+	mu     hubLock // guards all below; wakers' locks are taken under it, never the other way
+	closed bool
+	seq    uint64 // of the newest entry of any stream
+	logs   []*log
+	status []status // by stream
+	users  users
+	subs   subs
+	views  []view
+
+	viewByMask map[uint64]uint32 // the views, by their streams
+	viewsOf    [][]uint32        // by stream, the views that have it
+	spareViews []uint32          // views that were without members once, and may be still
+	readers    []int             // by stream, subscribers that read it
+	wakings    []*waking         // under way
+	told       uint64            // the newest entry when the last run of them began
+	endings    []*ending         // under way, see EndUser
+
 	wakers  []Waker
 	private map[uint32]*private // by subscriber, those on their own
-	anyUser anyUser             // of those, the ones that follow a subject for any user
+	anyUser anyUser             // who is sent the events of a subject because of that, by subject
 	scratch scratch
 
 	passes    passes
@@ -77,6 +86,10 @@ func NewHub(c Config) *Hub {
 		private: make(map[uint32]*private),
 		anyUser: make(anyUser),
 		status:  make([]status, len(c.Streams)),
+
+		viewByMask: make(map[uint64]uint32),
+		viewsOf:    make([][]uint32, len(c.Streams)),
+		readers:    make([]int, len(c.Streams)),
 
 		decisions: newDecisions(c.Decisions, len(c.Streams)),
 	}
@@ -103,12 +116,11 @@ func (h *Hub) SetHistory(history History) {
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
-	for i := range h.views {
-		for _, id := range h.views[i].members {
-			h.wake(id, h.seq+1)
-		}
+	for i := range h.logs {
+		h.wakeStream(i, h.seq+1, h.seq+1, true)
 	}
 	h.mu.Unlock()
+	h.wakeRest()
 	h.passes.close()
 }
 
@@ -185,17 +197,4 @@ func (h *Hub) AddWaker(w Waker) WakerID {
 	}
 	h.wakers = append(h.wakers, w)
 	return WakerID(len(h.wakers) - 1)
-}
-
-// wake tells a subscriber that the entry seq is for it.
-func (h *Hub) wake(id uint32, seq uint64) {
-	s := h.subs.at(id)
-	if s.drained {
-		s.drained = false
-		s.seq = seq
-	}
-	if !s.woken {
-		s.woken = true
-		h.wakers[s.waker].Wake(s.token)
-	}
 }

@@ -1,7 +1,5 @@
 package stream
 
-import "slices"
-
 // cachedBlocks is how far behind the head id segments are kept once written. Those who follow
 // are there, thousands at the same entry; further back a segment is of use once.
 const cachedBlocks = 16
@@ -102,38 +100,6 @@ func (l *log) forgetIDs() {
 	for _, b := range l.blocks {
 		b.ids = forms[[][]byte]{}
 	}
-}
-
-// view is a set of streams that subscribers read together.
-type view struct {
-	streams []int    // ascending
-	mask    uint64   // the same as bits
-	members []uint32 // subscribers, in no order; each knows its place
-}
-
-// viewOf returns the number of the view of these streams. Views without members are used again: which
-// streams to read together is the callers' choice, and there are many ways to choose.
-func (h *Hub) viewOf(streams []int) uint32 {
-	mask := uint64(0)
-	for _, s := range streams {
-		mask |= 1 << s
-	}
-	empty := -1
-	for i := range h.views {
-		if h.views[i].mask == mask {
-			return uint32(i)
-		}
-		if len(h.views[i].members) == 0 {
-			empty = i
-		}
-	}
-	v := view{streams: slices.Clone(streams), mask: mask}
-	if empty >= 0 {
-		h.views[empty] = v
-		return uint32(empty)
-	}
-	h.views = append(h.views, v)
-	return uint32(len(h.views) - 1)
 }
 
 // appendID appends the id of a follower of the view who has been served up to seq.

@@ -21,7 +21,10 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	slot := s.slot()
-	if slot == nil || h.closed || slot.private || slot.drained {
+	if slot == nil || h.closed || slot.private {
+		return nil, false
+	}
+	if h.rouse(s.id, slot); slot.drained {
 		return nil, false
 	}
 	v := &h.views[slot.view]

@@ -111,9 +111,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: st.carried}
 	s.private, s.drained = true, false
 	h.private[id] = p
-	if p.anyUser {
-		h.anyUser.add(p.subject, id)
-	}
+	h.index(id, s, p)
 	p.streams = make([]own, len(st.places))
 	for i, pl := range st.places {
 		o, l := &p.streams[i], h.logs[r.Streams[i]]

@@ -6,12 +6,14 @@ import "slices"
 // memory, is filtered, or carries segments of streams it doesn't read. It has its own position in each stream.
 type private struct {
 	user    []byte
-	subject []byte // filter; empty: none
-	anyUser bool   // with subject: of every user
-	mark    string // the filter's, for ids
-	carried string // segments of other streams, see Hub.carry
-	streams []own  // as the view's
-	idle    bool   // it was served up to the head; for it, all entries before slot.seq are done with
+	subject []byte        // filter; empty: none
+	anyUser bool          // with subject: of every user
+	mark    string        // the filter's, for ids
+	carried string        // segments of other streams, see Hub.carry
+	streams []own         // as the view's
+	group   *subjectGroup // that it is in; nil: none
+	place   int           // in the group
+	idle    bool          // it was served up to the head; for it, all entries before slot.seq are done with
 }
 
 // own is one stream of a private subscriber.

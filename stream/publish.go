@@ -13,6 +13,7 @@ const publishRun = 64
 // partition its reader starts. Called again with another epoch it says that the topic was deleted
 // and created again: whoever follows is told so by a reset and goes on in the new one.
 func (h *Hub) Begin(stream int, epoch string, start []int64) {
+	defer h.wakeRest()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
@@ -60,6 +61,7 @@ func (h *Hub) AddPartitions(stream int, start []int64) {
 
 // Jump says that the reader lost its place in a partition and goes on at to. Whoever follows is told by a reset.
 func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
+	defer h.wakeRest()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
@@ -97,7 +99,7 @@ func (h *Hub) jump(stream int, reason Reason, moved []Moved, back bool) {
 		e.partition, e.time, e.next = moved[0].Partition, moved[0].From, moved[0].To
 	}
 	l.jumps = append(l.jumps, l.push(b, e))
-	h.wakeStream(stream, h.seq)
+	h.wakeStream(stream, h.seq, h.seq, true)
 }
 
 // Advance says that the position of a partition passed over records that are no event.
@@ -125,23 +127,30 @@ func (h *Hub) advance(l *log, partition int32, next, now int64) {
 // keeps and waits for no subscriber.
 func (h *Hub) Publish(stream int, events []Event) {
 	for len(events) > 0 {
-		n := min(len(events), publishRun)
-		h.publish(stream, events[:n])
-		events = events[n:]
+		n, more := h.publish(stream, events[:min(len(events), publishRun)])
+		if events = events[n:]; more {
+			h.wakeRest()
+		}
 	}
 }
 
-func (h *Hub) publish(stream int, events []Event) {
+// publish publishes the first of some events, as many as one hold of the lock has time for. more says
+// that there are others to be woken.
+func (h *Hub) publish(stream int, events []Event) (n int, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l, now := h.logs[stream], h.now()
 	wall := time.Now().UnixMilli() // what timestamps compare with
 	h.noteReading(l, now)
-	for i := range events {
-		ev := &events[i]
+	first, work := uint64(0), 0    // the first entry that is for everybody
+	for ; n < len(events) && work < holdRun && len(h.wakings) < maxWakings; n++ {
+		ev := &events[n]
 		if ev.Offset < l.head[ev.Partition] {
 			continue
 		}
+		did := 1 + len(ev.Users) + len(ev.Data)>>7
+		work += did
+		h.mu.did(did)
 		ms, own := l.times.of(ev.Partition, ev.Timestamp, wall)
 		if l.state != nil {
 			l.state.apply(ev, ms, own, wall)
@@ -156,18 +165,25 @@ func (h *Hub) publish(stream int, events []Event) {
 			h.decisions.event(h, stream, ev, now)
 		}
 		if l.spec.Audience == AudienceEveryone {
-			h.wakeStream(stream, h.seq)
-		} else {
-			h.wakeUsers(stream, l, h.seq)
-			if len(h.anyUser) > 0 {
-				h.wakeSubject(stream, ev.Subject, h.seq)
+			if first == 0 {
+				first = h.seq
 			}
+		} else {
+			work += h.wakeUsers(stream, l, h.seq)
+		}
+		if len(h.anyUser) > 0 && len(ev.Subject) > 0 {
+			work += h.wakeSubject(stream, ev.Subject, h.seq)
 		}
 	}
+	if first != 0 {
+		h.wakeStream(stream, first, h.seq, false)
+	}
+	more = h.wakeSome(wakeRun)
 	l.expire(now, &h.users, 4*publishRun)
 	if l.state != nil {
 		l.state.expire(wall)
 	}
+	return n, more
 }
 
 // append frames an event, which is of the moment ms, into the log and links it into its users' chains.
@@ -198,40 +214,25 @@ func (h *Hub) append(l *log, ev *Event, ms, now int64) {
 	l.push(b, e)
 }
 
-func (h *Hub) wakeUsers(stream int, l *log, seq uint64) {
+func (h *Hub) wakeUsers(stream int, l *log, seq uint64) (n int) {
 	b := l.blocks[len(l.blocks)-1]
 	e := &b.entries[len(b.entries)-1]
 	for _, p := range b.postings[e.posting : e.posting+uint32(e.users)] {
-		for id := h.users.slots[p.uid].subs; id != 0; {
-			s := h.subs.at(id)
-			if h.views[s.view].mask&(1<<stream) != 0 {
-				h.wake(id, seq)
-			}
-			id = s.next
-		}
+		n += h.wakeUser(p.uid, stream, seq)
 	}
-}
-
-// wakeStream wakes everybody who reads a stream.
-func (h *Hub) wakeStream(stream int, seq uint64) {
-	for i := range h.views {
-		if v := &h.views[i]; v.mask&(1<<stream) != 0 {
-			for _, id := range v.members {
-				h.wake(id, seq)
-			}
-		}
-	}
+	return n
 }
 
 // SetStale says since when Kafka hasn't answered for a stream; the zero time: it answers. Everybody who reads it is woken.
 func (h *Hub) SetStale(stream int, since time.Time) {
+	defer h.wakeRest()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.status[stream].stale.Equal(since) {
 		return
 	}
 	h.status[stream].stale = since
-	h.wakeStream(stream, h.seq+1)
+	h.wakeStream(stream, h.seq+1, h.seq+1, true)
 }
 
 // SetWarm says that the replay window has been read: the stream may be opened.

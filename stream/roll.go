@@ -87,6 +87,7 @@ func (h *Hub) roll(some []Subscriber, user string, stream int, after uint32) (_ 
 
 // describe says how a subscription stands, and how many entries it has looked at for that.
 func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
+	h.rouse(id, slot)
 	v := &h.views[slot.view]
 	s = Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, Standing: StandingLive}
 	p := h.private[id] // nil for one that follows

@@ -114,6 +114,7 @@ func (s Sub) AppendID(dst []byte) []byte {
 
 // position appends the position that a subscriber has reached, if that is known.
 func (h *Hub) position(id uint32, slot *subSlot, dst []byte) []byte {
+	h.rouse(id, slot)
 	switch {
 	case slot.private:
 		return h.private[id].appendID(h, slot, dst)
@@ -161,6 +162,7 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	if slot.ended() {
 		return slot.end
 	}
+	h.rouse(s.id, slot)
 	h.scratch.puller = s.Key()
 	var p Pulled
 	if slot.private {

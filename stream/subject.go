@@ -36,25 +36,43 @@ func (r *Request) takes(seg *segment) bool {
 	return seg.filter == r.filter() || seg.filter == "" && !r.AnyUser
 }
 
-// anyUser are the subscribers with AnyUser, by subject. They are few: one for each order that is followed without a login.
-type anyUser map[string][]uint32
+// anyUser are the subscribers that are sent the events of a subject because they follow it, and not
+// because of who they are: those with AnyUser, and those who read a stream for everyone with a filter.
+type anyUser map[string]*subjectGroup
 
-func (a anyUser) add(subject []byte, id uint32) { a[string(subject)] = append(a[string(subject)], id) }
+// subjectGroup are the subscribers of one subject.
+type subjectGroup struct{ ids []uint32 }
 
-func (a anyUser) remove(subject []byte, id uint32) {
-	left := slices.DeleteFunc(a[string(subject)], func(other uint32) bool { return other == id })
-	if len(left) == 0 {
-		delete(a, string(subject))
+// index makes a subscriber that follows a subject known under it, if it needs to be: an event is
+// looked up there, and wakes nobody who follows another.
+func (h *Hub) index(id uint32, s *subSlot, p *private) {
+	everyone := slices.ContainsFunc(h.views[s.view].streams, func(i int) bool { return h.logs[i].spec.Audience == AudienceEveryone })
+	if len(p.subject) == 0 || !p.anyUser && !everyone {
 		return
 	}
-	a[string(subject)] = left
+	if p.group = h.anyUser[string(p.subject)]; p.group == nil {
+		p.group = &subjectGroup{}
+		h.anyUser[string(p.subject)] = p.group
+	}
+	s.indexed, s.anyUser = true, p.anyUser
+	p.place = len(p.group.ids)
+	p.group.ids = append(p.group.ids, id)
 }
 
-// wakeSubject wakes those who follow a subject of a stream for any user.
-func (h *Hub) wakeSubject(stream int, subject []byte, seq uint64) {
-	for _, id := range h.anyUser[string(subject)] {
-		if h.views[h.subs.at(id).view].mask&(1<<stream) != 0 {
-			h.wake(id, seq)
-		}
+// unindex takes it out again.
+func (h *Hub) unindex(p *private) {
+	g := p.group
+	if g == nil {
+		return
+	}
+	last := len(g.ids) - 1
+	moved := g.ids[last]
+	g.ids[p.place] = moved
+	h.private[moved].place = p.place
+	if g.ids = g.ids[:last]; p.place < last {
+		h.moved(moved)
+	}
+	if last == 0 {
+		delete(h.anyUser, string(p.subject))
 	}
 }

@@ -25,6 +25,8 @@ type subSlot struct {
 
 	live    bool
 	private bool   // has an entry in Hub.private
+	indexed bool   // it is in a subjectGroup, and the events of a stream for everyone wake it by that only
+	anyUser bool   // as Request has it
 	woken   bool   // its waker was told, it hasn't pulled since
 	drained bool   // everything before the head has been sent
 	end     Pulled // Ended or Dismissed from outside; Drained: neither
@@ -75,9 +77,7 @@ func (h *Hub) Subscribers() int {
 // register makes a subscriber known to its view and its user. The slot's uid holds a reference already.
 func (h *Hub) register(id uint32) {
 	s := h.subs.at(id)
-	v := &h.views[s.view]
-	s.place = uint32(len(v.members))
-	v.members = append(v.members, id)
+	h.enter(id, s)
 	if s.uid == 0 {
 		return
 	}
@@ -94,12 +94,9 @@ func (h *Hub) unregister(id uint32) {
 	if h.decisions != nil {
 		h.decisions.leave(h, id, s)
 	}
-	v := &h.views[s.view]
-	moved := v.members[len(v.members)-1]
-	v.members[s.place] = moved
-	h.subs.at(moved).place = s.place
-	v.members = v.members[:len(v.members)-1]
+	h.exit(s)
 	if s.uid != 0 {
+		h.passed(id, s.next)
 		if s.prev != 0 {
 			h.subs.at(s.prev).next = s.next
 		} else {
@@ -112,9 +109,7 @@ func (h *Hub) unregister(id uint32) {
 	}
 	if s.private {
 		h.passes.leave(id)
-		if p := h.private[id]; p.anyUser {
-			h.anyUser.remove(p.subject, id)
-		}
+		h.unindex(h.private[id])
 		delete(h.private, id)
 	}
 	h.subs.remove(id)
