@@ -55,6 +55,7 @@ func (h *Hub) index(id uint32, s *subSlot, p *private) {
 		h.anyUser[string(p.subject)] = p.group
 	}
 	s.indexed, s.anyUser = true, p.anyUser
+	h.indexed(id, s)
 	p.place = len(p.group.ids)
 	p.group.ids = append(p.group.ids, id)
 }

@@ -94,7 +94,7 @@ func (h *Hub) unregister(id uint32) {
 	if h.decisions != nil {
 		h.decisions.leave(h, id, s)
 	}
-	h.exit(s)
+	h.exit(id, s)
 	if s.uid != 0 {
 		h.passed(id, s.next)
 		if s.prev != 0 {

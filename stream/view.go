@@ -6,7 +6,8 @@ import "slices"
 type view struct {
 	streams []int    // ascending
 	mask    uint64   // the same as bits
-	members []uint32 // subscribers, in no order; each knows its place
+	members []uint32 // subscribers, those first that each event for everyone wakes; each knows its place
+	plain   int      // how many those are
 	places  []uint32 // of each stream, where the view is in Hub.viewsOf
 	spare   bool     // it is in Hub.spareViews, having been without members
 }
@@ -61,24 +62,42 @@ func (h *Hub) spareView() uint32 {
 // enter adds a subscriber to its view.
 func (h *Hub) enter(id uint32, s *subSlot) {
 	v := &h.views[s.view]
-	s.place = uint32(len(v.members))
 	v.members = append(v.members, id)
+	h.place(v, v.plain, len(v.members)-1, id)
+	v.plain++
 	for _, i := range v.streams {
 		h.readers[i]++
 	}
 }
 
-// exit takes a subscriber out of its view.
-func (h *Hub) exit(s *subSlot) {
+// indexed moves a subscriber to those of its view that a stream's events don't wake.
+func (h *Hub) indexed(id uint32, s *subSlot) {
 	v := &h.views[s.view]
-	last := len(v.members) - 1
-	moved := v.members[last]
-	v.members[s.place] = moved
-	h.subs.at(moved).place = s.place
-	v.members = v.members[:last]
-	if int(s.place) < last {
-		h.moved(moved)
+	v.plain--
+	h.place(v, v.plain, int(s.place), id)
+}
+
+// place puts a subscriber at a place of its view, and who is there in the place that it leaves.
+func (h *Hub) place(v *view, to, from int, id uint32) {
+	other := v.members[to]
+	v.members[from], v.members[to] = other, id
+	h.subs.at(other).place = uint32(from)
+	h.subs.at(id).place = uint32(to)
+	if other != id {
+		h.moved(other)
 	}
+}
+
+// exit takes a subscriber out of its view.
+func (h *Hub) exit(id uint32, s *subSlot) {
+	v := &h.views[s.view]
+	if int(s.place) < v.plain {
+		v.plain--
+		h.place(v, v.plain, int(s.place), id)
+	}
+	last := len(v.members) - 1
+	h.place(v, last, int(s.place), id)
+	v.members = v.members[:last]
 	for _, i := range v.streams {
 		h.readers[i]--
 	}

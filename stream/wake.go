@@ -207,7 +207,11 @@ func (w *waking) nextOne(h *Hub) (id uint32, ok bool) {
 	if w.view >= len(views) {
 		return 0, false
 	}
-	members := h.views[views[w.view]].members
+	v := &h.views[views[w.view]]
+	members := v.members
+	if !w.filtered {
+		members = members[:v.plain]
+	}
 	if w.member >= len(members) {
 		w.view++
 		w.member = 0
