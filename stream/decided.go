@@ -177,7 +177,7 @@ func (h *Hub) visitsHere(c *concern) (found []*visit, gone uint64) {
 		return len(found) < maxVisitsAsked
 	}
 	for _, user := range c.users {
-		for id := h.users.slots[h.users.find([]byte(user))].subs; id != 0 && add(id); id = h.subs.at(id).next {
+		for id := h.users.slot(h.users.find([]byte(user))).subs; id != 0 && add(id); id = h.subs.at(id).next {
 		}
 	}
 	if c.tickets {

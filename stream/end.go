@@ -35,7 +35,7 @@ func (h *Hub) EndUser(user string) (n int) {
 	if uid == 0 {
 		return 0
 	}
-	e := &ending{sub: h.users.slots[uid].subs}
+	e := &ending{sub: h.users.slot(uid).subs}
 	h.endings = append(h.endings, e)
 	for e.sub != 0 {
 		id := e.sub

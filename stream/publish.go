@@ -142,7 +142,7 @@ func (h *Hub) publish(stream int, events []Event) (n int, more bool) {
 	l, now := h.logs[stream], h.now()
 	wall := time.Now().UnixMilli() // what timestamps compare with
 	h.noteReading(l, now)
-	first, work := uint64(0), 0    // the first entry that is for everybody
+	first, work := uint64(0), 0 // the first entry that is for everybody
 	for ; n < len(events) && work < holdRun && len(h.wakings) < maxWakings; n++ {
 		ev := &events[n]
 		if ev.Offset < l.head[ev.Partition] {

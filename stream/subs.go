@@ -81,7 +81,7 @@ func (h *Hub) register(id uint32) {
 	if s.uid == 0 {
 		return
 	}
-	u := &h.users.slots[s.uid]
+	u := h.users.slot(s.uid)
 	if s.next = u.subs; s.next != 0 {
 		h.subs.at(s.next).prev = id
 	}
@@ -100,7 +100,7 @@ func (h *Hub) unregister(id uint32) {
 		if s.prev != 0 {
 			h.subs.at(s.prev).next = s.next
 		} else {
-			h.users.slots[s.uid].subs = s.next
+			h.users.slot(s.uid).subs = s.next
 		}
 		if s.next != 0 {
 			h.subs.at(s.next).prev = s.prev

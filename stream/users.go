@@ -9,7 +9,8 @@ import "hash/maphash"
 type users struct {
 	hash  func([]byte) uint64 // seeded in this process, so that nobody can choose ids that collide
 	index map[uint64]uint32   // hash → first uid of those with that hash
-	slots []userSlot          // by uid; slots[0] is nobody
+	slots [][]userSlot        // by uid, in chunks, so that growing copies nothing; the first is nobody
+	made  uint32              // slots in use or free, with nobody's
 	free  uint32              // first free slot, linked by next
 	ids   stateArena          // all ids
 }
@@ -22,12 +23,16 @@ type userSlot struct {
 	subs uint32 // first of this user's subscribers; 0 none
 }
 
+const userChunk = 1 << 10
+
+func (u *users) slot(uid uint32) *userSlot { return &u.slots[uid/userChunk][uid%userChunk] }
+
 func newUsers() users {
 	seed := maphash.MakeSeed()
-	return users{hash: func(id []byte) uint64 { return maphash.Bytes(seed, id) }, index: make(map[uint64]uint32), slots: make([]userSlot, 1)}
+	return users{hash: func(id []byte) uint64 { return maphash.Bytes(seed, id) }, index: make(map[uint64]uint32), slots: [][]userSlot{make([]userSlot, userChunk)}, made: 1}
 }
 
-func (u *users) id(uid uint32) []byte { return u.ids.bytes(u.slots[uid].id) }
+func (u *users) id(uid uint32) []byte { return u.ids.bytes(u.slot(uid).id) }
 
 // userBytes is what a user costs besides its id: a slot, a place in index, and one in each log's or
 // state's list of users.
@@ -35,7 +40,7 @@ const userBytes = 96
 
 // cost returns what a user costs, in bytes: what a log or a state counts for as long as one of
 // its entries is the user's. The arena of the ids may waste a third.
-func (u *users) cost(uid uint32) int64 { return userBytes + int64(u.slots[uid].id.n)*4/3 }
+func (u *users) cost(uid uint32) int64 { return userBytes + int64(u.slot(uid).id.n)*4/3 }
 
 // find returns id's uid, 0 if it has none.
 func (u *users) find(id []byte) uint32 { return u.lookup(u.hash(id), id) }
@@ -43,7 +48,7 @@ func (u *users) find(id []byte) uint32 { return u.lookup(u.hash(id), id) }
 func (u *users) lookup(hash uint64, id []byte) uint32 {
 	uid := u.index[hash]
 	for uid != 0 && string(u.id(uid)) != string(id) {
-		uid = u.slots[uid].next
+		uid = u.slot(uid).next
 	}
 	return uid
 }
@@ -55,22 +60,24 @@ func (u *users) acquire(id []byte) uint32 {
 	if uid == 0 {
 		uid = u.free
 		if uid != 0 {
-			u.free = u.slots[uid].next
+			u.free = u.slot(uid).next
 		} else {
-			uid = uint32(len(u.slots))
-			u.slots = append(u.slots, userSlot{})
+			uid = u.made
+			if u.made++; int(uid/userChunk) == len(u.slots) {
+				u.slots = append(u.slots, make([]userSlot, userChunk))
+			}
 		}
 		ref := u.ids.commit(append(u.ids.room(uid, len(id)), id...))
-		u.slots[uid] = userSlot{hash: hash, id: ref, next: u.index[hash]}
+		*u.slot(uid) = userSlot{hash: hash, id: ref, next: u.index[hash]}
 		u.index[hash] = uid
 	}
-	u.slots[uid].refs++
+	u.slot(uid).refs++
 	return uid
 }
 
 // release takes one reference back; the last one frees the uid.
 func (u *users) release(uid uint32) {
-	s := &u.slots[uid]
+	s := u.slot(uid)
 	if s.refs--; s.refs > 0 {
 		return
 	}
@@ -79,12 +86,12 @@ func (u *users) release(uid uint32) {
 	*s = userSlot{next: u.free}
 	u.free = uid
 	if u.ids.wasted() { // a chunk at a time, so that nobody waits for all of them
-		u.ids.clean(func(uid uint32) *stateRef { return &u.slots[uid].id })
+		u.ids.clean(func(uid uint32) *stateRef { return &u.slot(uid).id })
 	}
 }
 
 func (u *users) unlink(uid uint32) {
-	s := &u.slots[uid]
+	s := u.slot(uid)
 	at := u.index[s.hash]
 	if at == uid {
 		if s.next == 0 {
@@ -94,8 +101,8 @@ func (u *users) unlink(uid uint32) {
 		}
 		return
 	}
-	for u.slots[at].next != uid {
-		at = u.slots[at].next
+	for u.slot(at).next != uid {
+		at = u.slot(at).next
 	}
-	u.slots[at].next = s.next
+	u.slot(at).next = s.next
 }

@@ -94,7 +94,7 @@ func (h *Hub) wakeStream(stream int, first, last uint64, filtered bool) {
 // wakeUser wakes a user's subscribers who read a stream: some now, the rest by wakeRest.
 // It returns how many it has looked at.
 func (h *Hub) wakeUser(uid uint32, stream int, seq uint64) (n int) {
-	id := h.users.slots[uid].subs
+	id := h.users.slot(uid).subs
 	for ; id != 0; n++ {
 		s := h.subs.at(id)
 		if n == eachRun {
