@@ -73,7 +73,7 @@ func (d *doctor) examine(ctx context.Context) {
 	if !d.first(ctx) || ctx.Err() != nil {
 		return
 	}
-	for _, check := range []func(context.Context){d.resumes, d.cors, d.idles, d.away} {
+	for _, check := range []func(context.Context){d.resumes, d.workers, d.cors, d.idles, d.away} {
 		if check(ctx); ctx.Err() != nil {
 			return
 		}

@@ -21,6 +21,7 @@ const (
 	checkCORS        = "cors"
 	checkIdle        = "idle"
 	checkAway        = "away"
+	checkWorker      = "worker" // a service worker of the page
 )
 
 // finding is one thing that was looked at.

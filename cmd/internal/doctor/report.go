@@ -72,7 +72,7 @@ func (r *report) readable(text *strings.Builder, coloured bool) {
 // recipes says where a proxy's whole configuration is to be found, if there is something to change in one.
 func (r *report) recipes() string {
 	for _, f := range r.Findings {
-		if slices.ContainsFunc(f.Cure, func(c cure) bool { return c.Proxy != gatewayItself }) {
+		if f.Verdict == fault && slices.ContainsFunc(f.Cure, func(c cure) bool { return c.Proxy != gatewayItself }) {
 			return " Whole configurations, tried: deploy/proxies of sluice."
 		}
 	}

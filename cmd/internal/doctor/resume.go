@@ -127,10 +127,21 @@ func (d *doctor) resumes(ctx context.Context) {
 	before := len(d.findings)
 	d.resumed(ctx, "the header Last-Event-ID", illRequest, ask{header: map[string]string{"Last-Event-ID": first.id}})
 	d.resumed(ctx, "the query ?lastEventId=", illQuery, ask{query: map[string]string{"lastEventId": first.id}})
+	if len(d.findings) > before {
+		return
+	}
+	// A browser's own reconnect: the newest id in the header, and in the URL whatever the page was opened with.
+	d.resumed(ctx, "the header Last-Event-ID beside an old ?lastEventId=", illRequest, ask{
+		header: map[string]string{"Last-Event-ID": first.id}, query: map[string]string{"lastEventId": oldID},
+	})
 	if len(d.findings) == before {
-		d.found(checkResume, ok, "an id sent back is resumed at, by Last-Event-ID and by ?lastEventId=")
+		d.found(checkResume, ok, "an id sent back is resumed at, by Last-Event-ID, by ?lastEventId=, and by the header where the URL has an older one")
 	}
 }
+
+// oldID stands for the id that a page was opened with. It is no id, so that a gateway which takes it
+// instead of the header's shows that by a reset.
+const oldID = "an-older-id"
 
 // resumed adds a finding unless the stream that is asked for resumes.
 func (d *doctor) resumed(ctx context.Context, by string, lost ailment, a ask) {

@@ -15,6 +15,7 @@ import (
 // ask is a request: the command line's, with this beside it.
 type ask struct {
 	method string            // "": GET
+	origin string            // "": the stream's
 	path   string            // "": the stream's
 	query  map[string]string // added
 	header map[string]string // added
@@ -24,11 +25,12 @@ type ask struct {
 // visit is an answer, open as long as its context.
 type visit struct {
 	*http.Response
-	began time.Time
-	port  int // of this end of the connection
-	raw   *clocked
-	*reader
-	opaque bool // encoded in a way that is not read here: reader has nothing
+	began   time.Time
+	port    int // of this end of the connection
+	raw     *clocked
+	text    io.Reader // raw, unpacked
+	*reader           // of text
+	opaque  bool      // encoded in a way that is not read here: text is as packed, and reader has nothing
 }
 
 // browserEncodings are what browsers take.
@@ -43,7 +45,14 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 	}
 	target.RawQuery = query.Encode()
 	if a.path != "" {
-		target.Path, target.RawQuery = a.path, ""
+		target.Path, target.RawPath, target.RawQuery = a.path, "", ""
+	}
+	if a.origin != "" {
+		origin, err := url.Parse(a.origin)
+		if err != nil {
+			return nil, err
+		}
+		target.Scheme, target.Host = origin.Scheme, origin.Host
 	}
 	method := a.method
 	if method == "" {
@@ -88,15 +97,15 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 	context.AfterFunc(ctx, func() { answer.Close() })
 	v.port = int(port.Load())
 	v.raw = &clocked{Reader: v.Body}
-	var body io.Reader = v.raw
+	v.text = v.raw
 	switch v.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip", "x-gzip":
-		body = &unzipped{from: v.raw}
+		v.text = &unzipped{from: v.raw}
 	default:
 		v.opaque = true
 	}
-	v.reader = newReader(body)
+	v.reader = newReader(v.text)
 	return v, nil
 }
 
