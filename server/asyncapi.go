@@ -114,7 +114,7 @@ func asyncOf(views []discoveredView, topics map[string]string) asyncAPI {
 		d.Channels[v.Name] = asyncChannel{Address: "/events", Title: v.Name, Description: v.says(), Messages: messages, Topic: topics[v.Name]}
 		query := openapi.Object("", openapi.Properties{
 			"stream":      {Type: "string", Const: v.Name},
-			"lastEventId": openapi.String("Where to resume, on a first connect."),
+			"lastEventId": openapi.String("Where to resume: the newest id, of the connection before or of a state."),
 			"from":        openapi.String("Where to begin otherwise: live, earliest, last:N or since:TIME."),
 		}, "stream")
 		if v.Subject {

@@ -149,9 +149,9 @@ func eventsOperation(id, tag string) openapi.Operation {
 				Type: "string", Default: "live", Examples: []any{"live", "last:10", "since:2026-01-31T12:00:00Z"},
 				Pattern: `^(live|earliest|last:([1-9][0-9]{0,3}|10000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,
 			}),
-			query("lastEventId", "Where to resume, on a first connect. Any text is taken: one that is no position is answered by a `sluice.reset`. Of several the last counts.", openapi.String("")),
+			query("lastEventId", "Where to resume: the newest id, of the EventSource before or of a state. Any text is taken: one that is no position is answered by a `sluice.reset`. Of several the last counts.", openapi.String("")),
 			query("snapshot", "1: the stream begins with the state. Goes without `from`.", openapi.Enum("", "1", "")),
-			headerParameter("Last-Event-ID", "Where to resume: an EventSource sends it when it comes back. It goes before `lastEventId`.", openapi.String(""))},
+			headerParameter("Last-Event-ID", "Where to resume: an EventSource sends it when it comes back by itself, but not where a service worker answers (Chromium). It goes before `lastEventId`.", openapi.String(""))},
 			probeParameters...),
 		Responses: answers{}.with(http.StatusOK, openapi.Response{
 			Description: "The stream. It ends when the identity does, when the gateway goes away, or by the client.",

@@ -22,6 +22,7 @@ func TestDocsFiles(t *testing.T) {
 		"api.html":             {viewerPolicy, "swagger-ui-bundle.js"},
 		"api.js":               {pagePolicy, "SwaggerUIBundle"},
 		"docs.js":              {pagePolicy, ".well-known"},
+		"follow.js":            {pagePolicy, "export function follow("},
 		"style.css":            {pagePolicy, "--ground"},
 		"icon.svg":             {pagePolicy, "<svg"},
 		"swagger-ui-bundle.js": {pagePolicy, "SwaggerUIBundle"},

@@ -48,15 +48,17 @@ export class Parser {
 }
 
 // follow reads url until signal says to stop. It tells: opened(), event({id, event, data}), waiting(ms), refused(problem).
-// A refusal ends it, as it would end an EventSource.
+// A refusal ends it, as it would end an EventSource. The position goes into the URL: a service worker
+// may drop headers.
 export async function follow(url, { token, signal, opened, event, waiting, refused }) {
+  const at = new URL(url, location.href);
   let lastId = "", retry = 3000;
   while (!signal.aborted) {
     const headers = { Accept: "text/event-stream" };
     if (token) headers.Authorization = `Bearer ${token}`;
-    if (lastId) headers["Last-Event-ID"] = lastId;
+    if (lastId) at.searchParams.set("lastEventId", lastId);
     try {
-      const response = await fetch(url, { headers, signal, cache: "no-store" });
+      const response = await fetch(at, { headers, signal, cache: "no-store" });
       if (!response.ok) return refused(await problemOf(response));
       opened();
       const parser = new Parser(event, (ms) => { retry = ms; });

@@ -1,20 +1,11 @@
-// The page of `sluice demo`: one plain EventSource, and what a page has to do
-// beside it. An EventSource reconnects and resumes by itself while the
-// connection merely breaks; three things are left to the page:
-//
-//   - it gives up for good on any answer but 200           → reopen() after a while
-//   - it doesn't notice a connection that died in silence  → watch()
-//   - a reset means that something can't be told any more  → restart()
-"use strict";
+// The page of `sluice demo`: orders as they are placed and confirmed. What keeps it on the stream is
+// follow.js, the file that the gateway's /docs offers to every page.
+import { follow } from "./follow.js";
 
 const keep = 30; // orders and notes shown
 const $ = (id) => document.getElementById(id);
 
-let source = null;
-let lastId = ""; // where reopen() resumes
-let heartbeat = 15000; // ms, as the gateway's hello says
-let watchdog = 0;
-let later = 0; // timer of a reopen() to come
+let end = () => {}; // of the stream that is followed
 let count = 0;
 const orders = new Map(); // orderId → {item, status}
 
@@ -22,31 +13,37 @@ function user() {
   return document.querySelector("input[name=user]:checked").value;
 }
 
-// open begins at a cursor, or with the newest events there are.
-function open(from) {
-  close();
+// begin follows the chosen user's stream, from the newest events there are.
+function begin() {
+  end();
+  clear();
+  $("announcement").hidden = true;
+  $("curl").textContent = `curl -N '${location.origin}/events?user=${user()}'`;
   show("wait", "connecting");
-  const query = new URLSearchParams({ user: user(), ...from });
-  source = new EventSource("events?" + query);
-  source.onopen = () => { show("live", "live"); watch(); };
-  source.onerror = () => {
-    if (source.readyState === EventSource.CONNECTING) {
-      show("wait", "reconnecting");
-      note("the connection was lost; the browser comes back by itself");
-      clearTimeout(watchdog);
-      return;
-    }
-    show("bad", "refused");
-    note("the gateway refused; trying again in 5 s");
-    clearTimeout(watchdog);
-    later = setTimeout(reopen, 5000);
-  };
-  for (const [name, handle] of Object.entries(handlers)) {
-    source.addEventListener(name, (event) => {
-      heard(event);
-      handle(parsed(event.data));
-    });
-  }
+  const query = new URLSearchParams({ user: user() });
+  end = follow(`events?${query}&from=last:${keep}`, { on, waiting, state: `state?${query}`, show: restate });
+}
+
+// waiting is told that there is no stream.
+function waiting(ms) {
+  show("wait", "reconnecting");
+  note(`the connection has ended; a new one comes in ${(ms / 1000).toFixed(1)} s`);
+}
+
+// restate shows the orders as they stand: after a reset.
+function restate(state) {
+  clear();
+  for (const { data } of state.events.toSorted((a, b) => a.time.localeCompare(b.time))) order(Object(data));
+  count = 0;
+  $("count").textContent = count;
+}
+
+function clear() {
+  orders.clear();
+  $("orders").replaceChildren();
+  count = 0;
+  $("id").textContent = "–";
+  tally();
 }
 
 // parsed is the data of an event, which anybody may have written to the topic.
@@ -58,36 +55,6 @@ function parsed(data) {
   }
 }
 
-function close() {
-  clearTimeout(watchdog);
-  clearTimeout(later);
-  if (source) source.close();
-  source = null;
-}
-
-function reopen() {
-  open(lastId ? { lastEventId: lastId } : { from: `last:${keep}` });
-}
-
-// restart forgets what is shown and begins anew.
-function restart() {
-  orders.clear();
-  $("orders").replaceChildren();
-  count = 0;
-  lastId = "";
-  tally();
-  reopen();
-}
-
-// watch takes three heartbeats without a word for the end of the connection.
-function watch() {
-  clearTimeout(watchdog);
-  watchdog = setTimeout(() => {
-    note("nothing was heard any more; opening a new connection");
-    reopen();
-  }, 3 * heartbeat);
-}
-
 const handlers = {
   "order.placed": order,
   "order.confirmed": order,
@@ -97,15 +64,13 @@ const handlers = {
     $("announcement").hidden = false;
   },
   "sluice.hello": (hello) => {
-    heartbeat = hello.heartbeat;
     show("live", "live");
     $("outcome").textContent = hello.resume;
     note(hello.resume === "resumed" ? "resumed where it was" : `began: ${hello.resume}`);
   },
   "sluice.heartbeat": () => {},
   "sluice.reset": (reset) => {
-    note(`reset (${reset.reason}): some events can't be had any more; beginning anew`);
-    restart();
+    note(`reset (${reset.reason}): some events can't be had any more; getting the state`);
   },
   "sluice.stale": (stale) => {
     show("wait", "Kafka is away");
@@ -156,12 +121,10 @@ function tally() {
   $("tally").textContent = orders.size ? `${confirmed} of ${orders.size} confirmed` : "";
 }
 
-// heard takes the id, which every event of the gateway may move.
+// heard shows that the stream is alive, and where it stands.
 function heard(event) {
-  if (event.lastEventId) lastId = event.lastEventId;
-  $("id").textContent = lastId || "–";
+  $("id").textContent = event.lastEventId || "–";
   $("heard").textContent = clock(new Date());
-  watch();
 }
 
 function counted() {
@@ -186,12 +149,14 @@ function clock(date) {
   return date.toLocaleTimeString(undefined, { hour12: false });
 }
 
-function begin() {
-  $("announcement").hidden = true;
-  $("curl").textContent = `curl -N '${location.origin}/events?user=${user()}'`;
-  restart();
+// The names that are listened to, each with what it does.
+const on = {};
+for (const [name, handle] of Object.entries(handlers)) {
+  on[name] = (event) => {
+    heard(event);
+    handle(parsed(event.data));
+  };
 }
-
 for (const input of document.querySelectorAll("input[name=user]")) {
   input.addEventListener("change", begin);
 }

@@ -287,8 +287,8 @@ func TestReadersAgree(t *testing.T) {
 	}
 }
 
-// The gateway is started anew under an open page: the page's EventSource comes back by itself
-// and resumes, and what was written meanwhile is there once.
+// The gateway is started anew under an open page: the page opens a new EventSource, which
+// resumes, and what was written meanwhile is there once.
 func TestPageOverARestart(t *testing.T) {
 	b := browser(t)
 	url, cluster, restart := still(t)

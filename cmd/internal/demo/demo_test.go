@@ -180,7 +180,7 @@ func TestDemoOfAConfiguration(t *testing.T) {
 func TestPage(t *testing.T) {
 	demo := start(t)
 	for path, kind := range map[string]string{
-		"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml",
+		"/": "text/html", "/app.js": "text/javascript", "/follow.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml",
 	} {
 		resp := demo.get(t, path)
 		h := resp.Header

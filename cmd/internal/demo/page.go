@@ -3,13 +3,17 @@ package demo
 import (
 	"io/fs"
 	"net/http"
+
+	"sluice/web"
 )
 
 // page serves the files of the live page, and leads from /operator to the console, which stands at an address of its own. console
-// says where; it is asked once a browser can ask.
+// says where; it is asked once a browser can ask. The page follows its stream by the file that /docs
+// offers to every page.
 func page(files fs.FS, console func() string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(files))
+	mux.Handle("/follow.js", http.FileServerFS(web.Docs))
 	mux.HandleFunc("/operator", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", console())
 		w.WriteHeader(http.StatusTemporaryRedirect)

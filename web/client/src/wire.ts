@@ -70,6 +70,8 @@ export class Wire {
   async #get(url: URL, accept: string, query: Record<string, string | undefined>, signal: AbortSignal) {
     url = new URL(url);
     for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
+    // ngsw-bypass keeps Angular's service worker out, and no other has its value in a cache.
+    if (globalThis.navigator?.serviceWorker?.controller) url.searchParams.set("ngsw-bypass", Date.now().toString(36));
     const headers = new Headers(await this.options.headers?.());
     headers.set("Accept", accept);
     const response = await fetch(url, {

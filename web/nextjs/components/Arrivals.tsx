@@ -8,7 +8,7 @@ interface Arrival {
   at: string;
 }
 
-/** What arrives by one way, and when. */
+/** What arrives by one way, and when. It leaves the EventSource to the browser, on purpose: to see which way ends it. */
 export function Arrivals({ title, url, testid }: { title: string; url: string; testid: string }) {
   const [state, setState] = useState("connecting");
   const [arrivals, setArrivals] = useState<Arrival[]>([]);

@@ -35,7 +35,7 @@ func build() error {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return err
 	}
-	changed, err := newest(shopDir, filepath.Join(shopDir, "../client/src"), filepath.Join(shopDir, "../client/package.json"))
+	changed, err := newest(shopDir, filepath.Join(shopDir, "../client/src"), filepath.Join(shopDir, "../client/package.json"), filepath.Join(shopDir, "../docs/follow.js"))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { missing, Rig, until } from "./rig.mjs";
+import { missing, Rig, staysOut, until, workers } from "./rig.mjs";
 
 const skip = missing();
 const rig = new Rig();
@@ -14,9 +14,15 @@ function story(name, tell, { real } = {}) {
   test(name, { skip }, async () => {
     const user = `dora${++users}`;
     const context = await rig.visitor(user, real);
-    rig.mostStreams = rig.opened = 0;
+    rig.mostStreams = rig.opened = rig.pages = 0;
+    rig.resumes = [];
     try {
-      await tell({ context, user, tab: (query = "") => rig.tab(context, `user=${user}&${query}`) });
+      await tell({
+        context,
+        user,
+        tab: (query = "") => rig.tab(context, `user=${user}&${query}`),
+        plain: (query = "") => rig.tab(context, query, "/plain"),
+      });
     } finally {
       await context.close();
       await until("the streams are closed", () => rig.streams.size === 0);
@@ -47,21 +53,6 @@ story("eight tabs have one connection", async ({ user, tab }) => {
   rig.confirm(user, 20);
   await exact(pages, user);
   assert.deepEqual([rig.mostStreams, rig.opened], [1, 1]);
-});
-
-story("plain EventSource, as the README has it, and a gateway killed and started again", async ({ context, user }) => {
-  const page = await context.newPage();
-  await page.goto(`${rig.origin}/plain`);
-  const list = () => page.evaluate(() => Array.from(document.querySelectorAll("li"), (li) => Number(li.textContent)));
-  await until("it has a stream", () => rig.streams.size === 1);
-  rig.confirm(user, 5);
-  await until("it shows them", async () => (await list()).length === 5);
-  await rig.killGateway();
-  rig.confirm(user, 5);
-  await rig.startGateway();
-  rig.confirm(user, 5);
-  await until("it shows them all", async () => (await list()).length >= 15);
-  assert.deepEqual((await list()).toSorted((a, b) => a - b), Array.from({ length: 15 }, (_, i) => i + 1));
 });
 
 story("without a user each tab has its own", async ({ user, tab }) => {
@@ -231,3 +222,128 @@ story("the React hook: rendered on the server, hydrated in Strict Mode, live", a
   await rig.startGateway();
   await exact(pages, user);
 });
+
+// Pages without the client, by README's short version and by follow.js.
+const both = ["", "follow"];
+
+story("pages without the client, and a gateway killed and started again", async ({ user, plain }) => {
+  const pages = [await plain(both[0]), await plain(both[1])];
+  await until("they have streams", () => rig.streams.size === 2);
+  for (let i = 0; i < 2; i++) {
+    rig.confirm(user, 5);
+    await rig.killGateway();
+    rig.confirm(user, 5);
+    await rig.startGateway();
+    rig.confirm(user, 5);
+    await exact(pages, user);
+  }
+  assert.equal(rig.pages, 2);
+});
+
+story("pages without the client, at cursors that are no good: each is loaded once, gets the state, and goes on", async ({ user, plain }) => {
+  rig.confirm(user, 5);
+  await rig.produced;
+  const pages = [];
+  for (const cursor of ["null", "orders@AAAAAA:5.0.0"]) {
+    for (const recipe of both) pages.push(await plain(`bare&${recipe}&cursor=${encodeURIComponent(cursor)}`));
+  }
+  await exact(pages, user);
+  rig.confirm(user, 5);
+  await exact(pages, user);
+  assert.equal(rig.pages, pages.length);
+});
+
+/** Has the visitor's pages controlled by a service worker that does this. */
+async function controlled(context, does) {
+  const page = await context.newPage();
+  await page.goto(`${rig.origin}/elsewhere`);
+  await page.evaluate(async (script) => {
+    await navigator.serviceWorker.register(script);
+    await navigator.serviceWorker.ready;
+  }, `/sw.js?${encodeURIComponent(does)}`);
+  await until("it controls the page", () => page.evaluate(() => !!navigator.serviceWorker.controller));
+  return page;
+}
+
+/** An EventSource that is left to the browser is cut once. Returns the Last-Event-ID of both its requests. */
+async function leftToTheBrowser(context, user, does) {
+  const page = await controlled(context, does);
+  await page.evaluate(() => (window.source = new EventSource("/events")));
+  await rig.cut(user, 1);
+  await until("it is back", () => rig.resumes.length === 2);
+  await page.close();
+  return rig.resumes;
+}
+
+story("Chromium drops Last-Event-ID from an EventSource's reconnect that a service worker answers", async ({ context, user }) => {
+  const ids = await leftToTheBrowser(context, user, "passes");
+  assert.deepEqual(ids, [undefined, undefined], "no longer so? Then README's paragraph on service workers can go");
+});
+
+story("it doesn't where the worker stays out of streams, as README tells it to", async ({ context, user }) => {
+  const [first, second] = await leftToTheBrowser(context, user, staysOut);
+  assert.equal(first, undefined);
+  assert.match(second, /^orders@/);
+});
+
+for (const does of workers) {
+  story(`behind a service worker that ${does}: nothing lost, nothing twice`, async ({ context, user, tab, plain }) => {
+    await (await controlled(context, does)).close();
+    const pages = [await tab(), await tab("tab=2"), await plain("follow")];
+    if (!does.includes("first")) pages.push(await plain()); // README says so
+    const streams = pages.length - 1;
+    for (const page of pages) assert.ok(await page.evaluate(() => !!navigator.serviceWorker.controller));
+    await until("they have streams", () => rig.streams.size === streams);
+    for (let i = 0; i < 3; i++) {
+      rig.confirm(user, 3);
+      await exact(pages, user);
+      for (let quiet = 0; quiet < i; quiet++) { // back at the same id
+        const before = rig.opened;
+        await rig.cut(user, streams);
+        await until("all are back", () => rig.opened >= before + streams);
+      }
+      await rig.cut(user, streams);
+      rig.confirm(user, 3);
+      await exact(pages, user);
+    }
+    await context.setOffline(true);
+    rig.unplug();
+    rig.confirm(user, 3);
+    await until("the client notices", () => pages[0].evaluate(() => window.client.status === "offline"));
+    rig.confirm(user, 3);
+    rig.plug();
+    await context.setOffline(false);
+    await exact(pages, user);
+    rig.confirm(user, 3);
+    await rig.killGateway();
+    rig.confirm(user, 3);
+    await rig.startGateway();
+    rig.confirm(user, 3);
+    await exact(pages, user);
+    await until("they have streams again", () => rig.streams.size === streams);
+    rig.confirm(user, 3);
+    await exact(pages, user);
+    assert.equal(rig.pages, pages.length - 2);
+  });
+}
+
+story("twenty times Back and Forward, with and without a service worker", async ({ context, user, plain }) => {
+  for (const does of [undefined, "passes"]) {
+    if (does) await (await controlled(context, does)).close();
+    for (const recipe of both) {
+      const page = await plain(recipe);
+      await until("it has a stream", () => rig.streams.size === 1);
+      for (let i = 0; i < 20; i++) {
+        rig.confirm(user);
+        await exact([page], user);
+        await page.goto(`${rig.origin}/elsewhere`, { waitUntil: "commit" });
+        rig.confirm(user);
+        await page.goBack({ waitUntil: "commit" });
+        await exact([page], user);
+      }
+      assert.ok((await page.evaluate(() => window.restored)) >= 15, "most of them from the back/forward cache");
+      await page.close();
+      await until("its stream is closed", () => rig.streams.size === 0);
+    }
+  }
+}, { real: true });

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildSync } from "esbuild";
 import { chromium } from "playwright-core";
+import { shortVersion } from "../unit/world/page.mjs";
 
 const root = new URL("../../", import.meta.url).pathname;
 const secret = "0123456789abcdef0123456789abcdef";
@@ -47,6 +48,58 @@ const freePort = () =>
     });
   });
 
+const inScript = (value) => JSON.stringify(value).replaceAll("<", "\\u003c");
+
+/** A page without the client: README's short version, or follow.js. */
+function plainPage(follow, cursor = "", state) {
+  const recipe = follow
+    ? `import { follow } from "/follow.js";
+       follow("/events", { cursor, on: { "order.confirmed": (e) => show(JSON.parse(e.data)) }, state: "/state", show: (state) => showAll(state.events) });`
+    : shortVersion;
+  return `<!doctype html><meta charset="utf-8"><title>Plain</title><script type="module">
+    const cursor = ${inScript(cursor)};
+    const showAll = (events) => (window.list = events.map((event) => event.data.n));
+    const show = (order) => window.list.push(order.n);
+    showAll(${inScript(state.events ?? [])});
+    window.restored = 0;
+    addEventListener("pageshow", (e) => e.persisted && window.restored++);
+    ${recipe}
+  </script>`;
+}
+
+// What service workers do with a request, as many do it.
+const answers = {
+  passes: "fetch(event.request)",
+  "drops headers": 'fetch(event.request.url, { credentials: "include" })',
+  "answers with copies first": `caches.match(event.request).then((copy) => copy ?? fetch(event.request).then((answer) => {
+    const copy = answer.clone();
+    caches.open("copies").then((cache) => cache.put(event.request, copy)).catch(() => {});
+    return answer;
+  }))`,
+  "keeps copies": `fetch(event.request).then((answer) => {
+    const copy = answer.clone();
+    caches.open("copies").then((cache) => cache.put(event.request, copy)).catch(() => {}); // of a stream that was cut there is none
+    return answer;
+  }, async () => (await caches.match(event.request)) ?? Response.error())`,
+};
+
+/** The service workers' names, by what they do. */
+export const workers = Object.keys(answers);
+
+/** And one that README tells of: it has nothing to do with streams. */
+export const staysOut = "stays out";
+
+function worker(does) {
+  does = decodeURIComponent(does);
+  const early = does === staysOut ? 'if (event.request.headers.get("Accept")?.includes("text/event-stream")) return;' : "";
+  return `self.addEventListener("install", () => self.skipWaiting());
+    self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+    self.addEventListener("fetch", (event) => {
+      ${early}
+      event.respondWith(${answers[does] ?? answers.passes});
+    });`;
+}
+
 function run(command, args, log) {
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
   child.output = "";
@@ -62,6 +115,8 @@ export class Rig {
   streams = new Map(); // open requests for /events → the page that made it
   mostStreams = 0;
   opened = 0;
+  resumes = []; // Last-Event-ID of each request for /events
+  pages = 0; // that were loaded
   faults = []; // of the shop
   counts = new Map(); // events produced, by user
   lifetime = 3600; // seconds, of a login
@@ -122,6 +177,26 @@ log: {level: warn}
     await this.gateway.ended;
   }
 
+  /** Ends all streams of a user as an operator does, once there are so many. */
+  async cut(user, count) {
+    const subscribers = `http://127.0.0.1:${this.admin}/subscribers`;
+    const connected = await until(`${count} streams are open`, async () => {
+      const answer = await (await fetch(`${subscribers}?user=${user}`)).json();
+      return answer.subscribers.length === count && answer.subscribers;
+    });
+    for (const { id } of connected) await fetch(`${subscribers}/${id}`, { method: "DELETE" });
+  }
+
+  /** The way to the gateway is cut, until it is plugged in again. */
+  unplug() {
+    this.mode = "cut";
+    for (const request of this.streams.keys()) request.socket.destroy();
+  }
+
+  plug() {
+    this.mode = "pass";
+  }
+
   /** The next so many of a user's orders are confirmed, while the test goes on. */
   confirm(user, n = 1) {
     let records = "";
@@ -158,14 +233,21 @@ log: {level: warn}
         send(files.js, this.react);
       } else if (url.pathname === "/favicon.ico") {
         response.writeHead(204).end();
+      } else if (url.pathname === "/follow.js") {
+        send(files.js, readFileSync(join(root, "../docs/follow.js")));
+      } else if (url.pathname === "/sw.js") {
+        send(files.js, worker(url.search.slice(1)));
       } else if (url.pathname === "/plain") {
-        const [, page] = readFileSync(join(root, "README.md"), "utf8").match(/```html\n(.*?)```/s);
-        send(files.html, page);
+        this.pages++;
+        const state = await this.rendered(request, url);
+        send(files.html, plainPage(url.searchParams.has("follow"), url.searchParams.get("cursor") ?? state.cursor, state));
+      } else if (url.pathname === "/elsewhere") {
+        send(files.html, "<!doctype html><title>Elsewhere</title>");
       } else if (url.pathname === "/") {
         // As a server does that renders a page: the state, with the visitor's cookie.
-        const state = url.searchParams.has("bare") ? {} : await this.state(request.headers.cookie);
+        const state = await this.rendered(request, url);
         const page = readFileSync(join(root, "test/browser/page.html"), "utf8");
-        send(files.html, page.replace("{/*state*/}", () => JSON.stringify(state).replaceAll("<", "\\u003c")));
+        send(files.html, page.replace("{/*state*/}", () => inScript(state)));
       } else {
         this.proxy(request, response);
       }
@@ -180,6 +262,11 @@ log: {level: warn}
     this.origin = `http://127.0.0.1:${this.shop.address().port}`;
   }
 
+  /** What a page is rendered from; &bare: nothing. */
+  rendered(request, url) {
+    return url.searchParams.has("bare") ? {} : this.state(request.headers.cookie);
+  }
+
   async state(cookie) {
     const response = await fetch(`http://127.0.0.1:${this.port}/state`, { headers: { cookie } });
     if (!response.ok) throw new Error(`/state: ${response.status}`);
@@ -190,8 +277,10 @@ log: {level: warn}
   proxy(request, response) {
     const { path, headers, method } = { path: request.url, headers: request.headers, method: request.method };
     const stream = request.url.startsWith("/events");
+    if (this.mode === "cut") return void request.socket.destroy();
     if (stream) {
       this.opened++;
+      this.resumes.push(headers["last-event-id"]);
       this.streams.set(request, headers.referer);
       this.mostStreams = Math.max(this.mostStreams, this.streams.size);
     }
@@ -238,12 +327,12 @@ log: {level: warn}
   }
 
   /** Opens a tab. What is wrong in its console ends up in complaints. */
-  async tab(context, query) {
+  async tab(context, query, path = "/") {
     const page = await context.newPage();
     page.complaints = [];
     page.on("pageerror", (error) => page.complaints.push(String(error)));
     page.on("console", (message) => message.type() === "error" && !message.text().startsWith("Failed to load resource") && page.complaints.push(message.text()));
-    const response = await page.goto(`${this.origin}/?${query}`);
+    const response = await page.goto(`${this.origin}${path}?${query}`);
     if (!response.ok()) throw new Error(`the shop: ${this.faults}`);
     return page;
   }
