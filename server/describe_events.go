@@ -20,7 +20,7 @@ const probeEventName = "sluice.probe"
 var notices = []notice{
 	{"sluice.hello", "The stream begins, at this id.", true, "Hello"},
 	{"sluice.heartbeat", "Nothing for you, up to this id.", true, "Heartbeat"},
-	{stream.ResetEvent, "The position had to move: events may be missing. Load the state anew.", true, "Reset"},
+	{stream.ResetEvent, "The position had to move: events may be missing. Get the state again.", true, "Reset"},
 	{"sluice.snapshot", "The state follows, as events without an id; then sluice.hello.", false, "Snapshot"},
 	{"sluice.stale", "Kafka doesn't answer.", false, "Stale"},
 	{"sluice.fresh", "Kafka answers again.", false, "Fresh"},
