@@ -15,7 +15,7 @@ import (
 // cursor as well, which must not grow older than what is cheap to resume at.
 const etagLife = 5 * time.Minute
 
-// etag is made of what the state says, and not of where: the cursor moves with everybody's events. But it
+// etag is made of what tells the state's events from others (stream.State.Tag), and not of where it is true: the cursor moves with everybody's events. But it
 // changes when cursors of before may not hold any more, or a page that loads the state because of a reset would be given
 // the same cursor by its cache.
 func etag(state *stream.State, names []string, now time.Time) string {
@@ -29,12 +29,8 @@ func etag(state *stream.State, names []string, now time.Time) string {
 	number(state.Turn)
 	number(uint64(now.Unix() / int64(etagLife/time.Second)))
 	word(strconv.AppendBool(nil, state.Complete))
-	for i := range state.Latest {
-		l := &state.Latest[i]
-		number(uint64(l.Stream))
-		number(uint64(l.Time))
-		word(l.Subject)
-		word(l.Frame)
+	for _, n := range state.Tag {
+		number(n)
 	}
 	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:12]) + `"`
 }

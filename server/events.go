@@ -62,7 +62,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	carrier := s.carrierFor(w, r)
 	p := carrier.reserve()
 	a.request.Waker, a.request.Token = p.waker, p.token
-	sub, opening, snapshot, err := s.begin(r.Context(), &a)
+	sub, opening, snapshot, err := s.begin(r.Context(), &a, s.limits.callers(a.principal.User, ip))
 	if err != nil {
 		carrier.release(p)
 		release()
@@ -77,13 +77,21 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	s.roster.add(sub, ip, carrier.kind())
 	s.cfg.Metrics.opening(opening)
-	hello := appendHello(nil, s.terms.retry(), s.terms.heartbeat, a.names, opening, snapshot)
+	begun := appendOpening(nil, s.terms.retry(), opening)
+	hello := appendHello(nil, s.terms.heartbeat, a.names, opening)
 	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
 	s.tidy.open()
 	session.stake = stake
 	session.tied = a.principal.Login != nil
+	if snapshot != nil {
+		begun = appendSnapshotHead(begun, snapshot)
+		s.snapshots.put(sub, &snapshotSend{state: snapshot, hello: hello, until: time.Now().Add(writeTime(snapshot.bytes(), s.cfg.WriteTimeout))})
+		session.snapshot = true
+	} else {
+		begun = append(begun, hello...)
+	}
 	carried = true
-	carrier.carry(w, r, p, session, hello)
+	carrier.carry(w, r, p, session, begun)
 }
 
 // errSlowKafka is the cause of an open that was given up on.
@@ -102,8 +110,11 @@ func (s *Server) open(ctx context.Context, request stream.Request) (stream.Sub, 
 
 // notOpened answers a request whose subscription could not be opened.
 func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
+	var limit overLimit
 	switch {
 	case r.Context().Err() != nil: // the client has gone
+	case errors.As(err, &limit):
+		s.unavailable(w, r, limit.why)
 	case errors.Is(err, stream.ErrNoState):
 		stateless().write(w)
 	case errors.Is(err, stream.ErrNotWarm):

@@ -34,6 +34,7 @@ type kept struct {
 	why             reason
 	stale, ending   bool
 	tied            bool
+	snapshot        bool
 	stake           stake
 }
 
@@ -80,7 +81,7 @@ func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session,
 }
 
 func keep(s *session) kept {
-	return kept{sub: s.sub.Key(), beat: s.beat, warn: s.warn, end: s.end, why: s.why, stale: s.stale, stake: s.stake, tied: s.tied}
+	return kept{sub: s.sub.Key(), beat: s.beat, warn: s.warn, end: s.end, why: s.why, stale: s.stale, stake: s.stake, tied: s.tied, snapshot: s.snapshot}
 }
 
 // fill is session.fill for a session in its slot. One that panics ends its own connection, and not
@@ -94,7 +95,7 @@ func (h *held) fill(k *kept, now int64, out *stream.Batch) (then hold.Verdict) {
 		}
 	}()
 	h.hurry(now, k)
-	s := session{sub: h.hub.Sub(k.sub), beat: k.beat, warn: k.warn, end: k.end, why: k.why, stale: k.stale, stake: k.stake, tied: k.tied}
+	s := session{sub: h.hub.Sub(k.sub), beat: k.beat, warn: k.warn, end: k.end, why: k.why, stale: k.stale, stake: k.stake, tied: k.tied, snapshot: k.snapshot}
 	v := s.fill(h.terms, tick(now), out)
 	ending := k.ending
 	*k = keep(&s)
@@ -136,6 +137,9 @@ func (h *held) gone(k *kept, why hold.Why) {
 	}
 	h.hub.Sub(k.sub).Leave(ended.String())
 	h.metrics.closed(byHolder, ended)
+	if k.snapshot {
+		h.terms.snapshots.drop(k.sub)
+	}
 	h.limits.give(k.stake)
 	if k.tied {
 		h.logins.detach(k.sub)

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -18,6 +19,10 @@ type Limits struct {
 	PerIP         int  // streams at a time of one address
 	Connects      Rate // streams begun
 	PerIPConnects Rate // streams begun by one address
+
+	// StateBytes is what states may hold that clients have not taken yet, those of polls included;
+	// one caller may have a quarter of it.
+	StateBytes int64
 }
 
 // The limits by name: reasons of sluice.unavailable and of the metric.
@@ -27,6 +32,7 @@ const (
 	limitPerIP         = "per_ip"
 	limitConnects      = "connects"
 	limitPerIPConnects = "per_ip_connects"
+	limitStateBytes    = "state_bytes"
 )
 
 // limiter counts against the limits. Users and addresses are counted by a hash with a seed of this process, so that
@@ -96,11 +102,36 @@ func (l *limiter) forget(now time.Time) {
 
 // take counts a stream that begins. who is its user, or what else it is counted by; "" is nobody.
 func (l *limiter) take(who string, ip netip.Addr) (s stake, why string) {
-	if who != "" && l.limits.PerUser > 0 {
-		s.user = maphash.String(l.seed, who) | 1
+	return l.count(l.callers(who, ip))
+}
+
+// takeState counts a state that is being sent. A caller may have as many of them as streams, beside the streams: a page
+// that is rendered asks for the state while the one before still has its stream.
+func (l *limiter) takeState(who string, ip netip.Addr) (s stake, why string) {
+	callers := l.callers(who, ip)
+	for i, c := range callers {
+		if c != 0 {
+			callers[i] = max(2, bits.RotateLeft64(c, 32)&^1) | c&1
+		}
+	}
+	return l.count(callers)
+}
+
+// callers are what a request is counted by: its user, an odd number, and its address; 0: none.
+func (l *limiter) callers(who string, ip netip.Addr) (callers [2]uint64) {
+	if who != "" {
+		callers[0] = maphash.String(l.seed, who) | 1
+	}
+	callers[1] = l.address(ip)
+	return callers
+}
+
+func (l *limiter) count(callers [2]uint64) (s stake, why string) {
+	if l.limits.PerUser > 0 {
+		s.user = callers[0]
 	}
 	if l.limits.PerIP > 0 {
-		s.ip = l.address(ip)
+		s.ip = callers[1]
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -170,4 +201,5 @@ var limitStatus = map[string]int{
 	limitPerUser:       http.StatusTooManyRequests,
 	limitPerIP:         http.StatusTooManyRequests,
 	limitPerIPConnects: http.StatusTooManyRequests,
+	limitStateBytes:    http.StatusServiceUnavailable,
 }

@@ -116,8 +116,10 @@ func (m *Metrics) turnedAway(limit string) { m.turnedAways.WithLabelValues(limit
 func (m *Metrics) unavailable(why string) { m.unavailables.WithLabelValues(why).Inc() }
 
 // watch adds what is read at each scrape.
-func (m *Metrics) watch(s streams, wakes func() uint64) {
+func (m *Metrics) watch(s streams, wakes func() uint64, stateBytes func() int64) {
 	m.registry.MustRegister(s, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "sluice_holder_wakes_total", Help: "How often a worker of the holder has woken, for work or a timer.",
-	}, func() float64 { return float64(wakes()) }))
+	}, func() float64 { return float64(wakes()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_state_bytes_held", Help: "What states and polls hold that clients have not taken yet, as limits.state_bytes counts.",
+	}, func() float64 { return float64(stateBytes()) }))
 }

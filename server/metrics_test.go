@@ -62,7 +62,8 @@ sluice_records_total{stream="news"}·0
 sluice_records_total{stream="orders"}·3
 sluice_resets_total{reason="invalid",stream=""}·1
 sluice_state_bytes{stream="news"}·0
-sluice_state_bytes{stream="orders"}·409
+sluice_state_bytes{stream="orders"}·429
+sluice_state_bytes_held·0
 sluice_state_subjects{stream="news"}·0
 sluice_state_subjects{stream="orders"}·1
 sluice_stream_deliveries_total{stream="news"}·0
@@ -89,6 +90,7 @@ sluice_unavailable_total{reason="connects"}·0
 sluice_unavailable_total{reason="per_ip"}·0
 sluice_unavailable_total{reason="per_ip_connects"}·0
 sluice_unavailable_total{reason="per_user"}·0
+sluice_unavailable_total{reason="state_bytes"}·0
 `, "\n", " "))
 	for i := range want {
 		want[i] = strings.ReplaceAll(want[i], "·", " ")

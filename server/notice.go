@@ -11,14 +11,18 @@ import (
 // The gateway's own events. Their data is JSON; what stands in it is ours, so
 // nothing needs escaping but stream names, which have no character that does.
 
-// appendHello appends what every stream begins with: how long to wait before coming
-// back, what had to be skipped, the state where that was asked for, and the position the connection starts from.
-func appendHello(dst []byte, retry, heartbeat tick, names []string, o stream.Opening, snapshot []byte) []byte {
+// appendOpening appends what every stream begins with: how long to wait before coming back, and
+// what had to be skipped. Then comes hello, after the state where that was asked for.
+func appendOpening(dst []byte, retry tick, o stream.Opening) []byte {
 	dst = stream.AppendRetry(dst, retry.duration())
 	for _, reset := range o.Resets {
 		dst = stream.AppendFrame(dst, reset.ID, stream.ResetEvent, reset.AppendJSON(nil))
 	}
-	dst = append(dst, snapshot...)
+	return dst
+}
+
+// appendHello appends the position the connection starts from.
+func appendHello(dst []byte, heartbeat tick, names []string, o stream.Opening) []byte {
 	list, err := json.Marshal(names)
 	if err != nil {
 		panic(err) // strings

@@ -105,9 +105,18 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 		s.unavailable(w, r, draining.String())
 		return false
 	}
+	body := p.body()
+	if len(body) > writeRun { // less fits into the socket's buffers
+		part, callers := &stream.StatePart{Bytes: int64(len(body))}, s.limits.callers(a.principal.User, ip)
+		if !s.stateBudget.acquire(part, callers) {
+			s.unavailable(w, r, limitStateBytes)
+			return false
+		}
+		defer s.stateBudget.release(part, callers)
+	}
 	setStateHeader(w.Header())
 	s.cfg.Metrics.wroteAll(p.events, 0)
-	s.writeBody(w, r, p.body())
+	s.writeBody(w, r, body)
 	return true
 }
 

@@ -79,6 +79,7 @@ func (r *ride) finish(why reason) {
 	if r.session.tied {
 		r.logins.detach(r.session.sub.Key())
 	}
+	r.session.over(r.terms)
 	r.limits.give(r.session.stake)
 	r.socket.finish(time.Now().Add(r.timeout))
 	r.metrics.closed(byGoroutine, why)

@@ -134,7 +134,12 @@ type Server struct {
 	terms terms
 	gate  gate
 	carriers
-	limits  *limiter
+	limits *limiter
+
+	stateBudget *stateBudget
+	stateTurns  *stateTurns
+	snapshots   *snapshots
+
 	revoked *revocations
 	logins  *logins
 	streams streams
@@ -176,6 +181,8 @@ func New(cfg Config) (*Server, error) {
 	s.gate.init()
 	s.roster.began, s.names = s.terms.began, newSubscriberNames()
 	s.limits = newLimiter(cfg.Limits)
+	s.stateBudget, s.stateTurns, s.snapshots = newStateBudget(cfg.Limits.StateBytes), newStateTurns(), newSnapshots()
+	s.terms.snapshots = s.snapshots
 	s.revoked = newRevocations()
 	s.logins = newLogins(cfg.Hub)
 	for _, roles := range cfg.Access {
@@ -188,7 +195,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.streams = streams{cfg.Source, cfg.Hub}
-	cfg.Metrics.watch(s.streams, s.carriers.wakes)
+	cfg.Metrics.watch(s.streams, s.carriers.wakes, s.stateBudget.inUse)
 	public, admin := s.routes(), s.adminRoutes()
 	s.describeAll(public, admin)
 	s.handler, s.admin = &doLater{public}, &doLater{admin}

@@ -42,6 +42,7 @@ type terms struct {
 	retryMin  tick
 	retryMax  tick
 	random    func(lo, hi tick) tick // of [lo, hi]
+	snapshots *snapshots             // what streams that begin with a state are still to be sent
 	skipped   func([]stream.Reset)   // a client that lags too far was moved to live, and told so; nil: it is closed instead
 }
 
@@ -67,6 +68,8 @@ type session struct {
 	stale bool   // the client was last told that Kafka is away
 	stake stake  // what it counts for, until its carrier gives it back
 	tied  bool   // depends on a login, until its carrier detaches it
+
+	snapshot bool // the state is still being sent: there is no position before all of it is
 }
 
 // newSession is a session beginning now. expires may be zero: never.
@@ -123,7 +126,19 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 		}
 	}
 	next := wait
-	switch s.sub.Pull(out, batchBytes) {
+	pulled := stream.More
+	if s.snapshot {
+		if pulled = s.sub.Over(); pulled == stream.Drained {
+			done, cut := t.snapshots.fill(s.sub.Key(), out, batchBytes)
+			if s.snapshot, pulled = !done, stream.More; cut {
+				s.why = slow
+				return end
+			}
+		}
+	} else {
+		pulled = s.sub.Pull(out, batchBytes)
+	}
+	switch pulled {
 	case stream.More:
 		next = more
 	case stream.Lagged:
@@ -167,4 +182,17 @@ func (s *session) say(t *terms, out *stream.Batch, id string) {
 	out.Append(appendClosing(nil, id, s.why, t.retry()))
 }
 
-func (s *session) id() string { return string(s.sub.AppendID(nil)) }
+// id is the position reached; "" where there is none to come back to.
+func (s *session) id() string {
+	if s.snapshot {
+		return ""
+	}
+	return string(s.sub.AppendID(nil))
+}
+
+// over lets go of what the session is not sent any more. It is for its carrier, when it has ended.
+func (s *session) over(t *terms) {
+	if s.snapshot {
+		t.snapshots.drop(s.sub.Key())
+	}
+}

@@ -29,9 +29,9 @@ func wantsSnapshot(query url.Values) (bool, error) {
 const snapshotTries = 3
 
 // begin opens a request's subscription. Where a snapshot was asked for and the request doesn't resume, or can't without a
-// reset, the stream begins with the state. None of its events has an id: who is cut off before the last of them
-// comes back without the position they belong to, and starts over.
-func (s *Server) begin(ctx context.Context, a *admission) (stream.Sub, stream.Opening, []byte, error) {
+// reset, the stream begins with the state, which is the caller's to release. None of its events has an id: who is cut off
+// before the last of them comes back without the position they belong to, and starts over.
+func (s *Server) begin(ctx context.Context, a *admission, callers [2]uint64) (stream.Sub, stream.Opening, *heldState, error) {
 	var told []stream.Reset
 	if !a.snapshot || a.request.Cursor != "" {
 		sub, opening, err := s.open(ctx, a.request)
@@ -43,37 +43,34 @@ func (s *Server) begin(ctx context.Context, a *admission) (stream.Sub, stream.Op
 		told[len(told)-1].ID = ""
 	}
 	for range snapshotTries {
-		state, err := s.stateOf(ctx, a)
+		state, err := s.holdState(ctx, a, callers)
 		if err != nil {
 			return stream.Sub{}, stream.Opening{}, nil, err
 		}
 		a.request.Cursor = state.Cursor
 		sub, opening, err := s.open(ctx, a.request)
+		if err == nil && opening.Outcome != stream.OutcomeReset {
+			opening.Outcome, opening.Resets = outcomeSnapshot, told
+			return sub, opening, state, nil
+		}
+		state.release()
 		if err != nil {
 			return stream.Sub{}, stream.Opening{}, nil, err
-		}
-		if opening.Outcome != stream.OutcomeReset {
-			opening.Outcome, opening.Resets = outcomeSnapshot, told
-			return sub, opening, appendSnapshot(nil, &state), nil
 		}
 		sub.Close()
 	}
 	return stream.Sub{}, stream.Opening{}, nil, stream.ErrNotWarm
 }
 
-// appendSnapshot appends a state as events, and before them what a page needs to know of it: that it
+// appendSnapshotHead appends what a page needs to know of a state that comes as events: that it
 // begins (anew), and how far it reaches.
-func appendSnapshot(dst []byte, state *stream.State) []byte {
+func appendSnapshotHead(dst []byte, state *heldState) []byte {
 	data, err := json.Marshal(struct {
 		reach
 		Subjects int `json:"subjects"`
-	}{reachOf(state), len(state.Latest)})
+	}{reachOf(&state.State), state.count()})
 	if err != nil {
 		panic(err) // times and numbers
 	}
-	dst = stream.AppendFrame(dst, "", "sluice.snapshot", data)
-	for i := range state.Latest {
-		dst = append(dst, state.Latest[i].Frame...)
-	}
-	return dst
+	return stream.AppendFrame(dst, "", "sluice.snapshot", data)
 }

@@ -1,10 +1,8 @@
 package server
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"time"
 
 	"sluice/stream"
@@ -42,26 +40,68 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	state, err := s.stateOf(r.Context(), &a)
-	if err != nil {
+	if !s.writeState(w, r, &a) {
 		release()
-		s.notOpened(w, r, err)
-		return
 	}
-	setStateHeader(w.Header())
-	tag := etag(&state, a.names, time.Now())
-	w.Header().Set("ETag", tag)
-	if matches(r.Header.Values("If-None-Match"), tag) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	s.writeBody(w, r, s.appendState(nil, &state, a.names))
 }
 
-// stateOf returns the state that a request may see.
-func (s *Server) stateOf(ctx context.Context, a *admission) (stream.State, error) {
+// writeState answers with the state, in runs: what is made of it at a time is one run. It reports whether it came to
+// an answer.
+func (s *Server) writeState(w http.ResponseWriter, r *http.Request, a *admission) bool {
+	head, err := s.cfg.Hub.StateHead(a.stateRequest())
+	if err != nil {
+		s.notOpened(w, r, err)
+		return false
+	}
+	if tag := etag(&head.State, a.names, time.Now()); matches(r.Header.Values("If-None-Match"), tag) {
+		setStateHeader(w.Header())
+		w.Header().Set("ETag", tag)
+		w.WriteHeader(http.StatusNotModified)
+		return true
+	}
+	ip := s.cfg.Proxies.client(r)
+	stake, why := s.limits.takeState(a.principal.User, ip)
+	if why != "" {
+		s.unavailable(w, r, why)
+		return false
+	}
+	defer s.limits.give(stake)
+	state, err := s.holdState(r.Context(), a, s.limits.callers(a.principal.User, ip))
+	if err != nil {
+		s.notOpened(w, r, err)
+		return false
+	}
+	defer state.release()
+	setStateHeader(w.Header())
+	w.Header().Set("ETag", etag(&state.State, a.names, time.Now()))
+	body := s.newBody(w, r)
+	body.end(s.writeEvents(body, state, a.names))
+	return true
+}
+
+// writeEvents writes a state as JSON; false: the client takes no more.
+func (s *Server) writeEvents(body *bodyWriter, state *heldState, names []string) bool {
+	specs := s.cfg.Hub.Specs()
+	more := body.run(func(dst []byte) []byte { return appendStateHead(dst, &state.State, names) })
+	first := true
+	for _, part := range state.Parts {
+		for i := 0; more && i < len(part.Latest); i++ {
+			more = body.run(func(dst []byte) []byte {
+				if !first {
+					dst = append(dst, ',')
+				}
+				first = false
+				return appendLatest(dst, specs, &part.Latest[i])
+			})
+		}
+	}
+	return more && body.run(func(dst []byte) []byte { return append(dst, "]}\n"...) })
+}
+
+// stateRequest is whose state a request may see.
+func (a *admission) stateRequest() stream.StateRequest {
 	q := &a.request
-	return s.cfg.Hub.State(ctx, stream.StateRequest{Streams: q.Streams, User: q.User, Subject: q.Subject, AnyUser: q.AnyUser})
+	return stream.StateRequest{Streams: q.Streams, User: q.User, Subject: q.Subject, AnyUser: q.AnyUser}
 }
 
 func stateless() *problem {
@@ -91,9 +131,8 @@ func utc(t time.Time) *time.Time {
 	return &t
 }
 
-// appendState appends a state as JSON.
-func (s *Server) appendState(dst []byte, state *stream.State, names []string) []byte {
-	specs := s.cfg.Hub.Specs()
+// appendStateHead appends what comes before a state's events.
+func appendStateHead(dst []byte, state *stream.State, names []string) []byte {
 	head, err := json.Marshal(struct {
 		Cursor  string   `json:"cursor"`
 		Streams []string `json:"streams"`
@@ -102,23 +141,20 @@ func (s *Server) appendState(dst []byte, state *stream.State, names []string) []
 	if err != nil {
 		panic(err) // strings and times
 	}
-	dst = append(append(dst, head[:len(head)-1]...), `,"events":[`...)
-	for i := range state.Latest {
-		l := &state.Latest[i]
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		_, name, data, _, _ := stream.CutFrame(l.Frame)
-		dst = append(dst, `{"stream":"`...)
-		dst = append(dst, specs[l.Stream].Name...) // needs no escape
-		dst = append(dst, `","subject":`...)
-		dst = appendText(dst, l.Subject)
-		dst = append(dst, `,"time":"`...)
-		dst = stream.Time(l.Time).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
-		dst = append(dst, '"')
-		dst = append(appendEvent(dst, name, data), '}')
-	}
-	return append(dst, "]}\n"...)
+	return append(append(dst, head[:len(head)-1]...), `,"events":[`...)
+}
+
+// appendLatest appends one event of a state.
+func appendLatest(dst []byte, specs []stream.Spec, l *stream.Latest) []byte {
+	_, name, data, _, _ := stream.CutFrame(l.Frame)
+	dst = append(dst, `{"stream":"`...)
+	dst = append(dst, specs[l.Stream].Name...) // needs no escape
+	dst = append(dst, `","subject":`...)
+	dst = appendText(dst, l.Subject)
+	dst = append(dst, `,"time":"`...)
+	dst = stream.Time(l.Time).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
+	dst = append(dst, '"')
+	return append(appendEvent(dst, name, data), '}')
 }
 
 // appendEvent appends an event's name, if it has one, and its payload: as data where that is JSON, else as text. With one name for
@@ -147,28 +183,4 @@ func setStateHeader(header http.Header) {
 	header.Set("Cache-Control", "private, no-cache")
 	header.Add("Vary", "Authorization, Cookie")
 	header.Set("X-Content-Type-Options", "nosniff")
-}
-
-// writeRun is how much of an answer a client must take within WriteTimeout.
-const writeRun = 64 << 10
-
-// writeBody sends an answer. Errors are the client's going, or its taking nothing.
-func (s *Server) writeBody(w http.ResponseWriter, r *http.Request, body []byte) {
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	if r.Method == http.MethodHead {
-		return
-	}
-	s.cfg.Metrics.wroteAll(0, len(body))
-	control := http.NewResponseController(w)
-	for len(body) > 0 {
-		n := min(len(body), writeRun)
-		control.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout))
-		if _, err := w.Write(body[:n]); err != nil {
-			return
-		}
-		body = body[n:]
-	}
-	if control.Flush() == nil {
-		control.SetWriteDeadline(time.Time{}) // the connection's next answer has its own
-	}
 }

@@ -105,10 +105,12 @@ func (t *stateTable) arrive(now int64) {
 		if s.born != a.born {
 			continue
 		}
+		t.goes(a.slot)
 		ages := t.agesOf(s.kind)
 		ages.remove(t.slots, a.slot)
 		s.time = a.time
 		t.log.times.see(s.partition, s.time)
 		ages.push(t.slots, a.slot, s.time <= t.bound(s.kind, now))
+		t.came(a.slot)
 	}
 }

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"hash/fnv"
@@ -38,8 +37,17 @@ type State struct {
 
 	Stale time.Time // since when Kafka hasn't answered for one of the streams, the earliest; zero: it answers
 
+	// Parts are what Latest is put together from, by stream.
+	Parts []*StatePart
+
+	// Tag is the same as long as the events are, and where they are the same on another gateway it mostly is
+	// there too. It says nothing of the cursor.
+	Tag []uint64
+
 	// Turn is another number once a cursor of before may have to be reset. It differs between gateways.
 	Turn uint64
+
+	now int64 // the moment, ms
 }
 
 // Latest is the latest event of a subject. Its bytes are shared and never change.
@@ -55,75 +63,69 @@ type Latest struct {
 // State returns the state of those of the streams that keep one, in the order of streams and then of (time, partition,
 // offset). It fails as [Hub.Open] does, and with [ErrNoState].
 func (h *Hub) State(ctx context.Context, r StateRequest) (State, error) {
-	q := Request{Streams: r.Streams, User: r.User, Subject: r.Subject, AnyUser: r.AnyUser}
-	if err := q.check(); err != nil {
-		return State{}, err
+	s, err := h.ShareState(ctx, r, nil)
+	for _, part := range s.Parts {
+		s.Latest = append(s.Latest, part.Latest...)
 	}
-	for {
-		s, copies, err := h.beginState(&q)
-		if err != nil {
-			return State{}, err
-		}
-		whole, err := h.copyState(ctx, copies)
-		if err != nil {
-			return State{}, err
-		}
-		if !whole {
-			continue
-		}
-		for _, c := range copies {
-			s.Latest = append(s.Latest, c.result()...)
-		}
-		slices.SortFunc(s.Latest, func(a, b Latest) int {
-			return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Time, b.Time), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
-		})
-		return s, nil
-	}
+	return s, err
+}
+
+func (r *StateRequest) request() Request {
+	return Request{Streams: r.Streams, User: r.User, Subject: r.Subject, AnyUser: r.AnyUser}
 }
 
 // beginState takes the moment: its cursor, and of each stream either what the caller has of it or, where that
-// may be the whole table, a copy to be made.
-func (h *Hub) beginState(q *Request) (State, []*stateCopy, error) {
+// may be long, a copy to be made.
+func (h *Hub) beginState(q *Request) (State, []statePlan, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	s, tables, err := h.stateMoment(q)
+	var plans []statePlan
+	for _, i := range q.Streams {
+		if t := tables[i]; t != nil {
+			plans = append(plans, t.plan(i, q, h.users.find([]byte(q.User)), s.now))
+		}
+	}
+	return s, plans, err
+}
+
+// stateMoment is a state without its events, and the tables that have them, by stream. The hub's lock is held.
+func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 	if h.closed {
 		return State{}, nil, ErrClosed
 	}
-	now := time.Now().UnixMilli()
-	s := State{Complete: true}
-	kept := false
+	s := State{Complete: true, now: time.Now().UnixMilli()}
+	tables := make(map[int]*stateTable, len(q.Streams))
 	for _, i := range q.Streams {
 		l := h.logs[i]
 		if l.epoch == "" || !h.status[i].warm || l.state != nil && !l.state.whole() {
 			return State{}, nil, ErrNotWarm
 		}
-		kept = kept || l.state != nil
+		if l.state != nil {
+			tables[i] = l.state
+		}
 		if stale := h.status[i].stale; !stale.IsZero() && (s.Stale.IsZero() || stale.Before(s.Stale)) {
 			s.Stale = stale
 		}
 	}
-	if !kept {
+	if len(tables) == 0 {
 		return State{}, nil, ErrNoState
 	}
-	var copies []*stateCopy
 	mark, since, epochs := q.filter(), int64(0), fnv.New64a()
 	for _, i := range q.Streams {
-		t := h.logs[i].state
+		t := tables[i]
 		if t == nil {
 			continue
 		}
-		first, complete := t.since(now)
+		first, complete := t.since(s.now)
 		since, s.Complete = max(since, first), s.Complete && complete
 		epochs.Write([]byte(h.logs[i].epoch))
 		s.Turn += t.turns
-		switch {
-		case q.Subject != "":
-			s.Latest = t.ofSubject(s.Latest, i, q, now)
-		case !t.everyone:
-			s.Latest = t.ofUser(s.Latest, i, h.users.find([]byte(q.User)), now)
-		default:
-			copies = append(copies, t.copy(i, now))
+		var own []Latest
+		if q.Subject != "" {
+			own = t.ofSubject(nil, i, q, s.now)
 		}
+		s.Tag = t.tag(s.Tag, h.users.find([]byte(q.User)), own, q, s.now)
 	}
 	s.Turn += epochs.Sum64()
 	if since != 0 {
@@ -136,28 +138,7 @@ func (h *Hub) beginState(q *Request) (State, []*stateCopy, error) {
 		}
 		return h.ids.appendSegment(dst, l.spec.Name, l.epoch, l.head, nil, mark, packed)
 	}))
-	return s, copies, nil
-}
-
-// copyState makes the copies, a run under each hold of the lock; false: a table was emptied meanwhile.
-func (h *Hub) copyState(ctx context.Context, copies []*stateCopy) (whole bool, err error) {
-	whole = true
-	for _, c := range copies {
-		for more := true; more; {
-			more, err = h.copyRun(ctx, c)
-			whole = whole && !c.broken
-		}
-	}
-	return whole, err
-}
-
-func (h *Hub) copyRun(ctx context.Context, c *stateCopy) (more bool, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err = ctx.Err(); err != nil || c.broken {
-		c.next = len(c.table.slots) + 1
-	}
-	return c.run(), err
+	return s, tables, nil
 }
 
 // Feed gives a stream's state events of one partition that are older than where its log begins, offsets ascending. next is the
@@ -196,6 +177,6 @@ func (h *Hub) Retained(stream int, compacted bool, start []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if t := h.logs[stream].state; t != nil {
-		t.compacted, t.start = compacted, slices.Clone(start)
+		t.retain(compacted, slices.Clone(start))
 	}
 }

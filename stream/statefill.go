@@ -51,6 +51,7 @@ func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 			t.post(id, t.users.acquire(user))
 		}
 	}
+	t.came(id)
 }
 
 func (t *stateTable) agesOf(kind stateKind) *stateAges {
@@ -85,12 +86,8 @@ func (t *stateTable) post(slot, uid uint32) {
 
 // remove empties a slot. Copies that have not come to it keep what it was.
 func (t *stateTable) remove(id uint32) {
+	t.goes(id)
 	s := &t.slots[id]
-	for _, c := range t.copies {
-		if int(id) >= c.next {
-			c.take(s)
-		}
-	}
 	t.agesOf(s.kind).remove(t.slots, id)
 	if s.kind == stateGrave {
 		t.graves.unlink(t, id)
@@ -112,6 +109,11 @@ func (t *stateTable) remove(id uint32) {
 // unpost takes a posting out of its user's chain, and returns the next of its slot.
 func (t *stateTable) unpost(n uint32) (other uint32) {
 	p := &t.postings[n]
+	for _, c := range t.copies {
+		if c.posting == n && c.uid == p.uid {
+			c.posting = p.next
+		}
+	}
 	if p.prev != 0 {
 		t.postings[p.prev].next = p.next
 	} else {
@@ -240,7 +242,7 @@ func (t *stateTable) clear() {
 		}
 	}
 	fresh := newStateTable(t.log, t.users)
-	fresh.newest, fresh.turns, fresh.born = t.newest, t.turns+1, t.born
+	fresh.newest, fresh.turns, fresh.born, fresh.changes = t.newest, t.turns+1, t.born, t.changes+1
 	*t = *fresh
 }
 

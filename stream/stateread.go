@@ -93,24 +93,35 @@ func (t *stateTable) latest(stream int, s *stateSlot) Latest {
 
 // stateCopy is a table as it was at one moment, copied a run at a time. What changes before the copy has come to
 // it is taken just before it changes, so writers never wait for more than a run.
+//
+// It is of all of a table, or of a user's slots, which are found by the user's chain. What of other users
+// has the same subjects as those is copied too, since it may be later.
 type stateCopy struct {
-	table  *stateTable
-	stream int
-	sight  stateSight
-	born   uint64 // what came later isn't in it
-	next   int    // the slot to look at
-	found  []stateFound
-	broken bool // the table was emptied: there is no such moment to be had any more
+	table   *stateTable
+	stream  int
+	changes uint64 // stateTable.changes at that moment
+	sight   stateSight
+	born    uint64              // what came later isn't in it
+	next    int                 // the slot to look at
+	uid     uint32              // whose; 0: all
+	posting uint32              // of the user: the next
+	groups  map[uint64]struct{} // hashes of subjects of which all has been copied
+	found   []stateFound
+	broken  bool // the table was emptied: there is no such moment to be had any more
 }
 
 type stateFound struct {
 	Latest
 	kind stateKind
+	mine bool // it is one of those that the copy is of
 }
 
-// copy begins a copy.
-func (t *stateTable) copy(stream int, now int64) *stateCopy {
-	c := &stateCopy{table: t, stream: stream, sight: t.sight(now), born: t.born, next: 1}
+// copy begins a copy, of all or of a user's.
+func (t *stateTable) copy(stream int, uid uint32, now int64) *stateCopy {
+	c := &stateCopy{table: t, stream: stream, changes: t.changes, uid: uid, sight: t.sight(now), born: t.born, next: 1, groups: map[uint64]struct{}{}}
+	if uid != 0 {
+		c.posting = t.heads[uid]
+	}
 	t.copies = append(t.copies, c)
 	return c
 }
@@ -118,29 +129,79 @@ func (t *stateTable) copy(stream int, now int64) *stateCopy {
 // run copies some more; false: that was all.
 func (c *stateCopy) run() bool {
 	t := c.table
+	if c.uid != 0 {
+		for n := 0; n < stateRun && c.posting != 0; n++ {
+			id := t.postings[c.posting].slot
+			c.posting = t.postings[c.posting].next
+			c.takeGroup(id)
+		}
+		if c.posting != 0 {
+			return true
+		}
+		c.end()
+		return false
+	}
 	for end := min(c.next+stateRun, len(t.slots)); c.next < end; c.next++ {
-		c.take(&t.slots[c.next])
+		c.take(&t.slots[c.next], true)
 	}
 	if c.next < len(t.slots) {
 		return true
 	}
-	t.copies = slices.DeleteFunc(t.copies, func(other *stateCopy) bool { return other == c })
+	c.end()
 	return false
 }
 
-// take copies a slot.
-func (c *stateCopy) take(s *stateSlot) {
+// end takes the copy off its table.
+func (c *stateCopy) end() {
+	c.table.copies = slices.DeleteFunc(c.table.copies, func(other *stateCopy) bool { return other == c })
+}
+
+// leaving is told of a slot that is about to be emptied, or to be of another time.
+func (c *stateCopy) leaving(id uint32) {
+	switch {
+	case c.uid == 0 && int(id) >= c.next:
+		c.take(&c.table.slots[id], true)
+	case c.uid == 0:
+	case c.table.belongs(id, c.uid):
+		c.takeGroup(id)
+	default: // it may be later than one of the user's that is still to be looked at
+		c.take(&c.table.slots[id], false)
+	}
+}
+
+// takeGroup copies one of the user's slots, and the others of its subject.
+func (c *stateCopy) takeGroup(id uint32) {
+	t := c.table
+	s := &t.slots[id]
+	if t.alone(id) {
+		c.take(s, true)
+		return
+	}
+	if _, taken := c.groups[s.hash[0]]; taken {
+		return
+	}
+	c.groups[s.hash[0]] = struct{}{}
+	for head := t.bySubject.first(s.hash[0]); head != 0; head = t.slots[head].links[0].sibling {
+		for other := head; other != 0; other = t.slots[other].links[0].next {
+			c.take(&t.slots[other], t.belongs(other, c.uid))
+		}
+	}
+}
+
+// take copies a slot. It may come twice: then the first counts.
+func (c *stateCopy) take(s *stateSlot, mine bool) {
 	is := s.kind == stateValue || s.kind == stateGone
 	if is && s.born <= c.born && c.sight.shows(s) {
-		c.found = append(c.found, stateFound{c.table.latest(c.stream, s), s.kind})
+		c.found = append(c.found, stateFound{c.table.latest(c.stream, s), s.kind, mine})
 	}
 }
 
 // result returns the winners. It needs no lock.
 func (c *stateCopy) result() []Latest {
-	slices.SortFunc(c.found, func(a, b stateFound) int {
+	slices.SortStableFunc(c.found, func(a, b stateFound) int {
 		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 	})
+	c.found = slices.CompactFunc(c.found, func(a, b stateFound) bool { return a.Partition == b.Partition && a.Offset == b.Offset })
 	winner := make(map[string]*stateFound, len(c.found))
 	for first := 0; first < len(c.found); { // a partition's latest against those before it
 		last := first
@@ -162,7 +223,7 @@ func (c *stateCopy) result() []Latest {
 	}
 	all := make([]Latest, 0, len(winner))
 	for i := range c.found {
-		if f := &c.found[i]; f.kind == stateValue && winner[string(f.Subject)] == f {
+		if f := &c.found[i]; f.mine && f.kind == stateValue && winner[string(f.Subject)] == f {
 			all = append(all, f.Latest)
 		}
 	}

@@ -7,6 +7,7 @@ type stateSlot struct {
 	time       int64         // the record's, as recordTimes has it
 	offset     int64
 	born       uint64 // stateTable.born when it came
+	sum        uint64 // see stateSum
 	body       stateRef
 	subjectLen uint32
 	keyLen     uint32
@@ -49,6 +50,6 @@ func (a *stateSlot) later(b *stateSlot) bool {
 }
 
 const (
-	stateSlotBytes    = 240 // a slot with its share of ages and indexes
-	statePostingBytes = 28  // with the user's head
+	stateSlotBytes    = 248 // a slot with its share of ages and indexes
+	statePostingBytes = 40  // with what is known of the user
 )

@@ -3,6 +3,7 @@ package stream
 import (
 	"hash/maphash"
 	"math"
+	"weak"
 )
 
 // stateTable is a stream's state: of each subject the latest event in each partition, which is nearly always one. That the other
@@ -42,6 +43,14 @@ type stateTable struct {
 	born      uint64  // slots ever filled
 	ahead     ahead
 
+	changes   uint64 // of anything that a state may show
+	sum       uint64 // of the slots' sums
+	contended uint64 // changes where a slot comes or goes beside others of its subject
+	retained  uint64 // tells compacted and start from others
+
+	part   weak.Pointer[StatePart] // of all, as it was at the change partAt
+	partAt uint64
+
 	slots        []stateSlot // slots[0] is none
 	freeSlot     uint32
 	used         int
@@ -55,8 +64,9 @@ type stateTable struct {
 	postings     []statePosting
 	freePosting  uint32
 	usedPostings int
-	userBytes    int64    // of the users with postings
-	heads        []uint32 // by uid: first posting
+	userBytes    int64        // of the users with postings
+	heads        []uint32     // by uid: first posting
+	owners       []stateOwner // by uid
 
 	copies []*stateCopy
 	looked int // slots that indexes looked at, for tests

@@ -33,6 +33,7 @@ type Limits struct {
 	ConnectsPerSecond int
 	PerIPConnects     Rate
 	HeaderBytes       Size
+	StateBytes        Size
 }
 
 // AdminAuth is who may use the admin address; the zero AdminAuth lets everyone who reaches it.
@@ -47,6 +48,7 @@ func (l Limits) Server() server.Limits {
 		Connections: l.Connections, PerUser: l.PerUser, PerIP: l.PerIP,
 		Connects:      server.Rate{N: l.ConnectsPerSecond, Per: rateUnits["s"]},
 		PerIPConnects: server.Rate(l.PerIPConnects),
+		StateBytes:    int64(l.StateBytes),
 	}
 }
 

@@ -19,6 +19,8 @@ var guardKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Limits.ConnectsPerSecond }},
 	{"limits.per_ip_connects", "20/s", nil, "Streams begun by one address: as many at once, and then at this rate.",
 		func(c *Config, _ *Stream) any { return &c.Limits.PerIPConnects }},
+	{"limits.state_bytes", "64MiB", nil, "Memory for states (`/state`, `?snapshot=1`) and pages of polls that clients have not taken yet. One caller may have a quarter of it; a single state always fits.",
+		func(c *Config, _ *Stream) any { return &c.Limits.StateBytes }},
 	{"limits.header_bytes", "16KiB", nil, "Of a request, its line and header together.",
 		func(c *Config, _ *Stream) any { return &c.Limits.HeaderBytes }},
 

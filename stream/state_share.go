@@ -1,0 +1,197 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"weak"
+)
+
+// StatePart is one stream's part of a state. All who ask while the table stays as it is share one part, so that
+// a hundred readers of a state that everyone sees cost one list. It never changes, and what it
+// refers to (the frames) doesn't either: it is free once nobody has it.
+type StatePart struct {
+	Latest []Latest // in the order of (time, partition, offset)
+	Bytes  int64    // what it keeps from being freed, at most
+}
+
+const (
+	latestBytes = 80 // of a Latest by itself
+
+	// StateRun is how many slots one hold of the lock looks at.
+	StateRun = stateRun
+)
+
+// statePlan is a part, and how it comes to be.
+type statePlan struct {
+	part *StatePart
+	copy *stateCopy // nil: it is there
+}
+
+// StateHead is all of a state but its events, in one short hold of the lock: what it takes to say that
+// nothing has changed.
+type StateHead struct {
+	State // without Latest and Parts
+
+	// Look is about how many slots have to be looked at for the events, Bytes what they hold. They
+	// are 0 where somebody has the same part already.
+	Look  int
+	Bytes int64
+}
+
+// StateHead fails as State does.
+func (h *Hub) StateHead(r StateRequest) (StateHead, error) {
+	q := r.request()
+	if err := q.check(); err != nil {
+		return StateHead{}, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, tables, err := h.stateMoment(&q)
+	if err != nil {
+		return StateHead{}, err
+	}
+	head := StateHead{State: s}
+	for _, t := range tables {
+		switch {
+		case q.Subject != "":
+		case !t.everyone:
+			n := int(t.owner(h.users.find([]byte(q.User))).count)
+			head.Look += n
+			if t.used > 0 {
+				head.Bytes += int64(n) * (latestBytes + t.arena.live/int64(t.used))
+			}
+		case t.shared(s.now) == nil:
+			head.Look += len(t.slots)
+			head.Bytes += t.partBytes()
+		}
+	}
+	return head, nil
+}
+
+// ShareState returns a state in parts, which are shared and never to be changed. admit is asked about each part
+// before it is made, without a lock; its error ends the call.
+func (h *Hub) ShareState(ctx context.Context, r StateRequest, admit func(*StatePart) error) (State, error) {
+	q := r.request()
+	if err := q.check(); err != nil {
+		return State{}, err
+	}
+	for {
+		s, plans, err := h.beginState(&q)
+		if err != nil {
+			return State{}, err
+		}
+		for i := range plans {
+			if err == nil && admit != nil {
+				err = admit(plans[i].part)
+			}
+		}
+		whole, err := h.copyState(ctx, plans, err)
+		if err != nil {
+			return State{}, err
+		}
+		if whole {
+			for i := range plans {
+				s.Parts = append(s.Parts, plans[i].part)
+			}
+			return s, nil
+		}
+	}
+}
+
+// shared returns the part that somebody has of a table as it is now, nil if nobody does.
+func (t *stateTable) shared(now int64) *StatePart {
+	if !t.everyone || t.partAt != t.changes || !t.shows(now) {
+		return nil
+	}
+	return t.part.Value()
+}
+
+// partBytes is what a part of all of a table holds, at most.
+func (t *stateTable) partBytes() int64 { return int64(t.used)*latestBytes + t.arena.live }
+
+// plan begins a part: what is shared or small is taken at once, what may be long is copied later, as it
+// is now.
+func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePlan {
+	if q.Subject == "" && t.everyone {
+		if part := t.shared(now); part != nil {
+			return statePlan{part: part}
+		}
+		return statePlan{&StatePart{Bytes: t.partBytes()}, t.copy(stream, 0, now)}
+	}
+	if q.Subject == "" && t.owner(uid).count > stateRun {
+		bytes := int64(t.owner(uid).count) * (latestBytes + t.arena.live/int64(max(t.used, 1)))
+		return statePlan{&StatePart{Bytes: bytes}, t.copy(stream, uid, now)}
+	}
+	part := new(StatePart)
+	if q.Subject != "" {
+		part.Latest = t.ofSubject(nil, stream, q, now)
+	} else {
+		part.Latest = t.ofUser(nil, stream, uid, now)
+	}
+	part.sort()
+	for i := range part.Latest {
+		part.Bytes += latestBytes + int64(len(part.Latest[i].Frame)+len(part.Latest[i].Subject))
+	}
+	return statePlan{part: part}
+}
+
+func (p *StatePart) sort() {
+	slices.SortFunc(p.Latest, func(a, b Latest) int {
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+}
+
+// copyState makes the copies, a run under each hold of the lock, unless there is an error already. It is not
+// whole where a table was emptied meanwhile.
+func (h *Hub) copyState(ctx context.Context, plans []statePlan, err error) (whole bool, _ error) {
+	whole = true
+	for _, plan := range plans {
+		c := plan.copy
+		if c == nil {
+			continue
+		}
+		for more := true; more; {
+			more, err = h.copyRun(ctx, c, err)
+			whole = whole && !c.broken
+		}
+	}
+	if err != nil || !whole {
+		return false, err
+	}
+	for _, plan := range plans {
+		if c := plan.copy; c != nil {
+			plan.part.Latest = c.result()
+			plan.part.sort()
+			h.share(plan)
+		}
+	}
+	return true, nil
+}
+
+// copyRun is one hold of the lock.
+func (h *Hub) copyRun(ctx context.Context, c *stateCopy, err error) (more bool, _ error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil || c.broken {
+		c.end()
+		return false, err
+	}
+	return c.run(), nil
+}
+
+// share lets others have a part that is of all of a table, for as long as the table stays as it was.
+func (h *Hub) share(plan statePlan) {
+	c := plan.copy
+	if c.uid != 0 || !c.table.everyone {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.table.changes == c.changes {
+		c.table.part, c.table.partAt = weak.Make(plan.part), c.changes
+	}
+}
