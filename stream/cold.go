@@ -147,7 +147,7 @@ func (p *private) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	for q := range max(len(o.pos), len(l.head)) {
 		r.Partitions = append(r.Partitions, Moved{int32(q), at(o.pos, q), at(l.start, q)})
 	}
-	o.epoch, o.seen, o.lineage = l.epoch, l.began, l.lineage
+	o.epoch, o.seen, o.lineage, o.leaders = l.epoch, l.began, l.lineage, nil
 	o.pos = grow(slices.Clone(l.start), len(l.head))
 	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 	p.rejoin(h, v, i, b)

@@ -60,10 +60,36 @@ func newGateway(k *fakeKafka, specs []Spec, back func(end int64) int64) *gateway
 			start[p] = max(t.start[p], back(int64(len(t.partitions[p]))))
 		}
 		g.hub.Begin(i, t.epochText(), start)
+		for p := range start {
+			g.tell(i, p, t.lineage(p))
+		}
 		g.hub.SetWarm(i)
 		g.pos = append(g.pos, start)
 	}
 	return g
+}
+
+// tell says the leader epochs of a partition.
+func (g *gateway) tell(stream, p int, epochs lineage) {
+	for _, e := range epochs {
+		g.hub.SetLeaderEpoch(stream, int32(p), e.epoch, e.start)
+	}
+}
+
+// parted returns where a partition's log has parted from what the gateway has read of it, as Kafka
+// tells a consumer; its position where it hasn't.
+func (g *gateway) parted(stream, p int) int64 {
+	t, next := &g.kafka.topics[stream], g.pos[stream][p]
+	g.hub.mu.Lock()
+	epoch := g.hub.logs[stream].lineage.of(p).at(next)
+	g.hub.mu.Unlock()
+	if epoch == noEpoch {
+		return next
+	}
+	if end := t.ends(p, epoch); end.Epoch != noEpoch {
+		return min(next, end.End)
+	}
+	return next
 }
 
 // read takes up to n records of a partition; it reports whether there were any.
@@ -81,17 +107,19 @@ func (g *gateway) read(stream, p, n int) bool {
 		g.pos[stream] = append(g.pos[stream], 0)
 		g.hub.AddPartitions(stream, []int64{0})
 	}
-	next := g.pos[stream][p]
+	next, epochs := g.pos[stream][p], t.lineage(p)
 	if next < t.start[p] {
 		g.pos[stream][p] = t.start[p]
 		g.kafka.mu.Unlock()
 		g.hub.Jump(stream, int32(p), ReasonRetention, g.pos[stream][p])
+		g.tell(stream, p, epochs)
 		return true
 	}
-	if end := int64(len(t.partitions[p])); next > end {
+	if end := min(g.parted(stream, p), int64(len(t.partitions[p]))); next > end {
 		g.pos[stream][p] = end
 		g.kafka.mu.Unlock()
 		g.hub.Jump(stream, int32(p), ReasonTruncated, end)
+		g.tell(stream, p, epochs)
 		return true
 	}
 	var run []Event
@@ -103,6 +131,7 @@ func (g *gateway) read(stream, p, n int) bool {
 	}
 	g.kafka.mu.Unlock()
 	g.pos[stream][p] = end
+	g.tell(stream, p, epochs)
 	g.hub.Publish(stream, run)
 	g.hub.Advance(stream, int32(p), end)
 	return end > next

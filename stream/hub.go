@@ -62,6 +62,7 @@ type Hub struct {
 
 	wakers  []Waker
 	private map[uint32]*private // by subscriber, those on their own
+	apart   map[uint32]struct{} // of private, those with leader epochs that only their cursors tell
 	anyUser anyUser             // who is sent the events of a subject because of that, by subject
 	scratch scratch
 
@@ -84,6 +85,7 @@ func NewHub(c Config) *Hub {
 		start:   time.Now(),
 		users:   newUsers(),
 		private: make(map[uint32]*private),
+		apart:   make(map[uint32]struct{}),
 		anyUser: make(anyUser),
 		status:  make([]status, len(c.Streams)),
 

@@ -68,20 +68,36 @@ func (p *private) rejoin(h *Hub, v *view, i int, b *Batch) {
 			continue
 		}
 		o.lineage = o.lineage.cut(q, j.to)
+		o.lineage.ended = slices.Clone(o.pos)
 		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{j.partition, from, j.to}}}
 		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 	}
 	o.seen, o.lineage = l.newest, l.lineage
 }
 
-// goBack moves the position as a jump back says; false if that doesn't concern it.
+// goBack moves the position as a jump back says; false if that doesn't concern it: it lies before
+// it, or, ahead of this gateway, is of a later leader epoch than the log that has lost its end.
 func (o *own) goBack(j jumpBack) bool {
 	o.seen = max(o.seen, j.seq)
-	if at(o.pos, int(j.partition)) <= j.to {
+	p := int(j.partition)
+	if at(o.pos, p) <= j.to || j.leader != noEpoch && o.ownEpoch(p) > j.leader {
 		return false
 	}
-	o.pos[j.partition] = j.to
+	o.pos[p] = j.to
+	if p < len(o.leaders) {
+		o.leaders[p] = noEpoch
+	}
 	return true
+}
+
+// jumpAt returns the jump back of an entry.
+func (l *log) jumpAt(e *entry) jumpBack {
+	for _, j := range l.back {
+		if j.seq == e.seq {
+			return j
+		}
+	}
+	return jumpBack{seq: e.seq, partition: e.partition, to: e.next, leader: noEpoch}
 }
 
 // overtaken reports whether the topic has lost records, since the pass began, of what it reads:

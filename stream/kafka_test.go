@@ -26,6 +26,72 @@ type fakeTopic struct {
 	partitions [][]*Event // by offset; nil: no event there
 	start      []int64
 	compacted  []int64
+	epochs     []lineage // of each partition's log; empty: brokers say none
+}
+
+// lineage returns the leader epochs of a partition.
+func (t *fakeTopic) lineage(p int) lineage {
+	if p < len(t.epochs) {
+		return t.epochs[p]
+	}
+	return nil
+}
+
+// elect makes a replica the leader that has the records of a partition before end only: an
+// election that is unclean where end is below the log's end. Records get leader epochs from then on.
+func (t *fakeTopic) elect(p int, end int64) {
+	for len(t.epochs) < len(t.partitions) {
+		t.epochs = append(t.epochs, lineage{{0, 0}})
+	}
+	t.partitions[p] = t.partitions[p][:end]
+	next := t.epochs[p].newest() + 1
+	kept := t.epochs[p]
+	for len(kept) > 0 && kept[len(kept)-1].start > end { // an epoch without records has begun too
+		kept = kept[:len(kept)-1]
+	}
+	t.epochs[p] = append(slices.Clone(kept), epochStart{next, end})
+}
+
+// elect is fakeTopic.elect.
+func (k *fakeKafka) elect(stream, p int, end int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.topics[stream].elect(p, end)
+}
+
+// ends says where an epoch ended, as a leader answers OffsetForLeaderEpoch.
+func (t *fakeTopic) ends(p int, epoch int32) EpochEnd {
+	known := t.lineage(p)
+	if epoch > known.newest() || epoch < 0 {
+		return EpochEnd{Epoch: -1}
+	}
+	answer := EpochEnd{Epoch: epoch, End: int64(len(t.partitions[p]))}
+	for i := len(known) - 1; i >= 0; i-- {
+		if known[i].epoch <= epoch {
+			answer.Epoch = known[i].epoch
+			break
+		}
+		answer.End = known[i].start
+	}
+	return answer
+}
+
+// EpochEnds is [EpochHistory.EpochEnds].
+func (k *fakeKafka) EpochEnds(_ context.Context, stream int, epochs []int32) ([]EpochEnd, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.asked++
+	if k.down != nil {
+		return nil, k.down
+	}
+	ends := make([]EpochEnd, len(epochs))
+	for p, epoch := range epochs {
+		ends[p] = EpochEnd{Epoch: -1}
+		if p < len(k.topics[stream].partitions) {
+			ends[p] = k.topics[stream].ends(p, epoch)
+		}
+	}
+	return ends, nil
 }
 
 // newKafka has topics of some partitions each.
@@ -114,7 +180,10 @@ func (k *fakeKafka) Read(ctx context.Context, stream int, epoch string, from, to
 			}
 			var run []Event
 			end := min(next+7, to[p])
-			for ; next < end; next++ {
+			for ; next < end; next++ { // beyond the log's end it finds nothing
+				if next >= int64(len(t.partitions[p])) {
+					continue
+				}
 				if ev := t.partitions[p][next]; ev != nil {
 					run = append(run, *ev)
 				}

@@ -45,7 +45,7 @@ func (e lineage) newest() int32 {
 // older than the newest says nothing.
 func (e lineage) with(epoch int32, start int64) lineage {
 	if epoch != noEpoch && epoch <= e.newest() {
-		if n := len(e); epoch < e.newest() || e[n-1].epoch != noEpoch {
+		if last := e[len(e)-1]; epoch < e.newest() || last.epoch != noEpoch || start <= last.start {
 			return e
 		}
 	}
@@ -73,6 +73,7 @@ func (e lineage) before(next int64) lineage {
 // anew begin another. Positions of an earlier one keep the leader epochs that they had.
 type generation struct {
 	epochs []lineage // by partition, as far as known; replaced as a whole, never changed
+	ended  []int64   // how far the log had been read when another began; nil: it is the log's present one
 }
 
 // of returns a partition's lineage.
@@ -140,5 +141,10 @@ func (h *Hub) SetLeaderEpoch(stream int, partition, epoch int32, start int64) {
 	l.lineage.set(p, is)
 	if start < l.head[p] { // ids were written without
 		l.forgetIDs()
+	}
+	for id := range h.apart { // who is ahead may have parted from what comes now
+		if v := &h.views[h.subs.at(id).view]; v.mask&(1<<stream) != 0 {
+			h.wake(id, h.seq+1)
+		}
 	}
 }

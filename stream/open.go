@@ -77,6 +77,8 @@ type place struct {
 	epoch string
 	gen   uint64 // the log's at that time
 	pos   []int64
+
+	leaders []int32 // leader epochs that only the cursor tells of; see own.leaders
 }
 
 // subscribe registers a request at its start.
@@ -121,6 +123,10 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 			continue
 		}
 		o.pos = slices.Clone(pl.pos)
+		if pl.leaders != nil {
+			o.leaders, o.came = pl.leaders[:min(len(pl.leaders), len(o.pos))], slices.Clone(o.pos)
+			h.apart[id] = struct{}{}
+		}
 		p.settle(h, &h.views[s.view], id, i)
 	}
 	return sub, string(p.id(h, &h.views[s.view], nil)), nil

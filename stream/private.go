@@ -25,6 +25,11 @@ type own struct {
 	cold  *cold  // not nil: older than memory, read from Kafka
 
 	lineage *generation // of its positions
+
+	// What the cursor said that the log can't tell: the leader epoch before a position, by
+	// partition, as long as the position is where it came. leaders is nil where there is none.
+	leaders []int32
+	came    []int64
 }
 
 // appendID appends the position reached.
@@ -48,8 +53,8 @@ func (p *private) id(h *Hub, v *view, dst []byte) []byte {
 		}
 		o := &p.streams[i]
 		var scratch [64]int32
-		leaders := o.lineage.leaders(scratch[:0], o.pos)
-		return h.ids.appendSegment(dst, h.logs[v.streams[i]].spec.Name, o.epoch, o.pos, leaders, p.mark, packed)
+		l := h.logs[v.streams[i]]
+		return h.ids.appendSegment(dst, l.spec.Name, o.epoch, o.pos, o.appendLeaders(scratch[:0], l), p.mark, packed)
 	})
 }
 
@@ -92,6 +97,7 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 	end := Drained
 	for i := range p.streams {
 		o, l := &p.streams[i], h.logs[v.streams[i]]
+		p.part(h, v, id, i, b)
 		if o.cold != nil {
 			switch p.thaw(h, v, id, i, b, maxBytes) {
 			case More:
@@ -125,6 +131,7 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 	slot.seq, slot.drained = h.seq+1, true
 	if p.follows(h, v) {
 		delete(h.private, id)
+		delete(h.apart, id)
 		slot.private = false
 	}
 	return Drained

@@ -29,6 +29,7 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	for p := range moved {
 		moved[p] = Moved{Partition: int32(p), From: at(l.head, p), To: at(start, p)}
 	}
+	l.lineage.ended = l.head
 	l.epoch, l.head, l.times, l.lineage = epoch, slices.Clone(start), recordTimes{}, &generation{}
 	l.reads = nil
 	h.noteReading(l, h.now())
@@ -72,6 +73,9 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	}
 	switch {
 	case to < from:
+		before := slices.Clone(l.head)
+		before[partition] = from
+		l.lineage.ended = before
 		l.lineage = l.lineage.cut(int(partition), to)
 	case to > from && len(lineage) > 0: // another may have begun in what is passed over
 		l.lineage.set(int(partition), lineage.with(noEpoch, from))

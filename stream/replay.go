@@ -89,7 +89,7 @@ func (o *own) jump(l *log, ordinal uint64, e *entry) bool {
 		if o.epoch == b.epoch {
 			return false
 		}
-		o.epoch, o.pos, o.lineage, o.seen = b.epoch, slices.Clone(b.base), b.lineage, e.seq
+		o.epoch, o.pos, o.lineage, o.seen, o.leaders = b.epoch, slices.Clone(b.base), b.lineage, e.seq, nil
 		return true
 	}
 	if o.epoch != b.epoch {
@@ -100,7 +100,7 @@ func (o *own) jump(l *log, ordinal uint64, e *entry) bool {
 			return false
 		}
 		o.lineage = b.lineage
-		return o.goBack(jumpBack{seq: e.seq, partition: e.partition, to: e.next})
+		return o.goBack(l.jumpAt(e))
 	}
 	if at(o.pos, int(e.partition)) >= e.next {
 		return false

@@ -13,7 +13,7 @@ type Reason string
 const (
 	ReasonRetention Reason = "retention" // Kafka's retention removed records; goes on at the oldest left
 	ReasonRecreated Reason = "recreated" // the topic was deleted and created again; goes on at the new one's start
-	ReasonTruncated Reason = "truncated" // the position is past Kafka's end (an unclean election, or forged); goes on there
+	ReasonTruncated Reason = "truncated" // Kafka lost records before the position (an unclean election), or never had them; goes on where it parted
 	ReasonCompacted Reason = "compacted" // older than delete.retention.ms: deletes may be missing; goes on where it was
 	ReasonBounds    Reason = "bounds"    // further behind than catch-up may read; goes on live
 	ReasonInvalid   Reason = "invalid"   // the id, or its part for a stream, could not be read; goes on live

@@ -18,6 +18,7 @@ type memory struct {
 	gen         uint64
 	warm        bool
 	floor, head []int64
+	epochs      []lineage
 	young       []int64 // from here on everything was read within Catchup.MaxAge; nil: nothing is known to be
 }
 
@@ -28,7 +29,7 @@ func (h *Hub) memory(stream int) memory {
 	return memory{
 		stream: stream, name: l.spec.Name, epoch: l.epoch, gen: l.gen,
 		warm:  l.epoch != "" && h.status[stream].warm,
-		floor: slices.Clone(l.floor()), head: slices.Clone(l.head),
+		floor: slices.Clone(l.floor()), head: slices.Clone(l.head), epochs: l.lineage.epochs,
 		young: slices.Clone(l.reads.since(h.now() - h.catchup.MaxAge.Milliseconds())),
 	}
 }
@@ -62,11 +63,19 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (p
 		return pl, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
 	}
 	pl.pos = grow(slices.Clone(seg.offsets), len(m.head)) // what it doesn't name begins at its beginning
-	if seg.epoch == m.epoch && covers(pl.pos, m.floor) && covers(m.head, pl.pos) {
-		pl.pos = pl.pos[:len(m.head)] // what else it names it has at 0
-		return pl, nil, nil
+	truncated := Reset{Reason: ReasonTruncated, Stream: m.name}
+	if seg.epoch == m.epoch {
+		var asked bool
+		var err error
+		if truncated.Partitions, pl.leaders, asked, err = h.holdEpochs(ctx, m, seg.leaders, pl.pos); err != nil {
+			return pl, nil, err
+		}
+		if !asked && covers(pl.pos, m.floor) && covers(m.head, pl.pos) {
+			pl.pos = pl.pos[:len(m.head)] // what else it names it has at 0
+			return pl, said(truncated), nil
+		}
 	}
-	b, err := h.bounds(ctx, m)
+	b, err := h.bounds(ctx, m) // also after leader epochs: they may have been of another topic
 	if err != nil {
 		return pl, nil, err
 	}
@@ -82,12 +91,11 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (p
 		far, err := h.limit(ctx, m, pl.pos, false)
 		return pl, said(r, far), err
 	}
-	return h.fit(ctx, m, b, pl)
+	return h.fit(ctx, m, b, pl, truncated)
 }
 
-// fit moves a position to where Kafka has records, partition by partition.
-func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl place) (place, []Reset, error) {
-	truncated := Reset{Reason: ReasonTruncated, Stream: m.name}
+// fit moves a position to where Kafka has records, partition by partition. truncated is what has moved already.
+func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl place, truncated Reset) (place, []Reset, error) {
 	retention := Reset{Reason: ReasonRetention, Stream: m.name}
 	compacted := Reset{Reason: ReasonCompacted, Stream: m.name}
 	pos := pl.pos
@@ -105,6 +113,7 @@ func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl place) (place, []R
 			compacted.Partitions = append(compacted.Partitions, Moved{part, next, next})
 		}
 	}
+	truncated.Partitions = lowest(truncated.Partitions)
 	pl.pos = pos[:max(len(m.head), min(len(pos), len(b.End)))]
 	far, err := h.limit(ctx, m, pl.pos, true)
 	return pl, said(truncated, retention, compacted, far), err

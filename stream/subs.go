@@ -111,6 +111,7 @@ func (h *Hub) unregister(id uint32) {
 		h.passes.leave(id)
 		h.unindex(h.private[id])
 		delete(h.private, id)
+		delete(h.apart, id)
 	}
 	h.subs.remove(id)
 }
