@@ -1,6 +1,12 @@
 package e2e
 
-import "time"
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sluice/broker/kafkatest"
+)
 
 // eventTime are the settings of a topic whose records have whatever timestamps their producers
 // give them. Retention, which goes by these, is off.
@@ -17,4 +23,53 @@ var eventTimes = []struct {
 	{"the epoch", func(time.Time) time.Time { return time.UnixMilli(0) }},
 	{"days ahead", func(now time.Time) time.Time { return now.AddDate(0, 0, 9) }},
 	{"microseconds for milliseconds", func(now time.Time) time.Time { return time.UnixMilli(now.UnixMicro()) }},
+}
+
+// Whatever timestamps records have, a page that comes back after a restart is sent what it missed and no reset, every
+// beginning finds what Kafka has, and the state shows what was just written.
+func TestTimestampsOfOtherTimes(t *testing.T) {
+	kafka := kafkatest.Shared(t)
+	config, streams := fmt.Sprintf("heartbeat: 1s\nkafka: {brokers: [%q]}\nauth: none\nstreams:\n", kafka.Plaintext()), []string(nil)
+	at := make(map[string]func(time.Time) time.Time)
+	for i, kind := range append(eventTimes, eventTimes[1]) {
+		name, settings := fmt.Sprintf("time-%d", i), eventTime
+		if i == len(eventTimes) {
+			name, settings = "log-append-time", []string{"message.timestamp.type=LogAppendTime"}
+		}
+		replay := "10m"
+		if i%2 == 1 {
+			replay = "1ms"
+		}
+		kafka.CreateTopic(t, name, oneUserPartitions, settings...)
+		config += fmt.Sprintf("  %s: {topic: %[1]s, user: key, subject: value:number, replay: %s} # %s\n", name, replay, kind.name)
+		streams, at[name] = append(streams, name), kind.at
+	}
+	r := newOneUser(bounded(t), t, kafka, config, streams...)
+	const each = 20
+	all := func() {
+		for _, name := range streams {
+			r.send(name, each, at[name])
+		}
+	}
+	shows := func(n int) {
+		t.Helper()
+		for _, name := range streams {
+			if shown := len(stateEvents(r.ctx, t, r.gateway, "user=alice&stream="+name)); shown != n {
+				t.Errorf("the state of %s shows %d of %d subjects", name, shown, n)
+			}
+		}
+	}
+	all()
+	r.settle()
+	shows(each)
+	r.away(all)
+	r.away(func() {
+		all()
+		r.restart()
+	})
+	shows(3 * each)
+	for _, name := range streams {
+		beginsEverywhere(r.ctx, t, kafka, r.gateway, name, r.user)
+	}
+	r.judge()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/cmd/internal/e2e/checker"
@@ -34,6 +35,7 @@ func newProducer(t *testing.T, kafka kafkaClients, books *checker.Checker, opts 
 // kafkaClients is a Kafka of any kind.
 type kafkaClients interface {
 	Client(t testing.TB, opts ...kgo.Opt) *kgo.Client
+	Admin() *kadm.Client
 }
 
 // anywhere leaves the choice of the partition to the key.

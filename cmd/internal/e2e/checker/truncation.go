@@ -1,6 +1,9 @@
 package checker
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // truncated is the reason of resets that tell of an unclean election.
 const truncated = "truncated"
@@ -111,4 +114,28 @@ func (s *stream) eventOf(a Arrival) *event {
 		return nil
 	}
 	return s.events[a.Number]
+}
+
+// Record is where Kafka holds an event.
+type Record struct {
+	Partition int32
+	Offset    int64
+	Number    int // of the event in its stream
+}
+
+// Records are the events that Kafka has acknowledged and still has, of the stream's present topic, by
+// partition and offset. Retention and compaction are left out of account.
+func (c *Checker) Records(stream string) (records []Record) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.streamLocked(stream)
+	for number, e := range s.events {
+		if e.acked && !e.truncated && e.generation == s.generation {
+			records = append(records, Record{e.partition, e.offset, number})
+		}
+	}
+	slices.SortFunc(records, func(a, b Record) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	return records
 }
