@@ -1,4 +1,5 @@
 import { child } from "./abort.js";
+import { pause, spacing } from "./pause.js";
 import type { Message } from "./parse.js";
 import { HEARTBEAT, type Place, STATE, told } from "./place.js";
 import { Refused, type Wire } from "./wire.js";
@@ -24,6 +25,8 @@ export class Reader {
   #polled = false; // the last turn was a poll, and came to something
   #pollUntil = 0; // when to try a stream again
   #again = STREAM_AGAIN;
+  readonly #reset = spacing();
+  #restated = true; // no reset has come since a state was told
   #cut = () => {}; // ends the stream, the poll or the wait that is under way
 
   constructor(wire: Wire, place: Place, renewal?: () => unknown) {
@@ -58,8 +61,12 @@ export class Reader {
     const polling = Date.now() < this.#pollUntil;
     if (place.needsState || (polling && !place.cursor)) {
       const prev = place.cursor;
+      const rest = prev && this.#restated ? this.#reset() : 0;
+      this.#restated = false; // where it fails, that says how long to wait
+      await pause(rest, signal);
       const state = await this.#wire.state(signal);
       place.take({ prev, id: state.cursor, type: STATE, data: JSON.stringify(state) });
+      this.#restated = true;
     }
     return polling ? this.#poll(signal) : this.#stream(signal);
   }
@@ -176,13 +183,4 @@ export class Reader {
       return false; // the refusal that follows says so
     }
   }
-}
-
-/** Waits so many milliseconds, or until the signal. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (!ms || signal.aborted) return resolve();
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

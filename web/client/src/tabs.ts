@@ -1,4 +1,5 @@
 import { child } from "./abort.js";
+import { pause, spacing } from "./pause.js";
 import { HEARTBEAT, type Place, STATE, type Status, type Step } from "./place.js";
 import type { Wire } from "./wire.js";
 
@@ -31,6 +32,7 @@ export class Tabs {
   #head = ""; // where the leader stands
   #unheard = 0; // looks since the leader said anything
   #catching = false;
+  readonly #reset = spacing();
   #again = false;
 
   constructor(name: string, place: Place, wire: Wire, read: (signal: AbortSignal) => Promise<void>) {
@@ -130,6 +132,7 @@ export class Tabs {
   async #ask(wait: number, signal: AbortSignal) {
     const place = this.#place;
     if (place.needsState) {
+      if (place.cursor) await pause(this.#reset(), signal);
       const state = await this.#wire.state(signal);
       if (this.#leading || !place.needsState) return;
       place.take({ prev: place.cursor, id: state.cursor, type: STATE, data: JSON.stringify(state) });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connect } from "@sluice/client";
 import { event, hello, json, never, scripted, status, Stream } from "./world/script.mjs";
+import { chance, World } from "./world/world.mjs";
 
 const url = "http://shop.example/events";
 
@@ -172,6 +173,45 @@ test("a reset told by a poll is no different", () => {
     client.close();
   });
 });
+
+for (const tabs of [1, 2]) {
+  test(`a gateway that answers everything with a reset is asked ever more seldom, by ${tabs} tab(s) that share`, async () => {
+    const world = new World(chance(1));
+    const states = []; // when each was asked for
+    const lost = { id: "r", event: "sluice.reset", data: { reason: "invalid" } };
+    world.gateways.fetch = async (url, signal) => {
+      if (url.pathname === "/events") {
+        const stream = new Stream(event(lost.id, lost.event, lost.data) + hello("r"));
+        signal.addEventListener("abort", () => stream.controller.error(signal.reason));
+        return stream.response;
+      }
+      if (url.searchParams.has("cursor")) return json({ cursor: "r", events: [lost] });
+      states.push(world.now);
+      return json({ cursor: `s${states.length}` });
+    };
+    const uninstall = world.install();
+    try {
+      const clients = Array.from({ length: tabs }, (_, i) =>
+        world.within(i, () => {
+          const client = connect({ url, user: "alice", cursor: "old" });
+          client.on("sluice.state", () => {});
+          return client;
+        }));
+      const minutes = 10;
+      for (let s = 0; s < 60 * minutes; s++) {
+        await world.quiet(); // throws where it never comes to rest
+        world.advance(1_000);
+      }
+      assert.ok(states.length >= minutes && states.length <= tabs * (4 * minutes), `${states.length} states in ${minutes} minutes`);
+      const late = states.filter((at) => at > 2 * 60_000);
+      assert.ok(late.length <= tabs * (2 * (minutes - 2) + 1), `${late.length} in the last ${minutes - 2}: once in 30 to 45 s`);
+      for (const client of clients) client.close();
+      await world.quiet();
+    } finally {
+      uninstall();
+    }
+  });
+}
 
 test("a page without a state is told of the reset and goes on", () => {
   const stream = new Stream(event("r1", "sluice.reset", { reason: "retention" }) + hello("r1") + event("r2", "a", 1));
