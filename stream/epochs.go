@@ -28,7 +28,7 @@ func (e lineage) has(epoch int32, next, head int64) bool { return next <= head &
 // holdEpochs holds a position against the leader epochs that a cursor says of it. It moves the position
 // back where it has parted from the topic, and returns what moved, and the epochs that only the
 // cursor can tell of. asked: Kafka was asked.
-func (h *Hub) holdEpochs(ctx context.Context, m memory, said []int32, pos []int64) (moved []Moved, leaders []int32, asked bool, err error) {
+func (h *Hub) holdEpochs(ctx context.Context, m memory, said []int32, pos []int64, reach func() error) (moved []Moved, leaders []int32, asked bool, err error) {
 	var ask []int32
 	keep := func(p int, epoch int32) {
 		if leaders == nil {
@@ -58,6 +58,9 @@ func (h *Hub) holdEpochs(ctx context.Context, m memory, said []int32, pos []int6
 	var ends []EpochEnd
 	kafka, asked := h.history.(EpochHistory)
 	if asked {
+		if err = reach(); err != nil {
+			return nil, nil, true, err
+		}
 		if ends, err = kafka.EpochEnds(ctx, m.stream, ask); err != nil {
 			return nil, nil, true, unavailable(ctx, err)
 		}

@@ -18,7 +18,7 @@ const (
 )
 
 // MaxLast is the most events that last:N may ask for.
-const MaxLast = 10_000
+const MaxLast = 1000
 
 // From is where a stream begins that the cursor doesn't name. The zero From is live.
 type From struct {

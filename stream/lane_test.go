@@ -20,6 +20,7 @@ type longPast struct {
 	data  []byte
 	reads int // calls of Read
 	runs  int
+	first func()     // done before the first run; nil: nothing
 	over  chan error // told how each ended; nil: not told
 }
 
@@ -44,7 +45,9 @@ func (k *longPast) Read(_ context.Context, _ int, _ string, from, to []int64, em
 			run = append(run, Event{Offset: o, Data: k.data, Subject: fmt.Append(nil, o%10), Users: [][]byte{[]byte("u")}})
 			o++
 		}
-		k.runs++
+		if k.runs++; k.runs == 1 && k.first != nil {
+			k.first()
+		}
 		if err := emit(0, run, o); err != nil {
 			return err
 		}

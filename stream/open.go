@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"slices"
+	"sync"
 )
 
 // Request is what a connection asks for. Cursor and Subject come from outside and may be anything.
@@ -16,6 +17,18 @@ type Request struct {
 	From    From    // where a stream begins that the cursor doesn't name
 	Waker   WakerID // told Token when there is something to pull
 	Token   uint32
+
+	// BeforeKafka is called once before Open first asks Kafka for this request; its error is Open's.
+	// Most requests are served from memory and ask nothing. nil: Kafka may be asked.
+	BeforeKafka func() error
+}
+
+// reach says that Kafka is about to be asked for the request.
+func (r *Request) reach() error {
+	if r.BeforeKafka == nil {
+		return nil
+	}
+	return r.BeforeKafka()
 }
 
 // Outcome says in one word how a connection begins.
@@ -36,13 +49,16 @@ type Opening struct {
 }
 
 // Open finds where a request begins and subscribes it there. It asks Kafka only for what memory can't tell.
-// It fails with [ErrNotWarm], [ErrUnavailable], [ErrClosed] or the context's error. What is wrong with
+// It fails with [ErrNotWarm], [ErrUnavailable], [ErrClosed], the context's error or BeforeKafka's. What is wrong with
 // the cursor is no error: it is answered by resets.
 //
 // The subscription counts as woken: pull it first.
 func (h *Hub) Open(ctx context.Context, r Request) (Sub, Opening, error) {
 	if err := r.check(); err != nil {
 		return Sub{}, Opening{}, err
+	}
+	if ask := r.BeforeKafka; ask != nil {
+		r.BeforeKafka = sync.OnceValue(ask)
 	}
 	for {
 		starts, resets, err := h.resolve(ctx, r)

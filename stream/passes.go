@@ -15,6 +15,7 @@ type passes struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	slots  chan struct{} // as many passes at once
+	ageing chan struct{} // as many readings at once that only ask how old a position is
 
 	// guarded by the hub's lock
 	waiting [][]*cold // by stream, who waits for a pass, the first who came first
@@ -26,6 +27,8 @@ type passes struct {
 	bytes   int       // in all lanes
 	looking [][]*look // by stream: who asks for the newest of its older events
 	seeking []bool    // by stream: a goroutine serves looking
+
+	seen seenLog // has a lock of its own
 }
 
 var errNobody = errors.New("stream: nobody is left in the pass")
@@ -34,6 +37,7 @@ func (ps *passes) init(h *Hub, streams int) {
 	ps.hub = h
 	ps.ctx, ps.cancel = context.WithCancel(context.Background())
 	ps.slots = make(chan struct{}, h.catchup.Concurrency)
+	ps.ageing = make(chan struct{}, h.catchup.Concurrency)
 	ps.waiting = make([][]*cold, streams)
 	ps.running = make([]bool, streams)
 	ps.reading = make([]int, streams)

@@ -5,38 +5,35 @@ import (
 	"slices"
 )
 
-// recollect returns the marks of the request's events in memory, at most n a partition, the memory they are of, and since
-// when it has events, by the timestamp of the oldest; the end of time if it has none. Where few events are about
+// recollect shows the request's events in memory, newest first, and returns since when memory has
+// events, by the timestamp of the oldest; the end of time if that is not known. Where few events are about
 // the request's subject that is a look at the whole log, so it is done in steps, between which others have the lock.
-func (h *Hub) recollect(stream int, r Request, n int) (memory, int64, []mark) {
-	c := recall{memory: h.memory(stream), r: r, n: n}
+func (h *Hub) recollect(c *recall) (since int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c.begin(h)
 	for c.step(h) {
-		h.mu.Unlock()
-		h.mu.Lock()
+		h.mu.breathe()
 	}
-	since := c.end(h)
-	return c.memory, since, c.marks
+	return c.end(h)
 }
 
 // recall looks for a request's newest events in a log, from its end on. Its methods are called with the hub's lock held.
 type recall struct {
 	memory
-	r      Request
-	n      int
-	uid    uint32 // whose chain is walked; 0: everybody's entries are looked at
-	next   uint64 // 1 + ordinal of the entry to look at; 0: none is left
-	counts []int  // of marks, by partition
-	full   int    // partitions with n of them
-	marks  []mark
+	r     Request
+	pick  *newest
+	index int    // of the stream, for pick
+	uid   uint32 // whose chain is walked; 0: everybody's entries are looked at
+	next  uint64 // 1 + ordinal of the entry to look at; 0: none is left
+	done  []bool // by partition: nothing that is left of it matters
+	left  int    // partitions that are not done
 }
 
 func (c *recall) begin(h *Hub) {
 	l := h.logs[c.stream]
 	c.gen, c.head = l.gen, slices.Clone(l.head)
-	c.counts = make([]int, len(c.head))
+	c.done, c.left = make([]bool, len(c.head)), len(c.head)
 	if c.next = l.end(); l.spec.Audience == AudienceUser && !c.r.AnyUser {
 		c.uid = h.users.find([]byte(c.r.User))
 		c.next = l.newestOf(c.uid)
@@ -47,10 +44,15 @@ func (c *recall) begin(h *Hub) {
 func (c *recall) step(h *Hub) bool {
 	l := h.logs[c.stream]
 	first := l.from(l.resume(l.floor()))
-	for range replayRun {
-		if c.next <= first || c.full == len(c.counts) {
+	for i := range replayRun {
+		if i%blockLen == 0 {
+			h.mu.did(len(c.done) / 16)
+			c.leaveOut(l)
+		}
+		if c.next <= first || c.left == 0 {
 			return false
 		}
+		h.mu.did(1)
 		b, e := l.entry(c.next - 1)
 		if e != nil {
 			c.see(l, e)
@@ -71,28 +73,55 @@ func (c *recall) step(h *Hub) bool {
 	return true
 }
 
-func (c *recall) see(l *log, e *entry) {
-	if e.kind != kindEvent || c.counts[e.partition] == c.n || c.r.Subject != "" && string(l.about(e)) != c.r.Subject {
+// leaveOut is done with the partitions of which memory has nothing older than where it looks.
+func (c *recall) leaveOut(l *log) {
+	n := int(c.next/blockLen + 1 - l.number) // a block above the entry to look at
+	if n < 0 || n >= len(l.blocks) {
 		return
 	}
-	if c.counts[e.partition]++; c.counts[e.partition] == c.n {
-		c.full++
+	floor := l.floor()
+	for p := range c.done {
+		if at(l.blocks[n].base, p) <= at(floor, p) {
+			c.finish(int32(p))
+		}
 	}
-	c.marks = append(c.marks, mark{partition: e.partition, offset: e.next - 1, time: e.time})
 }
 
-// end settles what memory has now that all has been looked at: what was evicted since the first step is Kafka's to tell of.
+func (c *recall) finish(partition int32) {
+	if !c.done[partition] {
+		c.done[partition] = true
+		c.left--
+	}
+}
+
+func (c *recall) see(l *log, e *entry) {
+	if e.kind != kindEvent || int(e.partition) >= len(c.done) || c.done[e.partition] || e.next > c.head[e.partition] ||
+		c.r.Subject != "" && string(l.about(e)) != c.r.Subject {
+		return
+	}
+	if !c.pick.show(c.index, e.partition, e.next-1, e.time) {
+		c.finish(e.partition)
+	}
+}
+
+// end settles what memory has now that all has been looked at: what was evicted since the first step, and not seen, is
+// Kafka's to tell of.
 func (c *recall) end(h *Hub) (since int64) {
 	l := h.logs[c.stream]
 	c.floor = slices.Clone(c.head) // what came later is no matter
 	for p, next := range l.floor()[:min(len(l.floor()), len(c.head))] {
 		c.floor[p] = min(c.floor[p], next)
 	}
-	c.marks = slices.DeleteFunc(c.marks, func(m mark) bool { return m.offset < at(c.floor, int(m.partition)) })
-	for ordinal, e := l.seek(l.from(l.resume(l.floor()))); e != nil; ordinal, e = l.seek(ordinal + 1) {
-		if e.kind == kindEvent {
-			return e.time
+	ordinal, e := l.seek(l.from(l.resume(l.floor())))
+	for range replayRun {
+		if e == nil || e.kind == kindEvent {
+			break
 		}
+		h.mu.did(1)
+		ordinal, e = l.seek(ordinal + 1)
 	}
-	return math.MaxInt64
+	if e == nil || e.kind != kindEvent {
+		return math.MaxInt64
+	}
+	return e.time
 }

@@ -67,13 +67,16 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (p
 	if seg.epoch == m.epoch {
 		var asked bool
 		var err error
-		if truncated.Partitions, pl.leaders, asked, err = h.holdEpochs(ctx, m, seg.leaders, pl.pos); err != nil {
+		if truncated.Partitions, pl.leaders, asked, err = h.holdEpochs(ctx, m, seg.leaders, pl.pos, r.reach); err != nil {
 			return pl, nil, err
 		}
 		if !asked && covers(pl.pos, m.floor) && covers(m.head, pl.pos) {
 			pl.pos = pl.pos[:len(m.head)] // what else it names it has at 0
 			return pl, said(truncated), nil
 		}
+	}
+	if err := r.reach(); err != nil {
+		return pl, nil, err
 	}
 	b, err := h.bounds(ctx, m) // also after leader epochs: they may have been of another topic
 	if err != nil {
@@ -188,6 +191,12 @@ func (h *Hub) aged(ctx context.Context, m memory, pos, young []int64, cut int64)
 	if covers(pos, to) {
 		return false, nil
 	}
+	select { // as many at once as there are passes
+	case h.passes.ageing <- struct{}{}:
+		defer func() { <-h.passes.ageing }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 	err := h.history.Read(ctx, m.stream, m.epoch, pos, to, func(_ int32, events []Event, _ int64) error {
 		if slices.ContainsFunc(events, func(ev Event) bool { return ev.Timestamp < cut }) {
 			return errAged
@@ -209,6 +218,9 @@ func (h *Hub) aged(ctx context.Context, m memory, pos, young []int64, cut int64)
 func (h *Hub) begin(ctx context.Context, r Request, unnamed []int, st *starts) ([]Reset, error) {
 	if r.From.Kind == FromLast {
 		return nil, h.last(ctx, r, unnamed, st)
+	}
+	if err := r.reach(); err != nil {
+		return nil, err
 	}
 	var resets []Reset
 	for _, n := range unnamed {

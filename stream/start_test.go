@@ -173,9 +173,9 @@ func TestLastIsAskedInOneReading(t *testing.T) {
 	r.kafka.gate = make(chan struct{})
 	const n = 50
 	pages := make(chan *page)
-	ask := func() {
+	ask := func(i int) {
 		q := lastN(1)
-		q.User = "nobody who got anything" // so that no pass follows
+		q.User = fmt.Sprint("nobody who got anything ", i) // so that no pass follows
 		p, err := r.try(q)
 		if err != nil {
 			t.Error(err)
@@ -193,10 +193,10 @@ func TestLastIsAskedInOneReading(t *testing.T) {
 			runtime.Gosched()
 		}
 	}
-	go ask()
+	go ask(0)
 	waiting(0, 1)
-	for range n - 1 {
-		go ask()
+	for i := range n - 1 {
+		go ask(i + 1)
 	}
 	waiting(n-1, 1)
 	close(r.kafka.gate)

@@ -1,0 +1,290 @@
+package stream
+
+import (
+	"context"
+	"slices"
+)
+
+// look is a question for the newest events older than memory. All that are asked while a reading is
+// under way are answered by the next one, or by what that one has found.
+type look struct {
+	key     lookKey
+	n       int
+	epoch   string
+	floor   []int64
+	got     *seen // the answer
+	done    chan struct{}
+	err     error
+	waiting context.Context
+}
+
+// lookKey is whose events are asked for. Of a stream for everyone, user is "".
+type lookKey struct {
+	stream  int
+	user    string
+	subject string
+	any     bool // of every user
+}
+
+// lookMarks is how many marks the looks of one reading may keep together, some 32 MiB of them. Who
+// would be beyond it waits for the next reading.
+const lookMarks = 2 << 20
+
+// look shows pick the newest of the request's events between what Kafka still has, within the
+// bounds of catch-up, and memory.
+func (h *Hub) look(ctx context.Context, m memory, r Request, pick *newest, index int) error {
+	if err := r.reach(); err != nil {
+		return err
+	}
+	b, err := h.bounds(ctx, m)
+	if err != nil {
+		return err
+	}
+	if covers(b.Start, m.floor) {
+		return nil
+	}
+	if b.Epoch != m.epoch {
+		return ErrNotWarm
+	}
+	key := lookKey{stream: m.stream, user: r.User, subject: r.Subject, any: r.AnyUser}
+	if h.logs[m.stream].spec.Audience == AudienceEveryone {
+		key.user, key.any = "", false
+	}
+	from := h.lookFrom(b.Start, m.floor)
+	got := h.passes.seen.find(key, m, from, pick.n)
+	if got == nil {
+		if got, err = h.ask(ctx, &look{key: key, n: pick.n, epoch: m.epoch, floor: m.floor, done: make(chan struct{}), waiting: ctx}); err != nil {
+			return err
+		}
+	}
+	for p, marks := range got.marks {
+		for _, one := range slices.Backward(marks) {
+			if one.offset >= at(m.floor, int(p)) || one.offset < at(from, int(p)) {
+				continue
+			}
+			if !pick.show(index, p, one.offset, one.time) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// lookFrom is how far back a look goes: each partition has its share in what may be read.
+func (h *Hub) lookFrom(start, floor []int64) []int64 {
+	from := make([]int64, len(floor))
+	for p := range from {
+		from[p] = max(at(start, p), floor[p]-h.catchup.MaxRecords/int64(len(floor)))
+	}
+	return from
+}
+
+// ask has a look answered by a reading.
+func (h *Hub) ask(ctx context.Context, q *look) (*seen, error) {
+	stream := q.key.stream
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return nil, ErrClosed
+	}
+	ps := &h.passes
+	ps.looking[stream] = append(ps.looking[stream], q)
+	if !ps.seeking[stream] {
+		ps.seeking[stream] = true
+		ps.wg.Go(func() { ps.seek(stream) })
+	}
+	h.mu.Unlock()
+	select {
+	case <-q.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if q.err != nil {
+		return nil, unavailable(ctx, q.err)
+	}
+	return q.got, nil
+}
+
+// seek reads for those who look until nobody does.
+func (ps *passes) seek(stream int) {
+	for {
+		ps.hub.mu.Lock()
+		asked := slices.DeleteFunc(ps.looking[stream], (*look).gone)
+		ps.looking[stream] = nil
+		ps.seeking[stream] = len(asked) > 0
+		ps.hub.mu.Unlock()
+		if len(asked) == 0 {
+			return
+		}
+		for len(asked) > 0 {
+			asked = ps.answer(stream, asked)
+		}
+	}
+}
+
+// gone reports whether nobody waits for the answer any more.
+func (q *look) gone() bool { return q.waiting.Err() != nil }
+
+// answer makes one reading for those who asked, as many as it has room for, and returns the others.
+func (ps *passes) answer(stream int, asked []*look) (later []*look) {
+	g := gathering{hub: ps.hub, stream: stream, epoch: asked[0].epoch, everyone: ps.hub.logs[stream].spec.Audience == AudienceEveryone}
+	for _, q := range asked {
+		switch {
+		case q.gone():
+		case q.epoch != g.epoch || !g.take(q):
+			later = append(later, q)
+		}
+	}
+	err := g.read(ps)
+	for _, one := range g.all {
+		for _, q := range one.asked {
+			q.got, q.err = &one.seen, err
+			close(q.done)
+		}
+	}
+	return later
+}
+
+// gathering is one reading for some who look.
+type gathering struct {
+	hub       *Hub
+	stream    int
+	epoch     string
+	everyone  bool
+	to        []int64 // up to where
+	room      int     // marks taken
+	all       []*gathered
+	byKey     map[lookKey]*gathered
+	byUser    map[string][]*gathered
+	bySubject map[string][]*gathered // of everybody's, or of every user's
+	plain     *gathered              // of everybody's, all
+}
+
+// gathered is what a reading finds for one key.
+type gathered struct {
+	seen
+	asked []*look
+}
+
+// take takes a look into the reading; false: there is no room.
+func (g *gathering) take(q *look) bool {
+	one := g.byKey[q.key]
+	if one == nil {
+		room := 2 * q.n * len(q.floor)
+		if len(g.all) > 0 && g.room+room > lookMarks {
+			return false
+		}
+		g.room += room
+		one = &gathered{seen: seen{key: q.key, epoch: q.epoch, marks: make(map[int32][]spotted)}}
+		if g.byKey == nil {
+			g.byKey, g.byUser, g.bySubject = make(map[lookKey]*gathered), make(map[string][]*gathered), make(map[string][]*gathered)
+		}
+		g.byKey[q.key] = one
+		g.all = append(g.all, one)
+		switch {
+		case g.everyone && q.key.subject == "":
+			g.plain = one
+		case g.everyone || q.key.any:
+			g.bySubject[q.key.subject] = append(g.bySubject[q.key.subject], one)
+		default:
+			g.byUser[q.key.user] = append(g.byUser[q.key.user], one)
+		}
+	}
+	one.n = max(one.n, q.n)
+	one.to = raise(one.to, q.floor)
+	g.to = raise(g.to, q.floor)
+	one.asked = append(one.asked, q)
+	return true
+}
+
+// read reads what isn't known already of what was asked for.
+func (g *gathering) read(ps *passes) error {
+	if len(g.all) == 0 {
+		return nil
+	}
+	h := g.hub
+	select {
+	case ps.slots <- struct{}{}:
+		defer func() { <-ps.slots }()
+	case <-ps.ctx.Done():
+		return ErrClosed
+	}
+	m := h.memory(g.stream)
+	if m.epoch != g.epoch {
+		return ErrNotWarm
+	}
+	b, err := h.bounds(ps.ctx, m)
+	if err != nil {
+		return err
+	}
+	horizon := h.lookFrom(b.Start, g.to)
+	from := slices.Clone(g.to)
+	for _, one := range g.all {
+		one.gen = m.gen
+		one.from = slices.Clone(horizon)
+		one.begin = slices.Clone(horizon)
+		if known := ps.seen.known(one.key, m, horizon, one.n); known != nil {
+			one.marks, one.begin = known.marks, raise(slices.Clone(known.to), horizon)
+			one.to = raise(one.to, known.to)
+		}
+		for p := range from {
+			from[p] = min(from[p], at(one.begin, p))
+		}
+	}
+	if err := h.history.Read(ps.ctx, g.stream, g.epoch, from, g.to, g.emit); err != nil {
+		return err
+	}
+	for _, one := range g.all {
+		one.trim()
+		ps.seen.remember(&one.seen)
+	}
+	return nil
+}
+
+// emit looks through a run of one partition's events.
+func (g *gathering) emit(_ int32, events []Event, _ int64) error {
+	if g.gone() {
+		return errNobody
+	}
+	for i := range events {
+		ev := &events[i]
+		if g.plain != nil {
+			g.plain.see(ev)
+		}
+		for _, one := range g.bySubject[string(ev.Subject)] {
+			one.see(ev)
+		}
+		if g.everyone {
+			continue
+		}
+		for _, user := range ev.Users {
+			for _, one := range g.byUser[string(user)] {
+				one.see(ev)
+			}
+		}
+	}
+	return nil
+}
+
+// gone reports whether nobody waits for any answer any more.
+func (g *gathering) gone() bool {
+	for _, one := range g.all {
+		if slices.ContainsFunc(one.asked, func(q *look) bool { return !q.gone() }) {
+			return false
+		}
+	}
+	return true
+}
+
+// see remembers an event's mark if it is among the newest n of its partition so far.
+func (g *gathered) see(ev *Event) {
+	p := int(ev.Partition)
+	if ev.Offset < at(g.begin, p) || ev.Offset >= at(g.to, p) || g.key.subject != "" && string(ev.Subject) != g.key.subject {
+		return
+	}
+	marks := append(g.marks[ev.Partition], spotted{ev.Offset, ev.Timestamp})
+	if len(marks) >= 2*g.n { // forget the older half at once rather than one each time
+		marks = append(marks[:0], marks[len(marks)-g.n:]...)
+	}
+	g.marks[ev.Partition] = marks
+}
