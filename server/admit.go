@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -65,7 +66,7 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 	}
 	from, err := parseFrom(query.Get("from"))
 	if err != nil {
-		return admission{}, badRequest("from", "The from parameter is none of live, earliest, last:N (1 to 10000) and since:TIME (RFC 3339).")
+		return admission{}, badRequest("from", fmt.Sprintf("The from parameter is none of live, earliest, last:N (1 to %d) and since:TIME (RFC 3339).", stream.MaxLast))
 	}
 	if a.snapshot, err = wantsSnapshot(query); err != nil {
 		return admission{}, badRequest("snapshot", err.Error())

@@ -147,7 +147,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 		Parameters: append([]openapi.Parameter{streamParameter, subjectParameter,
 			query("from", "Where to begin, where there is nothing to resume.", &openapi.Schema{
 				Type: "string", Default: "live", Examples: []any{"live", "last:10", "since:2026-01-31T12:00:00Z"},
-				Pattern: `^(live|earliest|last:([1-9][0-9]{0,3}|10000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,
+				Pattern: `^(live|earliest|last:([1-9][0-9]{0,2}|1000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,
 			}),
 			query("lastEventId", "Where to resume: the newest id, of the EventSource before or of a state. Any text is taken: one that is no position is answered by a `sluice.reset`. Of several the last counts.", openapi.String("")),
 			query("snapshot", "1: the stream begins with the state. Goes without `from`.", openapi.Enum("", "1", "")),

@@ -62,6 +62,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	carrier := s.carrierFor(w, r)
 	p := carrier.reserve()
 	a.request.Waker, a.request.Token = p.waker, p.token
+	a.request.BeforeKafka = s.mayCatchUp(a.principal.User, ip)
 	sub, opening, snapshot, err := s.begin(r.Context(), &a, s.limits.callers(a.principal.User, ip))
 	if err != nil {
 		carrier.release(p)

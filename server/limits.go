@@ -23,6 +23,11 @@ type Limits struct {
 	// StateBytes is what states may hold that clients have not taken yet, those of polls included;
 	// one caller may have a quarter of it.
 	StateBytes int64
+
+	// Streams and polls begun for which Kafka has to be asked: older than memory, or from=last:N,
+	// earliest or since where memory alone doesn't tell.
+	PerUserCatchups Rate // of one user
+	PerIPCatchups   Rate // of one address
 }
 
 // The limits by name: reasons of sluice.unavailable and of the metric.
@@ -33,6 +38,9 @@ const (
 	limitConnects      = "connects"
 	limitPerIPConnects = "per_ip_connects"
 	limitStateBytes    = "state_bytes"
+
+	limitPerUserCatchups = "per_user_catchups"
+	limitPerIPCatchups   = "per_ip_catchups"
 )
 
 // limiter counts against the limits. Users and addresses are counted by a hash with a seed of this process, so that
@@ -46,14 +54,34 @@ type limiter struct {
 	open   int
 	counts map[uint64]int32 // streams open, by user or address
 	all    bucket
-	byIP   map[uint64]*bucket // those not full; swept when it has doubled
-	sweep  int                // how many there may be before that
+	byIP   buckets // streams begun, by address
+	caught buckets // of those, the ones that need Kafka, by user or address
+}
+
+// buckets are those that are not empty, by what they count.
+type buckets struct {
+	by    map[uint64]*bucket
+	sweep int // how many there may be before those that have emptied are taken out
+}
+
+// take is bucket.take of a key.
+func (s *buckets) take(key uint64, r Rate, now time.Time) bool {
+	b := s.by[key]
+	if b == nil {
+		if s.by == nil {
+			s.by, s.sweep = make(map[uint64]*bucket), minSweep
+		}
+		b = new(bucket)
+		s.by[key] = b
+		s.forget(now)
+	}
+	return b.take(r, now)
 }
 
 const minSweep = 1 << 10
 
 func newLimiter(l Limits) *limiter {
-	return &limiter{limits: l, seed: maphash.MakeSeed(), counts: make(map[uint64]int32), byIP: make(map[uint64]*bucket), sweep: minSweep}
+	return &limiter{limits: l, seed: maphash.MakeSeed(), counts: make(map[uint64]int32)}
 }
 
 // stake is what a stream counts for; the zero stake is nothing.
@@ -71,13 +99,7 @@ func (l *limiter) connect(ip netip.Addr, now time.Time) (why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if key := l.address(ip); key != 0 && l.limits.PerIPConnects.N > 0 {
-		b := l.byIP[key]
-		if b == nil {
-			b = new(bucket)
-			l.byIP[key] = b
-			l.forget(now)
-		}
-		if !b.take(l.limits.PerIPConnects, now) {
+		if !l.byIP.take(key, l.limits.PerIPConnects, now) {
 			return limitPerIPConnects
 		}
 	}
@@ -88,16 +110,45 @@ func (l *limiter) connect(ip netip.Addr, now time.Time) (why string) {
 }
 
 // forget drops the buckets that are full again, which are as good as none.
-func (l *limiter) forget(now time.Time) {
-	if len(l.byIP) < l.sweep {
+func (s *buckets) forget(now time.Time) {
+	if len(s.by) < s.sweep {
 		return
 	}
-	for key, b := range l.byIP {
+	for key, b := range s.by {
 		if !b.empties.After(now) && !b.empties.IsZero() {
-			delete(l.byIP, key)
+			delete(s.by, key)
 		}
 	}
-	l.sweep = max(minSweep, 2*len(l.byIP))
+	s.sweep = max(minSweep, 2*len(s.by))
+}
+
+// catchup counts a stream or poll that needs Kafka; why is "" where it may go on. who is its user, or what
+// else it is counted by; "" is nobody.
+func (l *limiter) catchup(who string, ip netip.Addr, now time.Time) (why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if who != "" && l.limits.PerUserCatchups.N > 0 && !l.caught.take(maphash.String(l.seed, who)|1, l.limits.PerUserCatchups, now) {
+		return limitPerUserCatchups
+	}
+	if key := l.address(ip); key != 0 && l.limits.PerIPCatchups.N > 0 && !l.caught.take(key, l.limits.PerIPCatchups, now) {
+		return limitPerIPCatchups
+	}
+	return ""
+}
+
+// beyond is why a request was refused while it was under way.
+type beyond struct{ limit string }
+
+func (b beyond) Error() string { return "server: beyond the limit " + b.limit }
+
+// mayCatchUp is what a request asks before it has Kafka asked.
+func (s *Server) mayCatchUp(who string, ip netip.Addr) func() error {
+	return func() error {
+		if why := s.limits.catchup(who, ip, time.Now()); why != "" {
+			return beyond{why}
+		}
+		return nil
+	}
 }
 
 // take counts a stream that begins. who is its user, or what else it is counted by; "" is nobody.
@@ -202,4 +253,7 @@ var limitStatus = map[string]int{
 	limitPerIP:         http.StatusTooManyRequests,
 	limitPerIPConnects: http.StatusTooManyRequests,
 	limitStateBytes:    http.StatusServiceUnavailable,
+
+	limitPerUserCatchups: http.StatusTooManyRequests,
+	limitPerIPCatchups:   http.StatusTooManyRequests,
 }

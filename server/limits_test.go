@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,9 +132,50 @@ func TestAddressesCountBy64(t *testing.T) {
 	}
 }
 
+// Who asks too often for what Kafka has to tell waits; what memory tells is had as often as one likes, and
+// nobody else is concerned.
+func TestCatchUpsOfOneUserAndAddressAreBounded(t *testing.T) {
+	old := url.QueryEscape("orders@other:0")
+	for _, tt := range []struct {
+		limits Limits
+		why    string
+		other  []string // who is not concerned: user, address
+	}{
+		{Limits{PerUserCatchups: Rate{3, time.Hour}}, limitPerUserCatchups, []string{"bob", "203.0.113.1"}},
+		{Limits{PerIPCatchups: Rate{3, time.Hour}}, limitPerIPCatchups, []string{"alice", "203.0.113.9"}},
+		{Limits{PerIPCatchups: Rate{3, time.Hour}}, limitPerIPCatchups, []string{"alice", "127.0.0.1"}},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			f := begin(t, limitedBy(tt.limits))
+			open := func(user, ip, query string, headers ...string) *opened {
+				return f.get("/events?user="+user+query, append(address(ip), headers...)...)
+			}
+			for _, query := range []string{"&from=earliest", "&from=since:2026-01-31T12:00:00Z", "&from=last:10"} {
+				open("alice", "203.0.113.1", query).want("sluice.hello", "*")
+			}
+			for range 20 {
+				open("alice", "203.0.113.1", "").want("sluice.hello", "*")
+			}
+			for _, path := range []string{"/events?user=alice&from=earliest", "/events?user=alice&lastEventId=" + old, "/state?user=alice&stream=news&cursor=" + url.QueryEscape("news@other:0")} {
+				if got := f.get(path, address("203.0.113.1")...); got.StatusCode != 429 || got.Header.Get("Retry-After") != "15" {
+					t.Errorf("%s: %d, Retry-After %q", path, got.StatusCode, got.Header.Get("Retry-After"))
+				}
+			}
+			browser := open("alice", "203.0.113.1", "&from=earliest", "Accept", eventStream)
+			if text := browser.body(); browser.StatusCode != 200 || !strings.Contains(text, `{"reason":"`+tt.why+`","retry_ms":15000}`) {
+				t.Errorf("a browser was told %d %s", browser.StatusCode, text)
+			}
+			open(tt.other[0], tt.other[1], "&from=earliest").want("sluice.hello", "*")
+			if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(tt.why)); n != 4 {
+				t.Errorf("counted %v", n)
+			}
+		})
+	}
+}
+
 // TestCountsForgetTheirOwn: a flood of addresses leaves nothing behind once it is over.
 func TestCountsForgetTheirOwn(t *testing.T) {
-	l := newLimiter(Limits{PerUser: 2, PerIP: 2, PerIPConnects: Rate{2, time.Second}})
+	l := newLimiter(Limits{PerUser: 2, PerIP: 2, PerIPConnects: Rate{2, time.Second}, PerUserCatchups: Rate{2, time.Second}, PerIPCatchups: Rate{2, time.Second}})
 	now := time.Unix(1000, 0)
 	for i := range 200_000 {
 		ip := netip.AddrFrom4([4]byte{203, byte(i >> 16), byte(i >> 8), byte(i)})
@@ -146,12 +188,18 @@ func TestCountsForgetTheirOwn(t *testing.T) {
 		}
 		l.give(s)
 		l.give(stake{}) // gives nothing
+		if why := l.catchup("user"+strconv.Itoa(i), ip, now); why != "" {
+			t.Fatal(why)
+		}
 		now = now.Add(time.Millisecond)
 	}
 	if len(l.counts) != 0 || l.open != 0 {
 		t.Errorf("%d counts, %d open", len(l.counts), l.open)
 	}
-	if len(l.byIP) > 3*minSweep {
-		t.Errorf("%d buckets", len(l.byIP))
+	if len(l.byIP.by) > 3*minSweep {
+		t.Errorf("%d buckets", len(l.byIP.by))
+	}
+	if len(l.caught.by) > 3*minSweep {
+		t.Errorf("%d buckets of catch-ups", len(l.caught.by))
 	}
 }

@@ -88,8 +88,10 @@ sluice_streams_opened_total{outcome="reset"}·1
 sluice_unavailable_total{reason="connections"}·0
 sluice_unavailable_total{reason="connects"}·0
 sluice_unavailable_total{reason="per_ip"}·0
+sluice_unavailable_total{reason="per_ip_catchups"}·0
 sluice_unavailable_total{reason="per_ip_connects"}·0
 sluice_unavailable_total{reason="per_user"}·0
+sluice_unavailable_total{reason="per_user_catchups"}·0
 sluice_unavailable_total{reason="state_bytes"}·0
 `, "\n", " "))
 	for i := range want {

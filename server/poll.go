@@ -88,6 +88,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 	token := s.polls.bells.take()
 	defer s.polls.bells.give(token)
 	a.request.From, a.request.Waker, a.request.Token = stream.From{}, s.polls.waker, token
+	a.request.BeforeKafka = s.mayCatchUp(a.principal.User, ip)
 	p := &page{id: ask.cursor}
 	over, stop := context.WithTimeout(context.Background(), untilExpiry(a.principal.Expires, ask.wait))
 	defer stop()

@@ -66,6 +66,9 @@ var waiting = map[string]string{
 	limitPerIP:         "Your address has as many streams open as it may have.",
 	limitStateBytes:    "More of states waits for clients to take it than this gateway holds.",
 	limitPerIPConnects: "Your address begins streams too often.",
+
+	limitPerUserCatchups: "You ask too often for what is older than this gateway remembers.",
+	limitPerIPCatchups:   "Your address asks too often for what is older than this gateway remembers.",
 }
 
 // acceptsStream reports whether Accept names text/event-stream. A browser's EventSource does; */* does not.

@@ -107,6 +107,9 @@ func (l *loader) checkLimits() {
 				*limit = 0
 			}
 		}
+		if _, given := l.given["limits.per_user_catchups"]; !given {
+			limits.PerUserCatchups = Rate{}
+		}
 	}
 	l.atLeast("limits.connections", limits.Connections, 0)
 	l.atLeast("limits.per_user", limits.PerUser, 0)

@@ -32,6 +32,8 @@ type Limits struct {
 	PerIP             int
 	ConnectsPerSecond int
 	PerIPConnects     Rate
+	PerUserCatchups   Rate
+	PerIPCatchups     Rate
 	HeaderBytes       Size
 	StateBytes        Size
 }
@@ -49,6 +51,9 @@ func (l Limits) Server() server.Limits {
 		Connects:      server.Rate{N: l.ConnectsPerSecond, Per: rateUnits["s"]},
 		PerIPConnects: server.Rate(l.PerIPConnects),
 		StateBytes:    int64(l.StateBytes),
+
+		PerUserCatchups: server.Rate(l.PerUserCatchups),
+		PerIPCatchups:   server.Rate(l.PerIPCatchups),
 	}
 }
 

@@ -21,6 +21,10 @@ var guardKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Limits.PerIPConnects }},
 	{"limits.state_bytes", "64MiB", nil, "Memory for states (`/state`, `?snapshot=1`) and pages of polls that clients have not taken yet. One caller may have a quarter of it; a single state always fits.",
 		func(c *Config, _ *Stream) any { return &c.Limits.StateBytes }},
+	{"limits.per_user_catchups", "60/m", nil, "Streams and polls of one user for which Kafka has to be asked, being older than memory: as many at once, and then at this rate. With `auth: none` there is no limit unless one is written.",
+		func(c *Config, _ *Stream) any { return &c.Limits.PerUserCatchups }},
+	{"limits.per_ip_catchups", "600/m", nil, "The same of one address.",
+		func(c *Config, _ *Stream) any { return &c.Limits.PerIPCatchups }},
 	{"limits.header_bytes", "16KiB", nil, "Of a request, its line and header together.",
 		func(c *Config, _ *Stream) any { return &c.Limits.HeaderBytes }},
 
