@@ -136,16 +136,11 @@ func (l *limiter) catchup(who string, ip netip.Addr, now time.Time) (why string)
 	return ""
 }
 
-// beyond is why a request was refused while it was under way.
-type beyond struct{ limit string }
-
-func (b beyond) Error() string { return "server: beyond the limit " + b.limit }
-
 // mayCatchUp is what a request asks before it has Kafka asked.
 func (s *Server) mayCatchUp(who string, ip netip.Addr) func() error {
 	return func() error {
 		if why := s.limits.catchup(who, ip, time.Now()); why != "" {
-			return beyond{why}
+			return overLimit{why}
 		}
 		return nil
 	}
