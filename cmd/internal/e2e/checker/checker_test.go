@@ -204,6 +204,20 @@ func TestVerdict(t *testing.T) {
 			r.alice.Reset(`{"reason":"truncated","stream":"orders","partitions":[{"partition":0}]}`)
 			r.alice.Event(r.order("alice", 0))
 		}, ""},
+		{"resets with sealed ids tell of one election after the other", func(r *run) {
+			for range 2 {
+				r.alice.Event(r.order("alice", 0))
+				r.loses(0, 0)
+				r.alice.Reset(`{"reason":"truncated","stream":"orders","partitions":[{"partition":0}]}`)
+			}
+		}, ""},
+		{"a loss is told twice with sealed ids", func(r *run) {
+			r.alice.Event(r.order("alice", 0))
+			r.loses(0, 0)
+			for range 2 {
+				r.alice.Reset(`{"reason":"truncated","stream":"orders","partitions":[{"partition":0}]}`)
+			}
+		}, Unexpected},
 		{"two elections' losses are told as one", func(r *run) {
 			r.alice.Event(r.order("alice", 0))
 			lost := r.order("alice", 0)

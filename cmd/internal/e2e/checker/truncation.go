@@ -52,9 +52,10 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 	var at standing
 	var latest *event
 	told := c.resetsOfLocked(s.name, partition, truncated)
-	tell := func(before int) {
+	// tell takes account of the resets before the event of this index, which has this lineage.
+	tell := func(before, next int) {
 		for len(told) > 0 && told[0].after <= before {
-			lineage, ok := told[0].lineage(truncations, at.lineage)
+			lineage, ok := told[0].lineage(truncations, at.lineage, next)
 			if ok {
 				at = standing{slices.Min(truncations[at.lineage:lineage]), lineage}
 				v.Resets++
@@ -69,7 +70,7 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 		if e == nil || !e.acked || e.generation != s.generation || e.partition != partition {
 			continue
 		}
-		tell(i)
+		tell(i, e.lineage)
 		if at.passed(truncations, e.lineage) {
 			v.find(Silent, "%s was sent %v (%v) after %v, and not told that this was lost", c.name, a, e, latest)
 		}
@@ -78,17 +79,17 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 			at = standing{e.offset + 1, max(at.lineage, e.lineage)}
 		}
 	}
-	tell(len(c.received))
+	tell(len(c.received), len(truncations))
 	if at.passed(truncations, len(truncations)) {
 		v.find(Silent, "%s was last sent %v of %s, and not told that this was lost", c.name, latest, s.name)
 	}
 }
 
 // lineage is the one that the reset leads to for a client that comes from another, before. A reset
-// that names no offsets is taken for all that there was to tell.
-func (r reset) lineage(truncations []int64, before int) (after int, ok bool) {
+// that names no offsets leads to that of the event that comes next.
+func (r reset) lineage(truncations []int64, before, next int) (after int, ok bool) {
 	if !r.known {
-		return len(truncations), len(truncations) > before
+		return next, next > before
 	}
 	for after := before + 1; after <= len(truncations); after++ {
 		if r.to == slices.Min(truncations[before:after]) {
