@@ -27,6 +27,7 @@ var eventTimes = []struct {
 
 // Whatever timestamps records have, a page that comes back after a restart is sent what it missed and no reset, every
 // beginning finds what Kafka has, and the state shows what was just written.
+// It takes 40 s, most of it heartbeats that say that no more comes.
 func TestTimestampsOfOtherTimes(t *testing.T) {
 	kafka := kafkatest.Shared(t)
 	config, streams := fmt.Sprintf("heartbeat: 1s\nkafka: {brokers: [%q]}\nauth: none\nstreams:\n", kafka.Plaintext()), []string(nil)
