@@ -187,7 +187,10 @@ func askPolicy(ctx context.Context, cl *kgo.Client, topic string) (p policy, err
 	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeTopic, topic
 	res.ConfigNames = []string{"cleanup.policy", "delete.retention.ms", "remote.storage.enable"}
 	req.Resources = append(req.Resources, res)
-	kresp, err := cl.Request(ctx, req)
+	kresp, err := hedged(ctx, func(ctx context.Context) (kmsg.Response, error) {
+		one := *req // the client writes its version into it
+		return cl.Request(ctx, &one)
+	})
 	if err != nil {
 		return policy{}, err
 	}

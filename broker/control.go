@@ -22,15 +22,17 @@ type Control struct {
 	caughtUp atomic.Bool
 
 	// touched by Run only
-	id   topicID
-	next []int64 // by partition
-	end  []int64 // what has to be read before it is caught up
-	said string  // the complaint last logged
+	identity identity
+	id       topicID
+	next     []int64         // by partition
+	end      []int64         // what has to be read before it is caught up
+	said     map[string]bool // complaints since all was well
 }
 
 const (
-	controlMaxBytes = 1 << 20 // of one answer
-	controlPause    = time.Second
+	controlMaxBytes = 1 << 20         // of one answer
+	controlPause    = time.Second     // after something failed
+	controlRefresh  = 3 * time.Second // between two looks at who leads, and whether there are more partitions
 )
 
 // NewControl connects to nothing yet. Close it at the end.
@@ -49,7 +51,7 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Control{cl: cl, topic: topic, log: log.With("topic", topic)}, nil
+	return &Control{cl: cl, topic: topic, log: log.With("topic", topic), said: make(map[string]bool)}, nil
 }
 
 // Close ends the connections. Run has returned before.
@@ -83,7 +85,7 @@ func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
 	return nil
 }
 
-// round finds the topic and reads on until something fails or its leaders change.
+// round finds the topic and reads on until something fails or it is time to look again.
 func (c *Control) round(ctx context.Context, hear func([]byte)) error {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -91,30 +93,41 @@ func (c *Control) round(ctx context.Context, hear func([]byte)) error {
 	if err != nil {
 		return err
 	}
-	m := metas[c.topic]
-	if m.err != nil {
-		return m.err
+	m, renewed, err := c.identity.believe(asking, c.cl, c.topic, metas[c.topic])
+	if err != nil {
+		return err
 	}
-	if err := c.begin(asking, m); err != nil {
+	if err := c.begin(asking, m, renewed); err != nil {
 		return err
 	}
 	byLeader := make(map[int32][]place)
-	for p, leader := range m.leaders {
+	for p, leader := range m.leaders[:len(c.next)] {
 		byLeader[leader] = append(byLeader[leader], place{partition: int32(p)})
 	}
-	c.said = ""
-	for {
-		for leader, places := range byLeader {
+	for until := time.Now().Add(controlRefresh); time.Now().Before(until); {
+		var failed error
+		for leader, places := range byLeader { // all of them, whatever one says
 			if err := c.fetch(ctx, leader, places, hear); err != nil {
-				return err
+				failed = err
 			}
 		}
+		if failed != nil {
+			return failed
+		}
+		if len(c.said) > 0 {
+			clear(c.said)
+			c.log.Info("the control topic is heard again")
+		}
 	}
+	return nil
 }
 
 // begin places partitions that are new at their start: all of them the first time, and when the topic was made anew.
-func (c *Control) begin(ctx context.Context, m topicMeta) error {
-	if m.id == c.id && len(m.leaders) == len(c.next) {
+func (c *Control) begin(ctx context.Context, m topicMeta, renewed bool) error {
+	if renewed {
+		c.next, c.end = nil, nil
+	}
+	if c.id = m.id; len(m.leaders) == len(c.next) {
 		return nil
 	}
 	start, err := listOffsets(ctx, c.cl, c.topic, len(m.leaders), earliest, committed)
@@ -125,10 +138,8 @@ func (c *Control) begin(ctx context.Context, m topicMeta) error {
 	if err != nil {
 		return err
 	}
-	if m.id == c.id {
-		copy(start, c.next)
-	}
-	c.id, c.next, c.end = m.id, start, end
+	copy(start, c.next)
+	c.next, c.end = start, end
 	c.look()
 	return nil
 }
@@ -183,8 +194,8 @@ func (c *Control) look() {
 }
 
 func (c *Control) complain(err error) {
-	if text := inWords(err); text != c.said {
-		c.said = text
+	if text := inWords(err); !c.said[text] {
+		c.said[text] = true
 		c.log.Warn("waiting for the control topic", "why", text)
 	}
 }

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // heard collects what a gateway hears.
@@ -129,4 +132,56 @@ func TestControlWaitsForItsTopic(t *testing.T) {
 	await(t, "it finds the topic", c.CaughtUp)
 	await(t, "it can be announced to", func() bool { return c.Announce(t.Context(), "k", []byte("a")) == nil })
 	await(t, "it is heard", func() bool { return slices.Contains(h.sorted(), "a") })
+}
+
+// A message may go to a partition that was added a moment ago.
+func TestControlHearsPartitionsThatAreAdded(t *testing.T) {
+	f := newFake(t)
+	f.create("control", 1)
+	c, h := listen(t, f.ListenAddrs())
+	await(t, "caught up", c.CaughtUp)
+	if _, err := f.admin.CreatePartitions(context.Background(), 7, "control"); err != nil {
+		t.Fatal(err)
+	}
+	other, err := NewControl(f.config(), "control", quiet) // another gateway, begun since
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for i := range 20 {
+		if err := other.Announce(t.Context(), fmt.Sprint("user", i), []byte(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "all 20 heard", func() bool { return len(h.sorted()) == 20 })
+}
+
+func TestControlSaysOnceWhatItMayNotRead(t *testing.T) {
+	f := newFake(t)
+	f.create("control", 1)
+	refused := newCounter()
+	var allowed atomic.Bool
+	f.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		if allowed.Load() {
+			return nil, nil, false
+		}
+		refused.add()
+		return deniedFetch(req.(*kmsg.FetchRequest), func(kmsg.FetchRequestTopic) bool { return true }), nil, true
+	})
+	var log logged
+	c, err := NewControl(f.config(), "control", slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx, func([]byte) {}) }()
+	t.Cleanup(func() { cancel(); <-done; c.Close() })
+	refused.wait(4)
+	if n := strings.Count(log.String(), "READ and DESCRIBE"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, log.String())
+	}
+	allowed.Store(true)
+	await(t, "heard again", func() bool { return strings.Contains(log.String(), "heard again") })
 }

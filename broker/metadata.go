@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -60,24 +59,24 @@ func describe(ctx context.Context, cl *kgo.Client, topics ...string) (map[string
 	})
 }
 
-// hedged asks what any broker can answer, and asks another as well while none has answered.
+// hedged asks what any broker can answer, and asks another as well while none has answered. It doesn't wait for those that
+// were too slow: while a connection is being set up the client doesn't heed ctx. They end with that, which the
+// client bounds, or with the client.
 func hedged[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error
 	}
-	answers := make(chan answer, hedges)
-	var asking sync.WaitGroup
+	answers := make(chan answer, hedges) // room for all
 	ctx, cancel := context.WithCancel(ctx)
-	defer asking.Wait()
 	defer cancel()
 	asked, failed := 0, 0
 	one := func() {
 		asked++
-		asking.Go(func() {
+		go func() {
 			value, err := ask(ctx)
 			answers <- answer{value, err}
-		})
+		}()
 	}
 	one()
 	hedge := time.NewTicker(hedgeAfter)
