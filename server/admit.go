@@ -46,7 +46,11 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 		return admission{}, badRequest("query", "The query can't be read.")
 	}
 	a := admission{principal: principal}
-	if a.request.Streams, a.names, a.request.Denied, err = s.choose(query, principal); err != nil {
+	a.request.Streams, a.names, a.request.Denied, err = s.choose(query, principal)
+	if errors.Is(err, stream.ErrWithdrawn) {
+		return admission{}, s.mustWait(withdrawn.String())
+	}
+	if err != nil {
 		if unknown != nil {
 			s.cfg.Metrics.refused(auth.ReasonMissing)
 			return admission{}, unknown
@@ -152,15 +156,21 @@ var errNotYours = errors.New("The stream parameter names a stream that doesn't e
 // errNoneYours is for a caller who names no stream and may read none.
 var errNoneYours = errors.New("There is no stream that you may read.")
 
-// choose returns the streams asked for, ascending, or all that the caller may read; and, as a set of bits, those it may not.
+// choose returns the streams asked for, ascending, or all that the caller may read and that are in service; and, as a set of bits,
+// those it may not read.
 func (s *Server) choose(query url.Values, who auth.Principal) (streams []int, names []string, denied uint64, err error) {
 	specs := s.cfg.Hub.Specs()
+	out := false // some are out of service
 	asked, narrowed := query["stream"]
 	for i, spec := range specs {
 		wanted := !narrowed || slices.ContainsFunc(asked, func(list string) bool { return inList(list, spec.Name) })
 		switch {
 		case !wanted:
 		case s.mayRead(who, spec.Name):
+			if !narrowed && s.cfg.Hub.IsWithdrawn(i) {
+				out = true
+				continue
+			}
 			streams = append(streams, i)
 			names = append(names, spec.Name)
 		default:
@@ -173,6 +183,9 @@ func (s *Server) choose(query url.Values, who auth.Principal) (streams []int, na
 				return nil, nil, denied, errNotYours
 			}
 		}
+	}
+	if len(streams) == 0 && out {
+		return nil, nil, denied, stream.ErrWithdrawn
 	}
 	if len(streams) == 0 {
 		return nil, nil, denied, errNoneYours

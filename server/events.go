@@ -120,6 +120,8 @@ func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
 		stateless().write(w)
 	case errors.Is(err, stream.ErrNotWarm):
 		s.unavailable(w, r, "warming")
+	case errors.Is(err, stream.ErrWithdrawn):
+		s.unavailable(w, r, withdrawn.String())
 	case errors.Is(err, stream.ErrUnavailable):
 		s.unavailable(w, r, kafka.String())
 	case errors.Is(err, stream.ErrClosed), s.stop.Err() != nil:

@@ -84,6 +84,7 @@ sluice_streams_closed_total{reason="max_age"}·0
 sluice_streams_closed_total{reason="operator"}·0
 sluice_streams_closed_total{reason="revoked"}·0
 sluice_streams_closed_total{reason="slow"}·0
+sluice_streams_closed_total{reason="withdrawn"}·0
 sluice_streams_opened_total{outcome="reset"}·1
 sluice_unavailable_total{reason="connections"}·0
 sluice_unavailable_total{reason="connects"}·0

@@ -24,7 +24,8 @@ type StreamStatus struct {
 	Behind     int64     // records up to the last stable offset; -1 while unknown
 	StaleSince time.Time // Kafka hasn't answered since; zero: it answers
 	Answered   time.Time // when Kafka last did; zero: never yet
-	Waiting    string    // what for, while it is not fetching; no secret in it
+	Waiting    string    // what for, while it is not fetching, or why it is withdrawn; no secret in it
+	Withdrawn  bool      // it is not served, whatever its reader does
 
 	// UnreadableSince is since when its topic doesn't exist, may not be read, or has partitions without
 	// a leader; zero: none of that.
@@ -73,19 +74,20 @@ const heldUp = 10 * time.Second
 // Until then it waits for every stream to be read once. A topic that doesn't exist, may not be
 // read or has partitions without a leader holds it up for heldUp: it may stay so, and the other
 // streams can be served. Afterwards no fault of a stream counts. Only when Kafka has answered for
-// none of them for grace is the gateway not ready. Within grace it serves from memory. All gateways
+// none of them for grace is the gateway not ready. A stream that is withdrawn counts for nothing: no
+// restart would help it. Within grace it serves from memory. All gateways
 // not ready at once would have the load balancer answer 503, which ends every page for good.
 func ready(statuses []StreamStatus, isDraining, unread, was bool, grace time.Duration, now time.Time) readiness {
 	r := readiness{Draining: isDraining, Unread: unread, Streams: []streamReadiness{}}
 	warmed, silent := true, len(statuses) > 0
 	for _, s := range statuses {
 		isSilent := !s.StaleSince.IsZero() && now.Sub(s.StaleSince) >= grace
-		silent = silent && isSilent
+		silent = silent && (isSilent || s.Withdrawn)
 		excused := !s.UnreadableSince.IsZero() && now.Sub(s.UnreadableSince) >= heldUp
-		warmed = warmed && (s.Warm || excused)
+		warmed = warmed && (s.Warm || excused || s.Withdrawn)
 		one := streamReadiness{
 			Name: s.Name, Topic: s.Topic, Fetching: s.Fetching, Warm: s.Warm, Waiting: s.Waiting,
-			Ready: s.Warm && !isSilent,
+			Ready: s.Warm && !isSilent && !s.Withdrawn,
 		}
 		if s.Behind >= 0 {
 			one.Behind = &s.Behind

@@ -28,11 +28,12 @@ const (
 	draining                // the gateway goes away
 	revoked                 // the identity was ended before its time
 	dismissed               // an operator closed it
+	withdrawn               // a stream that it reads is no longer served
 	reasons                 // how many there are
 )
 
 func (r reason) String() string {
-	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked", "operator"}[r]
+	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked", "operator", "withdrawn"}[r]
 }
 
 // terms are what all sessions of a server share.
@@ -157,6 +158,10 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 		return end
 	case stream.Closed:
 		s.why = draining
+		s.say(t, out, "")
+		return end
+	case stream.Withdrawn:
+		s.why = withdrawn
 		s.say(t, out, "")
 		return end
 	case stream.Dismissed:

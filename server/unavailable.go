@@ -12,9 +12,10 @@ import (
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string) {
 	retry := s.terms.retry()
 	status, limit := limitStatus[why]
-	if limit {
+	if limit || why == withdrawn.String() {
 		retry *= limitPatience
-	} else {
+	}
+	if !limit {
 		status = http.StatusServiceUnavailable
 	}
 	s.cfg.Metrics.unavailable(why)
@@ -46,19 +47,20 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 	p.write(w)
 }
 
-// limitPatience is how much longer than others those wait who were beyond a limit. What they wait for takes more than a restart, and
-// their asking is part of the load.
+// limitPatience is how much longer than others those wait who were beyond a limit, or ask for a stream that isn't served. What they
+// wait for takes more than a restart, and their asking is part of the load.
 const limitPatience = 10
 
 // identity is why a caller waits whose identity can't be told now.
 const identity = "identity"
 
 var waiting = map[string]string{
-	"draining": "This gateway is going away.",
-	"warming":  "This gateway is still reading what happened before.",
-	"kafka":    "What was missed has to come from Kafka, which does not answer.",
-	identity:   "Who is asking can't be told at the moment.",
-	probing:    "This gateway answers as many probes as it does at a time.",
+	"draining":  "This gateway is going away.",
+	"warming":   "This gateway is still reading what happened before.",
+	"kafka":     "What was missed has to come from Kafka, which does not answer.",
+	"withdrawn": "A stream that you ask for is not served at the moment. Others may be.",
+	identity:    "Who is asking can't be told at the moment.",
+	probing:     "This gateway answers as many probes as it does at a time.",
 
 	limitConnections:   "This gateway has as many streams as it takes.",
 	limitConnects:      "Too many streams begin on this gateway at the moment.",

@@ -33,7 +33,7 @@ import (
 // query. Offsets fit int64, leader epochs int32.
 const (
 	maxIDText = 1000 // characters; a longer id is written in the packed form
-	MaxID     = 4000 // characters; a longer id is refused, and proxies cut headers not far above it
+	MaxID     = 7500 // characters; a longer id is refused, and proxies cut headers and queries not far above it
 )
 
 const (

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -283,38 +284,6 @@ func TestFilterMark(t *testing.T) {
 	}
 }
 
-// MaxIDLen is nearly met by the longest id it allows for, and never passed.
-func TestMaxIDLen(t *testing.T) {
-	const most = int64(1)<<packedBits - 1
-	for _, partitions := range []map[string]int{
-		{},
-		{"s": 0},
-		{"orders": 1},
-		{"orders": 12, "stock": 3},
-		{"orders": 300, "a-much-longer-name": 100, "x": 7},
-	} {
-		for bits := range packedBits + 1 { // offsets 2^bits apart, leader epochs as far as they fit
-			var id []byte
-			for name, count := range partitions {
-				if len(id) > 0 {
-					id = append(id, '~')
-				}
-				offsets, leaders := slices.Repeat([]int64{most}, count), slices.Repeat([]int32{math.MaxInt32}, count)
-				if count > 1 {
-					offsets[0] = max(1, most-(1<<bits-1))
-					leaders[1] = math.MaxInt32 - int32(min(1<<31, 1<<(packedBits-bits))-2)
-				}
-				id = appendSegment(id, name, "kZ3fQ1", offsets, leaders, true)
-				id = append(append(id, '*'), FilterMark("o-77")...)
-			}
-			got := MaxIDLen(partitions)
-			if len(id) > got || bits > 17 && bits < packedBits && len(partitions) == 3 && len(id) < got-25*len(partitions) {
-				t.Errorf("%v at offsets of %d bits: the id has %d characters, MaxIDLen says %d", partitions, bits, len(id), got)
-			}
-		}
-	}
-}
-
 // checkCursorText holds what is true of every id that is accepted.
 func checkCursorText(t *testing.T, id string, segments []segment) {
 	t.Helper()
@@ -414,14 +383,31 @@ func FuzzCursorRoundTrip(f *testing.F) {
 	})
 }
 
+// BenchmarkAppendSegment writes positions of 24 partitions; "bare" is the text as it was before leader epochs, to compare with.
 func BenchmarkAppendSegment(b *testing.B) {
 	offsets := slices.Repeat([]int64{123_456_789}, 24)
 	dst := make([]byte, 0, MaxID)
-	for _, form := range []string{"text", "packed"} {
-		b.Run(form, func(b *testing.B) {
+	b.Run("bare", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			dst = append(dst[:0], "orders@kZ3fQ1:"...)
+			for p, o := range offsets {
+				if p > 0 {
+					dst = append(dst, '.')
+				}
+				dst = strconv.AppendInt(dst, o, 10)
+			}
+		}
+	})
+	for _, form := range []struct {
+		name    string
+		leaders []int32
+		packed  bool
+	}{{"text", nil, false}, {"text with epochs", slices.Repeat([]int32{3, 4}, 12), false}, {"packed", nil, true}} {
+		b.Run(form.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				dst = appendSegment(dst[:0], "orders", "kZ3fQ1", offsets, nil, form == "packed")
+				dst = appendSegment(dst[:0], "orders", "kZ3fQ1", offsets, form.leaders, form.packed)
 			}
 		})
 	}

@@ -43,14 +43,15 @@ type Hub struct {
 	ids     IDs
 	start   time.Time // of the hub's clock
 
-	mu     hubLock // guards all below; wakers' locks are taken under it, never the other way
-	closed bool
-	seq    uint64 // of the newest entry of any stream
-	logs   []*log
-	status []status // by stream
-	users  users
-	subs   subs
-	views  []view
+	mu        hubLock // guards all below; wakers' locks are taken under it, never the other way
+	closed    bool
+	withdrawn uint64 // streams out of service, as bits; see Hub.Withdraw
+	seq       uint64 // of the newest entry of any stream
+	logs      []*log
+	status    []status // by stream
+	users     users
+	subs      subs
+	views     []view
 
 	viewByMask map[uint64]uint32 // the views, by their streams
 	viewsOf    [][]uint32        // by stream, the views that have it

@@ -49,7 +49,7 @@ type Opening struct {
 }
 
 // Open finds where a request begins and subscribes it there. It asks Kafka only for what memory can't tell.
-// It fails with [ErrNotWarm], [ErrUnavailable], [ErrClosed], the context's error or BeforeKafka's. What is wrong with
+// It fails with [ErrNotWarm], [ErrWithdrawn], [ErrUnavailable], [ErrClosed], the context's error or BeforeKafka's. What is wrong with
 // the cursor is no error: it is answered by resets.
 //
 // The subscription counts as woken: pull it first.
@@ -106,6 +106,9 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	}
 	alone := r.Subject != "" || st.carried != ""
 	for i, pl := range st.places {
+		if h.withdrawn&(1<<r.Streams[i]) != 0 {
+			return Sub{}, "", ErrWithdrawn
+		}
 		if l := h.logs[r.Streams[i]]; l.epoch != pl.epoch || l.gen != pl.gen {
 			return Sub{}, "", errMoved
 		}
@@ -172,6 +175,7 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 
 	partitions := make(map[string]int) // of the streams read
 	var unnamed []int                  // of r.Streams
+	ahead := false                     // the cursor names partitions that Kafka has and this gateway hasn't found yet
 	for n, i := range r.Streams {
 		m := h.memory(i)
 		if !m.warm {
@@ -189,9 +193,14 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 			return st, nil, err
 		}
 		partitions[m.name] = max(len(m.head), len(st.places[n].pos))
+		ahead = ahead || partitions[m.name] > len(m.head)
 		resets = append(resets, why...)
 	}
-	st.carried = h.carry(others, len(r.Streams), h.ids.MaxLen(partitions))
+	length := h.ids.MaxLen(partitions)
+	if ahead && length > MaxID { // our own reader is about to notice that the topic has grown, and is too wide
+		return st, nil, ErrNotWarm
+	}
+	st.carried = h.carry(others, len(r.Streams), length)
 	if len(unnamed) == 0 || r.From.Kind == FromLive {
 		return st, resets, nil
 	}

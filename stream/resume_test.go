@@ -160,8 +160,8 @@ func TestCarriedSegmentsAreBounded(t *testing.T) {
 		name, carried, want string
 	}{
 		{"as many as fit", strings.Join(cursorSegments(maxSegments-1), "~"), strings.Join(cursorSegments(maxSegments-1), "~")},
-		{"too long by itself", wide(3960), ""},
-		{"too long beside another", "a@x:1~" + wide(3950) + "~b@x:2", "a@x:1~b@x:2"},
+		{"too long by itself", wide(MaxID - 40), ""},
+		{"too long beside another", "a@x:1~" + wide(MaxID-50) + "~b@x:2", "a@x:1~b@x:2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, 3, orders)

@@ -98,6 +98,9 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 	tables := make(map[int]*stateTable, len(q.Streams))
 	for _, i := range q.Streams {
 		l := h.logs[i]
+		if h.withdrawn&(1<<i) != 0 {
+			return State{}, nil, ErrWithdrawn
+		}
 		if l.epoch == "" || !h.status[i].warm || l.state != nil && !l.state.whole() {
 			return State{}, nil, ErrNotWarm
 		}

@@ -36,6 +36,8 @@ const (
 	Ended
 	// Dismissed: it was ended by Sub.Dismiss.
 	Dismissed
+	// Withdrawn: a stream that it reads was taken out of service, by Hub.Withdraw.
+	Withdrawn
 )
 
 // Batch collects what is to be written to one connection.
@@ -161,6 +163,9 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	}
 	if slot.ended() {
 		return slot.end
+	}
+	if h.views[slot.view].mask&h.withdrawn != 0 {
+		return Withdrawn
 	}
 	h.rouse(s.id, slot)
 	h.scratch.puller = s.Key()

@@ -113,9 +113,13 @@ func inspect(ctx context.Context, c *config.Config) (map[string]broker.Inspected
 			findings = append(findings, c.Warning("streams."+s.Name+".topic", s.Topic+": "+t.Fault+"; the gateway would wait for it"))
 		}
 	}
-	if n := c.IDs.MaxLen(partitions); n > stream.MaxID {
-		findings = append(findings, c.Fault("streams", fmt.Sprintf(
-			"an event's id could reach %d characters, and proxies cut headers beyond %d: serve fewer streams, or topics of fewer partitions, from one gateway", n, stream.MaxID)))
+	refused, _ := stream.TooWide(c.IDs, partitions, nil)
+	for _, name := range refused {
+		say, without := c.Warning, "the gateway would serve the others without it"
+		if len(refused) == len(partitions) {
+			say, without = c.Fault, "the gateway would serve nothing"
+		}
+		findings = append(findings, say("streams."+name+".topic", stream.WhyTooWide(partitions[name])+"; "+without))
 	}
 	return topics, findings
 }

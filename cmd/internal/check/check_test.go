@@ -157,10 +157,18 @@ func TestAWrongPasswordIsAFault(t *testing.T) {
 	}
 }
 
-func TestIDsThatProxiesWouldCutAreAFault(t *testing.T) {
-	inDir(t, withBroker(cluster(t, kfake.SeedTopics(300, "order-topic"), kfake.SeedTopics(1, "news-topic")), shop), nil)
-	status, _, stderr := runCheck(t)
-	if want := "sluice.yaml:3: streams: an event's id could reach 5"; status != 2 || !strings.Contains(stderr, want) {
+// What no id has room for is named, with its partitions; the others can be served.
+func TestAStreamThatIsTooWideIsNamed(t *testing.T) {
+	inDir(t, withBroker(cluster(t, kfake.SeedTopics(600, "order-topic"), kfake.SeedTopics(1, "news-topic")), shop), nil)
+	status, stdout, stderr := runCheck(t)
+	want := "sluice.yaml:10: streams.stock.topic: warning: its 600 partitions don't fit into event ids"
+	if status != 0 || !strings.Contains(stderr, want) || !strings.Contains(stdout, "It can be served") || strings.Contains(stderr, "streams.orders.topic") {
+		t.Errorf("status %d, stderr %s", status, stderr)
+	}
+	const alone = "kafka: {brokers: [\"BROKER\"]}\nstreams: {orders: {topic: order-topic, user: key}}\nauth: none\n"
+	inDir(t, withBroker(cluster(t, kfake.SeedTopics(1000, "order-topic")), alone), nil)
+	status, _, stderr = runCheck(t)
+	if want := "streams.orders.topic: its 1000 partitions don't fit"; status != 2 || !strings.Contains(stderr, want) || !strings.Contains(stderr, "would serve nothing") {
 		t.Errorf("status %d, stderr %s", status, stderr)
 	}
 }

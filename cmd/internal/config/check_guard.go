@@ -115,7 +115,7 @@ func (l *loader) checkLimits() {
 	l.atLeast("limits.per_user", limits.PerUser, 0)
 	l.atLeast("limits.per_ip", limits.PerIP, 0)
 	l.atLeast("limits.connects_per_second", limits.ConnectsPerSecond, 0)
-	const least, most = 4 << 10, 1 << 20 // an id alone may have 4,000 bytes
+	const least, most = (stream.MaxID/1024 + 1) << 10, 1 << 20 // an id alone may have MaxID bytes
 	if n := limits.HeaderBytes; !l.broken["limits.header_bytes"] && (n < least || n > most) {
 		l.fault("limits.header_bytes", fmt.Sprintf("%v is out of bounds: write from %v to %v", n, Size(least), Size(most)))
 	}

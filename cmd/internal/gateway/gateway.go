@@ -91,7 +91,9 @@ func New(o Options) (g *Gateway, err error) {
 	g.hub.SetHistory(history)
 
 	kafka.Opts = []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"), kprom.Registerer(metrics.Registerer())))}
-	if g.reader, err = broker.NewReader(kafka, records, newWidth(g.hub, c.IDs, g.slog, g.fail), g.slog); err != nil {
+	width := newWidth(g.hub, c.IDs, g.slog)
+	width.register(metrics.Registerer())
+	if g.reader, err = broker.NewReader(kafka, records, width, g.slog); err != nil {
 		return g, err
 	}
 
@@ -104,7 +106,7 @@ func New(o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	g.server, err = server.New(server.Config{
-		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader, history}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
+		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader, history, width}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
 		Subjects: c.Subjects(), NoPages: !c.Pages,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
@@ -211,7 +213,7 @@ func (g *Gateway) wait(stop, kill context.Context) error {
 	return errors.Join(err, g.Stop(ctx))
 }
 
-// Failed receives what ends the gateway while it serves, such as ids that would grow too long. Run looks at
+// Failed receives what ends the gateway while it serves, such as a listener that fails. Run looks at
 // it; whoever calls Start alone does so instead, and then calls Stop.
 func (g *Gateway) Failed() <-chan error { return g.failed }
 

@@ -240,18 +240,6 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
-func TestIDsThatProxiesWouldCutEndTheStart(t *testing.T) {
-	c := cluster(t, 500)
-	g, err := New(Options{Config: shop(t, c, ""), Log: zerolog.New(t.Output())})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = g.Run(t.Context(), context.Background())
-	if err == nil || !strings.Contains(err.Error(), "streams: an event's id could reach 4") {
-		t.Errorf("Run: %v", err)
-	}
-}
-
 func TestAGatewayThatCannotBeWiredLeavesNothing(t *testing.T) {
 	conf := shop(t, cluster(t, 1), "")
 	conf.Auth = config.Auth{} // the last thing but one to be looked at

@@ -5,10 +5,12 @@ import (
 	"sluice/server"
 )
 
-// source says to the server how far the reader is, and what could not be read for those who were away.
+// source says to the server how far the reader is, what could not be read for
+// those who were away, and what is not served.
 type source struct {
 	*broker.Reader
 	history *broker.History
+	width   *width
 }
 
 // Status implements [server.Source].
@@ -21,6 +23,9 @@ func (s source) Status() []server.StreamStatus {
 			Behind: st.Behind, StaleSince: st.StaleSince, Answered: st.Answered, Waiting: st.Waiting,
 			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]server.PartitionStatus, len(st.Next)),
 			CatchupFailures: s.history.Failures(i),
+		}
+		if why := s.width.why(st.Stream); why != "" {
+			all[i].Withdrawn, all[i].Waiting = true, why
 		}
 		for reason, n := range st.Refused {
 			all[i].Refused[reason.String()] = n

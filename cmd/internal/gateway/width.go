@@ -1,65 +1,122 @@
 package gateway
 
 import (
-	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/stream"
 )
 
-// width is the hub as the reader sees it, with an eye on how long ids can grow: it takes all topics' partitions
-// to know, so it shows only as they are found. At start too long an id ends the gateway, since proxies would cut
-// the header it comes back in and no client could resume. When partitions are added while it runs, it is said
-// in the log, and the gateway goes on for those it has.
+// width is the hub as the reader sees it, with an eye on how long ids can grow. It takes all topics' partitions to know,
+// so it shows only as they are found. A stream without room in an id is not served: proxies would cut the
+// header that the id comes back in. All others are. A stream that outgrows its room while the
+// gateway runs is closed itself, whatever its width; a restart decides anew, see [stream.TooWide].
 type width struct {
 	*stream.Hub
 	ids   stream.IDs
 	specs []stream.Spec
 	log   *slog.Logger
-	fail  func(error)
 
-	mu         sync.Mutex     // guards the rest; a leaf
-	partitions map[string]int // by stream, of those found
+	mu         sync.Mutex        // guards the rest; a leaf
+	partitions map[string]int    // by stream, of those found
+	grown      map[string]bool   // streams that outgrew their room
+	refused    map[string]string // why, by stream
+	length     int               // an id of the streams that are served is no longer
 }
 
-func newWidth(hub *stream.Hub, ids stream.IDs, log *slog.Logger, fail func(error)) *width {
-	return &width{Hub: hub, ids: ids, specs: hub.Specs(), log: log, fail: fail, partitions: map[string]int{}}
+func newWidth(hub *stream.Hub, ids stream.IDs, log *slog.Logger) *width {
+	return &width{
+		Hub: hub, ids: ids, specs: hub.Specs(), log: log,
+		partitions: map[string]int{}, grown: map[string]bool{}, refused: map[string]string{},
+	}
 }
 
 // Begin passes a topic on that was found.
 func (w *width) Begin(stream int, epoch string, start []int64) {
-	first, err := w.add(stream, len(start), false)
-	switch {
-	case err != nil && first:
-		w.fail(err)
-	case err != nil:
-		w.log.Error(err.Error())
-	}
+	back := w.note(stream, len(start), false)
 	w.Hub.Begin(stream, epoch, start)
+	back()
 }
 
 // AddPartitions passes on partitions that were added.
 func (w *width) AddPartitions(stream int, start []int64) {
-	if _, err := w.add(stream, len(start), true); err != nil {
-		w.log.Error(err.Error())
-	}
+	back := w.note(stream, len(start), true)
 	w.Hub.AddPartitions(stream, start)
+	back()
 }
 
-// add takes note of a stream's partitions, beside those it has or instead of them. It says whether the stream is
-// new, and fails when ids could become too long.
-func (w *width) add(index, n int, beside bool) (first bool, err error) {
+// note takes note of a stream's partitions, beside those it has or instead of them. Streams that no longer have room are
+// withdrawn before it returns. Those that have room again are back with the call of what it returns: an id must not be
+// written of partitions that are about to go.
+func (w *width) note(index, n int, beside bool) (back func()) {
+	var out, in []int
+	defer func() {
+		for _, i := range out {
+			w.Withdraw(i, true)
+		}
+	}()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	name := w.specs[index].Name
-	had, known := w.partitions[name]
 	if beside {
-		n += had
+		n += w.partitions[name]
+	} else {
+		delete(w.grown, name)
 	}
 	w.partitions[name] = n
-	if chars := w.ids.MaxLen(w.partitions); chars > stream.MaxID {
-		err = fmt.Errorf("streams: an event's id could reach %d characters, and proxies cut headers beyond %d: serve fewer streams, or topics of fewer partitions, from one gateway", chars, stream.MaxID)
+	refused, length := stream.TooWide(w.ids, w.partitions, w.grown)
+	if beside && w.refused[name] == "" && slices.ContainsFunc(refused, func(s string) bool { return w.refused[s] == "" }) {
+		w.grown[name] = true
+		refused, length = stream.TooWide(w.ids, w.partitions, w.grown)
 	}
-	return !known, err
+	w.length = length
+	was := w.refused
+	w.refused = make(map[string]string, len(refused))
+	for _, name := range refused {
+		w.refused[name] = stream.WhyTooWide(w.partitions[name])
+	}
+	for i, spec := range w.specs {
+		why := w.refused[spec.Name]
+		switch before := was[spec.Name]; {
+		case why != "" && why != before:
+			w.log.Error("the stream is not served", "stream", spec.Name, "why", why)
+			out = append(out, i)
+		case why == "" && before != "":
+			w.log.Info("the stream is served again", "stream", spec.Name)
+			in = append(in, i)
+		}
+	}
+	return func() {
+		for _, i := range in {
+			w.Withdraw(i, false)
+		}
+	}
+}
+
+// why says why a stream is not served; "": it is.
+func (w *width) why(stream string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused[stream]
+}
+
+// register adds the metrics of how near the bound is.
+func (w *width) register(r prometheus.Registerer) {
+	gauge := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("sluice_id_length_chars", "Characters that an event's id of all streams served can reach.", func() float64 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return float64(w.length)
+	})
+	gauge("sluice_id_length_max_chars", "Characters that an event's id may have; a stream beyond is not served.", func() float64 { return stream.MaxID })
+	gauge("sluice_streams_too_wide", "Streams that are not served because their partitions don't fit into an id.", func() float64 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return float64(len(w.refused))
+	})
 }
