@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -32,12 +33,15 @@ func (d *doctor) workers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
 	for _, name := range workerNames {
-		script, found := d.script(ctx, name)
-		if !found {
-			continue
+		script, found, err := d.script(ctx, name)
+		if err != nil {
+			d.found(checkWorker, unknown, "not looked at: %s: %v", d.pageOrigin()+name, plainly(err))
+			return
 		}
-		d.judgeWorker(name, script)
-		return
+		if found {
+			d.judgeWorker(name, script)
+			return
+		}
 	}
 	d.found(checkWorker, unknown, "no service worker at %s of %s; if the page has one of another name that answers requests (fetch), %s",
 		strings.Join(workerNames, ", "), d.pageOrigin(), dropsHeader)
@@ -78,22 +82,22 @@ func (d *doctor) suspect(format string, args ...any) {
 }
 
 // script returns the page's script of this name, if there is one that a browser would take for a worker.
-func (d *doctor) script(ctx context.Context, name string) (text string, found bool) {
+func (d *doctor) script(ctx context.Context, name string) (text string, found bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	answer, err := d.open(ctx, ask{origin: d.pageOrigin(), path: name, bare: true, header: map[string]string{
 		"Accept": "*/*", "Accept-Encoding": "gzip", "Service-Worker": "script",
 	}})
 	if err != nil || answer.StatusCode != http.StatusOK {
-		return "", false
+		return "", false, err
 	}
 	media, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if !strings.HasSuffix(media, "javascript") && !strings.HasSuffix(media, "ecmascript") {
-		return "", false // browsers refuse it, and many apps answer anything with their page
+		return "", false, nil // browsers refuse it, and many apps answer anything with their page
 	}
 	if answer.opaque {
-		return "", true
+		return "", false, errors.New("its encoding can't be read here")
 	}
 	body, _ := io.ReadAll(io.LimitReader(answer.text, maxWorker)) // what there is of it is enough
-	return string(body), true
+	return string(body), true, nil
 }

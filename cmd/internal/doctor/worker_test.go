@@ -80,6 +80,21 @@ func TestServiceWorkerIsNamed(t *testing.T) {
 	}
 }
 
+// TestAnOriginThatGivesNoAnswerIsSaidToHaveNotBeenLookedAt: that no worker was found there says nothing.
+func TestAnOriginThatGivesNoAnswerIsSaidToHaveNotBeenLookedAt(t *testing.T) {
+	shop := site(t, nil)
+	at, err := url.Parse(shop.URL + "/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop.Close()
+	d := &doctor{options: &options{Options: reach.Options{URL: at}}, client: shop.Client()}
+	d.workers(bounded(t))
+	if len(d.findings) != 1 || d.findings[0].Verdict != unknown || !strings.HasPrefix(d.findings[0].Seen, "not looked at: ") {
+		t.Errorf("%+v", d.findings)
+	}
+}
+
 // TestAnIDInTheHeaderGoesBeforeAnOlderOneInTheURL: a proxy that makes the header of the query's id, so
 // that a browser's own reconnect begins where its page was opened, is found out.
 func TestAnIDInTheHeaderGoesBeforeAnOlderOneInTheURL(t *testing.T) {

@@ -1,6 +1,7 @@
 // Pages with no client: the very code of web/docs/follow.js and of README's short version, run in a
 // world whose clock, EventSource, fetch and chance are the test's.
 import { readFileSync } from "node:fs";
+import { chance as numbers } from "./world.mjs";
 
 const project = new URL("../../../../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, project), "utf8");
@@ -57,14 +58,7 @@ export class Clock {
 const settle = () => new Promise((resolve) => setImmediate(resolve)); // and what waits for promises has gone on
 
 /** Numbers from 0 to 1, the same for a seed. */
-export function chance(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export const chance = (seed) => numbers(seed).next;
 
 /** A page. connect is what the gateway does with a new stream, state what it answers to GET /state. */
 export class Page {
