@@ -146,9 +146,9 @@ func TestABrokerThatHangsMakesStreamsOnOthersNeitherColdNorStale(t *testing.T) {
 	cfg.StaleAfter = 3 * time.Second
 	follow(t, cfg, orders, sink, quiet)
 	sink.wait(0, "warm", isWarm)
-	hung.wait(2)
+	hung.wait(1)
 	looks := f.looks()
-	looks.wait(10)
+	looks.wait(3)
 	f.produce(record("orders", 0, "alice", "x"))
 	sink.waitEvents(0, 1)
 	sink.look(0, func(s *recorded) {
