@@ -58,6 +58,20 @@ func TestIDsSayLeaderEpochs(t *testing.T) {
 	}
 }
 
+// The cursor of a state says them too, whether it is of all or of one subject.
+func TestStateCursorsSayLeaderEpochs(t *testing.T) {
+	r := newEpochs(t, 1, Spec{Name: "orders", State: StateBounds{MaxBytes: 1 << 20}})
+	r.kafka.elect(0, 0, 0)
+	r.put(0, 0, "alice", "new")
+	r.readAll()
+	for subject, mark := range map[string]string{"": "", "o-1": "*" + FilterMark("o-1")} {
+		s, err := r.hub.State(t.Context(), StateRequest{Streams: []int{0}, User: "alice", Subject: subject})
+		if want := "orders@ep0:1-1" + mark; err != nil || s.Cursor != want {
+			t.Errorf("subject %q: the cursor is %s, %v; want %s", subject, s.Cursor, err, want)
+		}
+	}
+}
+
 // A page that was away during an unclean election is told where the log has parted from its id,
 // whatever was written since, on whichever gateway it comes back.
 func TestAwayDuringAnUncleanElectionIsTold(t *testing.T) {

@@ -139,7 +139,7 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 		if mark == "" {
 			return append(dst, l.segment(h.seq, packed)...)
 		}
-		return h.ids.appendSegment(dst, l.spec.Name, l.epoch, l.head, nil, mark, packed)
+		return h.ids.appendSegment(dst, l.spec.Name, l.epoch, l.head, l.lineage.leaders(nil, l.head), mark, packed)
 	}))
 	return s, tables, nil
 }
