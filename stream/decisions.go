@@ -248,7 +248,7 @@ func (h *Hub) reachedBy(id uint32, slot *subSlot) (seq uint64, pos [][]int64) {
 	case p == nil:
 		return slot.seq, nil
 	}
-	v := &h.views[slot.view]
+	v := h.views[slot.view]
 	if slot.drained {
 		p.catchHead(h, v)
 	}

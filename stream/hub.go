@@ -51,7 +51,7 @@ type Hub struct {
 	status    []status // by stream
 	users     users
 	subs      subs
-	views     []view
+	views     []*view
 
 	viewByMask map[uint64]uint32 // the views, by their streams
 	viewsOf    [][]uint32        // by stream, the views that have it

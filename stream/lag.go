@@ -27,7 +27,7 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	if h.rouse(s.id, slot); slot.drained {
 		return nil, false
 	}
-	v := &h.views[slot.view]
+	v := h.views[slot.view]
 	var resets []Reset
 	for _, i := range v.streams {
 		l := h.logs[i]

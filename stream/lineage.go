@@ -143,7 +143,7 @@ func (h *Hub) SetLeaderEpoch(stream int, partition, epoch int32, start int64) {
 		l.forgetIDs()
 	}
 	for id := range h.apart { // who is ahead may have parted from what comes now
-		if v := &h.views[h.subs.at(id).view]; v.mask&(1<<stream) != 0 {
+		if v := h.views[h.subs.at(id).view]; v.mask&(1<<stream) != 0 {
 			h.wake(id, h.seq+1)
 		}
 	}

@@ -245,20 +245,35 @@ func (l *log) resume(pos []int64) uint64 {
 
 // expire evicts what is past the stream's bounds, at most budget entries for their age, so that a publish
 // after a long silence doesn't hold everybody up.
-func (l *log) expire(now int64, u *users, budget int) {
-	for l.spec.ReplayBytes > 0 && l.bytes > l.spec.ReplayBytes && l.evict(u) {
+//
+// It also stops where that is enough for one hold of the lock: see over. It returns how much work
+// it was.
+func (l *log) expire(now int64, u *users, budget int) (work int) {
+	for l.over() && work < holdRun {
+		e := l.oldest()
+		if e == nil {
+			return work
+		}
+		work += 1 + int(e.users)
+		l.evict(u)
 	}
 	if l.spec.Replay <= 0 {
-		return
+		return work
 	}
 	since := now - l.spec.Replay.Milliseconds()
 	for ; budget > 0; budget-- {
-		if e := l.oldest(); e == nil || e.read >= since {
-			return
+		e := l.oldest()
+		if e == nil || e.read >= since {
+			return work
 		}
+		work += 1 + int(e.users)
 		l.evict(u)
 	}
+	return work
 }
+
+// over reports whether the log has more bytes than it may.
+func (l *log) over() bool { return l.spec.ReplayBytes > 0 && l.bytes > l.spec.ReplayBytes }
 
 // oldest returns the oldest entry kept, nil if there is none.
 func (l *log) oldest() *entry {

@@ -104,6 +104,9 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	if h.closed {
 		return Sub{}, "", ErrClosed
 	}
+	for _, pl := range st.places {
+		h.mu.did(1 + len(pl.pos)/16)
+	}
 	alone := r.Subject != "" || st.carried != ""
 	for i, pl := range st.places {
 		if h.withdrawn&(1<<r.Streams[i]) != 0 {
@@ -127,7 +130,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	}
 	sub := Sub{hub: h, id: id, gen: s.gen}
 	if !alone {
-		return sub, string(h.appendID(nil, &h.views[s.view], h.seq)), nil
+		return sub, string(h.appendID(nil, h.views[s.view], h.seq)), nil
 	}
 	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: st.carried}
 	s.private, s.drained = true, false
@@ -146,9 +149,9 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 			o.leaders, o.came = pl.leaders[:min(len(pl.leaders), len(o.pos))], slices.Clone(o.pos)
 			h.apart[id] = struct{}{}
 		}
-		p.settle(h, &h.views[s.view], id, i)
+		p.settle(h, h.views[s.view], id, i)
 	}
-	return sub, string(p.id(h, &h.views[s.view], nil)), nil
+	return sub, string(p.id(h, h.views[s.view], nil)), nil
 }
 
 // resolve finds the start of each stream.

@@ -167,6 +167,9 @@ const (
 	nearUserRecords = 1 << 20 // a pass is seldom full of one user's
 )
 
+// joinWork is what a member of a pass costs, or an event that is framed for it, in units of work.
+const joinWork = 8
+
 // begin takes those who wait into a pass; nil if nobody does.
 func (ps *passes) begin(stream int) *pass {
 	h := ps.hub
@@ -184,11 +187,11 @@ func (ps *passes) begin(stream int) *pass {
 	for queue := ps.waiting[stream]; len(queue) > 0; queue = ps.waiting[stream] {
 		c := queue[0]
 		queue[0], ps.waiting[stream] = nil, queue[1:]
-		if took += 1 + len(p.to)/16; took > holdRun {
+		if took += joinWork + len(p.to)/16; took > holdRun {
 			took = 0
 			h.mu.breathe()
 		}
-		h.mu.did(1 + len(p.to)/16)
+		h.mu.did(joinWork + len(p.to)/16)
 		switch {
 		case c.closed || c.epoch != p.epoch: // the latter learns of the new topic by its next pull
 			if !c.closed {
@@ -354,7 +357,7 @@ func (p *pass) give(ev *Event) (work int) {
 		}
 		if body == nil {
 			body = &foundBody{frame: appendBody(make([]byte, 0, frameSize(ev.Name, ev.Data)), ev.Name, ev.Data)}
-			work += len(body.frame) >> 10
+			work += joinWork + len(body.frame)>>10
 		}
 		if la.full(foundBytes + len(body.frame)) {
 			la.close(ev.Partition, ev.Offset)

@@ -34,7 +34,7 @@ type own struct {
 
 // appendID appends the position reached.
 func (p *private) appendID(h *Hub, slot *subSlot, dst []byte) []byte {
-	v := &h.views[slot.view]
+	v := h.views[slot.view]
 	if slot.drained {
 		p.catchHead(h, v)
 	}
@@ -83,7 +83,7 @@ func (p *private) reach(h *Hub, v *view, of *own, seq uint64) {
 
 // pull serves it.
 func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int) Pulled {
-	v := &h.views[slot.view]
+	v := h.views[slot.view]
 	if p.idle {
 		next := slot.seq
 		if slot.drained { // nothing came for it since

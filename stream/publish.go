@@ -116,7 +116,7 @@ func (h *Hub) Advance(stream int, partition int32, next int64) {
 	}
 	now := h.now()
 	h.noteReading(l, now)
-	l.expire(now, &h.users, publishRun)
+	h.mu.did(l.expire(now, &h.users, publishRun))
 	h.advance(l, partition, next, now)
 }
 
@@ -134,12 +134,25 @@ func (h *Hub) Publish(stream int, events []Event) {
 		n, more := h.publish(stream, events[:min(len(events), publishRun)])
 		if events = events[n:]; more {
 			h.wakeRest()
+			h.expireRest(stream)
 		}
 	}
 }
 
+// expireRest evicts what a log has beyond its bytes, in runs. The lock is not held.
+func (h *Hub) expireRest(stream int) {
+	for more := true; more; {
+		h.mu.Lock()
+		l := h.logs[stream]
+		work := l.expire(h.now(), &h.users, 0)
+		h.mu.did(work)
+		more = work > 0 && l.over()
+		h.mu.Unlock()
+	}
+}
+
 // publish publishes the first of some events, as many as one hold of the lock has time for. more says
-// that there are others to be woken.
+// that there is something left to be done for them: others to be woken, or older entries to be evicted.
 func (h *Hub) publish(stream int, events []Event) (n int, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -152,9 +165,8 @@ func (h *Hub) publish(stream int, events []Event) (n int, more bool) {
 		if ev.Offset < l.head[ev.Partition] {
 			continue
 		}
-		did := 1 + len(ev.Users) + len(ev.Data)>>7
-		work += did
-		h.mu.did(did)
+		work += 1 + len(ev.Users) + len(ev.Data)>>7
+		h.mu.did(1 + len(ev.Users) + len(ev.Data)>>10)
 		ms, own := l.times.of(ev.Partition, ev.Timestamp, wall)
 		if l.state != nil {
 			l.state.apply(ev, ms, own, wall)
@@ -183,7 +195,8 @@ func (h *Hub) publish(stream int, events []Event) (n int, more bool) {
 		h.wakeStream(stream, first, h.seq, false)
 	}
 	more = h.wakeSome(wakeRun)
-	l.expire(now, &h.users, 4*publishRun)
+	h.mu.did(l.expire(now, &h.users, 4*publishRun))
+	more = more || l.over()
 	if l.state != nil {
 		l.state.expire(wall)
 	}

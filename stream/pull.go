@@ -131,7 +131,7 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 	if h.lagged(s) {
 		return Lagged
 	}
-	v := &h.views[s.view]
+	v := h.views[s.view]
 	feeds := h.feeds(v, s.uid, false, func(int) uint64 { return s.seq })
 	if f := oldest(feeds); f != nil && !f.tired && h.late(f.entry) {
 		return Lagged

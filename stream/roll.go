@@ -88,7 +88,7 @@ func (h *Hub) roll(some []Subscriber, user string, stream int, after uint32) (_ 
 // describe says how a subscription stands, and how many entries it has looked at for that.
 func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	h.rouse(id, slot)
-	v := &h.views[slot.view]
+	v := h.views[slot.view]
 	s = Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, Standing: StandingLive}
 	p := h.private[id] // nil for one that follows
 	if p != nil {
@@ -117,7 +117,7 @@ func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 // says when the oldest was read. n is -1 where none was found among as many entries as one pull
 // looks at. looked says how many that were.
 func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64, looked int) {
-	v := &h.views[slot.view]
+	v := h.views[slot.view]
 	feeds := h.feeds(v, slot.uid, p != nil && p.anyUser, func(i int) uint64 {
 		if p == nil || p.idle {
 			return slot.seq

@@ -83,7 +83,9 @@ func (h *Hub) beginState(q *Request) (State, []statePlan, error) {
 	var plans []statePlan
 	for _, i := range q.Streams {
 		if t := tables[i]; t != nil {
-			plans = append(plans, t.plan(i, q, h.users.find([]byte(q.User)), s.now))
+			plan := t.plan(i, q, h.users.find([]byte(q.User)), s.now)
+			h.mu.did(1 + len(plan.part.Latest))
+			plans = append(plans, plan)
 		}
 	}
 	return s, plans, err

@@ -180,6 +180,7 @@ func (h *Hub) copyRun(ctx context.Context, c *stateCopy, err error) (more bool, 
 		c.end()
 		return false, err
 	}
+	h.mu.did(stateRun)
 	return c.run(), nil
 }
 

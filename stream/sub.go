@@ -121,11 +121,11 @@ func (h *Hub) position(id uint32, slot *subSlot, dst []byte) []byte {
 	case slot.private:
 		return h.private[id].appendID(h, slot, dst)
 	case slot.drained:
-		return h.appendID(dst, &h.views[slot.view], h.seq)
+		return h.appendID(dst, h.views[slot.view], h.seq)
 	case h.lagged(slot):
 		return dst
 	}
-	return h.appendID(dst, &h.views[slot.view], slot.seq-1)
+	return h.appendID(dst, h.views[slot.view], slot.seq-1)
 }
 
 // Stale returns since when Kafka hasn't answered for one of the subscription's streams, the earliest of them.

@@ -90,6 +90,7 @@ func (h *Hub) register(id uint32) {
 
 // unregister takes a subscriber out of everything.
 func (h *Hub) unregister(id uint32) {
+	h.mu.did(1)
 	s := h.subs.at(id)
 	if h.decisions != nil {
 		h.decisions.leave(h, id, s)

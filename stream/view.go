@@ -23,7 +23,7 @@ func (h *Hub) viewOf(streams []int) uint32 {
 		return n
 	}
 	n := h.spareView()
-	v := &h.views[n]
+	v := h.views[n]
 	*v = view{streams: slices.Clone(streams), mask: mask, places: make([]uint32, len(streams))}
 	h.viewByMask[mask] = n
 	for i, s := range streams {
@@ -40,7 +40,7 @@ func (h *Hub) spareView() uint32 {
 		last := len(h.spareViews) - 1
 		n := h.spareViews[last]
 		h.spareViews = h.spareViews[:last]
-		v := &h.views[n]
+		v := h.views[n]
 		if v.spare = false; len(v.members) > 0 {
 			continue
 		}
@@ -49,19 +49,19 @@ func (h *Hub) spareView() uint32 {
 			of := h.viewsOf[s]
 			moved := of[len(of)-1]
 			of[v.places[i]] = moved
-			m := &h.views[moved]
+			m := h.views[moved]
 			m.places[slices.Index(m.streams, s)] = v.places[i]
 			h.viewsOf[s] = of[:len(of)-1]
 		}
 		return n
 	}
-	h.views = append(h.views, view{})
+	h.views = append(h.views, &view{})
 	return uint32(len(h.views) - 1)
 }
 
 // enter adds a subscriber to its view.
 func (h *Hub) enter(id uint32, s *subSlot) {
-	v := &h.views[s.view]
+	v := h.views[s.view]
 	v.members = append(v.members, id)
 	h.place(v, v.plain, len(v.members)-1, id)
 	v.plain++
@@ -72,7 +72,7 @@ func (h *Hub) enter(id uint32, s *subSlot) {
 
 // indexed moves a subscriber to those of its view that a stream's events don't wake.
 func (h *Hub) indexed(id uint32, s *subSlot) {
-	v := &h.views[s.view]
+	v := h.views[s.view]
 	v.plain--
 	h.place(v, v.plain, int(s.place), id)
 }
@@ -90,7 +90,7 @@ func (h *Hub) place(v *view, to, from int, id uint32) {
 
 // exit takes a subscriber out of its view.
 func (h *Hub) exit(id uint32, s *subSlot) {
-	v := &h.views[s.view]
+	v := h.views[s.view]
 	if int(s.place) < v.plain {
 		v.plain--
 		h.place(v, v.plain, int(s.place), id)

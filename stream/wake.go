@@ -207,7 +207,7 @@ func (w *waking) nextOne(h *Hub) (id uint32, ok bool) {
 	if w.view >= len(views) {
 		return 0, false
 	}
-	v := &h.views[views[w.view]]
+	v := h.views[views[w.view]]
 	members := v.members
 	if !w.filtered {
 		members = members[:v.plain]
