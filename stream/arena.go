@@ -30,8 +30,12 @@ func (a *arena) room(n int) []byte {
 			return tail[len(tail):len(tail):cap(tail)]
 		}
 	}
-	// A log grows its chunks with itself, so that fifty quiet streams cost little.
+	// A log grows its chunks with itself, so that fifty quiet streams cost little. A long string has
+	// a chunk to itself, so that none is half empty.
 	c := int(min(max(a.size, minChunk), maxChunk))
+	if n > maxChunk/4 {
+		c = n
+	}
 	chunk := make([]byte, 0, max(c, n))
 	a.chunks = append(a.chunks, chunk)
 	a.size += int64(cap(chunk))
