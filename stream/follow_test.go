@@ -66,6 +66,7 @@ func TestSlowSubscriberIsLagged(t *testing.T) {
 	for i := range 100 {
 		r.tell(0, 0, "alice", fmt.Sprint(i))
 		quick.gets(fmt.Sprint(i))
+		r.age(time.Second)
 	}
 	p.gets("lagged")
 	if got := r.resume(p.id).begins(OutcomeResumed).take(); len(got) != 100 || got[0] != "0" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Rule 1: whoever comes back with any id it was sent gets exactly what came after it, on any gateway.
@@ -113,6 +114,7 @@ func TestLaggedHasNoID(t *testing.T) {
 	p := r.open(Request{})
 	r.tell(0, 0, "alice", "1")
 	r.evict(0)
+	r.age(time.Minute)
 	r.tell(0, 0, "alice", "2")
 	if id := p.sub.AppendID(nil); len(id) > 0 {
 		t.Errorf("lagged, and yet the id is %s", id)

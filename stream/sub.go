@@ -25,8 +25,8 @@ const (
 	Drained Pulled = iota
 	// More: there is more, or more to look through; pull again.
 	More
-	// Lagged: the log has evicted events this subscriber was not sent yet, or they wait longer than Config.MaxLag. Close the
-	// connection: it resumes from Kafka by its last id. Or Skip.
+	// Lagged: the log has evicted events this subscriber was not sent yet, some time ago, or they wait longer than
+	// Config.MaxLag. Close the connection: it resumes from Kafka by its last id. Or Skip.
 	Lagged
 	// Unavailable: events older than memory are due, and Kafka doesn't answer.
 	Unavailable
@@ -170,6 +170,9 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	h.rouse(s.id, slot)
 	h.scratch.puller = s.Key()
 	var p Pulled
+	if !slot.private && !slot.drained && h.lagged(slot) {
+		h.overtake(s.id, slot)
+	}
 	if slot.private {
 		p = h.private[s.id].pull(h, s.id, slot, b, maxBytes)
 	} else {

@@ -106,7 +106,7 @@ var mainKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.Access }},
 	{"streams.<name>.replay", "10m", nil, "How much is kept in memory and read at start. What is older is read from Kafka when somebody comes back for it.",
 		func(_ *Config, s *Stream) any { return &s.Replay }},
-	{"streams.<name>.replay_bytes", "256MiB", nil, "Memory for it. Whichever bound comes first.",
+	{"streams.<name>.replay_bytes", "256MiB", nil, "Memory for it, user ids and bookkeeping included. Whichever bound comes first. A client that a burst beyond it overtakes is served from Kafka.",
 		func(_ *Config, s *Stream) any { return &s.ReplayBytes }},
 	{"streams.<name>.max_record_bytes", "", nil, "How large a record may be: key, value and headers together, unpacked. Absent: `1MiB`. A larger one is no event: it is [counted and logged](#large-records) with its position.",
 		func(_ *Config, s *Stream) any { return &s.MaxRecord }},
@@ -114,7 +114,7 @@ var mainKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.State.On }},
 	{"streams.<name>.state.max_age", "24h", nil, "A subject is left out once its latest record is older by its timestamp, and not among the newest 10,000 of its partition ([how](#state)). A compacted topic's state is all it holds.",
 		func(_ *Config, s *Stream) any { return &s.State.MaxAge }},
-	{"streams.<name>.state.max_bytes", "64MiB", nil, "Memory for it. Beyond that the oldest are left out, and `complete` is false.",
+	{"streams.<name>.state.max_bytes", "64MiB", nil, "Memory for it, user ids and bookkeeping included. Beyond that the oldest are left out, and `complete` is false.",
 		func(_ *Config, s *Stream) any { return &s.State.MaxBytes }},
 
 	{"catchup.max_records", "1000000", nil, "At most so many records are read from Kafka for those who come back late; further behind, they are told so and go live.",
