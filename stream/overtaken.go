@@ -128,7 +128,7 @@ func (h *Hub) overtake(id uint32, s *subSlot) bool {
 	if _, alone := h.history.(memoryOnly); alone {
 		return false
 	}
-	v := &h.views[s.view]
+	v := h.views[s.view]
 	p := &private{streams: make([]own, len(v.streams))}
 	for i, stream := range v.streams {
 		l, seq := h.logs[stream], s.seq-1
