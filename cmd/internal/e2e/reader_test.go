@@ -12,7 +12,7 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// reader is a client with its page in the books. It is an EventSource, or one that polls.
+// reader is a client with its page in the books. It is an EventSource, or one that polls, or both.
 type reader struct {
 	*client.Client
 	page *checker.Client
@@ -36,6 +36,13 @@ func newPoller(ctx context.Context, books *checker.Checker, base, name, user, wa
 	r, query := enterReader(books, name, user, all, only)
 	r.page.ByPolls()
 	r.Client = client.Poll(ctx, base, query, wait, rand.New(rand.NewPCG(random.Uint64(), random.Uint64())), r)
+	return r
+}
+
+// newMixer is newPoller for a client that reads now by a stream and now by polls.
+func newMixer(ctx context.Context, books *checker.Checker, base, name, user string, random *rand.Rand, all []string) *reader {
+	r, query := enterReader(books, name, user, all, nil)
+	r.Client = client.Mix(ctx, base, query, "5s", rand.New(rand.NewPCG(random.Uint64(), random.Uint64())), r)
 	return r
 }
 

@@ -114,6 +114,7 @@ func TestUncleanElections(t *testing.T) {
 	}
 	w.compareWithKafka()
 	w.compareStates()
+	w.compareBeginnings()
 	verdict := w.books.Verdict()
 	t.Logf("%d elections: %v", electionRounds, verdict)
 	if !verdict.Clean() {

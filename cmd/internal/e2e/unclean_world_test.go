@@ -300,6 +300,15 @@ func (w *uncleanWorld) compareWithKafka() {
 	}
 }
 
+// compareBeginnings opens the streams anew, at a gateway whose memory held what was lost and at one that never saw
+// it: neither sends it to those who begin.
+func (w *uncleanWorld) compareBeginnings() {
+	w.t.Helper()
+	for _, g := range []*gateway.Gateway{w.gateways[false][0], w.gateways[true][1], w.gateways[false][len(w.gateways[false])-1]} {
+		beginsEverywhere(w.ctx, w.t, w.kafka, g, orders, w.users[0])
+	}
+}
+
 // compareStates asks each gateway for the orders' state. All show the same, whatever they saw of what was lost, and
 // only what Kafka still has.
 func (w *uncleanWorld) compareStates() {

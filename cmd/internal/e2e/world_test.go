@@ -100,6 +100,8 @@ func newWorld(ctx context.Context, t *testing.T, random *rand.Rand, users int) *
 			w.addPoller(user+"#polls", user, "", i%2 == 0)
 		case 3:
 			w.addPoller(user+"#waits", user, "25s", i%2 == 0)
+		case 4:
+			w.letRoam(w.add(newMixer(w.ctx, w.books, w.gateways[w.nextHome()].URL(), user+"#mixed", user, w.random, allStreams)))
 		}
 	}
 	for _, r := range w.readers {

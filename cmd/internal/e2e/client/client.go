@@ -1,6 +1,7 @@
 // Package client is a page that a test steers. [Start] is an EventSource: it reads /events, and
 // whenever the connection ends it comes back with the last id it was sent, which it never looks
-// into. [Poll] asks /state instead. Both hand everything on; what it means is judged elsewhere.
+// into. [Poll] asks /state instead, and [Mix] does the one or the other. All hand everything on;
+// what it means is judged elsewhere.
 package client
 
 import (

@@ -37,6 +37,23 @@ func Poll(ctx context.Context, base string, query url.Values, wait string, rando
 	return start(ctx, base, sink, (&poller{query: query, wait: wait, random: random, sink: sink}).visit)
 }
 
+// Mix starts a client that reads now by a stream and now by polls, as [Start] and [Poll] do.
+// Whenever its connection has ended it chooses anew, and goes on at the position that it has.
+func Mix(ctx context.Context, base string, query url.Values, wait string, random *rand.Rand, sink PollSink) *Client {
+	s := &eventSource{query: query, sink: sink}
+	p := &poller{query: query, wait: wait, random: random, sink: sink}
+	return start(ctx, base, sink, func(ctx context.Context, base string) (err error) {
+		if random.IntN(2) == 0 {
+			err = s.visit(ctx, base)
+			p.cursor = s.lastID
+		} else {
+			err = p.visit(ctx, base)
+			s.lastID = p.cursor
+		}
+		return err
+	})
+}
+
 // poller is what a client that polls keeps between its polls.
 type poller struct {
 	query  url.Values

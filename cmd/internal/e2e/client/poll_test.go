@@ -72,6 +72,41 @@ func TestPollsGoOnWhereTheOneBeforeEnded(t *testing.T) {
 	}
 }
 
+func TestMixedClientsKeepTheirPosition(t *testing.T) {
+	next, polled := 0, false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at := r.URL.Query().Get("cursor")
+		if r.URL.Path == "/events" {
+			at = r.Header.Get("Last-Event-ID")
+		}
+		if want := strconv.Itoa(next); at != want && next > 0 {
+			t.Errorf("%s comes with position %q, want %s", r.URL.Path, at, want)
+		}
+		polled = !polled && r.URL.Path == "/state"
+		if r.URL.Path == "/state" && !polled { // ends the polls
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		next++ // answers end at once, so that there is one request at a time
+		if r.URL.Path == "/events" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprintf(w, "id: %d\ndata: stream\n\n", next)
+			return
+		}
+		fmt.Fprintf(w, `{"cursor":"%d","events":[{"id":"%[1]d","text":"polls"}]}`, next)
+	}))
+	t.Cleanup(server.Close)
+	s := newPollSink()
+	c := Mix(t.Context(), server.URL, url.Values{"user": {"alice"}}, "", rand.New(rand.NewPCG(1, 1)), s)
+	defer c.Close()
+	kinds := make(map[string]int)
+	for kinds["polls"] < 3 || kinds["stream"] < 3 {
+		e := <-s.events
+		kinds[e.Data]++
+	}
+}
+
 func TestPollsReportWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct{ name, answer, said string }{
 		{"no progress", `{"cursor":"0","events":[{"id":"1","data":1}]}`, "its own cursor again"},
