@@ -147,6 +147,7 @@ func (p *poller) poll(ctx context.Context, base string) error {
 // take hands on an answer, or its first events.
 func (p *poller) take(a answer) error {
 	before, enough := p.cursor, len(a.Events)
+	var wait error
 	if enough > 1 && p.random.IntN(8) == 0 {
 		enough = 1 + p.random.IntN(enough-1)
 	}
@@ -154,8 +155,9 @@ func (p *poller) take(a answer) error {
 		switch {
 		case e.ID == "":
 			return &refusedError{fmt.Sprintf("a poll's event without an id: %+v", e)}
-		case e.Event == "sluice.unavailable":
-			return errors.New("to come back later")
+		case e.Event == "sluice.unavailable": // the last: what came before counts
+			wait = errors.New("to come back later")
+			continue
 		}
 		seen := ssetest.Event{ID: e.ID, HasID: true, Name: e.Event, Data: string(e.Data)}
 		if e.Text != nil {
@@ -180,5 +182,5 @@ func (p *poller) take(a answer) error {
 		return &refusedError{fmt.Sprintf("a poll brought %d events and its own cursor again", len(a.Events))}
 	}
 	p.cursor = a.Cursor
-	return nil
+	return wait
 }

@@ -107,6 +107,36 @@ func TestMixedClientsKeepTheirPosition(t *testing.T) {
 	}
 }
 
+func TestPollsKeepWhatCameBeforeTheyAreToComeBackLater(t *testing.T) {
+	s := newPollSink()
+	cursors := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			fmt.Fprint(w, "id: 0\n\nevent: sluice.hello\ndata: {}\n\n")
+			return
+		}
+		cursors <- r.URL.Query().Get("cursor")
+		if len(cursors) == 1 {
+			fmt.Fprint(w, `{"cursor":"1","events":[{"id":"1","data":1},{"id":"1","event":"sluice.unavailable","data":{}}]}`)
+			return
+		}
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close)
+	c := Poll(t.Context(), server.URL, url.Values{"user": {"alice"}}, "", rand.New(rand.NewPCG(1, 1)), s)
+	t.Cleanup(c.Close)
+	if e := <-s.events; e.Data != "1" {
+		t.Errorf("was handed %+v", e)
+	}
+	<-s.asked
+	<-s.asked
+	<-s.asked
+	if first, second := <-cursors, <-cursors; first != "0" || second != "1" {
+		t.Errorf("it asked at %q and then at %q", first, second)
+	}
+}
+
 func TestPollsReportWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct{ name, answer, said string }{
 		{"no progress", `{"cursor":"0","events":[{"id":"1","data":1}]}`, "its own cursor again"},
