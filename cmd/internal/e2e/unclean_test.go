@@ -86,7 +86,7 @@ func visitors() (all []visitor) {
 // from where the loss began: pages that stayed, pages that were away, by streams and polls, with plain and sealed ids,
 // also by a gateway that never saw what was lost.
 //
-// It takes 60 s of an idle machine, most of it for brokers to start and for sessions of killed ones to end.
+// It takes a minute and a half, most of it for brokers to start and for sessions of killed ones to end.
 func TestUncleanElections(t *testing.T) {
 	seed := seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
