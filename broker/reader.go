@@ -239,6 +239,9 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 	default:
 		r.pause(t, partition)
 		t.fetchFault, t.fetchFaultAt = inWords(err), time.Now()
+		if errors.Is(err, kerr.TopicAuthorizationFailed) { // it may be described, and not read
+			t.cannotRead()
+		}
 		t.complain(t.fetchFault)
 	}
 }

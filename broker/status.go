@@ -21,6 +21,7 @@ type Status struct {
 	Waiting    string    // why it isn't fetching, or not all of it, in plain words; "" it is
 	Exists     bool      // the topic is there, as Kafka last said
 	Forbidden  bool      // Kafka last said that this user may not read the topic
+	Unreadable time.Time // since when the topic doesn't exist or may not be read; zero: it can be
 	Offline    []int32   // partitions that nobody has answered for in a while (Config.StaleAfter), ascending; they are read when somebody does
 
 	Events  uint64             // handed to the sink
@@ -49,6 +50,7 @@ func (r *Reader) Status() []Status {
 				Waiting:    t.waiting(),
 				Exists:     t.exists,
 				Forbidden:  t.forbidden,
+				Unreadable: t.unreadable,
 				Offline:    t.offlineFor(r.cfg.StaleAfter),
 				Events:     v.events,
 				Records:    v.records,

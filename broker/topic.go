@@ -46,6 +46,7 @@ type topic struct {
 	stale        time.Time       // answered, while that is too long ago; else zero
 	fault        string          // why Kafka or the topic can't be had, in words
 	exists       bool            // as Kafka last said
+	unreadable   time.Time       // since when it doesn't exist or may not be read; zero: it can be
 	forbidden    bool            // Kafka last said that this user may not read it
 	fetchFault   string          // why fetching fails although they can
 	fetchFaultAt time.Time       //
@@ -154,4 +155,11 @@ func (v *view) refuse(log *slog.Logger, rec *kgo.Record, refused Refusal) {
 				"partition", rec.Partition, "offset", rec.Offset, "more_since_last", suppressed)
 		}
 	})
+}
+
+// cannotRead notes that the topic doesn't exist or may not be read.
+func (t *topic) cannotRead() {
+	if t.unreadable.IsZero() {
+		t.unreadable = time.Now()
+	}
 }

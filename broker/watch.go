@@ -161,6 +161,9 @@ func (r *Reader) answered(t *topic) {
 		t.fetchFault = "" // it would have come again
 	}
 	t.answered, t.fault, t.exists, t.forbidden = now, "", true, false
+	if t.fetchFault == "" {
+		t.unreadable = time.Time{}
+	}
 	if t.fetchFault == "" && len(t.offline) == 0 {
 		t.recovered()
 	}
@@ -181,6 +184,7 @@ func (r *Reader) missing(t *topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t.answered, t.fault, t.exists, t.forbidden = time.Now(), "the topic "+t.name+" does not exist", false, false
+	t.cannotRead()
 	t.complain(t.fault)
 	r.setStale(t, time.Time{})
 }
@@ -193,7 +197,9 @@ func (r *Reader) silent(ctx context.Context, t *topic, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t.forbidden = errors.Is(err, kerr.TopicAuthorizationFailed)
+	if t.forbidden = errors.Is(err, kerr.TopicAuthorizationFailed); t.forbidden {
+		t.cannotRead()
+	}
 	lasting := time.Since(t.answered) >= r.cfg.StaleAfter
 	if t.begun && !lasting {
 		return

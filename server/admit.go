@@ -58,6 +58,7 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 		s.cfg.Hub.Denied(principal.User, a.request.Denied)
 		return admission{}, newProblem(http.StatusForbidden, "stream", "Not a stream of yours", err.Error())
 	}
+	a.leaveOut(s.absence.mask(s.cfg.Source, time.Now()))
 	subject := query.Get("subject")
 	if len(subject) > maxSubject || !utf8.ValidString(subject) {
 		return admission{}, badRequest("subject", "The subject parameter is too long, or not UTF-8.")

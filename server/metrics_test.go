@@ -82,6 +82,7 @@ sluice_streams_closed_total{reason="kafka"}·0
 sluice_streams_closed_total{reason="lagged"}·0
 sluice_streams_closed_total{reason="max_age"}·0
 sluice_streams_closed_total{reason="operator"}·0
+sluice_streams_closed_total{reason="reload"}·0
 sluice_streams_closed_total{reason="revoked"}·0
 sluice_streams_closed_total{reason="slow"}·0
 sluice_streams_closed_total{reason="withdrawn"}·0

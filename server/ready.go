@@ -83,8 +83,7 @@ func ready(statuses []StreamStatus, isDraining, unread, was bool, grace time.Dur
 	for _, s := range statuses {
 		isSilent := !s.StaleSince.IsZero() && now.Sub(s.StaleSince) >= grace
 		silent = silent && (isSilent || s.Withdrawn)
-		excused := !s.UnreadableSince.IsZero() && now.Sub(s.UnreadableSince) >= heldUp
-		warmed = warmed && (s.Warm || excused || s.Withdrawn)
+		warmed = warmed && (s.Warm || s.heldUp(now) || s.Withdrawn)
 		one := streamReadiness{
 			Name: s.Name, Topic: s.Topic, Fetching: s.Fetching, Warm: s.Warm, Waiting: s.Waiting,
 			Ready: s.Warm && !isSilent && !s.Withdrawn,

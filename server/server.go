@@ -148,7 +148,8 @@ type Server struct {
 
 	probes    atomic.Int32 // being answered
 	wasReady  atomic.Bool  // /readyz has said so once
-	forAnyone bool         // there are streams for those without an identity
+	absence   absence
+	forAnyone bool // there are streams for those without an identity
 	tidy      tidy
 	handler   http.Handler
 	admin     http.Handler

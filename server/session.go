@@ -29,11 +29,12 @@ const (
 	revoked                 // the identity was ended before its time
 	dismissed               // an operator closed it
 	withdrawn               // a stream that it reads is no longer served
+	reload                  // a stream that it was opened without can be read now
 	reasons                 // how many there are
 )
 
 func (r reason) String() string {
-	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked", "operator", "withdrawn"}[r]
+	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked", "operator", "withdrawn", "reload"}[r]
 }
 
 // terms are what all sessions of a server share.
@@ -166,6 +167,10 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 		return end
 	case stream.Dismissed:
 		s.why = dismissed
+		s.say(t, out, s.id())
+		return end
+	case stream.Widened:
+		s.why = reload
 		s.say(t, out, s.id())
 		return end
 	case stream.Ended:

@@ -1,6 +1,9 @@
 package stream
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // carry joins the segments of streams that aren't read, to be repeated in every id: the caller may read them
 // again on its next connection. Streams that this gateway doesn't know are among them, since a role or a
@@ -42,6 +45,19 @@ func (h *Hub) lost(stream string) string {
 		return ""
 	}
 	return string(h.ids.appendSegment(nil, stream, lostEpoch, nil, nil, "", false))
+}
+
+// absent makes segments of streams that can't be read yet and that the cursor doesn't name. Whoever comes
+// back with one is told by a reset that events may be missing: there may be some from before
+// they came back.
+func (h *Hub) absent(streams []int, named []segment) (unnamed []segment) {
+	for _, i := range streams {
+		name := h.logs[i].spec.Name
+		if !slices.ContainsFunc(named, func(s segment) bool { return s.stream == name }) {
+			unnamed = append(unnamed, segment{stream: name, err: ErrNotWarm})
+		}
+	}
+	return unnamed
 }
 
 // isLost reports whether a segment no longer says a position.

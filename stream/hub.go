@@ -61,11 +61,12 @@ type Hub struct {
 	told       uint64            // the newest entry when the last run of them began
 	endings    []*ending         // under way, see EndUser
 
-	wakers  []Waker
-	private map[uint32]*private // by subscriber, those on their own
-	apart   map[uint32]struct{} // of private, those with leader epochs that only their cursors tell
-	anyUser anyUser             // who is sent the events of a subject because of that, by subject
-	scratch scratch
+	wakers    []Waker
+	private   map[uint32]*private // by subscriber, those on their own
+	expecting map[uint32]struct{} // of private, those that wait for streams that can't be read yet
+	apart     map[uint32]struct{} // of private, those with leader epochs that only their cursors tell
+	anyUser   anyUser             // who is sent the events of a subject because of that, by subject
+	scratch   scratch
 
 	passes    passes
 	decisions *decisions // nil: none are remembered
@@ -80,15 +81,16 @@ type status struct {
 // NewHub returns a hub for these streams. [Hub.Close] ends what it starts.
 func NewHub(c Config) *Hub {
 	h := &Hub{
-		catchup: c.Catchup.withDefaults(),
-		maxLag:  c.MaxLag,
-		ids:     cmp.Or(c.IDs, PlainIDs),
-		start:   time.Now(),
-		users:   newUsers(),
-		private: make(map[uint32]*private),
-		apart:   make(map[uint32]struct{}),
-		anyUser: make(anyUser),
-		status:  make([]status, len(c.Streams)),
+		catchup:   c.Catchup.withDefaults(),
+		maxLag:    c.MaxLag,
+		ids:       cmp.Or(c.IDs, PlainIDs),
+		start:     time.Now(),
+		users:     newUsers(),
+		private:   make(map[uint32]*private),
+		apart:     make(map[uint32]struct{}),
+		expecting: make(map[uint32]struct{}),
+		anyUser:   make(anyUser),
+		status:    make([]status, len(c.Streams)),
 
 		viewByMask: make(map[uint64]uint32),
 		viewsOf:    make([][]uint32, len(c.Streams)),

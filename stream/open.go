@@ -13,6 +13,7 @@ type Request struct {
 	Subject string  // only events about this; "": all
 	AnyUser bool    // those of every user, not only of User; goes with a Subject, and no User
 	Denied  uint64  // streams the caller would read too, were it let; only the record of decisions looks at it
+	Absent  []int   // streams the request is for too, but for which there is nothing to read yet; see Widened
 	Cursor  string  // the id to resume at; "": none
 	From    From    // where a stream begins that the cursor doesn't name
 	Waker   WakerID // told Token when there is something to pull
@@ -86,6 +87,7 @@ type starts struct {
 	outcome Outcome
 	places  []place // as Request.Streams
 	carried string  // segments of other streams, as Hub.carry has them
+	absent  uint64  // streams that the request is for too, as bits
 }
 
 // place is a position in a topic; a nil pos is the head at the moment of subscribing.
@@ -107,7 +109,13 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	for _, pl := range st.places {
 		h.mu.did(1 + len(pl.pos)/16)
 	}
-	alone := r.Subject != "" || st.carried != ""
+	alone := r.Subject != "" || st.carried != "" || len(r.Absent) > 0
+	for _, i := range r.Absent {
+		if h.status[i].warm {
+			return Sub{}, "", ErrNotWarm // not any more: the caller is to ask for it
+		}
+		st.absent |= 1 << i
+	}
 	for i, pl := range st.places {
 		if h.withdrawn&(1<<r.Streams[i]) != 0 {
 			return Sub{}, "", ErrWithdrawn
@@ -132,9 +140,12 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	if !alone {
 		return sub, string(h.appendID(nil, h.views[s.view], h.seq)), nil
 	}
-	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: st.carried}
+	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: st.carried, absent: st.absent}
 	s.private, s.drained = true, false
 	h.private[id] = p
+	if p.absent != 0 {
+		h.expecting[id] = struct{}{}
+	}
 	h.index(id, s, p)
 	p.streams = make([]own, len(st.places))
 	for i, pl := range st.places {
@@ -176,6 +187,7 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		}
 	}
 
+	others = append(others, h.absent(r.Absent, others)...)
 	partitions := make(map[string]int) // of the streams read
 	var unnamed []int                  // of r.Streams
 	ahead := false                     // the cursor names partitions that Kafka has and this gateway hasn't found yet

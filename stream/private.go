@@ -10,6 +10,7 @@ type private struct {
 	anyUser bool          // with subject: of every user
 	mark    string        // the filter's, for ids
 	carried string        // segments of other streams, see Hub.carry
+	absent  uint64        // streams that it waits for, see Widened
 	streams []own         // as the view's
 	group   *subjectGroup // that it is in; nil: none
 	place   int           // in the group
@@ -139,7 +140,7 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 
 // follows reports whether a number is enough from here on.
 func (p *private) follows(h *Hub, v *view) bool {
-	if p.mark != "" || p.carried != "" {
+	if p.mark != "" || p.carried != "" || p.absent != 0 {
 		return false
 	}
 	for i := range p.streams {

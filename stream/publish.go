@@ -256,5 +256,21 @@ func (h *Hub) SetStale(stream int, since time.Time) {
 func (h *Hub) SetWarm(stream int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.status[stream].warm {
+		return
+	}
 	h.status[stream].warm = true
+	n := 0
+	for id := range h.expecting {
+		if h.private[id].absent&(1<<stream) == 0 {
+			continue
+		}
+		delete(h.expecting, id)
+		if !h.subs.at(id).ended() {
+			h.end(id, Widened)
+		}
+		if n++; n%wakeRun == 0 {
+			h.mu.breathe()
+		}
+	}
 }

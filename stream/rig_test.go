@@ -139,6 +139,8 @@ func (p *page) take() []string {
 			return append(got, "closed")
 		case Ended:
 			return append(got, "ended")
+		case Widened:
+			return append(got, "widened")
 		case Drained:
 			if !p.reading() {
 				return got

@@ -38,6 +38,8 @@ const (
 	Dismissed
 	// Withdrawn: a stream that it reads was taken out of service, by Hub.Withdraw.
 	Withdrawn
+	// Widened: a stream of Request.Absent can be read now. Close the connection: it comes back for it.
+	Widened
 )
 
 // Batch collects what is to be written to one connection.

@@ -29,7 +29,7 @@ type subSlot struct {
 	anyUser bool   // as Request has it
 	woken   bool   // its waker was told, it hasn't pulled since
 	drained bool   // everything before the head has been sent
-	end     Pulled // Ended or Dismissed from outside; Drained: neither
+	end     Pulled // Ended, Dismissed or Widened; Drained: neither
 }
 
 // key is Sub.Key.
@@ -113,6 +113,7 @@ func (h *Hub) unregister(id uint32) {
 		h.unindex(h.private[id])
 		delete(h.private, id)
 		delete(h.apart, id)
+		delete(h.expecting, id)
 	}
 	h.subs.remove(id)
 }

@@ -20,7 +20,7 @@ func (s source) Status() []server.StreamStatus {
 	for i, st := range statuses {
 		all[i] = server.StreamStatus{
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
-			Behind: st.Behind, StaleSince: st.StaleSince, Answered: st.Answered, Waiting: st.Waiting,
+			Behind: st.Behind, StaleSince: st.StaleSince, Answered: st.Answered, Waiting: st.Waiting, UnreadableSince: st.Unreadable,
 			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]server.PartitionStatus, len(st.Next)),
 			CatchupFailures: s.history.Failures(i),
 		}
