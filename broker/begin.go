@@ -157,6 +157,10 @@ func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
 			return err
 		}
 	}
+	from, _, err := r.stateStart(ctx, t, m.reachable(errs), stable, stable)
+	if err != nil {
+		return err
+	}
 	lineages := askLineages(ctx, r.cl, t.name, m)
 
 	r.mu.Lock()
@@ -177,9 +181,15 @@ func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
 		delete(t.unplaced, part)
 		t.log.Info("a partition that had no leader is read from now on", "partition", p, "from", to)
 		if to > 0 {
-			r.jump(t, part, stream.ReasonRetention, to)
+			t.next[p], t.base[p] = to, to
+			for _, v := range t.views { // whoever comes with a position has to be told that it is from here on
+				r.sink.Jump(v.stream, part, stream.ReasonRetention, to)
+			}
 		}
 		r.tell(t, part, lineages[p].before(to))
+		if t.state && from[p] < to { // the state is fed late
+			t.from[p], t.next[p] = from[p], from[p]
+		}
 		at[part] = t.offset(part)
 	}
 	if len(at) > 0 {

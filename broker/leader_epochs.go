@@ -94,7 +94,9 @@ func (r *Reader) tell(t *topic, p int32, epochs lineage) {
 		if n := len(l); n > 0 && (l[n-1].epoch == e.epoch || e.start < l[n-1].start || e.epoch >= 0 && e.epoch < l.newest()) || n == 0 && e.epoch < 0 {
 			continue // said already, or no newer than what is
 		}
-		l = append(l.before(e.start), e)
+		if l = l.before(e.start); len(l) == 0 || l[len(l)-1].epoch != e.epoch {
+			l = append(slices.Clone(l), e)
+		}
 		t.lineages[p] = l[max(0, len(l)-maxLineage):]
 		for _, v := range t.views {
 			r.sink.SetLeaderEpoch(v.stream, p, e.epoch, e.start)
@@ -102,13 +104,12 @@ func (r *Reader) tell(t *topic, p int32, epochs lineage) {
 	}
 }
 
-// tellAfterGap is tell after the position has moved forward, from an offset, over what was not read. Where the leader before it
-// isn't known now, nothing is said of it: an older one would be taken for one whose records were lost.
+// tellAfterGap is tell after a jump forward over what was not read: it begins at from. The sink takes
+// the leader of that for unknown; asked is what brokers say of it.
 func (r *Reader) tellAfterGap(t *topic, p int32, from, to int64, asked lineage) {
-	asked = asked.before(to)
-	r.tell(t, p, asked)
-	if t.lineage(p).at(to) != asked.at(to) || len(asked) == 0 {
-		r.tell(t, p, lineage{{-1, from}})
+	for _, e := range asked.before(to) {
+		e.start = max(e.start, from)
+		r.tell(t, p, lineage{e})
 	}
 }
 

@@ -106,7 +106,7 @@ func TestReaderDoesWithoutLeaderEpochs(t *testing.T) {
 	}
 }
 
-// Of what the position passes over by retention, the newest leader is asked for; unknown, it is said to be.
+// After a jump forward the sink takes the leader for unknown, until it is told.
 func TestReaderTellsTheLeaderEpochAfterWhatRetentionTook(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -114,9 +114,9 @@ func TestReaderTellsTheLeaderEpochAfterWhatRetentionTook(t *testing.T) {
 		want  []string
 		after int32
 	}{
-		{"another leader's", lineage{{1, 0}, {2, 4}, {3, 9}}, []string{"0@4 epoch 2"}, 2},
-		{"the same leader's", lineage{{1, 0}}, nil, 1},
-		{"unknown", nil, []string{"0@3 epoch -1"}, -1},
+		{"another leader's", lineage{{1, 0}, {2, 4}, {3, 9}}, []string{"0@3 epoch 1", "0@4 epoch 2"}, 2},
+		{"the same leader's", lineage{{1, 0}}, []string{"0@3 epoch 1"}, 1},
+		{"unknown", nil, nil, -1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			sink := newRecorder(t, 1)

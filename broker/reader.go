@@ -223,7 +223,7 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 	switch {
 	case errors.As(err, &loss):
 		to := t.diverged(partition, stream.EpochEnd{Epoch: loss.ResetToEpoch, End: loss.ResetTo})
-		if to = min(to, loss.ResetTo); to < t.next[partition] {
+		if to = min(to, loss.ResetTo); to < max(t.next[partition], t.base[partition]) {
 			r.jump(t, partition, stream.ReasonTruncated, to)
 		}
 		if t.next[partition] != loss.ResetTo { // the client went on elsewhere, or its state is fed anew
@@ -311,12 +311,16 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 	if t.next[partition] < t.base[partition] {
 		r.feed(t, partition, nil, t.base[partition]) // there is no more to come of it
 	}
+	from := max(t.next[partition], t.base[partition]) // where the sink stands
 	t.log.Warn("the reader lost its place and goes on elsewhere: events are missing or come again",
-		"reason", string(reason), "partition", partition, "from", t.next[partition], "to", to)
-	t.next[partition], t.base[partition] = to, to
-	if reason == stream.ReasonTruncated && int(partition) < len(t.lineages) {
-		t.lineages[partition] = t.lineages[partition].before(to) // as the sink does
+		"reason", string(reason), "partition", partition, "from", from, "to", to)
+	if l := t.lineage(partition); len(l) > 0 { // as the sink does
+		if l = l.before(min(from, to)); to > from {
+			l = append(slices.Clone(l), epochStart{-1, from})
+		}
+		t.lineages[partition] = l
 	}
+	t.next[partition], t.base[partition] = to, to
 	for _, v := range t.views {
 		r.sink.Jump(v.stream, partition, reason, to)
 	}

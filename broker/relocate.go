@@ -41,10 +41,10 @@ func (r *Reader) relocate(ctx context.Context, t *topic, m topicMeta) error {
 		to := min(end[p], t.diverged(p, ends[p]))
 		switch {
 		case t.next[p] < start[p]:
-			from := t.next[p]
+			from := max(t.next[p], t.base[p])
 			r.jump(t, p, stream.ReasonRetention, start[p])
 			r.tellAfterGap(t, p, from, start[p], lineages[p])
-		case t.next[p] > to:
+		case max(t.next[p], t.base[p]) > to:
 			r.jump(t, p, stream.ReasonTruncated, max(to, start[p]))
 		} // else it was a follower's error
 		delete(t.lost, p)
