@@ -10,8 +10,9 @@ import (
 	"sluice/stream"
 )
 
-// begin starts to read a topic: as far back as its replay window, or from the start of one that was
-// re-created while its predecessor was read. Partitions without a leader are waited for, and not for long.
+// begin starts to read a topic: as far back as its replay window, or from the start of
+// one that was re-created while its predecessor was read. Partitions without a leader are
+// waited for, and not for long.
 func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int64, errs []error) error {
 	if text := r.holdUp(t, errs); text != "" {
 		return errors.New(text)
@@ -26,8 +27,9 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	}
 	lineages := askLineages(ctx, r.cl, t.name, m)
 	if t.begun {
-		// The client keeps to the old id otherwise. This waits for a question it may have under way, so
-		// it comes before the lock; what a poll still brings of the old topic is told by its id.
+		// The client keeps to the old id otherwise. This waits for a question it may have
+		// under way, so it comes before the lock; what a poll still brings of the old
+		// topic is told by its id.
 		r.cl.PurgeTopicsFromClient(t.name)
 	}
 	r.mu.Lock()
@@ -61,7 +63,8 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	return nil
 }
 
-// startOffsets returns where reading a topic starts, by partition; 0 where there is no leader to ask.
+// startOffsets returns where reading a topic starts, by partition; 0 where there is no
+// leader to ask.
 func (r *Reader) startOffsets(ctx context.Context, t *topic, m topicMeta, stable []int64) ([]int64, error) {
 	switch {
 	case t.begun:
@@ -83,7 +86,8 @@ func (r *Reader) offsets(ctx context.Context, t *topic, m topicMeta, at int64, l
 	return offsets, nil
 }
 
-// offsetsAt is the function of that name for the partitions that have a leader, whose last stable offsets are end; the others' are 0.
+// offsetsAt is the function of that name for the partitions that have a leader, whose
+// last stable offsets are end; the others' are 0.
 func (r *Reader) offsetsAt(ctx context.Context, t *topic, m topicMeta, end []int64, unixMilli int64) ([]int64, error) {
 	offsets, err := r.offsets(ctx, t, m, max(unixMilli, 0), committed)
 	if err != nil {
@@ -107,7 +111,8 @@ func (r *Reader) grow(t *topic, partitions int) {
 	r.consume(t, known)
 }
 
-// consume makes the client fetch the partitions from first on, at their positions; those without one wait.
+// consume makes the client fetch the partitions from first on, at their positions; those
+// without one wait.
 func (r *Reader) consume(t *topic, first int) {
 	at := make(map[int32]kgo.Offset)
 	for p := first; p < len(t.next); p++ {
@@ -120,8 +125,9 @@ func (r *Reader) consume(t *topic, first int) {
 	}
 }
 
-// offset is a partition's position for the client, with the leader epoch before it where that is known: then the client
-// finds out whether the records before it are those that were read.
+// offset is a partition's position for the client, with the leader epoch before it where
+// that is known: then the client finds out whether the records before it are those that
+// were read.
 func (t *topic) offset(p int32) kgo.Offset {
 	at := kgo.NewOffset().At(t.next[p])
 	if epoch := t.lineage(p).at(t.next[p]); epoch >= 0 {
@@ -130,9 +136,9 @@ func (t *topic) offset(p int32) kgo.Offset {
 	return at
 }
 
-// place begins to read partitions that had no leader when reading began, and have one now. What was written while they
-// had none is nothing, so they are read from where they ended before: from where the epochs of leaders
-// after that one begin.
+// place begins to read partitions that had no leader when reading began, and have one
+// now. What was written while they had none is nothing, so they are read from where they
+// ended before: from where the epochs of leaders after that one begin.
 func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
 	r.mu.Lock()
 	ends := make([]int32, len(m.leaders)) // the epoch whose end is asked for

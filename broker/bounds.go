@@ -62,9 +62,10 @@ type question struct {
 	err      error
 }
 
-// bounds returns what Kafka holds; it must not be written to. Kafka is asked after the call began, never before:
-// an older answer would take a position that another gateway handed out meanwhile for one past the end. So a
-// storm shares questions one after the other: who comes while one is under way waits for the next.
+// bounds returns what Kafka holds; it must not be written to. Kafka is asked after the
+// call began, never before: an older answer would take a position that another gateway
+// handed out meanwhile for one past the end. So a storm shares questions one after the
+// other: who comes while one is under way waits for the next.
 func (t *past) bounds(ctx context.Context) (stream.Bounds, error) {
 	t.mu.Lock()
 	q := t.next
@@ -85,8 +86,8 @@ func (t *past) bounds(ctx context.Context) (stream.Bounds, error) {
 	}
 }
 
-// answer asks Kafka until no question is left. Whoever asked first may go away first, so a
-// question ends with the client and not with its caller's context.
+// answer asks Kafka until no question is left. Whoever asked first may go away first, so
+// a question ends with the client and not with its caller's context.
 func (t *past) answer() {
 	for {
 		t.mu.Lock()
@@ -158,8 +159,8 @@ func (t *past) askOnce(ctx context.Context) (b stream.Bounds, err error) {
 	return b, nil
 }
 
-// readPolicy returns what the topic's configuration says. Without the
-// permission to read it (DESCRIBE_CONFIGS on the topic) the zero policy, which is said once.
+// readPolicy returns what the topic's configuration says. Without the permission to read
+// it (DESCRIBE_CONFIGS on the topic) the zero policy, which is said once.
 func (t *past) readPolicy(ctx context.Context) (policy, error) {
 	t.mu.Lock()
 	p, fresh := t.policy, time.Since(t.policyAt) < policyAge
@@ -180,7 +181,8 @@ func (t *past) readPolicy(ctx context.Context) (policy, error) {
 	return p, nil
 }
 
-// askPolicy asks for a topic's configuration. What this user may not read is an unknown policy.
+// askPolicy asks for a topic's configuration. What this user may not read is an unknown
+// policy.
 func askPolicy(ctx context.Context, cl *kgo.Client, topic string) (p policy, err error) {
 	req := kmsg.NewPtrDescribeConfigsRequest()
 	res := kmsg.NewDescribeConfigsRequestResource()

@@ -12,8 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Control is a small topic through which gateways tell each other what none may miss. Every gateway reads
-// all of it from its beginning, without a group, and then as it grows; what stands in it is its users' to say.
+// Control is a small topic through which gateways tell each other what none may miss.
+// Every gateway reads all of it from its beginning, without a group, and then as it
+// grows; what stands in it is its users' to say.
 type Control struct {
 	cl    *kgo.Client
 	topic string
@@ -57,8 +58,8 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 // Close ends the connections. Run has returned before.
 func (c *Control) Close() { c.cl.Close() }
 
-// Announce writes a message and returns when all of Kafka's replicas have it. On a compacted topic a later message with the
-// same key takes its place.
+// Announce writes a message and returns when all of Kafka's replicas have it. On a
+// compacted topic a later message with the same key takes its place.
 func (c *Control) Announce(ctx context.Context, key string, message []byte) error {
 	err := c.cl.ProduceSync(ctx, &kgo.Record{Topic: c.topic, Key: []byte(key), Value: message}).FirstErr()
 	if err != nil {
@@ -67,11 +68,13 @@ func (c *Control) Announce(ctx context.Context, key string, message []byte) erro
 	return nil
 }
 
-// CaughtUp reports whether all that was in the topic when Run first reached it has been heard.
+// CaughtUp reports whether all that was in the topic when Run first reached it has been
+// heard.
 func (c *Control) CaughtUp() bool { return c.caughtUp.Load() }
 
-// Run hears every message, from the topic's first on, until ctx is done. It waits for Kafka and for the topic, however
-// long that takes. A message may be heard twice. hear is called from one goroutine.
+// Run hears every message, from the topic's first on, until ctx is done. It waits for
+// Kafka and for the topic, however long that takes. A message may be heard twice. hear is
+// called from one goroutine.
 func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
 	for ctx.Err() == nil {
 		if err := c.round(ctx, hear); err != nil && ctx.Err() == nil {
@@ -122,7 +125,8 @@ func (c *Control) round(ctx context.Context, hear func([]byte)) error {
 	return nil
 }
 
-// begin places partitions that are new at their start: all of them the first time, and when the topic was made anew.
+// begin places partitions that are new at their start: all of them the first time, and
+// when the topic was made anew.
 func (c *Control) begin(ctx context.Context, m topicMeta, renewed bool) error {
 	if renewed {
 		c.next, c.end = nil, nil

@@ -72,7 +72,8 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestControlTellsEveryGateway: those that are there, and those that come later, which aren't caught up before they have heard it all.
+// TestControlTellsEveryGateway: those that are there, and those that come later, which
+// aren't caught up before they have heard it all.
 func TestControlTellsEveryGateway(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.SeedTopics(3, "control"))
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// distant is a connection over which every byte takes a while, each way. Bytes under way don't hold each other up.
+// distant is a connection over which every byte takes a while, each way. Bytes under way
+// don't hold each other up.
 type distant struct {
 	net.Conn
 	delay time.Duration

@@ -10,10 +10,12 @@ import (
 	"sluice/stream"
 )
 
-// maxEpochsAsked is how many different epochs of one partition one question may have: callers choose them.
+// maxEpochsAsked is how many different epochs of one partition one question may have:
+// callers choose them.
 const maxEpochsAsked = 64
 
-// epochQuestion asks where leader epochs of a topic ended, for all who want to know when it is asked.
+// epochQuestion asks where leader epochs of a topic ended, for all who want to know when
+// it is asked.
 type epochQuestion struct {
 	answered chan struct{}
 	epochs   map[int32]map[int32]stream.EpochEnd // by partition and the epoch asked for
@@ -40,8 +42,8 @@ func (q *epochQuestion) add(epochs []int32) bool {
 	return true
 }
 
-// epochEnds answers [stream.EpochHistory.EpochEnds]. As with bounds, Kafka is asked after the call began, never before, and
-// callers at the same time share a question.
+// epochEnds answers [stream.EpochHistory.EpochEnds]. As with bounds, Kafka is asked after
+// the call began, never before, and callers at the same time share a question.
 func (t *past) epochEnds(ctx context.Context, epochs []int32) ([]stream.EpochEnd, error) {
 	t.mu.Lock()
 	var q *epochQuestion
@@ -119,7 +121,8 @@ func (t *past) askEpochs(ctx context.Context, q *epochQuestion) error {
 	}
 }
 
-// askEpochsLeft asks for one epoch of each partition that has some left, and takes what is answered out of left.
+// askEpochsLeft asks for one epoch of each partition that has some left, and takes what
+// is answered out of left.
 func (t *past) askEpochsLeft(ctx context.Context, q *epochQuestion, left map[int32][]int32) error {
 	m, err := t.describe(ctx)
 	if err != nil {

@@ -33,16 +33,17 @@ const (
 	fetchMaxWaitMillis     = 500     // fetch.max.wait.ms
 )
 
-// fetchByName is a Fetch that names its topics. Version 13 and later names them by id alone (KIP-516), and
-// brokers speak it that have no ids to name: new ones with an inter.broker.protocol.version below 2.8.
+// fetchByName is a Fetch that names its topics. Version 13 and later names them by id
+// alone (KIP-516), and brokers speak it that have no ids to name: new ones with an
+// inter.broker.protocol.version below 2.8.
 type fetchByName struct{ *kmsg.FetchRequest }
 
 func (fetchByName) MaxVersion() int16 { return 12 }
 
-// fetch asks one broker once, read_committed, for partitions of a topic that it leads. Unlike a
-// poll of the client it says where reading stands after what is no record. maxBytes bounds the answer,
-// but for a first batch that is larger: put another partition first each time. The topic is named by its id, and
-// by its name where that is zero.
+// fetch asks one broker once, read_committed, for partitions of a topic that it leads.
+// Unlike a poll of the client it says where reading stands after what is no record.
+// maxBytes bounds the answer, but for a first batch that is larger: put another partition
+// first each time. The topic is named by its id, and by its name where that is zero.
 func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id topicID, places []place, maxBytes int32) ([]run, error) {
 	runs, err := fetchTopics(ctx, cl, leader, []topicPlaces{{topic, id, places}}, maxBytes, fetchMaxWaitMillis)
 	return runs[topic], err
@@ -55,8 +56,9 @@ type topicPlaces struct {
 	places []place
 }
 
-// fetchTopics is fetch for several topics: either all are named by their ids, or all by their names. The runs are
-// by topic. maxWaitMillis is how long the broker may wait while there is nothing.
+// fetchTopics is fetch for several topics: either all are named by their ids, or all by
+// their names. The runs are by topic. maxWaitMillis is how long the broker may wait while
+// there is nothing.
 func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []topicPlaces, maxBytes, maxWaitMillis int32) (map[string][]run, error) {
 	if leader < 0 {
 		return nil, kerr.LeaderNotAvailable
@@ -130,9 +132,10 @@ func readRun(topic string, offset int64, p *kmsg.FetchResponseTopicPartition, de
 	return r
 }
 
-// epochsOf returns the leader epochs that batches were written under, and from where on each: -1 of a format that has none.
-// A batch is: base offset (8 bytes), length of what follows (4), partition leader epoch (4), magic (1), from 2 on. The last
-// one may be cut short. offset is where reading began.
+// epochsOf returns the leader epochs that batches were written under, and from where on
+// each: -1 of a format that has none. A batch is: base offset (8 bytes), length of what
+// follows (4), partition leader epoch (4), magic (1), from 2 on. The last one may be cut
+// short. offset is where reading began.
 func epochsOf(batches []byte, offset int64) (epochs lineage) {
 	const lengthEnd, epochEnd, magicAt = 12, 16, 16
 	for len(batches) > magicAt {

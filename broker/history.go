@@ -72,8 +72,8 @@ func (h *History) Close() {
 	}
 }
 
-// Bounds is [stream.History.Bounds]. Callers at the same time share a question, so that a storm of
-// reconnects asks a few times and not once each.
+// Bounds is [stream.History.Bounds]. Callers at the same time share a question, so that a
+// storm of reconnects asks a few times and not once each.
 func (h *History) Bounds(ctx context.Context, stream int) (stream.Bounds, error) {
 	t := h.topics[stream]
 	b, err := t.bounds(ctx)
@@ -121,8 +121,8 @@ func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int6
 	return err
 }
 
-// note counts what can't be had from Kafka, and logs it once until it can be had again. said is the last complaint of its
-// kind.
+// note counts what can't be had from Kafka, and logs it once until it can be had again.
+// said is the last complaint of its kind.
 func (h *History) note(s int, said *string, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -143,7 +143,8 @@ func (h *History) note(s int, said *string, err error) {
 	}
 }
 
-// Failures is how often something older than memory was wanted of a stream and could not be had from Kafka.
+// Failures is how often something older than memory was wanted of a stream and could not
+// be had from Kafka.
 func (h *History) Failures(stream int) uint64 { return h.failures[stream].Load() }
 
 // unavailable marks an error of Kafka's or the network's as what it means to a caller, in
@@ -157,7 +158,8 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %s", stream.ErrUnavailable, inWords(err))
 }
 
-// describe returns what holds of the topic by what brokers say; its own error is an error too.
+// describe returns what holds of the topic by what brokers say; its own error is an error
+// too.
 func (t *past) describe(ctx context.Context) (topicMeta, error) {
 	for {
 		metas, err := describe(ctx, t.cl, t.topic)
@@ -176,7 +178,8 @@ func (t *past) describe(ctx context.Context) (topicMeta, error) {
 	}
 }
 
-// believe is [identity.believe] for several at a time. What is as before costs one look under the lock.
+// believe is [identity.believe] for several at a time. What is as before costs one look
+// under the lock.
 func (t *past) believe(ctx context.Context, m topicMeta) (topicMeta, error) {
 	t.mu.Lock()
 	if m.err == nil && t.identity.epoch != "" && t.identity.isSame(m) {
@@ -225,7 +228,8 @@ func (t *past) isElsewhere(ctx context.Context, epoch string) bool {
 	return false
 }
 
-// isMoving says that an error is of the kind that asking anew, after a look at who leads now, mends.
+// isMoving says that an error is of the kind that asking anew, after a look at who leads
+// now, mends.
 func isMoving(err error) bool {
 	return kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.InconsistentTopicID)
 }

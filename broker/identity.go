@@ -9,9 +9,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// identity is which topic of a name is followed. Brokers learn of a change one after the other, so an answer may be
-// older than what this process knows already: of fewer partitions, of no topic, or of one of the name before.
-// Only what most brokers say, and none can deny, makes it another topic.
+// identity is which topic of a name is followed. Brokers learn of a change one after the
+// other, so an answer may be older than what this process knows already: of fewer
+// partitions, of no topic, or of one of the name before. Only what most brokers say, and
+// none can deny, makes it another topic.
 //
 // The zero value knows nothing. It is for one goroutine at a time.
 type identity struct {
@@ -26,17 +27,18 @@ type identity struct {
 const (
 	formerIDs = 16 // kept; a topic isn't re-created more often while brokers lag behind
 
-	// doubtsNeeded is how many surveys in a row must speak for another topic where brokers can't be asked
-	// for the former one by its id.
+	// doubtsNeeded is how many surveys in a row must speak for another topic where
+	// brokers can't be asked for the former one by its id.
 	doubtsNeeded = 3
 )
 
 // errLagging says that a broker answered with less than is known already.
 var errLagging = errors.New("broker: a broker's answer is older than what is known of the topic")
 
-// believe returns what holds of the topic, given a broker's answer: the answer itself, or what was known
-// before, where the answer is older than that. renewed says that it is another topic than before.
-// The error is that of the answer where it holds, or errLagging where what holds can't be said yet.
+// believe returns what holds of the topic, given a broker's answer: the answer itself, or
+// what was known before, where the answer is older than that. renewed says that it is
+// another topic than before. The error is that of the answer where it holds, or
+// errLagging where what holds can't be said yet.
 func (k *identity) believe(ctx context.Context, cl *kgo.Client, name string, m topicMeta) (holds topicMeta, renewed bool, err error) {
 	switch {
 	case k.epoch == "":
@@ -73,18 +75,21 @@ func (k *identity) believe(ctx context.Context, cl *kgo.Client, name string, m t
 	return topicMeta{}, false, errLagging
 }
 
-// isSame reports whether an answer is of the topic that is known, and not older. A topic never loses partitions.
+// isSame reports whether an answer is of the topic that is known, and not older. A topic
+// never loses partitions.
 func (k *identity) isSame(m topicMeta) bool {
 	return k.isOf(m) && len(m.leaders) >= len(k.known.leaders)
 }
 
-// isOf reports whether an answer is of the topic that is known. Without an id on either side it may be.
+// isOf reports whether an answer is of the topic that is known. Without an id on either
+// side it may be.
 func (k *identity) isOf(m topicMeta) bool {
 	return m.id == k.known.id || m.id == (topicID{}) || k.known.id == (topicID{})
 }
 
-// adopt takes up a newer answer on the same topic. An id is never lost: one old broker among new ones has none to
-// tell. One that comes later, as brokers are upgraded, makes it no other topic: its epoch stays.
+// adopt takes up a newer answer on the same topic. An id is never lost: one old broker
+// among new ones has none to tell. One that comes later, as brokers are upgraded, makes
+// it no other topic: its epoch stays.
 func (k *identity) adopt(m topicMeta) topicMeta {
 	if m.id == (topicID{}) {
 		k.withoutID = true
@@ -103,7 +108,8 @@ func (k *identity) renew(m topicMeta) {
 	k.known, k.epoch, k.doubts = m, m.id.epoch(), 0
 }
 
-// first takes up a topic that nothing is known of: as most brokers know it, in case the one that answered lags behind.
+// first takes up a topic that nothing is known of: as most brokers know it, in case the
+// one that answered lags behind.
 func (k *identity) first(ctx context.Context, cl *kgo.Client, name string, m topicMeta) topicMeta {
 	votes := make(map[topicID]int)
 	for _, a := range survey(ctx, cl, name) {
@@ -134,8 +140,9 @@ type ballot struct {
 	sure                           bool // those who spoke for another topic were asked for the known one, and have it no more
 }
 
-// count asks all brokers. Who knows the id that is known already speaks for it, whatever topic it
-// gives for the name: an id is never given twice, and a topic that is deleted has none.
+// count asks all brokers. Who knows the id that is known already speaks for it, whatever
+// topic it gives for the name: an id is never given twice, and a topic that is deleted
+// has none.
 func (k *identity) count(ctx context.Context, cl *kgo.Client, name string) (b ballot) {
 	b.sure = true
 	votes := make(map[topicID]int)

@@ -27,7 +27,8 @@ func metadataNow(f *fake, topic string) *kmsg.MetadataResponse {
 	return kresp.(*kmsg.MetadataResponse)
 }
 
-// answerMetadata lets answer take the place of what brokers say of topics by name; nil: the truth.
+// answerMetadata lets answer take the place of what brokers say of topics by name; nil:
+// the truth.
 func (f *fake) answerMetadata(answer func(node int32, req *kmsg.MetadataRequest) *kmsg.MetadataResponse) {
 	f.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		f.KeepControl()
@@ -74,7 +75,8 @@ func (c *counter) wait(n int) {
 	}
 }
 
-// lookTimes makes every look of readers at the fake counted. A look ends after it has asked for ends.
+// lookTimes makes every look of readers at the fake counted. A look ends after it has
+// asked for ends.
 func (f *fake) looks() *counter {
 	c := newCounter()
 	f.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -129,7 +131,8 @@ func TestALaggingBrokersFewerPartitionsBeginNothingAnew(t *testing.T) {
 	}
 }
 
-// recreated is a fake whose topic was deleted and created again, and what brokers said of the former one.
+// recreated is a fake whose topic was deleted and created again, and what brokers said of
+// the former one.
 func recreated(t *testing.T) (f *fake, former *kmsg.MetadataResponse) {
 	f = newFake(t)
 	f.create("orders", 1)
@@ -208,7 +211,8 @@ func TestABrokerThatDoesNotKnowATopicYetDoesNotMakeItMissing(t *testing.T) {
 	}
 }
 
-// Brokers without ids tell a re-created topic by its having fewer partitions, and by nothing else.
+// Brokers without ids tell a re-created topic by its having fewer partitions, and by
+// nothing else.
 func TestWithoutTopicIDsFewerPartitionsNeedTimeToBeBelieved(t *testing.T) {
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
@@ -298,7 +302,8 @@ func TestWithoutTopicIDsThePastIsReadByName(t *testing.T) {
 	}
 }
 
-// While brokers are upgraded some have ids and some don't. The topic stays the same one to both the reader and history.
+// While brokers are upgraded some have ids and some don't. The topic stays the same one
+// to both the reader and history.
 func TestAClusterOfWhichSomeBrokersHaveTopicIDs(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
@@ -389,7 +394,8 @@ func TestALastingFailureToReadThePastIsLoggedOnceAndCounted(t *testing.T) {
 	}
 }
 
-// deniedFetch answers a fetch with an authorization error for some of its topics, and without the others.
+// deniedFetch answers a fetch with an authorization error for some of its topics, and
+// without the others.
 func deniedFetch(q *kmsg.FetchRequest, which func(kmsg.FetchRequestTopic) bool) *kmsg.FetchResponse {
 	resp := q.ResponseKind().(*kmsg.FetchResponse)
 	for _, ft := range q.Topics {

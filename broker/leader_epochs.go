@@ -17,25 +17,28 @@ import (
 	"sluice/stream"
 )
 
-// epochStart says that a partition's records from offset start on were written under a leader epoch (KIP-320); -1:
-// not known.
+// epochStart says that a partition's records from offset start on were written under a
+// leader epoch (KIP-320); -1: not known.
 type epochStart struct {
 	epoch int32
 	start int64
 }
 
-// lineage has the leader epochs of a partition up to where it has been read, ascending, as far as they are known.
+// lineage has the leader epochs of a partition up to where it has been read, ascending,
+// as far as they are known.
 type lineage []epochStart
 
 const (
 	maxLineage = 64 // epochs kept of a partition, the newest
 
-	// lineageSteps is how many elections back brokers are asked for when reading begins, one question each.
+	// lineageSteps is how many elections back brokers are asked for when reading begins,
+	// one question each.
 	lineageSteps   = 16
 	lineageTimeout = 2 * time.Second
 )
 
-// at returns the epoch of the last record before an offset; -1 where it isn't known or there is none.
+// at returns the epoch of the last record before an offset; -1 where it isn't known or
+// there is none.
 func (l lineage) at(next int64) int32 {
 	for i := len(l) - 1; i >= 0; i-- {
 		if l[i].start < next {
@@ -84,7 +87,8 @@ func (t *topic) lineage(p int32) lineage {
 	return t.lineages[p]
 }
 
-// tell says to the streams which epochs a partition's records were written under, beyond those said already.
+// tell says to the streams which epochs a partition's records were written under, beyond
+// those said already.
 func (r *Reader) tell(t *topic, p int32, epochs lineage) {
 	for int(p) >= len(t.lineages) {
 		t.lineages = append(t.lineages, nil)
@@ -104,8 +108,8 @@ func (r *Reader) tell(t *topic, p int32, epochs lineage) {
 	}
 }
 
-// tellAfterGap is tell after a jump forward over what was not read: it begins at from. The sink takes
-// the leader of that for unknown; asked is what brokers say of it.
+// tellAfterGap is tell after a jump forward over what was not read: it begins at from.
+// The sink takes the leader of that for unknown; asked is what brokers say of it.
 func (r *Reader) tellAfterGap(t *topic, p int32, from, to int64, asked lineage) {
 	for _, e := range asked.before(to) {
 		e.start = max(e.start, from)
@@ -113,8 +117,9 @@ func (r *Reader) tellAfterGap(t *topic, p int32, from, to int64, asked lineage) 
 	}
 }
 
-// tellEpochs is tell for batches that were read from the position on. Offsets between the position and the first
-// batch of a new epoch were no records any more when it was read, so either leader may have written them.
+// tellEpochs is tell for batches that were read from the position on. Offsets between the
+// position and the first batch of a new epoch were no records any more when it was read,
+// so either leader may have written them.
 func (r *Reader) tellEpochs(t *topic, p int32, epochs lineage) {
 	next := max(t.next[p], t.base[p])
 	for _, e := range epochs {
@@ -150,8 +155,9 @@ func (r *Reader) tellRecords(t *topic, p int32, records []*kgo.Record) {
 	}
 }
 
-// diverged returns where the log parts from what was read, given where the leader says that the epoch before the position
-// ended. If it names an older epoch, it has nothing of the newer ones that were read.
+// diverged returns where the log parts from what was read, given where the leader says
+// that the epoch before the position ended. If it names an older epoch, it has nothing of
+// the newer ones that were read.
 func (t *topic) diverged(p int32, end stream.EpochEnd) int64 {
 	if end.Epoch < 0 {
 		return math.MaxInt64
@@ -162,10 +168,11 @@ func (t *topic) diverged(p int32, end stream.EpochEnd) int64 {
 	return end.End
 }
 
-// epochEnds asks a topic's leaders where leader epochs ended (OffsetForLeaderEpoch), each leader once and all at the
-// same time: of each partition, by its index, the largest epoch not above epochs[p] that the leader knows, and the offset after
-// its last record. It is -1 where epochs[p] is, there is no leader, or brokers don't support it or don't allow it. A
-// partition has an error where asking again may help.
+// epochEnds asks a topic's leaders where leader epochs ended (OffsetForLeaderEpoch), each
+// leader once and all at the same time: of each partition, by its index, the largest
+// epoch not above epochs[p] that the leader knows, and the offset after its last record.
+// It is -1 where epochs[p] is, there is no leader, or brokers don't support it or don't
+// allow it. A partition has an error where asking again may help.
 func epochEnds(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, epochs []int32) ([]stream.EpochEnd, []error) {
 	ends, errs := make([]stream.EpochEnd, len(epochs)), make([]error, len(epochs))
 	reqs := make(map[int32]*kmsg.OffsetForLeaderEpochRequest)
@@ -224,15 +231,16 @@ func epochEnds(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, e
 	return ends, errs
 }
 
-// mayAskAgain reports whether a request that failed as a whole may go better the next time. Otherwise the broker doesn't know it.
+// mayAskAgain reports whether a request that failed as a whole may go better the next
+// time. Otherwise the broker doesn't know it.
 func mayAskAgain(err error) bool {
 	var network net.Error
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) ||
 		errors.As(err, &network) || kerr.IsRetriable(err)
 }
 
-// askLineages asks the leaders for the epochs of their partitions, from the newest back; what isn't known, or not said in
-// time, is left out.
+// askLineages asks the leaders for the epochs of their partitions, from the newest back;
+// what isn't known, or not said in time, is left out.
 func askLineages(ctx context.Context, cl *kgo.Client, topic string, m topicMeta) []lineage {
 	ctx, cancel := context.WithTimeout(ctx, lineageTimeout)
 	defer cancel()

@@ -17,7 +17,8 @@ import (
 	"sluice/stream"
 )
 
-// elected is a fake with a partition whose records were written two at a time under the leader epochs 0, 1 and 2.
+// elected is a fake with a partition whose records were written two at a time under the
+// leader epochs 0, 1 and 2.
 func elected(t *testing.T) *fake {
 	f := newFake(t)
 	f.create("orders", 1)
@@ -68,7 +69,8 @@ func TestReaderTellsTheLeaderEpochsOfBeforeItsStart(t *testing.T) {
 	})
 }
 
-// A cluster that knows no leader epochs, or doesn't let this user ask for them, is read all the same.
+// A cluster that knows no leader epochs, or doesn't let this user ask for them, is read
+// all the same.
 func TestReaderDoesWithoutLeaderEpochs(t *testing.T) {
 	f := elected(t)
 	f.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -145,7 +147,8 @@ func standing(t *testing.T, sink *recorder, l lineage) (*Reader, *topic) {
 	return r, tp
 }
 
-// What compaction left out before the first record of an epoch may have been written under either.
+// What compaction left out before the first record of an epoch may have been written
+// under either.
 func TestOffsetsWithoutRecordsBetweenTwoEpochsAreOfNeither(t *testing.T) {
 	sink := newRecorder(t, 1)
 	r, tp := standing(t, sink, nil)
@@ -190,8 +193,8 @@ func TestBatchesSayTheirLeaderEpochs(t *testing.T) {
 	}
 }
 
-// A leader that never had the newest epochs names an older one, and where it ended with it. What was read under the newer ones
-// began before that.
+// A leader that never had the newest epochs names an older one, and where it ended with
+// it. What was read under the newer ones began before that.
 func TestATruncationIsFoundByTheEpochsThatWereRead(t *testing.T) {
 	for _, tt := range []struct {
 		name string

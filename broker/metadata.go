@@ -15,7 +15,8 @@ import (
 // topicID is a topic's id (KIP-516); the zero value where brokers have none.
 type topicID [16]byte
 
-// epochLen is how much of an id an epoch keeps: 36 bits tell two topics of one name apart.
+// epochLen is how much of an id an epoch keeps: 36 bits tell two topics of one name
+// apart.
 const epochLen = 6
 
 // epoch is the first characters of an id as Kafka's tools print it; "0" without one. A
@@ -38,8 +39,8 @@ type topicMeta struct {
 }
 
 const (
-	// hedgeAfter is how long one broker may take before another is asked the same: one that hangs answers nothing,
-	// and closes nothing either.
+	// hedgeAfter is how long one broker may take before another is asked the same: one
+	// that hangs answers nothing, and closes nothing either.
 	hedgeAfter = time.Second
 	hedges     = 3 // brokers asked in all
 
@@ -47,8 +48,9 @@ const (
 	surveyed      = 9               // brokers asked at most, so that a large cluster isn't asked as a whole
 )
 
-// describe asks any broker for topics by name. It never creates one (allow.auto.create.topics=false).
-// The error is that no broker answers; a topic's own error stands with it.
+// describe asks any broker for topics by name. It never creates one
+// (allow.auto.create.topics=false). The error is that no broker answers; a topic's own
+// error stands with it.
 func describe(ctx context.Context, cl *kgo.Client, topics ...string) (map[string]topicMeta, error) {
 	return hedged(ctx, func(ctx context.Context) (map[string]topicMeta, error) {
 		kresp, err := cl.Request(ctx, nameTopics(topics)) // each time of the next broker in turn
@@ -59,9 +61,10 @@ func describe(ctx context.Context, cl *kgo.Client, topics ...string) (map[string
 	})
 }
 
-// hedged asks what any broker can answer, and asks another as well while none has answered. It doesn't wait for those that
-// were too slow: while a connection is being set up the client doesn't heed ctx. They end with that, which the
-// client bounds, or with the client.
+// hedged asks what any broker can answer, and asks another as well while none has
+// answered. It doesn't wait for those that were too slow: while a connection is being set
+// up the client doesn't heed ctx. They end with that, which the client bounds, or with
+// the client.
 func hedged[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
@@ -150,8 +153,8 @@ type surveyAnswer struct {
 	byID  bool // it can be asked for topics by their id
 }
 
-// survey asks every broker that is known, each by itself and all at the same time. Those that don't answer in
-// time are left out.
+// survey asks every broker that is known, each by itself and all at the same time. Those
+// that don't answer in time are left out.
 func survey(ctx context.Context, cl *kgo.Client, topics ...string) []surveyAnswer {
 	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()

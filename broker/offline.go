@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// offline notes which partitions of a topic nobody answers for, and says it once it lasts. It
-// reports whether there are any.
+// offline notes which partitions of a topic nobody answers for, and says it once it
+// lasts. It reports whether there are any.
 func (r *Reader) offline(t *topic, errs []error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,7 +64,8 @@ func offlineText(partitions []int32) string {
 	return "partitions " + list.String() + " have no leader that answers"
 }
 
-// holdUp says why a topic isn't begun yet: some of its partitions may come back in a moment. "": it is.
+// holdUp says why a topic isn't begun yet: some of its partitions may come back in a
+// moment. "": it is.
 func (r *Reader) holdUp(t *topic, errs []error) string {
 	var missing []int32
 	for p, err := range errs {

@@ -24,8 +24,9 @@ const (
 	committed   isolation = 1
 )
 
-// listOffsets asks a topic's leaders for one offset per partition: the earliest, the latest, or the
-// first whose record is not older than at, -1 where there is none. It is all partitions or an error.
+// listOffsets asks a topic's leaders for one offset per partition: the earliest, the
+// latest, or the first whose record is not older than at, -1 where there is none. It is
+// all partitions or an error.
 func listOffsets(ctx context.Context, cl *kgo.Client, topic string, partitions int, at int64, level isolation) ([]int64, error) {
 	const unanswered = -2
 	req := kmsg.NewPtrListOffsetsRequest()
@@ -70,8 +71,8 @@ func listOffsets(ctx context.Context, cl *kgo.Client, topic string, partitions i
 
 var errNotAnswered = errors.New("broker: an answer lacks a partition")
 
-// partitionError keeps what a leader says of one partition from being taken for what it isn't: that it doesn't know the
-// partition doesn't mean that the topic is not there.
+// partitionError keeps what a leader says of one partition from being taken for what it
+// isn't: that it doesn't know the partition doesn't mean that the topic is not there.
 func partitionError(err error) error {
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
 		return kerr.NotLeaderForPartition
@@ -79,8 +80,8 @@ func partitionError(err error) error {
 	return err
 }
 
-// listing is what leaders are asked about one point of partitions, each leader once and all at the same time, so that
-// one that hangs holds up only who waits for it.
+// listing is what leaders are asked about one point of partitions, each leader once and
+// all at the same time, so that one that hangs holds up only who waits for it.
 type listing struct {
 	byLeader map[int32]*leaderListing
 	asking   sync.WaitGroup
@@ -95,7 +96,8 @@ type leaderListing struct {
 	errs     map[string]map[int32]error
 }
 
-// list begins to ask the leaders of topics as listOffsets does. Wait for all of it by listing.wait.
+// list begins to ask the leaders of topics as listOffsets does. Wait for all of it by
+// listing.wait.
 func list(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, at int64, level isolation) *listing {
 	l := &listing{byLeader: make(map[int32]*leaderListing)}
 	for name, m := range metas {
@@ -174,16 +176,17 @@ func (l *listing) of(topic string, m topicMeta) (offsets []int64, errs []error) 
 	return offsets, errs
 }
 
-// listLeaders asks a topic's leaders, as the metadata names them, for one offset of each partition. Partitions
-// have an offset or an error.
+// listLeaders asks a topic's leaders, as the metadata names them, for one offset of each
+// partition. Partitions have an offset or an error.
 func listLeaders(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, at int64, level isolation) ([]int64, []error) {
 	l := list(ctx, cl, map[string]topicMeta{topic: m}, at, level)
 	defer l.wait()
 	return l.of(topic, m)
 }
 
-// offsetsAt returns per partition the first offset whose record is not older than unixMilli, and where there is none
-// the last stable offset: what a transaction still open will publish lies beyond that, and is newer.
+// offsetsAt returns per partition the first offset whose record is not older than
+// unixMilli, and where there is none the last stable offset: what a transaction still
+// open will publish lies beyond that, and is newer.
 func offsetsAt(ctx context.Context, cl *kgo.Client, topic string, partitions int, unixMilli int64) ([]int64, error) {
 	var end, offsets []int64
 	var errEnd, err error

@@ -12,7 +12,8 @@ type stuckPlaces struct {
 	all map[stuckOf][]stuckTopic
 }
 
-// stuckOf is what one fetch can ask for together: of one leader, and all topics by id or all by name.
+// stuckOf is what one fetch can ask for together: of one leader, and all topics by id or
+// all by name.
 type stuckOf struct {
 	leader int32
 	byName bool
@@ -69,9 +70,10 @@ func (t *topic) settle(stable []int64, errs []error) (stuck []place) {
 	return stuck
 }
 
-// probe looks whether what is left of stuck partitions is no record at all: what compaction left of a log's end
-// may be an empty batch, which a poll doesn't show. Then the position passes over it. Each leader is asked once for all
-// of them; what it doesn't answer is asked at the next look.
+// probe looks whether what is left of stuck partitions is no record at all: what
+// compaction left of a log's end may be an empty batch, which a poll doesn't show. Then
+// the position passes over it. Each leader is asked once for all of them; what it doesn't
+// answer is asked at the next look.
 func (r *Reader) probe(ctx context.Context, stuck *stuckPlaces) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -86,7 +88,8 @@ func (r *Reader) probe(ctx context.Context, stuck *stuckPlaces) {
 			if err != nil {
 				return // it is asked again
 			}
-			// Once a partition has filled the answer, that another has nothing in it means nothing.
+			// Once a partition has filled the answer, that another has nothing in it
+			// means nothing.
 			whole := true
 			for _, runs := range runs {
 				for _, got := range runs {
@@ -101,7 +104,8 @@ func (r *Reader) probe(ctx context.Context, stuck *stuckPlaces) {
 	asking.Wait()
 }
 
-// probed acts on what a probe of one topic brought. whole says that an empty answer means that there is nothing.
+// probed acts on what a probe of one topic brought. whole says that an empty answer means
+// that there is nothing.
 func (r *Reader) probed(s stuckTopic, runs []run, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,12 +17,12 @@ import (
 	"sluice/stream"
 )
 
-// Reader follows the topics of its streams and hands their events to a sink. It survives whatever
-// Kafka does: it waits for a topic that isn't there, takes up new partitions and
+// Reader follows the topics of its streams and hands their events to a sink. It survives
+// whatever Kafka does: it waits for a topic that isn't there, takes up new partitions and
 // topics that were re-created, and says since when Kafka is away.
 //
-// Two goroutines do it, and mu lets only one of them act at a time: polling takes
-// records as they come; watching asks every few seconds what topics there are and where they end.
+// Two goroutines do it, and mu lets only one of them act at a time: polling takes records
+// as they come; watching asks every few seconds what topics there are and where they end.
 type Reader struct {
 	cfg     Config
 	opts    []kgo.Opt
@@ -37,7 +37,8 @@ type Reader struct {
 	events []stream.Event // of one run; kept for the room of its Users
 }
 
-// NewReader checks the configuration; nothing is asked of Kafka yet. Errors name the key at fault.
+// NewReader checks the configuration; nothing is asked of Kafka yet. Errors name the key
+// at fault.
 func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) (*Reader, error) {
 	if cfg.Refresh == 0 {
 		cfg.Refresh = 3 * time.Second
@@ -108,7 +109,8 @@ const (
 	faultPause = 900 * time.Millisecond // before a partition that fails is fetched again
 )
 
-// take hands on what a poll brought. It says whether there was anything but errors of no partition.
+// take hands on what a poll brought. It says whether there was anything but errors of no
+// partition.
 func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -166,11 +168,11 @@ func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
 		r.publish(t, partition, records, next)
 	}
 	t.next[partition] = next
-	t.fetchFault = ""
+	t.fetchFault, t.fetchDenied = "", false
 }
 
-// publish hands records on to each stream. Where the last ones are events, their own offsets say where it stands; where they
-// are not, the sink is told once.
+// publish hands records on to each stream. Where the last ones are events, their own
+// offsets say where it stands; where they are not, the sink is told once.
 func (r *Reader) publish(t *topic, partition int32, records []*kgo.Record, next int64) {
 	for _, v := range t.views {
 		events := r.decode(t, v, records, true)
@@ -185,7 +187,8 @@ func (r *Reader) publish(t *topic, partition int32, records []*kgo.Record, next 
 	}
 }
 
-// decode returns a stream's events of records, good until the next call. live is false for what only the state gets.
+// decode returns a stream's events of records, good until the next call. live is false
+// for what only the state gets.
 func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []stream.Event {
 	n := 0
 	for _, rec := range records {
@@ -216,8 +219,9 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 	return r.events[:n]
 }
 
-// failed acts on what a fetch of a partition came back with. What Kafka would repeat as fast as it is asked is not
-// asked for a while, so that it doesn't take the place of what other topics have.
+// failed acts on what a fetch of a partition came back with. What Kafka would repeat as
+// fast as it is asked is not asked for a while, so that it doesn't take the place of what
+// other topics have.
 func (r *Reader) failed(t *topic, partition int32, err error) {
 	var loss *kgo.ErrDataLoss
 	switch {
@@ -239,15 +243,15 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 	default:
 		r.pause(t, partition)
 		t.fetchFault, t.fetchFaultAt = inWords(err), time.Now()
-		if errors.Is(err, kerr.TopicAuthorizationFailed) { // it may be described, and not read
+		if t.fetchDenied = errors.Is(err, kerr.TopicAuthorizationFailed); t.fetchDenied { // it may be described, and not read
 			t.cannotRead()
 		}
 		t.complain(t.fetchFault)
 	}
 }
 
-// skip passes over a batch that unpacks to more than the client takes. The client has stopped at
-// it, so it is started anew behind it, as for a lost partition.
+// skip passes over a batch that unpacks to more than the client takes. The client has
+// stopped at it, so it is started anew behind it, as for a lost partition.
 func (r *Reader) skip(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	p := batch.Partition
 	if t.lost[p] || t.next[p] >= batch.NextOffset {
@@ -276,7 +280,8 @@ func (r *Reader) pause(t *topic, partition int32) {
 	}
 }
 
-// resume lets the client try paused partitions again whose time has come. The topic may have got an id.
+// resume lets the client try paused partitions again whose time has come. The topic may
+// have got an id.
 func (r *Reader) resume(t *topic, id topicID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -329,8 +334,8 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 	}
 }
 
-// warmed says once when a topic has been read to where it ended at start, but for partitions that nobody has answered for
-// in a while.
+// warmed says once when a topic has been read to where it ended at start, but for
+// partitions that nobody has answered for in a while.
 func (r *Reader) warmed(t *topic) {
 	if t.warm {
 		return

@@ -207,12 +207,14 @@ func TestReaderWaitsForItsTopic(t *testing.T) {
 	var log logged
 	sink := newRecorder(t, 1)
 	r := follow(t, f.config(), orders, sink, slog.New(slog.NewTextHandler(&log, nil)))
-	waitStatus(t, r, "waiting", func(s Status) bool { return s.Waiting == "the topic orders does not exist" && !s.Fetching })
+	waitStatus(t, r, "waiting", func(s Status) bool {
+		return s.Waiting == "the topic orders does not exist" && !s.Fetching && !s.Exists && !s.Unreadable.IsZero()
+	})
 	f.create("orders", 1)
 	f.produce(record("orders", 0, "alice", "1"))
 	sink.waitEvents(0, 1)
 	sink.wait(0, "warm", isWarm)
-	waitStatus(t, r, "fetching", func(s Status) bool { return s.Fetching && s.Waiting == "" })
+	waitStatus(t, r, "fetching", func(s Status) bool { return s.Fetching && s.Waiting == "" && s.Exists && s.Unreadable.IsZero() })
 	if n := strings.Count(log.String(), "does not exist"); n != 1 {
 		t.Errorf("said %d times; want once:\n%s", n, log.String())
 	}

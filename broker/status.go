@@ -49,7 +49,7 @@ func (r *Reader) Status() []Status {
 				StaleSince: t.stale,
 				Waiting:    t.waiting(),
 				Exists:     t.exists,
-				Forbidden:  t.forbidden,
+				Forbidden:  t.forbidden || t.fetchDenied,
 				Unreadable: t.unreadable,
 				Offline:    t.offlineFor(r.cfg.StaleAfter),
 				Events:     v.events,

@@ -48,6 +48,7 @@ type topic struct {
 	exists       bool            // as Kafka last said
 	unreadable   time.Time       // since when it doesn't exist or may not be read; zero: it can be
 	forbidden    bool            // Kafka last said that this user may not read it
+	fetchDenied  bool            // Kafka last said that this user may describe it, and not fetch it
 	fetchFault   string          // why fetching fails although they can
 	fetchFaultAt time.Time       //
 	said         map[string]bool // complaints since all was well
@@ -143,8 +144,8 @@ func (v *view) skip(log *slog.Logger, partition int32, first, next int64) {
 	}
 }
 
-// refuse counts what was wrong with a record and logs it, at a limited rate. Neither key nor value is
-// logged: they may be anyone's data.
+// refuse counts what was wrong with a record and logs it, at a limited rate. Neither key
+// nor value is logged: they may be anyone's data.
 func (v *view) refuse(log *slog.Logger, rec *kgo.Record, refused Refusal) {
 	now := time.Now()
 	refused.Each(func(one Refusal) {

@@ -12,12 +12,14 @@ import (
 	"sluice/stream"
 )
 
-// An unclean election: five records were only on the leader that is gone, and the new one writes others at their offsets, past
-// where readers stand (KIP-320). Nothing of what is there now is left out, and what is gone is told.
+// An unclean election: five records were only on the leader that is gone, and the new one
+// writes others at their offsets, past where readers stand (KIP-320). Nothing of what is
+// there now is left out, and what is gone is told.
 func TestKafkaUncleanElectionThatTheLogHasOutgrown(t *testing.T) {
 	c := kafkatest.StartReplicated(t)
 	const topic = "orders"
-	// Partition 0 is the one that loses records, 1 stays whole, 2 loses what no reader has read.
+	// Partition 0 is the one that loses records, 1 stays whole, 2 loses what no reader
+	// has read.
 	c.CreateTopic(t, topic, [][]int32{{2, 3}, {1, 3}, {2, 3}}, "unclean.leader.election.enable=true")
 	cl := c.Client(t, manual)
 	write := func(partition int32, from, to int) {
@@ -81,7 +83,8 @@ func TestKafkaUncleanElectionThatTheLogHasOutgrown(t *testing.T) {
 		t.Errorf("epoch %d ended at %+v, %v; want 3 in the partitions 0 and 2, which now end at %v", old, ends, err, after.End)
 	}
 
-	// One that begins afterwards knows the same of the log as those that lived through it.
+	// One that begins afterwards knows the same of the log as those that lived through
+	// it.
 	late := newRecorder(t, 1)
 	follow(t, cfg, []StreamConfig{{Name: "orders", Topic: topic, User: "key"}}, late, quiet)
 	late.wait(0, "warm", isWarm)

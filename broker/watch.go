@@ -39,8 +39,9 @@ func (r *Reader) watch(ctx context.Context) {
 	}
 }
 
-// look asks Kafka what topics there are and where they end, and acts on it. Each topic is dealt with by itself, and so is
-// each leader: what one of them takes holds up no other. It says whether all was well.
+// look asks Kafka what topics there are and where they end, and acts on it. Each topic is
+// dealt with by itself, and so is each leader: what one of them takes holds up no other.
+// It says whether all was well.
 func (r *Reader) look(ctx context.Context) bool {
 	names := slices.Sorted(maps.Keys(r.topics))
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -114,7 +115,8 @@ func allOf(errs []error) error {
 	return errs[0]
 }
 
-// isSettled reports whether all has been read to where it ended at start, and nothing is paused.
+// isSettled reports whether all has been read to where it ended at start, and nothing is
+// paused.
 func (r *Reader) isSettled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +130,8 @@ func (r *Reader) isSettled() bool {
 
 // follow brings what is read of a topic in line with what Kafka has.
 func (r *Reader) follow(ctx context.Context, t *topic, m topicMeta, stable []int64, errs []error, stuck *stuckPlaces) error {
-	// Only this goroutine writes begun, id and the length of next, so they may be read without the lock.
+	// Only this goroutine writes begun, id and the length of next, so they may be read
+	// without the lock.
 	if !t.begun || t.renewed {
 		return r.begin(ctx, t, m, stable, errs)
 	}
@@ -158,7 +161,7 @@ func (r *Reader) answered(t *topic) {
 	defer r.mu.Unlock()
 	now := time.Now()
 	if t.fetchFault != "" && len(t.paused) == 0 && now.Sub(t.fetchFaultAt) > r.cfg.Refresh+2*errorPause && now.Sub(t.resumed) > r.cfg.Refresh+2*errorPause {
-		t.fetchFault = "" // it would have come again
+		t.fetchFault, t.fetchDenied = "", false // it would have come again
 	}
 	t.answered, t.fault, t.exists, t.forbidden = now, "", true, false
 	if t.fetchFault == "" {
@@ -189,8 +192,9 @@ func (r *Reader) missing(t *topic) {
 	r.setStale(t, time.Time{})
 }
 
-// silent notes that Kafka didn't answer, or with an error. Before the topic was found that is said at
-// once; afterwards only if it lasts, as brokers restart and leaders move all the time.
+// silent notes that Kafka didn't answer, or with an error. Before the topic was found
+// that is said at once; afterwards only if it lasts, as brokers restart and leaders move
+// all the time.
 func (r *Reader) silent(ctx context.Context, t *topic, err error) {
 	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return // the reader is ending
