@@ -27,10 +27,10 @@ var eventTimes = []struct {
 
 // Whatever timestamps records have, a page that comes back after a restart is sent what it missed and no reset, every
 // beginning finds what Kafka has, and the state shows what was just written.
-// It takes 40 s, most of it heartbeats that say that no more comes.
+// It takes 30 s, half of it heartbeats that say that no more comes.
 func TestTimestampsOfOtherTimes(t *testing.T) {
 	kafka := kafkatest.Shared(t)
-	config, streams := fmt.Sprintf("heartbeat: 1s\nkafka: {brokers: [%q]}\nauth: none\nstreams:\n", kafka.Plaintext()), []string(nil)
+	config, streams := fmt.Sprintf("heartbeat: 1s\nkafka: {brokers: [%q]}\nauth: none\nlimits: {per_user: 0}\nstreams:\n", kafka.Plaintext()), []string(nil)
 	at := make(map[string]func(time.Time) time.Time)
 	for i, kind := range append(eventTimes, eventTimes[1]) {
 		name, settings := fmt.Sprintf("time-%d", i), eventTime
@@ -45,7 +45,7 @@ func TestTimestampsOfOtherTimes(t *testing.T) {
 		config += fmt.Sprintf("  %s: {topic: %[1]s, user: key, subject: value:number, replay: %s} # %s\n", name, replay, kind.name)
 		streams, at[name] = append(streams, name), kind.at
 	}
-	r := newOneUser(bounded(t), t, kafka, config, streams...)
+	r := newOneUser(t.Context(), t, kafka, config, streams...)
 	const each = 20
 	all := func() {
 		for _, name := range streams {

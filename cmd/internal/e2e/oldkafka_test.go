@@ -16,10 +16,11 @@ func TestOldBrokersServeEverything(t *testing.T) {
 			kafka := kafkatest.StartOld(t, old)
 			kafka.CreateTopic(t, "held", oneUserPartitions)
 			kafka.CreateTopic(t, "unheld", oneUserPartitions)
-			r := newOneUser(bounded(t), t, kafka, fmt.Sprintf(`
+			r := newOneUser(t.Context(), t, kafka, fmt.Sprintf(`
 heartbeat: 1s
 kafka: {brokers: [%q]}
 auth: none
+limits: {per_user: 0}
 streams:
   held:   {topic: held, user: key, subject: value:number, replay: 10m}
   unheld: {topic: unheld, user: key, subject: value:number, replay: 1ms}

@@ -32,6 +32,8 @@ const oneUserPartitions = 2
 // newOneUser starts the gateway and the pages. Kafka has the topics already.
 func newOneUser(ctx context.Context, t *testing.T, kafka kafkaClients, config string, streams ...string) *oneUser {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // an end that only a failure reaches
+	t.Cleanup(cancel)
 	r := &oneUser{t: t, ctx: ctx, kafka: kafka, books: checker.New(fmt.Sprintf("run-%d", time.Now().UnixNano())), user: "alice"}
 	for _, name := range streams {
 		r.books.Stream(name, false)

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,43 +77,67 @@ func (l partitionLogs) after(offsets kadm.ListedOffsets, topic string) partition
 	return left
 }
 
-// beginsEverywhere opens the stream of a user at every kind of beginning, and compares what comes with Kafka. The stream
-// has the topic's name, and the gateway a heartbeat of a second.
-func beginsEverywhere(ctx context.Context, t *testing.T, kafka kafkaClients, g *gateway.Gateway, topic, user string) {
+// beginning is one way to open a stream, and what has to come.
+type beginning struct {
+	from  string
+	n     int // events
+	wrong func(got partitionLogs, partition int32) bool
+}
+
+// beginnings are the ways to open a user's stream of a topic.
+func beginnings(ctx context.Context, t *testing.T, kafka kafkaClients, topic string, logs partitionLogs) []beginning {
 	t.Helper()
-	logs := readTopic(ctx, t, kafka, topic, user)
-	compare := func(from string, want partitionLogs) {
-		t.Helper()
-		got := partsOf(t, logs, readFrom(ctx, t, g, topic, user, from, want.count()))
-		for partition := range logs {
-			if !slices.Equal(got[partition], want[partition]) {
-				t.Errorf("%s from=%s: partition %d has %d records, want %d", topic, from, partition, len(got[partition]), len(want[partition]))
-			}
-		}
+	exactly := func(from string, want partitionLogs) beginning {
+		return beginning{from, want.count(), func(got partitionLogs, p int32) bool { return !slices.Equal(got[p], want[p]) }}
 	}
-	compare("earliest", logs)
+	all := []beginning{exactly("earliest", logs)}
 	middle := logs[0][len(logs[0])/2].Timestamp
 	for _, since := range []time.Time{middle, time.Now().Add(-time.Hour)} {
-		// What takes a time to the second begins at its start.
-		since = since.Truncate(time.Second)
-		if since.Year() > 9999 || since.Before(time.Unix(0, 0)) {
+		since = since.Truncate(time.Second) // as it is asked for
+		if since.Year() > 9999 {
 			continue // RFC 3339 has no such year
 		}
 		offsets, err := kafka.Admin().ListOffsetsAfterMilli(ctx, since.UnixMilli(), topic)
 		if err != nil {
 			t.Fatal(err)
 		}
-		compare("since:"+since.UTC().Format(time.RFC3339), logs.after(offsets, topic))
+		all = append(all, exactly("since:"+since.UTC().Format(time.RFC3339), logs.after(offsets, topic)))
 	}
 	// Which are the newest of several partitions, their timestamps say. Within each they are its last.
 	for _, n := range []int{1, logs.count() / 2, logs.count()} {
-		got := partsOf(t, logs, readFrom(ctx, t, g, topic, user, fmt.Sprintf("last:%d", n), n))
-		for partition, log := range logs {
-			if newest := got[partition]; !slices.Equal(newest, log[len(log)-len(newest):]) {
-				t.Errorf("%s from=last:%d: the %d events of partition %d are not its last", topic, n, len(newest), partition)
-			}
-		}
+		all = append(all, beginning{fmt.Sprintf("last:%d", n), n, func(got partitionLogs, p int32) bool {
+			newest := got[p]
+			return len(newest) > len(logs[p]) || !slices.Equal(newest, logs[p][len(logs[p])-len(newest):])
+		}})
 	}
+	return all
+}
+
+// beginsEverywhere opens a user's stream at every kind of beginning, and compares what comes with Kafka. The stream has
+// the topic's name, and the gateway a heartbeat of a second and no limit per user.
+func beginsEverywhere(ctx context.Context, t *testing.T, kafka kafkaClients, g *gateway.Gateway, topic, user string) {
+	t.Helper()
+	logs := readTopic(ctx, t, kafka, topic, user)
+	var opened sync.WaitGroup // together, since each waits for heartbeats
+	for _, b := range beginnings(ctx, t, kafka, topic, logs) {
+		opened.Go(func() {
+			events, err := readFrom(ctx, g, topic, user, b.from, b.n)
+			if err != nil {
+				t.Errorf("%s from=%s: after %d of %d events: %v", topic, b.from, len(events), b.n, err)
+				return
+			}
+			if len(events) != b.n {
+				t.Errorf("%s from=%s: %d events, want %d", topic, b.from, len(events), b.n)
+			}
+			got := partsOf(t, logs, events)
+			for partition, log := range logs {
+				if b.wrong(got, partition) {
+					t.Errorf("%s from=%s: of the %d records of partition %d came %d, or not the right ones", topic, b.from, len(log), partition, len(got[partition]))
+				}
+			}
+		})
+	}
+	opened.Wait()
 }
 
 // partsOf finds the records of events, by partition, in the order in which the events came.
@@ -138,28 +163,27 @@ func partsOf(t *testing.T, logs partitionLogs, events []string) partitionLogs {
 }
 
 // readFrom opens a stream at a beginning and reads n events, and on until a heartbeat says that no more come.
-func readFrom(ctx context.Context, t *testing.T, g *gateway.Gateway, stream, user, from string, n int) (events []string) {
-	t.Helper()
+func readFrom(ctx context.Context, g *gateway.Gateway, stream, user, from string, n int) (events []string, err error) {
 	query := url.Values{"user": {user}, "stream": {stream}, "from": {from}}
 	response, err := get(ctx, g.URL()+"/events?"+query.Encode(), http.Header{"Accept": {"text/event-stream"}})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer response.Body.Close()
 	in := ssetest.NewReader(response.Body)
 	for beats := 0; ; {
 		e, err := in.Next()
 		if err != nil {
-			t.Fatalf("%s from=%s: after %d of %d events: %v", stream, from, len(events), n, err)
+			return events, err
 		}
 		switch {
 		case e.Name == "sluice.heartbeat":
 			if beats++; len(events) >= n || beats > 60 {
-				return events
+				return events, nil
 			}
 		case e.Name == "sluice.hello":
 		case strings.HasPrefix(e.Name, "sluice."):
-			t.Fatalf("%s from=%s: after %d of %d events: %s %s", stream, from, len(events), n, e.Name, e.Data)
+			return events, fmt.Errorf("%s %s", e.Name, e.Data)
 		default:
 			events = append(events, e.Data)
 		}
