@@ -16,36 +16,85 @@ const preflightAge = 2 * time.Hour
 
 // CORS says which pages of other origins may read. Zero: none.
 type CORS struct {
-	Origins     []string // https://shop.example; one * may stand for part of a host, or alone for all
+	Origins     []string // what ParseOrigin reads
 	Credentials bool     // with the caller's cookies
+	Headers     []string // that requests may have beside eventHeaders; "*" is any. nil: DefaultCORSHeaders
 }
+
+// eventHeaders are those that clients of event streams and states send. They are always allowed.
+var eventHeaders = []string{"Accept", "Authorization", "Cache-Control", "If-None-Match", "Last-Event-ID"}
+
+// DefaultCORSHeaders are what libraries and tracing add to a page's requests without being asked: one
+// that isn't allowed fails the whole request.
+var DefaultCORSHeaders = []string{
+	"Content-Type", "Pragma", "X-Requested-With", "X-Request-Id", "X-Correlation-Id",
+	"traceparent", "tracestate", "baggage", // W3C Trace Context and Baggage
+	"sentry-trace",
+	"x-datadog-origin", "x-datadog-parent-id", "x-datadog-sampled", "x-datadog-sampling-priority", "x-datadog-tags", "x-datadog-trace-id",
+	"b3", "X-B3-Flags", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-SpanId", "X-B3-TraceId", // Zipkin
+	"newrelic", "elastic-apm-traceparent", "uber-trace-id", "X-Amzn-Trace-Id", "X-Cloud-Trace-Context",
+	"Request-Id", "Request-Context", // Application Insights
+}
+
+// exposedHeaders are those of an answer that a page may read: when to come back, what is asked for, and
+// the ids by which proxies and tracing name a request.
+var exposedHeaders = []string{"ETag", "Retry-After", "WWW-Authenticate", "Last-Event-ID", "X-Request-Id", "X-Correlation-Id", "traceparent"}
 
 // validate names every fault.
 func (c CORS) validate() error {
 	var faults []error
-	if c.Credentials && slices.Contains(c.Origins, "*") {
-		faults = append(faults, errors.New("server: cors.credentials with the origin * would let any page read as its visitor: name the origins"))
+	for _, text := range c.Origins {
+		if err := CheckOrigin(text, c.Credentials); err != nil {
+			faults = append(faults, fmt.Errorf("server: cors.origins (cors.credentials: %t): %w", c.Credentials, err))
+		}
 	}
-	for _, origin := range c.Origins {
-		scheme, host, ok := strings.Cut(origin, "://")
-		if origin != "*" && (!ok || scheme == "" || host == "" || strings.Contains(host, "/")) {
-			faults = append(faults, fmt.Errorf("server: cors.origins has %q, which is no origin: write https://shop.example, with no path", origin))
+	for _, name := range c.Headers {
+		if err := CheckCORSHeader(name); err != nil {
+			faults = append(faults, fmt.Errorf("server: cors.headers: %w", err))
 		}
 	}
 	return errors.Join(faults...)
 }
+
+// CheckCORSHeader fails for what names no request header, with an error to be shown.
+func CheckCORSHeader(name string) error {
+	if name == "" || strings.Trim(name, tokenChars) != "" {
+		return fmt.Errorf("%q names no header: write letters, digits and dashes, such as X-Requested-With", name)
+	}
+	return nil
+}
+
+// tokenChars are those of a token, as names of headers are (RFC 9110 section 5.6.2).
+const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // middleware returns nil when no other origin may read: without the headers browsers refuse.
 func (c CORS) middleware() func(http.Handler) http.Handler {
 	if len(c.Origins) == 0 {
 		return nil
 	}
-	return cors.Handler(cors.Options{
-		AllowedOrigins:   c.Origins,
+	headers := c.Headers
+	if headers == nil {
+		headers = DefaultCORSHeaders
+	}
+	options := cors.Options{
 		AllowedMethods:   []string{http.MethodGet, http.MethodHead},
-		AllowedHeaders:   []string{"Accept", "Authorization", "Cache-Control", "If-None-Match", "Last-Event-ID"},
-		ExposedHeaders:   []string{"ETag"},
+		AllowedHeaders:   slices.Concat(eventHeaders, headers),
+		ExposedHeaders:   exposedHeaders,
 		AllowCredentials: c.Credentials,
 		MaxAge:           int(preflightAge / time.Second),
-	})
+	}
+	if slices.Contains(c.Origins, "*") {
+		options.AllowedOrigins = []string{"*"}
+		return cors.Handler(options)
+	}
+	var all []origin
+	for _, text := range c.Origins {
+		o, _ := parseOrigin(text) // validate has read it
+		all = append(all, o)
+	}
+	options.AllowOriginFunc = func(_ *http.Request, from string) bool {
+		from = strings.ToLower(from)
+		return slices.ContainsFunc(all, func(o origin) bool { return o.matches(from) })
+	}
+	return cors.Handler(options)
 }

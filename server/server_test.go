@@ -20,17 +20,6 @@ func TestNewNamesEveryFault(t *testing.T) {
 	}
 }
 
-func TestCORSOrigins(t *testing.T) {
-	for origin, ok := range map[string]bool{
-		"*": true, "https://shop.example": true, "http://localhost:3000": true, "https://*.shop.example": true,
-		"shop.example": false, "https://": false, "https://shop.example/": false, "": false,
-	} {
-		if err := (CORS{Origins: []string{origin}}).validate(); (err == nil) != ok {
-			t.Errorf("%q: %v", origin, err)
-		}
-	}
-}
-
 func TestPage(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "the page") })
 	with := begin(t, func(c *Config) { c.Page = page })

@@ -266,22 +266,3 @@ func (l *loader) checkAPIKeys(a *Auth) {
 		l.fault(key, a.apiKeysFile+" has no keys: make one with sluice keys new NAME")
 	}
 }
-
-func (l *loader) checkCORS() {
-	c := l.config.CORS
-	for _, o := range c.Origins {
-		if o == "*" {
-			if c.Credentials {
-				l.fault("cors.origins", "* with credentials would let every site read its visitors' events: name the origins")
-			}
-			continue
-		}
-		u, err := url.Parse(o)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || o != u.Scheme+"://"+u.Host {
-			l.fault("cors.origins", fmt.Sprintf("%q is no origin: write scheme://host or scheme://host:port, with nothing after it", o))
-		}
-	}
-	if c.Credentials && len(c.Origins) == 0 {
-		l.fault("cors.credentials", "does nothing without cors.origins: name the pages' origins")
-	}
-}

@@ -201,6 +201,13 @@ func TestFaults(t *testing.T) {
 		{"PROXY protocol from nobody", "", "proxy_protocol: true\n", nil, "sluice.yaml:1: proxy_protocol: is taken from trusted_proxies only"},
 		{"control topic", "", "control_topic: a b\n", nil, `sluice.yaml:1: control_topic: "a b" can't be a topic`},
 		{"any origin with cookies", "", "cors: {origins: ['*'], credentials: true}\n", nil, "sluice.yaml:1: cors.origins: * with credentials"},
+		{"any host with cookies", "", "cors: {origins: ['https://*'], credentials: true}\n", nil, `sluice.yaml:1: cors.origins: "https://*" with credentials would let too many sites`},
+		{"one label with cookies", "", "cors: {origins: ['https://*.com'], credentials: true}\n", nil, `sluice.yaml:1: cors.origins: "https://*.com" with credentials would let too many sites`},
+		{"part of a label with cookies", "", "cors: {origins: ['https://*shop.example.com'], credentials: true}\n", nil, `sluice.yaml:1: cors.origins: "https://*shop.example.com" with credentials`},
+		{"any extension with cookies", "", "cors: {origins: ['moz-extension://*'], credentials: true}\n", nil, `sluice.yaml:1: cors.origins: "moz-extension://*" with credentials`},
+		{"an origin that is opaque", "", "cors: {origins: ['file://x']}\n", nil, `sluice.yaml:1: cors.origins: "file://x" is no origin: browsers name none`},
+		{"a header of two words", "", "cors: {origins: ['https://shop.example'], headers: ['X A']}\n", nil, `sluice.yaml:1: cors.headers: "X A" names no header`},
+		{"headers of no one", "", "cors: {headers: [X-A]}\n", nil, "sluice.yaml:1: cors.headers: does nothing without cors.origins"},
 		{"credentials of no one", "", "cors: {credentials: true}\n", nil, "sluice.yaml:1: cors.credentials: does nothing without cors.origins"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -235,6 +242,8 @@ func TestWarnings(t *testing.T) {
 		{"keys of this machine", "secret: " + goodSecret, "jwks_url: 'http://localhost:8081/jwks.json'", ""},
 		{"roles of nobody", "user: key}\nauth: {jwt: {secret: " + goodSecret + "}}", "user: key, access: [staff]}\nauth: none\nlisten: 127.0.0.1:80", "sluice.yaml:4: streams.orders.access: warning: with auth: none nobody has a role"},
 		{"password in the clear", "[\"localhost:9092\"]", "[kafka:9092]\n  sasl: {mechanism: PLAIN, username: u, password: p}", "sluice.yaml:3: kafka.sasl.mechanism: warning: PLAIN without kafka.tls"},
+		{"origins that anyone can have", "", "cors: {origins: ['https://*.github.io'], credentials: true}\n", "sluice.yaml:1: cors.origins: warning: https://*.github.io: anyone can have a page below github.io"},
+		{"origins of apps, extensions and one company", "", "cors: {origins: ['capacitor://localhost', 'tauri://localhost', 'ionic://localhost', 'chrome-extension://abcdefghijklmnopabcdefghijklmnop', 'https://*.shop.example'], credentials: true}\n", ""},
 		{"password to this machine", "streams:", "  sasl: {mechanism: PLAIN, username: u, password: p}\nstreams:", ""},
 	} {
 		_, findings := load(t, strings.Replace(minimal, tt.old, tt.with, 1))

@@ -121,6 +121,7 @@ const (
 type CORS struct {
 	Origins     []string // https://shop.example; "*" is any, without credentials
 	Credentials bool     // cookies are sent along
+	Headers     []string // that requests may have; nil: the usual ones
 }
 
 // Fault makes a finding about a key of this configuration that shows only outside of it, such as a

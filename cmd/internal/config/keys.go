@@ -133,10 +133,12 @@ var mainKeys = []Key{
 	{"hold", "true", nil, "Hold HTTP/1 connections without a goroutine, for a few hundred bytes each, or some kilobytes with TLS (Linux only). `false` leaves every connection to a goroutine, at some 30 KB: a way out, should the holder ever misbehave.",
 		func(c *Config, _ *Stream) any { return &c.Hold }},
 
-	{"cors.origins", "", nil, "Pages of these origins may read the streams: `https://shop.example`, or `*`.",
+	{"cors.origins", "", nil, "Pages of these origins may read the streams: `https://shop.example`, `https://*.shop.example`, or `*`. The scheme may be an app's (`capacitor://localhost`, `tauri://localhost`) or an extension's (`chrome-extension://ID`).",
 		func(c *Config, _ *Stream) any { return &c.CORS.Origins }},
-	{"cors.credentials", "false", nil, "They may send cookies along. Not with `*`.",
+	{"cors.credentials", "false", nil, "They may send cookies along. Then each origin is named, or is `*.` above two labels: `https://*.shop.example`.",
 		func(c *Config, _ *Stream) any { return &c.CORS.Credentials }},
+	{"cors.headers", "", nil, "Request headers that they may send, beside `Accept`, `Authorization`, `Cache-Control`, `If-None-Match` and `Last-Event-ID`. `*`: any. Absent: `Content-Type`, `Pragma`, `X-Requested-With` and those of tracing (`traceparent`, `baggage`, `sentry-trace`, `x-datadog-…`, `b3` and others).",
+		func(c *Config, _ *Stream) any { return &c.CORS.Headers }},
 }
 
 var mechanisms = []string{broker.MechanismPlain, broker.MechanismSCRAM256, broker.MechanismSCRAM512, broker.MechanismOAuthBearer}

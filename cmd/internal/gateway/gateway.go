@@ -108,7 +108,7 @@ func New(o Options) (g *Gateway, err error) {
 	g.server, err = server.New(server.Config{
 		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader, history, width}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
 		Subjects: c.Subjects(), NoPages: !c.Pages,
-		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials},
+		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
 		Control:     control,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
