@@ -66,6 +66,9 @@ var npmCookies = sync.OnceValues(func() (cookies []madeCookie, err error) {
 })
 
 func TestCookiesMadeByTheNPMPackagesOpenStreams(t *testing.T) {
+	if testing.Short() {
+		t.Skip("no npm with -short")
+	}
 	cookies, err := npmCookies()
 	switch {
 	case err != nil && os.Getenv("SLUICE_TEST_ALL") != "":

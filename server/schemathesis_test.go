@@ -65,6 +65,9 @@ func fuzz(t *testing.T, url string, about document, config string, more ...strin
 	if everythingOnGoroutines {
 		t.Skip("once is enough: how a stream is carried isn't described")
 	}
+	if testing.Short() {
+		t.Skip("no schemathesis with -short")
+	}
 	python, err := schemathesis()
 	switch {
 	case err != nil && os.Getenv("SLUICE_TEST_ALL") == "1":

@@ -29,6 +29,9 @@ type program struct {
 }
 
 func newProgram(release pom) (p program, err error) {
+	if testing.Short() {
+		return p, missingError("no real Kafka with -short")
+	}
 	if p.java, err = findJava(); err != nil {
 		return p, err
 	}

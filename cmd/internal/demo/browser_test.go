@@ -29,6 +29,9 @@ import (
 // needs returns the first of the programs that there is; without any the test skips, or fails where all must run.
 func needs(t *testing.T, programs ...string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skipf("none of %q with -short", programs)
+	}
 	for _, name := range programs {
 		if path, err := exec.LookPath(name); err == nil {
 			return path

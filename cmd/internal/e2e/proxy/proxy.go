@@ -102,6 +102,9 @@ func (s Setup) Write(t *testing.T, name, text string) string {
 // Need skips the test where a command is missing, unless nothing may be missing.
 func Need(t *testing.T, command, debianPackage string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("no " + command + " with -short")
+	}
 	if _, err := exec.LookPath(command); err == nil {
 		return
 	}

@@ -11,6 +11,9 @@ import (
 // need skips the test where something that it stands on is missing, unless nothing may be missing.
 func need(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("no shop with -short")
+	}
 	for command, debianPackage := range map[string]string{"node": "nodejs", "npm": "npm", "nginx": "nginx-light", "chromium": "chromium"} {
 		if _, err := exec.LookPath(command); err == nil {
 			continue
