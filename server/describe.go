@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -74,8 +75,8 @@ func (s *Server) describeAll(public, admin chi.Routes) {
 	info := func(title, about string) openapi.Info {
 		return openapi.Info{Title: title, Version: apiVersion, Description: about, License: &openapi.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}}
 	}
-	s.openapi.public = newDocument(jsonType, describe(public, publicRoutes, info("sluice", publicAbout), schemes))
-	s.openapi.admin = newDocument(jsonType, describe(admin, adminRoutes, info("sluice, admin address", adminAbout), schemes))
+	s.openapi.public = newDocument(jsonType, describe(public, publicRoutes, info("sluice", publicAbout), schemes, true))
+	s.openapi.admin = newDocument(jsonType, describe(admin, adminRoutes, info("sluice, admin address", adminAbout), schemes, false))
 	routes := []discoveredRoute{}
 	eachRoute(public, func(method, pattern string) {
 		if method != http.MethodHead {
@@ -89,16 +90,22 @@ func (s *Server) describeAll(public, admin chi.Routes) {
 }
 
 // describe makes the description of the routes that there are from the table of all there can be, so that it has none that isn't
-// there. What the table lacks is found by a test.
-func describe(routes chi.Routes, table map[string]described, info openapi.Info, schemes map[asker]schemes) []byte {
+// there. What the table lacks is found by a test. limited says that each route knows the limits of addresses.
+func describe(routes chi.Routes, table map[string]described, info openapi.Info, schemes map[asker]schemes, limited bool) []byte {
 	d := openapi.Document{OpenAPI: openapi.Version, Info: info, Paths: map[string]openapi.Path{}}
 
 	d.Components.Security = map[string]openapi.Security{}
 	used := map[string]bool{}
 	eachRoute(routes, func(method, pattern string) {
 		known, ok := table[method+" "+pattern]
-		if method == http.MethodHead && !ok {
+		ofGet := method == http.MethodHead && !ok
+		if ofGet {
 			known, ok = table[http.MethodGet+" "+pattern]
+		}
+		if limited {
+			known.Operation = tooOften(known.Operation)
+		}
+		if ofGet {
 			known.Operation = head(known.Operation)
 		}
 		if !ok {
@@ -136,6 +143,16 @@ func eachRoute(routes chi.Routes, do func(method, pattern string)) {
 	if err != nil {
 		panic(err) // do has none
 	}
+}
+
+// tooOften adds the answer to an address that asks too often, where there is none for other limits.
+func tooOften(op openapi.Operation) openapi.Operation {
+	if _, ok := op.Responses[strconv.Itoa(http.StatusTooManyRequests)]; ok || op.Responses == nil {
+		return op
+	}
+	all := answers(maps.Clone(op.Responses))
+	op.Responses = all.problem(http.StatusTooManyRequests, "Your address asks too often.", "unavailable")
+	return op
 }
 
 // head is a GET without the bodies.

@@ -20,6 +20,10 @@ type Limits struct {
 	Connects      Rate // streams begun
 	PerIPConnects Rate // streams begun by one address
 
+	// PerIPRequests are requests of one address, whatever they ask for. It is the first thing that is
+	// looked at: before who is asking.
+	PerIPRequests Rate
+
 	// StateBytes is what states may hold that clients have not taken yet, those of polls included;
 	// one caller may have a quarter of it.
 	StateBytes int64
@@ -37,6 +41,7 @@ const (
 	limitPerIP         = "per_ip"
 	limitConnects      = "connects"
 	limitPerIPConnects = "per_ip_connects"
+	limitPerIPRequests = "per_ip_requests"
 	limitStateBytes    = "state_bytes"
 
 	limitPerUserCatchups = "per_user_catchups"
@@ -98,15 +103,41 @@ func (l *limiter) connect(ip netip.Addr, now time.Time) (why string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if key := l.address(ip); key != 0 && l.limits.PerIPConnects.N > 0 {
-		if !l.byIP.take(key, l.limits.PerIPConnects, now) {
-			return limitPerIPConnects
-		}
+	if key := l.address(ip); key != 0 && l.limits.PerIPConnects.N > 0 && !l.byIP.take(key, l.limits.PerIPConnects, now) {
+		return limitPerIPConnects
 	}
 	if l.limits.Connects.N > 0 && !l.all.take(l.limits.Connects, now) {
 		return limitConnects
 	}
 	return ""
+}
+
+// request counts a request of an address, whatever it asks for; why is "" where it may go on.
+func (l *limiter) request(ip netip.Addr, now time.Time) (why string) {
+	key := l.address(ip)
+	if key == 0 || l.limits.PerIPRequests.N == 0 {
+		return ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.byIP.take(apart(key), l.limits.PerIPRequests, now) {
+		return limitPerIPRequests
+	}
+	return ""
+}
+
+// apart is what a caller is counted by for something else: another number, as odd or even as the first.
+func apart(caller uint64) uint64 { return max(2, bits.RotateLeft64(caller, 32)&^1) | caller&1 }
+
+// limitRequests has every route know the limit of requests.
+func (s *Server) limitRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if why := s.limits.request(s.cfg.Proxies.client(r), time.Now()); why != "" {
+			s.unavailable(w, r, why)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // forget drops the buckets that are full again, which are as good as none.
@@ -157,7 +188,7 @@ func (l *limiter) takeState(who string, ip netip.Addr) (s stake, why string) {
 	callers := l.callers(who, ip)
 	for i, c := range callers {
 		if c != 0 {
-			callers[i] = max(2, bits.RotateLeft64(c, 32)&^1) | c&1
+			callers[i] = apart(c)
 		}
 	}
 	return l.count(callers)
@@ -247,6 +278,7 @@ var limitStatus = map[string]int{
 	limitPerUser:       http.StatusTooManyRequests,
 	limitPerIP:         http.StatusTooManyRequests,
 	limitPerIPConnects: http.StatusTooManyRequests,
+	limitPerIPRequests: http.StatusTooManyRequests,
 	limitStateBytes:    http.StatusServiceUnavailable,
 
 	limitPerUserCatchups: http.StatusTooManyRequests,

@@ -92,6 +92,7 @@ sluice_unavailable_total{reason="connects"}·0
 sluice_unavailable_total{reason="per_ip"}·0
 sluice_unavailable_total{reason="per_ip_catchups"}·0
 sluice_unavailable_total{reason="per_ip_connects"}·0
+sluice_unavailable_total{reason="per_ip_requests"}·0
 sluice_unavailable_total{reason="per_user"}·0
 sluice_unavailable_total{reason="per_user_catchups"}·0
 sluice_unavailable_total{reason="state_bytes"}·0

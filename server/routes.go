@@ -14,6 +14,7 @@ func (s *Server) routes() chi.Router {
 	if allow := s.cfg.CORS.middleware(); allow != nil {
 		r.Use(allow)
 	}
+	r.Use(s.limitRequests) // answers to preflights cost nothing, and a refusal is one that pages can read
 	get(r, "/events", http.HandlerFunc(s.events))
 	get(r, "/state", http.HandlerFunc(s.state))
 	if s.cfg.Tickets != nil {

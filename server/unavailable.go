@@ -66,6 +66,7 @@ var waiting = map[string]string{
 	limitConnects:      "Too many streams begin on this gateway at the moment.",
 	limitPerUser:       "You have as many streams open as you may have.",
 	limitPerIP:         "Your address has as many streams open as it may have.",
+	limitPerIPRequests: "Your address asks too often.",
 	limitStateBytes:    "More of states waits for clients to take it than this gateway holds.",
 	limitPerIPConnects: "Your address begins streams too often.",
 

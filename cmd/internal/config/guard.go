@@ -35,6 +35,7 @@ type Limits struct {
 	PerUserCatchups   Rate
 	PerIPCatchups     Rate
 	HeaderBytes       Size
+	PerIPRequests     Rate
 	StateBytes        Size
 }
 
@@ -50,6 +51,7 @@ func (l Limits) Server() server.Limits {
 		Connections: l.Connections, PerUser: l.PerUser, PerIP: l.PerIP,
 		Connects:      server.Rate{N: l.ConnectsPerSecond, Per: rateUnits["s"]},
 		PerIPConnects: server.Rate(l.PerIPConnects),
+		PerIPRequests: server.Rate(l.PerIPRequests),
 		StateBytes:    int64(l.StateBytes),
 
 		PerUserCatchups: server.Rate(l.PerUserCatchups),

@@ -15,7 +15,7 @@ const goodKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 func TestGuardFillsWhatIsNotWritten(t *testing.T) {
 	c := mustLoad(t, minimal)
-	want := Limits{Connections: 100_000, PerUser: 12, PerIP: 300, ConnectsPerSecond: 2000, PerIPConnects: Rate{20, time.Second}, PerUserCatchups: Rate{60, time.Minute}, PerIPCatchups: Rate{600, time.Minute}, HeaderBytes: 16 << 10, StateBytes: 64 << 20}
+	want := Limits{Connections: 100_000, PerUser: 12, PerIP: 300, ConnectsPerSecond: 2000, PerIPConnects: Rate{20, time.Second}, PerUserCatchups: Rate{60, time.Minute}, PerIPCatchups: Rate{600, time.Minute}, HeaderBytes: 16 << 10, PerIPRequests: Rate{100, time.Second}, StateBytes: 64 << 20}
 	if c.Limits != want {
 		t.Errorf("limits = %+v, want %+v", c.Limits, want)
 	}

@@ -19,6 +19,8 @@ var guardKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Limits.ConnectsPerSecond }},
 	{"limits.per_ip_connects", "20/s", nil, "Streams begun by one address: as many at once, and then at this rate.",
 		func(c *Config, _ *Stream) any { return &c.Limits.PerIPConnects }},
+	{"limits.per_ip_requests", "100/s", nil, "Requests of one address, to any public route: as many at once, and then at this rate. Raise it for a server that renders pages for many users, or name that one in `trusted_proxies`.",
+		func(c *Config, _ *Stream) any { return &c.Limits.PerIPRequests }},
 	{"limits.state_bytes", "64MiB", nil, "Memory for states (`/state`, `?snapshot=1`) and pages of polls that clients have not taken yet. One caller may have a quarter of it; a single state always fits.",
 		func(c *Config, _ *Stream) any { return &c.Limits.StateBytes }},
 	{"limits.per_user_catchups", "60/m", nil, "Streams and polls of one user for which Kafka has to be asked, being older than memory: as many at once, and then at this rate. With `auth: none` there is no limit unless one is written.",
