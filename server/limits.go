@@ -46,6 +46,9 @@ const (
 
 	limitPerUserCatchups = "per_user_catchups"
 	limitPerIPCatchups   = "per_ip_catchups"
+
+	// limitDescriptors is the process's own limit, and only a reason of sluice_sockets_turned_away_total.
+	limitDescriptors = "descriptors"
 )
 
 // limiter counts against the limits. Users and addresses are counted by a hash with a seed of this process, so that

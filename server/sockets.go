@@ -1,11 +1,13 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/pires/go-proxyproto"
 )
@@ -21,6 +23,12 @@ type Door struct {
 	Proxies       Proxies
 	ProxyProtocol bool
 	Metrics       *Metrics // counts what was closed
+
+	// Descriptors is how many connections may have a descriptor, Held of them outside net/http; 0: any
+	// number. nil Held: none.
+	Descriptors int
+	Held        func() int
+	Logger      *slog.Logger // is told when the system has no descriptor left; nil: nobody is
 }
 
 // Guard wraps a listener for a public address.
@@ -43,7 +51,8 @@ func (s *sockets) Accept() (net.Conn, error) {
 	for {
 		conn, err := s.Listener.Accept()
 		if err != nil {
-			return nil, err
+			accepts.failed(s.door.Logger, err, s.Addr(), time.Now())
+			return nil, err // net/http waits before it tries again, for up to a second
 		}
 		peer := peerAddr(conn.RemoteAddr().String())
 		proxy := s.door.Proxies.trusts(peer)
@@ -66,9 +75,13 @@ func (s *sockets) Accept() (net.Conn, error) {
 
 // enter counts a connection, "" if there is room for it.
 func (s *sockets) enter(ip netip.Addr) (why string) {
-	if n := s.open.Add(1); s.door.Sockets > 0 && n > int64(s.door.Sockets) {
+	switch n := s.open.Add(1); {
+	case s.door.Sockets > 0 && n > int64(s.door.Sockets):
 		s.open.Add(-1)
 		return limitConnections
+	case s.door.Descriptors > 0 && n+s.held() > int64(s.door.Descriptors):
+		s.open.Add(-1)
+		return limitDescriptors
 	}
 	if !ip.IsValid() || s.door.PerIP == 0 {
 		return ""
@@ -81,6 +94,13 @@ func (s *sockets) enter(ip netip.Addr) (why string) {
 	}
 	s.byIP[ip]++
 	return ""
+}
+
+func (s *sockets) held() int64 {
+	if s.door.Held == nil {
+		return 0
+	}
+	return int64(s.door.Held())
 }
 
 func (s *sockets) leave(ip netip.Addr) {

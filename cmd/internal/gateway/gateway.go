@@ -47,6 +47,8 @@ type Gateway struct {
 	control *broker.Control // nil: there is none
 	failed  chan error      // one slot: the first failure that ends the gateway; later ones add nothing
 
+	descriptors server.Descriptors // how many connections fit; set by Start
+
 	closeServer func() // ends the server's streams and workers, once
 
 	stops     []step // in the order of what they end; one goroutine calls Start and Stop
@@ -133,7 +135,8 @@ func (g *Gateway) Start(ctx context.Context) error {
 		return fmt.Errorf("admin: %w", err)
 	}
 	g.adminAddr = admin.Addr()
-	g.serve("admin", server.NewHTTP(g.server.Admin(), g.slog), admin)
+	g.findDescriptors()
+	g.serve("admin", server.NewHTTP(g.server.Admin(), g.slog), g.adminDoor().Guard(admin))
 
 	g.hearControl()
 	reading, stopReading := context.WithCancel(context.Background())

@@ -28,11 +28,31 @@ func (g *Gateway) public(ctx context.Context) (*http.Server, net.Listener, error
 	return s, g.door().Guard(l), nil
 }
 
+// adminDoor bounds those of the admin address.
+func (g *Gateway) adminDoor() server.Door {
+	return server.Door{Sockets: g.descriptors.Admin, Metrics: g.metrics, Logger: g.slog}
+}
+
+// findDescriptors finds how many connections fit, and says so.
+func (g *Gateway) findDescriptors() {
+	g.descriptors = server.ProcessDescriptors()
+	d, connections := g.descriptors, g.config.Limits.Connections
+	if d.Limit == 0 {
+		return
+	}
+	g.log.Info().Int("limit", d.Limit).Int("public", d.Public()).Int("admin", d.Admin).Msg("descriptors")
+	if connections > d.Public() {
+		g.log.Warn().Int("limits.connections", connections).Int("fit", d.Public()).Int("limit", d.Limit).
+			Msg("limits.connections is more than the process's descriptors allow: raise their limit (ulimit -n, LimitNOFILE of systemd), or lower limits.connections")
+	}
+}
+
 // door bounds the connections that net/http has by the limits of streams, with room to spare: who has as many streams as
 // they may have is to be told so, which takes a connection.
 func (g *Gateway) door() server.Door {
 	limits := g.config.Limits
 	d := server.Door{Proxies: g.config.Proxies(), ProxyProtocol: g.config.ProxyProtocol, Metrics: g.metrics}
+	d.Descriptors, d.Held, d.Logger = g.descriptors.Public(), g.server.Held, g.slog
 	if limits.Connections > 0 {
 		d.Sockets = limits.Connections + limits.Connections/4 + 64
 	}

@@ -1,0 +1,24 @@
+//go:build unix
+
+package server
+
+import (
+	"math"
+
+	"golang.org/x/sys/unix"
+)
+
+// ProcessDescriptors raises the process's soft limit to its hard one, and shares out what there is.
+func ProcessDescriptors() Descriptors {
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return shareDescriptors(0)
+	}
+	if l.Cur < l.Max {
+		raised := unix.Rlimit{Cur: l.Max, Max: l.Max}
+		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
+			l = raised
+		}
+	}
+	return shareDescriptors(int(min(uint64(l.Cur), math.MaxInt32)))
+}
