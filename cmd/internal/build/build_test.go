@@ -20,3 +20,14 @@ func TestABuildIsDescribed(t *testing.T) {
 		}
 	}
 }
+
+func TestAGoWithKnownHolesIsNamed(t *testing.T) {
+	for goVersion, safe := range map[string]bool{
+		"go1.26.0": false, "go1.26.8": false, "go1.25.14": false, "go1.26.9": true, "go1.26.10": true, "go1.27": true, "go1.27.3": true, "go1.27rc1": true,
+		"devel go1.28-0123456": true, "an unknown Go": true,
+	} {
+		if got := holes(goVersion); (got == "") != safe {
+			t.Errorf("%s: %q", goVersion, got)
+		}
+	}
+}

@@ -154,6 +154,9 @@ func (g *Gateway) Start(ctx context.Context) error {
 
 	g.log.Info().Stringer("listen", g.addr).Stringer("admin", g.adminAddr).Bool("tls", g.config.TLS != config.CertPair{}).
 		Strs("brokers", g.config.Kafka.Brokers).Int("streams", len(g.config.Streams)).Msg("serving")
+	if holes := build.Holes(); holes != "" {
+		g.log.Warn().Msg("this gateway was " + holes)
+	}
 	return nil
 }
 
