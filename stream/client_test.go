@@ -3,37 +3,56 @@ package stream
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
-	"strconv"
-	"strings"
+	"slices"
 	"testing"
 
 	"sluice/stream/ssetest"
 )
 
-// client is a browser: it knows its URL and the last id it was sent, nothing else.
+// client is a browser: it knows its URL and the last id it was sent, nothing else. What else is
+// here is the test's, which holds every id against the one sentence of ARCHITECTURE.md.
 type client struct {
 	n       int
 	user    string
-	streams []int
+	streams []int // it may read
 	subject string
 	anyUser bool
 	id      string
-	got     map[string]int // "stream/epoch/partition/offset" → times
-	last    map[string]int64
-	skipped []Reset // as said in resets
 
-	gw    *gateway
-	sub   Sub
-	batch Batch
-	wire  *bytes.Buffer // what has arrived and not been parsed
+	gw      *gateway
+	sub     Sub
+	reading []int // streams of this connection
+	batch   Batch
+
+	world *world
+	at    map[string]Place           // where its last id stands, by stream
+	told  map[string]map[int][]Moved // by stream and partition, what resets have said since that id
+	whole map[string]Reason          // by stream, resets that concern all of it
+	count int                        // events it was sent
 }
 
-func (c *client) connect(t *testing.T, gw *gateway) {
+// world is what has ever been in Kafka.
+type world struct {
+	kafka *fakeKafka
+	specs []Spec
+	ids   IDs
+	was   []map[string]*fakeTopic // by stream, topics that have been deleted, by epoch
+}
+
+func (w *world) topic(stream int, epoch string) *fakeTopic {
+	if t := &w.kafka.topics[stream]; t.epochText() == epoch {
+		return t
+	}
+	return w.was[stream][epoch]
+}
+
+func (c *client) connect(t *testing.T, gw *gateway, streams []int) {
 	c.disconnect()
 	sub, o, err := gw.hub.Open(context.Background(), Request{
-		Streams: c.streams, User: c.user, Subject: c.subject, AnyUser: c.anyUser, Cursor: c.id, From: From{Kind: FromEarliest},
+		Streams: streams, User: c.user, Subject: c.subject, AnyUser: c.anyUser, Cursor: c.id, From: From{Kind: FromEarliest},
 		Waker: gw.waker, Token: uint32(c.n),
 	})
 	if errors.Is(err, ErrNotWarm) {
@@ -42,7 +61,8 @@ func (c *client) connect(t *testing.T, gw *gateway) {
 	if err != nil {
 		t.Fatalf("Open(%q): %v", c.id, err)
 	}
-	c.gw, c.sub, c.wire = gw, sub, &bytes.Buffer{}
+	c.gw, c.sub, c.reading = gw, sub, streams
+	c.told, c.whole = map[string]map[int][]Moved{}, map[string]Reason{}
 	var b []byte
 	for _, r := range o.Resets {
 		b = AppendFrame(b, r.ID, ResetEvent, r.AppendJSON(nil))
@@ -55,7 +75,7 @@ func (c *client) disconnect() {
 	c.sub = Sub{}
 }
 
-// pull takes a batch and lets only the first arrive bytes of it through; it reports whether all came.
+// pull takes a batch and lets only the first arrive bytes of it through.
 func (c *client) pull(t *testing.T, max, arrive int) Pulled {
 	c.batch.Reset()
 	p := c.sub.Pull(&c.batch, max)
@@ -69,13 +89,13 @@ func (c *client) pull(t *testing.T, max, arrive int) Pulled {
 // heartbeat has the client told the position reached, whatever it has not pulled yet.
 func (c *client) heartbeat(t *testing.T) {
 	if id := string(c.sub.AppendID(nil)); id != "" {
-		c.check(t, id)
-		c.id = id
+		c.check(t, id, nil)
 	}
 }
 
 func (c *client) arrive(t *testing.T, b []byte, n int) {
 	r := ssetest.NewReader(bytes.NewReader(b[:min(n, len(b))]))
+	last := ""
 	for {
 		ev, err := r.Next()
 		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -84,47 +104,186 @@ func (c *client) arrive(t *testing.T, b []byte, n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ev.ID != "" {
-			c.check(t, ev.ID)
-			c.id = ev.ID
-		}
 		switch ev.Name {
 		case "sluice.hello":
+			c.check(t, ev.ID, nil)
 		case ResetEvent:
-			c.skipped = append(c.skipped, Reset{Reason: Reason(field(ev.Data, "reason")), Stream: field(ev.Data, "stream")})
-		default:
-			c.got[ev.Data]++
-			key, off, _ := strings.Cut(ev.Data, "#")
-			o, _ := strconv.ParseInt(strings.SplitN(off, " ", 2)[0], 10, 64)
-			if last, ok := c.last[key]; ok && o <= last {
-				t.Fatalf("client %d: %s after offset %d of it", c.n, ev.Data, last)
+			c.reset(t, []byte(ev.Data))
+			if ev.ID != last { // only the last of those before hello has one
+				c.check(t, ev.ID, nil)
 			}
-			c.last[key] = o
+		default:
+			c.count++
+			c.check(t, ev.ID, &ev.Data)
 		}
+		last = ev.ID
 	}
 }
 
-// check holds ids to rule 2: no partition goes back while the epoch stays and no reset says so.
-func (c *client) check(t *testing.T, id string) {
-	segs, err := parseCursor(id)
+// reset notes what a reset says.
+func (c *client) reset(t *testing.T, data []byte) {
+	var r struct {
+		Reason     Reason
+		Stream     string
+		Partitions []struct {
+			Partition int
+			From, To  *int64
+		}
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Reason == ReasonRecreated {
+		c.whole[r.Stream], c.told[r.Stream] = r.Reason, nil
+	}
+	if c.told[r.Stream] == nil {
+		c.told[r.Stream] = map[int][]Moved{}
+	}
+	for _, m := range r.Partitions {
+		said := Moved{Partition: int32(m.Partition), From: Unknown, To: Unknown}
+		if (m.From == nil) != c.world.ids.secret() {
+			t.Fatalf("client %d: %s", c.n, data)
+		}
+		if m.From != nil {
+			said.From, said.To = *m.From, *m.To
+		}
+		c.told[r.Stream][m.Partition] = append(c.told[r.Stream][m.Partition], said)
+	}
+}
+
+// check holds an id, and the event that it comes with, against the one sentence: every event for
+// the client that the id covers and that the one before it didn't has been sent with it, and no
+// other. What is not sent has been told by a reset that names its partition.
+func (c *client) check(t *testing.T, id string, data *string) {
+	t.Helper()
+	places, err := ReadID(c.world.ids, id)
 	if err != nil {
 		t.Fatalf("client %d was sent id %q: %v", c.n, id, err)
 	}
-	if c.id == "" {
-		return
-	}
-	before, _ := parseCursor(c.id)
-	for _, b := range before {
-		for _, s := range segs {
-			if s.stream == b.stream && s.epoch == b.epoch && !covers(s.offsets, b.offsets) {
-				t.Fatalf("client %d: id went back from %q to %q", c.n, c.id, id)
+	c.world.kafka.mu.Lock()
+	defer c.world.kafka.mu.Unlock()
+	found := data == nil
+	for _, v := range places {
+		i := slices.IndexFunc(c.world.specs, func(s Spec) bool { return s.Name == v.Stream })
+		was, known := c.at[v.Stream]
+		if !slices.Contains(c.reading, i) {
+			if !known || was.Epoch != v.Epoch || !slices.Equal(was.Offsets, v.Offsets) || !slices.Equal(was.Leaders, v.Leaders) {
+				t.Fatalf("client %d: %s, which it doesn't read, went from %v to %v", c.n, v.Stream, was, v)
+			}
+			continue
+		}
+		c.at[v.Stream] = v
+		if !known {
+			continue
+		}
+		topic := c.world.topic(i, v.Epoch)
+		if v.Epoch != was.Epoch {
+			if c.whole[v.Stream] != ReasonRecreated {
+				t.Fatalf("client %d: from %s to %s of %s without a word", c.n, was.Epoch, v.Epoch, v.Stream)
+			}
+			was = Place{Epoch: v.Epoch}
+			for p := range v.Offsets {
+				start := int64(0)
+				if moved := c.told[v.Stream][p]; len(moved) > 0 {
+					start = max(0, moved[0].To)
+				}
+				was.Offsets = append(was.Offsets, min(start, v.Offsets[p]))
 			}
 		}
+		for p := range max(len(v.Offsets), len(was.Offsets)) {
+			found = c.checkPartition(t, topic, i, p, was, v, data) || found
+		}
 	}
+	if !found {
+		t.Fatalf("client %d was sent %.40s with the id %s, which isn't its event there; before it stood at %v", c.n, *data, id, c.at)
+	}
+	c.id = id
+	c.told, c.whole = map[string]map[int][]Moved{}, map[string]Reason{}
 }
 
-func field(data, name string) string {
-	_, rest, _ := strings.Cut(data, `"`+name+`":"`)
-	v, _, _ := strings.Cut(rest, `"`)
-	return v
+// checkPartition is check for one partition; it reports whether data is the event that comes there.
+func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, was, v Place, data *string) (found bool) {
+	t.Helper()
+	if p >= len(topic.partitions) {
+		t.Fatalf("client %d: partition %d of %s isn't there: was %v now %v told %v", c.n, p, v.Stream, was, v, c.told)
+	}
+	from, to := at(was.Offsets, p), at(v.Offsets, p)
+	moved := c.told[v.Stream][p]
+	told := len(moved) > 0
+	epoch := leaderAt(v.Leaders, p)
+	if len(topic.epochs) > 0 && to > from && epoch == noEpoch && !told && c.whole[v.Stream] == "" {
+		l := c.gw.hub.logs[stream]
+		t.Fatalf("client %d: no leader epoch of partition %d of %s at %d; was %v now %v told %v; head %v lineage %v kafka %v", c.n, p, v.Stream, to, was, v, c.told, l.head, l.lineage, topic.epochs)
+	}
+	log := topic.log(p, epoch)
+	if from > 0 && len(topic.epochs) > 0 && leaderAt(was.Leaders, p) != noEpoch {
+		if parted := partedAt(topic.log(p, leaderAt(was.Leaders, p)), log, from); parted < from {
+			if !told {
+				t.Fatalf("client %d: partition %d of %s parted at %d from where it was (%d of epoch %d, now %d of %d) without a word",
+					c.n, p, v.Stream, parted, from, leaderAt(was.Leaders, p), to, epoch)
+			}
+			from = parted
+		}
+	}
+	if to < from {
+		if !told {
+			t.Fatalf("client %d: partition %d of %s went back from %d to %d without a word", c.n, p, v.Stream, from, to)
+		}
+		return false
+	}
+	alive := int64(len(log)) // from here on its leader's log is no more
+	if alive = partedAt(log, topic.partitions[p], alive); to > int64(len(log)) {
+		to = int64(len(log))
+	}
+	for o := from; o < to; o++ {
+		ev := log[o]
+		if data != nil && o == to-1 {
+			if ev != nil && string(ev.Data) == *data && c.gets(stream, ev) {
+				found = true
+				continue
+			}
+			// Read from Kafka after an election that the gateway has yet to notice, and tell.
+			if o >= alive && c.anywhere(topic, stream, p, o, *data) {
+				return true
+			}
+		}
+		if ev == nil || !c.gets(stream, ev) || o >= alive {
+			continue
+		}
+		if !slices.ContainsFunc(moved, func(m Moved) bool { return m.To < 0 || m.From <= o && o < m.To }) {
+			t.Fatalf("client %d (%s %q) lost %.40s between %d and %d without a word; told %v", c.n, c.user, c.subject, ev.Data, from, to, c.told)
+		}
+	}
+	return found
+}
+
+// anywhere reports whether an event of the client's stands at an offset in any leader's log.
+func (c *client) anywhere(topic *fakeTopic, stream, p int, o int64, data string) bool {
+	for epoch := range topic.lineage(p).newest() + 1 {
+		if log := topic.log(p, epoch); o < int64(len(log)) && log[o] != nil && string(log[o].Data) == data {
+			return c.gets(stream, log[o])
+		}
+	}
+	return false
+}
+
+// partedAt returns the first offset before end at which two logs differ, end if there is none.
+func partedAt(a, b []*Event, end int64) int64 {
+	if len(a) > 0 && len(b) > 0 && &a[0] == &b[0] { // of one leader
+		return min(end, int64(len(a)), int64(len(b)))
+	}
+	for o := range end {
+		if o >= int64(len(a)) || o >= int64(len(b)) || a[o] != b[o] {
+			return o
+		}
+	}
+	return end
+}
+
+// gets reports whether an event is for the client.
+func (c *client) gets(stream int, ev *Event) bool {
+	if c.subject != "" && c.subject != string(ev.Subject) {
+		return false
+	}
+	return c.world.specs[stream].Audience == AudienceEveryone || c.anyUser || has(ev.Users, c.user)
 }

@@ -94,7 +94,7 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 			c.close(&h.passes)
 			p.recreated(h, v, id, i, b)
 			return Drained
-		case lost(l.backAfter(o.seen), o.pos, l.floor()):
+		case crosses(l.backAfter(o.seen), o.pos, l.floor()):
 			c.close(&h.passes)
 			p.rejoin(h, v, i, b)
 			p.settle(h, v, id, i)

@@ -122,15 +122,19 @@ func (o *own) ownEpoch(p int) int32 {
 
 // appendLeaders appends the leader epochs of its position; nil where none is known.
 func (o *own) appendLeaders(dst []int32, l *log) []int32 {
-	read := o.lineage.ended
-	if o.lineage == l.lineage {
-		read = l.head
+	var back []jumpBack
+	if o.lineage != l.lineage && o.epoch == l.epoch {
+		back = l.backAfter(o.seen)
 	}
 	known := false
 	for p, next := range o.pos {
+		g, read := l.lineage, l.head
+		if o.epoch != l.epoch || slices.ContainsFunc(back, func(j jumpBack) bool { return int(j.partition) == p }) {
+			g, read = o.lineage, o.lineage.ended
+		}
 		epoch := o.ownEpoch(p)
 		if epoch == noEpoch && next <= at(read, p) { // beyond, the log hasn't been told yet
-			epoch = o.lineage.of(p).at(next)
+			epoch = g.of(p).at(next)
 		}
 		known = known || epoch != noEpoch
 		dst = append(dst, epoch)

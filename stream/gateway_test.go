@@ -50,8 +50,13 @@ func (w *wakes) channel(token uint32) chan struct{} {
 }
 
 func newGateway(k *fakeKafka, specs []Spec, back func(end int64) int64) *gateway {
+	return newGatewayOf(k, specs, nil, back)
+}
+
+// newGatewayOf is newGateway with ids written in some way.
+func newGatewayOf(k *fakeKafka, specs []Spec, ids IDs, back func(end int64) int64) *gateway {
 	g := &gateway{kafka: k, wakes: &wakes{ch: map[uint32]chan struct{}{}}}
-	g.hub = NewHub(Config{Streams: specs, History: k})
+	g.hub = NewHub(Config{Streams: specs, History: k, IDs: ids})
 	g.waker = g.hub.AddWaker(g.wakes)
 	for i := range k.topics {
 		t := &k.topics[i]
@@ -98,9 +103,14 @@ func (g *gateway) read(stream, p, n int) bool {
 	t := &g.kafka.topics[stream]
 	if epoch, _ := g.hub.Positions(stream); epoch != t.epochText() {
 		start := slices.Clone(t.start)
+		epochs := make([]lineage, len(start))
+		copy(epochs, t.epochs)
 		g.pos[stream] = slices.Clone(start)
 		g.kafka.mu.Unlock()
 		g.hub.Begin(stream, t.epochText(), start)
+		for p := range start {
+			g.tell(stream, p, epochs[p])
+		}
 		return true
 	}
 	for len(g.pos[stream]) < len(t.partitions) {
@@ -112,7 +122,9 @@ func (g *gateway) read(stream, p, n int) bool {
 		g.pos[stream][p] = t.start[p]
 		g.kafka.mu.Unlock()
 		g.hub.Jump(stream, int32(p), ReasonRetention, g.pos[stream][p])
-		g.tell(stream, p, epochs)
+		for _, e := range epochs { // up to the jump they were known
+			g.hub.SetLeaderEpoch(stream, int32(p), e.epoch, max(e.start, next))
+		}
 		return true
 	}
 	if end := min(g.parted(stream, p), int64(len(t.partitions[p]))); next > end {

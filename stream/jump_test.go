@@ -310,3 +310,31 @@ func TestSkipOverATruncation(t *testing.T) {
 		t.Errorf("said\n%swant\n%s", got, want)
 	}
 }
+
+// Who catches up before where a partition lost its records, and reads on after it, is told nothing:
+// what it is sent is the log as it is now.
+func TestCatchingUpFromBeforeATruncationIsNotToldOfIt(t *testing.T) {
+	r := newRig(t, 1, orders)
+	for i := range 20 {
+		r.put(0, 0, "alice", fmt.Sprint(i))
+	}
+	r.readAll()
+	r.evict(0)
+	r.kafka.gate = make(chan struct{})
+	first := r.resume("orders@ep0:1") // a pass waits for Kafka
+	late := r.resume("orders@ep0:3")
+	r.kafka.truncate(0, 0, 5)
+	r.readAll()
+	for i := range 20 {
+		r.put(0, 0, "alice", fmt.Sprint("new ", i+5))
+	}
+	r.readAll()
+	r.evict(0)
+	close(r.kafka.gate)
+	want := []string{"1", "2", "3", "4"}
+	for i := range 20 {
+		want = append(want, fmt.Sprint("new ", i+5))
+	}
+	first.gets(want...)
+	late.gets(want[2:]...)
+}

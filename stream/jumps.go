@@ -48,12 +48,12 @@ func (l *log) backAfter(seq uint64) []jumpBack {
 	return l.back[n:]
 }
 
-// lost reports whether one of these jumps took records from before a position in a partition
-// where it lies below floor: reading on from there would skip what was written in their place.
-func lost(jumps []jumpBack, pos, floor []int64) bool {
+// crosses reports whether one of these jumps was in a partition where a position lies below floor.
+// Kafka is read on from there in the log as it is after the jump, so the position has to be taken
+// behind the jump first. Beyond it, it would seem to be of the log that is no more.
+func crosses(jumps []jumpBack, pos, floor []int64) bool {
 	return slices.ContainsFunc(jumps, func(j jumpBack) bool {
-		next := at(pos, int(j.partition))
-		return next > j.to && next < at(floor, int(j.partition))
+		return at(pos, int(j.partition)) < at(floor, int(j.partition))
 	})
 }
 

@@ -27,6 +27,21 @@ type fakeTopic struct {
 	start      []int64
 	compacted  []int64
 	epochs     []lineage // of each partition's log; empty: brokers say none
+
+	lost map[lostLog][]*Event // of leaders that have been followed by others, as they left them
+}
+
+type lostLog struct {
+	partition int
+	epoch     int32
+}
+
+// log returns a partition's log as a leader of an epoch had it at the end, or has it now.
+func (t *fakeTopic) log(p int, epoch int32) []*Event {
+	if log, lost := t.lost[lostLog{p, epoch}]; lost {
+		return log
+	}
+	return t.partitions[p]
 }
 
 // lineage returns the leader epochs of a partition.
@@ -43,7 +58,11 @@ func (t *fakeTopic) elect(p int, end int64) {
 	for len(t.epochs) < len(t.partitions) {
 		t.epochs = append(t.epochs, lineage{{0, 0}})
 	}
-	t.partitions[p] = t.partitions[p][:end]
+	if t.lost == nil {
+		t.lost = make(map[lostLog][]*Event)
+	}
+	t.lost[lostLog{p, t.epochs[p].newest()}] = t.partitions[p]
+	t.partitions[p] = slices.Clone(t.partitions[p][:end])
 	next := t.epochs[p].newest() + 1
 	kept := t.epochs[p]
 	for len(kept) > 0 && kept[len(kept)-1].start > end { // an epoch without records has begun too

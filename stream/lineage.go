@@ -45,7 +45,7 @@ func (e lineage) newest() int32 {
 // older than the newest says nothing.
 func (e lineage) with(epoch int32, start int64) lineage {
 	if epoch != noEpoch && epoch <= e.newest() {
-		if last := e[len(e)-1]; epoch < e.newest() || last.epoch != noEpoch || start <= last.start {
+		if last := e[len(e)-1]; epoch < e.newest() || last.epoch != noEpoch || start < last.start {
 			return e
 		}
 	}

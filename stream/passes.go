@@ -198,7 +198,7 @@ func (ps *passes) begin(stream int) *pass {
 				h.wake(c.id, h.seq+1)
 			}
 			continue
-		case lost(l.backAfter(c.own.seen), c.own.pos, l.floor()): // it has to be told first where it stands
+		case crosses(l.backAfter(c.own.seen), c.own.pos, l.floor()): // it has to be told first where it stands
 			h.wake(c.id, h.seq+1)
 			continue
 		case !p.takes(c):

@@ -237,6 +237,9 @@ func (h *Hub) begin(ctx context.Context, r Request, unnamed []int, st *starts) (
 			if err != nil {
 				return nil, err
 			}
+			if b.Epoch != m.epoch { // as in resume
+				return nil, ErrNotWarm
+			}
 			pos = slices.Clone(b.Start)
 		}
 		pos = grow(pos, len(m.head))
