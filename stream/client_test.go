@@ -212,15 +212,14 @@ func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, w
 	told := len(moved) > 0
 	epoch := leaderAt(v.Leaders, p)
 	if len(topic.epochs) > 0 && to > from && epoch == noEpoch && !told && c.whole[v.Stream] == "" {
-		l := c.gw.hub.logs[stream]
-		t.Fatalf("client %d: no leader epoch of partition %d of %s at %d; was %v now %v told %v; head %v lineage %v kafka %v", c.n, p, v.Stream, to, was, v, c.told, l.head, l.lineage, topic.epochs)
+		t.Fatalf("client %d: no leader epoch of partition %d of %s at %d: was %v, now %v", c.n, p, v.Stream, to, was, v)
 	}
 	log := topic.log(p, epoch)
 	if from > 0 && len(topic.epochs) > 0 && leaderAt(was.Leaders, p) != noEpoch {
 		if parted := partedAt(topic.log(p, leaderAt(was.Leaders, p)), log, from); parted < from {
 			if !told {
-				t.Fatalf("client %d: partition %d of %s parted at %d from where it was (%d of epoch %d, now %d of %d) without a word",
-					c.n, p, v.Stream, parted, from, leaderAt(was.Leaders, p), to, epoch)
+				t.Fatalf("client %d: partition %d of %s parted at %d from where it was without a word: was %v, now %v",
+					c.n, p, v.Stream, parted, was, v)
 			}
 			from = parted
 		}
@@ -251,7 +250,8 @@ func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, w
 			continue
 		}
 		if !slices.ContainsFunc(moved, func(m Moved) bool { return m.To < 0 || m.From <= o && o < m.To }) {
-			t.Fatalf("client %d (%s %q) lost %.40s between %d and %d without a word; told %v", c.n, c.user, c.subject, ev.Data, from, to, c.told)
+			t.Fatalf("client %d (%s %q) lost %.40s between %d and %d without a word; was %v, now %v, told %v",
+				c.n, c.user, c.subject, ev.Data, from, to, was, v, c.told)
 		}
 	}
 	return found

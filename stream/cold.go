@@ -77,7 +77,7 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 			}
 			looked++
 			h.mu.did(1)
-			if f.next > at(o.pos, int(f.partition)) {
+			if f.next > at(o.pos, int(f.partition)) && !o.isBehind(l, la.pass, int(f.partition)) {
 				o.pos = grow(o.pos, int(f.partition)+1)
 				o.pos[f.partition] = f.next
 				b.add(f.body.frame, func(dst []byte) []byte { return p.id(h, v, dst) })
@@ -87,7 +87,12 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 			h.passes.touch(la)
 		}
 		if la != nil && !la.gone {
-			o.pos = raise(o.pos, la.reached())
+			for q, next := range la.reached() {
+				if next > at(o.pos, q) && !o.isBehind(l, la.pass, q) {
+					o.pos = grow(o.pos, q+1)
+					o.pos[q] = next
+				}
+			}
 		}
 		switch {
 		case o.epoch != l.epoch:

@@ -41,7 +41,7 @@ func (h *Hub) holdEpochs(ctx context.Context, m memory, said []int32, pos []int6
 		if epoch == noEpoch || next == 0 || m.lineage(p).has(epoch, next, at(m.head, p)) {
 			continue
 		}
-		if to, parted, exact := m.lineage(p).parted(epoch, next); parted && exact {
+		if to, parted, exact := m.lineage(p).parted(epoch, next); parted && exact && to <= at(m.head, p) {
 			moved = append(moved, Moved{int32(p), next, to})
 			pos[p] = to
 			continue
@@ -75,7 +75,7 @@ func (h *Hub) holdEpochs(ctx context.Context, m memory, said []int32, pos []int6
 			to, leader = min(next, ends[p].End), ends[p].Epoch
 			parted = ends[p].End < next || leader < epoch // as Kafka's own fetch has it
 		} else if start, is, _ := known.parted(epoch, next); is {
-			to, parted = start, true
+			to, leader, parted = start, known.at(start), true
 		}
 		switch behind := known.newest(); {
 		case parted:
@@ -163,7 +163,7 @@ func (p *private) part(h *Hub, v *view, id uint32, i int, b *Batch) {
 		if !parted {
 			continue
 		}
-		o.pos[q], o.leaders[q] = to, noEpoch
+		o.pos[q], o.came[q], o.leaders[q] = to, to, l.lineage.of(q).at(to)
 		behind = behind || to < at(l.head, q)
 		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{int32(q), from, to}}}
 		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })

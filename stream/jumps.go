@@ -57,6 +57,13 @@ func crosses(jumps []jumpBack, pos, floor []int64) bool {
 	})
 }
 
+// isBehind reports whether a pass has read a partition after a jump back that the position is still
+// before: what it found there is of the log after it. It reads the partition for others; memory
+// has it for this one, once that has been told.
+func (o *own) isBehind(l *log, pass *pass, p int) bool {
+	return slices.ContainsFunc(l.backAfter(o.seen), func(j jumpBack) bool { return int(j.partition) == p && j.seq <= pass.began })
+}
+
 // rejoin takes a position into the log's present generation: for each jump back since the one
 // it was last told of, it tells of what that took from it.
 func (p *private) rejoin(h *Hub, v *view, i int, b *Batch) {

@@ -97,6 +97,7 @@ type place struct {
 	pos   []int64
 
 	leaders []int32 // leader epochs that only the cursor tells of; see own.leaders
+	came    []int64 // the position that they are of
 }
 
 // subscribe registers a request at its start.
@@ -157,7 +158,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 		}
 		o.pos = slices.Clone(pl.pos)
 		if pl.leaders != nil {
-			o.leaders, o.came = pl.leaders[:min(len(pl.leaders), len(o.pos))], slices.Clone(o.pos)
+			o.leaders, o.came = pl.leaders, pl.came
 			h.apart[id] = struct{}{}
 		}
 		p.settle(h, h.views[s.view], id, i)

@@ -70,6 +70,7 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (p
 		if truncated.Partitions, pl.leaders, asked, err = h.holdEpochs(ctx, m, seg.leaders, pl.pos, r.reach); err != nil {
 			return pl, nil, err
 		}
+		pl.came = slices.Clone(pl.pos)
 		if !asked && covers(pl.pos, m.floor) && covers(m.head, pl.pos) {
 			pl.pos = pl.pos[:len(m.head)] // what else it names it has at 0
 			return pl, said(truncated), nil
