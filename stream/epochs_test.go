@@ -339,3 +339,43 @@ func TestEpochAfterAJumpForwardIsUnknown(t *testing.T) {
 		t.Errorf("the id is %s", p.id)
 	}
 }
+
+// An epoch that begins beyond what this gateway has read may be lost as well by now: Kafka is asked.
+func TestEpochBeyondWhatWasReadIsAskedFor(t *testing.T) {
+	r := newEpochs(t, 1, orders)
+	r.fill(0, 0, 30, "old")
+	for i := 30; i < 55; i++ { // read by another gateway only
+		r.put(0, 0, "alice", fmt.Sprint("old ", i))
+	}
+	r.hub.SetLeaderEpoch(0, 0, 1, 51)
+	r.kafka.elect(0, 0, 51)
+	r.kafka.elect(0, 0, 33)
+	for i := 33; i < 41; i++ {
+		r.put(0, 0, "alice", fmt.Sprint("new ", i))
+	}
+	p := r.resume("orders@ep0:55-0").begins(OutcomeReset, "reset truncated orders [0 55 33]")
+	if p.id != "orders@ep0:33-0" {
+		t.Errorf("the id is %s", p.id)
+	}
+	r.readAll()
+	p.gets(numbered("new", 33, 41)...)
+}
+
+// Where retention moves a position on from where it has parted, its leader epoch isn't known.
+func TestPartedAndPassedByRetentionKeepsNoEpoch(t *testing.T) {
+	r := newEpochs(t, 1, orders)
+	r.fill(0, 0, 8, "old")
+	id := r.open(Request{}).id
+	r.kafka.elect(0, 0, 3)
+	for i := 3; i < 12; i++ {
+		r.put(0, 0, "alice", fmt.Sprint("new ", i))
+	}
+	r.kafka.retain(0, 0, 5)
+	g := rigOn(t, r.kafka, orders) // it begins at 5
+	p := g.resume(id).begins(OutcomeReset, "reset truncated orders [0 8 3]", "reset retention orders [0 3 5]")
+	if p.id != "orders@ep0:5" && p.id != "orders@ep0:5-1" {
+		t.Errorf("the id is %s", p.id)
+	}
+	g.readAll()
+	p.gets(numbered("new", 5, 12)...)
+}
