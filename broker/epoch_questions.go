@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -136,7 +137,7 @@ func (t *past) askEpochsLeft(ctx context.Context, q *epochQuestion, left map[int
 		if int(p) >= len(epochs) || m.leaders[p] < 0 {
 			delete(left, p) // nobody knows
 		} else {
-			epochs[p] = es[0]
+			epochs[p] = slices.Max(es)
 		}
 	}
 	ends, errs := epochEnds(ctx, t.cl, t.topic, m, epochs)
@@ -147,11 +148,28 @@ func (t *past) askEpochsLeft(ctx context.Context, q *epochQuestion, left map[int
 		case errs[p] != nil:
 			failed = errs[p]
 		default:
-			q.epochs[part][e] = ends[p]
-			if left[part] = left[part][1:]; len(left[part]) == 0 {
+			still := left[part][:0]
+			for _, other := range left[part] {
+				if other == e || sameEnd(ends[p], e, other, m.epochs[p]) {
+					q.epochs[part][other] = ends[p]
+				} else {
+					still = append(still, other)
+				}
+			}
+			if left[part] = still; len(still) == 0 {
 				delete(left, part)
 			}
 		}
 	}
 	return failed
+}
+
+// sameEnd reports whether the answer for one epoch is that for another, too: no epoch is between
+// the one asked for and the one that the leader named, and none is above the current one. So the
+// questions are about as many as there were elections, whatever callers ask for.
+func sameEnd(end stream.EpochEnd, asked, other, current int32) bool {
+	if end.Epoch >= 0 {
+		return end.Epoch <= other && other <= asked
+	}
+	return current >= 0 && asked > current && other > current
 }

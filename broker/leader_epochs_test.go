@@ -323,6 +323,30 @@ func TestAQuestionForEpochsIsBounded(t *testing.T) {
 	if q.add([]int32{1 << 20}) || !q.add([]int32{5}) {
 		t.Error("a question takes more epochs of a partition than it may, or not one that it has")
 	}
+	var asked atomic.Int32
+	f.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		asked.Add(1)
+		return nil, nil, false
+	})
+	for e := range q.epochs[0] { // one question of many epochs, most of which never were
+		q.epochs[0][e] = stream.EpochEnd{}
+	}
+	if err := h.topics[0].askEpochs(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	for e, end := range q.epochs[0] {
+		want := stream.EpochEnd{Epoch: e, End: int64(e)*2 + 2}
+		if e > 2 {
+			want = stream.EpochEnd{Epoch: -1}
+		}
+		if end != want {
+			t.Errorf("epoch %d ended at %+v; want %+v", e, end, want)
+		}
+	}
+	if n := asked.Load(); n > 5 {
+		t.Errorf("Kafka was asked %d times for %d epochs, of which there are 3", n, len(q.epochs[0]))
+	}
 	answers := make(chan error)
 	for e := range int32(3 * maxEpochsAsked) {
 		go func() {
