@@ -11,8 +11,8 @@
 // It needs Java 17 or newer, and Maven the first time. Where one is missing the test is
 // skipped with a word on what to install; with SLUICE_TEST_ALL=1 it fails instead.
 //
-// A start costs three seconds or so of two cores, with replicas or ZooKeeper twice that. Packages whose tests can live
-// beside each other in one Kafka (own topics, no kills) take [Shared].
+// A start costs three seconds or so of two cores, with replicas or ZooKeeper twice that. Packages
+// whose tests can live beside each other in one Kafka (own topics, no kills) take [Shared].
 //
 // Topics are never created by a client asking for them: a deleted topic that
 // comes back by itself would hide what re-creation tests look for.
