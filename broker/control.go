@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,28 +13,40 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Control is a small topic through which gateways tell each other what none may miss.
-// Every gateway reads all of it from its beginning, without a group, and then as it
-// grows; what stands in it is its users' to say.
+// Control is a small topic through which gateways tell each other what none may miss. Every
+// gateway reads all of it from its beginning, without a group, and then as it grows. What a
+// message says is up to the caller.
+//
+// Two things run. A client of Kafka's usual kind consumes the topic and finds partitions that
+// are added. Beside it a watch asks where the partitions end (control_watch.go). So a client that
+// doesn't get on is noticed whatever the reason, and [Control.Unheard] says so.
 type Control struct {
-	cl    *kgo.Client
-	topic string
-	log   *slog.Logger
+	cl      *kgo.Client // produces, and asks where partitions end
+	consume []kgo.Opt
+	topic   string
+	log     *slog.Logger
 
 	caughtUp atomic.Bool
 
-	// touched by Run only
-	identity identity
-	id       topicID
-	next     []int64         // by partition
-	end      []int64         // what has to be read before it is caught up
-	said     map[string]bool // complaints since all was well
+	mu      sync.Mutex        // guards the rest; a leaf
+	next    []int64           // by partition, the offset up to which messages have been heard
+	failing map[int32]failure // by partition, how the client last failed
+	said    map[string]bool   // complaints since all was well
+	since   time.Time         // nothing is heard since; zero: all is
+	why     string
+}
+
+// failure is why a partition could not be fetched, and when it was last tried.
+type failure struct {
+	err error
+	at  time.Time
 }
 
 const (
-	controlMaxBytes = 1 << 20         // of one answer
+	controlMaxBytes = 1 << 20         // of one fetch (fetch.max.bytes)
 	controlPause    = time.Second     // after something failed
-	controlRefresh  = 3 * time.Second // between two looks at who leads, and whether there are more partitions
+	controlRefresh  = 2 * time.Second // between two looks at partitions and their ends, by the client and by the watch
+	controlSilence  = 5 * time.Second // without progress or an answer, after which nothing counts as heard
 )
 
 // NewControl connects to nothing yet. Close it at the end.
@@ -42,164 +55,153 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := kgo.NewClient(append(opts,
+	cl, err := kgo.NewClient(append(opts[:len(opts):len(opts)],
 		kgo.RequiredAcks(kgo.AllISRAcks()),                   // acks=all
 		kgo.RecordDeliveryTimeout(requestTimeout),            // delivery.timeout.ms
 		kgo.ProducerLinger(0),                                // linger.ms: somebody waits
-		kgo.UnknownTopicRetries(1),                           // a topic that isn't there is an operator's to make
+		kgo.UnknownTopicRetries(1),                           // an operator creates the topic
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // partitioner.class: by key, as Kafka's own does
 	)...)
 	if err != nil {
 		return nil, err
 	}
-	return &Control{cl: cl, topic: topic, log: log.With("topic", topic), said: make(map[string]bool)}, nil
+	consume := append(opts[:len(opts):len(opts)],
+		kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // auto.offset.reset=earliest
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),      // isolation.level=read_committed
+		kgo.KeepControlRecords(),                          // so that a transaction's marker moves the position
+		kgo.MetadataMaxAge(controlRefresh),                // metadata.max.age.ms: how soon partitions are found
+		kgo.FetchMaxBytes(controlMaxBytes),
+		kgo.FetchMaxPartitionBytes(controlMaxBytes),
+		kgo.FetchMaxWait(time.Second), // fetch.max.wait.ms
+	)
+	return &Control{cl: cl, consume: consume, topic: topic, log: log.With("topic", topic), said: make(map[string]bool)}, kgo.ValidateOpts(consume...)
 }
 
 // Close ends the connections. Run has returned before.
 func (c *Control) Close() { c.cl.Close() }
 
-// Announce writes a message and returns when all of Kafka's replicas have it. On a
-// compacted topic a later message with the same key takes its place.
+// Announce writes a message and returns when all of Kafka's replicas have it. On a compacted
+// topic a later message with the same key replaces it.
 func (c *Control) Announce(ctx context.Context, key string, message []byte) error {
-	err := c.cl.ProduceSync(ctx, &kgo.Record{Topic: c.topic, Key: []byte(key), Value: message}).FirstErr()
+	produce := func() error {
+		return c.cl.ProduceSync(ctx, &kgo.Record{Topic: c.topic, Key: []byte(key), Value: message}).FirstErr()
+	}
+	err := produce()
+	if errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		// The client never takes up a topic that was deleted and created again under its name.
+		c.cl.PurgeTopicsFromProducing(c.topic)
+		err = produce()
+	}
 	if err != nil {
 		return fmt.Errorf("control_topic %s: %w", c.topic, err)
 	}
 	return nil
 }
 
-// CaughtUp reports whether all that was in the topic when Run first reached it has been
-// heard.
+// CaughtUp reports whether all that was in the topic when Run first reached it has been heard.
 func (c *Control) CaughtUp() bool { return c.caughtUp.Load() }
 
-// Run hears every message, from the topic's first on, until ctx is done. It waits for
-// Kafka and for the topic, however long that takes. A message may be heard twice. hear is
-// called from one goroutine.
+// Unheard says since when messages may be missed, and why. The zero time: none is.
+func (c *Control) Unheard() (since time.Time, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.since, c.why
+}
+
+// Run hears every message, from the topic's first on, until ctx is done. It waits for Kafka and
+// for the topic, however long that takes. A message may be heard twice: a topic that was created
+// anew, or one whose client is stuck, is heard from its start. hear is called from one goroutine
+// at a time.
 func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
+	w := &controlWatch{Control: c, began: time.Now()}
 	for ctx.Err() == nil {
-		if err := c.round(ctx, hear); err != nil && ctx.Err() == nil {
-			c.complain(err)
+		cl, err := kgo.NewClient(c.consume...)
+		if err != nil {
+			return fmt.Errorf("control_topic %s: %w", c.topic, err) // the options were valid before
+		}
+		c.anew()
+		hearing, stop := context.WithCancel(ctx)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.hear(hearing, cl, hear)
+		}()
+		w.run(ctx)
+		stop()
+		<-done
+		cl.Close()
+	}
+	return nil
+}
+
+// anew forgets how far the client before was.
+func (c *Control) anew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next, c.failing = nil, make(map[int32]failure)
+}
+
+// hear hands on what the client brings, until ctx is done.
+func (c *Control) hear(ctx context.Context, cl *kgo.Client, hear func([]byte)) {
+	for ctx.Err() == nil {
+		failed := false
+		cl.PollFetches(ctx).EachPartition(func(p kgo.FetchTopicPartition) {
+			failed = failed || p.Err != nil
+			if ctx.Err() != nil || p.Topic != c.topic {
+				return
+			}
+			next := int64(-1)
+			for _, rec := range p.Records {
+				if !rec.Attrs.IsControl() {
+					hear(rec.Value)
+				}
+				next = rec.Offset + 1
+			}
+			if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](p.Err); ok {
+				c.log.Error("the control topic has a batch that unpacks to too much; no gateway writes such a one, and it is passed over",
+					"partition", p.Partition, "offset", large.Offset, "next", large.NextOffset)
+				cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{c.topic: {p.Partition: {Epoch: large.Epoch, Offset: large.NextOffset}}})
+				next, p.Err = large.NextOffset, nil
+			}
+			if loss, ok := errors.AsType[*kgo.ErrDataLoss](p.Err); ok { // an unclean election: the client goes on there
+				c.back(p.Partition, loss.ResetTo)
+			}
+			c.heard(p.Partition, next, p.Err)
+		})
+		if failed { // Kafka would say it again as fast as it is asked
 			select {
 			case <-ctx.Done():
 			case <-time.After(controlPause):
 			}
 		}
 	}
-	return nil
 }
 
-// round finds the topic and reads on until something fails or it is time to look again.
-func (c *Control) round(ctx context.Context, hear func([]byte)) error {
-	asking, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	metas, err := describe(asking, c.cl, c.topic)
-	if err != nil {
-		return err
-	}
-	m, renewed, err := c.identity.believe(asking, c.cl, c.topic, metas[c.topic])
-	if err != nil {
-		return err
-	}
-	if err := c.begin(asking, m, renewed); err != nil {
-		return err
-	}
-	byLeader := make(map[int32][]place)
-	for p, leader := range m.leaders[:len(c.next)] {
-		byLeader[leader] = append(byLeader[leader], place{partition: int32(p)})
-	}
-	for until := time.Now().Add(controlRefresh); time.Now().Before(until); {
-		var failed error
-		for leader, places := range byLeader { // all of them, whatever one says
-			if err := c.fetch(ctx, leader, places, hear); err != nil {
-				failed = err
-			}
-		}
-		if failed != nil {
-			return failed
-		}
-		if len(c.said) > 0 {
-			clear(c.said)
-			c.log.Info("the control topic is heard again")
-		}
-	}
-	return nil
-}
-
-// begin places partitions that are new at their start: all of them the first time, and
-// when the topic was made anew.
-func (c *Control) begin(ctx context.Context, m topicMeta, renewed bool) error {
-	if renewed {
-		c.next, c.end = nil, nil
-	}
-	if c.id = m.id; len(m.leaders) == len(c.next) {
-		return nil
-	}
-	start, err := listOffsets(ctx, c.cl, c.topic, len(m.leaders), earliest, committed)
-	if err != nil {
-		return err
-	}
-	end, err := listOffsets(ctx, c.cl, c.topic, len(m.leaders), latest, committed)
-	if err != nil {
-		return err
-	}
-	copy(start, c.next)
-	c.next, c.end = start, end
-	c.look()
-	return nil
-}
-
-// fetch asks one leader once for what comes next.
-func (c *Control) fetch(ctx context.Context, leader int32, places []place, hear func([]byte)) error {
-	for i := range places {
-		places[i].offset = c.next[places[i].partition]
-	}
-	asking, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	runs, err := fetch(asking, c.cl, leader, c.topic, c.id, places, controlMaxBytes)
-	if err != nil {
-		return err
-	}
-	for _, r := range runs {
-		switch {
-		case errors.Is(r.err, kerr.OffsetOutOfRange): // retention passed: from the oldest that is left
-			start, err := listOffsets(asking, c.cl, c.topic, len(c.next), earliest, committed)
-			if err != nil {
-				return err
-			}
-			c.next[r.partition] = start[r.partition]
-		case r.err != nil:
-			return r.err
-		default:
-			for _, rec := range r.records {
-				hear(rec.Value)
-			}
-			c.next[r.partition] = r.next
-			if r.empty { // nothing is there, whatever its end is: compaction may have left a hole
-				c.end[r.partition] = min(c.end[r.partition], r.next)
-			}
-		}
-	}
-	c.look()
-	return nil
-}
-
-// look finds out whether all is caught up. Once it is, it stays so.
-func (c *Control) look() {
-	if c.caughtUp.Load() {
+// heard notes how far a partition has been heard; -1: no further.
+func (c *Control) heard(partition int32, next int64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if partition < 0 {
 		return
 	}
-	for p, end := range c.end {
-		if c.next[p] < end {
-			return
-		}
+	for int(partition) >= len(c.next) {
+		c.next = append(c.next, 0)
 	}
-	c.caughtUp.Store(true)
-	c.log.Info("the control topic has been read")
+	c.next[partition] = max(c.next[partition], next)
+	if err == nil {
+		delete(c.failing, partition)
+	} else {
+		c.failing[partition] = failure{err, time.Now()}
+		c.complain(err)
+	}
 }
 
-func (c *Control) complain(err error) {
-	if text := inWords(err); !c.said[text] {
-		c.said[text] = true
-		c.log.Warn("waiting for the control topic", "why", text)
+// back notes that a partition is heard from an earlier offset on.
+func (c *Control) back(partition int32, to int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if partition >= 0 && int(partition) < len(c.next) {
+		c.next[partition] = min(c.next[partition], to)
 	}
 }

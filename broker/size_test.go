@@ -14,13 +14,18 @@ import (
 // bomb produces a record of so many zeros, gzipped to a thousandth of that.
 func (f *fake) bomb(size int) {
 	f.t.Helper()
+	f.bombTopic("orders", size)
+}
+
+func (f *fake) bombTopic(topic string, size int) {
+	f.t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(f.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.GzipCompression()), kgo.ProducerBatchMaxBytes(1<<30), kgo.BrokerMaxWriteBytes(1<<30))
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	defer cl.Close()
-	if err := cl.ProduceSync(f.t.Context(), &kgo.Record{Topic: "orders", Key: []byte("alice"), Value: make([]byte, size)}).FirstErr(); err != nil {
+	if err := cl.ProduceSync(f.t.Context(), &kgo.Record{Topic: topic, Key: []byte("alice"), Value: make([]byte, size)}).FirstErr(); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Control carries revocations to the other gateways. It is declared here, where it is called; what speaks to Kafka implements it,
@@ -14,6 +16,38 @@ type Control interface {
 	Announce(ctx context.Context, key string, message []byte) error
 	// CaughtUp reports whether all that was announced before this gateway started has been heard.
 	CaughtUp() bool
+}
+
+// controlHearing is what a [Control] may say besides: since when revocations of other gateways may be
+// missed, and why, in words without a secret. The zero time: none is.
+type controlHearing interface {
+	Unheard() (since time.Time, why string)
+}
+
+// unheard says how the control topic is not heard; nil: it is, or there is none.
+func (s *Server) unheard() *controlReadiness {
+	c, says := s.cfg.Control.(controlHearing)
+	if !says {
+		return nil
+	}
+	since, why := c.Unheard()
+	if since.IsZero() {
+		return nil
+	}
+	return &controlReadiness{UnheardSince: stamp(since), Why: why}
+}
+
+// watchControl adds a metric of whether the control topic is heard.
+func (m *Metrics) watchControl(c controlHearing) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_control_topic_unheard_seconds", Help: "For how long revocations of other gateways may have been missed; 0: none.",
+	}, func() float64 {
+		since, _ := c.Unheard()
+		if since.IsZero() {
+			return 0
+		}
+		return time.Since(since).Seconds()
+	}))
 }
 
 // caughtUp reports whether every revocation that was announced before the start is in force.

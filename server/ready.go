@@ -51,6 +51,16 @@ type readiness struct {
 	Draining bool              `json:"draining,omitempty"`
 	Unread   bool              `json:"revocations_unread,omitempty"` // those of before the start
 	Streams  []streamReadiness `json:"streams"`
+
+	// Control is there while revocations of other gateways may be missed. The gateway stays ready: all
+	// gateways not ready at once would have the load balancer answer 503, which ends every page for good.
+	Control *controlReadiness `json:"control_topic,omitempty"`
+}
+
+// controlReadiness says that the control topic isn't heard.
+type controlReadiness struct {
+	UnheardSince string `json:"unheard_since"`
+	Why          string `json:"why"`
 }
 
 type streamReadiness struct {
@@ -103,6 +113,7 @@ func ready(statuses []StreamStatus, isDraining, unread, was bool, grace time.Dur
 // readiness says how ready the gateway is with these streams.
 func (s *Server) readiness(statuses []StreamStatus, now time.Time) readiness {
 	r := ready(statuses, s.gate.isShut(), !s.caughtUp(), s.wasReady.Load(), s.cfg.ReadyGrace, now)
+	r.Control = s.unheard()
 	if r.Ready {
 		s.wasReady.Store(true)
 	}

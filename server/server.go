@@ -197,6 +197,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.streams = streams{cfg.Source, cfg.Hub}
 	cfg.Metrics.watch(s.streams, s.carriers.wakes, s.stateBudget.inUse)
+	if c, says := cfg.Control.(controlHearing); says {
+		cfg.Metrics.watchControl(c)
+	}
 	public, admin := s.routes(), s.adminRoutes()
 	s.describeAll(public, admin)
 	s.handler, s.admin = &doLater{public}, &doLater{admin}

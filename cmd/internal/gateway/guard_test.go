@@ -1,15 +1,20 @@
 package gateway
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/cmd/internal/config"
 	"sluice/server/auth"
 	"sluice/stream/ssetest"
 )
@@ -29,25 +34,28 @@ func events(t *testing.T, g *Gateway, user string) *ssetest.Reader {
 	return r
 }
 
-// TestRevokedOnAllGateways: one is asked, both end the user's streams, and one that starts afterwards keeps the user out.
-func TestRevokedOnAllGateways(t *testing.T) {
+// controlled is a shop with a control topic of one partition, and a back end's key.
+func controlled(t *testing.T) (c *kfake.Cluster, conf *config.Config, key string) {
+	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "order-topic", "control"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
 	key, hash := auth.NewAPIKey()
-	conf := shop(t, c, "control_topic: control\n")
+	conf = shop(t, c, "control_topic: control\n")
 	parsed, err := auth.ParseAPIKey("shop", hash)
 	if err != nil {
 		t.Fatal(err)
 	}
 	conf.Auth.APIKeys = auth.APIKeys{parsed}
-	one, two := start(t, conf), start(t, conf)
-	streams := []*ssetest.Reader{events(t, one, "alice"), events(t, two, "alice")}
-	bob := events(t, two, "bob")
+	return c, conf, key
+}
 
-	r, err := http.NewRequest(http.MethodPost, "http://"+one.Addr().String()+"/revoke", strings.NewReader(`{"user":"alice"}`))
+// revoke has a gateway revoke a user, everywhere.
+func revoke(t *testing.T, g *Gateway, key, user string) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, "http://"+g.Addr().String()+"/revoke", strings.NewReader(fmt.Sprintf(`{"user":%q}`, user)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,10 +64,57 @@ func TestRevokedOnAllGateways(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer resp.Body.Close()
 	if body, err := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s %s %v", resp.Status, body, err)
 	}
-	resp.Body.Close()
+}
+
+// TestEveryRevocationHoldsThoughTheControlTopicGrows: by whichever of two gateways, and on both.
+func TestEveryRevocationHoldsThoughTheControlTopicGrows(t *testing.T) {
+	c, conf, key := controlled(t)
+	gateways := []*Gateway{start(t, conf), start(t, conf)}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if _, err := kadm.NewClient(cl).CreatePartitions(t.Context(), 6, "control"); err != nil {
+		t.Fatal(err)
+	}
+	late := start(t, conf) // knows the new partitions at once
+	for i := range 100 {
+		by := [...]*Gateway{gateways[0], gateways[1], late}[i%3]
+		revoke(t, by, key, fmt.Sprintf("user-%d", i))
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for n, g := range gateways {
+		for i := range 100 {
+			for ; ; <-tick.C {
+				status, _ := get(t, fmt.Sprintf("http://%s/state?stream=orders&user=user-%d", g.Addr(), i))
+				if status == http.StatusUnauthorized {
+					break
+				}
+				if t.Context().Err() != nil {
+					t.Fatalf("gateway %d lets user-%d in: %d", n, i, status)
+				}
+			}
+		}
+		if _, body := get(t, "http://"+g.AdminAddr().String()+"/readyz"); strings.Contains(body, "unheard") {
+			t.Error(body)
+		}
+	}
+}
+
+// TestRevokedOnAllGateways: one is asked, both end the user's streams, and one that starts afterwards keeps the user out.
+func TestRevokedOnAllGateways(t *testing.T) {
+	c, conf, key := controlled(t)
+	one, two := start(t, conf), start(t, conf)
+	streams := []*ssetest.Reader{events(t, one, "alice"), events(t, two, "alice")}
+	bob := events(t, two, "bob")
+
+	revoke(t, one, key, "alice")
 	for _, s := range streams {
 		for e, err := s.Next(); e.Name != "sluice.closing"; e, err = s.Next() {
 			if err != nil {
