@@ -73,6 +73,7 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 		for la != nil && c.next < len(la.events) {
 			f := la.events[c.next]
 			if b.Bytes >= maxBytes || looked == replayRun {
+				h.passes.touch(la)
 				return More
 			}
 			looked++
@@ -84,6 +85,8 @@ func (p *private) thaw(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int
 				h.hand(l, f.partition, f.next)
 			}
 			la.took(c)
+		}
+		if looked > 0 && la != nil {
 			h.passes.touch(la)
 		}
 		if la != nil && !la.gone {
