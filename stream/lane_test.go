@@ -129,8 +129,11 @@ func TestManyWhoAreNearEachOtherShareOneReading(t *testing.T) {
 				}
 			}
 			takeAll(t, w, subs, 0, want)
-			if k.reads > 8 {
+			if k.reads > members/10 { // how many come before the first reading is over is a matter of time
 				t.Errorf("%s, subject %q: %d readings for %d", spec.Name, q.Subject, k.reads, members)
+			}
+			for _, s := range subs {
+				s.Close()
 			}
 			h.Close()
 			if h.passes.bytes != 0 || h.passes.newest != nil || h.passes.reading[0] != 0 {
