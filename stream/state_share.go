@@ -13,6 +13,9 @@ import (
 type StatePart struct {
 	Latest []Latest // in the order of (time, partition, offset)
 	Bytes  int64    // what it keeps from being freed, at most
+
+	made   chan struct{} // closed once it is there, or failed; nil: it was there at once
+	failed bool
 }
 
 const (
@@ -25,7 +28,7 @@ const (
 // statePlan is a part, and how it comes to be.
 type statePlan struct {
 	part *StatePart
-	copy *stateCopy // nil: it is there
+	copy *stateCopy // nil: it is there, or somebody else is making it
 }
 
 // StateHead is all of a state but its events, in one short hold of the lock: what it takes to say that
@@ -61,7 +64,7 @@ func (h *Hub) StateHead(r StateRequest) (StateHead, error) {
 			if t.used > 0 {
 				head.Bytes += int64(n) * (latestBytes + t.arena.live/int64(t.used))
 			}
-		case t.shared(s.now) == nil:
+		case t.shared(s.now) == nil && t.underWay(s.now) == nil:
 			head.Look += len(t.slots)
 			head.Bytes += t.partBytes()
 		}
@@ -87,6 +90,9 @@ func (h *Hub) ShareState(ctx context.Context, r StateRequest, admit func(*StateP
 			}
 		}
 		whole, err := h.copyState(ctx, plans, err)
+		if err == nil && whole {
+			whole, err = await(ctx, plans)
+		}
 		if err != nil {
 			return State{}, err
 		}
@@ -97,6 +103,33 @@ func (h *Hub) ShareState(ctx context.Context, r StateRequest, admit func(*StateP
 			return s, nil
 		}
 	}
+}
+
+// await waits for the parts that others make; false: one of them came to nothing. What the caller makes is made by
+// then, so that two who wait for each other's get on.
+func await(ctx context.Context, plans []statePlan) (whole bool, _ error) {
+	for _, plan := range plans {
+		if plan.copy != nil || plan.part.made == nil {
+			continue
+		}
+		select {
+		case <-plan.part.made:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+		if plan.part.failed {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// underWay returns the part that somebody is making of a table as it is now, nil if nobody is.
+func (t *stateTable) underWay(now int64) *StatePart {
+	if t.making == nil || t.makingAt != t.changes || !t.shows(now) {
+		return nil
+	}
+	return t.making
 }
 
 // shared returns the part that somebody has of a table as it is now, nil if nobody does.
@@ -117,7 +150,11 @@ func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePl
 		if part := t.shared(now); part != nil {
 			return statePlan{part: part}
 		}
-		return statePlan{&StatePart{Bytes: t.partBytes()}, t.copy(stream, 0, now)}
+		if part := t.underWay(now); part != nil {
+			return statePlan{part: part}
+		}
+		t.making, t.makingAt = &StatePart{Bytes: t.partBytes(), made: make(chan struct{})}, t.changes
+		return statePlan{t.making, t.copy(stream, 0, now)}
 	}
 	if q.Subject == "" && t.owner(uid).count > stateRun {
 		bytes := int64(t.owner(uid).count) * (latestBytes + t.arena.live/int64(max(t.used, 1)))
@@ -156,17 +193,17 @@ func (h *Hub) copyState(ctx context.Context, plans []statePlan, err error) (whol
 			whole = whole && !c.broken
 		}
 	}
-	if err != nil || !whole {
-		return false, err
-	}
+	good := err == nil && whole
 	for _, plan := range plans {
 		if c := plan.copy; c != nil {
-			plan.part.Latest = c.result()
-			plan.part.sort()
-			h.share(plan)
+			if good {
+				plan.part.Latest = c.result()
+				plan.part.sort()
+			}
+			h.share(plan, good)
 		}
 	}
-	return true, nil
+	return good, err
 }
 
 // copyRun is one hold of the lock.
@@ -184,15 +221,22 @@ func (h *Hub) copyRun(ctx context.Context, c *stateCopy, err error) (more bool, 
 	return c.run(), nil
 }
 
-// share lets others have a part that is of all of a table, for as long as the table stays as it was.
-func (h *Hub) share(plan statePlan) {
-	c := plan.copy
-	if c.uid != 0 || !c.table.everyone {
+// share lets others have a part that is of all of a table: those who wait for it, and who comes as long as
+// the table stays as it was. Where it came to nothing, one of those who wait makes it anew.
+func (h *Hub) share(plan statePlan, good bool) {
+	c, part := plan.copy, plan.part
+	if part.made == nil { // a user's
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c.table.changes == c.changes {
-		c.table.part, c.table.partAt = weak.Make(plan.part), c.changes
+	t := c.table
+	if t.making == part {
+		t.making = nil
 	}
+	if good && t.changes == c.changes {
+		t.part, t.partAt = weak.Make(part), c.changes
+	}
+	part.failed = !good
+	close(part.made)
 }

@@ -211,3 +211,68 @@ func TestStateIsAdmittedBeforeItIsCopied(t *testing.T) {
 		t.Errorf("%d copies are left", n)
 	}
 }
+
+// Who asks while a part is being made waits for that one. If it comes to nothing, one of them makes it anew.
+func TestStatePartsAreMadeOnce(t *testing.T) {
+	r := newStateRig(t, 1, keeping(AudienceEveryone))
+	for i := range 1000 {
+		r.record(0, 0, fmt.Sprintf("k%d s%d - x", i, i))
+	}
+	ask := StateRequest{Streams: []int{0}}
+	for _, refusal := range []error{nil, fmt.Errorf("no room")} {
+		r.record(0, 0, "k1 s1 - y")
+		begun, goOn := make(chan struct{}), make(chan struct{})
+		first := make(chan *StatePart, 1)
+		go func() {
+			defer close(first)
+			s, err := r.hub.ShareState(context.Background(), ask, func(*StatePart) error {
+				close(begun)
+				<-goOn
+				return refusal
+			})
+			if err == nil {
+				first <- s.Parts[0]
+			}
+		}()
+		<-begun
+		if head, err := r.hub.StateHead(ask); err != nil || head.Look != 0 {
+			t.Errorf("%d slots to look at, %v", head.Look, err)
+		}
+		const many = 10
+		joined, all := make(chan struct{}, many), make(chan *StatePart, many)
+		for range many {
+			go func() {
+				told := false
+				s, err := r.hub.ShareState(context.Background(), ask, func(*StatePart) error {
+					if !told {
+						told = true
+						joined <- struct{}{}
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				all <- s.Parts[0]
+			}()
+		}
+		for range many {
+			<-joined
+		}
+		close(goOn)
+		var same *StatePart
+		for range many {
+			part := <-all
+			if len(part.Latest) != 1000 || same != nil && part != same {
+				t.Errorf("%d events, the same %v", len(part.Latest), part == same)
+			}
+			same = part
+		}
+		if part := <-first; refusal == nil && part != same || refusal != nil && part != nil {
+			t.Error("the first has another one")
+		}
+		if making := r.hub.logs[0].state.making; making != nil {
+			t.Error("one is left under way")
+		}
+	}
+}

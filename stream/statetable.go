@@ -51,6 +51,9 @@ type stateTable struct {
 	part   weak.Pointer[StatePart] // of all, as it was at the change partAt
 	partAt uint64
 
+	making   *StatePart // of all, as it was at the change makingAt; nil: nobody makes one
+	makingAt uint64
+
 	slots        []stateSlot // slots[0] is none
 	freeSlot     uint32
 	used         int
