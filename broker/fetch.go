@@ -24,6 +24,7 @@ type run struct {
 	next      int64         // the position after all that was looked at: markers, aborted records, holes and batches that unpack to too much
 	stable    int64         // the last stable offset at that moment
 	empty     bool          // the broker sent no batch at all
+	large     bool          // it ends with a batch that unpacks to too much
 	epochs    lineage       // leader epochs of the batches
 	err       error
 }
@@ -127,7 +128,7 @@ func readRun(topic string, offset int64, p *kmsg.FetchResponseTopicPartition, de
 	}, p, decompressor, nil)
 	r.records, r.next, r.stable, r.err = got.Records, next, got.LastStableOffset, got.Err
 	if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](got.Err); ok { // the reader reports it
-		r.next, r.err = large.NextOffset, nil
+		r.next, r.err, r.large = large.NextOffset, nil, true
 	}
 	return r
 }

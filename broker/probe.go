@@ -114,7 +114,7 @@ func (r *Reader) probed(s stuckTopic, runs []run, whole bool) {
 		p := got.partition
 		i := indexOf(s.places, p)
 		at := s.places[i]
-		if got.err != nil || len(got.records) > 0 || int(p) >= len(t.next) || t.next[p] != at.offset {
+		if got.err != nil || got.large || len(got.records) > 0 || int(p) >= len(t.next) || t.next[p] != at.offset {
 			continue // there are records: the client is about to bring them
 		}
 		if got.next > at.offset {

@@ -254,7 +254,12 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 // stopped at it, so it is started anew behind it, as for a lost partition.
 func (r *Reader) skip(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	p := batch.Partition
-	if t.lost[p] || t.next[p] >= batch.NextOffset {
+	if t.lost[p] {
+		return
+	}
+	t.lost[p] = true
+	r.wakeWatch()
+	if t.next[p] >= batch.NextOffset {
 		return
 	}
 	first := max(batch.Offset, t.next[p])
@@ -268,8 +273,6 @@ func (r *Reader) skip(t *topic, batch *kgo.ErrDecompressTooLarge) {
 		r.tell(t, p, lineage{{-1, at}}) // the batch isn't looked into
 	}
 	r.pass(t, p, batch.NextOffset)
-	t.lost[p] = true
-	r.wakeWatch()
 }
 
 // pause keeps the client from fetching a partition that fails.
