@@ -139,6 +139,7 @@ type Server struct {
 	stateBudget *stateBudget
 	stateTurns  *stateTurns
 	snapshots   *snapshots
+	rendering   chan struct{} // has room for as many states as are made at a time
 
 	revoked *revocations
 	logins  *logins
@@ -184,6 +185,7 @@ func New(cfg Config) (*Server, error) {
 	s.limits = newLimiter(cfg.Limits)
 	s.stateBudget, s.stateTurns, s.snapshots = newStateBudget(cfg.Limits.StateBytes), newStateTurns(), newSnapshots()
 	s.terms.snapshots = s.snapshots
+	s.rendering = make(chan struct{}, renderers())
 	s.revoked = newRevocations()
 	s.logins = newLogins(cfg.Hub)
 	for _, roles := range cfg.Access {

@@ -75,6 +75,7 @@ func (s *Server) writeState(w http.ResponseWriter, r *http.Request, a *admission
 	setStateHeader(w.Header())
 	w.Header().Set("ETag", etag(&state.State, a.names, time.Now()))
 	body := s.newBody(w, r)
+	defer body.rest()
 	body.end(s.writeEvents(body, state, a.names))
 	return true
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ type bodyWriter struct {
 	buf     *[]byte
 	sent    int64
 	head    bool // of the answer, nothing but the header is wanted
+	turn    bool // it has one of server.rendering
 }
 
 var bodyRuns = sync.Pool{New: func() any { b := make([]byte, 0, writeRun+8<<10); return &b }}
@@ -38,13 +40,30 @@ func (s *Server) newBody(w http.ResponseWriter, r *http.Request) *bodyWriter {
 	return &bodyWriter{server: s, w: w, control: http.NewResponseController(w), begun: time.Now(), buf: bodyRuns.Get().(*[]byte), head: r.Method == http.MethodHead}
 }
 
+// renderers is how many answers are made at a time: half of the cores. Making one is work of the processor
+// alone, and hundreds at once would keep everything else waiting for a core.
+func renderers() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+
+// rest lets another answer be made.
+func (b *bodyWriter) rest() {
+	if b.turn {
+		b.turn = false
+		<-b.server.rendering
+	}
+}
+
 // run appends to the answer what write appends, and sends a run that is full. It is false once there is no use in
 // going on.
 func (b *bodyWriter) run(write func(dst []byte) []byte) bool {
+	if !b.turn {
+		b.server.rendering <- struct{}{}
+		b.turn = true
+	}
 	*b.buf = write(*b.buf)
 	if len(*b.buf) < writeRun {
 		return true
 	}
+	b.rest()
 	if b.head {
 		return false
 	}
@@ -75,6 +94,7 @@ func (b *bodyWriter) send() bool {
 // end sends the rest. whole is false where run was. A client that has not been sent all is told by the
 // connection's end: a body that is cut must not look whole.
 func (b *bodyWriter) end(whole bool) {
+	b.rest()
 	defer func() {
 		if cap(*b.buf) <= 2*writeRun {
 			*b.buf = (*b.buf)[:0]
