@@ -237,7 +237,7 @@ func (p *pass) takes(c *cold) bool {
 	case la == nil:
 		la = &lane{pass: p, key: c.key, begins: c.own.pos}
 		p.put(la)
-		if c.key.user == "" {
+		if s := p.hub.subs.at(c.id); c.key.user == "" || s.next != 0 || s.prev != 0 { // or the user has others
 			p.hub.passes.share(la)
 		}
 	case la.gone: // it was new, and all who took from it have gone meanwhile
