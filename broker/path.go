@@ -103,7 +103,7 @@ func (d *documents) of(s source, rec *kgo.Record) (root gjson.Result, ok bool) {
 	}
 	if doc.state == 0 {
 		doc.state = 2
-		if shallow(raw) && gjson.ValidBytes(raw) {
+		if (len(raw) <= maxDepth || shallow(raw)) && gjson.ValidBytes(raw) {
 			doc.state = 1
 			doc.root = gjson.Parse(stringOf(raw))
 		}
@@ -111,7 +111,8 @@ func (d *documents) of(s source, rec *kgo.Record) (root gjson.Result, ok bool) {
 	return doc.root, doc.state == 1
 }
 
-// shallow says that raw nests no deeper than maxDepth. It needn't be JSON.
+// shallow says that raw nests no deeper than maxDepth. It needn't be JSON. Text of at most
+// maxDepth bytes always is, so most records need not be looked through for it.
 func shallow(raw []byte) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
