@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,5 +68,56 @@ func (s *Server) Hear(message []byte) {
 		s.cfg.Logger.Warn("the control topic has a message that is no revocation", "error", err)
 		return
 	}
-	s.revoke(r)
+	inForce, _ := s.revoke(r)
+	if !inForce.equal(r) {
+		s.keepLonger(r, inForce)
+	}
+}
+
+// keepLonger announces what is in force when a message is heard that says less. On a compacted
+// topic that message replaces the one that said more, and a gateway that starts would know only the
+// lesser: two gateways were asked at about the same time. Each that notices says what both come
+// to, after which nobody has anything to add.
+func (s *Server) keepLonger(heard, inForce revocation) {
+	if s.cfg.Control == nil || !time.Now().Before(inForce.Until) {
+		return
+	}
+	key := heard.key()
+	s.merging.mu.Lock()
+	known, busy := s.merging.byKey[key]
+	if s.stop.Err() != nil || busy && known.equal(inForce) || len(s.merging.byKey) >= maxMerging {
+		s.merging.mu.Unlock()
+		return
+	}
+	s.merging.byKey[key] = inForce
+	s.merging.wg.Go(func() {
+		if !s.caughtUp() { // what was said before the start has been settled by others
+		} else if err := s.announce(s.stop, inForce); err != nil && s.stop.Err() == nil {
+			s.cfg.Logger.Error("the longer of two revocations could not be announced: a gateway that starts may know the shorter one only", "error", err)
+		}
+		s.merging.mu.Lock()
+		defer s.merging.mu.Unlock()
+		if s.merging.byKey[key].equal(inForce) {
+			delete(s.merging.byKey, key)
+		}
+	})
+	s.merging.mu.Unlock()
+}
+
+// maxMerging is how many revocations are announced anew at a time.
+const maxMerging = 64
+
+// wait returns when nothing is announced any more. The server's stop is done.
+func (m *merging) wait() {
+	m.mu.Lock() // who began before has counted
+	m.mu.Unlock()
+	m.wg.Wait()
+}
+
+// merging are the revocations that are being announced anew.
+type merging struct {
+	wg sync.WaitGroup
+
+	mu    sync.Mutex // guards byKey
+	byKey map[string]revocation
 }

@@ -306,6 +306,12 @@ type sessions struct {
 	mu    sync.Mutex // guards the rest
 	users map[string]string
 	down  bool
+	n     int // questions
+}
+
+func (s *sessions) asks() (n int) {
+	s.set(func() { n = s.n })
+	return n
 }
 
 func newSessions(t *testing.T) *sessions {
@@ -315,6 +321,7 @@ func newSessions(t *testing.T) *sessions {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		user := s.users[r.Header.Get("Cookie")]
+		s.n++
 		switch {
 		case s.down:
 			w.WriteHeader(http.StatusBadGateway)
@@ -399,4 +406,28 @@ func TestTicketsNeedKeys(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Tickets needs APIKeys") {
 		t.Errorf("New: %v", err)
 	}
+}
+
+func TestARevokedSessionOfTheAppStaysOut(t *testing.T) {
+	app := newSessions(t)
+	app.users["s=1"], app.users["s=1; junk=1"], app.users["s=2"] = "alice", "alice", "bob"
+	f := begin(t, func(c *Config) {
+		c.Auth, c.APIKeys = app.asked(t, time.Millisecond, time.Hour), oneKey(apiKey)
+	})
+	s := f.get("/events", "Cookie", "s=1")
+	s.want("sluice.hello", "*")
+	if code, body := f.revoke(apiKey, `{"user":"alice","for":"12h"}`); code != 200 {
+		t.Fatal(code, body)
+	}
+	s.want("sluice.closing", "*")
+	asked := app.asks()
+	eventually(t, "the app has been asked anew", func() bool {
+		for _, cookie := range []string{"s=1", "s=1; junk=1"} {
+			if code := f.get("/events", "Cookie", cookie).StatusCode; code != http.StatusUnauthorized {
+				t.Errorf("%s: %d", cookie, code)
+			}
+		}
+		return app.asks() > asked+4
+	})
+	f.get("/events", "Cookie", "s=2").want("sluice.hello", "*")
 }

@@ -55,8 +55,9 @@ func newRevocations() *revocations {
 	return &revocations{byKey: make(map[string]revocation), sweep: minSweep}
 }
 
-// add puts one into force. Of two, each part that reaches further counts.
-func (rs *revocations) add(r revocation, now time.Time) {
+// add puts one into force. Of two, each part that reaches further counts: it returns what is in
+// force then.
+func (rs *revocations) add(r revocation, now time.Time) revocation {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	if before, ok := rs.byKey[r.key()]; ok {
@@ -66,7 +67,7 @@ func (rs *revocations) add(r revocation, now time.Time) {
 		rs.byKey[r.key()] = r
 	}
 	if len(rs.byKey) < rs.sweep {
-		return
+		return r
 	}
 	for key, old := range rs.byKey {
 		if !now.Before(old.Until) {
@@ -74,6 +75,12 @@ func (rs *revocations) add(r revocation, now time.Time) {
 		}
 	}
 	rs.sweep = max(minSweep, 2*len(rs.byKey))
+	return r
+}
+
+// equal reports whether two revocations of one key are the same.
+func (r revocation) equal(other revocation) bool {
+	return r.At.Equal(other.At) && r.Until.Equal(other.Until)
 }
 
 func later(a, b time.Time) time.Time {
@@ -101,15 +108,15 @@ func (rs *revocations) refuses(p auth.Principal, now time.Time) bool {
 	return false
 }
 
-// revoke puts a revocation into force and ends what it concerns, here. It is in force first: a stream that begins meanwhile is either ended
-// or asks after this.
-func (s *Server) revoke(r revocation) (ended int) {
-	s.revoked.add(r, time.Now())
-	if !time.Now().Before(r.Until) {
-		return 0
+// revoke puts a revocation into force and ends what it concerns, here. It is in force first: a
+// stream that begins meanwhile is either ended or asks after this. It returns what is in force then.
+func (s *Server) revoke(r revocation) (inForce revocation, ended int) {
+	inForce = s.revoked.add(r, time.Now())
+	switch {
+	case !time.Now().Before(r.Until):
+		return inForce, 0
+	case r.Ticket != "":
+		return inForce, s.EndTicket(r.Ticket)
 	}
-	if r.Ticket != "" {
-		return s.EndTicket(r.Ticket)
-	}
-	return s.EndUser(r.User)
+	return inForce, s.EndUser(r.User)
 }

@@ -30,15 +30,9 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 		badRequest("revocation", "The body must be JSON such as {\"user\":\"…\",\"for\":\"24h\"}, or with \"ticket\" instead: "+err.Error()+".").write(w)
 		return
 	}
-	message, err := json.Marshal(revocation)
-	if err != nil {
-		panic(err) // strings and times
-	}
-	ended := s.revoke(revocation) // here at once, whatever Kafka says
+	inForce, ended := s.revoke(revocation) // here at once, whatever Kafka says
 	if s.cfg.Control != nil {
-		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.OpenTimeout)
-		defer cancel()
-		if err := s.cfg.Control.Announce(ctx, revocation.key(), message); err != nil {
+		if err := s.announce(r.Context(), inForce); err != nil {
 			s.cfg.Logger.ErrorContext(r.Context(), "a revocation could not be announced", "error", err)
 			p := newProblem(http.StatusServiceUnavailable, "not-announced", "Not in force everywhere",
 				"The revocation is in force on this gateway, but the others could not be told. Ask again.")
@@ -50,7 +44,18 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, struct {
 		Ended int       `json:"ended"` // streams, of this gateway
 		Until time.Time `json:"until"`
-	}{ended, revocation.Until})
+	}{ended, inForce.Until})
+}
+
+// announce tells the other gateways of a revocation.
+func (s *Server) announce(ctx context.Context, r revocation) error {
+	message, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // strings and times
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.OpenTimeout)
+	defer cancel()
+	return s.cfg.Control.Announce(ctx, r.key(), message)
 }
 
 // readRevocation reads the body of POST /revoke. Its errors are written to be shown, and repeat nothing of it.

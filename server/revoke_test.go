@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -177,6 +178,57 @@ func TestRevokeWithoutKafka(t *testing.T) {
 	}
 	s.want("sluice.closing", "*")
 	s.wantEnd()
+}
+
+// compacted is a Control whose topic keeps the latest message of each key.
+type compacted struct {
+	topic
+	byKey map[string][]byte
+}
+
+func (c *compacted) Announce(ctx context.Context, key string, message []byte) error {
+	c.set(func() { c.byKey[key] = message })
+	return c.topic.Announce(ctx, key, message)
+}
+
+func TestAShorterRevocationUndoesNoLongerOneOnACompactedTopic(t *testing.T) {
+	control := &compacted{byKey: make(map[string][]byte)}
+	here := begin(t, revocable(control))
+	control.set(func() { control.hearers = append(control.hearers, here.Hear) })
+	long := time.Now().Add(10 * time.Hour)
+	kept := func(user string) (r revocation) {
+		control.set(func() {
+			if err := json.Unmarshal(control.byKey["user:"+user], &r); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return r
+	}
+	for _, body := range []string{`{"user":"alice","for":"12h"}`, `{"user":"alice","for":"1m"}`} { // one after the other
+		if code, body := here.revoke(apiKey, body); code != 200 {
+			t.Fatal(code, body)
+		}
+	}
+	if r := kept("alice"); r.Until.Before(long) {
+		t.Errorf("until %v", r.Until)
+	}
+
+	// By another gateway, which had not heard of the longer one.
+	if code, body := here.revoke(apiKey, `{"user":"bob","for":"12h"}`); code != 200 {
+		t.Fatal(code, body)
+	}
+	now := time.Now().UTC()
+	message, err := json.Marshal(revocation{User: "bob", At: now, Until: now.Add(time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := control.Announce(t.Context(), "user:bob", message); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the longer one is kept", func() bool { return kept("bob").Until.After(long) })
+	if r := kept("bob"); r.At.Before(now) {
+		t.Errorf("at %v, want the later one's %v", r.At, now)
+	}
 }
 
 // TestRevocationsLapse, and of two the further-reaching counts.

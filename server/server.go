@@ -142,6 +142,7 @@ type Server struct {
 	rendering   chan struct{} // has room for as many states as are made at a time
 
 	revoked *revocations
+	merging merging
 	logins  *logins
 	streams streams
 	roster  roster
@@ -186,7 +187,7 @@ func New(cfg Config) (*Server, error) {
 	s.stateBudget, s.stateTurns, s.snapshots = newStateBudget(cfg.Limits.StateBytes), newStateTurns(), newSnapshots()
 	s.terms.snapshots = s.snapshots
 	s.rendering = make(chan struct{}, renderers())
-	s.revoked = newRevocations()
+	s.revoked, s.merging.byKey = newRevocations(), make(map[string]revocation)
 	s.logins = newLogins(cfg.Hub)
 	for _, roles := range cfg.Access {
 		s.forAnyone = s.forAnyone || slices.Contains(roles, auth.Anyone)
@@ -242,5 +243,6 @@ func (s *Server) Close() {
 	<-empty
 	s.carriers.close()
 	s.logins.close()
+	s.merging.wait()
 	s.tidy.close()
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -10,8 +11,10 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +23,8 @@ import (
 
 const (
 	defaultCache   = 30 * time.Second
+	defaultIssued  = "iat"
+	maxIssuedAhead = time.Minute // how far ahead of this gateway's clock the app's may be
 	defaultStaleOK = 5 * time.Minute
 	refusedFor     = time.Second // how long a no is kept, so that a page that asks in a loop doesn't ask the app
 	maxAnswer      = 64 << 10    // bytes of the app's answer
@@ -37,6 +42,7 @@ type ForwardConfig struct {
 	URL       string            // asked with GET, and the caller's Cookie and Authorization
 	User      string            // a place in its JSON ("user.id"), or header:NAME of its answer
 	Cache     time.Duration     // how long an answer holds; default 30 s
+	Issued    string            // where it says since when the session lasts, as User; default iat. See [issued]
 	StaleOK   *time.Duration    // how much longer open streams go on without one; nil: 5 min
 	Logger    *slog.Logger      // required
 	Transport http.RoundTripper // default: one with as many connections as questions
@@ -83,6 +89,7 @@ func NewForward(cfg ForwardConfig) (*Forward, error) {
 	if cfg.URL == "" || cfg.User == "" || cfg.User == headerPrefix {
 		return nil, errors.New("auth: forward needs a url, and where in the answer the user is")
 	}
+	cfg.Issued = cmp.Or(cfg.Issued, defaultIssued)
 	if cfg.Cache == 0 {
 		cfg.Cache = defaultCache
 	}
@@ -316,7 +323,7 @@ func (f *Forward) read(resp *http.Response) (Principal, error) {
 	case len(body) > maxAnswer:
 		return Principal{}, fmt.Errorf("%w: the app's answer is longer than %d bytes", ErrUnavailable, maxAnswer)
 	}
-	p := Principal{Issued: time.Now()}
+	var p Principal
 	ok := false
 	if name, inHeader := strings.CutPrefix(f.cfg.User, headerPrefix); inHeader {
 		p.User = resp.Header.Get(name)
@@ -328,7 +335,33 @@ func (f *Forward) read(resp *http.Response) (Principal, error) {
 		return Principal{}, forwardRefused(ReasonSession, "The session is not known, or over.")
 	}
 	p.Roles, _ = words(claim(body, defaultRolesClaim))
+	p.Issued = issued(f.cfg.Issued, resp.Header, body)
 	return p, nil
+}
+
+// issued returns since when a session lasts, as the app says it: in seconds since 1970, as a JWT's
+// iat (RFC 7519, section 2), or as an RFC 3339 time. The zero time: it doesn't say. Then the session
+// counts as older than any revocation. When it was first seen says nothing: another cookie beside
+// the session's makes it look new.
+func issued(place string, header http.Header, body []byte) time.Time {
+	var said string
+	if name, inHeader := strings.CutPrefix(place, headerPrefix); inHeader {
+		said = header.Get(name)
+	} else {
+		said, _ = text(claim(body, place))
+	}
+	at, err := time.Parse(time.RFC3339, said)
+	if err != nil {
+		seconds, err := strconv.ParseFloat(said, 64)
+		if err != nil || !(seconds > 0 && seconds < math.MaxInt32*1e3) { // NaN is neither
+			return time.Time{}
+		}
+		at = time.UnixMilli(int64(seconds * 1e3))
+	}
+	if at.After(time.Now().Add(maxIssuedAhead)) {
+		return time.Time{} // or no revocation would reach it
+	}
+	return at
 }
 
 // warn says once a minute that answers mean nothing: it is the app's fault, or the configuration's, and any caller can bring it on.

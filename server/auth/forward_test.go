@@ -307,3 +307,31 @@ func TestForwardNeedsAnAddressAndAUser(t *testing.T) {
 		}
 	}
 }
+
+func TestSinceWhenASessionLastsIsWhatTheAppSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now().Truncate(time.Second) // of the bubble
+		header := http.Header{"X-Since": {now.UTC().Format(time.RFC3339)}}
+		for _, tt := range []struct {
+			place, body string
+			want        time.Time
+		}{
+			{"iat", fmt.Sprintf(`{"iat":%d}`, now.Unix()), now},
+			{"iat", fmt.Sprintf(`{"iat":%d.5}`, now.Unix()-1), now.Add(-time.Second / 2)},
+			{"session.since", `{"session":{"since":"1999-12-31T00:00:00Z"}}`, time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC)},
+			{"header:X-Since", `{}`, now},
+			{"header:X-Other", `{}`, time.Time{}},
+			{"iat", `{}`, time.Time{}},
+			{"iat", `{"iat":null}`, time.Time{}},
+			{"iat", `{"iat":"yesterday"}`, time.Time{}},
+			{"iat", `{"iat":-5}`, time.Time{}},
+			{"iat", `{"iat":"NaN"}`, time.Time{}},
+			{"iat", `{"iat":1e300}`, time.Time{}},
+			{"iat", fmt.Sprintf(`{"iat":%d}`, now.Unix()+3600), time.Time{}}, // when it ends, perhaps
+		} {
+			if got := issued(tt.place, header, []byte(tt.body)); !got.Equal(tt.want) {
+				t.Errorf("%s of %s: %v, want %v", tt.place, tt.body, got, tt.want)
+			}
+		}
+	})
+}

@@ -48,6 +48,7 @@ type AuthJS struct {
 type Forward struct {
 	URL     string
 	User    string
+	Issued  string // where the answer says since when the session lasts
 	Cache   time.Duration
 	StaleOK time.Duration
 }

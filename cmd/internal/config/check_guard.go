@@ -19,6 +19,9 @@ func (l *loader) checkGuard() {
 	if t := c.ControlTopic; t != "" && !topicName.MatchString(t) {
 		l.fault("control_topic", fmt.Sprintf("%q can't be a topic: Kafka's names have letters, digits, dots, dashes and underscores", t))
 	}
+	if c.ControlTopic == "" && len(c.Auth.APIKeys) > 0 {
+		l.warn("control_topic", "is missing: a revocation reaches the gateway that was asked only, and is forgotten when that restarts")
+	}
 	l.checkAdmin()
 }
 

@@ -45,6 +45,8 @@ var authKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.forward().URL }},
 	{"auth.forward.user", "id", nil, "Where the user is in its answer: a path in JSON, or `header:NAME`. Roles are in `roles`.",
 		func(c *Config, _ *Stream) any { return &c.forward().User }},
+	{"auth.forward.issued", "iat", nil, "Where its answer says since when the session lasts, in seconds since 1970 or as RFC 3339: as `user`. Without it a revoked user is refused until the revocation ends, also after a new login.",
+		func(c *Config, _ *Stream) any { return &c.forward().Issued }},
 	{"auth.forward.cache", "30s", nil, "How long an answer holds. Then the app is asked again, for open streams too: they end when their session has.",
 		func(c *Config, _ *Stream) any { return &c.forward().Cache }},
 	{"auth.forward.stale_ok", "5m", nil, "How much longer open streams stay while the app doesn't answer. New ones wait.",

@@ -152,7 +152,7 @@ func (a Auth) sessions(log *slog.Logger) (all auth.First, err error) {
 	}
 	if a.Forward != nil {
 		f := a.Forward
-		app, err := auth.NewForward(auth.ForwardConfig{URL: f.URL, User: f.User, Cache: f.Cache, StaleOK: &f.StaleOK, Logger: log})
+		app, err := auth.NewForward(auth.ForwardConfig{URL: f.URL, User: f.User, Issued: f.Issued, Cache: f.Cache, StaleOK: &f.StaleOK, Logger: log})
 		if err != nil {
 			return all, err
 		}
