@@ -1,5 +1,5 @@
 import type { Message } from "./parse.js";
-import { type Place, RESET, STATE, type Status, type Step } from "./place.js";
+import { type Place, type Reason, RESET, STATE, type Status, type Step } from "./place.js";
 import { Reader } from "./reader.js";
 import { Tabs } from "./tabs.js";
 import { type State, Wire, type WireOptions } from "./wire.js";
@@ -16,9 +16,9 @@ export interface Options extends WireOptions {
   renew?: (() => unknown) | undefined;
 }
 
-/** An event, as EventSource has it. T is what its data is as JSON. */
-export interface SluiceEvent<T = unknown> {
-  readonly type: string;
+/** An event, as EventSource has it. T is what its data is as JSON, K its name. */
+export interface SluiceEvent<T = unknown, K extends string = string> {
+  readonly type: K;
   readonly data: string;
   /** The position after it, opaque. */
   readonly id: string;
@@ -33,22 +33,41 @@ export interface Reset {
   partitions: { partition: number; from: number; to: number }[];
 }
 
+/** The stream ends now or, with reason expiring, in ends_in_ms. The client comes back by itself. */
+export interface Closing {
+  reason: string;
+  retry_ms?: number;
+  ends_in_ms?: number;
+}
+
+/** Kafka has not answered the gateway since: nothing new can come. */
+export interface Stale {
+  since: string;
+}
+
 /** The events that are not records. */
 export interface OwnEvents<T = unknown> {
-  /** data is the status there is now. */
-  "sluice.status": SluiceEvent<never> & { readonly data: Status };
+  /** data is the status there is now, reason why, where there is something to say. It isn't JSON. */
+  "sluice.status": SluiceEvent<never> & { readonly data: Status; readonly reason?: Reason };
   /** All that is shown is to be replaced: at the start, if there is no cursor, and after a reset. */
   "sluice.state": SluiceEvent<State<T>>;
   /** Events are gone. Whoever listens to sluice.state is given a state next. */
   "sluice.reset": SluiceEvent<Reset>;
+  "sluice.closing": SluiceEvent<Closing>;
+  "sluice.stale": SluiceEvent<Stale>;
 }
 
-type EventOf<E, K> = K extends keyof OwnEvents ? OwnEvents<E[keyof E]>[K] : K extends keyof E ? SluiceEvent<E[K]> : SluiceEvent<E[keyof E]>;
+/** An event of a map of them, which its type narrows. */
+export type AnyEvent<E> = { [K in keyof E & string]: SluiceEvent<E[K], K> }[keyof E & string];
+
+type EventOf<E, K> = K extends keyof OwnEvents ? OwnEvents<E[keyof E]>[K] : K extends keyof E & string ? SluiceEvent<E[K], K> : AnyEvent<E>;
 type NameOf<E> = (keyof E & string) | keyof OwnEvents | "*";
 
 /** A page's end of the stream. E maps the names of events to what their data is. */
 export interface Client<E = Record<string, unknown>> {
   readonly status: Status;
+  /** Why the status is what it is, where there is something to say. */
+  readonly reason: Reason | undefined;
   /** The position reached: everything up to it has been told. */
   readonly cursor: string;
   /**
@@ -70,6 +89,7 @@ type Listener = (event: SluiceEvent) => void;
 class Page implements Place {
   cursor: string;
   status: Status = "connecting";
+  reason: Reason | undefined;
 
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #reader: Reader;
@@ -137,16 +157,17 @@ class Page implements Place {
     if (this.#key) stored(() => localStorage.setItem(this.#key!, step.id));
   }
 
-  show(status: Status) {
-    if (status === this.status) return;
+  show(status: Status, reason?: Reason) {
+    if (status === this.status && reason === this.reason) return;
     this.status = status;
-    this.#tabs?.show(status);
-    this.#emit({ id: this.cursor, type: "sluice.status", data: status });
+    this.reason = reason;
+    this.#tabs?.show(status, reason);
+    this.#emit({ id: this.cursor, type: "sluice.status", data: status }, reason && { reason });
   }
 
-  #emit({ id, type, data }: Message) {
+  #emit({ id, type, data }: Message, more?: { reason: Reason }) {
     if (data === undefined) return;
-    const event = { type, data, id, json: () => JSON.parse(data) };
+    const event = { type, data, id, json: () => JSON.parse(data), ...more };
     const all = type.startsWith("sluice.") ? [] : (this.#listeners.get("*") ?? []);
     for (const listener of [...(this.#listeners.get(type) ?? []), ...all]) {
       try {

@@ -4,6 +4,13 @@ import type { Message } from "./parse.js";
 export type Status = "connecting" | "live" | "stale" | "offline";
 
 /**
+ * Why the status is what it is. unauthorized: the gateway answers 401, and renew didn't help. forbidden: 403. network: there is
+ * no answer, or one that says to come later. blocked: something on the way keeps streams, or answers in the gateway's place; while polls
+ * pass, the status is still live.
+ */
+export type Reason = "unauthorized" | "forbidden" | "network" | "blocked";
+
+/**
  * One step of a stream: whoever stood at prev stands at id after it, and message is all there was for him between.
  * That holds whoever read it, and whenever: it is what lets tabs share a connection. A tab that stands elsewhere
  * has no use for the step, and asks the gateway for what came after its own place.
@@ -19,7 +26,7 @@ export interface Place {
   readonly wantsState: boolean; // somebody listens to sluice.state
   readonly needsState: boolean; // and the next thing he needs is one
   take(step: Step): void; // a step from cursor; the cursor moves
-  show(status: Status): void;
+  show(status: Status, reason?: Reason): void;
 }
 
 export const STATE = "sluice.state";

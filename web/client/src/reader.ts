@@ -1,7 +1,7 @@
 import { child } from "./abort.js";
 import { pause, spacing } from "./pause.js";
 import type { Message } from "./parse.js";
-import { HEARTBEAT, type Place, STATE, told } from "./place.js";
+import { HEARTBEAT, type Place, type Reason, STATE, told } from "./place.js";
 import { Refused, type Wire } from "./wire.js";
 
 // Milliseconds.
@@ -144,7 +144,7 @@ export class Reader {
     }
     this.#well();
     this.#polled = true;
-    place.show(stale ? "stale" : "live");
+    place.show(stale ? "stale" : "live", "blocked"); // or it would be a stream
     // A gateway that is going away doesn't let anybody wait.
     return !wait || messages.length || Date.now() - began > RETRY ? 0 : this.#retry;
   }
@@ -168,7 +168,9 @@ export class Reader {
     const polling = Date.now() < this.#pollUntil;
     this.#polled = false;
     this.#pollUntil = ++this.#failures > 2 && !polling ? Date.now() + STREAM_AGAIN : 0;
-    this.#place.show(this.#failures > 1 || globalThis.navigator?.onLine === false ? "offline" : "connecting");
+    const offline = this.#failures > 1 || globalThis.navigator?.onLine === false;
+    if (offline) this.#place.show("offline", why(error));
+    else this.#place.show("connecting");
     // Never sooner than the gateway asked for, and not all at once.
     return Math.max(least, Math.min(LONGEST, this.#retry * 2 ** (this.#failures - 1)) * (1 + Math.random() / 2));
   }
@@ -183,4 +185,12 @@ export class Reader {
       return false; // the refusal that follows says so
     }
   }
+}
+
+/** Why a try came to nothing. */
+function why(error: unknown): Reason {
+  if (!(error instanceof Refused)) return "network";
+  if (error.status === 401) return "unauthorized";
+  if (error.status === 403) return "forbidden";
+  return error.status < 500 ? "blocked" : "network"; // 200: of another kind, such as a login page
 }

@@ -1,6 +1,6 @@
 import { child } from "./abort.js";
 import { pause, spacing } from "./pause.js";
-import { HEARTBEAT, type Place, STATE, type Status, type Step } from "./place.js";
+import { HEARTBEAT, type Place, type Reason, STATE, type Status, type Step } from "./place.js";
 import type { Wire } from "./wire.js";
 
 const LOOK = 2_000; // ms, and up to half as much again: how often a follower looks whether the leader is there
@@ -10,7 +10,7 @@ const WAIT = 2; // seconds for what the leader has been told to reach whichever 
 /** What tabs say to each other. */
 type Word =
   | { step: Step }
-  | { status: Status; id: string } // the leader: here I am, and stand
+  | { status: Status; reason: Reason | undefined; id: string } // the leader: here I am, and stand
   | { ask: true }; // a follower: is anybody there?
 
 /**
@@ -29,6 +29,7 @@ export class Tabs {
   #channel: BroadcastChannel | undefined;
   #leading = false;
   #status: Status = "connecting";
+  #reason: Reason | undefined;
   #head = ""; // where the leader stands
   #unheard = 0; // looks since the leader said anything
   #catching = false;
@@ -57,9 +58,10 @@ export class Tabs {
     if (this.#leading) this.#post({ step });
   }
 
-  show(status: Status) {
+  show(status: Status, reason?: Reason) {
     this.#status = status;
-    if (this.#leading) this.#post({ status, id: this.#place.cursor });
+    this.#reason = reason;
+    if (this.#leading) this.#post({ status, reason, id: this.#place.cursor });
   }
 
   #post(word: Word) {
@@ -95,14 +97,14 @@ export class Tabs {
   #hear(word: Word, signal: AbortSignal) {
     if ("ask" in word) {
       // By a timer, for a tab that is frozen still hears, in Chromium, but does nothing else: it should not claim to lead.
-      setTimeout(() => this.#leading && this.show(this.#status));
+      setTimeout(() => this.#leading && this.show(this.#status, this.#reason));
       return;
     }
     if (this.#leading) return; // what a former leader says late: our own connection will say it
     this.#unheard = 0;
     const place = this.#place;
     if ("status" in word) {
-      place.show(word.status);
+      place.show(word.status, word.reason);
       this.#head = word.id;
       if (place.needsState || word.id !== place.cursor) this.#catchUp(0, signal);
       return;

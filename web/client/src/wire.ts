@@ -11,8 +11,8 @@ export interface State<T = unknown> {
   since: string | null;
   /** false: it reaches less far back than it is meant to. */
   complete: boolean;
-  /** The newest event of each subject. A payload that isn't JSON has no data, but its text. */
-  events: { stream: string; subject: string; time: string; event?: string; data: T; text?: string }[];
+  /** The newest event of each subject. A payload that isn't JSON has no data, but its text: look before you use it. */
+  events: { stream: string; subject: string; time: string; event?: string; data?: T; text?: string }[];
 }
 
 const LIMIT = 20_000; // ms that an answer may take longer than it was asked to

@@ -1,5 +1,5 @@
 // Compiled, never run: what the types allow, and, with @ts-expect-error, what they refuse.
-import { type Client, connect, type Reset, type State, type Status } from "@sluice/client";
+import { type Client, type Closing, connect, type Reason, type Reset, type Stale, type State, type Status } from "@sluice/client";
 import { useSluice } from "@sluice/client/react";
 
 interface Order {
@@ -22,7 +22,18 @@ const off: () => void = shop.on("order.confirmed", (event) => {
 });
 off();
 shop.on("*", (event) => same<Order | { text: string }>(event.json()));
-shop.on("sluice.status", (event) => same<Status>(event.data));
+shop.on("*", (event) => {
+  if (event.type === "note") same<string>(event.json().text);
+  else same<Order>(event.json());
+});
+shop.on("sluice.status", (event) => (same<Status>(event.data), same<Reason | undefined>(event.reason)));
+shop.on("sluice.closing", (event) => same<Closing>(event.json()));
+shop.on("sluice.stale", (event) => same<Stale>(event.json()));
+shop.on("sluice.state", (event) => {
+  // @ts-expect-error: a payload that isn't JSON has no data
+  event.json().events[0]!.data.toString();
+});
+same<Reason | undefined>(shop.reason);
 shop.on("sluice.state", (event) => same<State<Order | { text: string }>>(event.json()));
 shop.on("sluice.reset", (event) => same<Reset>(event.json()));
 // @ts-expect-error: no such event in this shop
@@ -41,12 +52,15 @@ connect({ headers: async () => ({ Authorization: "Bearer x" }), credentials: "in
 // @ts-expect-error: a number is no cursor
 connect({ cursor: 5 });
 
-const { value, status } = useSluice<Order[], Order>({
+const { value, status, reason, error } = useSluice<Order[], Shop>({
   url: "/events",
   initial: [],
-  reduce: (orders, event) => [...orders, event.json()],
-  restate: (state) => state.events.map((event) => (same<string | undefined>(event.text), event.data)),
+  reduce: (orders, event) => (event.type === "note" ? orders : [...orders, event.json()]),
+  restate: (state) => state.events.flatMap((event) => (same<string | undefined>(event.text), event.data && "status" in event.data ? [event.data] : [])),
+  onError: (error, event) => console.log(error, event.data),
 });
+same<Reason | undefined>(reason);
+same<unknown>(error);
 same<Order[]>(value);
 same<Status>(status);
 useSluice({ initial: 0, reduce: (count) => count + 1 }).value.toFixed();
