@@ -51,7 +51,7 @@ const (
 
 // NewControl connects to nothing yet. Close it at the end.
 func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
-	opts, err := options(cfg)
+	opts, err := options(cfg.logged(log))
 	if err != nil {
 		return nil, err
 	}

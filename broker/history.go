@@ -36,7 +36,7 @@ var (
 
 // NewHistory checks the configuration; nothing is asked of Kafka yet. Close ends it.
 func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History, error) {
-	opts, err := options(cfg)
+	opts, err := options(cfg.logged(log))
 	if err := errors.Join(err, check(streams)); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,6 +30,11 @@ type OAuth struct {
 	ClientID     string
 	ClientSecret string
 	Scope        string // "" asks for none
+
+	// ClientSecretFile holds the client's secret, instead of ClientSecret. It is read again each time.
+	ClientSecretFile string
+
+	log *slog.Logger // nil: nobody is told of a file that can't be used
 }
 
 const (
@@ -44,13 +50,21 @@ func (o OAuth) source() (func(context.Context) (oauth.Auth, error), error) {
 		return o.fromFile, nil
 	case o.TokenURL == "":
 		return nil, errors.New("kafka.sasl: OAUTHBEARER needs token_file, or token_url with client_id and client_secret")
-	case o.ClientID == "" || o.ClientSecret == "":
+	case o.ClientID == "" || o.ClientSecret == "" && o.ClientSecretFile == "":
 		return nil, errors.New("kafka.sasl: token_url needs client_id and client_secret (or client_secret_file)")
 	}
 	if u, err := url.Parse(o.TokenURL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return nil, errors.New("kafka.sasl.token_url: is not an http or https address")
 	}
-	return o.fromEndpoint, nil
+	clientSecret := func() string { return o.ClientSecret }
+	if o.ClientSecretFile != "" {
+		v, err := secret("kafka.sasl.client_secret_file", o.log, o.ClientSecretFile)
+		if err != nil {
+			return nil, err
+		}
+		clientSecret = v.Latest
+	}
+	return func(ctx context.Context) (oauth.Auth, error) { return o.fromEndpoint(ctx, clientSecret()) }, nil
 }
 
 func (o OAuth) fromFile(context.Context) (oauth.Auth, error) {
@@ -64,7 +78,7 @@ func (o OAuth) fromFile(context.Context) (oauth.Auth, error) {
 	return oauth.Auth{Token: string(token)}, nil
 }
 
-func (o OAuth) fromEndpoint(ctx context.Context) (oauth.Auth, error) {
+func (o OAuth) fromEndpoint(ctx context.Context, clientSecret string) (oauth.Auth, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
 	form := url.Values{"grant_type": {"client_credentials"}}
@@ -76,7 +90,7 @@ func (o OAuth) fromEndpoint(ctx context.Context) (oauth.Auth, error) {
 		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_url: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(o.ClientID), url.QueryEscape(o.ClientSecret)) // RFC 6749, 2.3.1
+	req.SetBasicAuth(url.QueryEscape(o.ClientID), url.QueryEscape(clientSecret)) // RFC 6749, 2.3.1
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_url: %w", err)

@@ -1,18 +1,11 @@
 package broker
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"os"
+	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/oauth"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 // Config is how to reach Kafka, and how closely to watch it.
@@ -30,9 +23,18 @@ type Config struct {
 	OfflineHold time.Duration
 
 	Opts []kgo.Opt // further options for the clients, such as hooks that count (kprom)
+
+	log *slog.Logger // of the room that uses this; nil: nobody is told of files that can't be used
 }
 
-// TLS is the encryption to brokers (security.protocol=SSL or SASL_SSL).
+// logged is the configuration with a log for what happens to its files.
+func (c Config) logged(log *slog.Logger) Config {
+	c.log = log
+	return c
+}
+
+// TLS is the encryption to brokers (security.protocol=SSL or SASL_SSL). Its files are read again for
+// each connection.
 type TLS struct {
 	Enabled  bool   //
 	CAFile   string // PEM (ssl.truststore.location); "" trusts the system's roots
@@ -55,6 +57,9 @@ type SASL struct {
 	Username  string // PLAIN, SCRAM
 	Password  string // PLAIN, SCRAM
 	OAuth     OAuth  // OAUTHBEARER
+
+	// PasswordFile holds the password, instead of Password. It is read again at each login.
+	PasswordFile string
 }
 
 const (
@@ -75,7 +80,7 @@ func options(cfg Config) ([]kgo.Opt, error) {
 		kgo.SeedBrokers(cfg.Brokers...),            // bootstrap.servers
 		kgo.ClientID("sluice"),                     // client.id
 		kgo.DisableClientMetrics(),                 // enable.metrics.push=false: one request kind and one ACL less
-		kgo.DialTimeout(requestTimeout),            // socket.connection.setup.timeout.ms
+		kgo.DialTimeout(requestTimeout),            // socket.connection.setup.timeout.ms; see tlsDialer
 		kgo.RequestRetries(3),                      // retries, of our own questions; fetching retries for ever
 		kgo.RetryTimeout(requestTimeout),           // default.api.timeout.ms
 		kgo.MetadataMinAge(500 * time.Millisecond), // retry.backoff.ms of metadata: how soon a moved leader is looked for
@@ -85,15 +90,19 @@ func options(cfg Config) ([]kgo.Opt, error) {
 	if cfg.Rack != "" {
 		opts = append(opts, kgo.Rack(cfg.Rack)) // client.rack
 	}
+	log := cfg.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	if cfg.TLS.Enabled {
-		conf, err := tlsConfig(cfg.TLS)
+		dial, err := tlsDialer(cfg.TLS, log)
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, kgo.DialTLSConfig(conf)) // security.protocol=SSL
+		opts = append(opts, kgo.Dialer(dial)) // security.protocol=SSL
 	}
 	if cfg.SASL.Mechanism != "" {
-		mechanism, err := mechanism(cfg.SASL)
+		mechanism, err := mechanism(cfg.SASL, log)
 		if err != nil {
 			return nil, err
 		}
@@ -114,54 +123,4 @@ func readerOptions(cfg Config) ([]kgo.Opt, error) {
 		// auto.offset.reset=none: where reading goes on is ours to say, since followers must be told.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	), err
-}
-
-func tlsConfig(t TLS) (*tls.Config, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("kafka.tls.ca_file: %w", err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("kafka.tls.ca_file: %s holds no PEM certificate", t.CAFile)
-		}
-	}
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		return nil, errors.New("kafka.tls: cert_file and key_file go together; one of them is missing")
-	}
-	if t.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("kafka.tls.cert_file, key_file: %w", err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	return conf, nil
-}
-
-func mechanism(s SASL) (sasl.Mechanism, error) {
-	switch s.Mechanism {
-	case MechanismPlain, MechanismSCRAM256, MechanismSCRAM512:
-		if s.Username == "" || s.Password == "" {
-			return nil, fmt.Errorf("kafka.sasl: %s needs username and password (or password_file)", s.Mechanism)
-		}
-	}
-	switch s.Mechanism {
-	case MechanismPlain:
-		return plain.Auth{User: s.Username, Pass: s.Password}.AsMechanism(), nil
-	case MechanismSCRAM256:
-		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha256Mechanism(), nil
-	case MechanismSCRAM512:
-		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha512Mechanism(), nil
-	case MechanismOAuthBearer:
-		source, err := s.OAuth.source()
-		if err != nil {
-			return nil, err
-		}
-		return bearer{oauth.Oauth(source)}, nil
-	}
-	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is not one of %s, %s, %s, %s", s.Mechanism,
-		MechanismPlain, MechanismSCRAM256, MechanismSCRAM512, MechanismOAuthBearer)
 }

@@ -49,7 +49,7 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 	if cfg.OfflineHold == 0 {
 		cfg.OfflineHold = 10 * time.Second
 	}
-	opts, err := readerOptions(cfg)
+	opts, err := readerOptions(cfg.logged(log))
 	opts = append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))
 	errs := []error{err, check(streams)}
 	r := &Reader{cfg: cfg, opts: opts, sink: sink, log: log, streams: len(streams), kick: make(chan struct{}, 1), topics: make(map[string]*topic)}

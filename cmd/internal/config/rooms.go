@@ -19,12 +19,14 @@ func (c *Config) Broker() broker.Config {
 		Rack:    k.Rack,
 		TLS:     broker.TLS{Enabled: k.TLS.On, CAFile: k.TLS.CAFile, CertFile: k.TLS.CertFile, KeyFile: k.TLS.KeyFile},
 		SASL: broker.SASL{
-			Mechanism: k.SASL.Mechanism,
-			Username:  k.SASL.Username,
-			Password:  k.SASL.Password.Reveal(),
+			Mechanism:    k.SASL.Mechanism,
+			Username:     k.SASL.Username,
+			Password:     k.SASL.Password.Reveal(),
+			PasswordFile: k.SASL.Password.file,
 			OAuth: broker.OAuth{
 				TokenFile: k.SASL.TokenFile, TokenURL: k.SASL.TokenURL,
 				ClientID: k.SASL.ClientID, ClientSecret: k.SASL.ClientSecret.Reveal(), Scope: k.SASL.Scope,
+				ClientSecretFile: k.SASL.ClientSecret.file,
 			},
 		},
 	}

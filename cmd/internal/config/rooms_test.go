@@ -39,6 +39,7 @@ auth: none
 		TLS: broker.TLS{Enabled: true, CAFile: "ca.pem", CertFile: "cert.pem", KeyFile: "key.pem"},
 		SASL: broker.SASL{Mechanism: "OAUTHBEARER", OAuth: broker.OAuth{
 			TokenURL: "https://login/token", ClientID: "gateway", ClientSecret: "s3cret", Scope: "kafka",
+			ClientSecretFile: "secret",
 		}},
 	}
 	if got := c.Broker(); !reflect.DeepEqual(got, wantKafka) {

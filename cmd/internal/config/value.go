@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/cmd/internal/typo"
+	"sluice/reread"
 )
 
 // value is what was written for one key.
@@ -69,7 +70,8 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 	case *path:
 		*field = path(v.resolve())
 	case secretFile:
-		field.value, err = readSecret(v.resolve())
+		field.file = v.resolve()
+		field.value, err = readSecret(field.file)
 	default:
 		panic(fmt.Sprintf("config: key %s has a field of type %T", k.Path, field))
 	}
@@ -113,17 +115,13 @@ func (v value) resolve() string {
 	return filepath.Join(v.dir, v.text)
 }
 
-// readSecret reads a secret's file. One newline at its end is the editor's and not the secret's.
+// readSecret reads a secret's file.
 func readSecret(name string) (string, error) {
 	content, err := os.ReadFile(name)
 	if err != nil {
 		return "", unreadable(err)
 	}
-	secret := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
-	if secret == "" {
-		return "", fmt.Errorf("%s is empty", name)
-	}
-	return secret, nil
+	return reread.Text(name, content)
 }
 
 // unreadable words an error of opening a file, which names the file.

@@ -1,0 +1,113 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"sluice/reread"
+)
+
+// tlsDialer connects to brokers over TLS. The authority and the client's certificate are those that the
+// files hold when a connection is made; those that are open stay as they are.
+func tlsDialer(t TLS, log *slog.Logger) (func(ctx context.Context, network, host string) (net.Conn, error), error) {
+	roots := func() *x509.CertPool { return nil } // the system's
+	if t.CAFile != "" {
+		v, err := reread.New("kafka.tls.ca_file", log, func(contents [][]byte) (*x509.CertPool, error) {
+			pool := x509.NewCertPool()
+			if !pool.AppendCertsFromPEM(contents[0]) {
+				return nil, fmt.Errorf("%s holds no PEM certificate", t.CAFile)
+			}
+			return pool, nil
+		}, t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("kafka.tls.ca_file: %w", err)
+		}
+		roots = v.Latest
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		return nil, errors.New("kafka.tls: cert_file and key_file go together; one of them is missing")
+	}
+	pairs := func() []tls.Certificate { return nil }
+	if t.CertFile != "" {
+		v, err := reread.New("kafka.tls.cert_file", log, func(contents [][]byte) ([]tls.Certificate, error) {
+			pair, err := tls.X509KeyPair(contents[0], contents[1])
+			return []tls.Certificate{pair}, err
+		}, t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("kafka.tls.cert_file, key_file: %w", err)
+		}
+		pairs = v.Latest
+	}
+	return func(ctx context.Context, network, host string) (net.Conn, error) {
+		// It takes the ServerName from host.
+		d := tls.Dialer{
+			NetDialer: &net.Dialer{Timeout: requestTimeout},
+			Config:    &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots(), Certificates: pairs()},
+		}
+		return d.DialContext(ctx, network, host)
+	}, nil
+}
+
+// mechanism is how to log in. A secret in a file is read again for each login.
+func mechanism(s SASL, log *slog.Logger) (sasl.Mechanism, error) {
+	password := func() string { return s.Password }
+	switch s.Mechanism {
+	case MechanismPlain, MechanismSCRAM256, MechanismSCRAM512:
+		if s.PasswordFile != "" {
+			v, err := secret("kafka.sasl.password_file", log, s.PasswordFile)
+			if err != nil {
+				return nil, err
+			}
+			password = v.Latest
+		}
+		if s.Username == "" || password() == "" {
+			return nil, fmt.Errorf("kafka.sasl: %s needs username and password (or password_file)", s.Mechanism)
+		}
+	}
+	challenged := func(context.Context) (scram.Auth, error) {
+		return scram.Auth{User: s.Username, Pass: password()}, nil
+	}
+	switch s.Mechanism {
+	case MechanismPlain:
+		return plain.Plain(func(context.Context) (plain.Auth, error) {
+			return plain.Auth{User: s.Username, Pass: password()}, nil
+		}), nil
+	case MechanismSCRAM256:
+		return scram.Sha256(challenged), nil
+	case MechanismSCRAM512:
+		return scram.Sha512(challenged), nil
+	case MechanismOAuthBearer:
+		s.OAuth.log = log
+		source, err := s.OAuth.source()
+		if err != nil {
+			return nil, err
+		}
+		return bearer{oauth.Oauth(source)}, nil
+	}
+	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is not one of %s, %s, %s, %s", s.Mechanism,
+		MechanismPlain, MechanismSCRAM256, MechanismSCRAM512, MechanismOAuthBearer)
+}
+
+// secret is a secret in a file. A nil log is told nothing.
+func secret(key string, log *slog.Logger, file string) (*reread.Value[string], error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	v, err := reread.New(key, log, func(contents [][]byte) (string, error) {
+		return reread.Text(file, contents[0])
+	}, file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return v, nil
+}
