@@ -25,11 +25,11 @@ func TestAMissingTopicKeepsNoPageFromTheOthers(t *testing.T) {
 		f.serve(l)
 
 		page := f.get("/events?user=alice")
-		page.want("sluice.hello", `{"resume":"live","heartbeat":15000,"streams":["orders"]}`)
+		page.want("sluice.hello", `{"resume":"live","heartbeat":9000,"streams":["orders"]}`)
 		f.order("alice", "1")
 		id := page.want("message", "1").ID
 		named := f.get("/events?user=alice&stream=orders,news")
-		named.want("sluice.hello", `{"resume":"live","heartbeat":15000,"streams":["orders"]}`)
+		named.want("sluice.hello", `{"resume":"live","heartbeat":9000,"streams":["orders"]}`)
 		if a := f.readState("/state?user=alice&cursor=" + url.QueryEscape(id)); len(a.Events) != 0 || a.Cursor == "" {
 			t.Errorf("a poll: %+v", a)
 		}
@@ -49,6 +49,6 @@ func TestAMissingTopicKeepsNoPageFromTheOthers(t *testing.T) {
 		f.absence.last.Store(nil) // a second later
 		back := f.get("/events?user=alice", "Last-Event-ID", id)
 		back.want("sluice.reset", `{"reason":"invalid","stream":"news","partitions":[]}`)
-		back.want("sluice.hello", `{"resume":"reset","heartbeat":15000,"streams":["orders","news"]}`)
+		back.want("sluice.hello", `{"resume":"reset","heartbeat":9000,"streams":["orders","news"]}`)
 	}
 }

@@ -12,7 +12,8 @@ const publicAbout = `Events of Kafka topics as Server-Sent Events, each to the u
 
 Errors come before the first byte as RFC 9457 problems; ` + "`type`" + ` says which. After it, what happens is an event of the stream: those of the
 gateway begin with ` + "`sluice.`" + `. A browser's EventSource never comes back after a status other than 200, so a request that accepts
-` + "`text/event-stream`" + ` and has only to wait is answered 200, with when to come back, ` + "`sluice.unavailable`" + ` and the end; others get the 503 or 429.
+` + "`text/event-stream`" + ` and has only to wait is answered 200, with when to come back, ` + "`sluice.unavailable`" + ` and the end; others get the 503 or 429. Where a proxy has
+dropped ` + "`Accept`" + `, a request for a stream with ` + "`Sec-Fetch-Mode: cors`" + ` or a position counts as one that does.
 
 A method that a path doesn't have is answered 405 with ` + "`Allow`" + `, a path that there isn't 404, both as problems. What is no HTTP request, or has
 a header that is too long, is answered 400 or 431 in plain text before it gets here.`
@@ -43,7 +44,7 @@ var publicRoutes = map[string]described{
 		}).with(http.StatusNotModified, openapi.Response{Description: "The state is what `If-None-Match` names. Its cursor still holds."}).
 			problem(http.StatusBadRequest, "Something about the request can't be meant.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "cursor", "wait").
 			unidentified().
-			problem(http.StatusForbidden, "Not a stream, or not a subject, that the caller may read. Whether it exists is not told.", "stream", "subject").
+			problem(http.StatusForbidden, "Not a stream, or not a subject, that the caller may read. Whether it exists is not told. Or a page of another site embeds it.", "stream", "subject", "cross-origin").
 			problem(http.StatusNotFound, "No state is kept of these streams.", "state").
 			notNow(true).failed(),
 	}},
@@ -114,7 +115,7 @@ func jsonBody(schema string, example any) *openapi.Body {
 	return &openapi.Body{Required: true, Content: map[string]openapi.Media{jsonType: {Schema: openapi.Ref(schema), Example: example}}}
 }
 
-const streamExample = "retry: 2033\n\nid: orders@kZ3fQ1:1042.998.17\nevent: sluice.hello\ndata: {\"resume\":\"live\",\"heartbeat\":15000,\"streams\":[\"orders\"]}\n\n" +
+const streamExample = "retry: 2033\n\nid: orders@kZ3fQ1:1042.998.17\nevent: sluice.hello\ndata: {\"resume\":\"live\",\"heartbeat\":9000,\"streams\":[\"orders\"]}\n\n" +
 	"id: orders@kZ3fQ1:1043.998.17\nevent: order.confirmed\ndata: {\"orderId\":\"o-77\",\"status\":\"confirmed\"}\n\n"
 
 var stateExample = map[string]any{
@@ -155,13 +156,13 @@ func eventsOperation(id, tag string) openapi.Operation {
 			probeParameters...),
 		Responses: answers{}.with(http.StatusOK, openapi.Response{
 			Description: "The stream. It ends when the identity does, when the gateway goes away, or by the client.",
-			Headers: headers(header("Cache-Control", "No cache, and nothing in between that collects or compresses.", &openapi.Schema{Const: "no-cache, no-transform"}),
+			Headers: headers(header("Cache-Control", "No cache, and nothing in between that collects or compresses.", &openapi.Schema{Const: "private, no-store, no-transform"}),
 				header("X-Accel-Buffering", "The same for nginx.", &openapi.Schema{Const: "no"})),
 			Content: map[string]openapi.Media{streamType: {Schema: streamItem(), Example: streamExample}},
 		}).
 			problem(http.StatusBadRequest, "Something about the request can't be meant.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "probe", "sent").
 			unidentified().
-			problem(http.StatusForbidden, "Not a stream, or not a subject, that the caller may read. Whether it exists is not told.", "stream", "subject").
+			problem(http.StatusForbidden, "Not a stream, or not a subject, that the caller may read. Whether it exists is not told. Or a page of another site embeds it.", "stream", "subject", "cross-origin").
 			problem(http.StatusNotFound, "A snapshot was asked for, and no state is kept of these streams.", "state").
 			notNow(true).failed(),
 	}

@@ -111,7 +111,7 @@ func TestDiscoveryWithoutCredentials(t *testing.T) {
 			t.Errorf("%v is not in %v", route, d.Routes)
 		}
 	}
-	if *d.Limits.PerUser != 12 || *d.Events.MaxAge != 3_600_000 || d.Events.Heartbeat != 15_000 || d.Resume.Header != "Last-Event-ID" {
+	if *d.Limits.PerUser != 12 || *d.Events.MaxAge != 3_600_000 || d.Events.Heartbeat != 9_000 || d.Resume.Header != "Last-Event-ID" {
 		t.Errorf("%s", w.Body)
 	}
 	if h := w.Header(); h.Get("Access-Control-Allow-Origin") != "https://shop.example" || h.Get("Access-Control-Allow-Credentials") != "true" {

@@ -11,6 +11,10 @@ import (
 
 // events answers GET and HEAD /events.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	if refused := embedded(r); refused != nil {
+		refused.write(w)
+		return
+	}
 	if !s.gate.enter() {
 		s.unavailable(w, r, draining.String())
 		return
@@ -132,16 +136,19 @@ func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// writeStreamHeader begins the answer. no-transform and X-Accel-Buffering keep proxies from
-// compressing and from collecting what should go out at once.
+// writeStreamHeader begins the answer. no-transform keeps proxies from compressing; Incremental and
+// X-Accel-Buffering keep them from collecting what should go out at once.
 func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
 	setStreamHeader(w.Header(), r)
 	w.WriteHeader(http.StatusOK)
 }
 
 func setStreamHeader(header http.Header, r *http.Request) {
-	header.Set("Content-Type", "text/event-stream")
-	header.Set("Cache-Control", "no-cache, no-transform")
+	// The charset is always UTF-8 (HTML, section 9.2.5). Clients that know text only take ISO-8859-1 without it.
+	header.Set("Content-Type", "text/event-stream; charset=utf-8")
+	header.Set("Cache-Control", "private, no-store, no-transform")
+	header.Add("Vary", "Accept, Authorization, Cookie, Last-Event-ID")
+	header.Set("Incremental", "?1") // RFC 10036
 	header.Set("X-Accel-Buffering", "no")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if r.ProtoMajor == 1 {

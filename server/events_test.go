@@ -36,7 +36,7 @@ func TestResume(t *testing.T) {
 		"empty header is no id": f.get("/events?user=alice&stream=orders&lastEventId="+url.QueryEscape(one), "Last-Event-ID", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
-			hello := again.want("sluice.hello", `{"resume":"resumed","heartbeat":15000,"streams":["orders"]}`)
+			hello := again.want("sluice.hello", `{"resume":"resumed","heartbeat":9000,"streams":["orders"]}`)
 			if hello.ID != one {
 				t.Errorf("hello's id is %s, want where it resumed, %s", hello.ID, one)
 			}
@@ -52,7 +52,7 @@ func TestFromLast(t *testing.T) {
 		f.order("alice", data)
 	}
 	s := f.get("/events?user=alice&from=last:2")
-	s.want("sluice.hello", `{"resume":"replay","heartbeat":15000,"streams":["orders","news"]}`)
+	s.want("sluice.hello", `{"resume":"replay","heartbeat":9000,"streams":["orders","news"]}`)
 	s.want("message", "2")
 	s.want("message", "3")
 }
@@ -60,7 +60,7 @@ func TestFromLast(t *testing.T) {
 func TestStreamsAndSubject(t *testing.T) {
 	f := begin(t, nil)
 	both := f.get("/events?user=alice&stream=news&stream=orders")
-	both.want("sluice.hello", `{"resume":"live","heartbeat":15000,"streams":["orders","news"]}`)
+	both.want("sluice.hello", `{"resume":"live","heartbeat":9000,"streams":["orders","news"]}`)
 	only := f.get("/events?user=alice&stream=news")
 	only.want("sluice.hello", "*")
 	about := f.get("/events?user=alice&subject=o-2")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -31,13 +32,44 @@ func guard(logger *slog.Logger) func(http.Handler) http.Handler {
 				panic(http.ErrAbortHandler) // the answer may have begun: only a broken connection says that it is not whole
 			}()
 			if r.ContentLength != 0 {
-				// No route here reads one. net/http would, before it answers, to use the connection again.
+				// net/http would read a body that nobody wants, before it answers, to use the connection again.
 				http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-				if r.ProtoMajor == 1 {
+				if !endsEmpty(w, r) && r.ProtoMajor == 1 {
 					w.Header().Set("Connection", "close")
 				}
 			}
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// endsEmpty reports whether a request to read something has a body in its framing only, and makes it one
+// without. Envoy, Linkerd and other proxies write Transfer-Encoding: chunked into a GET that has none, and
+// over HTTP/2 the end may come in a frame of its own.
+func endsEmpty(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead || r.ContentLength > 0 {
+		return false
+	}
+	if n, err := io.ReadFull(r.Body, make([]byte, 1)); n > 0 || err != io.EOF {
+		return false
+	}
+	r.Body, r.ContentLength, r.TransferEncoding = http.NoBody, 0, nil
+	bodyTaken(w)
+	return true
+}
+
+// readBody reads the body of a request that has one, and lets its connection serve the next: a back
+// end asks for many tickets.
+func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err == nil {
+		bodyTaken(w)
+		w.Header().Del("Connection")
+	}
+	return body, err
+}
+
+// bodyTaken takes back the deadline of a body that has been read.
+func bodyTaken(w http.ResponseWriter) {
+	http.NewResponseController(w).SetReadDeadline(time.Time{})
 }

@@ -85,7 +85,7 @@ func TestOverloaded(t *testing.T) {
 	answer, err := io.ReadAll(in)
 	restore()
 	head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
-	if err != nil || !strings.Contains(head, " 200 OK\r\n") || !strings.Contains(head, "Content-Type: text/event-stream") {
+	if err != nil || !strings.Contains(head, " 200 OK\r\n") || !strings.Contains(head, "Content-Type: text/event-stream; charset=utf-8") {
 		t.Errorf("answered %q, %v", head, err)
 	}
 	if want := "retry: 1500\n\nevent: sluice.unavailable\ndata: {\"reason\":\"overloaded\",\"retry_ms\":1500}\n\n"; body != want {

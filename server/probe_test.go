@@ -17,7 +17,7 @@ func TestProbe(t *testing.T) {
 	// The hashes are of https://shop.example, and of something else.
 	s := f.get("/events?user=alice&from=earliest&probe=3x50@10ms&sent=origin:f617a4db,last-event-id:00000000,cookie,authorization",
 		"Origin", "https://shop.example", "Last-Event-ID", "x", "Cookie", "a=b", "X-Forwarded-For", "192.0.2.1, 192.0.2.2")
-	if s.StatusCode != http.StatusOK || s.Header.Get("Content-Type") != eventStream || s.Header.Get("X-Accel-Buffering") != "no" {
+	if s.StatusCode != http.StatusOK || s.Header.Get("Content-Type") != eventStream+"; charset=utf-8" || s.Header.Get("X-Accel-Buffering") != "no" {
 		t.Errorf("%d %v", s.StatusCode, s.Header)
 	}
 	var first probeOpening
@@ -25,7 +25,7 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := first.Heard
-	if first.N != 0 || first.Of != 3 || first.Heartbeat != 15000 || h.Proto != "HTTP/1.1" || h.TLS || h.Peer != "loopback" || h.Port == 0 {
+	if first.N != 0 || first.Of != 3 || first.Heartbeat != 9000 || h.Proto != "HTTP/1.1" || h.TLS || h.Peer != "loopback" || h.Port == 0 {
 		t.Errorf("%+v", first)
 	}
 	for name, want := range map[string]string{"origin": "same", "last-event-id": "changed", "cookie": "arrived", "authorization": "missing"} {

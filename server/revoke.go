@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,8 +25,13 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 		unidentified(err).write(w)
 		return
 	}
+	body, err := readBody(w, r, maxRevokeBody)
+	if err != nil {
+		badRequest("revocation", "The body must be JSON, and is too long or can't be read.").write(w)
+		return
+	}
 	now := time.Now()
-	revocation, err := readRevocation(http.MaxBytesReader(w, r.Body, maxRevokeBody), now)
+	revocation, err := readRevocation(bytes.NewReader(body), now)
 	if err != nil {
 		badRequest("revocation", "The body must be JSON such as {\"user\":\"…\",\"for\":\"24h\"}, or with \"ticket\" instead: "+err.Error()+".").write(w)
 		return

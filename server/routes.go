@@ -11,6 +11,8 @@ import (
 // routes are the public ones.
 func (s *Server) routes() chi.Router {
 	r := newRouter(s.cfg.Logger)
+	plain := make(plainPaths)
+	r.Use(plain.middleware)
 	if allow := s.cfg.CORS.middleware(); allow != nil {
 		r.Use(allow)
 	}
@@ -35,6 +37,9 @@ func (s *Server) routes() chi.Router {
 		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for
 	case !s.cfg.NoPages:
 		get(r, "/", leadTo("docs/"))
+	}
+	for _, path := range []string{"/events", "/state", "/.well-known/sluice", "/openapi.json", "/asyncapi.json"} {
+		plain[path] = true
 	}
 	return r
 }

@@ -65,7 +65,7 @@ type Config struct {
 	// of closing it, which lets it catch up by coming back.
 	SkipLagging bool
 
-	Heartbeat    time.Duration // 15 s: no stream is silent for longer
+	Heartbeat    time.Duration // 9 s: no stream is silent for longer
 	RetryMin     time.Duration // 1 s: a client comes back after a random time from this
 	RetryMax     time.Duration // 3 s: to this
 	MaxAge       time.Duration // a stream is ended after about this; 0: never
@@ -82,7 +82,7 @@ func (c Config) withDefaults() Config {
 		value    *time.Duration
 		fallback time.Duration
 	}{
-		{&c.Heartbeat, 15 * time.Second},
+		{&c.Heartbeat, 9 * time.Second},
 		{&c.RetryMin, time.Second},
 		{&c.RetryMax, max(3*time.Second, c.RetryMin)},
 		{&c.WriteTimeout, 30 * time.Second},

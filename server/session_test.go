@@ -36,15 +36,15 @@ func TestSession(t *testing.T) {
 
 	t.Run("a heartbeat comes when nothing else did", func(t *testing.T) {
 		s := open(0, 0)
-		ask(t, f, s, t0+14_999, wait, "")
-		ask(t, f, s, t0+15_000, wait, "sluice.heartbeat")
+		ask(t, f, s, t0+8_999, wait, "")
+		ask(t, f, s, t0+9_000, wait, "sluice.heartbeat")
 		f.order("alice", "1")
-		ask(t, f, s, t0+20_000, wait, "message")
-		if s.due() != t0+35_000 {
-			t.Errorf("due %d after the event, want %d", s.due()-t0, 35_000)
+		ask(t, f, s, t0+12_000, wait, "message")
+		if s.due() != t0+21_000 {
+			t.Errorf("due %d after the event, want %d", s.due()-t0, 21_000)
 		}
-		ask(t, f, s, t0+34_999, wait, "")
-		ask(t, f, s, t0+35_000, wait, "sluice.heartbeat")
+		ask(t, f, s, t0+20_999, wait, "")
+		ask(t, f, s, t0+21_000, wait, "sluice.heartbeat")
 	})
 	t.Run("an identity's end is told ahead", func(t *testing.T) {
 		s := open(time.Minute, 0)

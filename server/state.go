@@ -10,6 +10,10 @@ import (
 
 // state answers GET and HEAD /state: the latest event of each subject of the caller's, or with ?cursor= what came after that.
 func (s *Server) state(w http.ResponseWriter, r *http.Request) {
+	if refused := embedded(r); refused != nil {
+		refused.write(w)
+		return
+	}
 	if !s.gate.enter() {
 		s.unavailable(w, r, draining.String())
 		return

@@ -224,7 +224,7 @@ func TestStateThenEvents(t *testing.T) {
 	state := f.readState("/state?user=alice&stream=orders")
 	f.about(orders, 6, "o-1", "order.shipped", `{"n":1}`, "alice")
 	s := f.get("/events?user=alice&stream=orders&lastEventId=" + url.QueryEscape(state.Cursor))
-	if hello := s.want("sluice.hello", `{"resume":"resumed","heartbeat":15000,"streams":["orders"]}`); hello.ID != state.Cursor {
+	if hello := s.want("sluice.hello", `{"resume":"resumed","heartbeat":9000,"streams":["orders"]}`); hello.ID != state.Cursor {
 		t.Errorf("begins at %s; want %s", hello.ID, state.Cursor)
 	}
 	s.want("order.shipped", `{"n":1}`)
@@ -260,7 +260,7 @@ func TestSnapshot(t *testing.T) {
 	if got, want := strings.Join(events, "\n"), "\n message no JSON: <é>\nid: forged\n order.confirmed {\"orderId\": \"o-1\",\n \"total\": 1.50}\n message [1,2]"; got != want {
 		t.Errorf("got %q; want %q", got, want)
 	}
-	hello := s.want("sluice.hello", `{"resume":"snapshot","heartbeat":15000,"streams":["orders","news"]}`)
+	hello := s.want("sluice.hello", `{"resume":"snapshot","heartbeat":9000,"streams":["orders","news"]}`)
 	if hello.ID != "orders@e:5~news@e:1" {
 		t.Errorf("the state is true at %s", hello.ID)
 	}
@@ -268,7 +268,7 @@ func TestSnapshot(t *testing.T) {
 	s.want("order.shipped", `{}`)
 
 	again := f.get("/events?user=alice&snapshot=1", "Last-Event-ID", hello.ID)
-	again.want("sluice.hello", `{"resume":"resumed","heartbeat":15000,"streams":["orders","news"]}`)
+	again.want("sluice.hello", `{"resume":"resumed","heartbeat":9000,"streams":["orders","news"]}`)
 	again.want("order.shipped", `{}`)
 
 	lost := f.get("/events?user=alice&stream=orders&snapshot=1", "Last-Event-ID", "orders@other:9")
@@ -278,7 +278,7 @@ func TestSnapshot(t *testing.T) {
 	lost.want("sluice.snapshot", `{"since":null,"complete":true,"subjects":2}`)
 	lost.want("message", "*")
 	lost.want("order.shipped", `{}`)
-	lost.want("sluice.hello", `{"resume":"snapshot","heartbeat":15000,"streams":["orders"]}`)
+	lost.want("sluice.hello", `{"resume":"snapshot","heartbeat":9000,"streams":["orders"]}`)
 }
 
 // A snapshot larger than any socket's buffers arrives whole, on whatever carries it.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -37,7 +38,12 @@ func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
 		unidentified(err).write(w)
 		return
 	}
-	grant, err := s.readGrant(http.MaxBytesReader(w, r.Body, maxTicketBody))
+	body, err := readBody(w, r, maxTicketBody)
+	if err != nil {
+		badRequest("ticket", "The body must be JSON, and is too long or can't be read.").write(w)
+		return
+	}
+	grant, err := s.readGrant(bytes.NewReader(body))
 	if err == nil {
 		err = grant.Validate()
 	}

@@ -1,13 +1,11 @@
 package server
 
 import (
-	"mime"
 	"net/http"
-	"strings"
 )
 
 // unavailable answers a request that has only to wait. A browser's EventSource never comes back
-// after any status but 200, whatever Retry-After says, so what accepts an event stream is
+// after any status but 200, whatever Retry-After says, so what accepts an event stream (see waitsAsStream) is
 // given one: when to come back, why, and the end. Everyone else gets the 503.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string) {
 	retry := s.terms.retry()
@@ -19,7 +17,7 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string)
 		status = http.StatusServiceUnavailable
 	}
 	s.cfg.Metrics.unavailable(why)
-	if acceptsStream(r) {
+	if waitsAsStream(r) {
 		writeStreamHeader(w, r)
 		if r.Method != http.MethodHead {
 			w.Write(appendUnavailable(nil, why, retry)) // the client comes back in any case
@@ -72,16 +70,4 @@ var waiting = map[string]string{
 
 	limitPerUserCatchups: "You ask too often for what is older than this gateway remembers.",
 	limitPerIPCatchups:   "Your address asks too often for what is older than this gateway remembers.",
-}
-
-// acceptsStream reports whether Accept names text/event-stream. A browser's EventSource does; */* does not.
-func acceptsStream(r *http.Request) bool {
-	for _, line := range r.Header.Values("Accept") {
-		for part := range strings.SplitSeq(line, ",") {
-			if kind, _, err := mime.ParseMediaType(part); err == nil && kind == "text/event-stream" {
-				return true
-			}
-		}
-	}
-	return false
 }

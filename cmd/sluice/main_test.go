@@ -98,6 +98,19 @@ func (w *watched) find(t *testing.T, pattern string, ended <-chan int) string {
 }
 
 func TestServeFromTheEnvironmentUntilASignal(t *testing.T) {
+	served(t, syscall.SIGTERM)
+}
+
+// SIGHUP is not yet a reload. It must not kill: streams are drained, and the log says what it will be.
+func TestSIGHUPDrainsAndEndsAsSIGTERMDoes(t *testing.T) {
+	stderr := served(t, syscall.SIGHUP, syscall.SIGHUP)
+	stderr.find(t, `"level":"warn".*"(SIGHUP ends sluice as SIGTERM does; a later version will read its configuration again instead)"`, nil)
+	stderr.find(t, `"(stopping: streams are told to come back elsewhere)"`, nil)
+}
+
+// served runs a gateway until it is ready, sends it signals, and waits until it has ended well.
+func served(t *testing.T, sent ...os.Signal) *watched {
+	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "order-topic"))
 	if err != nil {
 		t.Fatal(err)
@@ -127,11 +140,14 @@ func TestServeFromTheEnvironmentUntilASignal(t *testing.T) {
 		resp.Body.Close()
 		ready = resp.StatusCode == http.StatusOK
 	}
-	signals <- syscall.SIGTERM
+	for _, s := range sent {
+		signals <- s
+	}
 	if status := <-ended; status != statusFine {
 		t.Errorf("status %d", status)
 	}
 	stderr.find(t, `"message":"(stopped)"`, nil)
+	return stderr
 }
 
 func TestAFailureWhileServingIsStatus1(t *testing.T) {

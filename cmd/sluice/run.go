@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"syscall"
 	"text/tabwriter"
 
 	"sluice/cmd/internal/typo"
@@ -37,23 +39,32 @@ type command struct {
 // commands are in the order of the help.
 var commands = []command{serve, demoCommand, tailCommand, topCommand, doctorCommand, benchCommand, checkCommand, cursorCommand, keysCommand, version}
 
+// errHangup is why a command ends that was sent SIGHUP.
+var errHangup = errors.New("SIGHUP ends sluice as SIGTERM does; a later version will read its configuration again instead")
+
 // run is the whole program but for its exit: signals are known here only.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, signals <-chan os.Signal) int {
-	stop, stopped := context.WithCancel(context.Background())
+	stop, stopped := context.WithCancelCause(context.Background())
 	kill, killed := context.WithCancel(context.Background())
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		for _, heard := range []context.CancelFunc{stopped, killed} {
+		for kill.Err() == nil {
 			select {
-			case <-signals:
-				heard()
+			case heard := <-signals:
+				switch {
+				case heard == syscall.SIGHUP:
+					stopped(errHangup) // again and again: who asks for a reload twice wants no end at once
+				case stop.Err() == nil:
+					stopped(nil)
+				default:
+					killed()
+				}
 			case <-kill.Done(): // the command has ended by itself
-				return
 			}
 		}
 	}()
-	defer func() { killed(); stopped(); <-watched }()
+	defer func() { killed(); stopped(nil); <-watched }()
 	return dispatch(process{stdin: stdin, stdout: stdout, stderr: stderr, stop: stop, kill: kill}, args)
 }
 

@@ -20,7 +20,7 @@ admin. Every key of the configuration is also an environment variable, such as S
 those alone it needs no file. sluice check says what is wrong with a configuration, and what it means.
 
 SIGTERM or Ctrl-C ends it well: streams are told to come back elsewhere, spread over some seconds. A second
-one ends it at once.
+one ends it at once. SIGHUP ends it well, too; a later version will read its configuration again instead.
 
 Flags:
 `

@@ -9,9 +9,15 @@ const Version = "3.1.1"
 type Document struct {
 	OpenAPI    string          `json:"openapi"`
 	Info       Info            `json:"info"`
+	Servers    []Server        `json:"servers,omitempty"`
 	Tags       []Tag           `json:"tags,omitempty"`
 	Paths      map[string]Path `json:"paths"`
 	Components Components      `json:"components"`
+}
+
+// Server says where the paths begin.
+type Server struct {
+	URL string `json:"url"` // a relative one counts from the document's own address
 }
 
 // Info says what the API is.

@@ -43,7 +43,7 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Listen }},
 	{"admin", "127.0.0.1:9090", nil, "Address for operators: health, readiness, metrics, profiles. Never make it public.",
 		func(c *Config, _ *Stream) any { return &c.Admin }},
-	{"heartbeat", "15s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between.",
+	{"heartbeat", "9s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between, and below 10 s: OkHttp and others give up after 10 s of silence.",
 		func(c *Config, _ *Stream) any { return &c.Heartbeat }},
 	{"ready_grace", "60s", nil, "How long the gateway stays ready while Kafka answers for none of its streams. It serves from memory and says `sluice.stale` meanwhile.",
 		func(c *Config, _ *Stream) any { return &c.ReadyGrace }},

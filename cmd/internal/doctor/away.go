@@ -108,7 +108,7 @@ func (d *doctor) judgeAway(answer *waitingAnswer) {
 	}
 	switch {
 	case answer.StatusCode != http.StatusOK:
-		d.ails(checkAway, illAway, "", "%s, which ends every page's EventSource for good: it has to be 200, text/event-stream, with retry: and the end", answer.Status)
+		d.ails(checkAway, illAway, "", "%s%s, which ends every page's EventSource for good: it has to be 200, text/event-stream, with retry: and the end", answer.Status, proxyStatus(answer.Header))
 	case !answer.isStream():
 		d.ails(checkAway, illAway, "", "200, but %q: only text/event-stream lets an EventSource come back", answer.Header.Get("Content-Type"))
 	case answer.retry < 0:

@@ -104,6 +104,11 @@ func (d *doctor) refused(v *visit) {
 		d.found(checkReach, fault, "the answer is %q and no event stream; is %s the right address?", kind, d.URL.Path)
 		return
 	}
+	status := proxyStatus(v.Header)
+	if v.StatusCode == http.StatusNotImplemented || strings.Contains(status, "incremental_refused") {
+		d.ails(checkReach, illBuffer, "", "%s%s: a proxy refuses to pass the stream on as it comes (RFC 10036)", v.Status, status)
+		return
+	}
 	body, _ := io.ReadAll(io.LimitReader(v.Body, 64<<10))
 	var problem struct{ Type string }
 	_ = json.Unmarshal(body, &problem) // then it has none
@@ -112,7 +117,7 @@ func (d *doctor) refused(v *visit) {
 		return
 	}
 	v.Body = io.NopCloser(strings.NewReader(string(body)))
-	d.found(checkReach, fault, "%s", reach.Explain(v.Response))
+	d.found(checkReach, fault, "%s%s", reach.Explain(v.Response), status)
 	switch seen := &d.findings[len(d.findings)-1].Seen; {
 	case strings.HasPrefix(problem.Type, "urn:sluice:problem:identity-"):
 		*seen += "\nsay who you are: --token-file, --header, --ticket or, with auth: none, --user"

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"mime"
+	"net/http"
 	"slices"
 	"strings"
 )
@@ -32,19 +34,19 @@ func (d *doctor) versions(p *probed) {
 }
 
 // spelled are the headers as people write them.
-var spelled = map[string]string{"authorization": "Authorization", "cookie": "Cookie", "host": "Host", "last-event-id": "Last-Event-ID", "origin": "Origin"}
+var spelled = map[string]string{"accept": "Accept", "authorization": "Authorization", "cookie": "Cookie", "host": "Host", "last-event-id": "Last-Event-ID", "origin": "Origin"}
 
 // request says which headers have arrived at the gateway.
 func (d *doctor) request(p *probed) {
 	var fine []string
 	before := len(d.findings)
-	for _, name := range []string{"last-event-id", "origin", "cookie", "authorization", "host"} {
+	for _, name := range []string{"last-event-id", "origin", "cookie", "authorization", "host", "accept"} {
 		switch header := spelled[name]; p.heard.Headers[name] {
 		case "missing":
 			d.ails(checkRequest, illRequest, header, "%s is lost on the way to the gateway%s", header, without[name])
 		case "changed":
 			if name != "host" { // which nothing of the gateway's depends on
-				d.ails(checkRequest, illRequest, header, "%s is changed on the way to the gateway", header)
+				d.ails(checkRequest, illRequest, header, "%s is changed on the way to the gateway%s", header, changed[name])
 			}
 		case "same", "arrived":
 			fine = append(fine, header)
@@ -63,7 +65,11 @@ var without = map[string]string{
 	"origin":        ": pages of other origins can't be allowed to read",
 	"cookie":        ": who relies on a login's cookie is nobody",
 	"authorization": ": who relies on a token is nobody",
+	"accept":        ": an EventSource can be told an error where it has only to wait, and an error ends it",
 }
+
+// changed says what another value costs.
+var changed = map[string]string{"accept": without["accept"]}
 
 // address says whether the gateway can tell callers apart by address.
 func (d *doctor) address(p *probed) {
@@ -91,7 +97,8 @@ func (d *doctor) response(p *probed) {
 	case d.probed != nil && !strings.Contains(cache, "no-transform"):
 		d.ails(checkResponse, illResponse, "Cache-Control", "Cache-Control has lost no-transform on the way back: a proxy further on may compress the stream")
 	}
-	if kind := p.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
+	kind := p.Header.Get("Content-Type")
+	if media, with, _ := mime.ParseMediaType(kind); media != streamType || with["charset"] != "" && !strings.EqualFold(with["charset"], "utf-8") {
 		d.ails(checkResponse, illResponse, "Content-Type", "Content-Type is changed on the way back, to %q", kind)
 	}
 	if p.Header.Get("Content-Length") != "" {
@@ -112,4 +119,17 @@ func accelReason(nginx bool) string {
 		return "nginx keeps it to itself"
 	}
 	return "something takes it out"
+}
+
+// proxyStatus is what a proxy says of itself in an answer (RFC 9209), to be added to what was seen; "": nothing.
+func proxyStatus(header http.Header) string {
+	said := strings.Join(header.Values("Proxy-Status"), ", ")
+	if said == "" {
+		return ""
+	}
+	const most = 200
+	if len(said) > most {
+		said = said[:most] + "…"
+	}
+	return fmt.Sprintf(" (Proxy-Status: %s)", said)
 }

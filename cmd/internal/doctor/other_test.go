@@ -72,6 +72,7 @@ func TestNotReached(t *testing.T) {
 		{"a page", answer(200, "Content-Type", "text/html", "<p>"), "no event stream"},
 		{"a redirect", answer(302, "Location", "/elsewhere", ""), "302 Found to another address"},
 		{"a problem", answer(403, "Content-Type", "application/problem+json", `{"title":"Not a stream of yours","detail":"It isn't."}`), "403 Forbidden: Not a stream of yours: It isn't."},
+		{"a proxy's words", answer(502, "Proxy-Status", "edge; error=connection_refused", ""), "502 Bad Gateway (Proxy-Status: edge; error=connection_refused)"},
 		{"nothing in it", answer(200, "Content-Type", "text/event-stream", ""), "ends before its first event"},
 		{"control characters", answer(403, "Content-Type", "application/problem+json", `{"title":"\u001b[2J"}`), "\ufffd[2J"},
 	} {
@@ -82,6 +83,13 @@ func TestNotReached(t *testing.T) {
 			x.wantFault(t, checkReach, tt.want, "", "")
 		})
 	}
+	refuses := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Proxy-Status", "edge; error=incremental_refused")
+		w.WriteHeader(http.StatusNotImplemented)
+	}))
+	t.Cleanup(refuses.Close)
+	examined(bounded(t), t, nil, "--proxy", "nginx", refuses.URL).wantFault(t, checkReach,
+		"501 Not Implemented (Proxy-Status: edge; error=incremental_refused): a proxy refuses to pass the stream on as it comes", "nginx", "proxy_buffering off")
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
 	examined(bounded(t), t, nil, server.URL).wantFault(t, checkReach, "--ca-file", "", "")

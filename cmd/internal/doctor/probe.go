@@ -94,7 +94,7 @@ func (d *doctor) canaries() canaries {
 	for _, name := range slices.Sorted(maps.Keys(c.header)) {
 		c.sent = append(c.sent, strings.ToLower(name)+":"+hash(c.header[name]))
 	}
-	c.sent = append(c.sent, "host:"+hash(d.URL.Host))
+	c.sent = append(c.sent, "host:"+hash(d.URL.Host), "accept:"+hash(streamType))
 	return c
 }
 

@@ -33,6 +33,9 @@ type visit struct {
 	opaque  bool      // encoded in a way that is not read here: text is as packed, and reader has nothing
 }
 
+// streamType is what an EventSource accepts, and is answered with.
+const streamType = "text/event-stream"
+
 // browserEncodings are what browsers take.
 const browserEncodings = "gzip, deflate, br, zstd"
 
@@ -71,7 +74,7 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 	// A server of another kind may still be at work on its answer to HEAD, on a connection that looks free from here.
 	r.Close = method == http.MethodHead
 	r.Header.Set("User-Agent", "sluice-doctor")
-	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Accept", streamType)
 	r.Header.Set("Cache-Control", "no-cache")
 	r.Header.Set("Accept-Encoding", browserEncodings)
 	if !a.bare {
@@ -112,7 +115,7 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 // isStream says whether the answer is an event stream.
 func (v *visit) isStream() bool {
 	media, _, _ := mime.ParseMediaType(v.Header.Get("Content-Type"))
-	return v.StatusCode == http.StatusOK && media == "text/event-stream"
+	return v.StatusCode == http.StatusOK && media == streamType
 }
 
 // originOf is what a page of this address has as its origin.

@@ -199,7 +199,7 @@ func waitingAnswer(ctx context.Context, url, origin string) (retry int, _ http.H
 		return 0, nil, err
 	}
 	said := retryOnly.FindSubmatch(body)
-	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != "text/event-stream" || said == nil {
+	if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") || said == nil {
 		return 0, nil, fmt.Errorf("without a gateway the answer is %d %v\n%q", response.StatusCode, response.Header, body)
 	}
 	retry, err = strconv.Atoi(string(said[1]))

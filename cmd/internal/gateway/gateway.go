@@ -212,6 +212,9 @@ func (g *Gateway) wait(stop, kill context.Context) error {
 	var err error
 	select {
 	case <-stop.Done():
+		if cause := context.Cause(stop); !errors.Is(cause, context.Canceled) {
+			g.log.Warn().Msg(cause.Error())
+		}
 	case err = <-g.Failed():
 	}
 	ctx, cancel := context.WithTimeout(kill, stopTimeout)
