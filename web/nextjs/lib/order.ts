@@ -46,7 +46,7 @@ export interface Orders {
 }
 
 /** What a page shows of a state: events are the newest of each order, and time is when it was written. */
-export function ordersOf(events: { time: string; data: unknown }[]): Orders {
+export function ordersOf(events: { time: string; data?: unknown }[]): Orders {
   const list = events
     .toSorted((a, b) => b.time.localeCompare(a.time))
     .flatMap(({ data }) => {
