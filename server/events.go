@@ -44,7 +44,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		writeStreamHeader(w, r)
 		return
 	}
-	stake, why := s.limits.take(a.principal.User, ip)
+	stake, why := s.takeStream(a.principal.User, ip, a.request.Cursor)
 	if why != "" {
 		s.unavailable(w, r, why)
 		return

@@ -17,6 +17,7 @@ type Limits struct {
 	Connections   int  // streams at a time
 	PerUser       int  // streams at a time of one user
 	PerIP         int  // streams at a time of one address
+	EvictOldest   bool // beyond PerUser a user's oldest stream gives way, and the new one is not refused
 	Connects      Rate // streams begun
 	PerIPConnects Rate // streams begun by one address
 
@@ -207,6 +208,22 @@ func (l *limiter) callers(who string, ip netip.Addr) (callers [2]uint64) {
 }
 
 func (l *limiter) count(callers [2]uint64) (s stake, why string) {
+	return l.countUpTo(callers, l.limits.PerUser)
+}
+
+// countBeyond counts a stream for which another of its user is ending, which counts until it has.
+func (l *limiter) countBeyond(callers [2]uint64) (s stake, why string) {
+	return l.countUpTo(callers, 2*l.limits.PerUser)
+}
+
+// crowded reports whether as many streams of a user are ending as it may have.
+func (l *limiter) crowded(user uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int(l.counts[user]) >= 2*l.limits.PerUser
+}
+
+func (l *limiter) countUpTo(callers [2]uint64, perUser int) (s stake, why string) {
 	if l.limits.PerUser > 0 {
 		s.user = callers[0]
 	}
@@ -216,7 +233,7 @@ func (l *limiter) count(callers [2]uint64) (s stake, why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case s.user != 0 && int(l.counts[s.user]) >= l.limits.PerUser:
+	case s.user != 0 && int(l.counts[s.user]) >= perUser:
 		return stake{}, limitPerUser
 	case s.ip != 0 && int(l.counts[s.ip]) >= l.limits.PerIP:
 		return stake{}, limitPerIP

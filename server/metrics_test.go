@@ -76,6 +76,7 @@ sluice_stream_subscribers{stream="orders"}·0
 sluice_stream_warm{stream="news"}·0
 sluice_stream_warm{stream="orders"}·1
 sluice_streams_closed_total{reason="draining"}·0
+sluice_streams_closed_total{reason="evicted"}·0
 sluice_streams_closed_total{reason="expiring"}·0
 sluice_streams_closed_total{reason="gone"}·1
 sluice_streams_closed_total{reason="kafka"}·0

@@ -185,7 +185,7 @@ func New(cfg Config) (*Server, error) {
 	s.roster.began, s.names = s.terms.began, newSubscriberNames()
 	s.limits = newLimiter(cfg.Limits)
 	s.stateBudget, s.stateTurns, s.snapshots = newStateBudget(cfg.Limits.StateBytes), newStateTurns(), newSnapshots()
-	s.terms.snapshots = s.snapshots
+	s.terms.snapshots, s.terms.evictions = s.snapshots, newEvictions()
 	s.rendering = make(chan struct{}, renderers())
 	s.revoked, s.merging.byKey = newRevocations(), make(map[string]revocation)
 	s.logins = newLogins(cfg.Hub)

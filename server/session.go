@@ -30,11 +30,12 @@ const (
 	dismissed               // an operator closed it
 	withdrawn               // a stream that it reads is no longer served
 	reload                  // a stream that it was opened without can be read now
+	evicted                 // a newer stream of the same user took its room
 	reasons                 // how many there are
 )
 
 func (r reason) String() string {
-	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked", "operator", "withdrawn", "reload"}[r]
+	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked", "operator", "withdrawn", "reload", "evicted"}[r]
 }
 
 // terms are what all sessions of a server share.
@@ -44,6 +45,7 @@ type terms struct {
 	retryMin  tick
 	retryMax  tick
 	random    func(lo, hi tick) tick // of [lo, hi]
+	evictions *evictions             // streams that gave way to newer ones of their user
 	snapshots *snapshots             // what streams that begin with a state are still to be sent
 	skipped   func([]stream.Reset)   // a client that lags too far was moved to live, and told so; nil: it is closed instead
 }
@@ -172,6 +174,12 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 	case stream.Widened:
 		s.why = reload
 		s.say(t, out, s.id())
+		return end
+	case stream.Evicted:
+		s.why = evicted
+		id := s.id()
+		t.evictions.remember(s.stake.user, id)
+		out.Append(appendClosing(nil, id, s.why, max(evictedRetry, t.retry())))
 		return end
 	case stream.Ended:
 		s.why = revoked

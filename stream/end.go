@@ -23,6 +23,35 @@ func (s Sub) endAs(why Pulled) bool {
 	return true
 }
 
+// EvictOldest ends the subscription of a user that was opened first, of those that haven't ended and
+// that may says yes to, by their key. Its Pull says Evicted. false: there is none. may is called under
+// the hub's lock, for at most maxEvictLook of the user's subscriptions.
+func (h *Hub) EvictOldest(user string, may func(key uint64) bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	uid := h.users.find([]byte(user))
+	if uid == 0 {
+		return false
+	}
+	var oldest uint32
+	looked := 0
+	for id := h.users.slot(uid).subs; id != 0 && looked < maxEvictLook; looked++ { // the newest first
+		s := h.subs.at(id)
+		if !s.ended() && may(s.key(id)) {
+			oldest = id
+		}
+		id = s.next
+	}
+	if oldest == 0 {
+		return false
+	}
+	h.end(oldest, Evicted)
+	return true
+}
+
+// maxEvictLook is how many subscriptions of a user are looked at for the oldest.
+const maxEvictLook = 1 << 10
+
 // ending is a user's subscriptions being ended.
 type ending struct{ sub uint32 } // the next; 0: all have been
 

@@ -36,6 +36,8 @@ const (
 	Ended
 	// Dismissed: it was ended by Sub.Dismiss.
 	Dismissed
+	// Evicted: it was ended by Hub.EvictOldest.
+	Evicted
 	// Withdrawn: a stream that it reads was taken out of service, by Hub.Withdraw.
 	Withdrawn
 	// Widened: a stream of Request.Absent can be read now. Close the connection: it comes back for it.

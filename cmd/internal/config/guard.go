@@ -12,6 +12,7 @@ type Guard struct {
 	IDs             stream.IDs // how positions are written; nil until Load has found no fault with them
 	ControlTopic    string     // of revocations; "" none
 	Limits          Limits
+	PerUserAction   string // PerUserRefuse or PerUserEvict
 	TrustedProxies  []netip.Prefix
 	ForwardedHeader string // the one they say the client's address in
 	ProxyProtocol   bool
@@ -38,6 +39,19 @@ type Limits struct {
 	PerIPRequests     Rate
 	StateBytes        Size
 }
+
+// ServerLimits are the limits in the server's words, with what happens beyond per_user.
+func (g *Guard) ServerLimits() server.Limits {
+	limits := g.Limits.Server()
+	limits.EvictOldest = g.PerUserAction == PerUserEvict
+	return limits
+}
+
+// What happens to a stream beyond PerUser.
+const (
+	PerUserRefuse = "refuse"
+	PerUserEvict  = "evict_oldest"
+)
 
 // AdminAuth is who may use the admin address; the zero AdminAuth lets everyone who reaches it.
 type AdminAuth struct {

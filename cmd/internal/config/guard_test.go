@@ -78,3 +78,15 @@ func TestParseRate(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatHappensBeyondPerUserCanBeChosen(t *testing.T) {
+	for text, want := range map[string]bool{"": false, "limits: {per_user_action: refuse}\n": false, "limits: {per_user_action: evict_oldest}\n": true} {
+		c, findings := Parse("sluice.yaml", []byte("kafka: {brokers: [\"k:9092\"]}\nstreams: {orders: {topic: t, user: key}}\nauth: none\n"+text), nil)
+		if faults := findings.Faults(); len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		if got := c.ServerLimits().EvictOldest; got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

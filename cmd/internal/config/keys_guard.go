@@ -13,6 +13,8 @@ var guardKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Limits.Connections }},
 	{"limits.per_user", "12", nil, "Streams at a time of one user. With `auth: none` there is no limit unless one is written.",
 		func(c *Config, _ *Stream) any { return &c.Limits.PerUser }},
+	{"limits.per_user_action", PerUserRefuse, []string{PerUserRefuse, PerUserEvict}, "What happens beyond `per_user`: `refuse` asks the new stream to wait. `evict_oldest` ends the user's oldest stream instead, with reason `evicted`.",
+		func(c *Config, _ *Stream) any { return &c.PerUserAction }},
 	{"limits.per_ip", "300", nil, "Streams at a time of one address, of one /64 with IPv6. This machine's own address has no limit.",
 		func(c *Config, _ *Stream) any { return &c.Limits.PerIP }},
 	{"limits.connects_per_second", "2000", nil, "Streams begun in a second. With `auth: none` there is no limit unless one is written.",

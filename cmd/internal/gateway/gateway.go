@@ -114,7 +114,7 @@ func New(o Options) (g *Gateway, err error) {
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
 		Control:     control,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
-		Limits: c.Limits.Server(), Proxies: c.Proxies(), AdminAuth: server.AdminAuth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
+		Limits: c.ServerLimits(), Proxies: c.Proxies(), AdminAuth: server.AdminAuth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
 	})
 	if err != nil {
 		return g, err
