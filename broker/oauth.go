@@ -78,6 +78,10 @@ func (o OAuth) fromFile(context.Context) (oauth.Auth, error) {
 	return oauth.Auth{Token: string(token)}, nil
 }
 
+// tokenClient follows no redirect: the client's secret is for the configured address alone. A token
+// endpoint answers a POST itself (RFC 6749 section 3.2).
+var tokenClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
 func (o OAuth) fromEndpoint(ctx context.Context, clientSecret string) (oauth.Auth, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
@@ -91,7 +95,7 @@ func (o OAuth) fromEndpoint(ctx context.Context, clientSecret string) (oauth.Aut
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(url.QueryEscape(o.ClientID), url.QueryEscape(clientSecret)) // RFC 6749, 2.3.1
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := tokenClient.Do(req)
 	if err != nil {
 		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_url: %w", err)
 	}

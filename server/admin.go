@@ -1,8 +1,11 @@
 package server
 
 import (
+	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -17,6 +20,30 @@ func sameOrigin(next http.Handler) http.Handler {
 	return guard.Handler(next)
 }
 
+// knownHost refuses a request whose Host is no address and not localhost. Without a token the address is this machine's own, and a page
+// whose name is made to lead there (DNS rebinding) would be of the same origin. /livez and /readyz tell nothing that such a page may not know.
+func knownHost(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, served := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // else nobody has connected
+		if served && !ownName(r.Host) && r.URL.Path != "/livez" && r.URL.Path != "/readyz" {
+			newProblem(http.StatusForbidden, "host", "Not by this name", "Without admin_auth the admin address is asked as localhost, or by its IP address.").write(w)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// ownName reports whether a Host can't be a name that somebody else made lead here.
+func ownName(host string) bool {
+	name := strings.Trim(host, "[]")
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	_, err := netip.ParseAddr(name)
+	return err == nil || name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") // RFC 6761
+}
+
 // adminRoutes are for operators. pprof's cmdline is left out: a command line may hold what a
 // profile must not.
 //
@@ -24,6 +51,9 @@ func sameOrigin(next http.Handler) http.Handler {
 // address than its own. Both take a user's identity as in public, and being an operator is none.
 func (s *Server) adminRoutes() chi.Router {
 	r := newRouter(s.cfg.Logger)
+	if s.cfg.AdminAuth.open() {
+		r.Use(knownHost)
+	}
 	get(r, "/livez", http.HandlerFunc(s.livez))
 	get(r, "/readyz", http.HandlerFunc(s.readyz))
 	mountConsole(r, "admin.html")

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -50,5 +52,32 @@ func TestAdmin(t *testing.T) {
 	}
 	if code, _ := answer(http.MethodGet, "/livez"); code != 200 {
 		t.Errorf("closed, /livez: %d", code)
+	}
+}
+
+// A page whose own name leads to this machine is of the same origin as what it asks there.
+func TestAnAdminAddressWithoutATokenIsAskedByItsOwnName(t *testing.T) {
+	f := newFixture(t, nil)
+	guarded := newFixture(t, func(c *Config) { c.AdminAuth.Token = "a token for operators" })
+	for host, ok := range map[string]bool{
+		"localhost:9090": true, "LOCALHOST": true, "127.0.0.1:9090": true, "[::1]:9090": true, "[::1]": true, "console.localhost:1": true, "": true,
+		"evil.example:9090": false, "localhost.evil.example": false, "127.0.0.1.evil.example": false, "evillocalhost": false,
+	} {
+		for _, path := range []string{"/metrics", "/console/discovery", "/console/events?user=alice", "/subscribers", "/readyz"} {
+			ask := func(f *fixture) int {
+				r := httptest.NewRequest(http.MethodHead, path, nil)
+				r.Host = host
+				r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{}))
+				w := httptest.NewRecorder()
+				f.Admin().ServeHTTP(w, r)
+				return w.Code
+			}
+			if code := ask(f); (code == http.StatusForbidden) == (ok || path == "/readyz") {
+				t.Errorf("%q %s: %d", host, path, code)
+			}
+			if code := ask(guarded); code == http.StatusForbidden {
+				t.Errorf("%q %s, with a token: %d", host, path, code)
+			}
+		}
 	}
 }

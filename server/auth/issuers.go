@@ -6,7 +6,9 @@ import (
 	"slices"
 )
 
-// Issuers takes tokens of several issuers. Each is tried; one that believes the token is enough.
+// Issuers takes tokens of several issuers. Each that looks for tokens where the request has one is
+// tried with it; one that believes it is enough. The first place that holds a token decides: a bad
+// one there is not made good by another one elsewhere.
 type Issuers []*JWT
 
 // telling orders reasons by how far a token got before it was refused.
@@ -17,8 +19,15 @@ var telling = []Reason{ReasonMissing, ReasonMalformed, ReasonIssuer, ReasonAlgor
 func (s Issuers) Authenticate(r *http.Request) (Principal, error) {
 	var nearest *Error
 	var unsure error
+	from, token := s.find(r)
+	if token == "" {
+		return Principal{}, noToken()
+	}
 	for _, j := range s {
-		principal, err := j.Authenticate(r)
+		if !slices.Contains(j.cfg.From, from) {
+			continue
+		}
+		principal, err := j.take(r, token)
 		if err == nil {
 			return principal, nil
 		}
@@ -35,6 +44,18 @@ func (s Issuers) Authenticate(r *http.Request) (Principal, error) {
 		return Principal{}, unsure
 	}
 	return Principal{}, nearest
+}
+
+// find returns the request's token, and where it is; "": there is none.
+func (s Issuers) find(r *http.Request) (from Place, token string) {
+	for _, j := range s {
+		for _, place := range j.cfg.From {
+			if token := place.token(r); token != "" {
+				return place, token
+			}
+		}
+	}
+	return Place{}, ""
 }
 
 // Close ends the fetching of keys.

@@ -15,7 +15,8 @@ const (
 	defaultRefresh = 10 * time.Minute
 	defaultPause   = 10 * time.Second
 	askTimeout     = 5 * time.Second // for an answer of a login or an app
-	maxKeySet      = 1 << 20         // bytes of a key set
+	maxRedirects   = 5
+	maxKeySet      = 1 << 20 // bytes of a key set
 )
 
 // JWKSConfig says where an issuer publishes its keys.
@@ -56,10 +57,23 @@ func NewJWKS(cfg JWKSConfig) *JWKS {
 	if cfg.Pause == 0 {
 		cfg.Pause = defaultPause
 	}
-	j := &JWKS{cfg: cfg, client: &http.Client{Timeout: askTimeout, Transport: cfg.Transport}}
+	j := &JWKS{cfg: cfg, client: &http.Client{Timeout: askTimeout, Transport: cfg.Transport, CheckRedirect: stays}}
 	j.ctx, j.cancel = context.WithCancel(context.Background())
 	j.refresh()
 	return j
+}
+
+// stays lets a redirect lead to the same host only, and not from https to http: who answers there would
+// say whose tokens are believed.
+func stays(r *http.Request, via []*http.Request) error {
+	first := via[0].URL
+	switch {
+	case r.URL.Host != first.Host, r.URL.Scheme != first.Scheme && r.URL.Scheme != "https":
+		return errors.New("it leads to another host, or to http, which is not followed")
+	case len(via) >= maxRedirects:
+		return errors.New("it leads on and on")
+	}
+	return nil
 }
 
 // Close gives up the fetch under way.

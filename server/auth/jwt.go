@@ -70,15 +70,20 @@ func (j *JWT) Close() error {
 
 // Authenticate verifies the request's token.
 func (j *JWT) Authenticate(r *http.Request) (Principal, error) {
-	token := ""
 	for _, place := range j.cfg.From {
-		if token = place.token(r); token != "" {
-			break
+		if token := place.token(r); token != "" {
+			return j.take(r, token)
 		}
 	}
-	if token == "" {
-		return Principal{}, &Error{ReasonMissing, "The request carries no token.", `Bearer realm="sluice"`}
-	}
+	return Principal{}, noToken()
+}
+
+func noToken() *Error {
+	return &Error{ReasonMissing, "The request carries no token.", `Bearer realm="sluice"`}
+}
+
+// take verifies a token of the request.
+func (j *JWT) take(r *http.Request, token string) (Principal, error) {
 	payload, err := j.verify(r.Context(), []byte(token))
 	if err != nil {
 		return Principal{}, err
