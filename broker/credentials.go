@@ -98,11 +98,8 @@ func mechanism(s SASL, log *slog.Logger) (sasl.Mechanism, error) {
 		MechanismPlain, MechanismSCRAM256, MechanismSCRAM512, MechanismOAuthBearer)
 }
 
-// secret is a secret in a file. A nil log is told nothing.
+// secret is a secret in a file.
 func secret(key string, log *slog.Logger, file string) (*reread.Value[string], error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	v, err := reread.New(key, log, func(contents [][]byte) (string, error) {
 		return reread.Text(file, contents[0])
 	}, file)

@@ -90,19 +90,15 @@ func options(cfg Config) ([]kgo.Opt, error) {
 	if cfg.Rack != "" {
 		opts = append(opts, kgo.Rack(cfg.Rack)) // client.rack
 	}
-	log := cfg.log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	if cfg.TLS.Enabled {
-		dial, err := tlsDialer(cfg.TLS, log)
+		dial, err := tlsDialer(cfg.TLS, cfg.log)
 		if err != nil {
 			return nil, err
 		}
 		opts = append(opts, kgo.Dialer(dial)) // security.protocol=SSL
 	}
 	if cfg.SASL.Mechanism != "" {
-		mechanism, err := mechanism(cfg.SASL, log)
+		mechanism, err := mechanism(cfg.SASL, cfg.log)
 		if err != nil {
 			return nil, err
 		}

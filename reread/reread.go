@@ -38,8 +38,12 @@ type Value[T any] struct {
 }
 
 // New reads the files and makes the first value. Later files that can't be read, or that parse refuses,
-// leave the value as it is, and the log says so once. The errors of parse must not quote the files.
+// leave the value as it is, and the log says so once. The errors of parse must not quote the files. A
+// nil log is told nothing.
 func New[T any](name string, log *slog.Logger, parse func(contents [][]byte) (T, error), files ...string) (*Value[T], error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	v := &Value[T]{name: name, files: files, parse: parse, log: log, start: time.Now()}
 	contents, err := v.read()
 	if err != nil {

@@ -124,6 +124,12 @@ func NewTickets(secret []byte, ttl time.Duration) (*Tickets, error) {
 	return &Tickets{box: func() cipher.AEAD { return box }, ttl: ttl, used: map[string]time.Time{}, sweep: 1024}, nil
 }
 
+// Follow makes the tickets sealed and opened with the key that current has at the time: one in a file
+// that is read again. It is called before the tickets are used. Those of an older key are refused.
+func (t *Tickets) Follow(current func() *Tickets) {
+	t.box = func() cipher.AEAD { return current().box() }
+}
+
 // Issue makes a ticket of a valid grant.
 func (t *Tickets) Issue(g Grant) (Ticket, error) {
 	if err := g.Validate(); err != nil {

@@ -31,6 +31,10 @@ type JWT struct {
 	Leeway       time.Duration
 	From         []auth.Place // where a token is looked for, in order
 
+	keysKey   string // which key of the configuration keysFile is from
+	keysFile  string // where Keys were read, to be read again; "" they were written out, or are fetched
+	parseKeys func([]byte) (auth.Keys, error)
+
 	from          []string
 	secret        Secret
 	publicKeyFile string

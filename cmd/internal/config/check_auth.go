@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"sluice/reread"
 	"sluice/server/auth"
 )
 
@@ -127,35 +129,52 @@ func (l *loader) jwtKeys(j *JWT, at string) {
 	switch strings.TrimPrefix(way, at+".") {
 	case "":
 		l.fault(at, "has no key: write jwks_url, jwks_file or public_key_file (RS256, ES256, EdDSA), or secret_file (HS256)")
-	case "secret", "secret_file":
+	case "secret":
 		j.Keys, err = auth.SecretKey([]byte(j.secret.Reveal()))
-		j.secret = Secret{} // the key has it now
+	case "secret_file":
+		err = j.readKeys(way, j.secret.file, func(text []byte) (auth.Keys, error) {
+			secret, err := reread.Text(j.keysFile, text)
+			if err != nil {
+				return nil, err
+			}
+			return auth.SecretKey([]byte(secret))
+		})
 	case "public_key_file":
-		j.Keys, err = fromFile(j.publicKeyFile, auth.PublicKey)
+		err = j.readKeys(way, j.publicKeyFile, named(j.publicKeyFile, auth.PublicKey))
 	case "jwks_file":
-		j.Keys, err = fromFile(j.jwksFile, auth.ParseKeySet)
+		err = j.readKeys(way, j.jwksFile, named(j.jwksFile, auth.ParseKeySet))
 	case "jwks_url":
 		u := l.httpAddress(way, j.JWKSURL)
 		if u != nil && u.Scheme == "http" && !loopback(u.Host) && !loopback(u.Host+":80") {
 			l.warn(way, "is fetched without TLS: whoever is in between can be anyone; write https")
 		}
 	}
+	j.secret = Secret{} // the key has it now
 	if err != nil {
 		l.fault(way, err.Error())
 	}
 }
 
-// fromFile reads a file of keys.
-func fromFile[K auth.Keys](name string, parse func([]byte) (K, error)) (auth.Keys, error) {
+// readKeys reads a file of keys, and remembers how to read it again.
+func (j *JWT) readKeys(key, name string, parse func([]byte) (auth.Keys, error)) error {
+	j.keysKey, j.keysFile, j.parseKeys = key, name, parse
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, unreadable(err)
+		return unreadable(err)
 	}
-	keys, err := parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	j.Keys, err = parse(text)
+	return err
+}
+
+// named lets a parser's errors say which file they are about.
+func named[K auth.Keys](name string, parse func([]byte) (K, error)) func([]byte) (auth.Keys, error) {
+	return func(text []byte) (auth.Keys, error) {
+		keys, err := parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return keys, nil
 	}
-	return keys, nil
 }
 
 // httpAddress checks an address that the gateway asks; nil if it is none.
@@ -249,20 +268,28 @@ func (l *loader) checkAPIKeys(a *Auth) {
 		l.fault(key, unreadable(err).Error())
 		return
 	}
-	var hashes map[string]string
-	if err := yaml.Unmarshal(text, &hashes); err != nil { // its text may quote the file's
-		l.fault(key, a.apiKeysFile+" is not YAML of names and hashes, as sluice keys new writes it")
-		return
+	all, faults := parseAPIKeys(a.apiKeysFile, text)
+	for _, fault := range faults {
+		l.fault(key, fault)
 	}
-	for name, hash := range hashes {
-		k, err := auth.ParseAPIKey(name, hash)
-		if err != nil {
-			l.fault(key, fmt.Sprintf("%s: %s: %v", a.apiKeysFile, name, err))
-			continue
-		}
-		a.APIKeys = append(a.APIKeys, k)
-	}
-	if len(hashes) == 0 {
+	if a.APIKeys = all; len(all) == 0 && len(faults) == 0 {
 		l.fault(key, a.apiKeysFile+" has no keys: make one with sluice keys new NAME")
 	}
+}
+
+// parseAPIKeys reads a mapping of names to hashes.
+func parseAPIKeys(file string, text []byte) (all auth.APIKeys, faults []string) {
+	var hashes map[string]string
+	if err := yaml.Unmarshal(text, &hashes); err != nil { // its text may quote the file's
+		return nil, []string{file + " is not YAML of names and hashes, as sluice keys new writes it"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(hashes)) {
+		k, err := auth.ParseAPIKey(name, hashes[name])
+		if err != nil {
+			faults = append(faults, fmt.Sprintf("%s: %s: %v", file, name, err))
+			continue
+		}
+		all = append(all, k)
+	}
+	return all, faults
 }

@@ -99,7 +99,7 @@ func (a Auth) Sources(log *slog.Logger) (Sources, error) {
 	var all auth.First
 	var s Sources
 	if a.Tickets != nil {
-		tickets, err := auth.NewTickets([]byte(a.Tickets.Secret.Reveal()), a.Tickets.TTL)
+		tickets, err := a.Tickets.read(log)
 		if err != nil {
 			return s, err
 		}
@@ -127,9 +127,9 @@ func (a Auth) Sources(log *slog.Logger) (Sources, error) {
 func (a Auth) issuers(log *slog.Logger) (auth.Issuers, error) {
 	var all auth.Issuers
 	for _, j := range a.JWT {
-		keys := j.Keys
-		if j.JWKSURL != "" {
-			keys = auth.NewJWKS(auth.JWKSConfig{URL: j.JWKSURL, Logger: log})
+		keys, err := j.read(log)
+		if err != nil {
+			return all, err
 		}
 		one, err := auth.NewJWT(auth.JWTConfig{
 			Keys: keys, Issuer: j.Issuer, Audience: j.Audience, UserPrefix: j.UserPrefix, From: j.From, Leeway: j.Leeway,
@@ -146,7 +146,7 @@ func (a Auth) issuers(log *slog.Logger) (auth.Issuers, error) {
 // sessions are the sources that go by the app's own sessions.
 func (a Auth) sessions(log *slog.Logger) (all auth.First, err error) {
 	if a.AuthJS != nil {
-		cookies, err := auth.NewAuthJS(auth.AuthJSConfig{Secret: []byte(a.AuthJS.Secret.Reveal()), Claims: auth.Claims{User: a.AuthJS.User, Roles: a.AuthJS.Roles}})
+		cookies, err := a.AuthJS.read(log)
 		if err != nil {
 			return all, err
 		}

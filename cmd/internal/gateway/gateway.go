@@ -103,12 +103,16 @@ func New(o Options) (g *Gateway, err error) {
 	if err != nil {
 		return g, err
 	}
+	backEnds, err := c.Auth.BackEnds(g.slog)
+	if err != nil {
+		return g, err
+	}
 	control, err := g.newControl()
 	if err != nil {
 		return g, err
 	}
 	g.server, err = server.New(server.Config{
-		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: g.apiKeys(), Source: source{g.reader, history, width}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
+		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: backEnds, Source: source{g.reader, history, width}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
 		Subjects: c.Subjects(), NoPages: !c.Pages,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
 		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,

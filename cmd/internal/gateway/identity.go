@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"sluice/cmd/internal/config"
-	"sluice/server"
 )
 
 // identity begins what finds out who is asking. What runs for it ends after the server.
@@ -15,12 +14,4 @@ func (g *Gateway) identity() (config.Sources, error) {
 		g.onStop("identity", func(context.Context) error { return running.Close() })
 	}
 	return sources, err
-}
-
-// apiKeys are the keys of back ends; nil where there are none, so that they have no way in.
-func (g *Gateway) apiKeys() server.APIKeys {
-	if keys := g.config.Auth.APIKeys; len(keys) > 0 {
-		return keys
-	}
-	return nil
 }
