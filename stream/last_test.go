@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 )
 
 // newestOfAll is what newest has to take, from all marks at once: n off the ends of the partitions,
@@ -288,5 +289,21 @@ func TestALookEndsWhenAllHaveGone(t *testing.T) {
 	}
 	if got := <-k.over; got != errNobody || k.runs > 2 {
 		t.Errorf("the reading ended with %v after %d runs", got, k.runs)
+	}
+}
+
+// A producer whose clock is years ahead takes nobody's room among the newest, whether they are in
+// memory or read from Kafka.
+func TestLastIsNotTakenByTimestampsOfTheFuture(t *testing.T) {
+	r := newRig(t, 2, news)
+	ahead := time.Now().Add(48 * time.Hour).UnixMilli()
+	for i := range int64(5) { // in the other partition
+		r.kafka.put(0, 1, Event{Timestamp: ahead + i, Data: fmt.Append(nil, "ahead ", i)})
+	}
+	timed(r, 0, 0, 1, 2, 3)
+	r.readAll()
+	for range 2 {
+		r.open(lastN(3)).getsAll("1", "2", "3")
+		r.evict(0)
 	}
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // look is a question for the newest events older than memory. All that are asked while a reading is
@@ -153,6 +154,7 @@ type gathering struct {
 	everyone  bool
 	to        []int64 // up to where
 	room      int     // marks taken
+	times     recordTimes
 	all       []*gathered
 	byKey     map[lookKey]*gathered
 	byUser    map[string][]*gathered
@@ -246,20 +248,22 @@ func (g *gathering) emit(_ int32, events []Event, _ int64) error {
 	if g.gone() {
 		return errNobody
 	}
+	now := time.Now().UnixMilli()
 	for i := range events {
 		ev := &events[i]
+		ms, _ := g.times.of(ev.Partition, ev.Timestamp, now)
 		if g.plain != nil {
-			g.plain.see(ev)
+			g.plain.see(ev, ms)
 		}
 		for _, one := range g.bySubject[string(ev.Subject)] {
-			one.see(ev)
+			one.see(ev, ms)
 		}
 		if g.everyone {
 			continue
 		}
 		for _, user := range ev.Users {
 			for _, one := range g.byUser[string(user)] {
-				one.see(ev)
+				one.see(ev, ms)
 			}
 		}
 	}
@@ -276,13 +280,14 @@ func (g *gathering) gone() bool {
 	return true
 }
 
-// see remembers an event's mark if it is among the newest n of its partition so far.
-func (g *gathered) see(ev *Event) {
+// see remembers an event's mark if it is among the newest n of its partition so far. ms is when it is
+// of, as recordTimes has it.
+func (g *gathered) see(ev *Event, ms int64) {
 	p := int(ev.Partition)
 	if ev.Offset < at(g.begin, p) || ev.Offset >= at(g.to, p) || g.key.subject != "" && string(ev.Subject) != g.key.subject {
 		return
 	}
-	marks := append(g.marks[ev.Partition], spotted{ev.Offset, ev.Timestamp})
+	marks := append(g.marks[ev.Partition], spotted{ev.Offset, ms})
 	if len(marks) >= 2*g.n { // forget the older half at once rather than one each time
 		marks = append(marks[:0], marks[len(marks)-g.n:]...)
 	}

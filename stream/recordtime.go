@@ -84,13 +84,13 @@ func (t *stateTable) wait(id uint32, timestamp, now int64) {
 		t.ahead = t.waiting()
 		queue.Init(&t.ahead)
 	}
-	queue.Push(&t.ahead, aheadSlot{time: timestamp, born: t.slots[id].born, slot: id})
+	queue.Push(&t.ahead, aheadSlot{time: timestamp, born: t.slots.at(id).born, slot: id})
 }
 
 func (t *stateTable) waiting() ahead {
 	left := t.ahead[:0]
 	for _, a := range t.ahead {
-		if t.slots[a.slot].born == a.born {
+		if t.slots.at(a.slot).born == a.born {
 			left = append(left, a)
 		}
 	}
@@ -101,16 +101,16 @@ func (t *stateTable) waiting() ahead {
 func (t *stateTable) arrive(now int64) {
 	for n := 0; n < stateRun && len(t.ahead) > 0 && t.ahead[0].time <= now+MaxAhead.Milliseconds(); n++ {
 		a := queue.Pop(&t.ahead).(aheadSlot)
-		s := &t.slots[a.slot]
+		s := t.slots.at(a.slot)
 		if s.born != a.born {
 			continue
 		}
 		t.goes(a.slot)
 		ages := t.agesOf(s.kind)
-		ages.remove(t.slots, a.slot)
+		ages.remove(&t.slots, a.slot)
 		s.time = a.time
 		t.log.times.see(s.partition, s.time)
-		ages.push(t.slots, a.slot, s.time <= t.bound(s.kind, now))
+		ages.push(&t.slots, a.slot, s.time <= t.bound(s.kind, now))
 		t.came(a.slot)
 	}
 }

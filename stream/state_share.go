@@ -65,7 +65,7 @@ func (h *Hub) StateHead(r StateRequest) (StateHead, error) {
 				head.Bytes += int64(n) * (latestBytes + t.arena.live/int64(t.used))
 			}
 		case t.shared(s.now) == nil && t.underWay(s.now) == nil:
-			head.Look += len(t.slots)
+			head.Look += t.slots.len()
 			head.Bytes += t.partBytes()
 		}
 	}

@@ -151,8 +151,8 @@ func (h *Hub) atOnce(user string, now int64) []Latest {
 	t := h.logs[0].state
 	sight := t.sight(now)
 	var all []Latest
-	for id := 1; id < len(t.slots); id++ {
-		s := &t.slots[id]
+	for id := uint32(1); int(id) < t.slots.len(); id++ {
+		s := t.slots.at(id)
 		if s.kind == stateValue && (t.everyone || t.belongs(uint32(id), h.users.find([]byte(user)))) && t.wins(s, &sight) {
 			all = append(all, t.latest(0, s))
 		}

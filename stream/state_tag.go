@@ -42,7 +42,7 @@ func mix(n uint64) uint64 {
 
 // came counts a slot that has been filled and linked.
 func (t *stateTable) came(id uint32) {
-	s := &t.slots[id]
+	s := t.slots.at(id)
 	s.sum = stateSum(s, t.arena.bytes(s.body))
 	t.count(id, s.sum, 1)
 }
@@ -53,12 +53,12 @@ func (t *stateTable) goes(id uint32) {
 	for _, c := range t.copies {
 		c.leaving(id)
 	}
-	t.count(id, -t.slots[id].sum, -1)
+	t.count(id, -t.slots.at(id).sum, -1)
 }
 
 func (t *stateTable) count(id uint32, sum uint64, n int32) {
 	t.changes++
-	s := &t.slots[id]
+	s := t.slots.at(id)
 	if s.kind == stateGrave {
 		return // it never shows, and hides nothing that is there
 	}
@@ -79,7 +79,7 @@ func (t *stateTable) count(id uint32, sum uint64, n int32) {
 
 // alone reports whether no other slot has a slot's subject.
 func (t *stateTable) alone(id uint32) bool {
-	s := &t.slots[id]
+	s := t.slots.at(id)
 	return t.bySubject.first(s.hash[0]) == id && s.links[0].next == 0 && s.links[0].sibling == 0
 }
 

@@ -12,8 +12,8 @@ type stateAges struct {
 func (a *stateAges) len() int { return len(a.young) + a.old }
 
 // push adds a slot, to kept or to young.
-func (a *stateAges) push(slots []stateSlot, id uint32, kept bool) {
-	s := &slots[id]
+func (a *stateAges) push(slots *stateSlots, id uint32, kept bool) {
+	s := slots.at(id)
 	if s.kept = kept; !kept {
 		a.young.push(slots, id, s.time)
 		return
@@ -25,8 +25,8 @@ func (a *stateAges) push(slots []stateSlot, id uint32, kept bool) {
 	a.old++
 }
 
-func (a *stateAges) remove(slots []stateSlot, id uint32) {
-	s := &slots[id]
+func (a *stateAges) remove(slots *stateSlots, id uint32) {
+	s := slots.at(id)
 	if !s.kept {
 		a.young.remove(slots, id)
 		return
@@ -43,36 +43,36 @@ type stateAge struct {
 	slot uint32
 }
 
-func (h *stateHeap) push(slots []stateSlot, id uint32, key int64) {
+func (h *stateHeap) push(slots *stateSlots, id uint32, key int64) {
 	*h = append(*h, stateAge{key, id})
 	h.up(slots, len(*h)-1)
 }
 
-func (h *stateHeap) remove(slots []stateSlot, id uint32) {
-	i, last := int(slots[id].age), len(*h)-1
+func (h *stateHeap) remove(slots *stateSlots, id uint32) {
+	i, last := int(slots.at(id).age), len(*h)-1
 	moved := (*h)[last]
 	*h = (*h)[:last]
 	if i == last {
 		return
 	}
 	(*h)[i] = moved
-	slots[moved.slot].age = uint32(i)
+	slots.at(moved.slot).age = uint32(i)
 	h.down(slots, i)
-	h.up(slots, int(slots[moved.slot].age))
+	h.up(slots, int(slots.at(moved.slot).age))
 }
 
-func (h stateHeap) up(slots []stateSlot, i int) {
+func (h stateHeap) up(slots *stateSlots, i int) {
 	one := h[i]
 	for i > 0 && h[(i-1)/2].key > one.key {
 		h[i] = h[(i-1)/2]
-		slots[h[i].slot].age = uint32(i)
+		slots.at(h[i].slot).age = uint32(i)
 		i = (i - 1) / 2
 	}
 	h[i] = one
-	slots[one.slot].age = uint32(i)
+	slots.at(one.slot).age = uint32(i)
 }
 
-func (h stateHeap) down(slots []stateSlot, i int) {
+func (h stateHeap) down(slots *stateSlots, i int) {
 	one := h[i]
 	for {
 		child := 2*i + 1
@@ -86,9 +86,9 @@ func (h stateHeap) down(slots []stateSlot, i int) {
 			break
 		}
 		h[i] = h[child]
-		slots[h[i].slot].age = uint32(i)
+		slots.at(h[i].slot).age = uint32(i)
 		i = child
 	}
 	h[i] = one
-	slots[one.slot].age = uint32(i)
+	slots.at(one.slot).age = uint32(i)
 }

@@ -13,10 +13,9 @@ func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 	}
 	id := t.freeSlot
 	if id != 0 {
-		t.freeSlot = t.slots[id].posting
+		t.freeSlot = t.slots.at(id).posting
 	} else {
-		id = uint32(len(t.slots))
-		t.slots = append(t.slots, stateSlot{})
+		id = t.slots.add()
 	}
 	t.used++
 	t.born++
@@ -33,7 +32,7 @@ func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 	} else {
 		s.body = t.arena.commit(append(append(t.arena.room(id, n), subject...), ev.Key...))
 	}
-	t.slots[id] = s
+	*t.slots.at(id) = s
 	if s.kind == stateGrave {
 		t.graves.link(t, id)
 	} else {
@@ -42,7 +41,7 @@ func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 	if s.keyed {
 		t.byKey.link(t, id)
 	}
-	t.agesOf(s.kind).push(t.slots, id, old)
+	t.agesOf(s.kind).push(&t.slots, id, old)
 	if !own {
 		t.wait(id, ev.Timestamp, now)
 	}
@@ -75,20 +74,20 @@ func (t *stateTable) post(slot, uid uint32) {
 		t.heads = append(t.heads, make([]uint32, int(uid)+1-len(t.heads))...)
 	}
 	p := &t.postings[n]
-	*p = statePosting{uid: uid, slot: slot, next: t.heads[uid], other: t.slots[slot].posting}
+	*p = statePosting{uid: uid, slot: slot, next: t.heads[uid], other: t.slots.at(slot).posting}
 	if p.next != 0 {
 		t.postings[p.next].prev = n
 	} else {
 		t.userBytes += t.users.cost(uid)
 	}
-	t.heads[uid], t.slots[slot].posting = n, n
+	t.heads[uid], t.slots.at(slot).posting = n, n
 }
 
 // remove empties a slot. Copies that have not come to it keep what it was.
 func (t *stateTable) remove(id uint32) {
 	t.goes(id)
-	s := &t.slots[id]
-	t.agesOf(s.kind).remove(t.slots, id)
+	s := t.slots.at(id)
+	t.agesOf(s.kind).remove(&t.slots, id)
 	if s.kind == stateGrave {
 		t.graves.unlink(t, id)
 	} else {
@@ -153,7 +152,7 @@ func (t *stateTable) expire(now int64) {
 	t.age(&t.values, stateValue, now)
 	t.age(&t.dead, stateGone, now)
 	for n := 0; n < stateCleans && t.arena.wasted(); n++ {
-		t.arena.clean(func(slot uint32) *stateRef { return &t.slots[slot].body })
+		t.arena.clean(func(slot uint32) *stateRef { return &t.slots.at(slot).body })
 	}
 }
 
@@ -162,11 +161,11 @@ func (t *stateTable) age(a *stateAges, kind stateKind, now int64) {
 	bound := t.bound(kind, now)
 	for n := 0; n < stateRun && len(a.young) > 0 && a.young[0].key <= bound; n++ {
 		id := a.young[0].slot
-		if s := &t.slots[id]; s.offset < t.from(s.partition) {
+		if s := t.slots.at(id); s.offset < t.from(s.partition) {
 			t.outdate(id)
 		} else {
-			a.remove(t.slots, id)
-			a.push(t.slots, id, true)
+			a.remove(&t.slots, id)
+			a.push(&t.slots, id, true)
 		}
 	}
 	for p, n := 0, 0; p < len(a.kept) && a.old > 0; p++ {
@@ -180,7 +179,7 @@ func (t *stateTable) age(a *stateAges, kind stateKind, now int64) {
 // if there is one, the furthest behind; else the oldest.
 func (t *stateTable) cut(now int64) {
 	if id := t.furthest(); id != 0 {
-		t.cutBefore(&t.slots[id])
+		t.cutBefore(t.slots.at(id))
 		t.outdate(id)
 		return
 	}
@@ -189,7 +188,7 @@ func (t *stateTable) cut(now int64) {
 		oldest = &t.dead
 	}
 	id := oldest.young[0].slot
-	s := &t.slots[id]
+	s := t.slots.at(id)
 	t.cutBefore(s)
 	if t.compacted || s.time > t.bound(s.kind, now) {
 		t.floor = max(t.floor, s.time)
@@ -200,10 +199,10 @@ func (t *stateTable) cut(now int64) {
 // outdate removes a slot that is too old, and what it was later than in other partitions. That is too
 // old as well, and would be the subject's latest now, were it among the newest there.
 func (t *stateTable) outdate(id uint32) {
-	s := &t.slots[id]
+	s := t.slots.at(id)
 	if s.kind != stateGrave {
 		for head := t.bySubject.first(s.hash[0]); head != 0; {
-			more, other := t.slots[head].links[0].sibling, &t.slots[head]
+			more, other := t.slots.at(head).links[0].sibling, t.slots.at(head)
 			if other.partition != s.partition && s.later(other) && string(t.subject(other)) == string(t.subject(s)) {
 				t.remove(head)
 			}
@@ -254,9 +253,9 @@ func (t *stateTable) jump(partition int32, to int64, back bool) {
 	if !back {
 		return
 	}
-	for id := range t.slots {
-		if s := &t.slots[id]; s.kind != stateFree && s.partition == partition {
-			t.remove(uint32(id))
+	for id := range uint32(t.slots.len()) {
+		if s := t.slots.at(id); s.kind != stateFree && s.partition == partition {
+			t.remove(id)
 		}
 	}
 	for _, c := range t.copies {

@@ -22,8 +22,8 @@ func (x *stateIndex) first(hash uint64) uint32 { return x.heads[hash] }
 // head returns the head of a text's chain in a partition, 0 if there is none.
 func (x *stateIndex) head(t *stateTable, hash uint64, text []byte, partition int32) uint32 {
 	id := x.heads[hash]
-	for id != 0 && (t.slots[id].partition != partition || string(x.text(t, &t.slots[id])) != string(text)) {
-		id = t.slots[id].links[x.which].sibling
+	for id != 0 && (t.slots.at(id).partition != partition || string(x.text(t, t.slots.at(id))) != string(text)) {
+		id = t.slots.at(id).links[x.which].sibling
 		t.looked++
 	}
 	t.looked++
@@ -32,7 +32,7 @@ func (x *stateIndex) head(t *stateTable, hash uint64, text []byte, partition int
 
 // link makes a slot the head of its chain. The records of a partition come in order of their offsets.
 func (x *stateIndex) link(t *stateTable, id uint32) {
-	s := &t.slots[id]
+	s := t.slots.at(id)
 	hash, l := s.hash[x.which], &s.links[x.which]
 	head := x.head(t, hash, x.text(t, s), s.partition)
 	if head == 0 {
@@ -40,7 +40,7 @@ func (x *stateIndex) link(t *stateTable, id uint32) {
 		x.between(t, id, hash)
 		return
 	}
-	before := &t.slots[head].links[x.which]
+	before := &t.slots.at(head).links[x.which]
 	l.sibling, l.siblingPrev = before.sibling, before.siblingPrev
 	l.next, before.prev = head, id
 	before.sibling, before.siblingPrev = 0, 0
@@ -49,42 +49,42 @@ func (x *stateIndex) link(t *stateTable, id uint32) {
 
 // between tells a head's siblings of it.
 func (x *stateIndex) between(t *stateTable, id uint32, hash uint64) {
-	l := t.slots[id].links[x.which]
+	l := t.slots.at(id).links[x.which]
 	if l.siblingPrev == 0 {
 		x.heads[hash] = id
 	} else {
-		t.slots[l.siblingPrev].links[x.which].sibling = id
+		t.slots.at(l.siblingPrev).links[x.which].sibling = id
 	}
 	if l.sibling != 0 {
-		t.slots[l.sibling].links[x.which].siblingPrev = id
+		t.slots.at(l.sibling).links[x.which].siblingPrev = id
 	}
 }
 
 // unlink takes a slot out.
 func (x *stateIndex) unlink(t *stateTable, id uint32) {
-	s := &t.slots[id]
+	s := t.slots.at(id)
 	hash, l := s.hash[x.which], s.links[x.which]
 	switch {
 	case l.prev != 0:
-		t.slots[l.prev].links[x.which].next = l.next
+		t.slots.at(l.prev).links[x.which].next = l.next
 		if l.next != 0 {
-			t.slots[l.next].links[x.which].prev = l.prev
+			t.slots.at(l.next).links[x.which].prev = l.prev
 		}
 	case l.next != 0: // the next is the head now
-		head := &t.slots[l.next].links[x.which]
+		head := &t.slots.at(l.next).links[x.which]
 		head.prev, head.sibling, head.siblingPrev = 0, l.sibling, l.siblingPrev
 		x.between(t, l.next, hash)
 	default:
 		switch {
 		case l.siblingPrev != 0:
-			t.slots[l.siblingPrev].links[x.which].sibling = l.sibling
+			t.slots.at(l.siblingPrev).links[x.which].sibling = l.sibling
 		case l.sibling != 0:
 			x.heads[hash] = l.sibling
 		default:
 			delete(x.heads, hash)
 		}
 		if l.sibling != 0 {
-			t.slots[l.sibling].links[x.which].siblingPrev = l.siblingPrev
+			t.slots.at(l.sibling).links[x.which].siblingPrev = l.siblingPrev
 		}
 	}
 }

@@ -10,21 +10,21 @@ import (
 func (t *stateTable) ofSubject(dst []Latest, stream int, q *Request, now int64) []Latest {
 	sight := t.sight(now)
 	var newest uint32
-	for head := t.bySubject.first(maphash.String(t.seed, q.Subject)); head != 0; head = t.slots[head].links[0].sibling {
-		if string(t.subject(&t.slots[head])) != q.Subject {
+	for head := t.bySubject.first(maphash.String(t.seed, q.Subject)); head != 0; head = t.slots.at(head).links[0].sibling {
+		if string(t.subject(t.slots.at(head))) != q.Subject {
 			continue
 		}
-		if id := t.newestOf(head, &sight); id != 0 && (newest == 0 || t.slots[id].later(&t.slots[newest])) {
+		if id := t.newestOf(head, &sight); id != 0 && (newest == 0 || t.slots.at(id).later(t.slots.at(newest))) {
 			newest = id
 		}
 	}
-	if newest == 0 || t.slots[newest].kind != stateValue {
+	if newest == 0 || t.slots.at(newest).kind != stateValue {
 		return dst
 	}
 	if !t.everyone && !q.AnyUser && !t.belongs(newest, t.users.find([]byte(q.User))) {
 		return dst
 	}
-	return append(dst, t.latest(stream, &t.slots[newest]))
+	return append(dst, t.latest(stream, t.slots.at(newest)))
 }
 
 // ofUser appends a user's latest events.
@@ -34,7 +34,7 @@ func (t *stateTable) ofUser(dst []Latest, stream int, uid uint32, now int64) []L
 	}
 	sight := t.sight(now)
 	for n := t.heads[uid]; n != 0; n = t.postings[n].next {
-		if s := &t.slots[t.postings[n].slot]; t.wins(s, &sight) {
+		if s := t.slots.at(t.postings[n].slot); t.wins(s, &sight) {
 			dst = append(dst, t.latest(stream, s))
 		}
 	}
@@ -43,8 +43,8 @@ func (t *stateTable) ofUser(dst []Latest, stream int, uid uint32, now int64) []L
 
 // newestOf returns the newest slot of a chain that shows, 0 if none does.
 func (t *stateTable) newestOf(head uint32, sight *stateSight) uint32 {
-	for head != 0 && !sight.shows(&t.slots[head]) {
-		head = t.slots[head].links[0].next
+	for head != 0 && !sight.shows(t.slots.at(head)) {
+		head = t.slots.at(head).links[0].next
 		t.looked++
 	}
 	t.looked++
@@ -56,17 +56,17 @@ func (t *stateTable) wins(s *stateSlot, sight *stateSight) bool {
 	if !sight.shows(s) {
 		return false
 	}
-	for id := s.links[0].prev; id != 0; id = t.slots[id].links[0].prev {
-		if sight.shows(&t.slots[id]) {
+	for id := s.links[0].prev; id != 0; id = t.slots.at(id).links[0].prev {
+		if sight.shows(t.slots.at(id)) {
 			return false
 		}
 	}
-	for head := t.bySubject.first(s.hash[0]); head != 0; head = t.slots[head].links[0].sibling {
-		other := &t.slots[head]
+	for head := t.bySubject.first(s.hash[0]); head != 0; head = t.slots.at(head).links[0].sibling {
+		other := t.slots.at(head)
 		if other.partition == s.partition || string(t.subject(other)) != string(t.subject(s)) {
 			continue
 		}
-		if id := t.newestOf(head, sight); id != 0 && t.slots[id].later(s) {
+		if id := t.newestOf(head, sight); id != 0 && t.slots.at(id).later(s) {
 			return false
 		}
 	}
@@ -74,7 +74,7 @@ func (t *stateTable) wins(s *stateSlot, sight *stateSight) bool {
 }
 
 func (t *stateTable) belongs(slot, uid uint32) bool {
-	for n := t.slots[slot].posting; n != 0; n = t.postings[n].other {
+	for n := t.slots.at(slot).posting; n != 0; n = t.postings[n].other {
 		if t.postings[n].uid == uid {
 			return true
 		}
@@ -141,10 +141,10 @@ func (c *stateCopy) run() bool {
 		c.end()
 		return false
 	}
-	for end := min(c.next+stateRun, len(t.slots)); c.next < end; c.next++ {
-		c.take(&t.slots[c.next], true)
+	for end := min(c.next+stateRun, t.slots.len()); c.next < end; c.next++ {
+		c.take(t.slots.at(uint32(c.next)), true)
 	}
-	if c.next < len(t.slots) {
+	if c.next < t.slots.len() {
 		return true
 	}
 	c.end()
@@ -160,19 +160,19 @@ func (c *stateCopy) end() {
 func (c *stateCopy) leaving(id uint32) {
 	switch {
 	case c.uid == 0 && int(id) >= c.next:
-		c.take(&c.table.slots[id], true)
+		c.take(c.table.slots.at(id), true)
 	case c.uid == 0:
 	case c.table.belongs(id, c.uid):
 		c.takeGroup(id)
 	default: // it may be later than one of the user's that is still to be looked at
-		c.take(&c.table.slots[id], false)
+		c.take(c.table.slots.at(id), false)
 	}
 }
 
 // takeGroup copies one of the user's slots, and the others of its subject.
 func (c *stateCopy) takeGroup(id uint32) {
 	t := c.table
-	s := &t.slots[id]
+	s := t.slots.at(id)
 	if t.alone(id) {
 		c.take(s, true)
 		return
@@ -181,9 +181,9 @@ func (c *stateCopy) takeGroup(id uint32) {
 		return
 	}
 	c.groups[s.hash[0]] = struct{}{}
-	for head := t.bySubject.first(s.hash[0]); head != 0; head = t.slots[head].links[0].sibling {
-		for other := head; other != 0; other = t.slots[other].links[0].next {
-			c.take(&t.slots[other], t.belongs(other, c.uid))
+	for head := t.bySubject.first(s.hash[0]); head != 0; head = t.slots.at(head).links[0].sibling {
+		for other := head; other != 0; other = t.slots.at(other).links[0].next {
+			c.take(t.slots.at(other), t.belongs(other, c.uid))
 		}
 	}
 }

@@ -19,6 +19,35 @@ type stateSlot struct {
 	kept       bool // it is in stateAges.kept
 }
 
+// stateSlots are a table's slots by number. They stand in chunks, so that a table that grows copies none
+// of them under the hub's lock.
+type stateSlots struct {
+	chunks [][]stateSlot
+	n      int
+}
+
+const stateSlotChunk = 1 << 6
+
+// newStateSlots has the first slot, which stands for none.
+func newStateSlots() stateSlots {
+	var s stateSlots
+	s.add()
+	return s
+}
+
+func (s *stateSlots) at(id uint32) *stateSlot { return &s.chunks[id/stateSlotChunk][id%stateSlotChunk] }
+
+func (s *stateSlots) len() int { return s.n }
+
+// add returns the number of a slot that is new.
+func (s *stateSlots) add() uint32 {
+	if s.n == len(s.chunks)*stateSlotChunk {
+		s.chunks = append(s.chunks, make([]stateSlot, stateSlotChunk))
+	}
+	s.n++
+	return uint32(s.n - 1)
+}
+
 // stateKind is what a slot is there for.
 type stateKind uint8
 

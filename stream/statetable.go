@@ -54,7 +54,7 @@ type stateTable struct {
 	making   *StatePart // of all, as it was at the change makingAt; nil: nobody makes one
 	makingAt uint64
 
-	slots        []stateSlot // slots[0] is none
+	slots        stateSlots // the first is none
 	freeSlot     uint32
 	used         int
 	seed         maphash.Seed
@@ -78,7 +78,7 @@ type stateTable struct {
 func newStateTable(l *log, u *users) *stateTable {
 	return &stateTable{
 		bounds: l.spec.State, everyone: l.spec.Audience == AudienceEveryone, users: u, log: l, newest: Newest,
-		slots: make([]stateSlot, 1), postings: make([]statePosting, 1), seed: maphash.MakeSeed(), floor: math.MinInt64,
+		slots: newStateSlots(), postings: make([]statePosting, 1), seed: maphash.MakeSeed(), floor: math.MinInt64,
 		bySubject: stateIndex{0, map[uint64]uint32{}, (*stateTable).subject},
 		byKey:     stateIndex{1, map[uint64]uint32{}, (*stateTable).key},
 		graves:    stateIndex{0, map[uint64]uint32{}, (*stateTable).key},
@@ -201,7 +201,7 @@ func (t *stateTable) key(s *stateSlot) []byte {
 // dropKey removes what its partition has of the record's key.
 func (t *stateTable) dropKey(s *stateSlot, key []byte) {
 	for id := t.byKey.head(t, s.hash[1], key, s.partition); id != 0; {
-		next := t.slots[id].links[1].next
+		next := t.slots.at(id).links[1].next
 		t.remove(id)
 		id = next
 	}
@@ -212,17 +212,17 @@ func (t *stateTable) dropKey(s *stateSlot, key []byte) {
 func (t *stateTable) bury(tomb stateSlot, ev *Event, now int64, own bool) {
 	tomb.kind, tomb.hash = stateGrave, [2]uint64{tomb.hash[1]}
 	if id := t.graves.head(t, tomb.hash[0], ev.Key, tomb.partition); id != 0 {
-		if t.slots[id].time > tomb.time { // for other partitions the time decides
+		if t.slots.at(id).time > tomb.time { // for other partitions the time decides
 			return
 		}
 		t.remove(id)
 	}
 	for head := t.byKey.first(tomb.hash[0]); head != 0; {
-		id, more := head, t.slots[head].links[1].sibling
-		if s := &t.slots[id]; s.partition != tomb.partition && string(t.key(s)) == string(ev.Key) {
+		id, more := head, t.slots.at(head).links[1].sibling
+		if s := t.slots.at(id); s.partition != tomb.partition && string(t.key(s)) == string(ev.Key) {
 			for id != 0 {
-				next := t.slots[id].links[1].next
-				if tomb.later(&t.slots[id]) {
+				next := t.slots.at(id).links[1].next
+				if tomb.later(t.slots.at(id)) {
 					t.remove(id)
 				}
 				id = next
@@ -238,8 +238,8 @@ func (t *stateTable) buried(s *stateSlot, key []byte) bool {
 	if !s.keyed {
 		return false
 	}
-	for id := t.graves.first(s.hash[1]); id != 0; id = t.slots[id].links[0].sibling {
-		if g := &t.slots[id]; g.partition != s.partition && g.later(s) && string(t.key(g)) == string(key) {
+	for id := t.graves.first(s.hash[1]); id != 0; id = t.slots.at(id).links[0].sibling {
+		if g := t.slots.at(id); g.partition != s.partition && g.later(s) && string(t.key(g)) == string(key) {
 			return true
 		}
 	}
