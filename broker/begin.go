@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -36,6 +37,9 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	defer r.mu.Unlock()
 	if t.begun {
 		t.log.Warn("the topic was deleted and created again; reading the new one from its start", "was", t.epoch, "is", t.identity.epoch)
+		for _, v := range t.views {
+			v.jumps[stream.ReasonRecreated]++
+		}
 	} else if m.id == (topicID{}) {
 		t.log.Info("brokers have no topic ids: a topic that is re-created can't be told from the one before")
 	}
@@ -44,6 +48,8 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	t.next, t.base, t.from, t.kept = slices.Clone(from), start, from, kept
 	t.stable, t.before, t.warmAt = stable, nil, slices.Clone(stable)
 	t.lineages = make([]lineage, len(start))
+	t.high, t.highAsked, t.endsAt = nil, nil, time.Now()
+	t.forgetFetching()
 	clear(t.lost)
 	clear(t.unplaced)
 	for p, err := range errs {
@@ -188,9 +194,7 @@ func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
 		t.log.Info("a partition that had no leader is read from now on", "partition", p, "from", to)
 		if to > 0 {
 			t.next[p], t.base[p] = to, to
-			for _, v := range t.views { // whoever comes with a position has to be told that it is from here on
-				r.sink.Jump(v.stream, part, stream.ReasonRetention, to)
-			}
+			r.sayJump(t, part, stream.ReasonRetention, to) // whoever comes with a position has to be told that it is from here on
 		}
 		r.tell(t, part, lineages[p].before(to))
 		if t.state && from[p] < to { // the state is fed late

@@ -10,7 +10,7 @@
 // find where to read on, and state.go from further back, all into the sink of sink.go; status.go says how far.
 // history.go, bounds.go, epoch_questions.go and catchup.go answer for the past. identity.go tells which topic of a name it
 // is, leader_epochs.go who wrote its records. metadata.go, offsets.go and fetch.go speak to brokers for all;
-// fault.go says in plain words what went wrong.
+// fault.go says in plain words what went wrong, fetch_fault.go which fetches fail.
 package broker
 
 import (

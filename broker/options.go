@@ -16,7 +16,9 @@ type Config struct {
 	Rack    string   // where this gateway stands (client.rack): the reader fetches from the nearest replica, where brokers choose one
 
 	Refresh    time.Duration // between two looks at topics and their ends (topic.metadata.refresh.interval.ms); 0: 3s
-	StaleAfter time.Duration // how long Kafka may stay silent before it is said; 0: 5s
+	StaleAfter time.Duration // how long Kafka may stay silent, or no fetch succeed, before it is said; 0: 5s
+
+	HighWatermarks time.Duration // between two looks at high watermarks, for what open transactions hold back; 0: 10s
 
 	// OfflineHold is how long partitions without a leader, or a topic that is missing or forbidden, may keep what can be read
 	// from being called warm, at start; 0: 10s.

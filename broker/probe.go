@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // stuckPlaces are positions that have records before the end, and don't move.
@@ -53,8 +54,11 @@ func (t *topic) settle(stable []int64, errs []error) (stuck []place) {
 			t.before[p] = -1
 		}
 	}
-	was := t.stable
-	t.stable = slices.Clone(stable)
+	was, now := t.stable, time.Now()
+	t.stable, t.endsAt = slices.Clone(stable), now
+	if t.highAsked != nil {
+		t.high, t.highAsked = t.highAsked, nil
+	}
 	for p, next := range t.next {
 		if p >= len(errs) || errs[p] != nil {
 			if t.stable = t.stable[:min(p, len(t.stable))]; p < len(was) {
@@ -62,9 +66,11 @@ func (t *topic) settle(stable []int64, errs []error) (stuck []place) {
 			}
 			continue
 		}
-		if p < len(t.before) && next == t.before[p] && p < len(was) && next < was[p] && next < stable[p] {
+		isStuck := p < len(t.before) && next == t.before[p] && p < len(was) && next < was[p] && next < stable[p]
+		if isStuck {
 			stuck = append(stuck, place{int32(p), next})
 		}
+		t.waitsFor(int32(p), isStuck, now)
 	}
 	t.before = slices.Clone(t.next)
 	return stuck

@@ -31,6 +31,8 @@ type Reader struct {
 	streams int
 	kick    chan struct{} // one slot: watching is wanted now; a second wish before it looks adds nothing
 
+	highsAt time.Time // when high watermarks were last asked; the watching goroutine's alone
+
 	mu     sync.Mutex // guards the topics' state and makes the sink's calls one at a time; taken before the hub's lock, and never held across a question to Kafka
 	cl     *kgo.Client
 	topics map[string]*topic
@@ -45,6 +47,9 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 	}
 	if cfg.StaleAfter == 0 {
 		cfg.StaleAfter = 5 * time.Second
+	}
+	if cfg.HighWatermarks == 0 {
+		cfg.HighWatermarks = 10 * time.Second
 	}
 	if cfg.OfflineHold == 0 {
 		cfg.OfflineHold = 10 * time.Second
@@ -61,7 +66,7 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 			t = newTopic(s.Topic, log)
 			r.topics[s.Topic] = t
 		}
-		t.views = append(t.views, &view{stream: i, name: s.Name, state: s.State, decoder: d})
+		t.views = append(t.views, &view{stream: i, name: s.Name, state: s.State, decoder: d, jumps: newJumpCounts()})
 		t.replay = max(t.replay, s.Replay)
 		t.keepState(s)
 	}
@@ -84,6 +89,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	now := time.Now()
 	r.mu.Lock()
 	r.cl = cl
+	r.highsAt = now // not before there is something to tell
 	for _, t := range r.topics {
 		t.answered = now
 	}
@@ -168,7 +174,7 @@ func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
 		r.publish(t, partition, records, next)
 	}
 	t.next[partition] = next
-	t.fetchFault, t.fetchDenied = "", false
+	t.succeeds(partition)
 }
 
 // publish hands records on to each stream. Where the last ones are events, their own
@@ -236,17 +242,15 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 		}
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		t.lost[partition] = true
+		r.fails(t, partition, err)
 		r.wakeWatch()
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
 		r.pause(t, partition)
+		r.fails(t, partition, err)
 		r.wakeWatch()
 	default:
 		r.pause(t, partition)
-		t.fetchFault, t.fetchFaultAt = inWords(err), time.Now()
-		if t.fetchDenied = errors.Is(err, kerr.TopicAuthorizationFailed); t.fetchDenied { // it may be described, and not read
-			t.cannotRead()
-		}
-		t.complain(t.fetchFault)
+		r.fails(t, partition, err)
 	}
 }
 
@@ -329,12 +333,24 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 		t.lineages[partition] = l
 	}
 	t.next[partition], t.base[partition] = to, to
-	for _, v := range t.views {
-		r.sink.Jump(v.stream, partition, reason, to)
-	}
+	r.sayJump(t, partition, reason, to)
 	if reason == stream.ReasonTruncated {
 		r.feedAnew(t, partition)
 	}
+}
+
+// sayJump counts a jump and tells the sink of it.
+func (r *Reader) sayJump(t *topic, partition int32, reason stream.Reason, to int64) {
+	for _, v := range t.views {
+		v.jumps[reason]++
+		r.sink.Jump(v.stream, partition, reason, to)
+	}
+}
+
+// newJumpCounts counts nothing yet of each reason that a reader can have: rates need a zero
+// to start from.
+func newJumpCounts() map[stream.Reason]uint64 {
+	return map[stream.Reason]uint64{stream.ReasonRetention: 0, stream.ReasonTruncated: 0, stream.ReasonRecreated: 0}
 }
 
 // warmed says once when a topic has been read to where it ended at start, but for

@@ -34,7 +34,8 @@ type Sink interface {
 	SetLeaderEpoch(stream int, partition, epoch int32, start int64)
 	// Jump says that reading had to go on elsewhere.
 	Jump(stream int, partition int32, reason stream.Reason, to int64)
-	// SetStale says since when Kafka hasn't answered; the zero time: it answers.
+	// SetStale says since when Kafka hasn't answered, or no fetch has succeeded; the zero time: it
+	// does.
 	SetStale(stream int, since time.Time)
 	// SetWarm says that the replay window, and what the state needs, has been read.
 	SetWarm(stream int)

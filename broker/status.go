@@ -1,8 +1,12 @@
 package broker
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
+
+	"sluice/stream"
 )
 
 // Status is how far the reader is with one stream.
@@ -13,20 +17,22 @@ type Status struct {
 	Partitions int       //
 	Fetching   bool      // the topic is there and Kafka answers for it
 	Warm       bool      // the replay window has been read
-	Behind     int64     // records, markers and holes included, up to the last stable offset as last asked
+	Behind     int64     // records, markers and holes included, up to the last stable offset as last asked; -1: not known, Kafka hasn't said it in a while (Config.StaleAfter)
+	LSOLag     int64     // records between the last stable offset and the high watermark: what open transactions hold back; -1: not known
 	Next       []int64   // the position, by partition
-	Stable     []int64   // the last stable offset as last asked, by partition; shorter where a partition was added since
+	Stable     []int64   // the last stable offset as last asked, by partition; -1 where it isn't known any more; shorter where a partition was added since
 	Answered   time.Time // when Kafka last said everything asked of the topic; zero: it never has
-	StaleSince time.Time // when Kafka last answered, while it doesn't; else zero
+	StaleSince time.Time // when Kafka last answered, while it doesn't, or since when no fetch succeeds; else zero
 	Waiting    string    // why it isn't fetching, or not all of it, in plain words; "" it is
 	Exists     bool      // the topic is there, as Kafka last said
 	Forbidden  bool      // Kafka last said that this user may not read the topic
 	Unreadable time.Time // since when the topic doesn't exist or may not be read; zero: it can be
 	Offline    []int32   // partitions that nobody has answered for in a while (Config.StaleAfter), ascending; they are read when somebody does
 
-	Events  uint64             // handed to the sink
-	Records uint64             // read; transaction markers aren't
-	Refused map[Refusal]uint64 // by single refusal; a record may have several
+	Events  uint64                   // handed to the sink
+	Records uint64                   // read; transaction markers aren't
+	Jumps   map[stream.Reason]uint64 // times that reading went on elsewhere, by partition and reason: retention, truncated; recreated for all partitions together
+	Refused map[Refusal]uint64       // by single refusal; a record may have several
 }
 
 // Status returns where each stream stands, in the order they were given.
@@ -35,25 +41,28 @@ func (r *Reader) Status() []Status {
 	defer r.mu.Unlock()
 	all := make([]Status, r.streams)
 	for _, t := range r.topics {
+		fetchText := r.fetchText(t)
 		for _, v := range t.views {
 			s := Status{
 				Stream:     v.name,
 				Topic:      t.name,
 				Epoch:      t.epoch,
 				Partitions: len(t.next),
-				Fetching:   t.begun && t.fault == "" && t.fetchFault == "",
+				Fetching:   t.begun && t.fault == "" && fetchText == "",
 				Warm:       t.warm,
-				Behind:     t.behind(),
+				Behind:     r.behind(t),
+				LSOLag:     r.lsoLag(t),
 				Next:       slices.Clone(t.next),
-				Stable:     slices.Clone(t.stable),
+				Stable:     r.knownEnds(t),
 				StaleSince: t.stale,
-				Waiting:    t.waiting(),
+				Waiting:    cmp.Or(t.fault, fetchText),
 				Exists:     t.exists,
-				Forbidden:  t.forbidden || t.fetchDenied,
+				Forbidden:  t.forbidden || t.fetchDenied(),
 				Unreadable: t.unreadable,
 				Offline:    t.offlineFor(r.cfg.StaleAfter),
 				Events:     v.events,
 				Records:    v.records,
+				Jumps:      maps.Clone(v.jumps),
 				Refused:    make(map[Refusal]uint64, numRefusals),
 			}
 			if t.begun {
@@ -69,4 +78,49 @@ func (r *Reader) Status() []Status {
 		}
 	}
 	return all
+}
+
+// endsKnown says that Kafka has said in a while where the topic ends.
+func (r *Reader) endsKnown(t *topic) bool {
+	return t.begun && t.fault == "" && time.Since(t.endsAt) < r.cfg.StaleAfter+r.cfg.Refresh
+}
+
+// knownEnds returns the last stable offset of each partition, -1 where nobody says it.
+func (r *Reader) knownEnds(t *topic) []int64 {
+	ends := slices.Clone(t.stable)
+	known := r.endsKnown(t)
+	for p := range ends {
+		if !known || t.isOffline(int32(p), r.cfg.StaleAfter) {
+			ends[p] = -1
+		}
+	}
+	return ends
+}
+
+// behind is how many records there are to read; -1 where that isn't known of a partition.
+func (r *Reader) behind(t *topic) int64 {
+	if !r.endsKnown(t) {
+		return -1
+	}
+	if slices.Min(append(r.knownEnds(t), 0)) < 0 {
+		return -1
+	}
+	return t.behind()
+}
+
+// lsoLag is how many records open transactions hold back; -1 where that isn't known of a
+// partition. A high watermark is older than the last stable offset it is compared with, so
+// it is none of what is written and committed in the meantime.
+func (r *Reader) lsoLag(t *topic) (n int64) {
+	ends := r.knownEnds(t)
+	if len(t.high) == 0 || !r.endsKnown(t) {
+		return -1
+	}
+	for p, high := range t.high[:min(len(t.high), len(ends))] {
+		if high < 0 || ends[p] < 0 {
+			return -1
+		}
+		n += max(0, high-ends[p])
+	}
+	return n
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/stream"
 )
 
 // topic is one topic that is followed. All of it is guarded by Reader.mu.
@@ -37,28 +39,34 @@ type topic struct {
 	paused   map[int32]time.Time // partitions that aren't fetched for a while, since when
 	resumed  time.Time           // when one was last fetched again
 
+	faults    map[int32]fetchFault // partitions whose fetches fail
+	stuck     map[int32]time.Time  // partitions with records that aren't sent, since when
+	delivered map[int32]time.Time  // when records of a partition last came
+
+	high      []int64   // the high watermark as asked at the look before the last; -1 where unknown
+	highAsked []int64   // the same as asked at the last look that did; nil: taken over
+	endsAt    time.Time // when stable was last asked
+
 	heldSince time.Time // since when partitions without a leader keep reading from beginning; zero: they don't
 
 	warm   bool
 	warmAt []int64 // the last stable offset at start: where it becomes warm
 
-	answered     time.Time       // when Kafka last said everything asked of this topic
-	stale        time.Time       // answered, while that is too long ago; else zero
-	fault        string          // why Kafka or the topic can't be had, in words
-	exists       bool            // as Kafka last said
-	unreadable   time.Time       // since when it doesn't exist or may not be read; zero: it can be
-	forbidden    bool            // Kafka last said that this user may not read it
-	fetchDenied  bool            // Kafka last said that this user may describe it, and not fetch it
-	fetchFault   string          // why fetching fails although they can
-	fetchFaultAt time.Time       //
-	said         map[string]bool // complaints since all was well
-	announced    bool            // it has been said that all is well
+	answered   time.Time       // when Kafka last said everything asked of this topic
+	stale      time.Time       // answered, while that is too long ago; else zero
+	fault      string          // why Kafka or the topic can't be had, in words
+	exists     bool            // as Kafka last said
+	unreadable time.Time       // since when it doesn't exist or may not be read; zero: it can be
+	forbidden  bool            // Kafka last said that this user may not read it
+	said       map[string]bool // complaints since all was well
+	announced  bool            // it has been said that all is well
 }
 
 func newTopic(name string, log *slog.Logger) *topic {
 	return &topic{
 		name: name, log: log.With("topic", name), lost: make(map[int32]bool), offline: make(map[int32]time.Time),
 		unplaced: make(map[int32]int32), paused: make(map[int32]time.Time),
+		faults: make(map[int32]fetchFault), stuck: make(map[int32]time.Time), delivered: make(map[int32]time.Time),
 	}
 }
 
@@ -71,6 +79,7 @@ type view struct {
 
 	records uint64
 	events  uint64
+	jumps   map[stream.Reason]uint64
 	refused [numRefusals]uint64
 	limits  [numRefusals]limit
 }
@@ -78,13 +87,6 @@ type view struct {
 // isOther says that an id is not this topic's. A fetch from brokers without ids
 // has none to compare.
 func (t *topic) isOther(id topicID) bool { return id != (topicID{}) && id != t.id }
-
-func (t *topic) waiting() string {
-	if t.fault != "" {
-		return t.fault
-	}
-	return t.fetchFault
-}
 
 func (t *topic) behind() (n int64) {
 	for p, end := range t.stable {

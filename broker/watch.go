@@ -58,6 +58,12 @@ func (r *Reader) look(ctx context.Context) bool {
 	ends := list(asking, r.cl, metas, latest, committed)
 	defer ends.wait()
 	defer cancel()
+	var highs *listing
+	if now := time.Now(); now.Sub(r.highsAt) >= r.cfg.HighWatermarks {
+		r.highsAt = now
+		highs = list(asking, r.cl, metas, latest, uncommitted)
+		defer highs.wait()
+	}
 	var well atomic.Bool
 	well.Store(true)
 	var topics sync.WaitGroup
@@ -66,7 +72,7 @@ func (r *Reader) look(ctx context.Context) bool {
 		topics.Go(func() {
 			asking, cancel := context.WithTimeout(ctx, 2*requestTimeout) // the ends, and what follows from them
 			defer cancel()
-			if !r.lookAt(ctx, asking, r.topics[name], metas[name], ends, &stuck) {
+			if !r.lookAt(ctx, asking, r.topics[name], metas[name], ends, highs, &stuck) {
 				well.Store(false)
 			}
 		})
@@ -77,7 +83,7 @@ func (r *Reader) look(ctx context.Context) bool {
 }
 
 // lookAt acts on what is said of one topic.
-func (r *Reader) lookAt(running, ctx context.Context, t *topic, answer topicMeta, ends *listing, stuck *stuckPlaces) (well bool) {
+func (r *Reader) lookAt(running, ctx context.Context, t *topic, answer topicMeta, ends, highs *listing, stuck *stuckPlaces) (well bool) {
 	m, renewed, err := t.identity.believe(ctx, r.cl, t.name, answer)
 	switch {
 	case errors.Is(err, errLagging):
@@ -102,6 +108,9 @@ func (r *Reader) lookAt(running, ctx context.Context, t *topic, answer topicMeta
 		return false
 	}
 	r.answered(t)
+	if highs != nil {
+		r.noteHighs(t, m, highs)
+	}
 	return !waits
 }
 
@@ -115,13 +124,27 @@ func allOf(errs []error) error {
 	return errs[0]
 }
 
-// isSettled reports whether all has been read to where it ended at start, and nothing is
-// paused.
+// noteHighs keeps the high watermarks for the next look: what was written by now and isn't
+// stable by then is held back by an open transaction (KIP-98).
+func (r *Reader) noteHighs(t *topic, m topicMeta, highs *listing) {
+	asked, errs := highs.of(t.name, m)
+	for p, err := range errs {
+		if err != nil {
+			asked[p] = -1
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.highAsked = asked
+}
+
+// isSettled reports whether all has been read to where it ended at start, nothing is paused,
+// and nothing waits for records that Kafka has.
 func (r *Reader) isSettled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, t := range r.topics {
-		if !t.warm || len(t.paused) > 0 {
+		if !t.warm || len(t.paused) > 0 || len(t.stuck) > 0 {
 			return false
 		}
 	}
@@ -160,17 +183,23 @@ func (r *Reader) answered(t *topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	if t.fetchFault != "" && len(t.paused) == 0 && now.Sub(t.fetchFaultAt) > r.cfg.Refresh+2*errorPause && now.Sub(t.resumed) > r.cfg.Refresh+2*errorPause {
-		t.fetchFault, t.fetchDenied = "", false // it would have come again
-	}
+	r.forgive(t, now)
 	t.answered, t.fault, t.exists, t.forbidden = now, "", true, false
-	if t.fetchFault == "" {
+	text := r.fetchText(t)
+	switch {
+	case text != "":
+		t.complain(text)
+	case len(t.faults) == 0:
 		t.unreadable = time.Time{}
+		if len(t.offline) == 0 {
+			t.recovered()
+		}
 	}
-	if t.fetchFault == "" && len(t.offline) == 0 {
-		t.recovered()
+	since := r.unfetched(t)
+	if since.IsZero() && t.stillAwaits() {
+		since = t.stale
 	}
-	r.setStale(t, time.Time{})
+	r.setStale(t, since)
 }
 
 // delivers notes that Kafka sends records of a topic, whatever else it doesn't answer.
@@ -178,7 +207,7 @@ func (r *Reader) delivers(t *topic) {
 	t.answered = time.Now()
 	if !t.stale.IsZero() {
 		t.fault = ""
-		r.setStale(t, time.Time{})
+		r.setStale(t, r.unfetched(t))
 	}
 }
 
@@ -210,7 +239,7 @@ func (r *Reader) silent(ctx context.Context, t *topic, err error) {
 	}
 	t.fault = inWords(err)
 	t.complain(t.fault)
-	if t.begun {
+	if t.begun && t.stale.IsZero() { // else it has been said, with an earlier time
 		r.setStale(t, t.answered)
 	}
 }

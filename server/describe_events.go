@@ -22,7 +22,7 @@ var notices = []notice{
 	{"sluice.heartbeat", "Nothing for you, up to this id.", true, "Heartbeat"},
 	{stream.ResetEvent, "The position had to move: events may be missing. Get the state again.", true, "Reset"},
 	{"sluice.snapshot", "The state follows, as events without an id; then sluice.hello.", false, "Snapshot"},
-	{"sluice.stale", "Kafka doesn't answer.", false, "Stale"},
+	{"sluice.stale", "Kafka doesn't answer, or no fetch succeeds.", false, "Stale"},
 	{"sluice.fresh", "Kafka answers again.", false, "Fresh"},
 	{"sluice.closing", "The stream ends (or will: expiring). Come back.", true, "Closing"},
 	{"sluice.unavailable", "Not now: come back.", false, "Unavailable"},

@@ -72,7 +72,9 @@ type liveStream struct {
 	Events        uint64            `json:"events"`
 	Deliveries    uint64            `json:"deliveries"`
 	Poison        map[string]uint64 `json:"poison"`
-	Lag           *int64            `json:"lag"` // null while unknown
+	Lag           *int64            `json:"lag"`     // null while unknown
+	LSOLag        *int64            `json:"lso_lag"` // what open transactions hold back; null while unknown
+	Jumps         map[string]uint64 `json:"jumps"`   // of the reader, by reason
 	Partitions    []livePartition   `json:"partitions"`
 	Subscribers   int               `json:"subscribers"`
 	Resets        map[string]uint64 `json:"resets"`
@@ -179,7 +181,7 @@ func (s *Server) liveStream(f *streamFacts, isReady bool) liveStream {
 		Name: f.Name, Topic: f.Topic, Audience: audienceName(f.audience), Access: s.cfg.Access[f.Name],
 		Ready: isReady, Warm: f.Warm, Fetching: f.Fetching, Waiting: f.Waiting,
 		StaleSince: known(f.StaleSince), KafkaAnswered: known(f.Answered), NewestEvent: known(f.Stamp),
-		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused,
+		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused, Jumps: f.Jumps,
 		Partitions: []livePartition{}, Subscribers: f.Subscribers,
 		Log:   liveLog{Entries: f.Entries, Bytes: f.Bytes, Oldest: known(f.Oldest), Newest: known(f.Newest)},
 		State: liveState{Subjects: f.Subjects, Bytes: f.StateBytes},
@@ -187,8 +189,14 @@ func (s *Server) liveStream(f *streamFacts, isReady bool) liveStream {
 	if one.Poison == nil {
 		one.Poison = map[string]uint64{}
 	}
+	if one.Jumps == nil {
+		one.Jumps = map[string]uint64{}
+	}
 	if f.Behind >= 0 {
 		one.Lag = &f.Behind
+	}
+	if f.LSOLag >= 0 {
+		one.LSOLag = &f.LSOLag
 	}
 	for i, p := range f.Partitions {
 		lp := livePartition{Partition: i, Next: p.Next}

@@ -52,9 +52,9 @@ func TestLiveSaysWhatMetricsSays(t *testing.T) {
 		c.Access = map[string][]string{"news": {"staff"}}
 		c.Auth = staffWho{}
 		c.Source = statuses{
-			{Name: "orders", Topic: "order-topic", Warm: true, Fetching: true, Behind: 8, Records: 30, Events: 28, Refused: map[string]uint64{"no_user": 2, "bad_json": 0},
+			{Name: "orders", Topic: "order-topic", Warm: true, Fetching: true, Behind: 8, LSOLag: 3, Jumps: map[string]uint64{"truncated": 1, "retention": 0}, Records: 30, Events: 28, Refused: map[string]uint64{"no_user": 2, "bad_json": 0},
 				Answered: stale, Partitions: []PartitionStatus{{Next: 30, End: 38}, {Next: 4, End: -1}, {Next: 9, End: 7}}},
-			{Name: "news", Topic: "news-topic", Behind: -1, StaleSince: stale, Waiting: "Kafka does not answer"},
+			{Name: "news", Topic: "news-topic", Behind: -1, LSOLag: -1, StaleSince: stale, Waiting: "Kafka does not answer"},
 		}
 	})
 	s := f.get("/events?user=alice&stream=orders")
@@ -119,12 +119,18 @@ func TestLiveSaysWhatMetricsSays(t *testing.T) {
 		for metric, got := range map[string]float64{
 			"sluice_records_total": float64(s.Records), "sluice_events_total": float64(s.Events), "sluice_stream_deliveries_total": float64(s.Deliveries),
 			"sluice_stream_subscribers": float64(s.Subscribers), "sluice_log_entries": float64(s.Log.Entries), "sluice_log_bytes": float64(s.Log.Bytes),
-			"sluice_state_subjects": float64(s.State.Subjects), "sluice_state_bytes": float64(s.State.Bytes), "sluice_stream_warm": oneIf(s.Warm), "sluice_stream_stale": oneIf(s.StaleSince != nil),
+			"sluice_state_subjects": float64(s.State.Subjects), "sluice_state_bytes": float64(s.State.Bytes), "sluice_stream_warm": oneIf(s.Warm), "sluice_stream_fetching": oneIf(s.Fetching), "sluice_stream_stale": oneIf(s.StaleSince != nil),
 		} {
 			same(s.Name, got, metric+of)
 		}
 		for reason, n := range s.Poison {
 			same(s.Name, float64(n), fmt.Sprintf("sluice_records_refused_total{reason=%q,stream=%q}", reason, s.Name))
+		}
+		for reason, n := range s.Jumps {
+			same(s.Name, float64(n), fmt.Sprintf("sluice_reader_jumps_total{reason=%q,stream=%q}", reason, s.Name))
+		}
+		if lag, known := m["sluice_stream_lso_lag_records"+of]; known != (s.LSOLag != nil) || known && float64(*s.LSOLag) != lag {
+			t.Errorf("%s: LSO lag %v, the metric %v", s.Name, s.LSOLag, lag)
 		}
 		if lag, known := m["sluice_stream_lag_records"+of]; known != (s.Lag != nil) || known && float64(*s.Lag) != lag {
 			t.Errorf("%s: lag %v, the metric %v", s.Name, s.Lag, lag)

@@ -19,7 +19,7 @@ func written(m *Metrics) float64 { return testutil.ToFloat64(m.events) }
 // TestMetrics compares the whole of what is ours in a scrape after a little of everything.
 func TestMetrics(t *testing.T) {
 	f := begin(t, func(c *Config) {
-		c.Source = statuses{{Name: "orders", Warm: true, Behind: 7, Records: 3, Events: 1, Refused: map[string]uint64{"no_user": 2}}, {Name: "news", Behind: -1}}
+		c.Source = statuses{{Name: "orders", Warm: true, Fetching: true, Behind: 7, LSOLag: 2, Jumps: map[string]uint64{"retention": 0, "truncated": 4}, Records: 3, Events: 1, Refused: map[string]uint64{"no_user": 2}}, {Name: "news", Behind: -1, LSOLag: -1}}
 		c.Metrics = NewMetrics()
 	})
 	s := f.get("/events?user=hidden-user&subject=hidden-subject&lastEventId=hidden")
@@ -57,6 +57,8 @@ sluice_log_entries{stream="news"}·0
 sluice_log_entries{stream="orders"}·1
 sluice_polls·0
 sluice_probes·0
+sluice_reader_jumps_total{reason="retention",stream="orders"}·0
+sluice_reader_jumps_total{reason="truncated",stream="orders"}·4
 sluice_records_refused_total{reason="no_user",stream="orders"}·2
 sluice_records_total{stream="news"}·0
 sluice_records_total{stream="orders"}·3
@@ -68,7 +70,10 @@ sluice_state_subjects{stream="news"}·0
 sluice_state_subjects{stream="orders"}·1
 sluice_stream_deliveries_total{stream="news"}·0
 sluice_stream_deliveries_total{stream="orders"}·1
+sluice_stream_fetching{stream="news"}·0
+sluice_stream_fetching{stream="orders"}·1
 sluice_stream_lag_records{stream="orders"}·7
+sluice_stream_lso_lag_records{stream="orders"}·2
 sluice_stream_stale{stream="news"}·0
 sluice_stream_stale{stream="orders"}·0
 sluice_stream_subscribers{stream="news"}·0

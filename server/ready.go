@@ -21,8 +21,9 @@ type StreamStatus struct {
 	Topic      string
 	Fetching   bool      // records are being read
 	Warm       bool      // the replay window has been read
-	Behind     int64     // records up to the last stable offset; -1 while unknown
-	StaleSince time.Time // Kafka hasn't answered since; zero: it answers
+	Behind     int64     // records up to the last stable offset; -1 while unknown, as it is while Kafka is away
+	LSOLag     int64     // records between the last stable offset and the high watermark, which open transactions hold back; -1 while unknown
+	StaleSince time.Time // Kafka hasn't answered since, or no fetch has succeeded; zero: it answers
 	Answered   time.Time // when Kafka last did; zero: never yet
 	Waiting    string    // what for, while it is not fetching, or why it is withdrawn; no secret in it
 	Withdrawn  bool      // it is not served, whatever its reader does
@@ -35,6 +36,7 @@ type StreamStatus struct {
 	Events     uint64            // made of them
 	Refused    map[string]uint64 // records with something wrong, by reason, all that there are; a record may have several
 	Partitions []PartitionStatus
+	Jumps      map[string]uint64 // times that its reader had to go on elsewhere, by reason
 
 	CatchupFailures uint64 // times that something older than memory was wanted and could not be had from Kafka
 }
@@ -70,6 +72,7 @@ type streamReadiness struct {
 	Fetching   bool   `json:"fetching"`
 	Warm       bool   `json:"warm"`
 	Behind     *int64 `json:"behind"` // null while unknown
+	LSOLag     int64  `json:"lso_lag,omitempty"`
 	StaleSince string `json:"stale_since,omitempty"`
 	Waiting    string `json:"waiting,omitempty"`
 }
@@ -101,6 +104,7 @@ func ready(statuses []StreamStatus, isDraining, unread, was bool, grace time.Dur
 		if s.Behind >= 0 {
 			one.Behind = &s.Behind
 		}
+		one.LSOLag = max(0, s.LSOLag)
 		if !s.StaleSince.IsZero() {
 			one.StaleSince = stamp(s.StaleSince)
 		}

@@ -43,6 +43,8 @@ func TestReady(t *testing.T) {
 		{"Kafka away for longer", []StreamStatus{since(60 * time.Second)}, false, false, true, `{"ready":false,"streams":[` + stale + `]}`},
 		{"one of two streams without an answer for longer", []StreamStatus{warm, since(60 * time.Second)}, false, false, true,
 			`{"ready":true,"streams":[` + orders + `,` + stale + `]}`},
+		{"a transaction is open", []StreamStatus{{Name: "orders", Topic: "order-topic", Warm: true, Fetching: true, LSOLag: 4}}, false, false, true,
+			`{"ready":true,"streams":[{"name":"orders","topic":"order-topic","ready":true,"fetching":true,"warm":true,"behind":0,"lso_lag":4}]}`},
 		{"still reading", []StreamStatus{warm, waiting}, false, false, false, `{"ready":false,"streams":[` + orders + `,` + news + `]}`},
 		{"a topic that can't be read, at first", []StreamStatus{warm, unreadable(9 * time.Second)}, false, false, false,
 			`{"ready":false,"streams":[` + orders + `,` + news + `]}`},

@@ -56,7 +56,8 @@ var streamMetrics = []streamMetric{
 	streamCounter("sluice_catchup_failures_total", "Times that events older than memory were wanted and could not be read from Kafka.", func(f *streamFacts) uint64 { return f.CatchupFailures }),
 	streamGauge("sluice_stream_subscribers", "Connections and polls that read the stream.", func(f *streamFacts) float64 { return float64(f.Subscribers) }),
 	streamGauge("sluice_stream_warm", "1 when the replay window has been read.", func(f *streamFacts) float64 { return oneIf(f.Warm) }),
-	streamGauge("sluice_stream_stale", "1 while Kafka does not answer.", func(f *streamFacts) float64 { return oneIf(!f.StaleSince.IsZero()) }),
+	streamGauge("sluice_stream_fetching", "1 while the topic is there and all of it that has a leader is being read.", func(f *streamFacts) float64 { return oneIf(f.Fetching) }),
+	streamGauge("sluice_stream_stale", "1 while Kafka does not answer, or no fetch succeeds.", func(f *streamFacts) float64 { return oneIf(!f.StaleSince.IsZero()) }),
 	streamGauge("sluice_log_entries", "Entries of the stream's log in memory.", func(f *streamFacts) float64 { return float64(f.Entries) }),
 	streamGauge("sluice_log_bytes", "Bytes of the stream's log in memory, as replay_bytes counts.", func(f *streamFacts) float64 { return float64(f.Bytes) }),
 	streamGauge("sluice_state_subjects", "Subjects whose latest event is kept.", func(f *streamFacts) float64 { return float64(f.Subjects) }),
@@ -64,7 +65,9 @@ var streamMetrics = []streamMetric{
 }
 
 var (
-	lagDesc     = prometheus.NewDesc("sluice_stream_lag_records", "Records between what was read and the last stable offset.", []string{"stream"}, nil)
+	lagDesc     = prometheus.NewDesc("sluice_stream_lag_records", "Records between what was read and the last stable offset. Absent while that is not known, as when Kafka is away.", []string{"stream"}, nil)
+	lsoLagDesc  = prometheus.NewDesc("sluice_stream_lso_lag_records", "Records between the last stable offset and the high watermark, which open transactions hold back. Absent while that is not known.", []string{"stream"}, nil)
+	jumpsDesc   = prometheus.NewDesc("sluice_reader_jumps_total", "Times that reading a partition had to go on elsewhere, by reason: clients are told by a reset.", []string{"stream", "reason"}, nil)
 	refusedDesc = prometheus.NewDesc("sluice_records_refused_total", "Records with something wrong, by reason; a record may have several.", []string{"stream", "reason"}, nil)
 )
 
@@ -74,6 +77,8 @@ func (streams) Describe(ch chan<- *prometheus.Desc) {
 		ch <- m.desc
 	}
 	ch <- lagDesc
+	ch <- lsoLagDesc
+	ch <- jumpsDesc
 	ch <- refusedDesc
 }
 
@@ -85,6 +90,12 @@ func (s streams) Collect(ch chan<- prometheus.Metric) {
 		}
 		if f.Behind >= 0 {
 			ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(f.Behind), f.Name)
+		}
+		if f.LSOLag >= 0 {
+			ch <- prometheus.MustNewConstMetric(lsoLagDesc, prometheus.GaugeValue, float64(f.LSOLag), f.Name)
+		}
+		for reason, n := range f.Jumps {
+			ch <- prometheus.MustNewConstMetric(jumpsDesc, prometheus.CounterValue, float64(n), f.Name, reason)
 		}
 		for reason, n := range f.Refused {
 			ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), f.Name, reason)

@@ -20,8 +20,9 @@ func (s source) Status() []server.StreamStatus {
 	for i, st := range statuses {
 		all[i] = server.StreamStatus{
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
-			Behind: st.Behind, StaleSince: st.StaleSince, Answered: st.Answered, Waiting: st.Waiting, UnreadableSince: st.Unreadable,
+			Behind: st.Behind, LSOLag: st.LSOLag, StaleSince: st.StaleSince, Answered: st.Answered, Waiting: st.Waiting, UnreadableSince: st.Unreadable,
 			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]server.PartitionStatus, len(st.Next)),
+			Jumps:           make(map[string]uint64, len(st.Jumps)),
 			CatchupFailures: s.history.Failures(i),
 		}
 		if why := s.width.why(st.Stream); why != "" {
@@ -30,14 +31,14 @@ func (s source) Status() []server.StreamStatus {
 		for reason, n := range st.Refused {
 			all[i].Refused[reason.String()] = n
 		}
+		for reason, n := range st.Jumps {
+			all[i].Jumps[string(reason)] = n
+		}
 		for p, next := range st.Next {
 			all[i].Partitions[p] = server.PartitionStatus{Next: next, End: -1}
 			if p < len(st.Stable) {
 				all[i].Partitions[p].End = st.Stable[p]
 			}
-		}
-		if st.Epoch == "" {
-			all[i].Behind = -1 // no one has looked yet
 		}
 	}
 	return all
