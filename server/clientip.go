@@ -23,7 +23,7 @@ const maxHops = 32
 
 // client is the address a request came from: the last one, going back from this gateway, that no trusted proxy has.
 // What stands before it in the header is the client's own claim. It is the zero Addr where there is none: for what
-// the proxies themselves ask, or don't say, and where the peer has no address (a Unix socket).
+// the proxies themselves ask, or don't say anything of, and where the peer has no address (a Unix socket).
 func (p Proxies) client(r *http.Request) netip.Addr {
 	ip := peerAddr(r.RemoteAddr)
 	hops := p.hops(r.Header)
@@ -31,13 +31,20 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 		if !p.trusts(ip) {
 			return ip
 		}
-		var ok bool
-		if ip, ok = hops(); !ok {
-			break
+		var told bool
+		if ip, told = hops(); !told {
+			return netip.Addr{}
+		}
+		if !ip.IsValid() {
+			return unreadable
 		}
 	}
-	return netip.Addr{}
+	return unreadable
 }
+
+// unreadable stands for all clients whose proxy says of them what can't be read. They share one address's
+// limits: to write "unknown" must not be a way around these.
+var unreadable = netip.IPv6Unspecified()
 
 // trusts reports whether an address is a trusted proxy's.
 func (p Proxies) trusts(ip netip.Addr) bool {
@@ -49,7 +56,8 @@ func (p Proxies) trusts(ip netip.Addr) bool {
 	return false
 }
 
-// hops returns what gives the header's addresses from the last to the first. A header written several times counts
+// hops returns what gives the header's addresses from the last to the first, the zero Addr for one that can't be read;
+// false: there are no more. A header written several times counts
 // as one with commas.
 func (p Proxies) hops(header http.Header) func() (netip.Addr, bool) {
 	parse := parseHop
@@ -68,7 +76,11 @@ func (p Proxies) hops(header http.Header) func() (netip.Addr, bool) {
 				lines = lines[:last]
 			}
 			if hop = strings.Trim(hop, " \t"); hop != "" {
-				return parse(hop)
+				ip, ok := parse(hop)
+				if !ok {
+					ip = netip.Addr{}
+				}
+				return ip, true
 			}
 		}
 		return netip.Addr{}, false

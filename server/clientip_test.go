@@ -36,18 +36,18 @@ func TestClientAddress(t *testing.T) {
 		{"in two lines", proxies(xff, "10.0.0.0/8"), "10.1.2.3:99", []string{xff, "198.51.100.7", xff, "203.0.113.9 , ,10.4.4.4"}, "203.0.113.9"},
 		{"with a port", proxies(xff, "10.0.0.0/8"), "10.1.2.3:99", []string{xff, "203.0.113.9:4711"}, "203.0.113.9"},
 		{"garbage before the proxy's word", proxies(xff, "10.0.0.0/8"), "10.1.2.3:99", []string{xff, `"', 203.0.113.9`}, "203.0.113.9"},
-		{"a proxy that doesn't know", proxies(xff, "10.0.0.0/8"), "10.1.2.3:99", []string{xff, "unknown"}, ""},
+		{"a proxy that doesn't know", proxies(xff, "10.0.0.0/8"), "10.1.2.3:99", []string{xff, "unknown"}, "::"},
 		{"a proxy's own question", proxies(xff, "10.0.0.0/8"), "10.1.2.3:99", nil, ""},
-		{"only proxies, and very many", proxies(xff, "10.0.0.0/8"), "10.1.2.3:99", []string{xff, strings.Repeat("10.0.0.1,", 1000)}, ""},
+		{"only proxies, and very many", proxies(xff, "10.0.0.0/8"), "10.1.2.3:99", []string{xff, strings.Repeat("10.0.0.1,", 1000)}, "::"},
 		{"IPv4 in IPv6", proxies(xff, "10.0.0.0/8"), "[::ffff:10.1.2.3]:99", []string{xff, "::ffff:203.0.113.9"}, "203.0.113.9"},
 		{"IPv6", proxies(xff, "fd00::/8"), "[fd00::1]:99", []string{xff, "2001:db8::7"}, "2001:db8::7"},
 		{"IPv6 with a port", proxies(xff, "fd00::/8"), "[fd00::1]:99", []string{xff, "[2001:db8::7]:80"}, "2001:db8::7"},
-		{"IPv6 with a zone", proxies(xff, "fd00::/8"), "[fd00::1]:99", []string{xff, "fe80::1%eth0"}, ""},
+		{"IPv6 with a zone", proxies(xff, "fd00::/8"), "[fd00::1]:99", []string{xff, "fe80::1%eth0"}, "::"},
 		{"RFC 7239", proxies(forwarded, "10.0.0.0/8"), "10.1.2.3:99", []string{forwarded, `for=198.51.100.7;proto=http, For="203.0.113.9:80";by=10.1.2.3`}, "203.0.113.9"},
 		{"RFC 7239, IPv6", proxies(forwarded, "10.0.0.0/8"), "10.1.2.3:99", []string{forwarded, `proto=https;for="[2001:db8::7]:4711"`}, "2001:db8::7"},
 		{"RFC 7239, an open quote before the proxy's word", proxies(forwarded, "10.0.0.0/8"), "10.1.2.3:99", []string{forwarded, `for="1.2.3.4, for=203.0.113.9`}, "203.0.113.9"},
-		{"RFC 7239, obfuscated", proxies(forwarded, "10.0.0.0/8"), "10.1.2.3:99", []string{forwarded, "for=_hidden"}, ""},
-		{"RFC 7239, without for", proxies(forwarded, "10.0.0.0/8"), "10.1.2.3:99", []string{forwarded, "by=10.1.2.3"}, ""},
+		{"RFC 7239, obfuscated", proxies(forwarded, "10.0.0.0/8"), "10.1.2.3:99", []string{forwarded, "for=_hidden"}, "::"},
+		{"RFC 7239, without for", proxies(forwarded, "10.0.0.0/8"), "10.1.2.3:99", []string{forwarded, "by=10.1.2.3"}, "::"},
 		{"a Unix socket", proxies(xff, "10.0.0.0/8"), "@", []string{xff, "203.0.113.9"}, ""},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/events", nil)
@@ -95,4 +95,15 @@ func FuzzClientAddress(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A client can have its proxy write "unknown" or nonsense: all of them share one address's limits.
+func TestClientsThatTheProxyCannotNameCountAsOneAddress(t *testing.T) {
+	f := begin(t, limitedBy(Limits{PerIP: 2}))
+	for i, claim := range []string{"unknown", "_hidden", "nonsense"} {
+		s := f.get("/events?user=u", "X-Forwarded-For", claim)
+		if refused := s.StatusCode == 429; refused != (i == 2) {
+			t.Errorf("%s: %d", claim, s.StatusCode)
+		}
+	}
 }

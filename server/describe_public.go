@@ -13,7 +13,7 @@ const publicAbout = `Events of Kafka topics as Server-Sent Events, each to the u
 Errors come before the first byte as RFC 9457 problems; ` + "`type`" + ` says which. After it, what happens is an event of the stream: those of the
 gateway begin with ` + "`sluice.`" + `. A browser's EventSource never comes back after a status other than 200, so a request that accepts
 ` + "`text/event-stream`" + ` and has only to wait is answered 200, with when to come back, ` + "`sluice.unavailable`" + ` and the end; others get the 503 or 429. Where a proxy has
-dropped ` + "`Accept`" + `, a request for a stream with ` + "`Sec-Fetch-Mode: cors`" + ` or a position counts as one that does.
+dropped ` + "`Accept`" + `, a request for a stream with ` + "`Sec-Fetch-Mode: cors`" + ` or ` + "`Last-Event-ID`" + ` counts as one that does.
 
 A method that a path doesn't have is answered 405 with ` + "`Allow`" + `, a path that there isn't 404, both as problems. What is no HTTP request, or has
 a header that is too long, is answered 400 or 431 in plain text before it gets here.`

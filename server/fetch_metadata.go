@@ -35,14 +35,14 @@ func embedded(r *http.Request) *problem {
 // which an EventSource comes back. That is who accepts one.
 //
 // A proxy may drop Accept, or put */* there. On the route of streams an EventSource is then still known
-// by what a browser says of each request of a page, or by a position. What is fetched by a page
+// by what a browser says of each request of a page, or by Last-Event-ID. What is fetched by a page
 // without naming what it accepts is taken for one.
 func waitsAsStream(r *http.Request) bool {
 	named, anything := acceptOf(r)
 	if named || !anything || !strings.HasSuffix(r.URL.Path, "/events") {
 		return named
 	}
-	if r.Header.Get("Last-Event-ID") != "" || r.URL.Query().Has("lastEventId") {
+	if r.Header.Get("Last-Event-ID") != "" {
 		return true
 	}
 	mode, dest := r.Header.Get(secFetchMode), r.Header.Get(secFetchDest)

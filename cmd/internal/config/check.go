@@ -23,6 +23,9 @@ func (l *loader) check() {
 // minHeartbeat keeps a slip of the unit ("15ms") from becoming a flood.
 const minHeartbeat = time.Second
 
+// minConnectionAge keeps all clients from doing little but coming back.
+const minConnectionAge = 10 * time.Second
+
 // maxDecisions is some 500 MB.
 const maxDecisions = 1_000_000
 
@@ -38,6 +41,9 @@ func (l *loader) checkGateway() {
 	}
 	if c.Heartbeat < minHeartbeat && !l.broken["heartbeat"] {
 		l.fault("heartbeat", fmt.Sprintf("%v is too short: write at least %v", c.Heartbeat, minHeartbeat))
+	}
+	if _, given := l.given["max_connection_age"]; given && c.MaxConnectionAge < minConnectionAge && !l.broken["max_connection_age"] {
+		l.fault("max_connection_age", fmt.Sprintf("%v is too short: write at least %v", c.MaxConnectionAge, minConnectionAge))
 	}
 	l.certPair("tls_cert_file", "tls_key_file", c.TLS)
 

@@ -183,6 +183,7 @@ func TestFaults(t *testing.T) {
 		{"anyone and a role", "user: key", "audience: everyone, access: [anyone, staff]", nil, "sluice.yaml:4: streams.orders.access: anyone needs no other role"},
 		{"no roles", "user: key", "user: key, access: []", nil, "sluice.yaml:4: streams.orders.access: is empty"},
 		{"origin with a path", "", "cors: {origins: ['https://shop.example/']}\n", nil, `sluice.yaml:1: cors.origins: "https://shop.example/" is no origin`},
+		{"streams of a moment", "", "max_connection_age: 1s\n", nil, "sluice.yaml:1: max_connection_age: 1s is too short: write at least 10s"},
 		{"public admin", "", "admin: :9090\n", nil, "sluice.yaml:1: admin: :9090 is open to other machines"},
 		{"admin keys without any", "", "admin_auth: {api_keys: true}\n", nil, "sluice.yaml:1: admin_auth.api_keys: has no keys to take"},
 		{"short admin token", "", "admin_auth: {token: tooshort}\n", nil, "sluice.yaml:1: admin_auth.token: has 8 characters"},

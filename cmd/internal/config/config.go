@@ -12,21 +12,22 @@ import "time"
 
 // Config is a checked configuration: what [Load] returns without a fault can be served.
 type Config struct {
-	Listen     string        // address for browsers, host:port
-	Admin      string        // address for operators; never public
-	Heartbeat  time.Duration // between two heartbeats of an idle connection
-	ReadyGrace time.Duration // how long the gateway stays ready while Kafka is away
-	TLS        CertPair      // of the listener for browsers; empty: plain HTTP
-	Pages      bool          // the gateway describes itself to browsers
-	Log        Log
-	Kafka      Kafka
-	Streams    []Stream // by name, so that the ids of all gateways name their streams in one order
-	Catchup    Catchup
-	SlowClient SlowClient
-	Decisions  int  // records remembered with what became of them; 0 none
-	Hold       bool // HTTP/1 connections without a goroutine each
-	Auth       Auth
-	CORS       CORS
+	Listen           string        // address for browsers, host:port
+	Admin            string        // address for operators; never public
+	Heartbeat        time.Duration // between two heartbeats of an idle connection
+	MaxConnectionAge time.Duration // of a stream; 0: any
+	ReadyGrace       time.Duration // how long the gateway stays ready while Kafka is away
+	TLS              CertPair      // of the listener for browsers; empty: plain HTTP
+	Pages            bool          // the gateway describes itself to browsers
+	Log              Log
+	Kafka            Kafka
+	Streams          []Stream // by name, so that the ids of all gateways name their streams in one order
+	Catchup          Catchup
+	SlowClient       SlowClient
+	Decisions        int  // records remembered with what became of them; 0 none
+	Hold             bool // HTTP/1 connections without a goroutine each
+	Auth             Auth
+	CORS             CORS
 	Guard
 
 	places map[string]place // where each key, and each section, was written

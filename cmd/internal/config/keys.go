@@ -45,6 +45,8 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Admin }},
 	{"heartbeat", "9s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between, and below 10 s: OkHttp and others give up after 10 s of silence.",
 		func(c *Config, _ *Stream) any { return &c.Heartbeat }},
+	{"max_connection_age", "", nil, "How old a stream may get: it ends after nine tenths of this to all of it, with `sluice.closing`, and its client comes back where it was. So streams spread over gateways that were added. Absent: any age.",
+		func(c *Config, _ *Stream) any { return &c.MaxConnectionAge }},
 	{"ready_grace", "60s", nil, "How long the gateway stays ready while Kafka answers for none of its streams. It serves from memory and says `sluice.stale` meanwhile.",
 		func(c *Config, _ *Stream) any { return &c.ReadyGrace }},
 	{"tls_cert_file", "", nil, "Certificate chain (PEM) for browsers. With `tls_key_file`, `listen` speaks HTTPS and HTTP/2.",

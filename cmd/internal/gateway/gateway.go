@@ -115,7 +115,7 @@ func New(o Options) (g *Gateway, err error) {
 		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: backEnds, Source: source{g.reader, history, width}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
 		Subjects: c.Subjects(), NoPages: !c.Pages,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
-		Heartbeat: c.Heartbeat, ReadyGrace: c.ReadyGrace,
+		Heartbeat: c.Heartbeat, MaxAge: c.MaxConnectionAge, ReadyGrace: c.ReadyGrace,
 		Control:     control,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
 		Limits: c.ServerLimits(), Proxies: c.Proxies(), AdminAuth: server.AdminAuth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
