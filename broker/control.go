@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +56,7 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := kgo.NewClient(append(opts[:len(opts):len(opts)],
+	cl, err := kgo.NewClient(append(slices.Concat(opts, cfg.instrument("control_producer")),
 		kgo.RequiredAcks(kgo.AllISRAcks()),                   // acks=all
 		kgo.RecordDeliveryTimeout(requestTimeout),            // delivery.timeout.ms
 		kgo.ProducerLinger(0),                                // linger.ms: somebody waits
@@ -65,7 +66,7 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	consume := append(opts[:len(opts):len(opts)],
+	consume := append(slices.Concat(opts, cfg.instrument("control_consumer")),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // auto.offset.reset=earliest
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),      // isolation.level=read_committed

@@ -40,6 +40,7 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 	if err := errors.Join(err, check(streams)); err != nil {
 		return nil, err
 	}
+	opts = append(opts, cfg.instrument("history")...)
 	h := &History{log: log, failures: make([]atomic.Uint64, len(streams))}
 	byName := make(map[string]*past)
 	for _, s := range streams {

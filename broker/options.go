@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
@@ -24,7 +25,17 @@ type Config struct {
 	// from being called warm, at start; 0: 10s.
 	OfflineHold time.Duration
 
-	Opts []kgo.Opt // further options for the clients, such as hooks that count (kprom)
+	ClientID string // what brokers call the gateway in logs, metrics and quotas (client.id); "": sluice
+
+	// How much the reader takes at a time. Catch-up and the control topic have bounds of their own.
+	FetchMaxBytes          int32 // one answer of one broker (fetch.max.bytes); 0: 16 MiB
+	FetchMaxPartitionBytes int32 // of one partition in it (max.partition.fetch.bytes); 0: 1 MiB
+
+	Opts []kgo.Opt // further options for the clients
+
+	// Instrument returns what counts for one client, such as the hooks of kprom. The client is reader,
+	// history, control_producer or control_consumer; no two with one name are open at a time. nil: nothing.
+	Instrument func(client string) []kgo.Opt
 
 	log *slog.Logger // of the room that uses this; nil: nobody is told of files that can't be used
 }
@@ -33,6 +44,13 @@ type Config struct {
 func (c Config) logged(log *slog.Logger) Config {
 	c.log = log
 	return c
+}
+
+func (c Config) instrument(client string) []kgo.Opt {
+	if c.Instrument == nil {
+		return nil
+	}
+	return c.Instrument(client)
 }
 
 // TLS is the encryption to brokers (security.protocol=SSL or SASL_SSL). Its files are read again for
@@ -79,8 +97,8 @@ func options(cfg Config) ([]kgo.Opt, error) {
 		return nil, errors.New("kafka.brokers: is empty; give at least one host:port")
 	}
 	opts := []kgo.Opt{
-		kgo.SeedBrokers(cfg.Brokers...),            // bootstrap.servers
-		kgo.ClientID("sluice"),                     // client.id
+		kgo.SeedBrokers(cfg.Brokers...), // bootstrap.servers
+		kgo.ClientID(cmp.Or(cfg.ClientID, "sluice")),
 		kgo.DisableClientMetrics(),                 // enable.metrics.push=false: one request kind and one ACL less
 		kgo.DialTimeout(requestTimeout),            // socket.connection.setup.timeout.ms; see tlsDialer
 		kgo.RequestRetries(3),                      // retries, of our own questions; fetching retries for ever
@@ -112,11 +130,13 @@ func options(cfg Config) ([]kgo.Opt, error) {
 // readerOptions are the options of the client that follows the topics.
 func readerOptions(cfg Config) ([]kgo.Opt, error) {
 	opts, err := options(cfg)
+	opts = append(opts, cfg.instrument("reader")...)
 	return append(opts,
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // isolation.level=read_committed
 		kgo.KeepControlRecords(),                     // so that a transaction's marker moves the position
-		kgo.FetchMaxBytes(fetchMaxBytes),             // fetch.max.bytes
-		kgo.FetchMaxWait(time.Second),                // fetch.max.wait.ms; an answer comes as soon as there is a record
+		kgo.FetchMaxBytes(cmp.Or(cfg.FetchMaxBytes, fetchMaxBytes)),
+		kgo.FetchMaxPartitionBytes(cmp.Or(cfg.FetchMaxPartitionBytes, fetchMaxPartitionBytes)),
+		kgo.FetchMaxWait(time.Second), // fetch.max.wait.ms; an answer comes as soon as there is a record
 
 		// auto.offset.reset=none: where reading goes on is ours to say, since followers must be told.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),

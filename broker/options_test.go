@@ -112,3 +112,29 @@ func TestOAuthAsksItsEndpoint(t *testing.T) {
 		t.Error("an answer without a token gave one")
 	}
 }
+
+func TestTheReaderFetchesAsMuchAsItIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		cfg         Config
+		id          string
+		whole, part int32
+	}{
+		{Config{}, "sluice", 16 << 20, 1 << 20},
+		{Config{ClientID: "shop", FetchMaxBytes: 4 << 20, FetchMaxPartitionBytes: 64 << 10}, "shop", 4 << 20, 64 << 10},
+		{Config{FetchMaxBytes: 100 << 20, FetchMaxPartitionBytes: 100 << 20}, "sluice", 100 << 20, 100 << 20}, // the most that is configured
+	} {
+		tt.cfg.Brokers = []string{"localhost:9092"}
+		opts, err := readerOptions(tt.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cl, err := kgo.NewClient(opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		if id, whole, part := cl.OptValue(kgo.ClientID), cl.OptValue(kgo.FetchMaxBytes), cl.OptValue(kgo.FetchMaxPartitionBytes); id != tt.id || whole != tt.whole || part != tt.part {
+			t.Errorf("%+v makes a client %v that fetches %v, of a partition %v", tt.cfg, id, whole, part)
+		}
+	}
+}

@@ -24,8 +24,33 @@ func (l *loader) checkKafka() {
 			l.fault("kafka.brokers", fmt.Sprintf("%q is no broker: write host:port", b))
 		}
 	}
+	if n := len(k.ClientID); !l.broken["kafka.client_id"] && (n == 0 || n > maxClientID) {
+		l.fault("kafka.client_id", fmt.Sprintf("has %d bytes: write from 1 to %d", n, maxClientID))
+	}
+	l.checkFetch(k.Fetch)
 	l.checkKafkaTLS(&k.TLS)
 	l.checkSASL(k)
+}
+
+const (
+	maxClientID = 249 // as long as a topic's name
+
+	// The client reads no larger answer (kgo.BrokerMaxReadBytes).
+	minFetch, maxFetch = Size(1 << 10), Size(100 << 20)
+)
+
+func (l *loader) checkFetch(f Fetch) {
+	const whole, part = "kafka.fetch.max_bytes", "kafka.fetch.max_partition_bytes"
+	ok := true
+	for key, n := range map[string]Size{whole: f.MaxBytes, part: f.MaxPartitionBytes} {
+		if !l.broken[key] && (n < minFetch || n > maxFetch) {
+			l.fault(key, fmt.Sprintf("%v is out of bounds: write from %v to %v", n, minFetch, maxFetch))
+			ok = false
+		}
+	}
+	if ok && !l.broken[whole] && !l.broken[part] && f.MaxPartitionBytes > f.MaxBytes {
+		l.fault(part, fmt.Sprintf("%v is more than %s, %v", f.MaxPartitionBytes, whole, f.MaxBytes))
+	}
 }
 
 // checkKafkaTLS turns TLS on where any of its keys are written.

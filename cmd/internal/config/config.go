@@ -48,6 +48,15 @@ type Kafka struct {
 	TLS     KafkaTLS
 	SASL    SASL
 	Rack    string // read from replicas in this rack (client.rack)
+
+	ClientID string // client.id
+	Fetch    Fetch
+}
+
+// Fetch is how much the reader takes at a time.
+type Fetch struct {
+	MaxBytes          Size // one answer of one broker (fetch.max.bytes)
+	MaxPartitionBytes Size // of one partition in it (max.partition.fetch.bytes)
 }
 
 // KafkaTLS is TLS towards Kafka.

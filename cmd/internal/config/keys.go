@@ -93,6 +93,12 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Kafka.SASL.Scope }},
 	{"kafka.rack", "", nil, "Read from the nearest replica: the rack this gateway stands in. Kafka's `client.rack`.",
 		func(c *Config, _ *Stream) any { return &c.Kafka.Rack }},
+	{"kafka.client_id", "sluice", nil, "What brokers call the gateway in logs, metrics and quotas. Kafka's `client.id`.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.ClientID }},
+	{"kafka.fetch.max_bytes", "16MiB", nil, "How much one broker sends the reader at a time; brokers × this is the memory it may take. Kafka's `fetch.max.bytes`. At most 100MiB.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.Fetch.MaxBytes }},
+	{"kafka.fetch.max_partition_bytes", "1MiB", nil, "How much of it one partition may have. A larger batch still comes, alone. Kafka's `max.partition.fetch.bytes`.",
+		func(c *Config, _ *Stream) any { return &c.Kafka.Fetch.MaxPartitionBytes }},
 
 	{"streams.<name>.topic", "", nil, "The Kafka topic. Required. Several streams may show one topic.",
 		func(_ *Config, s *Stream) any { return &s.Topic }},

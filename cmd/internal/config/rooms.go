@@ -17,7 +17,12 @@ func (c *Config) Broker() broker.Config {
 	return broker.Config{
 		Brokers: k.Brokers,
 		Rack:    k.Rack,
-		TLS:     broker.TLS{Enabled: k.TLS.On, CAFile: k.TLS.CAFile, CertFile: k.TLS.CertFile, KeyFile: k.TLS.KeyFile},
+
+		ClientID:               k.ClientID,
+		FetchMaxBytes:          int32(k.Fetch.MaxBytes), // checked
+		FetchMaxPartitionBytes: int32(k.Fetch.MaxPartitionBytes),
+
+		TLS: broker.TLS{Enabled: k.TLS.On, CAFile: k.TLS.CAFile, CertFile: k.TLS.CertFile, KeyFile: k.TLS.KeyFile},
 		SASL: broker.SASL{
 			Mechanism:    k.SASL.Mechanism,
 			Username:     k.SASL.Username,

@@ -25,6 +25,8 @@ func TestTheRoomsAreToldWhatWasWritten(t *testing.T) {
 kafka:
   brokers: ["a:1", "b:2"]
   rack: eu-1a
+  client_id: shop-gateway
+  fetch: {max_bytes: 4MiB, max_partition_bytes: 512KiB}
   tls: {ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem}
   sasl: {mechanism: OAUTHBEARER, token_url: "https://login/token", client_id: gateway, client_secret_file: secret, scope: kafka}
 streams:
@@ -36,6 +38,7 @@ auth: none
 `)
 	wantKafka := broker.Config{
 		Brokers: []string{"a:1", "b:2"}, Rack: "eu-1a",
+		ClientID: "shop-gateway", FetchMaxBytes: 4 << 20, FetchMaxPartitionBytes: 512 << 10,
 		TLS: broker.TLS{Enabled: true, CAFile: "ca.pem", CertFile: "cert.pem", KeyFile: "key.pem"},
 		SASL: broker.SASL{Mechanism: "OAUTHBEARER", OAuth: broker.OAuth{
 			TokenURL: "https://login/token", ClientID: "gateway", ClientSecret: "s3cret", Scope: "kafka",

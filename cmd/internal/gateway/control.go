@@ -8,12 +8,12 @@ import (
 )
 
 // newControl makes the way by which gateways tell each other; nil where the configuration names none.
-func (g *Gateway) newControl() (server.Control, error) {
+func (g *Gateway) newControl(kafka broker.Config) (server.Control, error) {
 	topic := g.config.ControlTopic
 	if topic == "" {
 		return nil, nil
 	}
-	c, err := broker.NewControl(g.config.Broker(), topic, g.slog)
+	c, err := broker.NewControl(kafka, topic, g.slog)
 	if err != nil {
 		return nil, err
 	}

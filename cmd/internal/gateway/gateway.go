@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kprom"
@@ -85,6 +86,10 @@ func New(o Options) (g *Gateway, err error) {
 	metrics := server.NewMetrics()
 	g.metrics = metrics
 	kafka := c.Broker()
+	kafka.Instrument = func(client string) []kgo.Opt {
+		return []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"),
+			kprom.Registerer(metrics.Registerer()), kprom.WithStaticLabel(prometheus.Labels{"client": client})))}
+	}
 	history, err := broker.NewHistory(kafka, records, g.slog)
 	if err != nil {
 		return g, err
@@ -92,7 +97,6 @@ func New(o Options) (g *Gateway, err error) {
 	g.onStop("history", func(context.Context) error { history.Close(); return nil })
 	g.hub.SetHistory(history)
 
-	kafka.Opts = []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"), kprom.Registerer(metrics.Registerer())))}
 	width := newWidth(g.hub, c.IDs, g.slog)
 	width.register(metrics.Registerer())
 	if g.reader, err = broker.NewReader(kafka, records, width, g.slog); err != nil {
@@ -107,7 +111,7 @@ func New(o Options) (g *Gateway, err error) {
 	if err != nil {
 		return g, err
 	}
-	control, err := g.newControl()
+	control, err := g.newControl(kafka)
 	if err != nil {
 		return g, err
 	}

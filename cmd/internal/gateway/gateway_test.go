@@ -193,9 +193,24 @@ func TestARecordReachesItsUserAndResumesOnAnotherGateway(t *testing.T) {
 		`sluice_events_total{stream="orders"} 3`,
 		`sluice_records_refused_total{reason="no_user",stream="orders"} 0`,
 		`sluice_log_entries{stream="orders"}`,
-		`sluice_kafka_`, // the client's own
+		`sluice_kafka_buffered_fetch_records_total{client="reader"}`, // the client's own
 	} {
 		if !strings.Contains(metrics, want) {
+			t.Errorf("/metrics has no %s", want)
+		}
+	}
+}
+
+func TestEveryKafkaClientIsCounted(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "order-topic", "control"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	g := start(t, shop(t, c, "control_topic: control\n"))
+	_, metrics := get(t, "http://"+g.AdminAddr().String()+"/metrics")
+	for _, client := range []string{"reader", "history", "control_producer", "control_consumer"} {
+		if want := fmt.Sprintf("sluice_kafka_buffered_fetch_records_total{client=%q}", client); !strings.Contains(metrics, want) {
 			t.Errorf("/metrics has no %s", want)
 		}
 	}
