@@ -13,6 +13,8 @@ type Proxies struct {
 	// Header is the one that they write: X-Forwarded-For, or Forwarded (RFC 7239). The other one is never looked at:
 	// a proxy that writes one hands the other on as the client made it up. "" is X-Forwarded-For.
 	Header string
+	// Unix says that a peer without an address, at the other end of a Unix socket, is a proxy.
+	Unix bool
 }
 
 // forwarded is the header of RFC 7239.
@@ -26,9 +28,12 @@ const maxHops = 32
 // the proxies themselves ask, or don't say anything of, and where the peer has no address (a Unix socket).
 func (p Proxies) client(r *http.Request) netip.Addr {
 	ip := peerAddr(r.RemoteAddr)
+	if !p.believes(ip) {
+		return ip
+	}
 	hops := p.hops(r.Header)
-	for range maxHops {
-		if !p.trusts(ip) {
+	for n := range maxHops {
+		if n > 0 && !p.trusts(ip) {
 			return ip
 		}
 		var told bool
@@ -45,6 +50,11 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 // unreadable stands for all clients whose proxy says of them what can't be read. They share one address's
 // limits: to write "unknown" must not be a way around these.
 var unreadable = netip.IPv6Unspecified()
+
+// believes reports whether the other end of a connection is a trusted proxy.
+func (p Proxies) believes(peer netip.Addr) bool {
+	return p.trusts(peer) || p.Unix && !peer.IsValid()
+}
 
 // trusts reports whether an address is a trusted proxy's.
 func (p Proxies) trusts(ip netip.Addr) bool {

@@ -77,7 +77,7 @@ func (s *Server) hear(w http.ResponseWriter, r *http.Request, sent []sentHeader)
 		h.Port, _ = strconv.Atoi(port) // net/http wrote it
 	}
 	switch peer := peerAddr(r.RemoteAddr); {
-	case s.cfg.Proxies.trusts(peer):
+	case s.cfg.Proxies.believes(peer):
 		h.Peer = "trusted"
 	case peer.IsLoopback():
 		h.Peer = "loopback"

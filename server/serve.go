@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -44,9 +43,3 @@ func NewHTTP(h http.Handler, logger *slog.Logger) *http.Server {
 // BelowTLS wraps a listener for ServeTLS, so that HTTP/1 streams are held there too. A server that isn't given it carries them
 // on goroutines.
 func BelowTLS(l net.Listener) net.Listener { return hold.Listen(l) }
-
-// Listen listens on a TCP address as streams need it.
-func Listen(ctx context.Context, address string) (net.Listener, error) {
-	config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: 15 * time.Second, Count: 9}}
-	return config.Listen(ctx, "tcp", address)
-}

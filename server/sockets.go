@@ -55,7 +55,7 @@ func (s *sockets) Accept() (net.Conn, error) {
 			return nil, err // net/http waits before it tries again, for up to a second
 		}
 		peer := peerAddr(conn.RemoteAddr().String())
-		proxy := s.door.Proxies.trusts(peer)
+		proxy := s.door.Proxies.believes(peer)
 		counted := block(peer)
 		if proxy || !limited(peer) {
 			counted = netip.Addr{}

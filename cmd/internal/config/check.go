@@ -3,10 +3,14 @@ package config
 import (
 	"crypto/tls"
 	"fmt"
+	"io/fs"
 	"net"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/server"
 )
 
 // check looks at what single keys can't show: what is missing, out of bounds, or against another key.
@@ -34,6 +38,10 @@ const minLag = time.Second
 
 func (l *loader) checkGateway() {
 	c := l.config
+	mode, err := strconv.ParseUint(c.socketMode, 8, 32)
+	if c.SocketMode = fs.FileMode(mode); err != nil || mode > 0o777 {
+		l.fault("socket_mode", fmt.Sprintf("%q is no mode: write three octal digits, such as 0660", c.socketMode))
+	}
 	l.address("listen", c.Listen)
 	l.address("admin", c.Admin)
 	if c.Listen == c.Admin && !strings.HasSuffix(c.Listen, ":0") {
@@ -64,6 +72,13 @@ func (l *loader) address(key, address string) {
 	if l.broken[key] {
 		return
 	}
+	if socket, kind := socketName(address); kind != "" {
+		if kind == server.UnixPrefix && !filepath.IsAbs(socket) || len(socket) > maxUnixPath || socket == "" {
+			l.broken[key] = true
+			l.fault(key, fmt.Sprintf("%q is no socket: write unix: and an absolute path of at most %d bytes, or systemd: and a name", address, maxUnixPath))
+		}
+		return
+	}
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		l.broken[key] = true
@@ -78,8 +93,25 @@ func (l *loader) address(key, address string) {
 	}
 }
 
-// loopback reports whether an address to listen on is reached from this machine only.
+// maxUnixPath is what the kernels of Linux and others have room for.
+const maxUnixPath = 103
+
+// socketName returns what an address names that is no host:port, and its prefix; "" it is none.
+func socketName(address string) (name, prefix string) {
+	for _, prefix := range []string{server.UnixPrefix, server.SystemdPrefix} {
+		if name, ok := strings.CutPrefix(address, prefix); ok {
+			return name, prefix
+		}
+	}
+	return "", ""
+}
+
+// loopback reports whether an address to listen on is reached from this machine only. Of a socket that
+// systemd hands over nobody knows.
 func loopback(address string) bool {
+	if _, prefix := socketName(address); prefix == server.UnixPrefix {
+		return true
+	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false

@@ -128,13 +128,17 @@ func (l *loader) checkProxies() {
 	const key = "trusted_proxies"
 	c := l.config
 	for _, text := range c.trustedProxies {
+		if text == "unix" {
+			c.TrustedUnix = true
+			continue
+		}
 		prefix, err := netip.ParsePrefix(text)
 		if address, bare := netip.ParseAddr(text); bare == nil && address.Zone() == "" {
 			prefix, err = netip.PrefixFrom(address, address.BitLen()), nil
 		}
 		switch {
 		case err != nil:
-			l.fault(key, fmt.Sprintf("%q is no network: write 10.0.0.0/8, fd00::/8 or one address", text))
+			l.fault(key, fmt.Sprintf("%q is no network: write 10.0.0.0/8, fd00::/8, one address, or unix", text))
 		case prefix.Addr().Is4In6():
 			l.fault(key, fmt.Sprintf("%q is IPv4 in IPv6's clothes: write the IPv4 network itself", text))
 		case prefix.Bits() == 0:

@@ -8,11 +8,14 @@
 // write instead. A secret's value stands in none of them.
 package config
 
-import "time"
+import (
+	"io/fs"
+	"time"
+)
 
 // Config is a checked configuration: what [Load] returns without a fault can be served.
 type Config struct {
-	Listen           string        // address for browsers, host:port
+	Listen           string        // address for browsers: host:port, unix:PATH or systemd:NAME
 	Admin            string        // address for operators; never public
 	Heartbeat        time.Duration // between two heartbeats of an idle connection
 	MaxConnectionAge time.Duration // of a stream; 0: any
@@ -29,6 +32,9 @@ type Config struct {
 	Auth             Auth
 	CORS             CORS
 	Guard
+
+	SocketMode fs.FileMode // of Unix sockets
+	socketMode string
 
 	places map[string]place // where each key, and each section, was written
 }

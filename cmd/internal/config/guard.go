@@ -14,6 +14,7 @@ type Guard struct {
 	Limits          Limits
 	PerUserAction   string // PerUserRefuse or PerUserEvict
 	TrustedProxies  []netip.Prefix
+	TrustedUnix     bool   // who connects to a Unix socket is a trusted proxy
 	ForwardedHeader string // the one they say the client's address in
 	ProxyProtocol   bool
 	AdminAuth       AdminAuth
@@ -75,5 +76,5 @@ func (l Limits) Server() server.Limits {
 
 // Proxies says who is believed about a client's address.
 func (g *Guard) Proxies() server.Proxies {
-	return server.Proxies{Trusted: g.TrustedProxies, Header: g.ForwardedHeader}
+	return server.Proxies{Trusted: g.TrustedProxies, Unix: g.TrustedUnix, Header: g.ForwardedHeader}
 }

@@ -39,10 +39,12 @@ const (
 var keys = slices.Concat(mainKeys, authKeys, guardKeys)
 
 var mainKeys = []Key{
-	{"listen", ":8080", nil, "Address for browsers. Port 0 takes any free port.",
+	{"listen", ":8080", nil, "Address for browsers: `host:port`, `unix:/run/sluice/public.sock`, or [`systemd:NAME`](#sockets). Port 0 takes any free port.",
 		func(c *Config, _ *Stream) any { return &c.Listen }},
-	{"admin", "127.0.0.1:9090", nil, "Address for operators: health, readiness, metrics, profiles. Never make it public.",
+	{"admin", "127.0.0.1:9090", nil, "The same for operators: health, readiness, metrics, profiles. Never make it public.",
 		func(c *Config, _ *Stream) any { return &c.Admin }},
+	{"socket_mode", "0660", nil, "Mode of the Unix sockets of `listen` and `admin`, in octal: who may connect.",
+		func(c *Config, _ *Stream) any { return &c.socketMode }},
 	{"heartbeat", "9s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between, and below 10 s: OkHttp and others give up after 10 s of silence.",
 		func(c *Config, _ *Stream) any { return &c.Heartbeat }},
 	{"max_connection_age", "", nil, "How old a stream may get: it ends after nine tenths of this to all of it, with `sluice.closing`, and its client comes back where it was. So streams spread over gateways that were added. Absent: any age.",

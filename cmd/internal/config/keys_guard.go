@@ -32,7 +32,7 @@ var guardKeys = []Key{
 	{"limits.header_bytes", "16KiB", nil, "Of a request, its line and header together.",
 		func(c *Config, _ *Stream) any { return &c.Limits.HeaderBytes }},
 
-	{"trusted_proxies", "", nil, "Networks (`10.0.0.0/8`) or addresses of the proxies in front. Only they are believed about who the client is.",
+	{"trusted_proxies", "", nil, "Networks (`10.0.0.0/8`) or addresses of the proxies in front; `unix` is who connects to a Unix socket. Only they are believed about who the client is.",
 		func(c *Config, _ *Stream) any { return &c.trustedProxies }},
 	{"forwarded_header", "X-Forwarded-For", []string{"X-Forwarded-For", "Forwarded"}, "The header in which they say so. Only one is read: a proxy that writes one of the two passes the other on as the client made it up.",
 		func(c *Config, _ *Stream) any { return &c.ForwardedHeader }},

@@ -138,7 +138,7 @@ func New(o Options) (g *Gateway, err error) {
 // What is begun first ends last: /readyz answers for as long as streams are being drained, and streams have their hub
 // to the end.
 func (g *Gateway) Start(ctx context.Context) error {
-	admin, err := server.Listen(ctx, g.config.Admin)
+	admin, err := server.ListenMode(ctx, g.config.Admin, g.config.SocketMode)
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}

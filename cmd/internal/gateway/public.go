@@ -21,7 +21,7 @@ func (g *Gateway) public(ctx context.Context) (*http.Server, net.Listener, error
 		}
 		s.TLSConfig.GetCertificate = certificates.Get
 	}
-	l, err := server.Listen(ctx, g.config.Listen)
+	l, err := server.ListenMode(ctx, g.config.Listen, g.config.SocketMode)
 	if err != nil {
 		return nil, nil, fmt.Errorf("listen: %w", err)
 	}
