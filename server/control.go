@@ -109,8 +109,8 @@ const maxMerging = 64
 
 // wait returns when nothing is announced any more. The server's stop is done.
 func (m *merging) wait() {
-	m.mu.Lock() // who began before has counted
-	m.mu.Unlock()
+	m.mu.Lock()
+	m.mu.Unlock() //nolint:staticcheck // who began before has counted by now
 	m.wg.Wait()
 }
 

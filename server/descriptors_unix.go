@@ -20,5 +20,5 @@ func ProcessDescriptors() Descriptors {
 			l = raised
 		}
 	}
-	return shareDescriptors(int(min(uint64(l.Cur), math.MaxInt32)))
+	return shareDescriptors(int(min(uint64(l.Cur), math.MaxInt32))) //nolint:unconvert // it is signed on some systems
 }

@@ -130,7 +130,7 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 		}
 	}
 	next := wait
-	pulled := stream.More
+	var pulled stream.Pulled
 	if s.snapshot {
 		if pulled = s.sub.Over(); pulled == stream.Drained {
 			done, cut := t.snapshots.fill(s.sub.Key(), out, batchBytes)

@@ -153,7 +153,7 @@ func (h *Hub) atOnce(user string, now int64) []Latest {
 	var all []Latest
 	for id := uint32(1); int(id) < t.slots.len(); id++ {
 		s := t.slots.at(id)
-		if s.kind == stateValue && (t.everyone || t.belongs(uint32(id), h.users.find([]byte(user)))) && t.wins(s, &sight) {
+		if s.kind == stateValue && (t.everyone || t.belongs(id, h.users.find([]byte(user)))) && t.wins(s, &sight) {
 			all = append(all, t.latest(0, s))
 		}
 	}
