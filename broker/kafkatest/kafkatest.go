@@ -91,6 +91,18 @@ func (c *Cluster) ClientCertificate() (certFile, keyFile string) {
 	return c.broker.place.path(clientCertFile), c.broker.place.path(clientKeyFile)
 }
 
+// NewCertificates replaces the authority and all that it signed, in the same files. The broker takes them
+// up when it starts again.
+func (c *Cluster) NewCertificates() {
+	if c.t == nil {
+		panic("kafkatest: the shared cluster is everybody's: take Start(t) for certificates of its own")
+	}
+	c.t.Helper()
+	if err := writeCertificates(c.broker.place.dir); err != nil {
+		c.t.Fatalf("kafkatest: making certificates: %v", err)
+	}
+}
+
 // Kill ends the broker as a crash does (SIGKILL); what it acknowledged stays.
 func (c *Cluster) Kill() { c.end((*node).kill) }
 

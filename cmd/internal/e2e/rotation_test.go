@@ -95,6 +95,51 @@ streams: {orders: {topic: rotated, user: key}}
 	all(t, open, "after")
 }
 
+// A new authority and a new client certificate are used without a restart of the gateway, and its stream
+// goes on.
+func TestAStreamLivesThroughNewKafkaCertificates(t *testing.T) {
+	kafka := kafkatest.Start(t)
+	kafka.CreateTopic(t, "certified", 1)
+	ctx := bounded(t)
+	dir := t.TempDir()
+	certificate, key := kafka.ClientCertificate()
+	given := func(file string) string { return filepath.Join(dir, filepath.Base(file)) }
+	hand := func() {
+		t.Helper()
+		for _, file := range []string{kafka.CAFile(), certificate, key} {
+			text, err := os.ReadFile(file)
+			if err == nil {
+				err = os.WriteFile(given(file), text, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	hand()
+	secret := strings.Repeat("a", 40)
+	g := readyGateway(ctx, t, fmt.Sprintf(`
+kafka: {brokers: [%q], tls: {ca_file: %q, cert_file: %q, key_file: %q}}
+auth: {jwt: {secret: %s}}
+streams: {orders: {topic: certified, user: key}}
+`, kafka.MutualTLS(), given(kafka.CAFile()), given(certificate), given(key), secret))
+	response := openAs(ctx, t, g, secret)
+	defer response.Body.Close()
+	stream := []*ssetest.Reader{ssetest.NewReader(response.Body)}
+
+	kafka.Stop()
+	kafka.NewCertificates()
+	kafka.Start()
+	if err := g.AwaitLog(ctx, "kafka.tls.ca_file"); err != nil {
+		t.Fatalf("with the old authority: %v", err)
+	}
+	hand()
+	if err := kafka.Client(t).ProduceSync(ctx, kgoRecord("certified", "alice", "after")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	all(t, stream, "after")
+}
+
 // openAs opens alice's stream with a token of this secret.
 func openAs(ctx context.Context, t *testing.T, g *gateway.Gateway, secret string) *http.Response {
 	t.Helper()
