@@ -148,13 +148,14 @@ func TestABrokerThatHangsMakesStreamsOnOthersNotStale(t *testing.T) {
 	cfg := f.config()
 	cfg.StaleAfter = 3 * time.Second
 	follow(t, cfg, orders, sink, quiet)
-	sink.wait(0, "warm", isWarm)
+	f.produce(record("orders", 0, "alice", "first"))
+	sink.waitEvents(0, 1) // the client fetches: it looks for leaders first, of any broker
 	hangs.Store(true)
 	hung.wait(1)
 	looks := f.looks()
 	looks.wait(3)
 	f.produce(record("orders", 0, "alice", "x"))
-	sink.waitEvents(0, 1)
+	sink.waitEvents(0, 2)
 	sink.look(0, func(s *recorded) {
 		if !s.stale.IsZero() || s.fresh != 0 {
 			t.Error("the stream was called stale")
