@@ -283,6 +283,19 @@ var holdScenarios = []struct {
 			}
 		}
 	}},
+	{"a state of one subject with many keys, that loses its records", func(w *holds, n int) {
+		h := w.hub(1, Config{Streams: []Spec{{Name: "orders", ReplayBytes: 1 << 20, State: StateBounds{MaxBytes: 1 << 30}}}})
+		h.Retained(0, true, []int64{0})
+		for i := range n {
+			e := event(int64(i), "hot", "one")
+			e.Key = fmt.Append(nil, i)
+			h.Publish(0, []Event{e})
+		}
+		if s, err := h.State(context.Background(), StateRequest{Streams: []int{0}, User: "hot"}); err != nil || len(s.Latest) != 1 {
+			w.tb.Fatal(len(s.Latest), err)
+		}
+		h.Jump(0, 0, ReasonTruncated, 1)
+	}},
 }
 
 // pass has n catch up with what memory has no more, over some partitions.

@@ -84,6 +84,12 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	if to <= from {
 		l.rememberBack(jumpBack{seq: h.seq, partition: partition, to: to, leader: lineage.at(from)})
 	}
+	if l.state != nil && to < from { // the reader feeds it anew after this call
+		for next := l.state.forget(partition, 1); next != 0; next = l.state.forget(partition, next) {
+			h.mu.did(holdRun)
+			h.mu.breathe()
+		}
+	}
 }
 
 // jump adds a jump entry for a head that has moved, in a block of its own, and wakes everybody. back says

@@ -217,8 +217,10 @@ func (h *Hub) copyRun(ctx context.Context, c *stateCopy, err error) (more bool, 
 		c.end()
 		return false, err
 	}
-	h.mu.did(stateRun)
-	return c.run(), nil
+	before := c.looked
+	more = c.run()
+	h.mu.did(c.looked - before)
+	return more, nil
 }
 
 // share lets others have a part that is of all of a table: those who wait for it, and who comes as long as

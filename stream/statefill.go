@@ -247,20 +247,30 @@ func (t *stateTable) clear() {
 
 // jump follows the position of a partition. Back means that Kafka lost the records from to on: what they had taken the
 // place of is no longer known, so the partition is to be fed anew. (What a lost tombstone deleted in other partitions
-// stays deleted.)
+// stays deleted.) What it had is then still to be removed, by forget; the table isn't whole meanwhile.
 func (t *stateTable) jump(partition int32, to int64, back bool) {
 	t.turns++
 	if !back {
 		return
-	}
-	for id := range uint32(t.slots.len()) {
-		if s := t.slots.at(id); s.kind != stateFree && s.partition == partition {
-			t.remove(id)
-		}
 	}
 	for _, c := range t.copies {
 		c.broken = true
 	}
 	t.due, t.fed = grow(t.due, int(partition)+1), grow(slices.Clone(t.fed), int(partition)+1)
 	t.due[partition], t.fed[partition] = to, 0
+}
+
+// forget removes the slots of a partition from one on, a run of them at a time. It returns
+// the slot to go on with; 0: that was all.
+func (t *stateTable) forget(partition int32, from uint32) (next uint32) {
+	end := min(int(from)+holdRun, t.slots.len())
+	for id := from; int(id) < end; id++ {
+		if s := t.slots.at(id); s.kind != stateFree && s.partition == partition {
+			t.remove(id)
+		}
+	}
+	if end == t.slots.len() {
+		return 0
+	}
+	return uint32(end)
 }

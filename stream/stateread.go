@@ -107,6 +107,7 @@ type stateCopy struct {
 	posting uint32              // of the user: the next
 	groups  map[uint64]struct{} // hashes of subjects of which all has been copied
 	found   []stateFound
+	looked  int  // slots that it looked at
 	broken  bool // the table was emptied: there is no such moment to be had any more
 }
 
@@ -169,7 +170,9 @@ func (c *stateCopy) leaving(id uint32) {
 	}
 }
 
-// takeGroup copies one of the user's slots, and the others of its subject.
+// takeGroup copies one of the user's slots, and the others of its subject: of each partition the latest
+// that shows, since no older one can be the subject's. So a subject of many keys costs no more
+// than one of few.
 func (c *stateCopy) takeGroup(id uint32) {
 	t := c.table
 	s := t.slots.at(id)
@@ -183,17 +186,21 @@ func (c *stateCopy) takeGroup(id uint32) {
 	c.groups[s.hash[0]] = struct{}{}
 	for head := t.bySubject.first(s.hash[0]); head != 0; head = t.slots.at(head).links[0].sibling {
 		for other := head; other != 0; other = t.slots.at(other).links[0].next {
-			c.take(t.slots.at(other), t.belongs(other, c.uid))
+			if c.take(t.slots.at(other), t.belongs(other, c.uid)) {
+				break
+			}
 		}
 	}
 }
 
-// take copies a slot. It may come twice: then the first counts.
-func (c *stateCopy) take(s *stateSlot, mine bool) {
+// take copies a slot, if it shows at the copy's moment. It may come twice: then the first counts.
+func (c *stateCopy) take(s *stateSlot, mine bool) (taken bool) {
+	c.looked++
 	is := s.kind == stateValue || s.kind == stateGone
-	if is && s.born <= c.born && c.sight.shows(s) {
+	if taken = is && s.born <= c.born && c.sight.shows(s); taken {
 		c.found = append(c.found, stateFound{c.table.latest(c.stream, s), s.kind, mine})
 	}
+	return taken
 }
 
 // result returns the winners. It needs no lock.
