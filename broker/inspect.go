@@ -2,8 +2,15 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -11,10 +18,14 @@ import (
 type Inspected struct {
 	Partitions int
 	Fault      string // why it can't be read, in plain words; "" it can
+	Denied     bool   // it can't be because this user may not: no waiting helps
+	Leaders    string // which leaders of its partitions can't be reached, and why; "" all can
 }
 
-// Inspect asks Kafka once for topics, on a connection of its own, before anything is read. It fails, in plain words around
-// the cause, when Kafka can't be asked at all.
+// Inspect asks Kafka once for topics, on connections of its own, before anything is read. Any
+// broker says which topics there are; each leader is asked for the end of its partitions and
+// to fetch from there, as reading would be. It fails, in plain words around the cause, when
+// Kafka can't be asked at all.
 func Inspect(ctx context.Context, cfg Config, topics ...string) (map[string]Inspected, error) {
 	opts, err := options(cfg)
 	if err != nil {
@@ -25,19 +36,115 @@ func Inspect(ctx context.Context, cfg Config, topics ...string) (map[string]Insp
 		return nil, err
 	}
 	defer cl.Close()
+	for try := 1; ; try++ {
+		found, moving, err := inspect(ctx, cl, topics)
+		if !moving || try == inspections {
+			return found, err
+		}
+		select {
+		case <-ctx.Done():
+			return found, err
+		case <-time.After(inspectPause):
+		}
+	}
+}
+
+// A topic that was just made, or whose leader has just changed, is asked about again.
+const (
+	inspections  = 4
+	inspectPause = 250 * time.Millisecond
+)
+
+// inspect asks once. moving says that a partition has no leader yet, or another one.
+func inspect(ctx context.Context, cl *kgo.Client, topics []string) (all map[string]Inspected, moving bool, err error) {
 	metas, err := describe(ctx, cl, topics...)
 	if err != nil {
-		return nil, &inspectError{err}
+		return nil, false, &inspectError{err}
 	}
 	found := make(map[string]Inspected, len(metas))
 	for name, m := range metas {
 		one := Inspected{Partitions: len(m.leaders)}
 		if m.err != nil {
-			one.Fault = inWords(m.err)
+			one.Fault, one.Denied = inWords(m.err), errors.Is(m.err, kerr.TopicAuthorizationFailed)
 		}
 		found[name] = one
 	}
-	return found, nil
+	moving = askLeaders(ctx, cl, metas, found)
+	return found, moving, nil
+}
+
+// askLeaders finds out whether what leads the topics' partitions can be read from here, and
+// says it in found. moving is as inspect returns it.
+func askLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, found map[string]Inspected) (moving bool) {
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	ends := list(asking, cl, metas, latest, committed)
+	ends.wait()
+	places := make(map[int32][]topicPlaces) // by leader
+	partitionErrs := make(map[string][]error)
+	for _, name := range slices.Sorted(maps.Keys(metas)) {
+		m := metas[name]
+		offsets, errs := ends.of(name, m)
+		at := make(map[int32][]place)
+		for p, err := range errs {
+			leader := m.leaders[p]
+			switch a := ends.byLeader[leader]; {
+			case a != nil && a.err != nil: // said of the leader
+			case err != nil:
+				partitionErrs[name] = append(partitionErrs[name], err)
+			default:
+				at[leader] = append(at[leader], place{int32(p), offsets[p]})
+			}
+		}
+		for leader, some := range at {
+			places[leader] = append(places[leader], topicPlaces{name, m.id, some})
+		}
+	}
+	unreached := make(map[int32]error)
+	for leader, a := range ends.byLeader {
+		if a.err != nil {
+			unreached[leader] = a.err
+		}
+	}
+	var mu sync.Mutex // guards partitionErrs and unreached while leaders are asked
+	var fetching sync.WaitGroup
+	for leader, topics := range places {
+		fetching.Go(func() {
+			runs, err := fetchTopics(asking, cl, leader, topics, 1, 0)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				unreached[leader] = err
+				return
+			}
+			for name, some := range runs {
+				for _, got := range some {
+					if got.err != nil {
+						partitionErrs[name] = append(partitionErrs[name], partitionError(got.err))
+					}
+				}
+			}
+		})
+	}
+	fetching.Wait()
+
+	for name, one := range found {
+		for _, err := range partitionErrs[name] {
+			moving = moving || errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.LeaderNotAvailable)
+			if denied := errors.Is(err, kerr.TopicAuthorizationFailed); one.Fault == "" || denied {
+				one.Fault, one.Denied = inWords(err), one.Denied || denied
+			}
+		}
+		var leaders []string
+		for _, leader := range slices.Sorted(maps.Keys(unreached)) {
+			if slices.Contains(metas[name].leaders, leader) {
+				leaders = append(leaders, fmt.Sprintf("broker %d can't be asked: %s", leader, inWords(unreached[leader])))
+			}
+		}
+		one.Leaders = strings.Join(leaders, "; ")
+		found[name] = one
+	}
+	return moving
 }
 
 // inspectError says plainly what its cause says to errors.Is.

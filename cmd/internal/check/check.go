@@ -8,7 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,31 +22,46 @@ import (
 	"sluice/stream"
 )
 
-const usage = `Usage: sluice check [-c FILE] [--offline]
+const usage = `Usage: sluice check [-c FILE] [--offline] [--strict] [--json]
        sluice check [-c FILE] --record [key=TEXT] [value=TEXT] [header=NAME=TEXT ...] [stream=NAME]
 
 Says everything that is wrong with the configuration, each with its line and key, then what it means: who gets
-what. Kafka is asked, for five seconds at most, whether the topics are there.
+what. Kafka is asked, for ten seconds at most, whether the topics are there, and each leader of their partitions
+whether they can be read.
 
 With --record it says for a record like this, on each stream or on the one named, who would get it and why.
 A TEXT of @FILE is what the file holds. No value makes a tombstone.
 
+Exit status: 0 it can be served, 1 nothing could be learned of Kafka, 2 it can't be served or the command line is bad.
+
 Flags:
 `
 
-// kafkaTimeout bounds the one question to Kafka.
-const kafkaTimeout = 5 * time.Second
+// kafkaTimeout bounds the questions to Kafka.
+const kafkaTimeout = 10 * time.Second
 
-// Run is the command. It returns the exit status: 0 when the configuration can be served, 2 when it can't, or
-// for a bad command line.
+// Exit statuses.
+const (
+	served    = 0
+	unlearned = 1 // Kafka can't be asked, so nothing is known of the topics
+	unserved  = 2 // also for a bad command line
+)
+
+// Run is the command. It returns the exit status: 0 when the configuration can be served, 1 when nothing could be
+// learned of Kafka, 2 when it can't be served, or for a bad command line.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice check", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
 	offline := flags.Bool("offline", false, "don't ask Kafka")
+	strict := flags.Bool("strict", false, "warnings are faults")
+	asJSON := flags.Bool("json", false, "print one JSON object: status, findings, topics")
 	record := flags.Bool("record", false, "say who would get the record that follows")
 	words, err := cmdline.Words(flags, args, usage, stdout)
 	if err == nil && !*record && len(words) > 0 {
 		err = fmt.Errorf("%q: a record is described after --record", words[0])
+	}
+	if err == nil && *record && (*strict || *asJSON) {
+		err = errors.New("--record takes neither --strict nor --json")
 	}
 	var s sample
 	if err == nil {
@@ -54,64 +72,65 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 
 	c, findings := config.Load(*file, os.Environ())
-	if faults := findings.Faults(); len(faults) > 0 {
-		fmt.Fprintln(stderr, findings)
-		fmt.Fprintf(stderr, "%s\n", counted(len(faults), "fault"))
-		return 2
-	}
-	var topics map[string]broker.Inspected
-	if !*offline && !*record {
-		var more config.Findings
-		topics, more = inspect(ctx, c)
-		findings = append(findings, more...)
-	}
-	for _, f := range findings {
-		fmt.Fprintln(stderr, f)
-	}
-	if faults := findings.Faults(); len(faults) > 0 {
-		fmt.Fprintf(stderr, "%s\n", counted(len(faults), "fault"))
-		return 2
+	r := result{findings: findings, strict: *strict}
+	if len(findings.Faults()) > 0 {
+		return r.say(*asJSON, c, stdout, stderr)
 	}
 	if *record {
+		for _, f := range findings {
+			fmt.Fprintln(stderr, f)
+		}
 		if err := explain(stdout, c, s); err != nil {
 			fmt.Fprintf(stderr, "sluice check: %v\n", err)
-			return 2
+			return unserved
 		}
-		return 0
+		return served
 	}
-	describe(stdout, c, topics)
-	if n := len(findings); n > 0 {
-		fmt.Fprintf(stdout, "\nIt can be served; %s above.\n", counted(n, "warning"))
-	} else {
-		fmt.Fprintln(stdout, "\nIt can be served.")
+	if !*offline {
+		r.inspect(ctx, c)
 	}
-	return 0
+	return r.say(*asJSON, c, stdout, stderr)
 }
 
 // inspect asks Kafka for the topics, and finds what is wrong with them. Kafka being away is only
 // worth a warning: the gateway would wait for it.
-func inspect(ctx context.Context, c *config.Config) (map[string]broker.Inspected, config.Findings) {
+func (r *result) inspect(ctx context.Context, c *config.Config) {
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()
 	var names []string
 	for _, s := range c.Streams {
 		names = append(names, s.Topic)
 	}
+	add := func(f config.Finding) { r.findings = append(r.findings, f) }
 	topics, err := broker.Inspect(ctx, c.Broker(), names...)
 	switch {
 	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		return nil, config.Findings{c.Fault("kafka.sasl", err.Error())}
+		add(c.Fault("kafka.sasl", err.Error()))
+		return
 	case err != nil:
-		return nil, config.Findings{c.Warning("kafka.brokers", err.Error()+"; nothing was learned about the topics")}
+		r.unlearned = true
+		add(c.Warning("kafka.brokers", err.Error()+"; nothing was learned about the topics"))
+		return
 	}
-	var findings config.Findings
+	r.topics = topics
+	unreached := make(map[string][]string) // topics, by what is said of their leaders
 	partitions := map[string]int{}
 	for _, s := range c.Streams {
 		t := topics[s.Topic]
 		partitions[s.Name] = t.Partitions
-		if t.Fault != "" {
-			findings = append(findings, c.Warning("streams."+s.Name+".topic", s.Topic+": "+t.Fault+"; the gateway would wait for it"))
+		switch {
+		case t.Denied:
+			add(c.Fault("streams."+s.Name+".topic", s.Topic+": "+t.Fault+"; grant it both"))
+		case t.Fault != "":
+			add(c.Warning("streams."+s.Name+".topic", s.Topic+": "+t.Fault+"; the gateway would wait for it"))
 		}
+		if t.Leaders != "" && !slices.Contains(unreached[t.Leaders], s.Topic) {
+			unreached[t.Leaders] = append(unreached[t.Leaders], s.Topic)
+		}
+	}
+	for _, text := range slices.Sorted(maps.Keys(unreached)) {
+		add(c.Fault("kafka.brokers", fmt.Sprintf("%s; it leads partitions of %s. Brokers must advertise (advertised.listeners) names and ports that are reached from here",
+			text, strings.Join(unreached[text], ", "))))
 	}
 	refused, _ := stream.TooWide(c.IDs, partitions, nil)
 	for _, name := range refused {
@@ -119,9 +138,8 @@ func inspect(ctx context.Context, c *config.Config) (map[string]broker.Inspected
 		if len(refused) == len(partitions) {
 			say, without = c.Fault, "the gateway would serve nothing"
 		}
-		findings = append(findings, say("streams."+name+".topic", stream.WhyTooWide(partitions[name])+"; "+without))
+		add(say("streams."+name+".topic", stream.WhyTooWide(partitions[name])+"; "+without))
 	}
-	return topics, findings
 }
 
 func counted(n int, what string) string {

@@ -126,13 +126,13 @@ func TestAMissingTopicIsAWarning(t *testing.T) {
 	}
 }
 
-func TestKafkaAwayIsAWarning(t *testing.T) {
+func TestKafkaAwayIsAWarningAndAStatusOfItsOwn(t *testing.T) {
 	c := cluster(t)
 	text := withBroker(c, shop)
 	c.Close()
 	inDir(t, text, nil)
 	status, _, stderr := runCheck(t)
-	if want := "sluice.yaml:2: kafka.brokers: warning: Kafka can't be asked: nothing listens"; status != 0 || !strings.Contains(stderr, want) {
+	if want := "sluice.yaml:2: kafka.brokers: warning: Kafka can't be asked: nothing listens"; status != 1 || !strings.Contains(stderr, want) {
 		t.Errorf("status %d, stderr %s", status, stderr)
 	}
 	status, _, stderr = runCheck(t, "--offline")
@@ -229,6 +229,7 @@ func TestABadCommandLineIsSaid(t *testing.T) {
 	}{
 		{[]string{"--offlin"}, "flag provided but not defined: -offlin"},
 		{[]string{"key=x"}, `"key=x": a record is described after --record`},
+		{[]string{"--record", "--json", "key=x"}, "--record takes neither --strict nor --json"},
 		{[]string{"--record", "topic=x"}, `a record has no "topic"`},
 		{[]string{"--record", "alice"}, `"alice" is no part of a record`},
 		{[]string{"--record", "header=x"}, `"header=x": write header=NAME=VALUE`},
@@ -245,7 +246,7 @@ func TestABadCommandLineIsSaid(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	status, stdout, _ := runCheck(t, "-h")
-	for _, want := range []string{"Usage: sluice check", "-offline", "-record", "-c file"} {
+	for _, want := range []string{"Usage: sluice check", "-offline", "-strict", "-json", "-record", "-c file", "Exit status: 0"} {
 		if status != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("status %d, no %q in:\n%s", status, want, stdout)
 		}

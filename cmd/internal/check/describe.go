@@ -18,7 +18,7 @@ func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected)
 		fmt.Fprintf(w, "\n%s\n", s.Name)
 		line := func(what, text string) { fmt.Fprintf(w, "  %-8s %s\n", what, text) }
 		topic := s.Topic
-		if t, ok := topics[s.Topic]; ok && t.Fault == "" {
+		if t, ok := topics[s.Topic]; ok && t.Partitions > 0 {
 			topic += ", " + counted(t.Partitions, "partition")
 		}
 		line("topic", topic)

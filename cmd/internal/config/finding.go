@@ -28,6 +28,9 @@ func (f Finding) String() string {
 	return b.String()
 }
 
+// At says where it was written: "sluice.yaml:12", a file or a variable.
+func (f Finding) At() string { return f.place.String() }
+
 // Findings are all that [Load] found, in the order of the file, then of the environment.
 type Findings []Finding
 

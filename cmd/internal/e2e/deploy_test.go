@@ -25,7 +25,6 @@ func TestKubernetesConfigIsValid(t *testing.T) {
 		}
 	}
 	config = strings.ReplaceAll(config, "/run/secrets/sluice", dir) // where the deployment mounts them
-	config = strings.ReplaceAll(config, "kafka:9092", "127.0.0.1:1")
 	file := filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -34,7 +33,7 @@ func TestKubernetesConfigIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if said, err := exec.CommandContext(bounded(t), binary, "check", "-c", file).CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(bounded(t), binary, "check", "--offline", "-c", file).CombinedOutput(); err != nil {
 		t.Errorf("sluice check: %v\n%s", err, said)
 	}
 }
