@@ -32,13 +32,12 @@ type room struct {
 var rooms = []room{
 	{dir: "stream", theirs: none, never: []string{"net", "log"}},
 	{dir: "broker/kafkatest", theirs: all},
-	{dir: "broker", ours: []string{"stream", "reread"}, theirs: all},
-	{dir: "server", ours: []string{"stream", "web", "reread"}, theirs: notKafka},
+	{dir: "broker", ours: []string{"stream"}, theirs: all},
+	{dir: "server", ours: []string{"stream", "web"}, theirs: notKafka},
 	{dir: "web", theirs: none},
-	{dir: "reread", theirs: none},
 	// The end-to-end tests judge the gateway from outside, so they may not look inside.
 	{dir: "cmd/internal/e2e", ours: []string{"broker/kafkatest", "stream/ssetest"}, theirs: all},
-	{dir: "cmd", ours: []string{"broker", "server", "stream", "web", "reread"}, theirs: all},
+	{dir: "cmd", ours: []string{"broker", "server", "stream", "web"}, theirs: all},
 }
 
 func none(string) bool { return false }

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
-	"sluice/reread"
+	"sluice/broker/reread"
 )
 
 // tlsDialer connects to brokers over TLS. The authority and the client's certificate are those that the

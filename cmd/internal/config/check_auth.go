@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"sluice/reread"
+	"sluice/broker/reread"
 	"sluice/server/auth"
 )
 

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"sluice/reread"
+	"sluice/broker/reread"
 	"sluice/server"
 	"sluice/server/auth"
 )

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"sluice/broker/reread"
 	"sluice/cmd/internal/typo"
-	"sluice/reread"
 )
 
 // value is what was written for one key.
