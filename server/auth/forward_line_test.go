@@ -125,6 +125,8 @@ func TestWhatNobodyWaitsForIsNotAsked(t *testing.T) {
 		if asked, _ := a.questions(); asked != callerQuestions {
 			t.Errorf("the app was asked %d questions, want the %d that had begun", asked, callerQuestions)
 		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		if len(f.open) != 0 || f.line.waiting != 0 || len(f.line.callers) != 0 || len(f.line.turns) != 0 {
 			t.Errorf("left: %d questions, %+v", len(f.open), f.line)
 		}
@@ -137,9 +139,11 @@ func TestTheLineIsBounded(t *testing.T) {
 		f, log := asker(t, a)
 		defer flood(f, "203.0.113.7", 3*maxWaiting)()
 		synctest.Wait()
+		f.mu.Lock()
 		if f.line.waiting != maxWaiting || len(f.open) != maxWaiting+callerQuestions {
 			t.Errorf("%d wait, %d are open", f.line.waiting, len(f.open))
 		}
+		f.mu.Unlock()
 		if d := took(t, f, from("198.51.100.9", "s=1")); d != a.takes {
 			t.Errorf("a login at a full line takes %v", d)
 		}

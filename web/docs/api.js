@@ -37,6 +37,8 @@ SwaggerUIBundle({
   url: "../openapi.json",
   dom_id: "#viewer",
   presets: [SwaggerUIBundle.presets.apis],
+  // The only server is this gateway, so there is nothing to choose; and the choice has no label.
+  plugins: [() => ({ wrapComponents: { ServersContainer: () => () => null } })],
   layout: "BaseLayout",
   docExpansion: "list",
   defaultModelsExpandDepth: -1,
