@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/tidwall/gjson"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -205,10 +206,10 @@ func deletion(subject, key []byte) []byte {
 		Key     *string `json:"key"`
 	}
 	if subject != nil {
-		data.Subject = new(string(subject))
+		data.Subject = new(strings.ToValidUTF8(string(subject), "\ufffd"))
 	}
 	if key != nil {
-		data.Key = new(string(key))
+		data.Key = new(strings.ToValidUTF8(string(key), "\ufffd"))
 	}
 	text, _ := json.Marshal(data) // strings can't fail
 	return text

@@ -84,7 +84,10 @@ func (h *Hub) beginState(q *Request) (State, []statePlan, error) {
 	for _, i := range q.Streams {
 		if t := tables[i]; t != nil {
 			plan := t.plan(i, q, h.users.find([]byte(q.User)), s.now)
-			h.mu.did(1 + len(plan.part.Latest))
+			h.mu.did(1)
+			if plan.part.made == nil && plan.copy == nil { // it was made just now, and is nobody else's
+				h.mu.did(len(plan.part.Latest))
+			}
 			plans = append(plans, plan)
 		}
 	}
