@@ -117,12 +117,14 @@ func (c *Control) Unheard() (since time.Time, why string) {
 func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
 	w := &controlWatch{Control: c, began: time.Now()}
 	for ctx.Err() == nil {
-		cl, err := kgo.NewClient(c.consume...)
+		hearing, stop := context.WithCancel(ctx)
+		// The context is the client's, too: Close would race with a fetch that begins meanwhile.
+		cl, err := kgo.NewClient(append(slices.Clip(c.consume), kgo.WithContext(hearing))...)
 		if err != nil {
+			stop()
 			return fmt.Errorf("control_topic %s: %w", c.topic, err) // the options were valid before
 		}
 		c.anew()
-		hearing, stop := context.WithCancel(ctx)
 		done := make(chan struct{})
 		go func() {
 			defer close(done)

@@ -81,7 +81,8 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 
 // Run reads until ctx ends, and returns nil then. It may be called once.
 func (r *Reader) Run(ctx context.Context) error {
-	cl, err := kgo.NewClient(r.opts...)
+	// The context is the client's, too: Close would race with a fetch that begins meanwhile.
+	cl, err := kgo.NewClient(append(slices.Clip(r.opts), kgo.WithContext(ctx))...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
