@@ -3,7 +3,6 @@ package broker
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"math"
 	"strconv"
@@ -27,18 +26,14 @@ type past struct {
 	cl    *kgo.Client
 	log   *slog.Logger
 
-	running sync.WaitGroup // the goroutine that asks about bounds, for Close to wait for
+	bounds questions[*stream.Bounds]
+	epochs questions[*epochQuestion]
 
 	mu       sync.Mutex // guards the rest; never held across a question to Kafka
-	asking   bool       // a question about bounds is under way
-	next     *question  // the one after it, for those who came meanwhile
 	policy   policy
 	policyAt time.Time
 	denied   bool // it has been said that the configuration can't be read
 	identity identity
-
-	askingEpochs   bool
-	epochQuestions []*epochQuestion // not asked yet, the next first
 
 	saidBounds, saidOffsets, saidRead string // complaints logged last; "" it works
 
@@ -53,74 +48,39 @@ type policy struct {
 	remote          bool          // remote.storage.enable: an answer without records may mean "not yet"
 }
 
-func newPast(topic string) *past { return &past{topic: topic, judging: make(chan struct{}, 1)} }
-
-// question is one about bounds, with its answer.
-type question struct {
-	answered chan struct{}
-	bounds   stream.Bounds
-	err      error
+func newPast(topic string, cl *kgo.Client, log *slog.Logger) *past {
+	t := &past{topic: topic, cl: cl, log: log.With("topic", topic), judging: make(chan struct{}, 1)}
+	t.bounds.cl, t.bounds.ask = cl, t.askBounds
+	t.epochs.cl, t.epochs.ask = cl, t.askEpochs
+	return t
 }
 
-// bounds returns what Kafka holds; it must not be written to. Kafka is asked after the
-// call began, never before: an older answer would take a position that another gateway
-// handed out meanwhile for one past the end. So a storm shares questions one after the
-// other: who comes while one is under way waits for the next.
-func (t *past) bounds(ctx context.Context) (stream.Bounds, error) {
-	t.mu.Lock()
-	q := t.next
-	if q == nil {
-		q = &question{answered: make(chan struct{})}
-		t.next = q
-		if !t.asking {
-			t.asking = true
-			t.running.Go(t.answer)
-		}
-	}
-	t.mu.Unlock()
-	select {
-	case <-q.answered:
-		return q.bounds, q.err
-	case <-ctx.Done():
-		return stream.Bounds{}, ctx.Err()
-	}
+// close waits for what is being asked. The client has been closed before.
+func (t *past) close() {
+	t.bounds.running.Wait()
+	t.epochs.running.Wait()
 }
 
-// answer asks Kafka until no question is left. Whoever asked first may go away first, so
-// a question ends with the client and not with its caller's context.
-func (t *past) answer() {
-	for {
-		t.mu.Lock()
-		q := t.next
-		t.next = nil
-		t.asking = q != nil
-		t.mu.Unlock()
-		if q == nil {
-			return
-		}
-		ctx, cancel := context.WithTimeout(t.cl.Context(), requestTimeout)
-		q.bounds, q.err = t.ask(ctx)
-		cancel()
-		close(q.answered)
+// boundsNow returns what Kafka holds, as asked after the call began. It must not be written to.
+func (t *past) boundsNow(ctx context.Context) (stream.Bounds, error) {
+	b, err := t.bounds.answer(ctx,
+		func(*stream.Bounds) bool { return true }, // all callers ask the same
+		func() *stream.Bounds { return new(stream.Bounds) })
+	if b == nil {
+		b = new(stream.Bounds)
 	}
+	return *b, err
 }
 
-// ask asks until there is an answer, since leaders move and brokers restart.
-func (t *past) ask(ctx context.Context) (stream.Bounds, error) {
-	for {
-		b, err := t.askOnce(ctx)
-		if err == nil || errors.Is(err, kerr.UnknownTopicOrPartition) || !mayAskAgain(err) && !errors.Is(err, errNotAnswered) {
-			return b, err
-		}
-		select {
-		case <-ctx.Done():
-			return b, err
-		case <-time.After(catchupPause):
-		}
-	}
+// askBounds asks until there is an answer.
+func (t *past) askBounds(ctx context.Context, b *stream.Bounds) error {
+	return untilAnswered(ctx, func() (err error) {
+		*b, err = t.askBoundsOnce(ctx)
+		return err
+	})
 }
 
-func (t *past) askOnce(ctx context.Context) (b stream.Bounds, err error) {
+func (t *past) askBoundsOnce(ctx context.Context) (b stream.Bounds, err error) {
 	m, err := t.describe(ctx)
 	if err != nil {
 		return b, err

@@ -8,7 +8,7 @@
 // turn a record into an event, refusal.go names what can be wrong with it and explain.go says it
 // of one record. reader.go, watch.go and topic.go follow the topics live, begin.go, relocate.go, offline.go and probe.go
 // find where to read on, and state.go from further back, all into the sink of sink.go; status.go says how far.
-// history.go, bounds.go, epoch_questions.go and catchup.go answer for the past. identity.go tells which topic of a name it
+// history.go, history_questions.go, bounds.go, epoch_questions.go and catchup.go answer for the past. identity.go tells which topic of a name it
 // is, leader_epochs.go who wrote its records. metadata.go, offsets.go and fetch.go speak to brokers for all;
 // fault.go says in plain words what went wrong, fetch_fault.go which fetches fail.
 package broker

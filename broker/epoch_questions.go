@@ -2,11 +2,7 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"time"
-
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"sluice/stream"
 )
@@ -18,9 +14,7 @@ const maxEpochsAsked = 64
 // epochQuestion asks where leader epochs of a topic ended, for all who want to know when
 // it is asked.
 type epochQuestion struct {
-	answered chan struct{}
-	epochs   map[int32]map[int32]stream.EpochEnd // by partition and the epoch asked for
-	err      error
+	epochs map[int32]map[int32]stream.EpochEnd // by partition and the epoch asked for
 }
 
 // add takes up what one caller wants to know; false: there is no room for it.
@@ -43,30 +37,17 @@ func (q *epochQuestion) add(epochs []int32) bool {
 	return true
 }
 
-// epochEnds answers [stream.EpochHistory.EpochEnds]. As with bounds, Kafka is asked after
-// the call began, never before, and callers at the same time share a question.
+// epochEnds answers [stream.EpochHistory.EpochEnds], as asked after the call began.
 func (t *past) epochEnds(ctx context.Context, epochs []int32) ([]stream.EpochEnd, error) {
-	t.mu.Lock()
-	var q *epochQuestion
-	if n := len(t.epochQuestions); n > 0 && t.epochQuestions[n-1].add(epochs) {
-		q = t.epochQuestions[n-1]
-	} else {
-		q = &epochQuestion{answered: make(chan struct{}), epochs: make(map[int32]map[int32]stream.EpochEnd)}
-		q.add(epochs)
-		t.epochQuestions = append(t.epochQuestions, q)
-	}
-	if !t.askingEpochs {
-		t.askingEpochs = true
-		t.running.Go(t.answerEpochs)
-	}
-	t.mu.Unlock()
-	select {
-	case <-q.answered:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if q.err != nil {
-		return nil, q.err
+	q, err := t.epochs.answer(ctx,
+		func(q *epochQuestion) bool { return q.add(epochs) },
+		func() *epochQuestion {
+			q := &epochQuestion{epochs: make(map[int32]map[int32]stream.EpochEnd)}
+			q.add(epochs)
+			return q
+		})
+	if err != nil {
+		return nil, err
 	}
 	ends := make([]stream.EpochEnd, len(epochs))
 	for p, e := range epochs {
@@ -77,26 +58,7 @@ func (t *past) epochEnds(ctx context.Context, epochs []int32) ([]stream.EpochEnd
 	return ends, nil
 }
 
-// answerEpochs asks Kafka until no question is left.
-func (t *past) answerEpochs() {
-	for {
-		t.mu.Lock()
-		if len(t.epochQuestions) == 0 {
-			t.askingEpochs = false
-			t.mu.Unlock()
-			return
-		}
-		q := t.epochQuestions[0]
-		t.epochQuestions = t.epochQuestions[1:]
-		t.mu.Unlock()
-		ctx, cancel := context.WithTimeout(t.cl.Context(), requestTimeout)
-		q.err = t.askEpochs(ctx, q)
-		cancel()
-		close(q.answered)
-	}
-}
-
-// askEpochs asks until all of a question is answered, since leaders move.
+// askEpochs asks until all of a question is answered.
 func (t *past) askEpochs(ctx context.Context, q *epochQuestion) error {
 	left := make(map[int32][]int32)
 	for p, asked := range q.epochs {
@@ -104,22 +66,14 @@ func (t *past) askEpochs(ctx context.Context, q *epochQuestion) error {
 			left[p] = append(left[p], e)
 		}
 	}
-	for {
-		err := t.askEpochsLeft(ctx, q, left)
-		switch {
-		case err == nil && len(left) == 0:
-			return nil
-		case err != nil && (errors.Is(err, kerr.UnknownTopicOrPartition) || !mayAskAgain(err) && !errors.Is(err, errNotAnswered)):
-			return err
-		}
-		if err != nil { // who leads is known anew in a moment
-			select {
-			case <-ctx.Done():
-				return errors.Join(err, ctx.Err())
-			case <-time.After(catchupPause):
+	return untilAnswered(ctx, func() error {
+		for len(left) > 0 {
+			if err := t.askEpochsLeft(ctx, q, left); err != nil {
+				return err
 			}
 		}
-	}
+		return nil
+	})
 }
 
 // askEpochsLeft asks for one epoch of each partition that has some left, and takes what

@@ -40,26 +40,26 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 	if err := errors.Join(err, check(streams)); err != nil {
 		return nil, err
 	}
-	opts = append(opts, cfg.instrument("history")...)
 	h := &History{log: log, failures: make([]atomic.Uint64, len(streams))}
-	byName := make(map[string]*past)
 	for _, s := range streams {
 		d, err := NewDecoder(s)
 		if err != nil {
 			return nil, err
 		}
-		t := byName[s.Topic]
-		if t == nil {
-			t = newPast(s.Topic)
-			byName[s.Topic] = t
-		}
-		h.topics, h.decode = append(h.topics, t), append(h.decode, d)
+		h.decode = append(h.decode, d)
 	}
+	opts = append(opts, cfg.instrument("history")...)
 	if h.cl, err = kgo.NewClient(append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))...); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	for _, t := range byName {
-		t.cl, t.log = h.cl, log.With("topic", t.topic)
+	byName := make(map[string]*past)
+	for _, s := range streams {
+		t := byName[s.Topic]
+		if t == nil {
+			t = newPast(s.Topic, h.cl, log)
+			byName[s.Topic] = t
+		}
+		h.topics = append(h.topics, t)
 	}
 	return h, nil
 }
@@ -69,7 +69,7 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 func (h *History) Close() {
 	h.cl.Close()
 	for _, t := range h.topics {
-		t.running.Wait()
+		t.close()
 	}
 }
 
@@ -77,7 +77,7 @@ func (h *History) Close() {
 // storm of reconnects asks a few times and not once each.
 func (h *History) Bounds(ctx context.Context, stream int) (stream.Bounds, error) {
 	t := h.topics[stream]
-	b, err := t.bounds(ctx)
+	b, err := t.boundsNow(ctx)
 	h.note(stream, &t.saidBounds, err)
 	b.Start, b.End, b.Compacted = slices.Clone(b.Start), slices.Clone(b.End), slices.Clone(b.Compacted)
 	return b, unavailable(err)

@@ -318,10 +318,10 @@ func TestBoundsAreAskedAfterTheCall(t *testing.T) {
 	f.produce(record("orders", 0, "alice", "o-1"))
 	go func() { late <- bounds(t, h) }()
 	for waits := false; !waits; runtime.Gosched() {
-		past := h.topics[0]
-		past.mu.Lock()
-		waits = past.next != nil
-		past.mu.Unlock()
+		asked := &h.topics[0].bounds
+		asked.mu.Lock()
+		waits = len(asked.waiting) > 0
+		asked.mu.Unlock()
 	}
 	close(release)
 	if b := <-early; !slices.Equal(b.End, []int64{0}) {

@@ -289,12 +289,12 @@ func TestEpochEndsAreAskedAfterTheCall(t *testing.T) {
 		storm = append(storm, ask(int32(i%3)))
 	}
 	for waits := 0; waits < 3; runtime.Gosched() {
-		past := h.topics[0]
-		past.mu.Lock()
-		if waits = 0; len(past.epochQuestions) > 0 {
-			waits = len(past.epochQuestions[0].epochs[0])
+		asked := &h.topics[0].epochs
+		asked.mu.Lock()
+		if waits = 0; len(asked.waiting) > 0 {
+			waits = len(asked.waiting[0].asked.epochs[0])
 		}
-		past.mu.Unlock()
+		asked.mu.Unlock()
 	}
 	close(release)
 	if end := <-first; end.Epoch != 2 {
