@@ -36,7 +36,7 @@ func TestReaderSurvivesARestartAndSaysItOnce(t *testing.T) {
 	data := t.TempDir()
 	f := newFake(t, kfake.NumBrokers(1), kfake.DataDir(data))
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "before"))
+	f.produce(recordOf("orders", 0, "alice", "before"))
 	var log logged
 	sink := newRecorder(t, 1)
 	cfg := f.config()
@@ -51,7 +51,7 @@ func TestReaderSurvivesARestartAndSaysItOnce(t *testing.T) {
 	waitStatus(t, r, "waiting", func(s Status) bool { return !s.Fetching && !s.StaleSince.IsZero() && s.Waiting != "" && s.Warm })
 
 	g := newFake(t, kfake.NumBrokers(1), kfake.DataDir(data), kfake.Ports(port(t, address)))
-	g.produce(record("orders", 0, "alice", "after"))
+	g.produce(recordOf("orders", 0, "alice", "after"))
 	sink.waitEvents(0, 2)
 	sink.wait(0, "fresh", func(s *recorded) bool { return s.stale.IsZero() })
 	sink.look(0, func(s *recorded) {
@@ -132,7 +132,7 @@ func fiveRead(t *testing.T) (*fake, *recorder) {
 	f := newFake(t)
 	f.create("orders", 1)
 	for _, v := range []string{"a", "b", "c", "d", "e"} {
-		f.produce(record("orders", 0, "alice", v))
+		f.produce(recordOf("orders", 0, "alice", v))
 	}
 	sink := newRecorder(t, 1)
 	follow(t, f.config(), orders, sink, quiet)
@@ -209,8 +209,8 @@ func TestReaderSaysWhenKafkaLostTheEnd(t *testing.T) {
 func TestReaderPassesATrailingAbort(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "a"))
-	transact(t, f.ListenAddrs(), kgo.TryAbort, record("orders", 0, "alice", "b"), record("orders", 0, "alice", "c"))
+	f.produce(recordOf("orders", 0, "alice", "a"))
+	transact(t, f.ListenAddrs(), kgo.TryAbort, recordOf("orders", 0, "alice", "b"), recordOf("orders", 0, "alice", "c"))
 	sink := newRecorder(t, 1)
 	r := follow(t, f.config(), orders, sink, quiet)
 	sink.wait(0, "warm", isWarm)
@@ -220,10 +220,10 @@ func TestReaderPassesATrailingAbort(t *testing.T) {
 		}
 	})
 	// The same while following, and one that stays open: nothing beyond it may be read, and it is nothing to wait for.
-	transact(t, f.ListenAddrs(), kgo.TryAbort, record("orders", 0, "alice", "d"))
+	transact(t, f.ListenAddrs(), kgo.TryAbort, recordOf("orders", 0, "alice", "d"))
 	sink.wait(0, "past the marker", func(s *recorded) bool { return s.next[0] == 6 })
-	tx := open(t, f.ListenAddrs(), record("orders", 0, "alice", "late"))
-	f.produce(record("orders", 0, "bob", "behind it"))
+	tx := open(t, f.ListenAddrs(), recordOf("orders", 0, "alice", "late"))
+	f.produce(recordOf("orders", 0, "bob", "behind it"))
 	waitStatus(t, r, "up to the open transaction", func(s Status) bool { return s.Behind == 0 })
 	if err := tx.EndTransaction(context.Background(), kgo.TryCommit); err != nil {
 		t.Fatal(err)
@@ -235,7 +235,7 @@ func TestReaderPassesATrailingAbort(t *testing.T) {
 func TestReaderSaysWhatItMayNotFetch(t *testing.T) {
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "a"))
+	f.produce(recordOf("orders", 0, "alice", "a"))
 	var allowed atomic.Bool
 	f.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		f.KeepControl()

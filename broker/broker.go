@@ -4,9 +4,8 @@
 // It joins no consumer group and commits nothing: every gateway reads all
 // partitions of its topics, at offsets it chooses itself. It knows nothing of HTTP or of a subscriber.
 //
-// The file map: options.go and oauth.go make a client's options; selector.go, path.go and decode.go
-// turn a record into an event, refusal.go names what can be wrong with it and explain.go says it
-// of one record. reader.go, watch.go and topic.go follow the topics live, begin.go, relocate.go, offline.go and probe.go
+// The file map: options.go and oauth.go make a client's options; package record turns a record into an
+// event. reader.go, watch.go and topic.go follow the topics live, begin.go, relocate.go, offline.go and probe.go
 // find where to read on, and state.go from further back, all into the sink of sink.go; status.go says how far.
 // history.go, history_questions.go, bounds.go, epoch_questions.go and catchup.go answer for the past. identity.go tells which topic of a name it
 // is, leader_epochs.go who wrote its records. metadata.go, offsets.go and fetch.go speak to brokers for all;
@@ -14,22 +13,17 @@
 package broker
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
-	"sluice/stream"
+	"sluice/broker/record"
 )
 
-// StreamConfig says which records are a stream's and how they become events.
-// The selectors are in the form [ParseSelector] takes.
+// StreamConfig says which records are a stream's, and how far back they are read.
 type StreamConfig struct {
-	Name     string          // the stream's
-	Topic    string          // the Kafka topic it is a view of
-	Audience stream.Audience // AudienceUser needs User
-	User     string          // whose event a record is
-	Subject  string          // what it is about; "" nothing
-	Event    string          // the SSE event name; "" every event is unnamed
+	Name   string       // the stream's
+	Topic  string       // the Kafka topic that it shows
+	Record record.Rules // how its records become events
 
 	// Replay is how far back the reader begins at start, by the records' timestamps; where it has no record,
 	// with the newest ones.
@@ -40,20 +34,19 @@ type StreamConfig struct {
 	// its start, others for StateAge (0: from their start, too).
 	State    bool
 	StateAge time.Duration
-
-	// MaxRecordBytes is how large a record may be: its key, value and headers together, unpacked.
-	// A larger one is no event. 0: DefaultMaxRecordBytes.
-	MaxRecordBytes int
 }
 
-// DefaultMaxRecordBytes is what Kafka's brokers take by default (message.max.bytes).
-const DefaultMaxRecordBytes = 1 << 20
+// decoder makes the stream's decoder. Its errors name the key.
+func (s StreamConfig) decoder() (*record.Decoder, error) {
+	d, err := record.NewDecoder(s.Record)
+	if err != nil {
+		return nil, fmt.Errorf("streams.%s.%w", s.Name, err)
+	}
+	return d, nil
+}
 
 // minBatchBytes is what a batch may always unpack to: sixteen times what brokers take by default.
 const minBatchBytes = 16 << 20
-
-// maxRecordBytes is MaxRecordBytes or its default.
-func (s StreamConfig) maxRecordBytes() int { return cmp.Or(s.MaxRecordBytes, DefaultMaxRecordBytes) }
 
 // maxBatchBytes is how much one batch of records may unpack to (KIP-98's record batch). What a
 // producer compresses well would otherwise take any amount of memory: zeros shrink to a
@@ -61,13 +54,12 @@ func (s StreamConfig) maxRecordBytes() int { return cmp.Or(s.MaxRecordBytes, Def
 func maxBatchBytes(streams []StreamConfig) int {
 	most := minBatchBytes
 	for _, s := range streams {
-		most = max(most, 4*s.maxRecordBytes())
+		most = max(most, 4*s.Record.SizeLimit())
 	}
 	return most
 }
 
-// check says what is wrong with the streams as a whole; a stream's selectors
-// are [NewDecoder]'s to judge.
+// check says what is wrong with the streams, but for their rules.
 func check(streams []StreamConfig) error {
 	if len(streams) == 0 {
 		return fmt.Errorf("broker: no streams")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -28,7 +29,7 @@ type catchup struct {
 	*past
 	epoch   string
 	to      []int64
-	decoder *Decoder
+	decoder *record.Decoder
 	events  []stream.Event
 	emit    func(partition int32, events []stream.Event, next int64) error
 

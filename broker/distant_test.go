@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/broker/record"
 )
 
 // distant is a connection over which every byte takes a while, each way. Bytes under way
@@ -101,8 +103,8 @@ func TestManyStreamsOfADistantClusterBecomeWarm(t *testing.T) {
 	for i := range streams {
 		topic := fmt.Sprintf("topic%02d", i)
 		f.create(topic, 3)
-		f.produce(record(topic, 0, "alice", "x"))
-		configs = append(configs, StreamConfig{Name: topic, Topic: topic, User: "key", Subject: "key", Replay: time.Hour, State: true, StateAge: 24 * time.Hour})
+		f.produce(recordOf(topic, 0, "alice", "x"))
+		configs = append(configs, StreamConfig{Name: topic, Topic: topic, Record: record.Rules{User: "key", Subject: "key"}, Replay: time.Hour, State: true, StateAge: 24 * time.Hour})
 	}
 	cfg := f.config()
 	cfg.Refresh = time.Second

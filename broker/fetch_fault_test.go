@@ -66,7 +66,7 @@ func TestALastingFetchErrorMakesTheStreamStale(t *testing.T) {
 			sink := newRecorder(t, 1)
 			r := follow(t, f.soonStale(), orders, sink, quiet)
 			sink.wait(0, "warm", isWarm)
-			f.produce(record("orders", 0, "alice", "unseen"))
+			f.produce(recordOf("orders", 0, "alice", "unseen"))
 			sink.wait(0, "stale", isStale)
 			waitStatus(t, r, "said", func(s Status) bool {
 				return !s.Fetching && s.Waiting != "" && !s.StaleSince.IsZero() && s.Behind == 1
@@ -97,7 +97,7 @@ func TestAFetchThatHangsMakesTheStreamStale(t *testing.T) {
 		return nil, nil, false
 	})
 	hung.wait(1)
-	f.produce(record("orders", 0, "alice", "unseen"))
+	f.produce(recordOf("orders", 0, "alice", "unseen"))
 	sink.wait(0, "stale", isStale)
 	waitStatus(t, r, "said", func(s Status) bool { return s.Waiting == notDelivered && !s.Fetching && s.Behind == 1 })
 	cured.Store(true)
@@ -119,7 +119,7 @@ func TestOnePartitionThatFailsIsSaidOnceAndNotStaleWhileOthersAreRead(t *testing
 	waitStatus(t, r, "failing", func(s Status) bool { return !s.Fetching })
 	sink.wait(0, "stale: no fetch succeeds that anybody sees", isStale)
 	for i := range 3 { // a success that is seen
-		f.produce(record("orders", 1, "bob", "x"))
+		f.produce(recordOf("orders", 1, "bob", "x"))
 		sink.waitEvents(0, i+1)
 		looks := f.looks()
 		looks.wait(3)
@@ -159,8 +159,8 @@ func TestWhatAnOpenTransactionHoldsBackIsCounted(t *testing.T) {
 	r := follow(t, cfg, orders, sink, quiet)
 	sink.wait(0, "warm", isWarm)
 	waitStatus(t, r, "without a transaction", func(s Status) bool { return s.LSOLag == 0 })
-	tx := open(t, f.ListenAddrs(), record("orders", 0, "alice", "late"))
-	f.produce(record("orders", 0, "bob", "behind it"), record("orders", 0, "bob", "and this"), record("orders", 0, "bob", "and that"))
+	tx := open(t, f.ListenAddrs(), recordOf("orders", 0, "alice", "late"))
+	f.produce(recordOf("orders", 0, "bob", "behind it"), recordOf("orders", 0, "bob", "and this"), recordOf("orders", 0, "bob", "and that"))
 	waitStatus(t, r, "held back", func(s Status) bool { return s.LSOLag == 4 && s.Behind == 0 && s.Fetching })
 	if err := tx.EndTransaction(context.Background(), kgo.TryCommit); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -24,7 +25,7 @@ type History struct {
 	cl     *kgo.Client
 	log    *slog.Logger
 	topics []*past // by stream; streams of one topic share one
-	decode []*Decoder
+	decode []*record.Decoder
 
 	failures []atomic.Uint64 // by stream
 }
@@ -42,7 +43,7 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 	}
 	h := &History{log: log, failures: make([]atomic.Uint64, len(streams))}
 	for _, s := range streams {
-		d, err := NewDecoder(s)
+		d, err := s.decoder()
 		if err != nil {
 			return nil, err
 		}

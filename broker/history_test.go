@@ -87,7 +87,7 @@ func TestHistoryReadsExactlyWhatIsAsked(t *testing.T) {
 	big := strings.Repeat("x", 100_000)
 	for i := range 60 {
 		p, o := int32(i%3), i/3 // partition 3 stays empty
-		f.produce(record("orders", p, "alice", fmt.Sprint(i, big)))
+		f.produce(recordOf("orders", p, "alice", fmt.Sprint(i, big)))
 		if o >= 5 && o < 15 && p < 2 {
 			want = append(want, fmt.Sprintf("%d@%d %d%s", p, o, i, " "+big))
 		}
@@ -112,9 +112,9 @@ func TestHistoryReadsExactlyWhatIsAsked(t *testing.T) {
 func TestHistoryPassesOverAbortedTransactions(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "plain"))
-	transact(t, f.ListenAddrs(), kgo.TryCommit, record("orders", 0, "alice", "committed"))
-	transact(t, f.ListenAddrs(), kgo.TryAbort, record("orders", 0, "alice", "aborted"))
+	f.produce(recordOf("orders", 0, "alice", "plain"))
+	transact(t, f.ListenAddrs(), kgo.TryCommit, recordOf("orders", 0, "alice", "committed"))
+	transact(t, f.ListenAddrs(), kgo.TryAbort, recordOf("orders", 0, "alice", "aborted"))
 	h := newHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	got, err := collect(t, h, b.Epoch, b.Start, b.End)
@@ -160,8 +160,8 @@ func open(t *testing.T, brokers []string, recs ...*kgo.Record) *kgo.Client {
 func TestHistoryWaitsForAnOpenTransaction(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "plain"))
-	tx := open(t, f.ListenAddrs(), record("orders", 0, "alice", "late"))
+	f.produce(recordOf("orders", 0, "alice", "plain"))
+	tx := open(t, f.ListenAddrs(), recordOf("orders", 0, "alice", "late"))
 	h := newHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	first := make(chan struct{})
@@ -201,7 +201,7 @@ func TestHistoryReadsACompactedTopic(t *testing.T) {
 		if i == 0 {
 			key = "bob" // stays, so that the log still begins at 0
 		}
-		rec := record("orders", 0, key, fmt.Sprint(i))
+		rec := recordOf("orders", 0, key, fmt.Sprint(i))
 		rec.Timestamp = old.Add(time.Duration(i) * time.Second)
 		f.produce(rec)
 	}
@@ -225,7 +225,7 @@ func TestHistorySaysWhatIsGone(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 2)
 	for range 5 {
-		f.produce(record("orders", 1, "alice", "x"))
+		f.produce(recordOf("orders", 1, "alice", "x"))
 	}
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: "orders", Partition: 1, At: 3})
@@ -256,7 +256,7 @@ func TestHistoryFollowsAPartitionThatMoves(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
 	for i := range 60 {
-		f.produce(record("orders", 0, "alice", fmt.Sprint(i, strings.Repeat("x", 200_000))))
+		f.produce(recordOf("orders", 0, "alice", fmt.Sprint(i, strings.Repeat("x", 200_000))))
 	}
 	h := newHistory(t, f.config(), orders)
 	b := bounds(t, h)
@@ -279,7 +279,7 @@ func TestHistoryFollowsAPartitionThatMoves(t *testing.T) {
 func TestHistoryEndsWithItsCallersError(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "x"))
+	f.produce(recordOf("orders", 0, "alice", "x"))
 	h := newHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	enough := errors.New("enough")
@@ -315,7 +315,7 @@ func TestBoundsAreAskedAfterTheCall(t *testing.T) {
 	early, late := make(chan stream.Bounds), make(chan stream.Bounds)
 	go func() { early <- bounds(t, h) }()
 	<-held
-	f.produce(record("orders", 0, "alice", "o-1"))
+	f.produce(recordOf("orders", 0, "alice", "o-1"))
 	go func() { late <- bounds(t, h) }()
 	for waits := false; !waits; runtime.Gosched() {
 		asked := &h.topics[0].bounds
@@ -330,7 +330,7 @@ func TestBoundsAreAskedAfterTheCall(t *testing.T) {
 	if b := <-late; !slices.Equal(b.End, []int64{1}) {
 		t.Errorf("who asked after the record was written is told of the end %v; want 1", b.End)
 	}
-	f.produce(record("orders", 0, "alice", "o-2"))
+	f.produce(recordOf("orders", 0, "alice", "o-2"))
 	if b := bounds(t, h); !slices.Equal(b.End, []int64{2}) {
 		t.Errorf("an answer from before: the end %v; want 2", b.End)
 	}
@@ -365,7 +365,7 @@ func TestHistoryOffsetsAt(t *testing.T) {
 	f.create("orders", 2)
 	now := time.Now()
 	for i := range 4 {
-		rec := record("orders", 0, "alice", "x")
+		rec := recordOf("orders", 0, "alice", "x")
 		rec.Timestamp = now.Add(time.Duration(i-4) * time.Minute)
 		f.produce(rec)
 	}

@@ -29,7 +29,7 @@ func withHole(t *testing.T, batch []byte) *fake {
 	f := newFake(t)
 	f.create("orders", 1)
 	for range 5 {
-		f.produce(record("orders", 0, "alice", "x"))
+		f.produce(recordOf("orders", 0, "alice", "x"))
 	}
 	f.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		f.KeepControl()

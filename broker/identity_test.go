@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -89,20 +90,20 @@ func (f *fake) looks() *counter {
 	return c
 }
 
-var live = []StreamConfig{{Name: "orders", Topic: "orders", User: "key"}}
+var live = []StreamConfig{{Name: "orders", Topic: "orders", Record: record.Rules{User: "key"}}}
 
 func TestALaggingBrokersFewerPartitionsBeginNothingAnew(t *testing.T) {
 	for name, only := range map[string]int32{"one broker lags": 1, "every broker lags": -1} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
 			f.create("orders", 1)
-			f.produce(record("orders", 0, "alice", "first"), record("orders", 0, "alice", "second"))
+			f.produce(recordOf("orders", 0, "alice", "first"), recordOf("orders", 0, "alice", "second"))
 			old := metadataNow(f, "orders")
 			var log logged
 			sink := newRecorder(t, 1)
 			follow(t, f.config(), live, sink, slog.New(slog.NewTextHandler(&log, nil)))
 			sink.wait(0, "warm", isWarm)
-			f.produce(record("orders", 0, "alice", "live"))
+			f.produce(recordOf("orders", 0, "alice", "live"))
 			sink.waitEvents(0, 1)
 			if _, err := f.admin.CreatePartitions(context.Background(), 2, "orders"); err != nil {
 				t.Fatal(err)
@@ -117,7 +118,7 @@ func TestALaggingBrokersFewerPartitionsBeginNothingAnew(t *testing.T) {
 				return old
 			})
 			lagged.wait(8)
-			f.produce(record("orders", 0, "alice", "later"))
+			f.produce(recordOf("orders", 0, "alice", "later"))
 			sink.waitEvents(0, 2)
 			sink.look(0, func(s *recorded) {
 				if len(s.begins) != 1 || !slices.Equal(s.events, []string{"0@2 [alice] live", "0@3 [alice] later"}) || len(s.next) != 3 {
@@ -136,11 +137,11 @@ func TestALaggingBrokersFewerPartitionsBeginNothingAnew(t *testing.T) {
 func recreated(t *testing.T) (f *fake, former *kmsg.MetadataResponse) {
 	f = newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "old"))
+	f.produce(recordOf("orders", 0, "alice", "old"))
 	former = metadataNow(f, "orders")
 	f.remove("orders")
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "bob", "new"))
+	f.produce(recordOf("orders", 0, "bob", "new"))
 	return f, former
 }
 
@@ -155,13 +156,13 @@ func TestALaggingBrokersFormerTopicIsNotGoneBackTo(t *testing.T) {
 				if knows {
 					f = newFake(t)
 					f.create("orders", 1)
-					f.produce(record("orders", 0, "alice", "old"))
+					f.produce(recordOf("orders", 0, "alice", "old"))
 					former = metadataNow(f, "orders")
 					follow(t, f.config(), orders, sink, quiet)
 					sink.waitEvents(0, 1)
 					f.remove("orders")
 					f.create("orders", 1)
-					f.produce(record("orders", 0, "bob", "new"))
+					f.produce(recordOf("orders", 0, "bob", "new"))
 					want = []string{"0@0 [alice] old", "0@0 [bob] new"}
 				} else {
 					f, former = recreated(t)
@@ -216,7 +217,7 @@ func TestABrokerThatDoesNotKnowATopicYetDoesNotMakeItMissing(t *testing.T) {
 func TestWithoutTopicIDsFewerPartitionsNeedTimeToBeBelieved(t *testing.T) {
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "1"))
+	f.produce(recordOf("orders", 0, "alice", "1"))
 	one := metadataNow(f, "orders")
 	if _, err := f.admin.CreatePartitions(context.Background(), 1, "orders"); err != nil {
 		t.Fatal(err)
@@ -289,7 +290,7 @@ func (f *fake) noIDs(topic string, which func(node int32) bool) {
 func TestWithoutTopicIDsThePastIsReadByName(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "1"), record("orders", 0, "alice", "2"))
+	f.produce(recordOf("orders", 0, "alice", "1"), recordOf("orders", 0, "alice", "2"))
 	f.noIDs("orders", func(int32) bool { return true })
 	sink := newRecorder(t, 1)
 	follow(t, f.config(), orders, sink, quiet)
@@ -307,7 +308,7 @@ func TestWithoutTopicIDsThePastIsReadByName(t *testing.T) {
 func TestAClusterOfWhichSomeBrokersHaveTopicIDs(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "1"), record("orders", 0, "alice", "2"))
+	f.produce(recordOf("orders", 0, "alice", "1"), recordOf("orders", 0, "alice", "2"))
 	id := topicID(metadataNow(f, "orders").Topics[0].TopicID)
 	var old atomic.Int32
 	asked := newCounter()
@@ -335,7 +336,7 @@ func TestAClusterOfWhichSomeBrokersHaveTopicIDs(t *testing.T) {
 func TestAnUpgradeThatGivesTopicsIDsMakesThemNoOther(t *testing.T) {
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "1"))
+	f.produce(recordOf("orders", 0, "alice", "1"))
 	var upgraded atomic.Bool
 	asked := newCounter()
 	f.noIDs("orders", func(int32) bool { asked.add(); return !upgraded.Load() })
@@ -346,7 +347,7 @@ func TestAnUpgradeThatGivesTopicsIDsMakesThemNoOther(t *testing.T) {
 	b := bounds(t, h)
 	upgraded.Store(true)
 	asked.wait(5)
-	f.produce(record("orders", 0, "alice", "2"))
+	f.produce(recordOf("orders", 0, "alice", "2"))
 	sink.waitEvents(0, 2)
 	after := bounds(t, h)
 	got, err := collect(t, h, b.Epoch, after.Start, after.End)
@@ -363,7 +364,7 @@ func TestAnUpgradeThatGivesTopicsIDsMakesThemNoOther(t *testing.T) {
 func TestALastingFailureToReadThePastIsLoggedOnceAndCounted(t *testing.T) {
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "1"))
+	f.produce(recordOf("orders", 0, "alice", "1"))
 	var log logged
 	h, err := NewHistory(f.config(), orders, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {

@@ -28,7 +28,7 @@ func elected(t *testing.T) *fake {
 				t.Fatal(err)
 			}
 		}
-		f.produce(record("orders", 0, "alice", "x"), record("orders", 0, "alice", "x"))
+		f.produce(recordOf("orders", 0, "alice", "x"), recordOf("orders", 0, "alice", "x"))
 	}
 	return f
 }
@@ -60,7 +60,7 @@ func TestReaderTellsTheLeaderEpochsOfBeforeItsStart(t *testing.T) {
 	if err := f.MoveTopicPartition("orders", 0, 1-f.LeaderFor("orders", 0)); err != nil {
 		t.Fatal(err)
 	}
-	f.produce(record("orders", 0, "alice", "x"))
+	f.produce(recordOf("orders", 0, "alice", "x"))
 	sink.waitEvents(0, 1)
 	sink.look(0, func(s *recorded) {
 		if want := append(slices.Clone(threeEpochs), "0@6 epoch 3"); !slices.Equal(s.epochs, want) {
@@ -95,7 +95,7 @@ func TestReaderDoesWithoutLeaderEpochs(t *testing.T) {
 			t.Errorf("told %q; want nothing, as nothing is known", s.epochs)
 		}
 	})
-	f.produce(record("orders", 0, "alice", "x"))
+	f.produce(recordOf("orders", 0, "alice", "x"))
 	sink.waitEvents(0, 1)
 	sink.look(0, func(s *recorded) {
 		if !slices.Equal(s.epochs, []string{"0@6 epoch 2"}) {

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -59,14 +60,14 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 	errs := []error{err, check(streams)}
 	r := &Reader{cfg: cfg, opts: opts, sink: sink, log: log, streams: len(streams), kick: make(chan struct{}, 1), topics: make(map[string]*topic)}
 	for i, s := range streams {
-		d, err := NewDecoder(s)
+		d, err := s.decoder()
 		errs = append(errs, err)
 		t := r.topics[s.Topic]
 		if t == nil {
 			t = newTopic(s.Topic, log)
 			r.topics[s.Topic] = t
 		}
-		t.views = append(t.views, &view{stream: i, name: s.Name, state: s.State, decoder: d, jumps: newJumpCounts()})
+		t.views = append(t.views, newView(i, s, d))
 		t.replay = max(t.replay, s.Replay)
 		t.keepState(s)
 	}
@@ -271,7 +272,7 @@ func (r *Reader) skip(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	for _, v := range t.views {
 		v.skip(t.log, p, first, batch.NextOffset)
 		if batch.NextOffset > t.base[p] {
-			r.sink.Refused(v.stream, p, first, time.Now().UnixMilli(), BatchTooLarge.String())
+			r.sink.Refused(v.stream, p, first, time.Now().UnixMilli(), record.BatchTooLarge.String())
 		}
 	}
 	if at := max(first, t.base[p]); batch.NextOffset > at {

@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/broker/kafkatest"
+
+	"sluice/broker/record"
 )
 
 // manual lets a record's Partition say where it goes.
@@ -21,7 +23,7 @@ var manual = kgo.RecordPartitioner(kgo.ManualPartitioner())
 
 // named is the stream of a topic by key, with an hour's replay.
 func named(topic string) []StreamConfig {
-	return []StreamConfig{{Name: "orders", Topic: topic, User: "key", Replay: time.Hour}}
+	return []StreamConfig{{Name: "orders", Topic: topic, Record: record.Rules{User: "key"}, Replay: time.Hour}}
 }
 
 // unique makes a topic's name this test's own, in a Kafka that tests share.
@@ -33,11 +35,11 @@ func TestKafkaTransactions(t *testing.T) {
 	c.CreateTopic(t, topic, 2)
 	brokers := []string{c.Plaintext()}
 	cl := c.Client(t, manual)
-	produce(t, cl, record(topic, 0, "alice", "plain"))
-	transact(t, brokers, kgo.TryCommit, record(topic, 0, "alice", "committed"), record(topic, 1, "bob", "committed too"))
-	transact(t, brokers, kgo.TryAbort, record(topic, 0, "alice", "aborted"), record(topic, 1, "bob", "aborted"))
-	produce(t, cl, record(topic, 0, "alice", "after"))
-	transact(t, brokers, kgo.TryAbort, record(topic, 0, "alice", "aborted as the last"), record(topic, 1, "bob", "aborted as the last"))
+	produce(t, cl, recordOf(topic, 0, "alice", "plain"))
+	transact(t, brokers, kgo.TryCommit, recordOf(topic, 0, "alice", "committed"), recordOf(topic, 1, "bob", "committed too"))
+	transact(t, brokers, kgo.TryAbort, recordOf(topic, 0, "alice", "aborted"), recordOf(topic, 1, "bob", "aborted"))
+	produce(t, cl, recordOf(topic, 0, "alice", "after"))
+	transact(t, brokers, kgo.TryAbort, recordOf(topic, 0, "alice", "aborted as the last"), recordOf(topic, 1, "bob", "aborted as the last"))
 
 	waitStable(t, cl, topic, 8, 6)
 
@@ -65,8 +67,8 @@ func TestKafkaTransactions(t *testing.T) {
 	}
 
 	// One left open: nothing at or behind it is read, and lag doesn't count it.
-	tx := open(t, brokers, record(topic, 0, "alice", "late"))
-	produce(t, cl, record(topic, 0, "alice", "behind it"), record(topic, 1, "bob", "elsewhere"))
+	tx := open(t, brokers, recordOf(topic, 0, "alice", "late"))
+	produce(t, cl, recordOf(topic, 0, "alice", "behind it"), recordOf(topic, 1, "bob", "elsewhere"))
 	sink.waitEvents(0, 5)
 	waitStatus(t, r, "up to the open transaction", func(s Status) bool { return s.Behind == 0 })
 	sink.look(0, func(s *recorded) {
@@ -119,14 +121,14 @@ func TestKafkaTopicComesGrowsGoesAndComesBack(t *testing.T) {
 	waitStatus(t, r, "waiting", func(s Status) bool { return strings.Contains(s.Waiting, "does not exist") })
 	c.CreateTopic(t, topic, 1)
 	cl := c.Client(t, manual)
-	produce(t, cl, record(topic, 0, "alice", "first"))
+	produce(t, cl, recordOf(topic, 0, "alice", "first"))
 	sink.waitEvents(0, 1)
 
 	if _, err := c.Admin().CreatePartitions(context.Background(), 1, topic); err != nil {
 		t.Fatal(err)
 	}
 	cl = c.Client(t, manual) // knows both partitions
-	produce(t, cl, record(topic, 1, "alice", "second"))
+	produce(t, cl, recordOf(topic, 1, "alice", "second"))
 	sink.waitEvents(0, 2)
 
 	h := newHistory(t, cfg, named(topic))
@@ -137,9 +139,9 @@ func TestKafkaTopicComesGrowsGoesAndComesBack(t *testing.T) {
 	waitStatus(t, r, "waiting again", func(s Status) bool { return strings.Contains(s.Waiting, "does not exist") })
 	c.CreateTopic(t, topic, 1)
 	cl = c.Client(t, manual)
-	produce(t, cl, record(topic, 0, "bob", "third"))
+	produce(t, cl, recordOf(topic, 0, "bob", "third"))
 	sink.waitEvents(0, 3)
-	produce(t, cl, record(topic, 0, "bob", "fourth"))
+	produce(t, cl, recordOf(topic, 0, "bob", "fourth"))
 	sink.waitEvents(0, 4)
 	sink.look(0, func(s *recorded) {
 		want := []string{"0@0 [alice] first", "1@0 [alice] second", "0@0 [bob] third", "0@1 [bob] fourth"}
@@ -159,7 +161,7 @@ func TestKafkaListeners(t *testing.T) {
 	c := kafkatest.Shared(t)
 	topic := unique("listeners")
 	c.CreateTopic(t, topic, 1)
-	produce(t, c.Client(t, manual), record(topic, 0, "alice", "x"))
+	produce(t, c.Client(t, manual), recordOf(topic, 0, "alice", "x"))
 	certFile, keyFile := c.ClientCertificate()
 	secure := TLS{Enabled: true, CAFile: c.CAFile()}
 	login := func(mechanism, password string) SASL {
@@ -214,7 +216,7 @@ func TestKafkaRetentionPassesACursor(t *testing.T) {
 	c.CreateTopic(t, topic, 1)
 	cl := c.Client(t, manual)
 	for i := range 10 {
-		produce(t, cl, record(topic, 0, "alice", fmt.Sprint(i)))
+		produce(t, cl, recordOf(topic, 0, "alice", fmt.Sprint(i)))
 	}
 	h := newHistory(t, Config{Brokers: []string{c.Plaintext()}}, named(topic))
 	offsets := kadm.Offsets{}
@@ -241,7 +243,7 @@ func TestKafkaCompactionLeavesHoles(t *testing.T) {
 	cl := c.Client(t, manual)
 	const n = 40
 	for i := range n {
-		produce(t, cl, record(topic, 0, fmt.Sprint("user", i%4), fmt.Sprint(i)))
+		produce(t, cl, recordOf(topic, 0, fmt.Sprint("user", i%4), fmt.Sprint(i)))
 	}
 	produce(t, cl, &kgo.Record{Topic: topic, Key: []byte("user0")})
 	cfg := Config{Brokers: []string{c.Plaintext()}}
@@ -264,7 +266,7 @@ func TestKafkaCompactionLeavesHoles(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("Kafka doesn't compact: %d events", len(got.events))
 		}
-		produce(t, cl, record(topic, 0, "roll", "x")) // a segment is only rolled by a record after it
+		produce(t, cl, recordOf(topic, 0, "roll", "x")) // a segment is only rolled by a record after it
 	}
 	for from := range end { // every position in a hole, as a start and as an end
 		if _, err := collect(t, h, b.Epoch, []int64{from}, []int64{from + 1}); err != nil {
@@ -281,7 +283,7 @@ func TestKafkaIsKilledAndComesBack(t *testing.T) {
 	const topic = "orders"
 	c.CreateTopic(t, topic, 2)
 	cl := c.Client(t, manual)
-	produce(t, cl, record(topic, 0, "alice", "a"), record(topic, 1, "alice", "b"))
+	produce(t, cl, recordOf(topic, 0, "alice", "a"), recordOf(topic, 1, "alice", "b"))
 	var log logged
 	cfg := Config{Brokers: []string{c.Plaintext()}, StaleAfter: time.Second}
 	sink := newRecorder(t, 1)
@@ -293,7 +295,7 @@ func TestKafkaIsKilledAndComesBack(t *testing.T) {
 	sink.wait(0, "stale", func(s *recorded) bool { return !s.stale.IsZero() })
 	c.Start()
 	sink.wait(0, "fresh", func(s *recorded) bool { return s.stale.IsZero() })
-	produce(t, cl, record(topic, 0, "alice", "c"))
+	produce(t, cl, recordOf(topic, 0, "alice", "c"))
 	sink.waitEvents(0, 3)
 	sink.look(0, func(s *recorded) {
 		if len(s.events) != 3 || len(s.jumps) != 0 || len(s.begins) != 1 || s.begins[0] != before.Epoch {

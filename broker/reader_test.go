@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -80,17 +81,17 @@ func produce(t *testing.T, cl *kgo.Client, recs ...*kgo.Record) {
 	}
 }
 
-func record(topic string, partition int32, key, value string) *kgo.Record {
+func recordOf(topic string, partition int32, key, value string) *kgo.Record {
 	return &kgo.Record{Topic: topic, Partition: partition, Key: []byte(key), Value: []byte(value)}
 }
 
-var orders = []StreamConfig{{Name: "orders", Topic: "orders", User: "key", Replay: time.Hour}}
+var orders = []StreamConfig{{Name: "orders", Topic: "orders", Record: record.Rules{User: "key"}, Replay: time.Hour}}
 
 func TestReaderWarmsThenFollows(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 3)
 	for i := range 30 {
-		f.produce(record("orders", int32(i%3), "alice", fmt.Sprint(i)))
+		f.produce(recordOf("orders", int32(i%3), "alice", fmt.Sprint(i)))
 	}
 	sink := newRecorder(t, 1)
 	r := follow(t, f.config(), orders, sink, quiet)
@@ -100,7 +101,7 @@ func TestReaderWarmsThenFollows(t *testing.T) {
 			t.Errorf("%d events, begun %q; want 30, once", len(s.events), s.begins)
 		}
 	})
-	f.produce(record("orders", 1, "bob", "x"))
+	f.produce(recordOf("orders", 1, "bob", "x"))
 	sink.waitEvents(0, 31)
 	sink.look(0, func(s *recorded) {
 		if last := s.events[30]; last != "1@10 [bob] x" || !slices.Equal(s.next, []int64{10, 11, 10}) {
@@ -115,9 +116,9 @@ func TestReaderWarmsThenFollows(t *testing.T) {
 func TestReaderBeginsAtItsReplayWindow(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 2)
-	old := record("orders", 0, "alice", "old")
+	old := recordOf("orders", 0, "alice", "old")
 	old.Timestamp = time.Now().Add(-2 * time.Hour)
-	f.produce(old, record("orders", 0, "alice", "new"))
+	f.produce(old, recordOf("orders", 0, "alice", "new"))
 	sink := newRecorder(t, 1)
 	follow(t, f.config(), orders, sink, quiet)
 	sink.wait(0, "warm", isWarm)
@@ -131,17 +132,17 @@ func TestReaderBeginsAtItsReplayWindow(t *testing.T) {
 func TestReaderWithNothingToReadIsWarmAtOnce(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 2)
-	f.produce(record("orders", 0, "alice", "1"))
+	f.produce(recordOf("orders", 0, "alice", "1"))
 	f.create("empty", 1)
 	sink := newRecorder(t, 2)
 	streams := []StreamConfig{
-		{Name: "live", Topic: "orders", User: "key"}, // no replay: begins at the end
-		{Name: "empty", Topic: "empty", User: "key", Replay: time.Hour},
+		{Name: "live", Topic: "orders", Record: record.Rules{User: "key"}}, // no replay: begins at the end
+		{Name: "empty", Topic: "empty", Record: record.Rules{User: "key"}, Replay: time.Hour},
 	}
 	follow(t, f.config(), streams, sink, quiet)
 	sink.wait(0, "warm", isWarm)
 	sink.wait(1, "warm", isWarm)
-	f.produce(record("orders", 0, "alice", "2"))
+	f.produce(recordOf("orders", 0, "alice", "2"))
 	sink.waitEvents(0, 1)
 	sink.look(0, func(s *recorded) {
 		if !slices.Equal(s.events, []string{"0@1 [alice] 2"}) {
@@ -153,12 +154,12 @@ func TestReaderWithNothingToReadIsWarmAtOnce(t *testing.T) {
 func TestReaderGivesOneTopicToSeveralStreams(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", `{"seller":"bob"}`), record("orders", 0, "", `{"seller":"carol"}`))
+	f.produce(recordOf("orders", 0, "alice", `{"seller":"bob"}`), recordOf("orders", 0, "", `{"seller":"carol"}`))
 	sink := newRecorder(t, 3)
 	follow(t, f.config(), []StreamConfig{
-		{Name: "buyers", Topic: "orders", User: "key", Replay: time.Hour},
-		{Name: "sellers", Topic: "orders", User: "value:seller", Replay: time.Minute},
-		{Name: "all", Topic: "orders", Audience: stream.AudienceEveryone},
+		{Name: "buyers", Topic: "orders", Record: record.Rules{User: "key"}, Replay: time.Hour},
+		{Name: "sellers", Topic: "orders", Record: record.Rules{User: "value:seller"}, Replay: time.Minute},
+		{Name: "all", Topic: "orders", Record: record.Rules{Audience: stream.AudienceEveryone}},
 	}, sink, quiet)
 	for i := range 3 {
 		sink.wait(i, "warm", isWarm)
@@ -180,7 +181,7 @@ func TestReaderPassesOverWhatIsNoEvent(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
 	for i := range 40 {
-		f.produce(record("orders", 0, "", fmt.Sprint("secret", i)))
+		f.produce(recordOf("orders", 0, "", fmt.Sprint("secret", i)))
 	}
 	var log logged
 	sink := newRecorder(t, 1)
@@ -194,7 +195,7 @@ func TestReaderPassesOverWhatIsNoEvent(t *testing.T) {
 			t.Errorf("refused: %q", s.refused)
 		}
 	})
-	if s := r.Status()[0]; s.Refused[NoUser] != 40 || s.Events != 0 || s.Records != 40 || s.Behind != 0 {
+	if s := r.Status()[0]; s.Refused[record.NoUser] != 40 || s.Events != 0 || s.Records != 40 || s.Behind != 0 {
 		t.Errorf("status %+v", s)
 	}
 	if n := strings.Count(log.String(), "no_user"); n != 1 || strings.Contains(log.String(), "secret") {
@@ -211,7 +212,7 @@ func TestReaderWaitsForItsTopic(t *testing.T) {
 		return s.Waiting == "the topic orders does not exist" && !s.Fetching && !s.Exists && !s.Unreadable.IsZero()
 	})
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "1"))
+	f.produce(recordOf("orders", 0, "alice", "1"))
 	sink.waitEvents(0, 1)
 	sink.wait(0, "warm", isWarm)
 	waitStatus(t, r, "fetching", func(s Status) bool { return s.Fetching && s.Waiting == "" && s.Exists && s.Unreadable.IsZero() })
@@ -239,12 +240,12 @@ func TestReaderTakesUpAddedPartitionsFromTheirStart(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
 	sink := newRecorder(t, 1)
-	follow(t, f.config(), []StreamConfig{{Name: "orders", Topic: "orders", User: "key"}}, sink, quiet)
+	follow(t, f.config(), []StreamConfig{{Name: "orders", Topic: "orders", Record: record.Rules{User: "key"}}}, sink, quiet)
 	sink.wait(0, "warm", isWarm)
 	if _, err := f.admin.CreatePartitions(context.Background(), 2, "orders"); err != nil {
 		t.Fatal(err)
 	}
-	f.produce(record("orders", 2, "alice", "new"), record("orders", 0, "alice", "old"))
+	f.produce(recordOf("orders", 2, "alice", "new"), recordOf("orders", 0, "alice", "old"))
 	sink.waitEvents(0, 2)
 	sink.look(0, func(s *recorded) {
 		slices.Sort(s.events)
@@ -257,16 +258,16 @@ func TestReaderTakesUpAddedPartitionsFromTheirStart(t *testing.T) {
 func TestReaderTakesUpARecreatedTopic(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 2)
-	f.produce(record("orders", 0, "alice", "a"), record("orders", 0, "alice", "b"), record("orders", 1, "alice", "c"))
+	f.produce(recordOf("orders", 0, "alice", "a"), recordOf("orders", 0, "alice", "b"), recordOf("orders", 1, "alice", "c"))
 	var log logged
 	sink := newRecorder(t, 1)
 	follow(t, f.config(), orders, sink, slog.New(slog.NewTextHandler(&log, nil)))
 	sink.waitEvents(0, 3)
 	f.remove("orders")
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "bob", "d"))
+	f.produce(recordOf("orders", 0, "bob", "d"))
 	sink.waitEvents(0, 4)
-	f.produce(record("orders", 0, "bob", "e"))
+	f.produce(recordOf("orders", 0, "bob", "e"))
 	sink.waitEvents(0, 5)
 	sink.look(0, func(s *recorded) {
 		if len(s.begins) != 2 || s.begins[0] == s.begins[1] || !slices.Equal(s.events[3:], []string{"0@0 [bob] d", "0@1 [bob] e"}) || !slices.Equal(s.next, []int64{2}) {
@@ -281,7 +282,7 @@ func TestReaderTakesUpARecreatedTopic(t *testing.T) {
 func TestReaderSaysWhenRetentionOvertakesIt(t *testing.T) {
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 2)
-	f.produce(record("orders", 0, "alice", "a"))
+	f.produce(recordOf("orders", 0, "alice", "a"))
 	sink := newRecorder(t, 1)
 	// The reader is kept from fetching until the records it would read are gone.
 	gone := make(chan struct{})
@@ -297,7 +298,7 @@ func TestReaderSaysWhenRetentionOvertakesIt(t *testing.T) {
 	follow(t, f.config(), orders, sink, quiet)
 	<-held
 	for range 5 {
-		f.produce(record("orders", 0, "alice", "x"))
+		f.produce(recordOf("orders", 0, "alice", "x"))
 	}
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: "orders", Partition: 0, At: 4})

@@ -25,7 +25,7 @@ type Sink interface {
 	Publish(stream int, events []stream.Event)
 	// Advance says that the position passed over records that are no event.
 	Advance(stream int, partition int32, next int64)
-	// Refused says that a record is no event, and the reason, one of the labels of [Refusal]. It comes before the Publish or Advance that
+	// Refused says that a record is no event, and the reason, a label of a refusal of package record. It comes before the Publish or Advance that
 	// passes over it.
 	Refused(stream int, partition int32, offset, timestamp int64, reason string)
 	// SetLeaderEpoch says that the records of a partition from offset start on were written under a leader epoch (KIP-320), until

@@ -76,7 +76,7 @@ func (r *recorder) Feed(stream int, partition int32, events []stream.Event, next
 		}
 		s.fedTo[partition] = next
 		for _, ev := range events {
-			s.fed = append(s.fed, fmt.Sprintf("%d@%d %s %s", ev.Partition, ev.Offset, join(ev.Users), ev.Data))
+			s.fed = append(s.fed, fmt.Sprintf("%d@%d %s %s", ev.Partition, ev.Offset, ev.Users, ev.Data))
 		}
 	})
 }
@@ -92,7 +92,7 @@ func (r *recorder) Publish(stream int, events []stream.Event) {
 				r.t.Errorf("stream %d: event %d@%d below the position %d", stream, ev.Partition, ev.Offset, s.next[ev.Partition])
 			}
 			s.next[ev.Partition] = ev.Offset + 1
-			s.events = append(s.events, fmt.Sprintf("%d@%d %s %s", ev.Partition, ev.Offset, join(ev.Users), ev.Data))
+			s.events = append(s.events, fmt.Sprintf("%d@%d %s %s", ev.Partition, ev.Offset, ev.Users, ev.Data))
 		}
 	})
 }

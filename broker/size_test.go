@@ -1,14 +1,13 @@
 package broker
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"sluice/stream"
+	"sluice/broker/record"
 )
 
 // bomb produces a record of so many zeros, gzipped to a thousandth of that.
@@ -30,37 +29,14 @@ func (f *fake) bombTopic(topic string, size int) {
 	}
 }
 
-func TestARecordThatIsTooLargeIsSetAside(t *testing.T) {
-	d, err := NewDecoder(StreamConfig{Name: "orders", Topic: "orders", User: "key", MaxRecordBytes: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
-	headers := []kgo.RecordHeader{{Key: "name", Value: bytes.Repeat([]byte("h"), 40)}}
-	for _, tt := range []struct {
-		name string
-		rec  kgo.Record
-		want Refusal
-	}{
-		{"as large as allowed", kgo.Record{Key: []byte("alice"), Value: make([]byte, 51), Headers: headers}, 0},
-		{"by its value", kgo.Record{Key: []byte("alice"), Value: make([]byte, 96)}, RecordTooLarge},
-		{"by its headers", kgo.Record{Key: []byte("alice"), Value: make([]byte, 52), Headers: headers}, RecordTooLarge},
-		{"by its key", kgo.Record{Key: make([]byte, 101)}, RecordTooLarge},
-	} {
-		var ev stream.Event
-		if got := d.Decode(&tt.rec, &ev); got != tt.want || got.Delivers() != (tt.want == 0) || len(ev.Key) > 100 {
-			t.Errorf("%s: %v, a key of %d bytes; want %v", tt.name, got, len(ev.Key), tt.want)
-		}
-	}
-}
-
 // What follows is read by the reader and by catch-up alike.
 func TestABatchThatUnpacksToTooMuchIsPassedOver(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
-	f.produce(record("orders", 0, "alice", "before"))
+	f.produce(recordOf("orders", 0, "alice", "before"))
 	f.bomb(minBatchBytes + 1)
-	f.bomb(DefaultMaxRecordBytes + 1) // unpacked, and then too large
-	f.produce(record("orders", 0, "alice", "after"))
+	f.bomb(record.DefaultMaxBytes + 1) // unpacked, and then too large
+	f.produce(recordOf("orders", 0, "alice", "after"))
 
 	h := newHistory(t, f.config(), orders)
 	got, err := collect(t, h, bounds(t, h).Epoch, []int64{0}, []int64{4})
@@ -68,17 +44,17 @@ func TestABatchThatUnpacksToTooMuchIsPassedOver(t *testing.T) {
 		t.Errorf("history: %q, %v; want %s", got.events, err, want)
 	}
 
-	streams := []StreamConfig{{Name: "orders", Topic: "orders", User: "key", Replay: orders[0].Replay}}
+	streams := []StreamConfig{{Name: "orders", Topic: "orders", Record: record.Rules{User: "key"}, Replay: orders[0].Replay}}
 	streams[0].Replay = 1 << 40
 	sink := newRecorder(t, 1)
 	r := follow(t, f.config(), streams, sink, quiet)
 	sink.waitEvents(0, 2)
 	sink.wait(0, "the end", func(s *recorded) bool { return s.next[0] == 4 })
 	s := r.Status()[0]
-	if s.Refused[BatchTooLarge] != 1 || s.Refused[RecordTooLarge] != 1 || s.Records != 4 {
+	if s.Refused[record.BatchTooLarge] != 1 || s.Refused[record.RecordTooLarge] != 1 || s.Records != 4 {
 		t.Errorf("%d records, refused %v", s.Records, s.Refused)
 	}
-	f.produce(record("orders", 0, "alice", "live"))
+	f.produce(recordOf("orders", 0, "alice", "live"))
 	sink.waitEvents(0, 3)
 }
 
@@ -91,7 +67,7 @@ func TestABatchThatUnpacksToTooMuchStopsNoReader(t *testing.T) {
 	sink.wait(0, "warm", isWarm)
 	for i := range 3 {
 		f.bomb(minBatchBytes + 1)
-		f.produce(record("orders", 0, "alice", fmt.Sprint(i)))
+		f.produce(recordOf("orders", 0, "alice", fmt.Sprint(i)))
 	}
 	sink.waitEvents(0, 3)
 }

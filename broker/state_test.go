@@ -11,17 +11,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/broker/kafkatest"
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
 // kept is the stream of a topic with an hour's replay and a day's state.
 func kept(topic string) []StreamConfig {
-	return []StreamConfig{{Name: "orders", Topic: topic, User: "value:user", Subject: "value:order", Replay: time.Hour, State: true, StateAge: 24 * time.Hour}}
+	return []StreamConfig{{Name: "orders", Topic: topic, Record: record.Rules{User: "value:user", Subject: "value:order"}, Replay: time.Hour, State: true, StateAge: 24 * time.Hour}}
 }
 
 // order is a record of an order's, so old.
 func order(topic string, partition int32, key, subject, data string, age time.Duration) *kgo.Record {
-	rec := record(topic, partition, key, fmt.Sprintf(`{"user":"alice","order":%q,"status":%q}`, subject, data))
+	rec := recordOf(topic, partition, key, fmt.Sprintf(`{"user":"alice","order":%q,"status":%q}`, subject, data))
 	rec.Timestamp = time.Now().Add(-age)
 	return rec
 }
@@ -35,7 +36,7 @@ func keeper(t *testing.T, cfg Config, streams []StreamConfig) (*stream.Hub, *Rea
 	t.Helper()
 	var specs []stream.Spec
 	for _, s := range streams {
-		spec := stream.Spec{Name: s.Name, Audience: s.Audience, Replay: s.Replay}
+		spec := stream.Spec{Name: s.Name, Audience: s.Record.Audience, Replay: s.Replay}
 		if s.State {
 			spec.State = stream.StateBounds{MaxAge: s.StateAge, MaxBytes: 1 << 20}
 		}
@@ -73,7 +74,7 @@ func waitState(t *testing.T, hub *stream.Hub, want ...string) {
 func TestReaderFeedsTheState(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 2)
-	odd := record("orders", 0, "c", "not what is expected")
+	odd := recordOf("orders", 0, "c", "not what is expected")
 	odd.Timestamp = time.Now().Add(-5 * time.Hour)
 	f.produce(
 		order("orders", 0, "a", "o-1", "long ago", 30*time.Hour),
@@ -83,7 +84,7 @@ func TestReaderFeedsTheState(t *testing.T) {
 		order("orders", 0, "b", "o-2", "confirmed", 0),
 		order("orders", 1, "e", "o-4", "placed", 3*time.Hour),
 	)
-	streams := append(kept("orders"), StreamConfig{Name: "plain", Topic: "orders", User: "value:user", Replay: 30 * time.Minute})
+	streams := append(kept("orders"), StreamConfig{Name: "plain", Topic: "orders", Record: record.Rules{User: "value:user"}, Replay: 30 * time.Minute})
 	sink := newRecorder(t, 2)
 	follow(t, f.config(), streams, sink, quiet)
 	sink.wait(0, "warm", isWarm)
@@ -125,7 +126,7 @@ func TestReaderFeedsTheStateOfACompactedTopic(t *testing.T) {
 		order("orders", 0, "d", "o-4", "placed", years),
 		tombstone("orders", 0, "b"),
 		order("orders", 0, "c", "o-5", "instead", 0),
-		record("orders", 0, "d", "not what is expected"),
+		recordOf("orders", 0, "d", "not what is expected"),
 	)
 	hub, r := keeper(t, f.config(), kept("orders"))
 	waitState(t, hub, "o-1 placed", "o-5 instead")
@@ -217,7 +218,7 @@ func TestKafkaCompactionLeavesTheState(t *testing.T) {
 		if time.Now().After(late) {
 			t.Fatalf("Kafka doesn't compact: %d events", len(got.events))
 		}
-		produce(t, cl, record(topic, 0, "roll", "{}"), record(topic, 1, "roll", "{}")) // a segment is only rolled by a record after it
+		produce(t, cl, recordOf(topic, 0, "roll", "{}"), recordOf(topic, 1, "roll", "{}")) // a segment is only rolled by a record after it
 	}
 	waitState(t, early, want...)
 	fresh, _ := keeper(t, cfg, kept(topic))

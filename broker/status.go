@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -29,10 +30,10 @@ type Status struct {
 	Unreadable time.Time // since when the topic doesn't exist or may not be read; zero: it can be
 	Offline    []int32   // partitions that nobody has answered for in a while (Config.StaleAfter), ascending; they are read when somebody does
 
-	Events  uint64                   // handed to the sink
-	Records uint64                   // read; transaction markers aren't
-	Jumps   map[stream.Reason]uint64 // times that reading went on elsewhere, by partition and reason: retention, truncated; recreated for all partitions together
-	Refused map[Refusal]uint64       // by single refusal; a record may have several
+	Events  uint64                    // handed to the sink
+	Records uint64                    // read; transaction markers aren't
+	Jumps   map[stream.Reason]uint64  // times that reading went on elsewhere, by partition and reason: retention, truncated; recreated for all partitions together
+	Refused map[record.Refusal]uint64 // by single refusal; a record may have several
 }
 
 // Status returns where each stream stands, in the order they were given.
@@ -63,7 +64,7 @@ func (r *Reader) Status() []Status {
 				Events:     v.events,
 				Records:    v.records,
 				Jumps:      maps.Clone(v.jumps),
-				Refused:    make(map[Refusal]uint64, numRefusals),
+				Refused:    make(map[record.Refusal]uint64, len(v.refused)),
 			}
 			if t.begun {
 				s.Answered = t.answered
@@ -71,8 +72,8 @@ func (r *Reader) Status() []Status {
 			if s.Waiting == "" && len(s.Offline) > 0 {
 				s.Waiting = offlineText(s.Offline)
 			}
-			for i, n := range v.refused {
-				s.Refused[1<<i] = n
+			for one, r := range v.refused {
+				s.Refused[one] = r.n
 			}
 			all[v.stream] = s
 		}

@@ -11,12 +11,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/broker/kafkatest"
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
 // seconds is a record whose producer wrote its timestamp in seconds instead of milliseconds.
 func seconds(topic string, number int) *kgo.Record {
-	rec := record(topic, 0, "alice", fmt.Sprintf(`{"o":"o-%d"}`, number))
+	rec := recordOf(topic, 0, "alice", fmt.Sprintf(`{"o":"o-%d"}`, number))
 	rec.Timestamp = time.UnixMilli(time.Now().Unix())
 	return rec
 }
@@ -55,7 +56,7 @@ func TestKafkaSecondsForMilliseconds(t *testing.T) {
 
 // wantWhatWasJustWritten has gateways that read into memory at start, and such that don't.
 func wantWhatWasJustWritten(t *testing.T, cfg Config, cl *kgo.Client, topic string, write func(number int) *kgo.Record) {
-	streams := []StreamConfig{{Name: "orders", Topic: topic, User: "key", Subject: "value:o", Replay: 10 * time.Minute, State: true, StateAge: 24 * time.Hour}}
+	streams := []StreamConfig{{Name: "orders", Topic: topic, Record: record.Rules{User: "key", Subject: "value:o"}, Replay: 10 * time.Minute, State: true, StateAge: 24 * time.Hour}}
 	cold := slices.Clone(streams)
 	cold[0].Replay = 0
 	first := newGateway(t, cfg, streams)

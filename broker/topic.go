@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -75,13 +76,26 @@ type view struct {
 	stream  int // index in the sink
 	name    string
 	state   bool
-	decoder *Decoder
+	decoder *record.Decoder
 
 	records uint64
 	events  uint64
 	jumps   map[stream.Reason]uint64
-	refused [numRefusals]uint64
-	limits  [numRefusals]limit
+	refused map[record.Refusal]*refusals // by single refusal
+}
+
+// refusals counts the records of one refusal, and holds back its log lines.
+type refusals struct {
+	n     uint64
+	limit limit
+}
+
+func newView(index int, s StreamConfig, d *record.Decoder) *view {
+	v := &view{stream: index, name: s.Name, state: s.State, decoder: d, jumps: newJumpCounts(), refused: make(map[record.Refusal]*refusals)}
+	for _, one := range record.Refusals() {
+		v.refused[one] = new(refusals)
+	}
+	return v
 }
 
 // isOther says that an id is not this topic's. A fetch from brokers without ids
@@ -137,23 +151,23 @@ func (l *limit) pass(now time.Time) (suppressed uint64, ok bool) {
 
 // skip counts the records of a batch that was not unpacked, and logs it as refuse does.
 func (v *view) skip(log *slog.Logger, partition int32, first, next int64) {
-	i := BatchTooLarge.index()
+	r := v.refused[record.BatchTooLarge]
 	v.records += uint64(next - first)
-	v.refused[i] += uint64(next - first)
-	if suppressed, ok := v.limits[i].pass(time.Now()); ok {
-		log.Warn("records are not what the stream expects: "+BatchTooLarge.Text(), "stream", v.name, "reason", BatchTooLarge.String(),
+	r.n += uint64(next - first)
+	if suppressed, ok := r.limit.pass(time.Now()); ok {
+		log.Warn("records are not what the stream expects: "+record.BatchTooLarge.Text(), "stream", v.name, "reason", record.BatchTooLarge.String(),
 			"partition", partition, "offset", first, "next", next, "more_since_last", suppressed)
 	}
 }
 
 // refuse counts what was wrong with a record and logs it, at a limited rate. Neither key
 // nor value is logged: they may be anyone's data.
-func (v *view) refuse(log *slog.Logger, rec *kgo.Record, refused Refusal) {
+func (v *view) refuse(log *slog.Logger, rec *kgo.Record, refused record.Refusal) {
 	now := time.Now()
-	refused.Each(func(one Refusal) {
-		i := one.index()
-		v.refused[i]++
-		if suppressed, ok := v.limits[i].pass(now); ok {
+	refused.Each(func(one record.Refusal) {
+		r := v.refused[one]
+		r.n++
+		if suppressed, ok := r.limit.pass(now); ok {
 			log.Warn("a record is not what the stream expects: "+one.Text(), "stream", v.name, "reason", one.String(),
 				"partition", rec.Partition, "offset", rec.Offset, "more_since_last", suppressed)
 		}

@@ -15,10 +15,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sluice/broker/record"
 )
 
 // two are streams of the topics a and b.
-var two = []StreamConfig{{Name: "a", Topic: "a", User: "key", Replay: time.Hour}, {Name: "b", Topic: "b", User: "key", Replay: time.Hour, Subject: "key", State: true}}
+var two = []StreamConfig{{Name: "a", Topic: "a", Record: record.Rules{User: "key"}, Replay: time.Hour}, {Name: "b", Topic: "b", Record: record.Rules{User: "key", Subject: "key"}, Replay: time.Hour, State: true}}
 
 // waitFor looks until the status of one of the streams fulfils the condition.
 func waitFor(t *testing.T, r *Reader, stream int, what string, fulfilled func(Status) bool) {
@@ -69,7 +71,7 @@ func TestAForbiddenTopicSlowsNoOther(t *testing.T) {
 	waitFor(t, r, 0, "said to be forbidden", func(s Status) bool { return s.Exists && s.Forbidden && !s.Unreadable.IsZero() })
 	begun, before := time.Now(), fetched.Load()
 	for i := range 100 {
-		f.produce(record("b", 0, "bob", fmt.Sprint(i)))
+		f.produce(recordOf("b", 0, "bob", fmt.Sprint(i)))
 		sink.waitEvents(1, i+1)
 	}
 	if n, most := fetched.Load()-before, 2+int64(time.Since(begun)/faultPause); n > most {
@@ -115,7 +117,7 @@ func TestATopicWithoutALeaderMakesNoOtherStale(t *testing.T) {
 	waitFor(t, r, 0, "without a leader", func(s Status) bool {
 		return !s.StaleSince.IsZero() && slices.Equal(s.Offline, []int32{0}) && strings.Contains(s.Waiting, "no leader")
 	})
-	f.produce(record("b", 0, "bob", "goes on"))
+	f.produce(recordOf("b", 0, "bob", "goes on"))
 	sink.waitEvents(1, 1)
 	sink.look(1, func(s *recorded) {
 		if !s.stale.IsZero() || s.fresh != 0 {
@@ -148,13 +150,13 @@ func TestABrokerThatHangsMakesStreamsOnOthersNotStale(t *testing.T) {
 	cfg := f.config()
 	cfg.StaleAfter = 3 * time.Second
 	follow(t, cfg, orders, sink, quiet)
-	f.produce(record("orders", 0, "alice", "first"))
+	f.produce(recordOf("orders", 0, "alice", "first"))
 	sink.waitEvents(0, 1) // the client fetches: it looks for leaders first, of any broker
 	hangs.Store(true)
 	hung.wait(1)
 	looks := f.looks()
 	looks.wait(3)
-	f.produce(record("orders", 0, "alice", "x"))
+	f.produce(recordOf("orders", 0, "alice", "x"))
 	sink.waitEvents(0, 2)
 	sink.look(0, func(s *recorded) {
 		if !s.stale.IsZero() || s.fresh != 0 {
@@ -178,7 +180,7 @@ func TestRetentionThatPassesTheReaderWhileItBeginsKeepsNoStreamCold(t *testing.T
 	f := newFake(t)
 	f.create("orders", 1)
 	for i := range 5 {
-		f.produce(record("orders", 0, "alice", fmt.Sprint(i)))
+		f.produce(recordOf("orders", 0, "alice", fmt.Sprint(i)))
 	}
 	sink := newRecorder(t, 1)
 	follow(t, f.config(), orders, &meddling{sink, func() {
@@ -202,7 +204,7 @@ func TestManyEndsWithoutABatchAreAskedForTogether(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", n)
 	for p := range n {
-		f.produce(record("orders", int32(p), "alice", "x"), record("orders", int32(p), "alice", "x"))
+		f.produce(recordOf("orders", int32(p), "alice", "x"), recordOf("orders", int32(p), "alice", "x"))
 	}
 	probes := newCounter()
 	most := 0
@@ -270,7 +272,7 @@ func TestAPartitionWithoutALeaderTakesItsStreamNotOut(t *testing.T) {
 	cfg.StaleAfter, cfg.OfflineHold = 300*time.Millisecond, 500*time.Millisecond
 	r := follow(t, cfg, orders, sink, slog.New(slog.NewTextHandler(&log, nil)))
 	sink.wait(0, "warm", isWarm)
-	f.produce(record("orders", 0, "alice", "read"), record("orders", 1, "alice", "read too"))
+	f.produce(recordOf("orders", 0, "alice", "read"), recordOf("orders", 1, "alice", "read too"))
 	sink.waitEvents(0, 2)
 	waitStatus(t, r, "saying which", func(s Status) bool {
 		return s.Fetching && s.Warm && s.Exists && s.Unreadable.IsZero() && s.StaleSince.IsZero() && slices.Equal(s.Offline, []int32{2}) && s.Waiting == "partition 2 has no leader that answers"
@@ -281,7 +283,7 @@ func TestAPartitionWithoutALeaderTakesItsStreamNotOut(t *testing.T) {
 		t.Errorf("history: %q, %v; want what has a leader", got.events, err)
 	}
 	offline.Store(false)
-	f.produce(record("orders", 2, "alice", "late"))
+	f.produce(recordOf("orders", 2, "alice", "late"))
 	sink.waitEvents(0, 3)
 	waitStatus(t, r, "whole", func(s Status) bool {
 		return s.Waiting == "" && s.Offline == nil && s.Behind == 0 && s.Unreadable.IsZero()
@@ -302,7 +304,7 @@ func TestAPartitionThatComesBackIsReadFromWhereItEnded(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 2)
 	for range 3 {
-		f.produce(record("orders", 1, "alice", "long before"))
+		f.produce(recordOf("orders", 1, "alice", "long before"))
 	}
 	var offline atomic.Bool
 	offline.Store(true)

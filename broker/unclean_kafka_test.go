@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"sluice/broker/kafkatest"
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -24,7 +25,7 @@ func TestKafkaUncleanElectionThatTheLogHasOutgrown(t *testing.T) {
 	cl := c.Client(t, manual)
 	write := func(partition int32, from, to int) {
 		for i := from; i < to; i++ {
-			produce(t, cl, record(topic, partition, "alice", fmt.Sprint(i)))
+			produce(t, cl, recordOf(topic, partition, "alice", fmt.Sprint(i)))
 		}
 	}
 	isr := func(ids ...int32) func(kadm.PartitionDetail) bool {
@@ -44,7 +45,7 @@ func TestKafkaUncleanElectionThatTheLogHasOutgrown(t *testing.T) {
 	follow(t, cfg, named(topic), read, quiet)
 	read.waitEvents(0, 14)
 	stands := newRecorder(t, 1) // has read nothing, and stands behind them
-	follow(t, cfg, []StreamConfig{{Name: "orders", Topic: topic, User: "key"}}, stands, quiet)
+	follow(t, cfg, []StreamConfig{{Name: "orders", Topic: topic, Record: record.Rules{User: "key"}}}, stands, quiet)
 	stands.wait(0, "warm", isWarm)
 	h := newHistory(t, cfg, named(topic))
 	before := bounds(t, h)
@@ -86,7 +87,7 @@ func TestKafkaUncleanElectionThatTheLogHasOutgrown(t *testing.T) {
 	// One that begins afterwards knows the same of the log as those that lived through
 	// it.
 	late := newRecorder(t, 1)
-	follow(t, cfg, []StreamConfig{{Name: "orders", Topic: topic, User: "key"}}, late, quiet)
+	follow(t, cfg, []StreamConfig{{Name: "orders", Topic: topic, Record: record.Rules{User: "key"}}}, late, quiet)
 	late.wait(0, "warm", isWarm)
 	late.look(0, func(s *recorded) {
 		if want := fmt.Sprintf("0@0 epoch %d", old); !slices.Contains(s.epochs, want) {

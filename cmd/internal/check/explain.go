@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"sluice/broker"
+	"sluice/broker/record"
 	"sluice/cmd/internal/config"
 	"sluice/stream"
 )
@@ -24,9 +24,9 @@ func explain(w io.Writer, c *config.Config, s sample) error {
 			fmt.Fprintln(w)
 		}
 		found = true
-		e, err := broker.Explain(one.Broker(), s.record)
+		e, err := record.Explain(one.Broker().Record, s.record)
 		if err != nil {
-			return err
+			return fmt.Errorf("streams.%s.%w", one.Name, err)
 		}
 		show(w, one, e)
 	}
@@ -36,7 +36,7 @@ func explain(w io.Writer, c *config.Config, s sample) error {
 	return nil
 }
 
-func show(w io.Writer, s config.Stream, e broker.Explanation) {
+func show(w io.Writer, s config.Stream, e record.Explanation) {
 	if !e.Delivered {
 		fmt.Fprintf(w, "%s: nobody would get it\n", s.Name)
 		for _, r := range e.Refusals {

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"slices"
 
-	"sluice/broker"
+	"sluice/broker/record"
 	"sluice/server/auth"
 )
 
@@ -95,8 +95,8 @@ func (l *loader) checkState(s *Stream) {
 	}
 }
 
-func (l *loader) selector(key, text string) broker.Selector {
-	s, err := broker.ParseSelector(text)
+func (l *loader) selector(key, text string) record.Selector {
+	s, err := record.ParseSelector(text)
 	if err != nil {
 		l.broken[key] = true
 		l.fault(key, err.Error())

@@ -97,7 +97,7 @@ type Stream struct {
 	Access      []string // roles of which one is needed; empty: any identified user
 	Replay      time.Duration
 	ReplayBytes Size
-	MaxRecord   Size // of a record's key, value and headers together, unpacked; 0: broker.DefaultMaxRecordBytes
+	MaxRecord   Size // of a record's key, value and headers together, unpacked; 0: record.DefaultMaxBytes
 	State       State
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"sluice/broker"
+	"sluice/broker/record"
 	"sluice/server/auth"
 	"sluice/stream"
 )
@@ -40,9 +41,8 @@ func (c *Config) Broker() broker.Config {
 // Broker says which records are the stream's, and how they become events.
 func (s Stream) Broker() broker.StreamConfig {
 	b := broker.StreamConfig{
-		Name: s.Name, Topic: s.Topic, Audience: s.audience(),
-		User: s.User, Subject: s.Subject, Event: s.Event, Replay: s.Replay,
-		MaxRecordBytes: int(s.MaxRecord),
+		Name: s.Name, Topic: s.Topic, Replay: s.Replay,
+		Record: record.Rules{Audience: s.audience(), User: s.User, Subject: s.Subject, Event: s.Event, MaxBytes: int(s.MaxRecord)},
 	}
 	if s.hasState() {
 		b.State, b.StateAge = true, s.State.MaxAge

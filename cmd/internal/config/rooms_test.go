@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/broker"
+	"sluice/broker/record"
 	"sluice/server/auth"
 	"sluice/stream"
 )
@@ -50,10 +51,10 @@ auth: none
 	}
 	news, orders, parcels, stock := c.Streams[0], c.Streams[1], c.Streams[2], c.Streams[3]
 	for _, tt := range []struct{ got, want any }{
-		{news.Broker(), broker.StreamConfig{Name: "news", Topic: "n", Audience: stream.AudienceEveryone, Subject: "key", Replay: 10 * time.Minute, State: true, StateAge: 24 * time.Hour}},
-		{orders.Broker(), broker.StreamConfig{Name: "orders", Topic: "o", User: "header:u", Event: "value:e", Replay: 2 * time.Minute, MaxRecordBytes: 1_500_000}},
-		{parcels.Broker(), broker.StreamConfig{Name: "parcels", Topic: "p", User: "key", Subject: "value:id", Replay: 10 * time.Minute, State: true, StateAge: 7 * 24 * time.Hour}},
-		{stock.Broker(), broker.StreamConfig{Name: "stock", Topic: "s", User: "key", Subject: "value:id", Replay: 10 * time.Minute}},
+		{news.Broker(), broker.StreamConfig{Name: "news", Topic: "n", Record: record.Rules{Audience: stream.AudienceEveryone, Subject: "key"}, Replay: 10 * time.Minute, State: true, StateAge: 24 * time.Hour}},
+		{orders.Broker(), broker.StreamConfig{Name: "orders", Topic: "o", Record: record.Rules{User: "header:u", Event: "value:e", MaxBytes: 1_500_000}, Replay: 2 * time.Minute}},
+		{parcels.Broker(), broker.StreamConfig{Name: "parcels", Topic: "p", Record: record.Rules{User: "key", Subject: "value:id"}, Replay: 10 * time.Minute, State: true, StateAge: 7 * 24 * time.Hour}},
+		{stock.Broker(), broker.StreamConfig{Name: "stock", Topic: "s", Record: record.Rules{User: "key", Subject: "value:id"}, Replay: 10 * time.Minute}},
 		{news.Spec(), stream.Spec{Name: "news", Audience: stream.AudienceEveryone, Replay: 10 * time.Minute, ReplayBytes: 256 << 20, State: stream.StateBounds{MaxAge: 24 * time.Hour, MaxBytes: 64 << 20}}},
 		{parcels.Spec(), stream.Spec{Name: "parcels", Replay: 10 * time.Minute, ReplayBytes: 256 << 20, State: stream.StateBounds{MaxAge: 7 * 24 * time.Hour, MaxBytes: 5 << 20}}},
 		{stock.Spec(), stream.Spec{Name: "stock", Replay: 10 * time.Minute, ReplayBytes: 256 << 20}},

@@ -1,4 +1,4 @@
-package broker
+package record
 
 import (
 	"strings"
@@ -16,7 +16,7 @@ func BenchmarkDecode(b *testing.B) {
 	value := []byte(`{"id":"o-1","customer":{"id":"user-4711"},"pad":"` + strings.Repeat("x", 230) + `"}`)
 	for _, selector := range []string{"value:customer.id", "value:id"} {
 		b.Run(selector, func(b *testing.B) {
-			d, err := NewDecoder(StreamConfig{Name: "s", Topic: "t", User: selector})
+			d, err := NewDecoder(Rules{User: selector})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -31,7 +31,7 @@ func BenchmarkDecode(b *testing.B) {
 				}
 				middle := time.Now()
 				for range turns {
-					if shallow(value) {
+					if isShallow(value) {
 						d.Decode(rec, &ev)
 					}
 				}

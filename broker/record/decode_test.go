@@ -1,6 +1,7 @@
-package broker
+package record
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -26,12 +27,12 @@ func numbers(n int) string {
 
 func TestDecode(t *testing.T) {
 	long := strings.Repeat("x", maxUserSize+1)
-	byKey := StreamConfig{User: "key", Subject: "value:orderId", Event: "value:type"}
-	byValue := StreamConfig{User: "value:user", Subject: "value:id"}
+	byKey := Rules{User: "key", Subject: "value:orderId", Event: "value:type"}
+	byValue := Rules{User: "value:user", Subject: "value:id"}
 	header := func(k, v string) []kgo.RecordHeader { return []kgo.RecordHeader{{Key: k, Value: []byte(v)}} }
 	for _, tt := range []struct {
 		name    string
-		cfg     StreamConfig
+		cfg     Rules
 		rec     kgo.Record
 		users   string // joined by a space
 		subject string
@@ -39,16 +40,16 @@ func TestDecode(t *testing.T) {
 		data    string // "" : the value
 		refused Refusal
 	}{
-		{"the example of the design", byKey, kgo.Record{Key: []byte("alice"), Value: []byte(`{"orderId":"o-77","type":"order.confirmed"}`)}, "alice", "o-77", "order.confirmed", "", 0},
-		{"bytes are bytes", StreamConfig{User: "key"}, kgo.Record{Key: []byte("\xff\x00"), Value: []byte("any")}, "\xff\x00", "", "", "", 0},
-		{"no key", StreamConfig{User: "key"}, kgo.Record{Value: []byte("x")}, "", "", "", "", NoUser},
-		{"an empty key", StreamConfig{User: "key"}, kgo.Record{Key: []byte{}, Value: []byte("x")}, "", "", "", "", NoUser},
-		{"1,024 bytes are a user", StreamConfig{User: "key"}, kgo.Record{Key: []byte(long[1:]), Value: []byte("x")}, long[1:], "", "", "", 0},
-		{"1,025 are not", StreamConfig{User: "key"}, kgo.Record{Key: []byte(long), Value: []byte("x")}, "", "", "", "", UserTooLong},
-		{"header", StreamConfig{User: "header:u"}, kgo.Record{Headers: header("u", "bob"), Value: []byte("x")}, "bob", "", "", "", 0},
-		{"no header", StreamConfig{User: "header:u"}, kgo.Record{Headers: header("v", "bob"), Value: []byte("x")}, "", "", "", "", NoUser},
-		{"JSON key", StreamConfig{User: "key:user.id"}, kgo.Record{Key: []byte(`{"user":{"id":7}}`), Value: []byte("x")}, "7", "", "", "", 0},
-		{"a key that is no JSON", StreamConfig{User: "key:user"}, kgo.Record{Key: []byte(`u`), Value: []byte("x")}, "", "", "", "", BadJSON},
+		{"an order", byKey, kgo.Record{Key: []byte("alice"), Value: []byte(`{"orderId":"o-77","type":"order.confirmed"}`)}, "alice", "o-77", "order.confirmed", "", 0},
+		{"bytes are bytes", Rules{User: "key"}, kgo.Record{Key: []byte("\xff\x00"), Value: []byte("any")}, "\xff\x00", "", "", "", 0},
+		{"no key", Rules{User: "key"}, kgo.Record{Value: []byte("x")}, "", "", "", "", NoUser},
+		{"an empty key", Rules{User: "key"}, kgo.Record{Key: []byte{}, Value: []byte("x")}, "", "", "", "", NoUser},
+		{"1,024 bytes are a user", Rules{User: "key"}, kgo.Record{Key: []byte(long[1:]), Value: []byte("x")}, long[1:], "", "", "", 0},
+		{"1,025 are not", Rules{User: "key"}, kgo.Record{Key: []byte(long), Value: []byte("x")}, "", "", "", "", UserTooLong},
+		{"header", Rules{User: "header:u"}, kgo.Record{Headers: header("u", "bob"), Value: []byte("x")}, "bob", "", "", "", 0},
+		{"no header", Rules{User: "header:u"}, kgo.Record{Headers: header("v", "bob"), Value: []byte("x")}, "", "", "", "", NoUser},
+		{"JSON key", Rules{User: "key:user.id"}, kgo.Record{Key: []byte(`{"user":{"id":7}}`), Value: []byte("x")}, "7", "", "", "", 0},
+		{"a key that is no JSON", Rules{User: "key:user"}, kgo.Record{Key: []byte(`u`), Value: []byte("x")}, "", "", "", "", BadJSON},
 		{"a value that is no JSON", byValue, kgo.Record{Value: []byte(`user=7`)}, "", "", "", "", BadJSON},
 		{"an empty value is no tombstone", byValue, kgo.Record{Value: []byte{}}, "", "", "", "", BadJSON},
 		{"buyer and seller", byValue, kgo.Record{Value: []byte(`{"user":["a","b","a",7,7],"id":3}`)}, "a b 7", "3", "", "", 0},
@@ -65,15 +66,14 @@ func TestDecode(t *testing.T) {
 		{"a name of the gateway's", byKey, kgo.Record{Key: []byte("a"), Value: []byte(`{"orderId":"o","type":"sluice.reset"}`)}, "a", "o", "", "", EventNameRefused},
 		{"two things wrong", byKey, kgo.Record{Key: []byte("a"), Value: []byte(`{"type":"open"}`)}, "a", "", "", "", EventNameRefused | NoSubject},
 		{"an empty name is none", byKey, kgo.Record{Key: []byte("a"), Value: []byte(`{"orderId":"o","type":""}`)}, "a", "o", "", "", 0},
-		{"everyone needs no user", StreamConfig{Audience: stream.AudienceEveryone}, kgo.Record{Value: []byte("x")}, "", "", "", "", 0},
+		{"everyone needs no user", Rules{Audience: stream.AudienceEveryone}, kgo.Record{Value: []byte("x")}, "", "", "", "", 0},
 		{"tombstone by key", byKey, kgo.Record{Key: []byte("a")}, "a", "", "delete", `{"subject":null,"key":"a"}`, 0},
-		{"tombstone with a subject", StreamConfig{User: "header:u", Subject: "key"}, kgo.Record{Key: []byte("o-7"), Headers: header("u", "a")}, "a", "o-7", "delete", `{"subject":"o-7","key":"o-7"}`, 0},
-		{"tombstone by JSON key", StreamConfig{User: "key:u"}, kgo.Record{Key: []byte(`{"u":"a"}`)}, "a", "", "delete", `{"subject":null,"key":"{\"u\":\"a\"}"}`, 0},
-		{"tombstone with a strange key", StreamConfig{User: "header:u"}, kgo.Record{Key: []byte("\xff\"\n"), Headers: header("u", "a")}, "a", "", "delete", "{\"subject\":null,\"key\":\"\ufffd\\\"\\n\"}", 0},
-		{"tombstone without key", StreamConfig{Audience: stream.AudienceEveryone}, kgo.Record{}, "", "", "delete", `{"subject":null,"key":null}`, 0},
+		{"tombstone with a subject", Rules{User: "header:u", Subject: "key"}, kgo.Record{Key: []byte("o-7"), Headers: header("u", "a")}, "a", "o-7", "delete", `{"subject":"o-7","key":"o-7"}`, 0},
+		{"tombstone by JSON key", Rules{User: "key:u"}, kgo.Record{Key: []byte(`{"u":"a"}`)}, "a", "", "delete", `{"subject":null,"key":"{\"u\":\"a\"}"}`, 0},
+		{"tombstone with a strange key", Rules{User: "header:u"}, kgo.Record{Key: []byte("\xff\"\n"), Headers: header("u", "a")}, "a", "", "delete", "{\"subject\":null,\"key\":\"\ufffd\\\"\\n\"}", 0},
+		{"tombstone without key", Rules{Audience: stream.AudienceEveryone}, kgo.Record{}, "", "", "delete", `{"subject":null,"key":null}`, 0},
 		{"tombstone by value", byValue, kgo.Record{Key: []byte("a")}, "", "", "", "", TombstoneNoUser},
 	} {
-		tt.cfg.Name = "s"
 		d, err := NewDecoder(tt.cfg)
 		if err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
@@ -93,30 +93,19 @@ func TestDecode(t *testing.T) {
 		if tt.data == "" {
 			tt.data = string(tt.rec.Value)
 		}
-		got := [4]string{string(slices.Concat(join(ev.Users)...)), string(ev.Subject), ev.Name, string(ev.Data)}
+		got := [4]string{string(bytes.Join(ev.Users, []byte(" "))), string(ev.Subject), ev.Name, string(ev.Data)}
 		if want := [4]string{tt.users, tt.subject, tt.event, tt.data}; got != want {
 			t.Errorf("%s: users, subject, name, data %q; want %q", tt.name, got, want)
 		}
 	}
 }
 
-// join puts a space between the users.
-func join(users [][]byte) (all [][]byte) {
-	for i, u := range users {
-		if i > 0 {
-			all = append(all, []byte(" "))
-		}
-		all = append(all, u)
-	}
-	return all
-}
-
 func TestNewDecoderNamesTheKey(t *testing.T) {
-	for key, cfg := range map[string]StreamConfig{
-		"streams.orders.user: is missing": {Name: "orders"},
-		"streams.orders.user: \"k\"":      {Name: "orders", User: "k"},
-		"streams.orders.subject":          {Name: "orders", User: "key", Subject: "value:"},
-		"streams.orders.event":            {Name: "orders", User: "key", Event: "header:"},
+	for key, cfg := range map[string]Rules{
+		"user: is missing": {},
+		"user: \"k\"":      {User: "k"},
+		"subject: ":        {User: "key", Subject: "value:"},
+		"event: ":          {User: "key", Event: "header:"},
 	} {
 		if _, err := NewDecoder(cfg); err == nil || !strings.HasPrefix(err.Error(), key) {
 			t.Errorf("NewDecoder(%+v) = %v; want %s…", cfg, err, key)
@@ -125,7 +114,7 @@ func TestNewDecoderNamesTheKey(t *testing.T) {
 }
 
 func TestDecodeByKeyAllocatesNothing(t *testing.T) {
-	d, err := NewDecoder(StreamConfig{Name: "s", User: "key", Event: "header:type"})
+	d, err := NewDecoder(Rules{User: "key", Event: "header:type"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +129,7 @@ func TestDecodeByKeyAllocatesNothing(t *testing.T) {
 }
 
 func TestDecoderForgetsNoNameAndRemembersFew(t *testing.T) {
-	d, err := NewDecoder(StreamConfig{Name: "s", User: "key", Event: "value:t"})
+	d, err := NewDecoder(Rules{User: "key", Event: "value:t"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +147,7 @@ func TestDecoderForgetsNoNameAndRemembersFew(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
-	cfg := StreamConfig{Name: "s", User: "value:u", Subject: "value:id"}
+	cfg := Rules{User: "value:u", Subject: "value:id"}
 	e, err := Explain(cfg, &kgo.Record{Value: []byte(`{"u":["a","b"]}`)})
 	if err != nil || !e.Delivered || !slices.Equal(e.Users, []string{"a", "b"}) || !slices.Equal(e.Refusals, []Refusal{NoSubject}) {
 		t.Errorf("Explain = %+v, %v", e, err)
@@ -180,13 +169,13 @@ func TestRefusalsHaveNames(t *testing.T) {
 }
 
 // FuzzDecode: no record breaks the decoder, and what comes out keeps the
-// hub's terms.
+// hub's bounds.
 func FuzzDecode(f *testing.F) {
 	f.Add("value:u", "value:id", "value:t", []byte("k"), []byte(`{"u":["a",1],"id":"s","t":"x"}`), false)
 	f.Add("key:a.0", "key", "header:h", []byte(`{"a":["u"]}`), []byte(`[[[`), true)
 	f.Add("header:h", "header:h", "key", []byte("\xff"), []byte(`"\ud800"`), true)
 	f.Fuzz(func(t *testing.T, user, subject, event string, key, value []byte, tombstone bool) {
-		d, err := NewDecoder(StreamConfig{Name: "s", User: user, Subject: subject, Event: event})
+		d, err := NewDecoder(Rules{User: user, Subject: subject, Event: event})
 		if err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package broker
+package record
 
 import (
 	"strings"
@@ -69,8 +69,8 @@ func TestSelectorFindsExactlyWhatItNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var docs documents
-		got, bad := s.one(&kgo.Record{Value: []byte(tt.json)}, &docs)
+		f := fieldsOf(&kgo.Record{Value: []byte(tt.json)})
+		got, bad := s.one(&f)
 		if string(got) != tt.want || bad {
 			t.Errorf("%s in %s = %q, bad %v; want %q", tt.path, tt.json, got, bad, tt.want)
 		}
@@ -84,19 +84,19 @@ func TestSelectorRefusesWhatIsNotJSON(t *testing.T) {
 	}
 	for _, in := range []string{``, `{`, `{"id":"u"`, `{"id":"u"} x`, `{'id':'u'}`, `{"id":nan}`, "\xef\xbb\xbf{}", "id",
 		strings.Repeat("[", 3<<20), strings.Repeat(`{"id":`, 1<<20), strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)} {
-		var docs documents
-		if got, bad := s.one(&kgo.Record{Value: []byte(in)}, &docs); !bad || got != nil {
+		f := fieldsOf(&kgo.Record{Value: []byte(in)})
+		if got, bad := s.one(&f); !bad || got != nil {
 			t.Errorf("%.20q = %q, bad %v; want bad", in, got, bad)
 		}
 	}
 }
 
 func TestLastHeaderCounts(t *testing.T) {
-	rec := &kgo.Record{Headers: []kgo.RecordHeader{{Key: "u", Value: []byte("a")}, {Key: "U", Value: []byte("b")}, {Key: "u", Value: []byte("c")}, {Key: "v"}}}
-	if got := lastHeader(rec, "u"); string(got) != "c" {
+	f := fieldsOf(&kgo.Record{Headers: []kgo.RecordHeader{{Key: "u", Value: []byte("a")}, {Key: "U", Value: []byte("b")}, {Key: "u", Value: []byte("c")}, {Key: "v"}}})
+	if got := f.header("u"); string(got) != "c" {
 		t.Errorf("u = %q; want c", got)
 	}
-	if got := lastHeader(rec, "w"); got != nil {
+	if got := f.header("w"); got != nil {
 		t.Errorf("w = %q; want nil", got)
 	}
 }

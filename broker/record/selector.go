@@ -1,17 +1,17 @@
-package broker
+package record
 
 import (
 	"fmt"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/tidwall/gjson"
 )
 
-// Selector says which part of a record is meant.
+// Selector names a part of a record.
 type Selector struct {
 	source source
 	header string // for fromHeader
-	path   path   // for fromValue, and for fromKey where not nil
+	path   path   // for fromValue; for fromKey nil means all of it
 }
 
 type source uint8
@@ -23,8 +23,8 @@ const (
 	fromValue
 )
 
-// ParseSelector reads key, header:NAME, value:PATH or key:PATH. PATH is names and
-// array indexes joined by dots, as in lines.0.sku. The empty string selects nothing.
+// ParseSelector reads key, header:NAME, value:PATH or key:PATH. PATH is names and array indexes
+// joined by dots, as in lines.0.sku. The empty string selects nothing.
 func ParseSelector(s string) (Selector, error) {
 	kind, rest, has := strings.Cut(s, ":")
 	switch {
@@ -51,38 +51,36 @@ func ParseSelector(s string) (Selector, error) {
 	return Selector{}, fmt.Errorf("%q is not one of key, header:NAME, value:PATH, key:PATH", s)
 }
 
-// IsZero says that the selector selects nothing.
+// IsZero reports whether the selector selects nothing.
 func (s Selector) IsZero() bool { return s.source == fromNothing }
 
-// UsesValue says that the selector looks into a record's value, which a tombstone
-// doesn't have.
+// UsesValue reports whether the selector looks into a record's value. A tombstone has none.
 func (s Selector) UsesValue() bool { return s.source == fromValue }
 
-// one returns what s selects from a record as one scalar, nil when there is none. bad says
-// that it had to look into JSON that isn't any. The bytes may be the record's own.
-func (s Selector) one(rec *kgo.Record, docs *documents) (found []byte, bad bool) {
+// one returns the string or number that s selects; nil: there is none. bad: s looks into JSON, and
+// the text isn't JSON. The bytes may be the record's own.
+func (s Selector) one(f *fields) (found []byte, bad bool) {
 	switch {
 	case s.source == fromHeader:
-		return lastHeader(rec, s.header), false
+		return f.header(s.header), false
 	case s.source == fromKey && s.path == nil:
-		return rec.Key, false
+		return f.key.raw, false
 	case s.source == fromNothing:
 		return nil, false
 	}
-	doc, ok := docs.of(s.source, rec)
-	if !ok {
-		return nil, true
-	}
-	return scalar(s.path.find(doc)), false
+	v, ok := s.find(f)
+	return scalar(v), !ok
 }
 
-// lastHeader returns the value of the last header with that name, as
-// Headers.lastHeader of Kafka's own clients does; nil when there is none.
-func lastHeader(rec *kgo.Record, name string) []byte {
-	for i := len(rec.Headers) - 1; i >= 0; i-- {
-		if rec.Headers[i].Key == name {
-			return rec.Headers[i].Value
-		}
+// find returns the JSON value that the path of s leads to. ok: the text is JSON.
+func (s Selector) find(f *fields) (v gjson.Result, ok bool) {
+	doc := &f.value
+	if s.source == fromKey {
+		doc = &f.key
 	}
-	return nil
+	root, ok := doc.json()
+	if !ok {
+		return gjson.Result{}, false
+	}
+	return s.path.find(root), true
 }

@@ -1,28 +1,28 @@
-package broker
+package record
 
 import "math/bits"
 
-// Refusal is a set of things that were wrong with a record. The zero value: nothing.
+// Refusal is a set of things that are wrong with a record. Zero: nothing is.
 type Refusal uint16
 
-// What can be wrong with a record. The first ones keep it from being an event.
+// What can be wrong with a record. All but the last three keep it from being an event.
 const (
 	NoUser           Refusal = 1 << iota // its user was not found
 	UserTooLong                          // its only user is longer than 1,024 bytes
 	TooManyUsers                         // it names more than 100 users
-	BadJSON                              // it had to be JSON for its user, and isn't
-	TombstoneNoUser                      // it has no value, and its user is selected from the value
-	RecordTooLarge                       // it is larger than StreamConfig.MaxRecordBytes
-	BatchTooLarge                        // its batch unpacks to more than a client takes; it was not looked at
-	UserLeftOut                          // of several users one is longer than 1,024 bytes and doesn't get it
+	BadJSON                              // its user is in JSON, and it isn't JSON
+	TombstoneNoUser                      // it has no value, and its user is in the value
+	RecordTooLarge                       // it is larger than Rules.MaxBytes
+	BatchTooLarge                        // its batch unpacks to more than a client accepts; nobody looked into it
+	UserLeftOut                          // one of its users is longer than 1,024 bytes and doesn't get it
 	NoSubject                            // its subject was not found
-	EventNameRefused                     // its event name isn't one a record may have: it goes unnamed
+	EventNameRefused                     // a record may not have its event name, so it has none
 	numRefusals      = iota
 )
 
 const undelivered = NoUser | UserTooLong | TooManyUsers | BadJSON | TombstoneNoUser | RecordTooLarge | BatchTooLarge
 
-// Delivers says whether the record is an event all the same.
+// Delivers reports whether the record is an event all the same.
 func (r Refusal) Delivers() bool { return r&undelivered == 0 }
 
 // Each calls f for each single refusal of the set.
@@ -34,7 +34,8 @@ func (r Refusal) Each(f func(Refusal)) {
 	}
 }
 
-// String is a single refusal's name, as a metric's label has it; the first one's of a set.
+// String is the name of a single refusal, as metrics use it for a label. Of a set it is the first
+// one's.
 func (r Refusal) String() string {
 	if r == 0 {
 		return "none"
@@ -42,7 +43,7 @@ func (r Refusal) String() string {
 	return refusals[r.index()].label
 }
 
-// Text says in words what is wrong, to follow "the record is refused:".
+// Text says in words what is wrong. It ends a sentence that begins with "the record is refused:".
 func (r Refusal) Text() string {
 	if r == 0 {
 		return "nothing is wrong with it"
@@ -50,7 +51,7 @@ func (r Refusal) Text() string {
 	return refusals[r.index()].text
 }
 
-// Refusals are all there are, for metrics that begin at zero.
+// Refusals returns each single refusal, for metrics that begin at zero.
 func Refusals() []Refusal {
 	all := make([]Refusal, numRefusals)
 	for i := range all {

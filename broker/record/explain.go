@@ -1,4 +1,4 @@
-package broker
+package record
 
 import (
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -6,20 +6,20 @@ import (
 	"sluice/stream"
 )
 
-// Explanation says of one record who would get it, as what, and what is wrong with it.
+// Explanation says who would get a record, in which form, and what is wrong with it.
 type Explanation struct {
 	Delivered bool
 	Everyone  bool     // every subscriber of the stream would get it
-	Users     []string // who would get it otherwise
+	Users     []string // who would get it, if not everyone
 	Subject   string   // "" none
 	Name      string   // the SSE event name; "" unnamed
 	Data      string
 	Refusals  []Refusal
 }
 
-// Explain decodes one record of a stream as the gateway would.
-func Explain(s StreamConfig, rec *kgo.Record) (Explanation, error) {
-	d, err := NewDecoder(s)
+// Explain decodes one record as the gateway would. Its errors are those of [NewDecoder].
+func Explain(rules Rules, rec *kgo.Record) (Explanation, error) {
+	d, err := NewDecoder(rules)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -30,7 +30,7 @@ func Explain(s StreamConfig, rec *kgo.Record) (Explanation, error) {
 	if !e.Delivered {
 		return e, nil
 	}
-	e.Everyone = s.Audience == stream.AudienceEveryone
+	e.Everyone = rules.Audience == stream.AudienceEveryone
 	for _, u := range ev.Users {
 		e.Users = append(e.Users, string(u))
 	}
