@@ -26,6 +26,7 @@ type admission struct {
 	request   stream.Request // but for what the carrier adds
 	names     []string       // of request.Streams
 	snapshot  bool           // begins with the state
+	notes     []string       // of the id that it resumes at
 }
 
 // admit reads the request, all of which is hostile. It fails with the problem to
@@ -78,7 +79,8 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 	}
 	a.request.User = principal.User
 	a.request.Subject = subject
-	a.request.Cursor = cursor(r, query)
+	a.request.Cursor, a.notes = cursor(r, query)
+	a.request.Note = principal.Note
 	a.request.From = from
 	return a, nil
 }
@@ -125,11 +127,11 @@ func (s *Server) public(unknown *problem) bool {
 }
 
 // claim takes what the caller's credential gives only once. Where no stream comes of it, release gives it back.
-func (s *Server) claim(r *http.Request, who auth.Principal) (release func(), refused *problem) {
+func (s *Server) claim(r *http.Request, who auth.Principal, notes []string) (release func(), refused *problem) {
 	if who.Claim == nil {
 		return func() {}, nil
 	}
-	release, err := who.Claim()
+	release, err := who.Claim(notes)
 	if err != nil {
 		s.refused(r, err)
 		return nil, unidentified(err)
@@ -221,12 +223,17 @@ func inList(list, name string) bool {
 
 // cursor finds where to resume: an EventSource sends the header when it reconnects by
 // itself, and its URL may still hold the older position it was first opened at. For the same
-// reason the last of several counts: a polyfill appends its own to that URL.
-func cursor(r *http.Request, query url.Values) string {
-	if id := lastSet(r.Header.Values("Last-Event-ID")); id != "" {
-		return id
+// reason the last of several counts: a polyfill appends its own to that URL. The notes
+// are those of the newest id; that one may have no position yet.
+func cursor(r *http.Request, query url.Values) (position string, notes []string) {
+	header, param := lastSet(r.Header.Values("Last-Event-ID")), lastSet(query["lastEventId"])
+	if header == "" {
+		return stream.SplitNotes(param)
 	}
-	return lastSet(query["lastEventId"])
+	if position, notes = stream.SplitNotes(header); position == "" {
+		position, _ = stream.SplitNotes(param)
+	}
+	return position, notes
 }
 
 // lastSet returns the last value that is not empty.

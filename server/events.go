@@ -58,7 +58,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		s.probe(w, r, probe)
 		return
 	}
-	release, refused := s.claim(r, a.principal)
+	release, refused := s.claim(r, a.principal, a.notes)
 	if refused != nil {
 		s.refuse(w, r, refused)
 		return
@@ -89,7 +89,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	session.stake = stake
 	session.tied = a.principal.Login != nil
 	if snapshot != nil {
-		begun = appendSnapshotHead(begun, snapshot)
+		begun = appendSnapshotHead(begun, a.principal.Note, snapshot)
 		s.snapshots.put(sub, &snapshotSend{state: snapshot, hello: hello, until: time.Now().Add(writeTime(snapshot.bytes(), s.cfg.WriteTimeout))})
 		session.snapshot = true
 	} else {

@@ -31,13 +31,14 @@ func newPolls(hub *stream.Hub) *polls {
 // asked is what a poll asks for.
 type asked struct {
 	cursor string
+	notes  []string      // of the cursor
 	wait   time.Duration // for something to come
 }
 
 // readPoll returns what a poll asks for; nil: it is none.
 func readPoll(r *http.Request) (*asked, *problem) {
 	query := r.URL.Query()
-	cursor := lastSet(query["cursor"])
+	cursor, notes := stream.SplitNotes(lastSet(query["cursor"]))
 	switch {
 	case cursor != "":
 	case query.Has("cursor"), query.Has("wait"):
@@ -45,7 +46,7 @@ func readPoll(r *http.Request) (*asked, *problem) {
 	default:
 		return nil, nil
 	}
-	ask := &asked{cursor: cursor}
+	ask := &asked{cursor: cursor, notes: notes}
 	if text := query.Get("wait"); text != "" {
 		var err error
 		if ask.wait, err = time.ParseDuration(text); err != nil || ask.wait < 0 || ask.wait > maxWait {

@@ -63,8 +63,8 @@ func (s *Server) begin(ctx context.Context, a *admission, callers [2]uint64) (st
 }
 
 // appendSnapshotHead appends what a page needs to know of a state that comes as events: that it
-// begins (anew), and how far it reaches.
-func appendSnapshotHead(dst []byte, state *heldState) []byte {
+// begins (anew), and how far it reaches. Its id is a note only, if there is one: there is no position yet.
+func appendSnapshotHead(dst []byte, note string, state *heldState) []byte {
 	data, err := json.Marshal(struct {
 		reach
 		Subjects int `json:"subjects"`
@@ -72,5 +72,5 @@ func appendSnapshotHead(dst []byte, state *heldState) []byte {
 	if err != nil {
 		panic(err) // times and numbers
 	}
-	return stream.AppendFrame(dst, "", "sluice.snapshot", data)
+	return stream.AppendFrame(dst, note, "sluice.snapshot", data)
 }

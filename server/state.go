@@ -33,7 +33,10 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 		setStateHeader(w.Header())
 		return
 	}
-	release, refused := s.claim(r, a.principal)
+	if ask != nil {
+		a.notes = ask.notes
+	}
+	release, refused := s.claim(r, a.principal, a.notes)
 	if refused != nil {
 		s.refuse(w, r, refused)
 		return

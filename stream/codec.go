@@ -111,6 +111,7 @@ type Place struct {
 
 // ReadID says what an id stands for. The error tells of segments that can't be read; those that can are returned as well.
 func ReadID(ids IDs, id string) ([]Place, error) {
+	id, _ = SplitNotes(id)
 	segments, err := readSegments(ids, id)
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ import (
 // There is nothing optional about how a position is written: equal positions in one form are equal
 // strings. Read is also a leader epoch that need not have been said.
 //
-// A sealed segment is another: see [Sealer]. No character of either needs escaping in a
+// An id may end with notes: see [SplitNotes]. A sealed segment is another: see [Sealer]. No character of either needs escaping in a
 // query. Offsets fit int64, leader epochs int32.
 const (
 	maxIDText = 1000 // characters; a longer id is written in the packed form

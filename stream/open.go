@@ -14,7 +14,8 @@ type Request struct {
 	AnyUser bool    // those of every user, not only of User; goes with a Subject, and no User
 	Denied  uint64  // streams the caller would read too, were it let; only the record of decisions looks at it
 	Absent  []int   // streams the request is for too, but for which there is nothing to read yet; see Widened
-	Cursor  string  // the id to resume at; "": none
+	Cursor  string  // the id to resume at, without notes; "": none
+	Note    string  // put at the end of every id, see SplitNotes; "": none. Such a subscription never shares ids
 	From    From    // where a stream begins that the cursor doesn't name
 	Waker   WakerID // told Token when there is something to pull
 	Token   uint32
@@ -110,7 +111,8 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	for _, pl := range st.places {
 		h.mu.did(1 + len(pl.pos)/16)
 	}
-	alone := r.Subject != "" || st.carried != "" || len(r.Absent) > 0
+	carried := AddNote(st.carried, r.Note)
+	alone := r.Subject != "" || carried != "" || len(r.Absent) > 0
 	for _, i := range r.Absent {
 		if h.status[i].warm {
 			return Sub{}, "", ErrNotWarm // not any more: the caller is to ask for it
@@ -141,7 +143,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	if !alone {
 		return sub, string(h.appendID(nil, h.views[s.view], h.seq)), nil
 	}
-	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: st.carried, absent: st.absent}
+	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: carried, absent: st.absent}
 	s.private, s.drained = true, false
 	h.private[id] = p
 	if p.absent != 0 {

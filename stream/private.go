@@ -3,13 +3,14 @@ package stream
 import "slices"
 
 // private is a subscriber on its own: it resumes, is ahead of this gateway, reads older than
-// memory, is filtered, or carries segments of streams it doesn't read. It has its own position in each stream.
+// memory, is filtered, has a note, or carries segments of streams it doesn't read. It has its own
+// position in each stream.
 type private struct {
 	user    []byte
 	subject []byte        // filter; empty: none
 	anyUser bool          // with subject: of every user
 	mark    string        // the filter's, for ids
-	carried string        // segments of other streams, see Hub.carry
+	carried string        // segments of other streams, see Hub.carry, and Request.Note
 	absent  uint64        // streams that it waits for, see Widened
 	streams []own         // as the view's
 	group   *subjectGroup // that it is in; nil: none

@@ -115,7 +115,8 @@ func (r *rig) resume(id string) *page {
 
 func (p *page) sent(id string) {
 	p.r.t.Helper()
-	if _, err := parseCursor(id); err != nil {
+	position, _ := SplitNotes(id)
+	if _, err := parseCursor(position); err != nil {
 		p.r.t.Errorf("was sent %q: %v", id, err)
 	}
 	p.id = id

@@ -32,8 +32,10 @@ type Principal struct {
 	Login *Login
 
 	// Claim takes what can be had only once, just before a stream is opened; nil: nothing to take. It fails with an
-	// [*Error]. release gives it back, where no stream came of it.
-	Claim func() (release func(), err error)
+	// [*Error]. release gives it back, where no stream came of it. With the Note among those of the
+	// id that the request resumes at it is for a stream that comes back, which may.
+	Claim func(notes []string) (release func(), err error)
+	Note  string // to be at the end of the ids of its stream; "" without Claim
 }
 
 // Authenticator finds out who a request speaks for.

@@ -4,13 +4,17 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +45,7 @@ type Grant struct {
 	Stream  string
 	Subject string
 	TTL     time.Duration // how long it opens streams, and those last; 0: the default
-	Once    bool          // it opens one stream only
+	Once    bool          // it opens one stream only, which may come back
 }
 
 // Validate says what is wrong with a grant, for whoever asks for a ticket.
@@ -78,8 +82,10 @@ type Ticket struct {
 // Tickets issues and takes tickets: grants sealed with a key that all gateways share. Sealed and not only signed, since
 // they stand in URLs and users' ids have no business there.
 type Tickets struct {
-	box func() cipher.AEAD
-	ttl time.Duration
+	box   func() cipher.AEAD
+	prove func() hash.Hash // makes the notes of once-tickets
+	ttl   time.Duration
+	began time.Time // a once-ticket from before may have been used before
 
 	mu    sync.Mutex           // guards the rest; a leaf
 	used  map[string]time.Time // once-tickets taken on this gateway, with when they expire
@@ -121,13 +127,22 @@ func NewTickets(secret []byte, ttl time.Duration) (*Tickets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: tickets: %w", err)
 	}
-	return &Tickets{box: func() cipher.AEAD { return box }, ttl: ttl, used: map[string]time.Time{}, sweep: 1024}, nil
+	proofKey, err := hkdf.Key(sha256.New, secret, nil, "sluice ticket note 1", sha256.Size)
+	if err != nil {
+		return nil, fmt.Errorf("auth: tickets: %w", err)
+	}
+	return &Tickets{
+		box:   func() cipher.AEAD { return box },
+		prove: func() hash.Hash { return hmac.New(sha256.New, proofKey) },
+		ttl:   ttl, began: time.Now(), used: map[string]time.Time{}, sweep: 1024,
+	}, nil
 }
 
 // Follow makes the tickets sealed and opened with the key that current has at the time: one in a file
 // that is read again. It is called before the tickets are used. Those of an older key are refused.
 func (t *Tickets) Follow(current func() *Tickets) {
 	t.box = func() cipher.AEAD { return current().box() }
+	t.prove = func() hash.Hash { return current().prove() }
 }
 
 // Issue makes a ticket of a valid grant.
@@ -177,7 +192,8 @@ func (t *Tickets) Authenticate(r *http.Request) (Principal, error) {
 		p.Streams = []string{s.Stream}
 	}
 	if s.Once {
-		p.Claim = func() (func(), error) { return t.claim(s.ID, expires) }
+		p.Note = t.note(s.ID)
+		p.Claim = func(notes []string) (func(), error) { return t.claim(&s, p.Note, notes) }
 	}
 	return p, nil
 }
@@ -202,14 +218,44 @@ func (t *Tickets) open(text string) (sealed, error) {
 	return s, nil
 }
 
-// claim takes a ticket that may be used once. Its memory is this gateway's: of several gateways each would take it, so it
-// opens at most as many streams as there are gateways, and none after it has expired.
-func (t *Tickets) claim(id string, expires time.Time) (release func(), err error) {
+// note is what the ids of a once-ticket's stream end with: a browser that comes back by itself shows
+// it by its last id. Only who was sent an id of that stream can know it, and
+// every gateway with the secret knows it without having been told.
+func (t *Tickets) note(id string) string {
+	mac := t.prove()
+	mac.Write([]byte(id))
+	return "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// claim takes a ticket that may be used once, or takes it again for who comes back with the note of
+// its stream. What has been used is this gateway's memory: of several gateways each would take a ticket,
+// so it opens at most as many streams as there are gateways, and none after it has
+// expired. One that was issued before this gateway began may have been used by then, so it is
+// refused.
+func (t *Tickets) claim(s *sealed, note string, shown []string) (release func(), err error) {
+	back := slices.ContainsFunc(shown, func(n string) bool { return subtle.ConstantTimeCompare([]byte(n), []byte(note)) == 1 })
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, taken := t.used[id]; taken {
+	_, taken := t.used[s.ID]
+	switch {
+	case back:
+		t.use(s)
+		return func() {}, nil
+	case taken:
 		return nil, ticketRefused(ReasonUsed, "The ticket has been used.")
+	case s.Issued < t.began.UnixMilli():
+		return nil, ticketRefused(ReasonUsed, "The ticket may have been used before this gateway started.")
 	}
+	t.use(s)
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.used, s.ID)
+	}, nil
+}
+
+// use notes that a ticket has been used. The lock is held.
+func (t *Tickets) use(s *sealed) {
 	if len(t.used) >= t.sweep {
 		now := time.Now()
 		for other, until := range t.used {
@@ -219,12 +265,7 @@ func (t *Tickets) claim(id string, expires time.Time) (release func(), err error
 		}
 		t.sweep = max(1024, 2*len(t.used))
 	}
-	t.used[id] = expires
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		delete(t.used, id)
-	}, nil
+	t.used[s.ID] = time.UnixMilli(s.Expires)
 }
 
 func ticketRefused(reason Reason, detail string) *Error {

@@ -83,7 +83,7 @@ func TestATicketForOneStreamOnly(t *testing.T) {
 		taken := 0
 		for range 100 { // at once
 			all.Go(func() {
-				if _, err := p.Claim(); err == nil {
+				if _, err := p.Claim(nil); err == nil {
 					mu.Lock()
 					defer mu.Unlock()
 					taken++
@@ -94,14 +94,14 @@ func TestATicketForOneStreamOnly(t *testing.T) {
 		if taken != 1 {
 			t.Errorf("taken %d times", taken)
 		}
-		_, err := p.Claim()
+		_, err := p.Claim(nil)
 		wantRefused(t, err, ReasonUsed)
 
 		// No stream came of it: it is good again.
 		p = must(tickets.Authenticate(withTicket(must(tickets.Issue(Grant{User: "alice", Once: true})).Text)))
-		release := must(p.Claim())
+		release := must(p.Claim(nil))
 		release()
-		if _, err := p.Claim(); err != nil {
+		if _, err := p.Claim(nil); err != nil {
 			t.Errorf("after it was given back: %v", err)
 		}
 
@@ -110,7 +110,7 @@ func TestATicketForOneStreamOnly(t *testing.T) {
 			if i == 2000 {
 				<-time.After(2 * time.Minute)
 			}
-			must(tickets.claim(fmt.Sprint(i), time.Now().Add(time.Minute)))
+			must(tickets.claim(&sealed{ID: fmt.Sprint(i), Issued: time.Now().UnixMilli(), Expires: time.Now().Add(time.Minute).UnixMilli()}, "", nil))
 		}
 		if n := len(tickets.used); n > 3000 {
 			t.Errorf("%d used tickets are remembered, want at most the 3000 that have not expired", n)
