@@ -13,6 +13,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 const (
@@ -79,7 +80,7 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 	}
 	a.request.User = principal.User
 	a.request.Subject = subject
-	a.request.Cursor, a.notes = cursor(r, query)
+	a.request.Cursor, a.notes = cursorOf(r, query)
 	a.request.Note = principal.Note
 	a.request.From = from
 	return a, nil
@@ -221,17 +222,17 @@ func inList(list, name string) bool {
 	return false
 }
 
-// cursor finds where to resume: an EventSource sends the header when it reconnects by
+// cursorOf finds where to resume: an EventSource sends the header when it reconnects by
 // itself, and its URL may still hold the older position it was first opened at. For the same
 // reason the last of several counts: a polyfill appends its own to that URL. The notes
 // are those of the newest id; that one may have no position yet.
-func cursor(r *http.Request, query url.Values) (position string, notes []string) {
+func cursorOf(r *http.Request, query url.Values) (position string, notes []string) {
 	header, param := lastSet(r.Header.Values("Last-Event-ID")), lastSet(query["lastEventId"])
 	if header == "" {
-		return stream.SplitNotes(param)
+		return cursor.SplitNotes(param)
 	}
-	if position, notes = stream.SplitNotes(header); position == "" {
-		position, _ = stream.SplitNotes(param)
+	if position, notes = cursor.SplitNotes(header); position == "" {
+		position, _ = cursor.SplitNotes(param)
 	}
 	return position, notes
 }

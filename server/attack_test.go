@@ -15,6 +15,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 // byHeader believes the header X-User: as if a proxy in front had checked it.
@@ -28,9 +29,9 @@ func (byHeader) Authenticate(r *http.Request) (auth.Principal, error) {
 }
 
 // sealedIDs are of a key.
-func sealedIDs(t testing.TB) stream.IDs {
+func sealedIDs(t testing.TB) cursor.Codec {
 	t.Helper()
-	s, err := stream.NewSealer([]stream.SealKey{{Name: "k1", Secret: bytes.Repeat([]byte{7}, stream.MinSealKey)}})
+	s, err := cursor.NewSealer([]cursor.Key{{Name: "k1", Secret: bytes.Repeat([]byte{7}, cursor.MinKeyLen)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/stream"
+	"sluice/stream/cursor"
 	"sluice/stream/ssetest"
 )
 
@@ -61,11 +62,11 @@ func begin(t testing.TB, change func(*Config)) *fixture {
 // newFixture is one that is neither warm nor listening.
 func newFixture(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
-	return newFixtureOf(t, stream.PlainIDs, change)
+	return newFixtureOf(t, cursor.Plain, change)
 }
 
 // newFixtureOf is one that writes ids so.
-func newFixtureOf(t testing.TB, ids stream.IDs, change func(*Config)) *fixture {
+func newFixtureOf(t testing.TB, ids cursor.Codec, change func(*Config)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, logs: new(safeBuffer)}
 	f.hub = stream.NewHub(stream.Config{IDs: ids, Streams: []stream.Spec{

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 const onceForAlice = `{"user":"alice","once":true}`
@@ -56,7 +56,7 @@ func TestAUsedTicketIsRefusedWithAnyOtherID(t *testing.T) {
 	_, _, second := f.usedTicket(key)
 	bob := f.get("/events?ticket="+f.ticket(key, `{"user":"bob","once":true}`).Ticket).want("sluice.hello", "*").ID
 	plain := f.get("/events?ticket="+f.ticket(key, `{"user":"alice"}`).Ticket).want("sluice.hello", "*").ID
-	position, notes := stream.SplitNotes(own)
+	position, notes := cursor.SplitNotes(own)
 	if len(notes) != 1 || plain != position {
 		t.Fatalf("ids %q and %q", own, plain)
 	}
@@ -107,7 +107,7 @@ func TestASnapshotOfAOnceTicketComesBack(t *testing.T) {
 	ticket := f.ticket(key, onceForAlice).Ticket
 	cut := f.get("/events?snapshot=1&ticket=" + ticket)
 	id := cut.want("sluice.snapshot", "*").ID
-	if position, notes := stream.SplitNotes(id); position != "" || len(notes) != 1 {
+	if position, notes := cursor.SplitNotes(id); position != "" || len(notes) != 1 {
 		t.Fatalf("the id %q", id)
 	}
 	cut.cancel()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 const (
@@ -38,15 +39,15 @@ type asked struct {
 // readPoll returns what a poll asks for; nil: it is none.
 func readPoll(r *http.Request) (*asked, *problem) {
 	query := r.URL.Query()
-	cursor, notes := stream.SplitNotes(lastSet(query["cursor"]))
+	position, notes := cursor.SplitNotes(lastSet(query["cursor"]))
 	switch {
-	case cursor != "":
+	case position != "":
 	case query.Has("cursor"), query.Has("wait"):
 		return nil, badRequest("cursor", "A poll needs the cursor of a state, or of the poll before.")
 	default:
 		return nil, nil
 	}
-	ask := &asked{cursor: cursor, notes: notes}
+	ask := &asked{cursor: position, notes: notes}
 	if text := query.Get("wait"); text != "" {
 		var err error
 		if ask.wait, err = time.ParseDuration(text); err != nil || ask.wait < 0 || ask.wait > maxWait {

@@ -1,11 +1,14 @@
 package stream
 
 import (
+	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // What can't be read costs the place in its own stream, and that is said. All others keep theirs.
@@ -18,13 +21,13 @@ func TestUnreadableSegmentCostsOnlyItself(t *testing.T) {
 		{"of another version", "stock@ep0:_!abc"},
 		{"a leader epoch that is none", "stock@ep0:1-x"},
 		{"a broken mark", "stock@ep0:1*abc"},
-		{"an epoch that is too long", "stock@" + strings.Repeat("e", maxEpoch+1) + ":1"},
+		{"an epoch that is too long", "stock@" + strings.Repeat("e", 23) + ":1"},
 		{"named twice", "stock@ep0:1~stock@ep0:0"},
 		{"named twice, the same", "stock@ep0:1~stock@ep0:1"},
 		{"named twice, once unreadable", "stock@ep0:1~stock@x"},
 		{"named three times", "stock@ep0:1~stock@x~stock@ep0:1"},
-		{"more partitions than allowed", "stock@ep0:_." + cursorBase64.EncodeToString([]byte{0xff, 0x7f, 0, 1})},
-		{"more partitions than allowed in all", "stock@ep0:_." + cursorBase64.EncodeToString([]byte{0x80, 0x20, 0, 1})},
+		{"more partitions than allowed", "stock@ep0:_." + base64.RawURLEncoding.EncodeToString([]byte{0xff, 0x7f, 0, 1})},
+		{"more partitions than allowed in all", "stock@ep0:_." + base64.RawURLEncoding.EncodeToString([]byte{0x80, 0x20, 0, 1})},
 		{"a place that was lost before", "stock@-:"},
 	} {
 		for _, id := range []string{tt.bad + "~orders@ep0:1", "orders@ep0:1~" + tt.bad, "x@y:1~" + tt.bad + "~orders@ep0:1~=~@~"} {
@@ -56,7 +59,7 @@ func TestUnreadableSegmentCostsOnlyItself(t *testing.T) {
 			r.open(Request{Streams: []int{0, 1}, Cursor: p.id, From: From{Kind: FromEarliest}}).begins(OutcomeReset, "reset invalid stock").gets()
 		}
 	}
-	if _, err := readID(PlainIDs, long+"~"+long); err == nil {
+	if _, err := cursor.Positions(cursor.Plain, long+"~"+long); err == nil {
 		t.Error("an id that names a stream twice is read as one that is whole")
 	}
 }
@@ -66,14 +69,14 @@ func TestWholeIDIsInvalidOnlyWithoutAnythingToRead(t *testing.T) {
 	r := newRig(t, 1, orders, stock)
 	for _, id := range []string{
 		"x", "~", "orders@x~stock@y", "orders@ep0:0~orders@ep0:0", "orders@", "=~@",
-		strings.Join(append(cursorSegments(maxSegments), "orders@ep0:0"), "~"), cursorOfLength(MaxID + 1),
+		strings.Join(append(cursorSegments(cursor.MaxSegments), "orders@ep0:0"), "~"), cursorOfLength(cursor.MaxID + 1),
 	} {
-		if segments, err := readSegments(PlainIDs, id); !errors.Is(err, errInvalidCursor) || segments != nil {
+		if segments, err := cursor.Read(cursor.Plain, id); !errors.Is(err, cursor.ErrInvalid) || segments != nil {
 			t.Errorf("%.40s: %v, %v", id, segments, err)
 		}
 		r.open(Request{Cursor: id, From: From{Kind: FromEarliest}}).begins(OutcomeReset, "reset invalid").gets()
 	}
-	full := strings.Join(append(cursorSegments(maxSegments-1), "orders@ep0:0"), "~")
+	full := strings.Join(append(cursorSegments(cursor.MaxSegments-1), "orders@ep0:0"), "~")
 	r.open(Request{Streams: []int{0}, Cursor: full}).begins(OutcomeResumed)
 }
 
@@ -81,9 +84,9 @@ func TestWholeIDIsInvalidOnlyWithoutAnythingToRead(t *testing.T) {
 func TestSegmentTooLongToCarryIsSaid(t *testing.T) {
 	r := newRig(t, 3, orders, stock)
 	r.tell(1, 0, "alice", "old")
-	fits := "stock@x:1" + strings.Repeat(".1", (MaxID-200)/2)
+	fits := "stock@x:1" + strings.Repeat(".1", (cursor.MaxID-200)/2)
 	id := fits + strings.Repeat(".1", 70) + "~orders@ep0:0.0.0"
-	if len(id) > MaxID {
+	if len(id) > cursor.MaxID {
 		t.Fatalf("the test's own id has %d characters", len(id))
 	}
 	p := r.open(Request{Streams: []int{0}, Cursor: id}).begins(OutcomeResumed)
@@ -111,7 +114,7 @@ func TestCarriedSegmentIsWrittenInTodaysForm(t *testing.T) {
 }
 
 // sealedGateway is a hub with sealed ids that has two streams of three events each for u.
-func sealedGateway(t *testing.T, ids IDs) (open func(cursor string, streams ...int) (id string, o Opening, events int)) {
+func sealedGateway(t *testing.T, ids cursor.Codec) (open func(cursor string, streams ...int) (id string, o Opening, events int)) {
 	h := NewHub(Config{IDs: ids, Streams: []Spec{{Name: "orders", Replay: time.Hour}, {Name: "stock", Replay: time.Hour}}})
 	t.Cleanup(h.Close)
 	for i := range 2 {
@@ -138,14 +141,14 @@ func sealedGateway(t *testing.T, ids IDs) (open func(cursor string, streams ...i
 // A carried segment is sealed anew, with the key of today: an id outlives no key but those it was away for.
 func TestCarriedSegmentIsSealedWithTodaysKey(t *testing.T) {
 	a := sealer(t, "a")
-	id := string(a.appendSegment(nil, "orders", "e", []int64{1}, []int32{4}, "", false)) + "~" +
-		string(a.appendSegment(nil, "stock", "e", []int64{2}, []int32{7}, "", false))
+	id := string(a.Append(nil, cursor.Segment{Stream: "orders", Epoch: "e", Offsets: []int64{1}, Leaders: []int32{4}}, false)) + "~" +
+		string(a.Append(nil, cursor.Segment{Stream: "stock", Epoch: "e", Offsets: []int64{2}, Leaders: []int32{7}}, false))
 	both := sealedGateway(t, sealer(t, "b", "a"))
 	id, o, events := both(id, 0)
 	if o.Outcome != OutcomeResumed || events != 2 {
 		t.Errorf("%+v, %d events", o, events)
 	}
-	places, err := ReadID(sealer(t, "b"), id)
+	places, err := cursor.Positions(sealer(t, "b"), id)
 	if err != nil || len(places) != 2 || !slices.Equal(places[1].Offsets, []int64{2}) || !slices.Equal(places[1].Leaders, []int32{7}) {
 		t.Errorf("by the new key alone it is %+v, %v", places, err)
 	}
@@ -158,16 +161,16 @@ func TestCarriedSegmentIsSealedWithTodaysKey(t *testing.T) {
 // A key is dropped, or a gateway begins or ceases to seal, while a page is away with one segment of each kind.
 func TestSegmentsOfAnotherSealingCostOnlyThemselves(t *testing.T) {
 	old, now := sealer(t, "old"), sealer(t, "now")
-	segment := func(ids IDs, name string) string {
-		return string(ids.appendSegment(nil, name, "e", []int64{1}, nil, "", false))
+	segment := func(ids cursor.Codec, name string) string {
+		return string(ids.Append(nil, cursor.Segment{Stream: name, Epoch: "e", Offsets: []int64{1}}, false))
 	}
 	for _, tt := range []struct {
 		name             string
-		ids, written, by IDs
+		ids, written, by cursor.Codec
 	}{
 		{"a key that is gone", now, now, old},
-		{"plain, and now sealed", now, now, PlainIDs},
-		{"sealed, and now plain", PlainIDs, PlainIDs, old},
+		{"plain, and now sealed", now, now, cursor.Plain},
+		{"sealed, and now plain", cursor.Plain, cursor.Plain, old},
 	} {
 		open := sealedGateway(t, tt.ids)
 		id := segment(tt.by, "stock") + "~" + segment(tt.written, "orders")
@@ -179,11 +182,29 @@ func TestSegmentsOfAnotherSealingCostOnlyThemselves(t *testing.T) {
 		if events != 2 || o.Outcome != OutcomeResumed {
 			t.Errorf("%s, carried: %+v, %d events", tt.name, o, events)
 		}
-		if _, err := readID(tt.ids, carried); err != nil {
+		if _, err := cursor.Positions(tt.ids, carried); err != nil {
 			t.Errorf("%s, carried: %s: %v", tt.name, carried, err)
 		}
 		if _, o, _ := open(carried, 0, 1); len(o.Resets) != 1 || o.Resets[0].Stream != "stock" {
 			t.Errorf("%s, then read: %+v", tt.name, o)
 		}
 	}
+}
+
+// cursorSegments returns n short segments of different streams.
+func cursorSegments(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "s" + strings.Repeat("x", i%60) + string(rune('a'+i/60)) + "@e:"
+	}
+	return list
+}
+
+// cursorOfLength returns an otherwise valid id of n characters.
+func cursorOfLength(n int) string {
+	id := "s@e:1" + strings.Repeat(".2", (n-5)/2)
+	if len(id) < n {
+		id += "3"
+	}
+	return id
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"sluice/stream/cursor"
 	"sluice/stream/ssetest"
 )
 
@@ -28,7 +29,7 @@ type client struct {
 	batch   Batch
 
 	world *world
-	at    map[string]Place           // where its last id stands, by stream
+	at    map[string]cursor.Segment  // where its last id stands, by stream
 	told  map[string]map[int][]Moved // by stream and partition, what resets have said since that id
 	whole map[string]Reason          // by stream, resets that concern all of it
 	count int                        // events it was sent
@@ -38,7 +39,7 @@ type client struct {
 type world struct {
 	kafka *fakeKafka
 	specs []Spec
-	ids   IDs
+	ids   cursor.Codec
 	was   []map[string]*fakeTopic // by stream, topics that have been deleted, by epoch
 }
 
@@ -141,7 +142,7 @@ func (c *client) reset(t *testing.T, data []byte) {
 	}
 	for _, m := range r.Partitions {
 		said := Moved{Partition: int32(m.Partition), From: Unknown, To: Unknown}
-		if (m.From == nil) != c.world.ids.secret() {
+		if (m.From == nil) != c.world.ids.Sealed() {
 			t.Fatalf("client %d: %s", c.n, data)
 		}
 		if m.From != nil {
@@ -156,7 +157,7 @@ func (c *client) reset(t *testing.T, data []byte) {
 // other. What is not sent has been told by a reset that names its partition.
 func (c *client) check(t *testing.T, id string, data *string) {
 	t.Helper()
-	places, err := ReadID(c.world.ids, id)
+	places, err := cursor.Positions(c.world.ids, id)
 	if err != nil {
 		t.Fatalf("client %d was sent id %q: %v", c.n, id, err)
 	}
@@ -181,7 +182,7 @@ func (c *client) check(t *testing.T, id string, data *string) {
 			if c.whole[v.Stream] != ReasonRecreated {
 				t.Fatalf("client %d: from %s to %s of %s without a word", c.n, was.Epoch, v.Epoch, v.Stream)
 			}
-			was = Place{Epoch: v.Epoch}
+			was = cursor.Segment{Epoch: v.Epoch}
 			for p := range v.Offsets {
 				start := int64(0)
 				if moved := c.told[v.Stream][p]; len(moved) > 0 {
@@ -202,7 +203,7 @@ func (c *client) check(t *testing.T, id string, data *string) {
 }
 
 // checkPartition is check for one partition; it reports whether data is the event that comes there.
-func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, was, v Place, data *string) (found bool) {
+func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, was, v cursor.Segment, data *string) (found bool) {
 	t.Helper()
 	if p >= len(topic.partitions) {
 		t.Fatalf("client %d: partition %d of %s isn't there: was %v now %v told %v", c.n, p, v.Stream, was, v, c.told)
@@ -210,13 +211,13 @@ func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, w
 	from, to := at(was.Offsets, p), at(v.Offsets, p)
 	moved := c.told[v.Stream][p]
 	told := len(moved) > 0
-	epoch := leaderAt(v.Leaders, p)
+	epoch := cursor.LeaderAt(v.Leaders, p)
 	if len(topic.epochs) > 0 && to > from && epoch == noEpoch && !told && c.whole[v.Stream] == "" {
 		t.Fatalf("client %d: no leader epoch of partition %d of %s at %d: was %v, now %v", c.n, p, v.Stream, to, was, v)
 	}
 	log := topic.log(p, epoch)
-	if from > 0 && len(topic.epochs) > 0 && leaderAt(was.Leaders, p) != noEpoch {
-		if parted := partedAt(topic.log(p, leaderAt(was.Leaders, p)), log, from); parted < from {
+	if from > 0 && len(topic.epochs) > 0 && cursor.LeaderAt(was.Leaders, p) != noEpoch {
+		if parted := partedAt(topic.log(p, cursor.LeaderAt(was.Leaders, p)), log, from); parted < from {
 			if !told {
 				t.Fatalf("client %d: partition %d of %s parted at %d from where it was without a word: was %v, now %v",
 					c.n, p, v.Stream, parted, was, v)

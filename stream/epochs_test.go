@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+
+	"sluice/stream/cursor"
 )
 
 // newEpochs is a rig whose brokers say leader epochs: 0 up to here.
@@ -64,7 +66,7 @@ func TestStateCursorsSayLeaderEpochs(t *testing.T) {
 	r.kafka.elect(0, 0, 0)
 	r.put(0, 0, "alice", "new")
 	r.readAll()
-	for subject, mark := range map[string]string{"": "", "o-1": "*" + FilterMark("o-1")} {
+	for subject, mark := range map[string]string{"": "", "o-1": "*" + cursor.FilterMark("o-1")} {
 		s, err := r.hub.State(t.Context(), StateRequest{Streams: []int{0}, User: "alice", Subject: subject})
 		if want := "orders@ep0:1-1" + mark; err != nil || s.Cursor != want {
 			t.Errorf("subject %q: the cursor is %s, %v; want %s", subject, s.Cursor, err, want)
@@ -185,7 +187,7 @@ func TestAheadOfAnUncleanElectionIsTold(t *testing.T) {
 		}
 		id := "orders@ep0:8-0.0"
 		if filter != "" {
-			id = "orders@ep0:8-0.0*" + FilterMark(filter)
+			id = "orders@ep0:8-0.0*" + cursor.FilterMark(filter)
 		}
 		p := r.open(Request{Cursor: id, Subject: filter}).begins(OutcomeResumed)
 		p.gets()

@@ -14,7 +14,7 @@ const (
 
 // Spec describes one stream of a [Hub].
 type Spec struct {
-	Name        string        // [a-z][a-z0-9-]*, as [ValidName] has it
+	Name        string        // [a-z][a-z0-9-]*, as [cursor.ValidName] has it
 	Audience    Audience      //
 	Replay      time.Duration // how long an event is kept, from when this gateway read it; 0 is no bound
 	ReplayBytes int64         // bytes of log kept, bookkeeping included; 0 is no bound

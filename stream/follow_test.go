@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // Rule 11: a subscriber that never pulls, a waker that has been told, a pass that is stuck: none of them holds Publish up.
@@ -150,7 +152,7 @@ func TestLongSearchIsCutIntoPulls(t *testing.T) {
 	if pulls != 4 {
 		t.Errorf("looked through %d entries in %d pulls", n, pulls)
 	}
-	if want := fmt.Sprintf("news@ep0:%d*%s", n+1, FilterMark("s")); p.id != want {
+	if want := fmt.Sprintf("news@ep0:%d*%s", n+1, cursor.FilterMark("s")); p.id != want {
 		t.Errorf("the id is %s, want %s", p.id, want)
 	}
 }

@@ -3,6 +3,8 @@ package stream
 import (
 	"slices"
 	"sync"
+
+	"sluice/stream/cursor"
 )
 
 // gateway is a hub with its own reader, which takes partitions in an order of its own.
@@ -54,7 +56,7 @@ func newGateway(k *fakeKafka, specs []Spec, back func(end int64) int64) *gateway
 }
 
 // newGatewayOf is newGateway with ids written in some way.
-func newGatewayOf(k *fakeKafka, specs []Spec, ids IDs, back func(end int64) int64) *gateway {
+func newGatewayOf(k *fakeKafka, specs []Spec, ids cursor.Codec, back func(end int64) int64) *gateway {
 	g := &gateway{kafka: k, wakes: &wakes{ch: map[uint32]chan struct{}{}}}
 	g.hub = NewHub(Config{Streams: specs, History: k, IDs: ids})
 	g.waker = g.hub.AddWaker(g.wakes)

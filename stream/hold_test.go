@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // full reports whether the sizes that are stated are run in full.
@@ -193,7 +195,7 @@ var holdScenarios = []struct {
 	{"a pass for each subject", func(w *holds, n int) {
 		w.pass(news, n, 12, func(i int) Request {
 			subject := fmt.Sprint("s", i)
-			return Request{User: "u", Subject: subject, Cursor: "news@e:0*" + FilterMark(subject)}
+			return Request{User: "u", Subject: subject, Cursor: "news@e:0*" + cursor.FilterMark(subject)}
 		})
 	}},
 	{"some are far behind", func(w *holds, n int) {
@@ -205,7 +207,7 @@ var holdScenarios = []struct {
 		}
 		w.all(follows)
 		w.all(w.open(h, 1, same(Request{User: "hot", Cursor: "orders@e:0"})))
-		w.all(w.open(h, 1, same(Request{AnyUser: true, Subject: "none", Cursor: "orders@e:0*" + FilterMark("\x00any\x00none")})))
+		w.all(w.open(h, 1, same(Request{AnyUser: true, Subject: "none", Cursor: "orders@e:0*" + cursor.FilterMark("\x00any\x00none")})))
 		w.open(h, 100, same(Request{User: "hot", Subject: "none", Streams: []int{1}, From: From{Kind: FromLast, N: MaxLast}}))
 		w.open(h, 10, same(Request{AnyUser: true, Subject: "none", From: From{Kind: FromLast, N: 10}}))
 		w.open(h, 10, same(Request{User: "hot", From: From{Kind: FromLast, N: MaxLast}}))
@@ -226,7 +228,7 @@ var holdScenarios = []struct {
 			}
 		}
 		w.all(behind)
-		zero := "orders@e:" + strings.Repeat("0.", 99) + "0*" + FilterMark("\x00any\x00s")
+		zero := "orders@e:" + strings.Repeat("0.", 99) + "0*" + cursor.FilterMark("\x00any\x00s")
 		tickets := w.open(h, 20, same(Request{AnyUser: true, Subject: "s", Cursor: zero}))
 		h.Roll("", -1, 0, func(Subscriber) bool { return true })
 		w.all(tickets)

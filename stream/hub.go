@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // ErrClosed says that the hub has been closed.
@@ -18,9 +20,9 @@ const MaxStreams = 64
 
 // Config is what a [Hub] is made from.
 type Config struct {
-	Streams []Spec  // at most MaxStreams, of different names
-	History History // what is older than memory; nil: nothing is
-	IDs     IDs     // how positions are written; nil: PlainIDs
+	Streams []Spec       // at most MaxStreams, of different names
+	History History      // what is older than memory; nil: nothing is
+	IDs     cursor.Codec // how positions are written; nil: cursor.Plain
 	Catchup Catchup
 
 	// MaxLag is how long the oldest event that a follower has not been sent may wait, from when this gateway read it: beyond
@@ -40,7 +42,7 @@ type Hub struct {
 	history History
 	catchup Catchup
 	maxLag  time.Duration
-	ids     IDs
+	ids     cursor.Codec
 	start   time.Time // of the hub's clock
 
 	mu        hubLock // guards all below; wakers' locks are taken under it, never the other way
@@ -83,7 +85,7 @@ func NewHub(c Config) *Hub {
 	h := &Hub{
 		catchup:   c.Catchup.withDefaults(),
 		maxLag:    c.MaxLag,
-		ids:       cmp.Or(c.IDs, PlainIDs),
+		ids:       cmp.Or(c.IDs, cursor.Plain),
 		start:     time.Now(),
 		users:     newUsers(),
 		private:   make(map[uint32]*private),

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // Rule 1: whoever comes back with any id it was sent gets exactly what came after it, on any gateway.
@@ -249,11 +251,11 @@ func TestLongIDsArePacked(t *testing.T) {
 		} else if !packed && len(p.id) > 1000 {
 			t.Errorf("%d characters, not packed", len(p.id))
 		}
-		segs, err := parseCursor(p.id)
+		segs, err := readPlain(p.id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for q, o := range segs[0].offsets {
+		for q, o := range segs[0].Offsets {
 			if want := start + 1; q <= i && o != want || q > i && o != 0 {
 				t.Fatalf("partition %d stands at %d in %s", q, o, p.id)
 			}
@@ -263,7 +265,7 @@ func TestLongIDsArePacked(t *testing.T) {
 		t.Errorf("crossed between the forms %d times", crossed)
 	}
 	q := r.open(Request{Subject: "none"}) // on its own
-	if !strings.Contains(q.id, ":_") || !strings.HasSuffix(q.id, "*"+FilterMark("none")) {
+	if !strings.Contains(q.id, ":_") || !strings.HasSuffix(q.id, "*"+cursor.FilterMark("none")) {
 		t.Errorf("the id of a filtered page is %s", q.id)
 	}
 	p.neverBack()

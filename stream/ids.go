@@ -1,5 +1,7 @@
 package stream
 
+import "sluice/stream/cursor"
+
 // cachedBlocks is how far behind the head id segments are kept once written. Those who follow
 // are there, thousands at the same entry; further back a segment is of use once.
 const cachedBlocks = 16
@@ -33,7 +35,7 @@ func (f *forms[T]) of(packed bool) *T {
 // id segment of everybody who follows and has been served that far. packed asks
 // for the packed form. The bytes are shared and never change.
 func (l *log) segment(seq uint64, packed bool) []byte {
-	packed = packed && !l.ids.secret() // sealed, there is one form
+	packed = packed && !l.ids.Sealed() // sealed, there is one form
 	if seq >= l.newest {
 		text := l.headIDs.of(packed)
 		if *text == nil {
@@ -64,7 +66,7 @@ func (l *log) upTo(seq uint64) (ordinal uint64, kept bool) {
 
 // segmentAfter is segment for those who have been served up to the entry at an ordinal, which is kept.
 func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
-	packed = packed && !l.ids.secret()
+	packed = packed && !l.ids.Sealed()
 	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
 	b := l.blocks[n]
 	if len(l.blocks)-n > cachedBlocks {
@@ -84,7 +86,7 @@ func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
 // appendPosition appends the segment of a position of the log's.
 func (l *log) appendPosition(dst []byte, epoch string, lineage *generation, pos []int64, packed bool) []byte {
 	var scratch [64]int32 // on the stack, for most topics
-	return l.ids.appendSegment(dst, l.spec.Name, epoch, pos, lineage.leaders(scratch[:0], pos), "", packed)
+	return l.ids.Append(dst, cursor.Segment{Stream: l.spec.Name, Epoch: epoch, Offsets: pos, Leaders: lineage.leaders(scratch[:0], pos)}, packed)
 }
 
 // forget drops the cached segments of the block that has just left the cached range.
@@ -104,35 +106,17 @@ func (l *log) forgetIDs() {
 
 // appendID appends the id of a follower of the view who has been served up to seq.
 func (h *Hub) appendID(dst []byte, v *view, seq uint64) []byte {
-	return appendJoined(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
+	return cursor.Join(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
 		return append(dst, h.logs[v.streams[i]].segment(seq, packed)...)
 	})
 }
 
 // appendIDAt appends the id of a follower of the view who is sent the next entry of a feed.
 func (h *Hub) appendIDAt(dst []byte, v *view, f *feed) []byte {
-	return appendJoined(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
+	return cursor.Join(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
 		if l := h.logs[v.streams[i]]; l != f.log {
 			return append(dst, l.segment(f.entry.seq, packed)...)
 		}
 		return append(dst, f.log.segmentAfter(f.at, packed)...) // known without a search
 	})
-}
-
-// appendJoined joins n segments to an id, packed if it would otherwise be longer than maxIDText.
-func appendJoined(dst []byte, n int, segment func(dst []byte, i int, packed bool) []byte) []byte {
-	start := len(dst)
-	for _, packed := range []bool{false, true} {
-		dst = dst[:start]
-		for i := range n {
-			if i > 0 {
-				dst = append(dst, '~')
-			}
-			dst = segment(dst, i, packed)
-		}
-		if len(dst)-start <= maxIDText {
-			break
-		}
-	}
-	return dst
 }

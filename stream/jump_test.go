@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // behindJump is a gateway whose log of stock begins with a jump. Before it alice was sent nothing
@@ -72,7 +74,7 @@ func TestJumpThatIsOldestReachesThoseOnTheirOwn(t *testing.T) {
 		t.Run(j.name, func(t *testing.T) {
 			_, p := behindJump(t, Request{Subject: "s"}, j.jump)
 			p.gets("order", j.reset)
-			if want := fmt.Sprintf("orders@ep0:1*%[1]s~%[2]s*%[1]s", FilterMark("s"), j.after); p.id != want {
+			if want := fmt.Sprintf("orders@ep0:1*%[1]s~%[2]s*%[1]s", cursor.FilterMark("s"), j.after); p.id != want {
 				t.Errorf("the id is %s, want %s", p.id, want)
 			}
 		})
@@ -92,17 +94,17 @@ func TestTruncationEvictedReachesThoseOnTheirOwn(t *testing.T) {
 	})
 	p.getsAll("reset truncated stock [0 5 2]", "order", "instead", "instead", "instead", "instead")
 	p.neverBackBut("stock", 2)
-	r.resume(strings.ReplaceAll(p.id, "*"+FilterMark("s"), "")).begins(OutcomeResumed).gets()
+	r.resume(strings.ReplaceAll(p.id, "*"+cursor.FilterMark("s"), "")).begins(OutcomeResumed).gets()
 }
 
 // neverBackBut is neverBack where one stream goes back to an offset once.
 func (p *page) neverBackBut(stream string, to int64) {
 	p.r.t.Helper()
 	for i := 1; i < len(p.ids); i++ {
-		before, _ := parseCursor(p.ids[i-1])
-		after, _ := parseCursor(p.ids[i])
+		before, _ := readPlain(p.ids[i-1])
+		after, _ := readPlain(p.ids[i])
 		for n := range before {
-			if !covers(after[n].offsets, before[n].offsets) && (after[n].stream != stream || after[n].offsets[0] != to) {
+			if !covers(after[n].Offsets, before[n].Offsets) && (after[n].Stream != stream || after[n].Offsets[0] != to) {
 				p.r.t.Errorf("after %s came %s", p.ids[i-1], p.ids[i])
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"sluice/stream/cursor"
 )
 
 // rings is a waker that queues whom it is told.
@@ -119,7 +121,7 @@ func TestManyWhoAreNearEachOtherShareOneReading(t *testing.T) {
 			if q.Subject != "" {
 				want = n / 10
 			}
-			q.Cursor = spec.Name + "@e:0" + strings.Repeat("*"+FilterMark(q.Subject), min(1, len(q.Subject)))
+			q.Cursor = spec.Name + "@e:0" + strings.Repeat("*"+cursor.FilterMark(q.Subject), min(1, len(q.Subject)))
 			// Of one user's those share a reading who wait for it together; everybody's is also there for who comes later.
 			together := spec.Audience == AudienceUser
 			for range cap(h.passes.slots) {
@@ -163,7 +165,7 @@ func TestWhoTakesIsNotHeldUpByWhoDoesNot(t *testing.T) {
 		h, k, w := pastHub(t, orders, n, 300)
 		k.over = make(chan error, 1<<16)
 		for i := range stalled {
-			if _, _, err := h.Open(t.Context(), Request{Streams: []int{0}, User: "u", Cursor: fmt.Sprintf("orders@e:%d*%s", i, FilterMark(fmt.Sprint(i%10))), Subject: fmt.Sprint(i % 10), Token: 99}); err != nil {
+			if _, _, err := h.Open(t.Context(), Request{Streams: []int{0}, User: "u", Cursor: fmt.Sprintf("orders@e:%d*%s", i, cursor.FilterMark(fmt.Sprint(i%10))), Subject: fmt.Sprint(i % 10), Token: 99}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -193,7 +195,7 @@ func TestASharedBodyIsCountedOnce(t *testing.T) {
 		q := Request{Streams: []int{0}, User: "u", Cursor: "orders@e:0", Token: uint32(i)}
 		if i > 0 {
 			q.Subject = fmt.Sprint(i % 10)
-			q.Cursor += "*" + FilterMark(q.Subject)
+			q.Cursor += "*" + cursor.FilterMark(q.Subject)
 		}
 		if _, _, err := h.Open(t.Context(), q); err != nil {
 			t.Fatal(err)

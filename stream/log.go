@@ -3,6 +3,8 @@ package stream
 import (
 	"slices"
 	"sort"
+
+	"sluice/stream/cursor"
 )
 
 // blockLen is the number of entries to a block, a power of two. A block's base vector is what
@@ -67,7 +69,7 @@ type block struct {
 type log struct {
 	spec    Spec
 	stream  int // its index in the hub
-	ids     IDs
+	ids     cursor.Codec
 	epoch   string // "" until the topic was found
 	lineage *generation
 

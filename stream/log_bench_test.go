@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // The benchmarks compare with a baseline in the same run, in turns, since only such ratios mean
@@ -124,7 +126,7 @@ func BenchmarkResume(b *testing.B) {
 		for p := range benchPartitions {
 			m.pos = append(m.pos, int64((first-p+benchPartitions-1)/benchPartitions))
 		}
-		m.id = string(appendSegment(nil, "orders", "e", m.pos, nil, false))
+		m.id = string(cursor.Plain.Append(nil, cursor.Segment{Stream: "orders", Epoch: "e", Offsets: m.pos}, false))
 		all = append(all, m)
 	}
 	var resumes, scans time.Duration

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // TestModel makes producers, retention, elections, gateways and clients act at random, and holds
@@ -41,7 +43,7 @@ func runModel(t *testing.T, seed uint64) {
 	k := &fakeKafka{}
 	elections := seed%3 != 1 // then brokers say leader epochs
 	disturb := seed%3 != 0   // retention and re-creation lose events for the slow, and say so
-	w := &world{kafka: k, ids: PlainIDs}
+	w := &world{kafka: k, ids: cursor.Plain}
 	if seed%2 == 0 {
 		w.ids = sealer(t, "a")
 	}
@@ -98,7 +100,7 @@ func runModel(t *testing.T, seed uint64) {
 	}()
 	var clients []*client
 	for n := range 12 {
-		c := &client{n: n, user: users[n%len(users)], world: w, at: map[string]Place{}}
+		c := &client{n: n, user: users[n%len(users)], world: w, at: map[string]cursor.Segment{}}
 		for i := range specs {
 			if rnd.IntN(2) == 0 || i == n%len(specs) {
 				c.streams = append(c.streams, i)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync"
+
+	"sluice/stream/cursor"
 )
 
 // Request is what a connection asks for. Cursor and Subject come from outside and may be anything.
@@ -15,7 +17,7 @@ type Request struct {
 	Denied  uint64  // streams the caller would read too, were it let; only the record of decisions looks at it
 	Absent  []int   // streams the request is for too, but for which there is nothing to read yet; see Widened
 	Cursor  string  // the id to resume at, without notes; "": none
-	Note    string  // put at the end of every id, see SplitNotes; "": none. Such a subscription never shares ids
+	Note    string  // put at the end of every id, see cursor.SplitNotes; "": none. Such a subscription never shares ids
 	From    From    // where a stream begins that the cursor doesn't name
 	Waker   WakerID // told Token when there is something to pull
 	Token   uint32
@@ -111,7 +113,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	for _, pl := range st.places {
 		h.mu.did(1 + len(pl.pos)/16)
 	}
-	carried := AddNote(st.carried, r.Note)
+	carried := cursor.AddNote(st.carried, r.Note)
 	alone := r.Subject != "" || carried != "" || len(r.Absent) > 0
 	for _, i := range r.Absent {
 		if h.status[i].warm {
@@ -172,17 +174,17 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 	st := starts{outcome: OutcomeLive, places: make([]place, len(r.Streams))}
 	var resets []Reset
-	segments, err := readSegments(h.ids, r.Cursor)
+	segments, err := cursor.Read(h.ids, r.Cursor)
 	if r.Cursor != "" && err != nil {
 		segments = nil
 		r.From = From{}
 		resets = append(resets, Reset{Reason: ReasonInvalid})
 	}
-	var others []segment
-	named := make([]*segment, len(r.Streams))
+	var others []cursor.Segment
+	named := make([]*cursor.Segment, len(r.Streams))
 	for i := range segments {
 		seg := &segments[i]
-		s, ok := h.Lookup(seg.stream)
+		s, ok := h.Lookup(seg.Stream)
 		if n := slices.Index(r.Streams, s); ok && n >= 0 {
 			named[n] = seg
 		} else {
@@ -215,7 +217,7 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		resets = append(resets, why...)
 	}
 	length := h.ids.MaxLen(partitions)
-	if ahead && length > MaxID { // our own reader is about to notice that the topic has grown, and is too wide
+	if ahead && length > cursor.MaxID { // our own reader is about to notice that the topic has grown, and is too wide
 		return st, nil, ErrNotWarm
 	}
 	st.carried = h.carry(others, len(r.Streams), length)

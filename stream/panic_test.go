@@ -1,23 +1,27 @@
 package stream
 
-import "testing"
+import (
+	"testing"
+
+	"sluice/stream/cursor"
+)
 
 // faulty panics once it is told to, while a position is written under the hub's lock.
 type faulty struct {
-	IDs
+	cursor.Codec
 	now bool
 }
 
-func (f *faulty) appendSegment(dst []byte, stream, epoch string, offsets []int64, leaders []int32, mark string, packed bool) []byte {
+func (f *faulty) Append(dst []byte, s cursor.Segment, packed bool) []byte {
 	if f.now {
 		panic("out of order")
 	}
-	return f.IDs.appendSegment(dst, stream, epoch, offsets, leaders, mark, packed)
+	return f.Codec.Append(dst, s, packed)
 }
 
 // TestAPanicLeavesNoLockHeld: a carrier recovers from it and ends one stream, and all others go on.
 func TestAPanicLeavesNoLockHeld(t *testing.T) {
-	ids := &faulty{IDs: PlainIDs}
+	ids := &faulty{Codec: cursor.Plain}
 	h := NewHub(Config{IDs: ids, Streams: []Spec{{Name: "orders", State: StateBounds{MaxBytes: 1 << 20}}}})
 	defer h.Close()
 	h.AddWaker(deaf{})

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/stream/cursor"
 )
 
 // older has n events of each user in Kafka that memory has no more.
@@ -229,7 +231,7 @@ func TestFilterInAPass(t *testing.T) {
 	r.evict(0)
 	p := r.open(Request{Subject: "1", Cursor: "orders@ep0:2"})
 	p.gets("3", "5")
-	if p.heartbeat(); p.id != "orders@ep0:6*"+FilterMark("1") {
+	if p.heartbeat(); p.id != "orders@ep0:6*"+cursor.FilterMark("1") {
 		t.Errorf("the id is %s", p.id)
 	}
 }

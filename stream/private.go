@@ -1,6 +1,10 @@
 package stream
 
-import "slices"
+import (
+	"slices"
+
+	"sluice/stream/cursor"
+)
 
 // private is a subscriber on its own: it resumes, is ahead of this gateway, reads older than
 // memory, is filtered, has a note, or carries segments of streams it doesn't read. It has its own
@@ -49,14 +53,14 @@ func (p *private) id(h *Hub, v *view, dst []byte) []byte {
 	if p.carried != "" {
 		segments++
 	}
-	return appendJoined(dst, segments, func(dst []byte, i int, packed bool) []byte {
+	return cursor.Join(dst, segments, func(dst []byte, i int, packed bool) []byte {
 		if i == n {
 			return append(dst, p.carried...)
 		}
 		o := &p.streams[i]
 		var scratch [64]int32
 		l := h.logs[v.streams[i]]
-		return h.ids.appendSegment(dst, l.spec.Name, o.epoch, o.pos, o.appendLeaders(scratch[:0], l), p.mark, packed)
+		return h.ids.Append(dst, cursor.Segment{Stream: l.spec.Name, Epoch: o.epoch, Offsets: o.pos, Leaders: o.appendLeaders(scratch[:0], l), Filter: p.mark}, packed)
 	})
 }
 

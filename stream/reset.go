@@ -34,14 +34,14 @@ type Reset struct {
 // discreet keeps offsets out of the data of resets where they are nobody's to know.
 func (h *Hub) discreet(resets []Reset) []Reset {
 	for i := range resets {
-		resets[i].discreet = h.ids.secret()
+		resets[i].discreet = h.ids.Sealed()
 	}
 	return resets
 }
 
 // resetBody returns the frame of a reset, without the id.
 func (h *Hub) resetBody(r Reset) []byte {
-	r.discreet = h.ids.secret()
+	r.discreet = h.ids.Sealed()
 	return appendBody(nil, ResetEvent, r.AppendJSON(nil))
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // Rule 7.
@@ -335,7 +337,7 @@ func TestTooOldIsBounds(t *testing.T) {
 func TestInvalidIDGoesLive(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.tell(0, 0, "alice", "old")
-	for _, id := range []string{"x", "orders@ep0:-1", "orders@ep0:0~orders@ep0:0", strings.Repeat("9", MaxID+1), "orders@ep0:0\n"} {
+	for _, id := range []string{"x", "orders@ep0:-1", "orders@ep0:0~orders@ep0:0", strings.Repeat("9", cursor.MaxID+1), "orders@ep0:0\n"} {
 		for _, from := range []From{{}, {Kind: FromEarliest}, {Kind: FromLast, N: 1}} {
 			p := r.open(Request{Cursor: id, From: from}).begins(OutcomeReset, "reset invalid")
 			p.gets()

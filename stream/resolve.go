@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // errMoved says that a topic was created anew or lost records between the look at Kafka and subscribing.
@@ -54,20 +56,20 @@ func unavailable(ctx context.Context, err error) error {
 }
 
 // resume finds where a cursor's segment stands, and what has to be said about it.
-func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (place, []Reset, error) {
+func (h *Hub) resume(ctx context.Context, m memory, seg *cursor.Segment, r *Request) (place, []Reset, error) {
 	pl := place{epoch: m.epoch, gen: m.gen}
-	if seg.isLost() {
+	if seg.IsLost() {
 		return pl, []Reset{{Reason: ReasonInvalid, Stream: m.name}}, nil
 	}
 	if !r.takes(seg) {
 		return pl, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
 	}
-	pl.pos = grow(slices.Clone(seg.offsets), len(m.head)) // what it doesn't name begins at its beginning
+	pl.pos = grow(slices.Clone(seg.Offsets), len(m.head)) // what it doesn't name begins at its beginning
 	truncated := Reset{Reason: ReasonTruncated, Stream: m.name}
-	if seg.epoch == m.epoch {
+	if seg.Epoch == m.epoch {
 		var asked bool
 		var err error
-		if truncated.Partitions, pl.leaders, asked, err = h.holdEpochs(ctx, m, seg.leaders, pl.pos, r.reach); err != nil {
+		if truncated.Partitions, pl.leaders, asked, err = h.holdEpochs(ctx, m, seg.Leaders, pl.pos, r.reach); err != nil {
 			return pl, nil, err
 		}
 		pl.came = slices.Clone(pl.pos)
@@ -86,7 +88,7 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *segment, r *Request) (p
 	if b.Epoch != m.epoch { // our own reader is about to notice that the topic is another one
 		return pl, nil, ErrNotWarm
 	}
-	if seg.epoch != m.epoch {
+	if seg.Epoch != m.epoch {
 		r := Reset{Reason: ReasonRecreated, Stream: m.name}
 		for p := range max(len(b.Start), len(pl.pos)) {
 			r.Partitions = append(r.Partitions, Moved{int32(p), at(pl.pos, p), at(b.Start, p)})

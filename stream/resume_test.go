@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // Rule 3: any gateway, any interleaving, wherever the readers of both happen to be.
@@ -100,7 +102,7 @@ func TestAddedPartitionReachesTheConnected(t *testing.T) {
 	r.readAll()
 	p.gets("new")
 	q.gets("new")
-	if p.id != "orders@ep0:1.1" || q.id != p.id+"*"+FilterMark("s") {
+	if p.id != "orders@ep0:1.1" || q.id != p.id+"*"+cursor.FilterMark("s") {
 		t.Errorf("the ids are %s and %s", p.id, q.id)
 	}
 }
@@ -159,14 +161,14 @@ func TestCarriedSegmentsAreBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name, carried, want string
 	}{
-		{"as many as fit", strings.Join(cursorSegments(maxSegments-1), "~"), strings.Join(cursorSegments(maxSegments-1), "~")},
-		{"too long by itself", wide(MaxID - 40), ""},
-		{"too long beside another", "a@x:1~" + wide(MaxID-50) + "~b@x:2", "a@x:1~b@x:2"},
+		{"as many as fit", strings.Join(cursorSegments(cursor.MaxSegments-1), "~"), strings.Join(cursorSegments(cursor.MaxSegments-1), "~")},
+		{"too long by itself", wide(cursor.MaxID - 40), ""},
+		{"too long beside another", "a@x:1~" + wide(cursor.MaxID-50) + "~b@x:2", "a@x:1~b@x:2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, 3, orders)
 			id := tt.carried + "~orders@e:" // another epoch, so that the position is not the cursor's
-			if len(id) > MaxID {
+			if len(id) > cursor.MaxID {
 				t.Fatalf("the test's own id has %d characters", len(id))
 			}
 			p := r.resume(id)
@@ -178,8 +180,8 @@ func TestCarriedSegmentsAreBounded(t *testing.T) {
 		})
 	}
 	r := newRig(t, 1, orders)
-	if got := r.hub.carry([]segment{{stream: "a", epoch: "x", offsets: []int64{1}}, {stream: "b", epoch: "x", offsets: []int64{1}}}, maxSegments-1, 10); got != "a@x:1" {
-		t.Errorf("beside %d segments carried %s", maxSegments-1, got)
+	if got := r.hub.carry([]cursor.Segment{{Stream: "a", Epoch: "x", Offsets: []int64{1}}, {Stream: "b", Epoch: "x", Offsets: []int64{1}}}, cursor.MaxSegments-1, 10); got != "a@x:1" {
+		t.Errorf("beside %d segments carried %s", cursor.MaxSegments-1, got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/stream/cursor"
 	"sluice/stream/ssetest"
 )
 
@@ -115,8 +116,8 @@ func (r *rig) resume(id string) *page {
 
 func (p *page) sent(id string) {
 	p.r.t.Helper()
-	position, _ := SplitNotes(id)
-	if _, err := parseCursor(position); err != nil {
+	position, _ := cursor.SplitNotes(id)
+	if _, err := readPlain(position); err != nil {
 		p.r.t.Errorf("was sent %q: %v", id, err)
 	}
 	p.id = id
@@ -236,11 +237,11 @@ func (p *page) begins(outcome Outcome, resets ...string) *page {
 func (p *page) neverBack() {
 	p.r.t.Helper()
 	for i := 1; i < len(p.ids); i++ {
-		before, _ := parseCursor(p.ids[i-1])
-		after, _ := parseCursor(p.ids[i])
+		before, _ := readPlain(p.ids[i-1])
+		after, _ := readPlain(p.ids[i])
 		for _, b := range before {
 			for _, a := range after {
-				if a.stream == b.stream && a.epoch == b.epoch && !covers(a.offsets, b.offsets) {
+				if a.Stream == b.Stream && a.Epoch == b.Epoch && !covers(a.Offsets, b.Offsets) {
 					p.r.t.Errorf("after %s came %s", p.ids[i-1], p.ids[i])
 				}
 			}
@@ -270,3 +271,6 @@ func resetText(t *testing.T, data []byte) string {
 var errDown = errors.New("no broker answers")
 
 func isUnavailable(err error) bool { return errors.Is(err, ErrUnavailable) && errors.Is(err, errDown) }
+
+// readPlain reads an id in plain text.
+func readPlain(id string) ([]cursor.Segment, error) { return cursor.Positions(cursor.Plain, id) }

@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"slices"
 	"time"
+
+	"sluice/stream/cursor"
 )
 
 // StateBounds says how much a stream's state may hold: the latest event of each subject, beside the log.
@@ -139,12 +141,12 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 	if since != 0 {
 		s.Since = Time(since)
 	}
-	s.Cursor = string(appendJoined(nil, len(q.Streams), func(dst []byte, i int, packed bool) []byte {
+	s.Cursor = string(cursor.Join(nil, len(q.Streams), func(dst []byte, i int, packed bool) []byte {
 		l := h.logs[q.Streams[i]]
 		if mark == "" {
 			return append(dst, l.segment(h.seq, packed)...)
 		}
-		return h.ids.appendSegment(dst, l.spec.Name, l.epoch, l.head, l.lineage.leaders(nil, l.head), mark, packed)
+		return h.ids.Append(dst, cursor.Segment{Stream: l.spec.Name, Epoch: l.epoch, Offsets: l.head, Leaders: l.lineage.leaders(nil, l.head), Filter: mark}, packed)
 	}))
 	return s, tables, nil
 }

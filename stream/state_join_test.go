@@ -90,15 +90,15 @@ func (w *joinWriter) state(user string, at [2][]int64) (data []string) {
 }
 
 func position(t *testing.T, id string) (pos [2][]int64) {
-	segments, err := parseCursor(id)
+	segments, err := readPlain(id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range segments {
-		if s.stream == "board" {
-			pos[1] = s.offsets
+		if s.Stream == "board" {
+			pos[1] = s.Offsets
 		} else {
-			pos[0] = s.offsets
+			pos[0] = s.Offsets
 		}
 	}
 	return pos

@@ -3,6 +3,8 @@ package stream
 import (
 	"errors"
 	"slices"
+
+	"sluice/stream/cursor"
 )
 
 // A subscriber with [Request.AnyUser] follows one subject of a stream whoever its events belong to. It is nobody, so the
@@ -23,17 +25,17 @@ func (r *Request) check() error {
 func (r *Request) filter() string {
 	switch {
 	case r.AnyUser:
-		return FilterMark("\x00any\x00" + r.Subject)
+		return cursor.FilterMark("\x00any\x00" + r.Subject)
 	case r.Subject != "":
-		return FilterMark(r.Subject)
+		return cursor.FilterMark(r.Subject)
 	}
 	return ""
 }
 
 // takes reports whether a position of a segment is one of this request's. A position taken without a filter covers
 // what a filter leaves of it, so it is good under any, but not for one who follows events of other users.
-func (r *Request) takes(seg *segment) bool {
-	return seg.filter == r.filter() || seg.filter == "" && !r.AnyUser
+func (r *Request) takes(seg *cursor.Segment) bool {
+	return seg.Filter == r.filter() || seg.Filter == "" && !r.AnyUser
 }
 
 // anyUser are the subscribers that are sent the events of a subject because they follow it, and not

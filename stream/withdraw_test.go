@@ -3,6 +3,8 @@ package stream
 import (
 	"errors"
 	"testing"
+
+	"sluice/stream/cursor"
 )
 
 // A stream that is withdrawn ends those who read it, and nobody else; nobody may open it until it is back, and then all
@@ -57,10 +59,10 @@ func TestNoIDIsTooLongForPartitionsNotFoundYet(t *testing.T) {
 		r.put(0, p, "alice", "x")
 		position[p] = 1
 	}
-	id := string(appendSegment(nil, "orders", "ep0", position, nil, true))
+	id := string(cursor.Plain.Append(nil, cursor.Segment{Stream: "orders", Epoch: "ep0", Offsets: position}, true))
 	if _, err := r.try(Request{Cursor: id}); !errors.Is(err, ErrNotWarm) {
 		t.Errorf("it was opened: %v", err)
 	}
-	few := string(appendSegment(nil, "orders", "ep0", position[:3], nil, true))
+	few := string(cursor.Plain.Append(nil, cursor.Segment{Stream: "orders", Epoch: "ep0", Offsets: position[:3]}, true))
 	r.resume(few).begins(OutcomeResumed)
 }

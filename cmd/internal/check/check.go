@@ -19,7 +19,7 @@ import (
 	"sluice/broker"
 	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
-	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 const usage = `Usage: sluice check [-c FILE] [--offline] [--strict] [--json]
@@ -132,13 +132,13 @@ func (r *result) inspect(ctx context.Context, c *config.Config) {
 		add(c.Fault("kafka.brokers", fmt.Sprintf("%s; it leads partitions of %s. Brokers must advertise (advertised.listeners) names and ports that are reached from here",
 			text, strings.Join(unreached[text], ", "))))
 	}
-	refused, _ := stream.TooWide(c.IDs, partitions, nil)
+	refused, _ := cursor.TooWide(c.IDs, partitions, nil)
 	for _, name := range refused {
 		say, without := c.Warning, "the gateway would serve the others without it"
 		if len(refused) == len(partitions) {
 			say, without = c.Fault, "the gateway would serve nothing"
 		}
-		add(say("streams."+name+".topic", stream.WhyTooWide(partitions[name])+"; "+without))
+		add(say("streams."+name+".topic", cursor.WhyTooWide(partitions[name])+"; "+without))
 	}
 }
 

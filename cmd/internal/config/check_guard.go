@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"strings"
 
-	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 func (l *loader) checkGuard() {
@@ -50,7 +50,7 @@ func (l *loader) checkIDs() {
 	case c.ids != IDsSealed && c.idsKeysFile != "":
 		l.fault(key, "does nothing with plain ids: write ids: sealed too, or remove it")
 	case c.ids != IDsSealed:
-		c.IDs = stream.PlainIDs
+		c.IDs = cursor.Plain
 	case c.idsKeysFile == "":
 		l.fault(key, "is missing: ids: sealed needs it. Make it with: echo \"k1:$(openssl rand -base64 32)\" > ids.keys")
 	default:
@@ -66,12 +66,12 @@ func (l *loader) checkIDs() {
 var sealKeyName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // readSealKeys reads lines of name:key, the key in base64. Its errors name lines, never what stands in them.
-func readSealKeys(name string) (*stream.Sealer, error) {
+func readSealKeys(name string) (*cursor.Sealer, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	var keys []stream.SealKey
+	var keys []cursor.Key
 	seen := map[string]bool{}
 	n := 0
 	for line := range strings.Lines(string(text)) {
@@ -91,9 +91,9 @@ func readSealKeys(name string) (*stream.Sealer, error) {
 			return nil, fmt.Errorf("%s:%d: there are two keys %s", name, n, keyName)
 		}
 		seen[keyName] = true
-		keys = append(keys, stream.SealKey{Name: keyName, Secret: secret})
+		keys = append(keys, cursor.Key{Name: keyName, Secret: secret})
 	}
-	sealer, err := stream.NewSealer(keys)
+	sealer, err := cursor.NewSealer(keys)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -118,7 +118,7 @@ func (l *loader) checkLimits() {
 	l.atLeast("limits.per_user", limits.PerUser, 0)
 	l.atLeast("limits.per_ip", limits.PerIP, 0)
 	l.atLeast("limits.connects_per_second", limits.ConnectsPerSecond, 0)
-	const least, most = (stream.MaxID/1024 + 1) << 10, 1 << 20 // an id alone may have MaxID bytes
+	const least, most = (cursor.MaxID/1024 + 1) << 10, 1 << 20 // an id alone may have MaxID bytes
 	if n := limits.HeaderBytes; !l.broken["limits.header_bytes"] && (n < least || n > most) {
 		l.fault("limits.header_bytes", fmt.Sprintf("%v is out of bounds: write from %v to %v", n, Size(least), Size(most)))
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"sluice/cmd/internal/typo"
-	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 // variables collects what the environment says, in its order: for each key, SLUICE_ and its path in
@@ -52,7 +52,7 @@ func byVariable(variable string) string {
 		}
 		name, ok = strings.CutSuffix(name, "_"+envName(leaf))
 		name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
-		if ok && len(leaf) > len(bestLeaf) && stream.ValidName(name) {
+		if ok && len(leaf) > len(bestLeaf) && cursor.ValidName(name) {
 			best, bestLeaf = "streams."+name+"."+leaf, leaf
 		}
 	}

@@ -4,13 +4,13 @@ import (
 	"net/netip"
 
 	"sluice/server"
-	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 // Guard is what keeps the gateway from harm.
 type Guard struct {
-	IDs             stream.IDs // how positions are written; nil until Load has found no fault with them
-	ControlTopic    string     // of revocations; "" none
+	IDs             cursor.Codec // how positions are written; nil until Load has found no fault with them
+	ControlTopic    string       // of revocations; "" none
 	Limits          Limits
 	PerUserAction   string // PerUserRefuse or PerUserEvict
 	TrustedProxies  []netip.Prefix

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 const goodKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -19,7 +19,7 @@ func TestGuardFillsWhatIsNotWritten(t *testing.T) {
 	if c.Limits != want {
 		t.Errorf("limits = %+v, want %+v", c.Limits, want)
 	}
-	if c.IDs != stream.PlainIDs || c.TrustedProxies != nil || c.ForwardedHeader != "X-Forwarded-For" || c.ProxyProtocol {
+	if c.IDs != cursor.Plain || c.TrustedProxies != nil || c.ForwardedHeader != "X-Forwarded-For" || c.ProxyProtocol {
 		t.Errorf("%+v", c.Guard)
 	}
 }
@@ -61,7 +61,7 @@ admin_auth: {token_file: token}
 	if l := c.Limits; l.Connections != 0 || l.PerUser != 3 || l.PerIP != 300 || l.PerIPConnects != (Rate{100, time.Minute}) || l.HeaderBytes != 32<<10 {
 		t.Errorf("limits = %+v", l)
 	}
-	if _, sealed := c.IDs.(*stream.Sealer); !sealed || c.AdminAuth.Token.Reveal() != "a token for operators" {
+	if _, sealed := c.IDs.(*cursor.Sealer); !sealed || c.AdminAuth.Token.Reveal() != "a token for operators" {
 		t.Errorf("%T, %v", c.IDs, c.AdminAuth)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"sluice/cmd/internal/typo"
-	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 // file collects what a YAML file says.
@@ -110,7 +110,7 @@ func (f *file) mapping(key string, n *yaml.Node) {
 		case seen && p.merged: // the section itself has the word
 		case seen:
 			f.fault(line, child, fmt.Sprintf("is given twice; the first is on line %d", first))
-		case pattern == "streams" && !stream.ValidName(name):
+		case pattern == "streams" && !cursor.ValidName(name):
 			f.fault(line, child, errName)
 		case byPath[childPattern] == nil && !sections[childPattern]:
 			f.fault(line, child, unknown(pattern, name))

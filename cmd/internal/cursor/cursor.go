@@ -12,7 +12,7 @@ import (
 
 	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
-	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 const usage = `Usage: sluice cursor [-c FILE] ID
@@ -40,7 +40,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, findings.Faults())
 		return 2
 	}
-	places, err := stream.ReadID(c.IDs, words[0])
+	places, err := cursor.Positions(c.IDs, words[0])
 	for _, p := range places { // a gateway goes by what it can read, too
 		describe(stdout, p)
 	}
@@ -51,7 +51,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func describe(w io.Writer, p stream.Place) {
+func describe(w io.Writer, p cursor.Segment) {
 	fmt.Fprintf(w, "%s\n  epoch      %s\n", p.Stream, p.Epoch)
 	offsets := make([]string, len(p.Offsets))
 	for i, o := range p.Offsets {

@@ -9,6 +9,7 @@ import (
 
 	"sluice/cmd/internal/config"
 	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 const settings = `
@@ -57,7 +58,7 @@ func TestCursor(t *testing.T) {
 }
 
 // idOf is an id as a gateway writes it.
-func idOf(t *testing.T, ids stream.IDs) string {
+func idOf(t *testing.T, ids cursor.Codec) string {
 	t.Helper()
 	h := stream.NewHub(stream.Config{IDs: ids, Streams: []stream.Spec{{Name: "orders", Replay: time.Hour}}})
 	defer h.Close()

@@ -8,15 +8,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 // width is the hub as the reader sees it, with an eye on how long ids can grow. It takes all topics' partitions to know,
 // so it shows only as they are found. A stream without room in an id is not served: proxies would cut the
 // header that the id comes back in. All others are. A stream that outgrows its room while the
-// gateway runs is closed itself, whatever its width; a restart decides anew, see [stream.TooWide].
+// gateway runs is closed itself, whatever its width; a restart decides anew, see [cursor.TooWide].
 type width struct {
 	*stream.Hub
-	ids   stream.IDs
+	ids   cursor.Codec
 	specs []stream.Spec
 	log   *slog.Logger
 
@@ -27,7 +28,7 @@ type width struct {
 	length     int               // an id of the streams that are served is no longer
 }
 
-func newWidth(hub *stream.Hub, ids stream.IDs, log *slog.Logger) *width {
+func newWidth(hub *stream.Hub, ids cursor.Codec, log *slog.Logger) *width {
 	return &width{
 		Hub: hub, ids: ids, specs: hub.Specs(), log: log,
 		partitions: map[string]int{}, grown: map[string]bool{}, refused: map[string]string{},
@@ -67,16 +68,16 @@ func (w *width) note(index, n int, beside bool) (back func()) {
 		delete(w.grown, name)
 	}
 	w.partitions[name] = n
-	refused, length := stream.TooWide(w.ids, w.partitions, w.grown)
+	refused, length := cursor.TooWide(w.ids, w.partitions, w.grown)
 	if beside && w.refused[name] == "" && slices.ContainsFunc(refused, func(s string) bool { return w.refused[s] == "" }) {
 		w.grown[name] = true
-		refused, length = stream.TooWide(w.ids, w.partitions, w.grown)
+		refused, length = cursor.TooWide(w.ids, w.partitions, w.grown)
 	}
 	w.length = length
 	was := w.refused
 	w.refused = make(map[string]string, len(refused))
 	for _, name := range refused {
-		w.refused[name] = stream.WhyTooWide(w.partitions[name])
+		w.refused[name] = cursor.WhyTooWide(w.partitions[name])
 	}
 	for i, spec := range w.specs {
 		why := w.refused[spec.Name]
@@ -113,7 +114,7 @@ func (w *width) register(r prometheus.Registerer) {
 		defer w.mu.Unlock()
 		return float64(w.length)
 	})
-	gauge("sluice_id_length_max_chars", "Characters that an event's id may have; a stream beyond is not served.", func() float64 { return stream.MaxID })
+	gauge("sluice_id_length_max_chars", "Characters that an event's id may have; a stream beyond is not served.", func() float64 { return cursor.MaxID })
 	gauge("sluice_streams_too_wide", "Streams that are not served because their partitions don't fit into an id.", func() float64 {
 		w.mu.Lock()
 		defer w.mu.Unlock()

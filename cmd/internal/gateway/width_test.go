@@ -18,6 +18,7 @@ import (
 
 	"sluice/cmd/internal/config"
 	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 // wideShop has a second stream, of a topic of so many partitions.
@@ -71,8 +72,8 @@ func TestATooWideStreamCostsOnlyItself(t *testing.T) {
 	}
 	_, metrics := get(t, "http://"+g.AdminAddr().String()+"/metrics")
 	for _, want := range []string{
-		fmt.Sprintf("sluice_id_length_chars %d\n", stream.MaxIDLen(map[string]int{"orders": 1})),
-		fmt.Sprintf("sluice_id_length_max_chars %d\n", stream.MaxID), "sluice_streams_too_wide 1\n",
+		fmt.Sprintf("sluice_id_length_chars %d\n", cursor.Plain.MaxLen(map[string]int{"orders": 1})),
+		fmt.Sprintf("sluice_id_length_max_chars %d\n", cursor.MaxID), "sluice_streams_too_wide 1\n",
 	} {
 		if !strings.Contains(metrics, want) {
 			t.Errorf("metrics lack %s", want)
@@ -133,7 +134,7 @@ func TestATopicThatOutgrowsItsRoomCostsOnlyItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(e.ID) > stream.MaxID {
+		if len(e.ID) > cursor.MaxID {
 			t.Fatalf("an id of %d characters", len(e.ID))
 		}
 		if e.Name == "sluice.closing" {
@@ -182,7 +183,7 @@ func TestRoomIsGivenFromTheNarrowestOn(t *testing.T) {
 	fresh := func() *width {
 		h := stream.NewHub(stream.Config{Streams: specs})
 		t.Cleanup(h.Close)
-		return newWidth(h, stream.PlainIDs, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		return newWidth(h, cursor.Plain, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	}
 	refused := func(w *width) []string {
 		names := slices.Sorted(maps.Keys(w.refused))
@@ -211,7 +212,7 @@ func TestRoomIsGivenFromTheNarrowestOn(t *testing.T) {
 			if got := strings.Join(refused(w), " "); got != want {
 				t.Errorf("%v found as %v: refused %s, want %s", partitions, order, got, want)
 			}
-			if w.length > stream.MaxID || want == "" && w.length < stream.MaxID/2 {
+			if w.length > cursor.MaxID || want == "" && w.length < cursor.MaxID/2 {
 				t.Errorf("%v: the length is %d", partitions, w.length)
 			}
 		}

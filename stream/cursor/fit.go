@@ -1,4 +1,4 @@
-package stream
+package cursor
 
 import (
 	"cmp"
@@ -10,7 +10,7 @@ import (
 // TooWide returns which of the streams of partitions (stream name to number of partitions) have no room in an id, by
 // name, and how long an id of the others can be. Room is given from the narrowest stream to the widest, by name among
 // equals, so that a wide topic costs only itself and all gateways decide alike. Those of last come last of all.
-func TooWide(ids IDs, partitions map[string]int, last map[string]bool) (refused []string, length int) {
+func TooWide(c Codec, partitions map[string]int, last map[string]bool) (refused []string, length int) {
 	names := slices.SortedFunc(maps.Keys(partitions), func(a, b string) int {
 		if last[a] != last[b] {
 			return map[bool]int{false: -1, true: 1}[last[a]]
@@ -20,7 +20,7 @@ func TooWide(ids IDs, partitions map[string]int, last map[string]bool) (refused 
 	fitting := make(map[string]int)
 	for _, name := range names {
 		fitting[name] = partitions[name]
-		if n := ids.MaxLen(fitting); n <= MaxID {
+		if n := c.MaxLen(fitting); n <= MaxID {
 			length = n
 		} else {
 			delete(fitting, name)

@@ -1,4 +1,4 @@
-package stream
+package cursor
 
 import (
 	"math"
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// MaxIDLen is nearly met by the longest id it allows for, and never passed.
-func TestMaxIDLen(t *testing.T) {
+// MaxLen is nearly met by the longest id it allows for, and never passed.
+func TestMaxLen(t *testing.T) {
 	const most = int64(1)<<packedBits - 1
 	for _, partitions := range []map[string]int{
 		{},
@@ -28,12 +28,11 @@ func TestMaxIDLen(t *testing.T) {
 					offsets[0] = max(1, most-(1<<bits-1))
 					leaders[1] = math.MaxInt32 - int32(min(1<<31, 1<<(packedBits-bits))-2)
 				}
-				id = appendSegment(id, name, "kZ3fQ1", offsets, leaders, true)
-				id = append(append(id, '*'), FilterMark("o-77")...)
+				id = Plain.Append(id, Segment{Stream: name, Epoch: "kZ3fQ1", Offsets: offsets, Leaders: leaders, Filter: FilterMark("o-77")}, true)
 			}
-			got := MaxIDLen(partitions)
+			got := Plain.MaxLen(partitions)
 			if len(id) > got || bits > 17 && bits < packedBits && len(partitions) == 3 && len(id) < got-25*len(partitions) {
-				t.Errorf("%v at offsets of %d bits: the id has %d characters, MaxIDLen says %d", partitions, bits, len(id), got)
+				t.Errorf("%v at offsets of %d bits: the id has %d characters, MaxLen says %d", partitions, bits, len(id), got)
 			}
 		}
 	}
@@ -41,13 +40,13 @@ func TestMaxIDLen(t *testing.T) {
 
 // The numbers that README.md and docs/config.md give. What is served is counted with them: proxies cut what is longer.
 func TestHowManyPartitionsFitIntoAnID(t *testing.T) {
-	fit := func(ids IDs, streams int) int {
+	fit := func(c Codec, streams int) int {
 		for n := 1; ; n++ {
 			partitions := make(map[string]int)
 			for i := range streams {
 				partitions[strings.Repeat("s", 8)+string(rune('a'+i))] = n
 			}
-			if refused, length := TooWide(ids, partitions, nil); len(refused) > 0 {
+			if refused, length := TooWide(c, partitions, nil); len(refused) > 0 {
 				if length > MaxID {
 					t.Errorf("%d partitions of %d streams take %d characters", n, streams, length)
 				}
@@ -57,10 +56,10 @@ func TestHowManyPartitionsFitIntoAnID(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name            string
-		ids             IDs
+		codec           Codec
 		streams, atMost int
-	}{{"one stream", PlainIDs, 1, 930}, {"16 streams", PlainIDs, 16, 830}, {"one stream, sealed", sealer(t, "a"), 1, 925}, {"16 streams, sealed", sealer(t, "a"), 16, 810}} {
-		if got := fit(tt.ids, tt.streams); got < tt.atMost || got >= tt.atMost+10 {
+	}{{"one stream", Plain, 1, 930}, {"16 streams", Plain, 16, 830}, {"one stream, sealed", sealer(t, "a"), 1, 925}, {"16 streams, sealed", sealer(t, "a"), 16, 810}} {
+		if got := fit(tt.codec, tt.streams); got < tt.atMost || got >= tt.atMost+10 {
 			t.Errorf("%s: %d partitions in all, want about %d", tt.name, got, tt.atMost)
 		}
 	}

@@ -1,22 +1,18 @@
-package stream
+package cursor
 
 import "strings"
 
-// An id may end with notes, which say nothing of the position:
-//
-//	noted = id *( "~" note ) / note *( "~" note )
-//	note  = "." 1*43( base64url character )
-//
-// They are for those who gave them (see [Request].Note), who take them off before an id is
-// resumed at. One without anything before it stands where there is no position yet. No stream has
-// such a name, so a gateway that doesn't know notes passes over them.
+// Notes at the end of an id say nothing of the position: FORMAT.md has their grammar. They are
+// for those who gave them (see stream.Request.Note), who take them off before an id is resumed
+// at. An id that is all notes stands where there is no position yet.
 const (
 	noteMark = "."
 	maxNote  = 44 // characters, the dot included
 	maxNotes = 4  // of one id, more than anybody adds
 )
 
-// SplitNotes takes the notes off an id, whatever it may be. What is too long for one, or one too many, stays.
+// SplitNotes takes the notes off an id, which may be anything. What is too long for a note, or
+// one too many, stays.
 func SplitNotes(id string) (position string, notes []string) {
 	for len(notes) < maxNotes {
 		at := strings.LastIndexByte(id, '~')

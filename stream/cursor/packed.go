@@ -1,4 +1,4 @@
-package stream
+package cursor
 
 import (
 	"bytes"
@@ -7,33 +7,17 @@ import (
 	"math/bits"
 )
 
-// packedBits are the bits that a partition takes at most in the packed form, offset and leader
+// packedBits is how many bits a partition takes at most in the packed form, offset and leader
 // epoch together, while offsets are below 2^packedBits.
 const packedBits = 48
 
 // appendPacked appends a position as the packed form has it, before base64. Topics have many
 // partitions of similar offsets and of few leader epochs, so a column says once what is common.
-// Equal positions are equal bytes, and parsePacked reads nothing else.
+// Equal positions are equal bytes, and parsePacked reads nothing else. FORMAT.md has the bytes.
 //
-//	field     size            meaning
-//	count     uvarint         the number n of partitions, 1 to 4,096
-//	offsets   column          the next offset of each
-//	leaders   column          the leader epoch of each plus 1, 0 unknown; left out where all are unknown
-//
-// A column is n numbers below 2^63 in one of two ways. It is the shorter, and the first of equals:
-//
-//	width     1 byte          bits 0 to 5: the width w, 0 to 63. Bit 6 is 0. Bit 7 (holes): 0 stands for
-//	                          the number 0. It is set where some are 0 and some are not.
-//	base      uvarint         the smallest number; with holes the smallest above 0, less 1
-//	numbers   ⌈n·w / 8⌉ bytes each less the base, in w bits, the most significant first; the last byte's
-//	                          other bits are 0. w is that of the largest.
-//
-//	width     1 byte          0x40
-//	numbers   n uvarints      each as it is
-//
-// The leader epoch of a partition at offset 0 is unknown. Offsets that take w bits leave packedBits-w bits
-// for a leader epoch: those that are too far below the largest to fit are unknown. That
-// happens where epochs are hundreds apart, and bounds an id's length (see [MaxIDLen]).
+// Offsets that take w bits leave packedBits-w bits for a leader epoch. Those that are too far
+// below the largest to fit are unknown. That happens where epochs are hundreds apart. It bounds
+// an id's length (see [Codec.MaxLen]).
 func appendPacked(dst []byte, offsets []int64, leaders []int32) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(offsets)))
 	c := columnOf(offsets)
@@ -47,7 +31,7 @@ func appendPacked(dst []byte, offsets []int64, leaders []int32) []byte {
 	for p, o := range offsets {
 		epochs[p] = 0
 		if o > 0 {
-			epochs[p] = int64(leaderAt(leaders, p)) + 1
+			epochs[p] = int64(LeaderAt(leaders, p)) + 1
 			most = max(most, epochs[p])
 		}
 	}
@@ -254,7 +238,7 @@ func parseFormerPacked(text string) ([]int64, error) {
 
 // decodePacked reads the base64 of a packed form. Its text is one of ours, so there is one for the same bytes.
 func decodePacked(text string) ([]byte, error) {
-	if !cursorIsBase64(text) { // the decoder skips CR and LF even when strict
+	if !isBase64(text) { // the decoder skips CR and LF even when strict
 		return nil, errSegmentPacked
 	}
 	raw, err := cursorBase64.DecodeString(text)

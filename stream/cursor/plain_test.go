@@ -1,10 +1,11 @@
-package stream
+package cursor
 
 import (
 	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"net/url"
 	"slices"
@@ -14,16 +15,13 @@ import (
 )
 
 // cursorText writes segments back as they were read, each in the form it came in; the former packed form as today's.
-func cursorText(segments []segment) string {
+func cursorText(segments []Segment) string {
 	var dst []byte
 	for i, s := range segments {
 		if i > 0 {
 			dst = append(dst, '~')
 		}
-		dst = appendSegment(dst, s.stream, s.epoch, s.offsets, s.leaders, strings.Contains(s.text, ":_"))
-		if s.filter != "" {
-			dst = append(append(dst, '*'), s.filter...)
-		}
+		dst = Plain.Append(dst, s, s.Packed)
 	}
 	return string(dst)
 }
@@ -31,51 +29,45 @@ func cursorText(segments []segment) string {
 func TestParseCursor(t *testing.T) {
 	for _, tt := range []struct {
 		id   string
-		want []segment
+		want []Segment
 		back string // as it is written; "": as it is
 	}{
-		{id: "orders@kZ3fQ1:1042.998.17", want: []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}}}},
-		{id: "orders@kZ3fQ1:_.A0CSCOYHEQ", want: []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}}}},
-		{id: "orders@kZ3fQ1:_kgjmBxE", want: []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}}}, back: "orders@kZ3fQ1:_.A0CSCOYHEQ"},
-		{id: "s@e:", want: []segment{{stream: "s", epoch: "e"}}},
-		{id: "s@e:_", want: []segment{{stream: "s", epoch: "e"}}, back: "s@e:"},
-		{id: "s@0:0", want: []segment{{stream: "s", epoch: "0", offsets: []int64{0}}}},
-		{id: "s@e:9223372036854775807", want: []segment{{stream: "s", epoch: "e", offsets: []int64{math.MaxInt64}}}},
-		{id: "s@e:___________9_", want: []segment{{stream: "s", epoch: "e", offsets: []int64{math.MaxInt64}}}, back: "s@e:_.AQD__________38"},
-		{id: "s@e:5*aB3_-9", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5}, filter: "aB3_-9"}}},
-		{id: "s@e:_BQ*______", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5}, filter: "______"}}, back: "s@e:_.AQAF*______"},
-		{id: "s@e:*aB3_-9", want: []segment{{stream: "s", epoch: "e", filter: "aB3_-9"}}},
-		{id: "b-2@_-:1~a@x:_.AQAC~c@y:*------", want: []segment{
-			{stream: "b-2", epoch: "_-", offsets: []int64{1}},
-			{stream: "a", epoch: "x", offsets: []int64{2}},
-			{stream: "c", epoch: "y", filter: "------"},
+		{id: "orders@kZ3fQ1:1042.998.17", want: []Segment{{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1042, 998, 17}}}},
+		{id: "orders@kZ3fQ1:_.A0CSCOYHEQ", want: []Segment{{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1042, 998, 17}}}},
+		{id: "orders@kZ3fQ1:_kgjmBxE", want: []Segment{{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1042, 998, 17}}}, back: "orders@kZ3fQ1:_.A0CSCOYHEQ"},
+		{id: "s@e:", want: []Segment{{Stream: "s", Epoch: "e"}}},
+		{id: "s@e:_", want: []Segment{{Stream: "s", Epoch: "e"}}, back: "s@e:"},
+		{id: "s@0:0", want: []Segment{{Stream: "s", Epoch: "0", Offsets: []int64{0}}}},
+		{id: "s@e:9223372036854775807", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{math.MaxInt64}}}},
+		{id: "s@e:___________9_", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{math.MaxInt64}}}, back: "s@e:_.AQD__________38"},
+		{id: "s@e:5*aB3_-9", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{5}, Filter: "aB3_-9"}}},
+		{id: "s@e:_BQ*______", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{5}, Filter: "______"}}, back: "s@e:_.AQAF*______"},
+		{id: "s@e:*aB3_-9", want: []Segment{{Stream: "s", Epoch: "e", Filter: "aB3_-9"}}},
+		{id: "b-2@_-:1~a@x:_.AQAC~c@y:*------", want: []Segment{
+			{Stream: "b-2", Epoch: "_-", Offsets: []int64{1}},
+			{Stream: "a", Epoch: "x", Offsets: []int64{2}},
+			{Stream: "c", Epoch: "y", Filter: "------"},
 		}},
 
 		// Leader epochs.
-		{id: "orders@kZ3fQ1:1042-3.998.17-12", want: []segment{{stream: "orders", epoch: "kZ3fQ1", offsets: []int64{1042, 998, 17}, leaders: []int32{3, 3, 12}}}},
-		{id: "s@e:5.6-0.7-.8.9-2147483647", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5, 6, 7, 8, 9}, leaders: []int32{-1, 0, -1, -1, math.MaxInt32}}}},
-		{id: "s@e:5-3.0.7", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5, 0, 7}, leaders: []int32{3, -1, 3}}}},
-		{id: "s@e:0.5-1*aB3_-9", want: []segment{{stream: "s", epoch: "e", offsets: []int64{0, 5}, leaders: []int32{-1, 1}, filter: "aB3_-9"}}},
+		{id: "orders@kZ3fQ1:1042-3.998.17-12", want: []Segment{{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1042, 998, 17}, Leaders: []int32{3, 3, 12}}}},
+		{id: "s@e:5.6-0.7-.8.9-2147483647", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{5, 6, 7, 8, 9}, Leaders: []int32{-1, 0, -1, -1, math.MaxInt32}}}},
+		{id: "s@e:5-3.0.7", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{5, 0, 7}, Leaders: []int32{3, -1, 3}}}},
+		{id: "s@e:0.5-1*aB3_-9", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{0, 5}, Leaders: []int32{-1, 1}, Filter: "aB3_-9"}}},
 
 		// Said without need.
-		{id: "s@e:5-3.6-3", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5, 6}, leaders: []int32{3, 3}}}, back: "s@e:5-3.6"},
-		{id: "s@e:5-.6", want: []segment{{stream: "s", epoch: "e", offsets: []int64{5, 6}}}, back: "s@e:5.6"},
-		{id: "s@e:0-3.6", want: []segment{{stream: "s", epoch: "e", offsets: []int64{0, 6}, leaders: []int32{-1, 3}}}, back: "s@e:0.6-3"},
-		{id: "s@e:0-3", want: []segment{{stream: "s", epoch: "e", offsets: []int64{0}}}, back: "s@e:0"},
+		{id: "s@e:5-3.6-3", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{5, 6}, Leaders: []int32{3, 3}}}, back: "s@e:5-3.6"},
+		{id: "s@e:5-.6", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{5, 6}}}, back: "s@e:5.6"},
+		{id: "s@e:0-3.6", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{0, 6}, Leaders: []int32{-1, 3}}}, back: "s@e:0.6-3"},
+		{id: "s@e:0-3", want: []Segment{{Stream: "s", Epoch: "e", Offsets: []int64{0}}}, back: "s@e:0"},
 	} {
 		got, err := parseCursor(tt.id)
 		if err != nil {
 			t.Errorf("%s: %v", tt.id, err)
 			continue
 		}
-		parts := strings.Split(tt.id, "~")
 		if !slices.EqualFunc(got, tt.want, sameSegment) {
 			t.Errorf("%s: got %+v, want %+v", tt.id, got, tt.want)
-		}
-		for i, s := range got {
-			if s.text != parts[i] {
-				t.Errorf("%s: text %q, want %q", tt.id, s.text, parts[i])
-			}
 		}
 		if back := cursorText(got); back != cmp.Or(tt.back, tt.id) {
 			t.Errorf("%s was written back as %s", tt.id, back)
@@ -84,9 +76,9 @@ func TestParseCursor(t *testing.T) {
 }
 
 // sameSegment compares what segments say, not how they are written.
-func sameSegment(a, b segment) bool {
-	return a.stream == b.stream && a.epoch == b.epoch && a.filter == b.filter &&
-		slices.Equal(a.offsets, b.offsets) && slices.Equal(a.leaders, b.leaders) && (a.leaders == nil) == (b.leaders == nil)
+func sameSegment(a, b Segment) bool {
+	return a.Stream == b.Stream && a.Epoch == b.Epoch && a.Filter == b.Filter &&
+		slices.Equal(a.Offsets, b.Offsets) && slices.Equal(a.Leaders, b.Leaders) && (a.Leaders == nil) == (b.Leaders == nil)
 }
 
 func TestParseCursorRefuses(t *testing.T) {
@@ -183,11 +175,11 @@ func TestParseCursorRefuses(t *testing.T) {
 		{"leader epochs that are all unknown", packed(1, 0, 2, 0, 0)},
 		{"a leader epoch beyond int32", packed(append([]byte{1, 0, 2, 0}, binary.AppendUvarint(nil, math.MaxInt32+2)...)...)},
 		{"a leader epoch before offset 0", packed(1, 0, 0, 0, 4)},
-		{"too many segments", strings.Join(cursorSegments(maxSegments+1), "~")},
+		{"too many segments", strings.Join(cursorSegments(MaxSegments+1), "~")},
 		{"too long", cursorOfLength(MaxID + 1)},
 	} {
-		if got, err := parseCursor(tt.id); !errors.Is(err, errInvalidCursor) || got != nil {
-			t.Errorf("%s: %q gave %+v, %v; want errInvalidCursor", tt.name, tt.id, got, err)
+		if got, err := parseCursor(tt.id); !errors.Is(err, ErrInvalid) || got != nil {
+			t.Errorf("%s: %q gave %+v, %v; want ErrInvalid", tt.name, tt.id, got, err)
 		}
 	}
 }
@@ -195,7 +187,7 @@ func TestParseCursorRefuses(t *testing.T) {
 // The bounds themselves are legal.
 func TestParseCursorBounds(t *testing.T) {
 	for _, tt := range []struct{ name, id string }{
-		{"as many segments as allowed", strings.Join(cursorSegments(maxSegments), "~")},
+		{"as many segments as allowed", strings.Join(cursorSegments(MaxSegments), "~")},
 		{"as long as allowed", cursorOfLength(MaxID)},
 		{"the longest name and epoch", strings.Repeat("s", maxName) + "@" + strings.Repeat("x", maxEpoch) + ":1"},
 	} {
@@ -249,11 +241,11 @@ func TestParseCursorIsCheapForHostileInput(t *testing.T) {
 }
 
 func TestAppendSegmentWritesAfterWhatIsThere(t *testing.T) {
-	dst := appendSegment([]byte("a@0:1~"), "orders", "kZ3fQ1", []int64{1042, 998, 17}, nil, false)
+	dst := Plain.Append([]byte("a@0:1~"), Segment{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1042, 998, 17}}, false)
 	if want := "a@0:1~orders@kZ3fQ1:1042.998.17"; string(dst) != want {
 		t.Errorf("got %s, want %s", dst, want)
 	}
-	dst = appendSegment([]byte("a@0:1~"), "orders", "kZ3fQ1", []int64{1042, 998, 17}, []int32{3, 3, 12}, false)
+	dst = Plain.Append([]byte("a@0:1~"), Segment{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{1042, 998, 17}, Leaders: []int32{3, 3, 12}}, false)
 	if want := "a@0:1~orders@kZ3fQ1:1042-3.998.17-12"; string(dst) != want {
 		t.Errorf("got %s, want %s", dst, want)
 	}
@@ -278,14 +270,14 @@ func TestFilterMark(t *testing.T) {
 	}
 	for _, subject := range []string{"", "o-78", "o-77\x00", strings.Repeat("x", 10000)} {
 		mark := FilterMark(subject)
-		if len(mark) != markLen || !cursorIsBase64(mark) || mark == FilterMark("o-77") {
+		if len(mark) != markLen || !isBase64(mark) || mark == FilterMark("o-77") {
 			t.Errorf("FilterMark(%.10q) = %q", subject, mark)
 		}
 	}
 }
 
 // checkCursorText holds what is true of every id that is accepted.
-func checkCursorText(t *testing.T, id string, segments []segment) {
+func checkCursorText(t *testing.T, id string, segments []Segment) {
 	t.Helper()
 	back := cursorText(segments)
 	again, err := parseCursor(back)
@@ -316,8 +308,8 @@ func FuzzParseCursor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id string) {
 		segments, err := parseCursor(id)
 		if err != nil {
-			if !errors.Is(err, errInvalidCursor) {
-				t.Errorf("%q: %v is no errInvalidCursor", id, err)
+			if !errors.Is(err, ErrInvalid) {
+				t.Errorf("%q: %v is no ErrInvalid", id, err)
 			}
 			return
 		}
@@ -330,7 +322,7 @@ func FuzzCursorRoundTrip(f *testing.F) {
 	f.Add("orders", "kZ3fQ1", []byte{1, 0, 0, 0, 0, 0, 0, 0, 7}, []byte{3, 0, 0, 0, 12}, "o-77", true)
 	f.Add("s", "0", []byte{}, []byte{}, "", false)
 	f.Fuzz(func(t *testing.T, stream, epoch string, raw, rawLeaders []byte, subject string, packed bool) {
-		if !ValidName(stream) || epoch == "" || len(epoch) > maxEpoch || !cursorIsBase64(epoch) {
+		if !ValidName(stream) || epoch == "" || len(epoch) > maxEpoch || !isBase64(epoch) {
 			return
 		}
 		var offsets []int64
@@ -345,13 +337,13 @@ func FuzzCursorRoundTrip(f *testing.F) {
 			rawLeaders = rawLeaders[copy(word[:], rawLeaders):]
 			leaders = append(leaders, max(-1, int32(binary.LittleEndian.Uint32(word[:]))))
 		}
-		id := string(appendSegment(nil, stream, epoch, offsets, leaders, packed))
+		id := string(Plain.Append(nil, Segment{Stream: stream, Epoch: epoch, Offsets: offsets, Leaders: leaders}, packed))
 		filter := ""
 		if subject != "" {
 			filter = FilterMark(subject)
 			id += "*" + filter
 		}
-		id += "~" + string(appendSegment(nil, stream+"2", epoch, offsets, leaders, !packed))
+		id += "~" + string(Plain.Append(nil, Segment{Stream: stream + "2", Epoch: epoch, Offsets: offsets, Leaders: leaders}, !packed))
 		segments, err := parseCursor(id)
 		if len(id) > MaxID || len(stream) == maxName || 2*len(offsets) > maxPartitions {
 			if err == nil {
@@ -362,19 +354,19 @@ func FuzzCursorRoundTrip(f *testing.F) {
 		if err != nil || len(segments) != 2 {
 			t.Fatalf("%q: %d segments, %v", id, len(segments), err)
 		}
-		if s := segments[0]; s.stream != stream || s.epoch != epoch || s.filter != filter || !slices.Equal(s.offsets, offsets) {
+		if s := segments[0]; s.Stream != stream || s.Epoch != epoch || s.Filter != filter || !slices.Equal(s.Offsets, offsets) {
 			t.Errorf("%q: got %+v", id, s)
 		}
-		if s := segments[1]; s.stream != stream+"2" || s.filter != "" || !slices.Equal(s.offsets, offsets) {
+		if s := segments[1]; s.Stream != stream+"2" || s.Filter != "" || !slices.Equal(s.Offsets, offsets) {
 			t.Errorf("%q: got %+v", id, s)
 		}
 		for i, s := range segments {
 			for p, o := range offsets {
-				want, got := leaderAt(leaders, p), leaderAt(s.leaders, p)
+				want, got := LeaderAt(leaders, p), LeaderAt(s.Leaders, p)
 				if o == 0 {
-					want = unknownLeader
+					want = UnknownLeader
 				}
-				if got != want && (got != unknownLeader || (i == 0) != packed) { // packed may leave out those that don't fit
+				if got != want && (got != UnknownLeader || (i == 0) != packed) { // packed may leave out those that don't fit
 					t.Errorf("%q: leader epoch %d of partition %d became %d", id, want, p, got)
 				}
 			}
@@ -407,7 +399,7 @@ func BenchmarkAppendSegment(b *testing.B) {
 		b.Run(form.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				dst = appendSegment(dst[:0], "orders", "kZ3fQ1", offsets, form.leaders, form.packed)
+				dst = Plain.Append(dst[:0], Segment{Stream: "orders", Epoch: "kZ3fQ1", Offsets: offsets, Leaders: form.leaders}, form.packed)
 			}
 		})
 	}
@@ -416,7 +408,7 @@ func BenchmarkAppendSegment(b *testing.B) {
 func BenchmarkParseCursor(b *testing.B) {
 	offsets := slices.Repeat([]int64{123_456_789}, 24)
 	for _, form := range []string{"text", "packed"} {
-		id := string(appendSegment(nil, "orders", "kZ3fQ1", offsets, nil, form == "packed"))
+		id := string(Plain.Append(nil, Segment{Stream: "orders", Epoch: "kZ3fQ1", Offsets: offsets}, form == "packed"))
 		b.Run(form, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -428,5 +420,13 @@ func BenchmarkParseCursor(b *testing.B) {
 	}
 }
 
-// parseCursor reads a plain id.
-func parseCursor(id string) ([]segment, error) { return readID(PlainIDs, id) }
+// parseCursor reads a plain id of which every segment can be read.
+func parseCursor(id string) ([]Segment, error) {
+	segments, err := Read(Plain, id)
+	for _, s := range segments {
+		if s.Err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrInvalid, s.Err)
+		}
+	}
+	return segments, err
+}

@@ -1,4 +1,4 @@
-package stream
+package cursor
 
 import (
 	"crypto/aes"
@@ -18,39 +18,40 @@ import (
 )
 
 // Sealer writes positions so that only those who have the key can read or make one. Offsets
-// count a topic's records, and who buys twice could otherwise read off how much is sold in between.
+// count a topic's records: somebody who buys twice could otherwise read off how much is sold
+// in between. FORMAT.md has the bytes.
 //
-//	segment = stream "@." base64url( iv ciphertext )
-//
-// It is a synthetic-IV construction (Rogaway and Shrimpton, "Deterministic Authenticated-Encryption", 2006): the IV is
-// the first 16 bytes of an HMAC-SHA256 over the stream's name and the position, and the position is encrypted by AES-256-CTR
-// under that IV. So equal positions have equal text, as the shared frames need, without a
-// nonce that could ever be used twice for two positions; the IV is the authenticator as well. What it
-// shows is whether two ids of a stream stand at one position, and how many partitions there are.
-// Tink's AES-SIV would do the same; it is no dependency worth having for a hundred lines of standard library.
+// It is a synthetic-IV construction (Rogaway and Shrimpton, "Deterministic
+// Authenticated-Encryption", 2006). The IV is the first 16 bytes of an HMAC-SHA256 over the
+// stream's name and the position. AES-256-CTR encrypts the position under that IV. So equal
+// positions have equal text, as the shared frames need, and no nonce can be used twice for two
+// positions. The IV authenticates as well. An id shows whether two ids of a stream are of one
+// position, and how many partitions there are. Tink's AES-SIV would do the same. It is no
+// dependency worth having for a hundred lines of standard library.
 //
 // A Sealer may be used concurrently.
 type Sealer struct{ keys []*sealKey }
 
-// SealKey is a key for ids, shared by all gateways behind one balancer.
-type SealKey struct {
+// Key is a key for ids. All gateways behind one load balancer share it.
+type Key struct {
 	Name   string
 	Secret []byte // at least 32 random bytes
 }
 
-// MinSealKey is how many bytes a [SealKey] has at least.
-const MinSealKey = 32
+// MinKeyLen is how many bytes a [Key] has at least.
+const MinKeyLen = 32
 
-// NewSealer seals with the first key and opens with any. To rotate: give the new key to all gateways behind the old one, then put it
-// first everywhere, and drop the old one when nobody comes back with its ids any more.
-func NewSealer(keys []SealKey) (*Sealer, error) {
+// NewSealer seals with the first key and opens with any. To rotate, give the new key to all
+// gateways behind the old one. Then put it first everywhere. Drop the old one when no client
+// comes back with its ids any more.
+func NewSealer(keys []Key) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("no key")
 	}
 	s := &Sealer{}
 	for _, k := range keys {
-		if len(k.Secret) < MinSealKey {
-			return nil, fmt.Errorf("key %s has %d bytes, at least %d are needed: make one with openssl rand -base64 32", k.Name, len(k.Secret), MinSealKey)
+		if len(k.Secret) < MinKeyLen {
+			return nil, fmt.Errorf("key %s has %d bytes, at least %d are needed: make one with openssl rand -base64 32", k.Name, len(k.Secret), MinKeyLen)
 		}
 		sk, err := newSealKey(k)
 		if err != nil {
@@ -73,7 +74,7 @@ const (
 // errSealed says no more: what exactly is wrong with a forged id is nobody's to know.
 var errSealed = errors.New("not sealed by a key of this gateway for its stream")
 
-// MaxLen takes what [MaxIDLen] does for a partition: 6 bytes.
+// MaxLen takes what the plain codec does for a partition: 6 bytes.
 func (s *Sealer) MaxLen(partitions map[string]int) int {
 	const epoch, partition = 6, sealWidth + 1
 	n := 0
@@ -84,59 +85,51 @@ func (s *Sealer) MaxLen(partitions map[string]int) int {
 	return max(0, n-len("~"))
 }
 
-func (s *Sealer) secret() bool { return true }
+// Sealed says that offsets are nobody's to know.
+func (s *Sealer) Sealed() bool { return true }
 
-func (s *Sealer) appendSegment(dst []byte, stream, epoch string, offsets []int64, leaders []int32, mark string, _ bool) []byte {
+// Append writes the one form there is.
+func (s *Sealer) Append(dst []byte, seg Segment, _ bool) []byte {
 	var scratch [512]byte // on the stack: some 90 partitions without allocating
-	raw := appendSealed(scratch[:sealIV], epoch, offsets, leaders, mark)
-	s.keys[0].seal(stream, raw)
-	dst = append(append(dst, stream...), "@"+sealMark...)
+	raw := appendSealed(scratch[:sealIV], seg)
+	s.keys[0].seal(seg.Stream, raw)
+	dst = append(append(dst, seg.Stream...), "@"+sealMark...)
 	return cursorBase64.AppendEncode(dst, raw)
 }
 
-func (s *Sealer) parseSegment(text string) (segment, error) {
+// Parse reads what any of the keys sealed.
+func (s *Sealer) Parse(text string) (Segment, error) {
 	name, sealed, ok := strings.Cut(text, "@"+sealMark)
 	if !ok || !ValidName(name) {
-		return segment{}, errSegmentStream
+		return Segment{}, errSegmentStream
 	}
-	if !cursorIsBase64(sealed) { // the decoder skips CR and LF even when strict
-		return segment{}, errSealed
+	if !isBase64(sealed) { // the decoder skips CR and LF even when strict
+		return Segment{}, errSealed
 	}
 	raw, err := cursorBase64.DecodeString(sealed)
 	if err != nil || len(raw) <= sealIV {
-		return segment{}, errSealed
+		return Segment{}, errSealed
 	}
 	for _, k := range s.keys {
 		if position, ok := k.open(name, raw); ok {
 			seg, err := parseSealed(position)
-			seg.stream, seg.key, seg.text = name, k.name, text
+			seg.Stream, seg.Key = name, k.name
 			return seg, err
 		}
 	}
-	return segment{}, errSealed
+	return Segment{}, errSealed
 }
 
-// appendSealed appends a position as it is sealed. Numbers are big-endian.
-//
-//	field     size        meaning
-//	epoch     1 + length  the topic's epoch after its length
-//	mark      1 + length  the filter's mark after its length, 0 or 6
-//	width     1           bits 0 to 6: bytes of an offset, w; bit 7: leader epochs are there
-//	offsets   n·w         the next offset of each partition
-//	base      4           with bit 7: the largest leader epoch less 254, at least 0
-//	leaders   n           with bit 7: of each partition the leader epoch less base, plus 1; 0 unknown
-//
-// w is 5 while all offsets are below 2^40, whatever they are. A leader epoch that is more than 254 below the largest
-// is unknown, and so are all where w is above 5: a partition takes 6 bytes up to 2^48, which is what bounds an id.
-// Where all are unknown the form is that of before leader epochs.
-func appendSealed(dst []byte, epoch string, offsets []int64, leaders []int32, mark string) []byte {
+// appendSealed appends what is encrypted of a segment.
+func appendSealed(dst []byte, s Segment) []byte {
+	offsets, leaders := s.Offsets, s.Leaders
 	width := sealWidth
 	for _, o := range offsets {
 		for o>>(8*width) > 0 {
 			width++
 		}
 	}
-	most := int32(unknownLeader)
+	most := int32(UnknownLeader)
 	if width == sealWidth {
 		for p := range leaders[:min(len(leaders), len(offsets))] {
 			if offsets[p] > 0 {
@@ -144,10 +137,10 @@ func appendSealed(dst []byte, epoch string, offsets []int64, leaders []int32, ma
 			}
 		}
 	}
-	dst = append(append(dst, byte(len(epoch))), epoch...)
-	dst = append(append(dst, byte(len(mark))), mark...)
+	dst = append(append(dst, byte(len(s.Epoch))), s.Epoch...)
+	dst = append(append(dst, byte(len(s.Filter))), s.Filter...)
 	first := byte(width)
-	if most != unknownLeader {
+	if most != UnknownLeader {
 		first |= sealLeaders
 	}
 	dst = append(dst, first)
@@ -156,14 +149,14 @@ func appendSealed(dst []byte, epoch string, offsets []int64, leaders []int32, ma
 			dst = append(dst, byte(o>>shift))
 		}
 	}
-	if most == unknownLeader {
+	if most == UnknownLeader {
 		return dst
 	}
 	base := max(most-254, 0)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(base))
 	for p, o := range offsets {
 		code := byte(0)
-		if leader := leaderAt(leaders, p); o > 0 && leader >= base {
+		if leader := LeaderAt(leaders, p); o > 0 && leader >= base {
 			code = byte(leader - base + 1)
 		}
 		dst = append(dst, code)
@@ -171,8 +164,8 @@ func appendSealed(dst []byte, epoch string, offsets []int64, leaders []int32, ma
 	return dst
 }
 
-// parseSealed reads a position. That a key of ours sealed it doesn't say that this version wrote it.
-func parseSealed(b []byte) (s segment, err error) {
+// parseSealed reads a position. A key of ours sealed it, but another version may have written it.
+func parseSealed(b []byte) (s Segment, err error) {
 	text := func(most int) string {
 		if len(b) == 0 || int(b[0]) > most || len(b) < 1+int(b[0]) {
 			err = errSealed
@@ -182,8 +175,8 @@ func parseSealed(b []byte) (s segment, err error) {
 		b = b[1+b[0]:]
 		return t
 	}
-	s.epoch, s.filter = text(maxEpoch), text(markLen)
-	if err != nil || s.epoch == "" || len(b) == 0 {
+	s.Epoch, s.Filter = text(maxEpoch), text(markLen)
+	if err != nil || s.Epoch == "" || len(b) == 0 {
 		return s, errSealed
 	}
 	width, known := int(b[0]&^sealLeaders), b[0]&sealLeaders != 0
@@ -199,8 +192,8 @@ func parseSealed(b []byte) (s segment, err error) {
 	if n == 0 {
 		return s, nil
 	}
-	s.offsets = make([]int64, n)
-	for p := range s.offsets {
+	s.Offsets = make([]int64, n)
+	for p := range s.Offsets {
 		var o uint64
 		for _, c := range b[:width] {
 			o = o<<8 | uint64(c)
@@ -208,10 +201,10 @@ func parseSealed(b []byte) (s segment, err error) {
 		if int64(o) < 0 {
 			return s, errSealed
 		}
-		s.offsets[p], b = int64(o), b[width:]
+		s.Offsets[p], b = int64(o), b[width:]
 	}
 	if known {
-		s.leaders, err = parseSealedLeaders(b, s.offsets)
+		s.Leaders, err = parseSealedLeaders(b, s.Offsets)
 	}
 	return s, err
 }
@@ -223,12 +216,12 @@ func parseSealedLeaders(b []byte, offsets []int64) ([]int32, error) {
 	for p, code := range b[sealEpochBase:] {
 		leader := base + int64(code) - 1
 		if code == 0 || offsets[p] == 0 {
-			leader = unknownLeader
+			leader = UnknownLeader
 		}
 		if leader > math.MaxInt32 {
 			return nil, errSealed
 		}
-		leaders[p], known = int32(leader), known || leader != unknownLeader
+		leaders[p], known = int32(leader), known || leader != UnknownLeader
 	}
 	if !known {
 		return nil, nil
@@ -243,7 +236,7 @@ type sealKey struct {
 	macs  sync.Pool // of hash.Hash, so that none is made for each id
 }
 
-func newSealKey(k SealKey) (*sealKey, error) {
+func newSealKey(k Key) (*sealKey, error) {
 	const purpose = "sluice ids 1: "
 	macKey, err := hkdf.Key(sha256.New, k.Secret, nil, purpose+"authenticate", sha256.Size)
 	if err != nil {

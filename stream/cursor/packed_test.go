@@ -1,4 +1,4 @@
-package stream
+package cursor
 
 import (
 	"encoding/binary"
@@ -63,7 +63,7 @@ func TestPackedPositionsAreShort(t *testing.T) {
 	t.Logf("characters for 200 partitions:%15s %8s %8s %12s", "text", "former", "packed", "with epochs")
 	for _, shape := range packedShapes() {
 		length := func(leaders []int32, packed bool) int {
-			return len(appendSegment(nil, "s", "e", shape.offsets, leaders, packed)) - len("s@e:")
+			return len(Plain.Append(nil, Segment{Stream: "s", Epoch: "e", Offsets: shape.offsets, Leaders: leaders}, packed)) - len("s@e:")
 		}
 		former, packed, whole := len(appendFormer(nil, shape.offsets)), length(nil, true), length(shape.leaders, true)
 		t.Logf("%-30s %14d %8d %8d %12d", shape.name, length(nil, false), former, packed, whole)
@@ -117,15 +117,15 @@ func TestLeaderEpochsThatDoNotFitAreUnknown(t *testing.T) {
 		{[]int32{-1, 1 << 30, 3, 5}, []int32{-1, 1 << 30, -1, -1}},
 	} {
 		for range 2 {
-			segments, err := parseCursor(string(appendSegment(nil, "s", "e", offsets, tt.leaders, true)))
-			if err != nil || !slices.Equal(segments[0].leaders, tt.want) {
+			segments, err := parseCursor(string(Plain.Append(nil, Segment{Stream: "s", Epoch: "e", Offsets: offsets, Leaders: tt.leaders}, true)))
+			if err != nil || !slices.Equal(segments[0].Leaders, tt.want) {
 				t.Fatalf("%v became %+v, %v; want %v", tt.leaders, segments, err, tt.want)
 			}
-			tt.leaders = segments[0].leaders
+			tt.leaders = segments[0].Leaders
 		}
 	}
-	segments, err := parseCursor(string(appendSegment(nil, "s", "e", []int64{1, 1 << 50}, []int32{3, 3}, true)))
-	if err != nil || segments[0].leaders != nil {
+	segments, err := parseCursor(string(Plain.Append(nil, Segment{Stream: "s", Epoch: "e", Offsets: []int64{1, 1 << 50}, Leaders: []int32{3, 3}}, true)))
+	if err != nil || segments[0].Leaders != nil {
 		t.Errorf("beside offsets of more bits than a partition has: %+v, %v", segments, err)
 	}
 }
@@ -145,7 +145,7 @@ func BenchmarkPackedSegment(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				dst = appendSegment(dst[:0], "orders", "kZ3fQ1", shape.offsets, leaders, true)
+				dst = Plain.Append(dst[:0], Segment{Stream: "orders", Epoch: "kZ3fQ1", Offsets: shape.offsets, Leaders: leaders}, true)
 			}
 		})
 	}
