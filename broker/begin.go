@@ -81,7 +81,7 @@ func (r *Reader) startOffsets(ctx context.Context, t *topic, m topicMeta, stable
 	return slices.Clone(stable), nil
 }
 
-// offsets is [listOffsets] of the partitions that have a leader; the others' are 0.
+// offsets is [listLeaders] of the partitions that have a leader; the others' are 0.
 func (r *Reader) offsets(ctx context.Context, t *topic, m topicMeta, at int64, level isolation) ([]int64, error) {
 	offsets, errs := listLeaders(ctx, r.cl, t.name, m, at, level)
 	for p, err := range errs {

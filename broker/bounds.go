@@ -5,14 +5,10 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"sluice/stream"
 )
@@ -38,14 +34,6 @@ type past struct {
 	saidBounds, saidOffsets, saidRead string // complaints logged last; "" it works
 
 	judging chan struct{} // one slot: who holds it may ask brokers which topic it is
-}
-
-// policy is what a topic's configuration says that concerns reading its past.
-type policy struct {
-	known           bool // false where this user may not read it
-	compacted       bool
-	deleteRetention time.Duration // delete.retention.ms
-	remote          bool          // remote.storage.enable: an answer without records may mean "not yet"
 }
 
 func newPast(topic string, cl *kgo.Client, log *slog.Logger) *past {
@@ -139,52 +127,6 @@ func (t *past) readPolicy(ctx context.Context) (policy, error) {
 	defer t.mu.Unlock()
 	t.policy, t.policyAt = p, time.Now()
 	return p, nil
-}
-
-// askPolicy asks for a topic's configuration. What this user may not read is an unknown
-// policy.
-func askPolicy(ctx context.Context, cl *kgo.Client, topic string) (p policy, err error) {
-	req := kmsg.NewPtrDescribeConfigsRequest()
-	res := kmsg.NewDescribeConfigsRequestResource()
-	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeTopic, topic
-	res.ConfigNames = []string{"cleanup.policy", "delete.retention.ms", "remote.storage.enable"}
-	req.Resources = append(req.Resources, res)
-	kresp, err := hedged(ctx, func(ctx context.Context) (kmsg.Response, error) {
-		one := *req // the client writes its version into it
-		return cl.Request(ctx, &one)
-	})
-	if err != nil {
-		return policy{}, err
-	}
-	for _, res := range kresp.(*kmsg.DescribeConfigsResponse).Resources {
-		switch err := kerr.ErrorForCode(res.ErrorCode); err {
-		case nil:
-			p = policyOf(res.Configs)
-		case kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed:
-		default:
-			return policy{}, err
-		}
-	}
-	return p, nil
-}
-
-func policyOf(configs []kmsg.DescribeConfigsResponseResourceConfig) policy {
-	p := policy{known: true}
-	for _, c := range configs {
-		if c.Value == nil {
-			continue
-		}
-		switch c.Name {
-		case "cleanup.policy":
-			p.compacted = strings.Contains(*c.Value, "compact")
-		case "delete.retention.ms":
-			ms, _ := strconv.ParseInt(*c.Value, 10, 64)
-			p.deleteRetention = time.Duration(min(ms, int64(1<<63-1)/int64(time.Millisecond))) * time.Millisecond
-		case "remote.storage.enable":
-			p.remote = *c.Value == "true"
-		}
-	}
-	return p
 }
 
 func (t *past) sayDenied() {

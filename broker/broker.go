@@ -7,7 +7,7 @@
 // The file map: options.go and oauth.go make a client's options; package record turns a record into an
 // event. reader.go, watch.go and topic.go follow the topics live, begin.go, relocate.go, offline.go and probe.go
 // find where to read on, and state.go from further back, all into the sink of sink.go; status.go says how far.
-// history.go, history_questions.go, bounds.go, epoch_questions.go and catchup.go answer for the past. identity.go tells which topic of a name it
+// history.go, history_questions.go, ask_policy.go, bounds.go, epoch_questions.go and catchup.go answer for the past. identity.go tells which topic of a name it
 // is, leader_epochs.go who wrote its records. metadata.go, offsets.go and fetch.go speak to brokers for all;
 // fault.go says in plain words what went wrong, fetch_fault.go which fetches fail.
 package broker

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"sluice/broker/record"
@@ -217,7 +218,8 @@ func (c *catchup) judge(ctx context.Context, at place, err error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	start, err := listOffsets(ctx, c.cl, c.topic, len(c.to), earliest, uncommitted)
+	listed, err := kadm.NewClient(c.cl).ListStartOffsets(ctx, c.topic)
+	start, err := allOffsets(listed, err, c.topic, len(c.to))
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -115,7 +116,7 @@ func (c *Control) Unheard() (since time.Time, why string) {
 // anew, or one whose client is stuck, is heard from its start. hear is called from one goroutine
 // at a time.
 func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
-	w := &controlWatch{Control: c, began: time.Now()}
+	w := &controlWatch{Control: c, admin: kadm.NewClient(c.cl), began: time.Now()}
 	for ctx.Err() == nil {
 		hearing, stop := context.WithCancel(ctx)
 		// The context is the client's, too: Close would race with a fetch that begins meanwhile.

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // controlWatch looks whether a [Control] hears all there is.
 type controlWatch struct {
 	*Control
+	admin    *kadm.Client
 	identity identity
 	began    time.Time      // of Run, or when all was last heard
 	end      []int64        // what has to be heard before it is caught up; nil: not known yet
@@ -73,11 +75,7 @@ func (w *controlWatch) look(ctx context.Context) (replace bool, err error) {
 		w.end = nil
 		return true, nil
 	}
-	start, err := listOffsets(ctx, w.cl, w.topic, len(m.leaders), earliest, committed)
-	if err != nil {
-		return false, err
-	}
-	end, err := listOffsets(ctx, w.cl, w.topic, len(m.leaders), latest, committed)
+	start, end, err := w.askEnds(ctx, len(m.leaders))
 	if err != nil {
 		return false, err
 	}
@@ -105,6 +103,21 @@ func (w *controlWatch) look(ctx context.Context) (replace bool, err error) {
 		return true, errUnheard
 	}
 	return false, nil
+}
+
+// askEnds returns where each partition begins and ends. The client may learn of a new partition a
+// moment later.
+func (w *controlWatch) askEnds(ctx context.Context, partitions int) (start, end []int64, err error) {
+	err = untilAnswered(ctx, func() (err error) {
+		listed, failed := w.admin.ListStartOffsets(ctx, w.topic)
+		if start, err = allOffsets(listed, failed, w.topic, partitions); err != nil {
+			return err
+		}
+		listed, failed = w.admin.ListCommittedOffsets(ctx, w.topic)
+		end, err = allOffsets(listed, failed, w.topic, partitions)
+		return err
+	})
+	return start, end, err
 }
 
 // standing returns where the client stands, not before the partitions' starts, or how it fails.

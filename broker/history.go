@@ -98,7 +98,10 @@ func (h *History) OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([
 	m, err := t.describe(asking)
 	var offsets []int64
 	if err == nil {
-		offsets, err = offsetsAt(asking, h.cl, t.topic, len(m.leaders), unixMilli)
+		err = untilAnswered(asking, func() (err error) {
+			offsets, err = offsetsAt(asking, h.cl, t.topic, len(m.leaders), unixMilli)
+			return err
+		})
 	}
 	h.note(stream, &t.saidOffsets, err)
 	return offsets, unavailable(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -24,49 +25,32 @@ const (
 	committed   isolation = 1
 )
 
-// listOffsets asks a topic's leaders for one offset per partition: the earliest, the
-// latest, or the first whose record is not older than at, -1 where there is none. It is
-// all partitions or an error.
-func listOffsets(ctx context.Context, cl *kgo.Client, topic string, partitions int, at int64, level isolation) ([]int64, error) {
-	const unanswered = -2
-	req := kmsg.NewPtrListOffsetsRequest()
-	req.IsolationLevel = int8(level)
-	t := kmsg.NewListOffsetsRequestTopic()
-	t.Topic = topic
+// allOffsets returns the offset of each of a topic's partitions, from what kadm says of the topic.
+// It is all partitions or an error.
+func allOffsets(listed kadm.ListedOffsets, failed error, topic string, partitions int) ([]int64, error) {
 	offsets := make([]int64, partitions)
-	for p := range partitions {
-		rp := kmsg.NewListOffsetsRequestTopicPartition()
-		rp.Partition, rp.Timestamp = int32(p), at
-		t.Partitions = append(t.Partitions, rp)
-		offsets[p] = unanswered
-	}
-	req.Topics = append(req.Topics, t)
-	var broken error
-	for _, shard := range cl.RequestSharded(ctx, req) {
-		if shard.Err != nil {
-			broken = shard.Err
-			continue
-		}
-		for _, t := range shard.Resp.(*kmsg.ListOffsetsResponse).Topics {
-			for _, p := range t.Partitions {
-				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-					return nil, partitionError(err)
-				}
-				if p.Partition >= 0 && int(p.Partition) < len(offsets) {
-					offsets[p.Partition] = p.Offset
-				}
-			}
-		}
-	}
-	for _, o := range offsets {
-		if o == unanswered {
-			if broken == nil {
-				broken = errNotAnswered
-			}
-			return nil, partitionError(broken)
+	for p := range offsets {
+		one, ok := listed.Lookup(topic, int32(p))
+		switch {
+		case ok && one.Err != nil:
+			return nil, partitionError(one.Err)
+		case ok:
+			offsets[p] = one.Offset
+		case failed != nil:
+			return nil, partitionError(causeOf(failed))
+		default:
+			return nil, errNotAnswered
 		}
 	}
 	return offsets, nil
+}
+
+// causeOf returns the first error of several that one call of kadm's had.
+func causeOf(err error) error {
+	if several, ok := errors.AsType[*kadm.ShardErrors](err); ok && len(several.Errs) > 0 {
+		return several.Errs[0].Err
+	}
+	return err
 }
 
 var errNotAnswered = errors.New("broker: an answer lacks a partition")
@@ -96,7 +80,8 @@ type leaderListing struct {
 	errs     map[string]map[int32]error
 }
 
-// list begins to ask the leaders of topics as listOffsets does. Wait for all of it by
+// list begins to ask the leaders of topics for one offset of each partition: the earliest, the
+// latest, or the first whose record is not older than at, -1 where there is none. Wait for all of it by
 // listing.wait.
 func list(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, at int64, level isolation) *listing {
 	l := &listing{byLeader: make(map[int32]*leaderListing)}
@@ -184,15 +169,22 @@ func listLeaders(ctx context.Context, cl *kgo.Client, topic string, m topicMeta,
 	return l.of(topic, m)
 }
 
-// offsetsAt returns per partition the first offset whose record is not older than
-// unixMilli, and where there is none the last stable offset: what a transaction still
-// open will publish lies beyond that, and is newer.
+// offsetsAt returns per partition the first offset whose record is not older than unixMilli, and
+// the last stable offset where there is none. What an open transaction will publish lies beyond
+// that and is newer.
 func offsetsAt(ctx context.Context, cl *kgo.Client, topic string, partitions int, unixMilli int64) ([]int64, error) {
+	admin := kadm.NewClient(cl)
 	var end, offsets []int64
 	var errEnd, err error
 	var asking sync.WaitGroup
-	asking.Go(func() { end, errEnd = listOffsets(ctx, cl, topic, partitions, latest, committed) })
-	asking.Go(func() { offsets, err = listOffsets(ctx, cl, topic, partitions, max(unixMilli, 0), committed) })
+	asking.Go(func() {
+		listed, failed := admin.ListCommittedOffsets(ctx, topic)
+		end, errEnd = allOffsets(listed, failed, topic, partitions)
+	})
+	asking.Go(func() {
+		listed, failed := admin.ListOffsetsAfterMilli(ctx, max(unixMilli, 0), topic)
+		offsets, err = allOffsets(listed, failed, topic, partitions)
+	})
 	asking.Wait()
 	if err := errors.Join(errEnd, err); err != nil {
 		return nil, err
