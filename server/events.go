@@ -44,9 +44,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		writeStreamHeader(w, r)
 		return
 	}
-	stake, why := s.takeStream(a.principal.User, ip, a.request.Cursor)
+	stake, why, left := s.takeStream(ip, &a)
 	if why != "" {
-		s.unavailable(w, r, why)
+		s.unavailableFor(w, r, why, ticks(left))
 		return
 	}
 	defer func() {

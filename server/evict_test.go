@@ -1,13 +1,18 @@
 package server
 
 import (
+	"encoding/json"
+	"io"
+	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"sluice/server/auth"
+	"sluice/stream/cursor"
 )
 
 func evicting(n int) func(*Config) {
@@ -33,24 +38,67 @@ func TestTheOldestStreamGivesWayToANewOne(t *testing.T) {
 		t.Error("no id to come back with")
 	}
 	eventually(t, "it is counted no more", func() bool { return f.closings(evicted) == 1 })
-	for range 3 {
+
+	// Who gave way is refused, and is told for how long.
+	told := func(retry int) bool { return retry > 590_000 && retry <= 600_000 }
+	isRefused := func() {
+		t.Helper()
 		back := open("Last-Event-ID", closing.ID)
-		back.want("sluice.unavailable", `{"reason":"per_user","retry_ms":15000}`)
+		var said struct {
+			Reason string
+			Retry  int `json:"retry_ms"`
+		}
+		if err := json.Unmarshal([]byte(back.want("sluice.unavailable", "*").Data), &said); err != nil || said.Reason != limitPerUser || !told(said.Retry) {
+			t.Errorf("%+v, %v", said, err)
+		}
 		back.wantEnd()
+		raw := f.get("/events?user=alice", "Last-Event-ID", closing.ID, "Accept", "text/plain")
+		if retry, err := strconv.Atoi(raw.Header.Get("Retry-After")); raw.StatusCode != http.StatusTooManyRequests || err != nil || !told(1000*retry) {
+			t.Errorf("%d, Retry-After %q", raw.StatusCode, raw.Header.Get("Retry-After"))
+		}
+	}
+	for range 3 {
+		isRefused()
 	}
 	f.get("/events?user=bob", "Last-Event-ID", closing.ID).want("sluice.hello", "*")
+
+	// Another page at the same position evicts nobody, and is let in where there is room.
+	position, _ := cursor.SplitNotes(closing.ID)
+	open("Last-Event-ID", position).want("sluice.unavailable", `{"reason":"per_user","retry_ms":15000}`)
 	third.cancel()
 	eventually(t, "there is room, at nobody's cost", func() bool {
-		back := open("Last-Event-ID", closing.ID)
+		back := open("Last-Event-ID", position)
 		defer back.cancel()
 		e, err := back.events.Next()
 		return err == nil && e.Name == "sluice.hello"
 	})
+	isRefused() // also where there is room
 	f.order("alice", "1")
 	second.want("message", "1")
 	if n := f.closings(evicted); n != 1 {
 		t.Errorf("%v evictions", n)
 	}
+}
+
+// A stream that is evicted while it is sent the state has no position, and is known again nevertheless.
+func TestAStreamEvictedInItsSnapshotStaysAway(t *testing.T) {
+	f := begin(t, evicting(1))
+	f.large()
+	conn, status := f.stallBy("/events?user=alice&stream=news&snapshot=1", "203.0.113.1", 256<<10)
+	if status != "200" {
+		t.Fatal(status)
+	}
+	f.get("/events?user=alice", "Accept", "text/event-stream").want("sluice.hello", "*")
+	rest, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(rest), "\nid: ")
+	id, _, _ := strings.Cut(after, "\n")
+	if position, notes := cursor.SplitNotes(id); position != "" || len(notes) != 1 {
+		t.Fatalf("the id %q", id)
+	}
+	f.get("/events?user=alice&stream=news&snapshot=1", "Accept", "text/event-stream", "Last-Event-ID", id).want("sluice.unavailable", "*")
 }
 
 // Pages that come back when they are told to don't evict each other.
@@ -74,18 +122,22 @@ func TestThirteenTabsForTenMinutesTakeOneEviction(t *testing.T) {
 				if me.open || time.Now().Before(me.again) {
 					continue
 				}
+				position, notes := cursor.SplitNotes(me.id)
+				if left := e.refuses(user, notes); left > 0 {
+					me.again = time.Now().Add(left)
+					continue
+				}
 				if _, why := l.countUpTo([2]uint64{user}, 12); why == "" {
 					me.open = true
 					continue
 				}
 				me.again = time.Now().Add(15 * time.Second)
-				if !e.may(user, me.id) {
+				if !e.may(user, position) {
 					continue
 				}
 				evictions++
 				oldest := &tabs[0]
-				oldest.open, oldest.id, oldest.again = false, "position", time.Now().Add(evictedRetry.duration())
-				e.remember(user, oldest.id)
+				oldest.open, oldest.id, oldest.again = false, e.remember(user, "position"), time.Now().Add(evictedRetry.duration())
 				me.open = true
 			}
 		}
@@ -98,7 +150,10 @@ func TestThirteenTabsForTenMinutesTakeOneEviction(t *testing.T) {
 func TestEvictionsAreForgottenAndBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEvictions()
-		e.remember(1, "a")
+		_, notes := cursor.SplitNotes(e.remember(1, "a"))
+		if e.refuses(1, notes) != evictedFor || e.refuses(2, notes) > 0 || e.refuses(1, nil) > 0 || e.refuses(1, []string{".x"}) > 0 {
+			t.Error("who is refused")
+		}
 		if e.may(1, "a") || !e.may(1, "b") || !e.may(2, "a") || !e.may(1, "") {
 			t.Error("who gave way")
 		}
@@ -109,7 +164,7 @@ func TestEvictionsAreForgottenAndBounded(t *testing.T) {
 			t.Errorf("%d are remembered, or somebody may evict beyond", len(e.until))
 		}
 		<-time.After(evictedFor)
-		if !e.may(1, "a") || len(e.until) > 0 {
+		if e.refuses(1, notes) > 0 || !e.may(1, "a") || len(e.until) > 0 {
 			t.Errorf("%d are remembered", len(e.until))
 		}
 	})

@@ -177,8 +177,7 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 		return end
 	case stream.Evicted:
 		s.why = evicted
-		id := s.id()
-		t.evictions.remember(s.stake.user, id)
+		id := t.evictions.remember(s.stake.user, s.id())
 		out.Append(appendClosing(nil, id, s.why, max(evictedRetry, t.retry())))
 		return end
 	case stream.Ended:

@@ -8,11 +8,17 @@ import (
 // after any status but 200, whatever Retry-After says, so what accepts an event stream (see waitsAsStream) is
 // given one: when to come back, why, and the end. Everyone else gets the 503.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string) {
+	s.unavailableFor(w, r, why, 0)
+}
+
+// unavailableFor is unavailable for one who knows that it takes a time at least.
+func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why string, least tick) {
 	retry := s.terms.retry()
 	status, limit := limitStatus[why]
 	if limit || why == withdrawn.String() {
 		retry *= limitPatience
 	}
+	retry = max(retry, least)
 	if !limit {
 		status = http.StatusServiceUnavailable
 	}

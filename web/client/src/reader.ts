@@ -78,6 +78,10 @@ export class Reader {
     let patience = HELLO;
     let hello = false;
     let silent = false;
+    let asked = 0; // ms to stay away
+    const retry = (ms: number) => {
+      this.#retry = asked = ms;
+    };
     let timer: ReturnType<typeof setTimeout>;
     const alive = () => {
       clearTimeout(timer);
@@ -114,7 +118,7 @@ export class Reader {
     };
     alive();
     try {
-      await this.#wire.stream(place.cursor, tell, (ms) => (this.#retry = ms), alive, end.signal);
+      await this.#wire.stream(place.cursor, tell, retry, alive, end.signal);
     } catch (error) {
       if (!end.signal.aborted || outer.aborted) throw error;
     } finally {
@@ -128,7 +132,7 @@ export class Reader {
         this.#pollUntil = Date.now() + this.#again;
         this.#again = Math.min(this.#again * 2, STREAM_AGAIN_LONGEST);
       }
-    } else if (!hello && !place.needsState) return this.#failed();
+    } else if (!hello && !place.needsState) return this.#failed(undefined, asked);
     place.show("connecting");
     return ended ? 0 : this.#retry;
   }
@@ -157,8 +161,7 @@ export class Reader {
   }
 
   /** Notes a try that came to nothing, and says how long to wait before the next. */
-  async #failed(error?: unknown): Promise<number> {
-    let least = 0;
+  async #failed(error?: unknown, least = 0): Promise<number> {
     if (error instanceof Refused) {
       least = error.retryAfter;
       const identity = error.status === 401 || error.status === 403;

@@ -304,6 +304,25 @@ test("not now, says a gateway: comes when asked to, and then less and less often
   });
 });
 
+test("stays away for as long as the gateway of an evicted stream says", () => {
+  const evicted = new Stream(hello(), "retry: 60000\n" + event("c1~.n", "sluice.closing", { reason: "evicted", retry_ms: 60_000 }));
+  const refused = new Stream("retry: 540000\n" + event("", "sluice.unavailable", { reason: "per_user", retry_ms: 540_000 }));
+  for (const stream of [evicted, refused]) stream.end();
+  return scripted([evicted, refused, new Stream(hello())], async ({ pass, requests }) => {
+    const client = connect({ url });
+    await pass(59_000);
+    assert.equal(requests.length, 1);
+    await pass(2_000);
+    assert.equal(requests.length, 2);
+    await pass(538_000);
+    assert.equal(requests.length, 2);
+    await pass(3_000);
+    assert.equal(requests.length, 3);
+    assert.equal(client.status, "live");
+    client.close();
+  });
+});
+
 test("where streams fail time and again, a poll is tried", () => {
   const fails = () => new TypeError("network error");
   const poll = json({ cursor: "c1", events: [{ id: "c1", event: "a", data: 1 }] });
