@@ -39,7 +39,9 @@ func (l *loader) checkAuth() {
 		return
 	}
 	if len(a.JWT) == 0 && a.AuthJS == nil && a.Forward == nil && a.Tickets == nil {
-		l.fault("auth", errNoAuth)
+		if !l.misunderstood("auth") {
+			l.fault("auth", errNoAuth)
+		}
 		return
 	}
 	l.checkIssuers(a.JWT)

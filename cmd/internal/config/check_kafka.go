@@ -15,7 +15,7 @@ import (
 
 func (l *loader) checkKafka() {
 	k := &l.config.Kafka
-	if len(k.Brokers) == 0 {
+	if len(k.Brokers) == 0 && !l.misunderstood("kafka") {
 		l.fault("kafka.brokers", `is missing: write where Kafka is, such as brokers: ["localhost:9092"]`)
 	}
 	for _, b := range k.Brokers {

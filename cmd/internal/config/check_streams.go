@@ -25,7 +25,7 @@ var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
 func (l *loader) checkStreams() {
 	streams := l.config.Streams
 	switch n := len(streams); {
-	case n == 0:
+	case n == 0 && !l.misunderstood("streams"):
 		l.fault("streams", "is missing: write one, such as streams: {orders: {topic: order-topic, user: key}}")
 	case n > maxStreams:
 		l.fault("streams", fmt.Sprintf("has %d streams: there is room for %d", n, maxStreams))

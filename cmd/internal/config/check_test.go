@@ -104,7 +104,7 @@ func TestFaults(t *testing.T) {
 		want      string // the fault begins so
 	}{
 		{"not yaml", "", "a: [", nil, "sluice.yaml:"},
-		{"tab", "", "kafka:\n\tbrokers: x\n", nil, "sluice.yaml:2: is not YAML"},
+		{"tab", "", "kafka:\n\tbrokers: x\n", nil, "sluice.yaml:2: a tab: indent with spaces"},
 		{"second document", "auth:", "---\nauth:", nil, "sluice.yaml:5: a second document begins here"},
 		{"section as text", "orders: {topic: order-topic, user: key}", "orders: order-topic", nil, "sluice.yaml:4: streams.orders: keys are needed here, such as topic"},
 		{"text as section", "user: key", "user: {key: id}", nil, "sluice.yaml:4: streams.orders.user: has keys of its own, but one text is needed"},

@@ -39,6 +39,9 @@ func Load(path string, environ []string) (*Config, Findings) {
 func Parse(name string, text []byte, environ []string) (*Config, Findings) {
 	f := &file{name: name, dir: filepath.Dir(name), places: map[string]place{}}
 	f.parse(text)
+	if f.misread {
+		return &Config{places: f.places}, f.findings
+	}
 	fromEnv, findings := variables(environ)
 
 	l := &loader{
@@ -46,6 +49,7 @@ func Parse(name string, text []byte, environ []string) (*Config, Findings) {
 		given:    map[string]value{},
 		streams:  map[string]*Stream{},
 		findings: append(f.findings, findings...),
+		wrong:    f.wrong,
 	}
 	for _, v := range slices.Concat(f.values, fromEnv) { // the environment comes last and wins
 		l.given[v.key] = v
@@ -63,6 +67,7 @@ type loader struct {
 	given    map[string]value // by key
 	streams  map[string]*Stream
 	broken   map[string]bool // keys whose value couldn't be taken; they are not checked further
+	wrong    []string        // what was given in a way that can't be understood
 	findings Findings
 }
 
@@ -146,6 +151,14 @@ func (l *loader) has(key string) bool {
 		}
 	}
 	return false
+}
+
+// misunderstood reports whether a section, or something in it, was given and couldn't be
+// understood: then it is no help to say that it is missing.
+func (l *loader) misunderstood(section string) bool {
+	return slices.ContainsFunc(l.wrong, func(key string) bool {
+		return key == section || strings.HasPrefix(key, section+".")
+	})
 }
 
 func (l *loader) fault(key, text string) {

@@ -23,6 +23,8 @@ type file struct {
 	values   []value // in the order of the file
 	places   map[string]place
 	findings Findings
+	wrong    []string // keys of sections, given but not to be understood
+	misread  bool     // the text says something else than was meant: only that is worth saying
 }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
@@ -44,14 +46,19 @@ func (f *file) parse(text []byte) {
 		}
 	}
 	if err != nil {
-		match := yamlLine.FindStringSubmatch(err.Error())
-		line, _ := strconv.Atoi(match[1]) // no number: the file as a whole
-		f.fault(line, "", "is not YAML: "+strings.TrimPrefix(err.Error(), match[0]))
+		line, advice := syntaxFault(text, err)
+		f.unreadable(line, "", advice)
 		return
 	}
 	if root := document.Content[0]; !isNull(root) {
 		f.node("", root)
 	}
+}
+
+// unreadable is a fault after which the rest of the file can't be taken at its word.
+func (f *file) unreadable(line int, key, text string) {
+	f.findings = Findings{{place: place{file: f.name, line: line}, Key: key, Text: text}}
+	f.misread = true
 }
 
 func (f *file) fault(line int, key, text string) {
@@ -79,10 +86,20 @@ func (f *file) node(key string, n *yaml.Node) {
 	case n.Kind == yaml.SequenceNode && isKey:
 		f.sequence(key, n)
 	case isSection:
-		f.fault(n.Line, key, fmt.Sprintf("keys are needed here, such as %s", strings.Join(below(pattern), ", ")))
+		f.wrong = append(f.wrong, key)
+		f.fault(n.Line, key, keysNeeded(pattern))
 	default:
 		f.fault(n.Line, key, fmt.Sprintf("has keys of its own, but one %s is needed", k.Kind()))
 	}
+}
+
+// keysNeeded says that a section was given a value, and how its keys are written.
+func keysNeeded(section string) string {
+	names := below(section)
+	if section == "streams" {
+		return "keys are needed here, a stream's name and below it its keys: write streams: {orders: {topic: order-topic, user: key}}"
+	}
+	return fmt.Sprintf("keys are needed here, such as %s: write %s: {%s: …}", strings.Join(names, ", "), section[strings.LastIndexByte(section, '.')+1:], names[0])
 }
 
 func (f *file) sequence(key string, n *yaml.Node) {
@@ -106,6 +123,9 @@ func (f *file) mapping(key string, n *yaml.Node) {
 		child := join(key, name)
 		childPattern, _ := split(child)
 		first, seen := lines[name]
+		if pattern == "streams" && f.outdented(n, name, p.content) {
+			return
+		}
 		switch {
 		case seen && p.merged: // the section itself has the word
 		case seen:
@@ -113,6 +133,9 @@ func (f *file) mapping(key string, n *yaml.Node) {
 		case pattern == "streams" && !cursor.ValidName(name):
 			f.fault(line, child, errName)
 		case byPath[childPattern] == nil && !sections[childPattern]:
+			if child == "auth.none" {
+				f.wrong = append(f.wrong, pattern)
+			}
 			f.fault(line, child, unknown(pattern, name))
 		case isNull(p.content) && pattern != "streams":
 			// "kafka:" with nothing after it is as good as not written
@@ -124,6 +147,34 @@ func (f *file) mapping(key string, n *yaml.Node) {
 			lines[name] = line
 		}
 	}
+}
+
+// outdented reports, as the file's only fault, keys of a stream that stand under streams itself.
+func (f *file) outdented(streams *yaml.Node, name string, content *yaml.Node) bool {
+	if byPath[streamSection+"."+name] == nil || content.Kind == yaml.MappingNode {
+		return false
+	}
+	above := ""
+	var lines []string
+	for i := 0; i+1 < len(streams.Content); i += 2 {
+		key, value := streams.Content[i], streams.Content[i+1]
+		switch {
+		case byPath[streamSection+"."+key.Value] != nil && value.Kind != yaml.MappingNode:
+			lines = append(lines, strconv.Itoa(key.Line))
+		case len(lines) == 0:
+			above = key.Value
+		}
+	}
+	line, _ := strconv.Atoi(lines[0])
+	text := "is a key of a stream: write the stream's name above it and indent it below the name"
+	switch {
+	case above != "" && len(lines) == 1:
+		text = fmt.Sprintf("is a key of the stream %s: indent this line below it", above)
+	case above != "":
+		text = fmt.Sprintf("is a key of the stream %s: indent the lines %s below it", above, strings.Join(lines, ", "))
+	}
+	f.unreadable(line, "streams."+name, text)
+	return true
 }
 
 // pair is one key of a mapping.
@@ -178,6 +229,9 @@ func isNull(n *yaml.Node) bool {
 
 // unknown says that a section has no such key, and what was likely meant.
 func unknown(section, name string) string {
+	if section == "auth" && name == "none" {
+		return "is no key but a value: write auth: none"
+	}
 	if near := typo.Closest(name, below(section)); near != "" {
 		return fmt.Sprintf("there is no such key; did you mean %s?", near)
 	}
