@@ -43,6 +43,16 @@ func TestTheCommandLine(t *testing.T) {
 		{"help keys", 0, "Usage: sluice keys new", ""},
 		{"version", 0, "sluice ", ""},
 		{"--version", 0, "sluice ", ""},
+		{"-v", 0, "sluice ", ""},
+		{"help init", 0, "Usage: sluice init", ""},
+		{"help token", 0, "Usage: sluice token", ""},
+		{"help produce", 0, "Usage: sluice produce", ""},
+		{"help completion", 0, "Usage: sluice completion", ""},
+		{"help version", 0, "Usage: sluice version", ""},
+		{"completion", 2, "", "it needs a shell: bash, zsh, fish"},
+		{"completion tcsh", 2, "", `there is no "tcsh": there are bash, zsh, fish`},
+		{"completion fish", 0, "complete -c sluice -n '__fish_seen_subcommand_from tail' -l json -d", ""},
+		{"serve --admn x", 2, "", "flag provided but not defined: -admn"},
 		{"version x", 2, "", `"x" is one word too many`},
 		{"sevre", 2, "", "there is no command \"sevre\"; did you mean serve?\nSee sluice help."},
 		{"frobnicate", 2, "", "there is no command \"frobnicate\"\nSee sluice help."},
@@ -58,6 +68,18 @@ func TestTheCommandLine(t *testing.T) {
 		if status != tt.status || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) ||
 			tt.stdout == "" && stdout != "" || tt.stderr == "" && stderr != "" {
 			t.Errorf("sluice %s: status %d\n--- stdout\n%s--- stderr\n%s", tt.line, status, stdout, stderr)
+		}
+	}
+}
+
+// Whoever asks for help learns from an example.
+func TestEveryHelpHasOneExample(t *testing.T) {
+	for _, c := range commands {
+		if c.name == benchCommand.name {
+			continue // its modes have helps
+		}
+		if status, stdout, _ := sluice(t, "help", c.name); status != 0 || strings.Count(stdout, "\nExample:\n  ") != 1 || !strings.HasPrefix(stdout, "Usage: sluice "+c.name) {
+			t.Errorf("sluice help %s: status %d\n%s", c.name, status, stdout)
 		}
 	}
 }

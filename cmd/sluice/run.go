@@ -37,7 +37,10 @@ type command struct {
 }
 
 // commands are in the order of the help.
-var commands = []command{serve, demoCommand, tailCommand, topCommand, doctorCommand, benchCommand, checkCommand, cursorCommand, keysCommand, version}
+var commands = []command{
+	initCommand, checkCommand, serve, demoCommand, tokenCommand, produceCommand, tailCommand, topCommand, doctorCommand,
+	cursorCommand, keysCommand, benchCommand,
+}
 
 // errHangup is why a command ends that was sent SIGHUP.
 var errHangup = errors.New("SIGHUP ends sluice as SIGTERM does; a later version will read its configuration again instead")
@@ -81,7 +84,7 @@ func dispatch(p process, args []string) int {
 			return statusFine
 		}
 		name, rest = rest[0], []string{"-h"}
-	case "-version", "--version":
+	case "-v", "-version", "--version":
 		name = version.name
 	}
 	if i := slices.IndexFunc(commands, func(c command) bool { return c.name == name }); i >= 0 {

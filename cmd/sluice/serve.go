@@ -22,6 +22,9 @@ those alone it needs no file. sluice check says what is wrong with a configurati
 SIGTERM or Ctrl-C ends it well: streams are told to come back elsewhere, spread over some seconds. A second
 one ends it at once. SIGHUP ends it well, too; a later version will read its configuration again instead.
 
+Example:
+  SLUICE_LOG_LEVEL=debug sluice serve -c sluice.yaml
+
 Flags:
 `
 

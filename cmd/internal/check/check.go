@@ -19,6 +19,7 @@ import (
 	"sluice/broker"
 	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
+	"sluice/cmd/internal/sample"
 	"sluice/stream/cursor"
 )
 
@@ -31,6 +32,9 @@ whether they can be read.
 
 With --record it says for a record like this, on each stream or on the one named, who would get it and why.
 A TEXT of @FILE is what the file holds. No value makes a tombstone.
+
+Example:
+  sluice check --record key=alice value='{"orderId":"o-77"}'
 
 Exit status: 0 it can be served, 1 nothing could be learned of Kafka, 2 it can't be served or the command line is bad.
 
@@ -63,9 +67,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil && *record && (*strict || *asJSON) {
 		err = errors.New("--record takes neither --strict nor --json")
 	}
-	var s sample
+	var s sample.Sample
 	if err == nil {
-		s, err = parseSample(words)
+		s, err = sample.Parse(words)
 	}
 	if err != nil {
 		return cmdline.Status(flags, err, stderr)

@@ -103,6 +103,25 @@ It can be served; 1 warning above.
 	golden(t, "stderr", stderr, `sluice.yaml:6: streams.orders.user: warning: a tombstone (a record without a value) has no user this way, so a deletion reaches nobody; where the topic is compacted, use key, key:PATH or header:NAME`)
 }
 
+// A page's first EventSource would be refused for ever, and nothing on it would say why.
+func TestWhatAnEventSourceCannotSendIsSaid(t *testing.T) {
+	const hint = `A page's EventSource can't send that header: add a cookie, such as auth.jwt.from: [header, "cookie:session"], or use @sluice/client.`
+	files := map[string]string{"jwt.key": "0123456789abcdef0123456789abcdef\n"}
+	for auth, want := range map[string]bool{
+		"{jwt: {secret_file: jwt.key}}":                                     true,
+		"{jwt: {secret_file: jwt.key, from: [header, 'cookie:session']}}":   false,
+		"{jwt: {secret_file: jwt.key, from: ['query:token']}}":              false,
+		"{jwt: {secret_file: jwt.key}, authjs: {secret_file: jwt.key}}":     false,
+		"{jwt: {secret_file: jwt.key}, forward: {url: 'http://localhost'}}": false,
+		"none": false,
+	} {
+		inDir(t, "listen: 127.0.0.1:8080\nkafka: {brokers: [\"localhost:9092\"]}\nstreams: {orders: {topic: t, user: key}}\nauth: "+auth+"\n", files)
+		if status, stdout, stderr := runCheck(t, "--offline"); status != 0 || strings.Contains(stdout, hint) != want {
+			t.Errorf("%s: status %d\n%s%s", auth, status, stdout, stderr)
+		}
+	}
+}
+
 func TestEveryFaultIsSaid(t *testing.T) {
 	inDir(t, "listen: 8080\nstreams: {orders: {topc: x, user: key}}\nauth: none\n", nil)
 	status, stdout, stderr := runCheck(t)

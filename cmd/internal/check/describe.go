@@ -14,6 +14,9 @@ import (
 // describe says in words what a configuration means. Topics that Kafka didn't tell of are named alone.
 func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected) {
 	fmt.Fprintf(w, "Browsers connect to %s. A caller is %s.\n", c.Listen, caller(c.Auth))
+	if headerOnly(c.Auth) {
+		fmt.Fprint(w, "A page's EventSource can't send that header: add a cookie, such as auth.jwt.from: [header, \"cookie:session\"], or use @sluice/client.\n")
+	}
 	for _, s := range c.Streams {
 		fmt.Fprintf(w, "\n%s\n", s.Name)
 		line := func(what, text string) { fmt.Fprintf(w, "  %-8s %s\n", what, text) }
@@ -57,6 +60,20 @@ func caller(a config.Auth) string {
 		ways = append(ways, fmt.Sprintf("%s in the answer of %s", a.Forward.User, a.Forward.URL))
 	}
 	return strings.Join(ways, "; else ")
+}
+
+// headerOnly reports whether nothing that a plain EventSource can send identifies anybody: it
+// sends cookies and a URL.
+func headerOnly(a config.Auth) bool {
+	if a.None || a.Tickets != nil || a.AuthJS != nil || a.Forward != nil {
+		return false
+	}
+	for _, j := range a.JWT {
+		if slices.ContainsFunc(j.From, func(p auth.Place) bool { return p != (auth.Place{}) }) {
+			return false
+		}
+	}
+	return true
 }
 
 func token(j *config.JWT) string {

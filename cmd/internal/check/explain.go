@@ -8,30 +8,31 @@ import (
 
 	"sluice/broker/record"
 	"sluice/cmd/internal/config"
+	"sluice/cmd/internal/sample"
 	"sluice/stream"
 )
 
 // explain says for each stream, or for the one the sample names, who would get it.
-func explain(w io.Writer, c *config.Config, s sample) error {
+func explain(w io.Writer, c *config.Config, s sample.Sample) error {
 	var names []string
 	found := false
 	for _, one := range c.Streams {
 		names = append(names, one.Name)
-		if s.stream != "" && s.stream != one.Name {
+		if s.Stream != "" && s.Stream != one.Name {
 			continue
 		}
 		if found {
 			fmt.Fprintln(w)
 		}
 		found = true
-		e, err := record.Explain(one.Broker().Record, s.record)
+		e, err := record.Explain(one.Broker().Record, s.Record)
 		if err != nil {
 			return fmt.Errorf("streams.%s.%w", one.Name, err)
 		}
 		show(w, one, e)
 	}
 	if !found {
-		return fmt.Errorf("there is no stream %q: there are %s", s.stream, strings.Join(names, ", "))
+		return fmt.Errorf("there is no stream %q: there are %s", s.Stream, strings.Join(names, ", "))
 	}
 	return nil
 }

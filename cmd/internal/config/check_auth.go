@@ -16,7 +16,7 @@ import (
 
 const errNoAuth = `is missing, and sluice does not guess who is asking. Write one of
     auth: {jwt: {jwks_url: "https://login.example/.well-known/jwks.json"}}   # tokens of your login
-    auth: {jwt: {secret_file: jwt.key}}                        # tokens signed with a shared key (HS256)
+    auth: {jwt: {secret_file: jwt.key, from: [header, "cookie:session"]}}   # tokens signed with a shared key (HS256)
     auth: {authjs: {secret_file: auth_secret}}                 # session cookies of Auth.js or NextAuth
     auth: {forward: {url: "http://localhost:3000/api/whoami"}} # the app says who it is, by its own session
     auth: none                                                 # anyone is whoever ?user= says: for trying out only`

@@ -21,6 +21,9 @@ Says what an event's id stands for: per stream the topic's epoch and the next of
 followed by the leader epoch of the record before it where that is known: 0:1042 (epoch 3). With ids: sealed it
 takes the configuration's keys to read one.
 
+Example:
+  sluice cursor orders@kZ3fQ1:1042.998.17
+
 Flags:
 `
 

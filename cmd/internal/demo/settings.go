@@ -21,6 +21,9 @@ kafka, streams and auth, which are the demo's own.
 With -c it is the gateway of that configuration, with the embedded Kafka instead of the one it names, the topics of its
 streams, and no made-up shops: for trying out an application of one's own.
 
+Example:
+  sluice demo --listen 127.0.0.1:8081
+
 Flags:
 `
 

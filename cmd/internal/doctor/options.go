@@ -32,6 +32,9 @@ them on the way, and which lines of the proxy's configuration to change.
 URL is where browsers find the stream (https://shop.example, or …/events?stream=orders).
 Exit status: 0 nothing is wrong, 1 something is, or the gateway can't be reached, 2 bad usage.
 
+Example:
+  sluice doctor https://shop.example --token-file token --proxy nginx
+
 Flags:
 `
 

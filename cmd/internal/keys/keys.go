@@ -22,6 +22,9 @@ Makes an API key for a back end, and prints it. It is kept nowhere: what the gat
 for the file that auth.api_keys_file names. -f appends that line to the file; without it the line is printed too.
 Gateways read the file when they start.
 
+Example:
+  sluice keys new -f keys.yaml shop > shop.key
+
 Flags:
 `
 

@@ -22,6 +22,9 @@ const usage = `Usage: sluice tail [flags] URL
 Follows a stream in the terminal and resumes by itself, whatever breaks.
 URL is the gateway (http://localhost:8080) or the route itself (…/events?stream=orders).
 
+Example:
+  sluice tail 'http://localhost:8080/events?user=alice'
+
 Flags:
 `
 
@@ -34,7 +37,7 @@ func parse(flags *flag.FlagSet, args []string, stdout io.Writer) (*options, erro
 	o.ToQuery(flags, "from", "from", "where to begin: `live` (default), earliest, last:N or since:RFC3339")
 	flags.StringVar(&o.lastID, "last-event-id", "", "resume after this `ID` of an earlier event")
 	flags.IntVar(&o.count, "count", 0, "end after `N` events of streams")
-	flags.BoolVar(&o.json, "json", false, "print one JSON object a line: id, event, data")
+	flags.BoolVar(&o.json, "json", false, "print one JSON object a line: time, id, event, data (or text, if it isn't JSON)")
 	flags.BoolVar(&o.quiet, "quiet", false, "leave out the gateway's own events (sluice.*)")
 	if err := o.Parse(flags, args, usage, stdout); err != nil {
 		return nil, err

@@ -11,13 +11,32 @@ import (
 
 // event is one event as a browser would see it.
 type event struct {
-	ID   string `json:"id"`
-	Name string `json:"event"` // "message" when it has none
-	Data string `json:"data"`
+	ID   string
+	Name string // "message" when it has none
+	Data string
 }
 
 // own says whether the event is one of the gateway's own and not of a stream.
 func (e event) own() bool { return strings.HasPrefix(e.Name, "sluice.") }
+
+// line is an event as one JSON object. A payload that isn't JSON is text, as in a poll's answer.
+type line struct {
+	Time  string          `json:"time"` // when it came, RFC 3339
+	ID    string          `json:"id,omitempty"`
+	Event string          `json:"event"`
+	Data  json.RawMessage `json:"data,omitempty"`
+	Text  *string         `json:"text,omitempty"`
+}
+
+func (e event) line(now time.Time) line {
+	l := line{Time: now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), ID: e.ID, Event: e.Name}
+	if json.Valid([]byte(e.Data)) {
+		l.Data = json.RawMessage(e.Data)
+	} else {
+		l.Text = &e.Data
+	}
+	return l
+}
 
 // printer writes events to the terminal, or to the next program.
 type printer struct {
@@ -43,7 +62,7 @@ func (p *printer) print(e event) error {
 	if p.json {
 		enc := json.NewEncoder(&text)
 		enc.SetEscapeHTML(false)
-		if err := enc.Encode(e); err != nil {
+		if err := enc.Encode(e.line(p.now())); err != nil {
 			return err
 		}
 		_, err := p.out.Write(reach.PrintableJSON([]byte(text.String())))

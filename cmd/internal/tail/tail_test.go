@@ -22,13 +22,16 @@ func run(t *testing.T, args ...string) (events []event, stderr string, status in
 	var out, errs bytes.Buffer
 	status = Run(t.Context(), append([]string{"--json"}, args...), &out, &errs)
 	for dec := json.NewDecoder(&out); ; {
-		var e event
-		if err := dec.Decode(&e); err == io.EOF {
+		var l line
+		if err := dec.Decode(&l); err == io.EOF {
 			return events, errs.String(), status
 		} else if err != nil {
 			t.Fatalf("output is no JSON: %v", err)
 		}
-		events = append(events, e)
+		if l.Text != nil {
+			l.Data = []byte(*l.Text)
+		}
+		events = append(events, event{ID: l.ID, Name: l.Event, Data: string(l.Data)})
 	}
 }
 

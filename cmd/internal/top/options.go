@@ -30,6 +30,9 @@ Shows a gateway at work: streams with their rates, lag and freshness, connection
 why somebody got an event, or didn't (the gateway remembers it with "decisions" in its configuration).
 URL is the gateway's admin address; http://127.0.0.1:9090 if there is none. On a terminal, q ends it.
 
+Example:
+  sluice top --user alice
+
 Flags:
 `
 
