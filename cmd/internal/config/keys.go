@@ -45,7 +45,7 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Admin }},
 	{"socket_mode", "0660", nil, "Mode of the Unix sockets of `listen` and `admin`, in octal: who may connect.",
 		func(c *Config, _ *Stream) any { return &c.socketMode }},
-	{"heartbeat", "9s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between, and below 10 s. OkHttp and others give up after 10 s of silence.",
+	{"heartbeat", "9s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between, and of every client. By default OkHttp gives up after 10 s of silence, and Python's httpx after 5 s. With `4s` httpx stays. Otherwise it has to reconnect with its last id.",
 		func(c *Config, _ *Stream) any { return &c.Heartbeat }},
 	{"max_connection_age", "", nil, "How old a connection may get. It ends after nine tenths of this to all of it, with `sluice.closing`, and its client resumes where it was. So connections spread over gateways that were added. Absent: any age.",
 		func(c *Config, _ *Stream) any { return &c.MaxConnectionAge }},

@@ -9,8 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// readWithChromium reads n events of streams with a browser's own EventSource, on a page of another origin.
-func readWithChromium(ctx context.Context, t *testing.T, url string, n int) []seen {
+// followWithChromium hands on what a browser's own EventSource tells a page of another origin.
+func followWithChromium(ctx context.Context, t *testing.T, url string, each func(seen)) error {
 	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		// Nothing but the gateway is there to connect to.
@@ -18,25 +18,39 @@ func readWithChromium(ctx context.Context, t *testing.T, url string, n int) []se
 	defer stop()
 	ctx, stop = chromedp.NewContext(ctx)
 	defer stop()
-	// An EventSource tells named events only to those who listen for the name.
-	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf(`new Promise(resolve => {
-		const got = [], events = new EventSource(%q);
-		for (const name of %s) events.addEventListener(name, e => {
-			got.push([e.lastEventId, e.type, e.data]);
-			if (got.length == %d) { events.close(); resolve(JSON.stringify(got)); }
-		});
-	})`, url, `["message", "order.confirmed", "order.shipped", "order.delivered"]`, n), chromedp.EvalAwaitPromise))
+	names, err := json.Marshal(foreignNames)
 	if err != nil {
-		t.Errorf("chromium: %v", err)
-		return nil
+		return err
 	}
-	var rows [][3]string
-	if err := json.Unmarshal([]byte(got), &rows); err != nil {
-		t.Errorf("chromium: %v", err)
+	_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
+		window.got = [];
+		window.wake = () => {};
+		const events = new EventSource(%q);
+		for (const name of %s) events.addEventListener(name, e => {
+			got.push({id: e.lastEventId, event: e.type, data: e.data});
+			wake();
+		});
+		return true;
+	})()`, url, names)))
+	for err == nil {
+		var came string
+		came, err = chromedp.Run(ctx, chromedp.Evaluate[string](`new Promise(resolve => {
+			const give = () => {
+				if (!got.length) return;
+				wake = () => {};
+				resolve(JSON.stringify(got.splice(0)));
+			};
+			wake = give;
+			give();
+		})`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			break
+		}
+		var events []printed
+		err = json.Unmarshal([]byte(came), &events)
+		for _, e := range events {
+			each(e.seen())
+		}
 	}
-	var events []seen
-	for _, r := range rows {
-		events = append(events, seen{r[0], r[1], r[2]})
-	}
-	return events
+	return err
 }

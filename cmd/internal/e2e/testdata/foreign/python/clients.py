@@ -1,0 +1,78 @@
+"""Prints each event of a stream as a line of JSON, as the client that is named hands it on."""
+
+import asyncio
+import json
+import sys
+
+
+def show(id, event, data):
+    print(json.dumps({"id": id or "", "event": event or "", "data": data}), flush=True)
+
+
+def httpx_sse(url):
+    """Nobody has configured its timeouts: it gives up after 5 s of silence, and comes back with the last id."""
+    import httpx
+    from httpx_sse import connect_sse
+
+    headers = {}
+    with httpx.Client() as client:
+        while True:
+            try:
+                with connect_sse(client, "GET", url, headers=headers) as source:
+                    for e in source.iter_sse():
+                        if e.id:
+                            headers["Last-Event-ID"] = e.id
+                        show(e.id, e.event, e.data)
+                raise EOFError("the stream ended")
+            except httpx.ReadTimeout:
+                pass
+
+
+def sseclient(url):
+    """The older of two packages with one name: it lies in a folder of its own."""
+    import pathlib
+
+    sys.path.insert(0, str(pathlib.Path(__file__).parent / "sseclient"))
+    from sseclient import SSEClient
+
+    for e in SSEClient(url):
+        show(e.id, e.event, e.data)
+
+
+def sseclient_py(url):
+    import requests
+    from sseclient import SSEClient
+
+    response = requests.get(url, stream=True, headers={"Accept": "text/event-stream"})
+    for e in SSEClient(response).events():
+        show(e.id, e.event, e.data)
+
+
+def aiohttp_sse_client(url):
+    from aiohttp_sse_client.client import EventSource
+
+    async def read():
+        async with EventSource(url) as source:
+            async for e in source:
+                show(e.last_event_id, e.type, e.data)
+
+    asyncio.run(read())
+
+
+def requests_sse(url):
+    from requests_sse import EventSource
+
+    with EventSource(url) as source:
+        for e in source:
+            show(e.last_event_id, e.type, e.data)
+
+
+clients = {
+    "httpx-sse": httpx_sse,
+    "sseclient": sseclient,
+    "sseclient-py": sseclient_py,
+    "aiohttp-sse-client": aiohttp_sse_client,
+    "requests-sse": requests_sse,
+}
+clients[sys.argv[1]](sys.argv[2])
+sys.exit("the stream ended")
