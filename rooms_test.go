@@ -28,10 +28,12 @@ type room struct {
 }
 
 // rooms is the import table: broker brings in, stream holds, server carries out, cmd wires, web is
-// files. stream/cursor is a leaf that any room may use which may use stream. A directory belongs to
-// the first room that it lies in.
+// files. stream/cursor and stream/sse are leaves, for any room that may use stream. A directory
+// belongs to the first room that it lies in.
 var rooms = []room{
 	{dir: "stream/cursor", theirs: none, never: []string{"net", "log"}},
+	{dir: "stream/sse", ours: []string{"stream/ssetest"}, theirs: none, never: []string{"net", "log"}},
+	{dir: "stream/ssetest", theirs: none, never: []string{"net", "log"}},
 	{dir: "stream", theirs: none, never: []string{"net", "log"}},
 	{dir: "broker/kafkatest", theirs: all},
 	// What a record means depends on the record alone, so nothing here can ask anybody.
@@ -142,6 +144,8 @@ func TestImportTable(t *testing.T) {
 		{"stream", "sluice/stream/cursor", true},
 		{"stream/cursor", "sluice/stream", false},
 		{"stream/cursor", "log/slog", false},
+		{"stream/sse", "sluice/stream", false},
+		{"stream/ssetest", "sluice/stream/sse", false},
 		{"stream", "sluice/stream/ssetest", true},
 		{"stream", "net/http", false},
 		{"stream", "log/slog", false},

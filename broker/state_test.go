@@ -13,6 +13,7 @@ import (
 	"sluice/broker/kafkatest"
 	"sluice/broker/record"
 	"sluice/stream"
+	"sluice/stream/sse"
 )
 
 // kept is the stream of a topic with an hour's replay and a day's state.
@@ -57,7 +58,7 @@ func waitState(t *testing.T, hub *stream.Hub, want ...string) {
 		s, err = hub.State(context.Background(), stream.StateRequest{Streams: []int{0}, User: "alice"})
 		got = nil
 		for _, l := range s.Latest {
-			_, _, data, _, _ := stream.CutFrame(l.Frame)
+			_, _, data, _, _ := sse.Cut(l.Frame)
 			var status string
 			fmt.Sscanf(string(data), fmt.Sprintf(`{"user":"alice","order":%q,"status":%%q}`, l.Subject), &status)
 			got = append(got, string(l.Subject)+" "+status)

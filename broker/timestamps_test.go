@@ -13,6 +13,7 @@ import (
 	"sluice/broker/kafkatest"
 	"sluice/broker/record"
 	"sluice/stream"
+	"sluice/stream/sse"
 )
 
 // seconds is a record whose producer wrote its timestamp in seconds instead of milliseconds.
@@ -167,7 +168,7 @@ func (g *gateway) open(t *testing.T, q stream.Request) taken {
 	for {
 		pulled := sub.Pull(&b, 1<<20)
 		for wire := bytes.Join(b.Bufs, nil); ; {
-			_, _, data, rest, ok := stream.CutFrame(wire)
+			_, _, data, rest, ok := sse.Cut(wire)
 			if !ok {
 				break
 			}

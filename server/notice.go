@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/stream"
+	"sluice/stream/sse"
 )
 
 // The gateway's own events. Their data is JSON; what stands in it is ours, so
@@ -14,9 +15,9 @@ import (
 // appendOpening appends what every stream begins with: how long to wait before coming back, and
 // what had to be skipped. Then comes hello, after the state where that was asked for.
 func appendOpening(dst []byte, retry tick, o stream.Opening) []byte {
-	dst = stream.AppendRetry(dst, retry.duration())
+	dst = sse.AppendRetry(dst, retry.duration())
 	for _, reset := range o.Resets {
-		dst = stream.AppendFrame(dst, reset.ID, stream.ResetEvent, reset.AppendJSON(nil))
+		dst = sse.AppendEvent(dst, reset.ID, stream.ResetEvent, reset.AppendJSON(nil))
 	}
 	return dst
 }
@@ -28,7 +29,7 @@ func appendHello(dst []byte, heartbeat tick, names []string, o stream.Opening) [
 		panic(err) // strings
 	}
 	data := fmt.Appendf(nil, `{"resume":"%s","heartbeat":%d,"streams":%s}`, o.Outcome, heartbeat, list)
-	return stream.AppendFrame(dst, o.ID, "sluice.hello", data)
+	return sse.AppendEvent(dst, o.ID, "sluice.hello", data)
 }
 
 // appendHeartbeat is an event and not a comment: a page sees events only, and it
@@ -53,30 +54,30 @@ func appendHeartbeat(dst []byte, sub stream.Sub, now time.Time) []byte {
 }
 
 func appendStale(dst []byte, since time.Time) []byte {
-	return stream.AppendFrame(dst, "", "sluice.stale", fmt.Appendf(nil, `{"since":"%s"}`, stamp(since)))
+	return sse.AppendEvent(dst, "", "sluice.stale", fmt.Appendf(nil, `{"since":"%s"}`, stamp(since)))
 }
 
 func appendFresh(dst []byte) []byte {
-	return stream.AppendFrame(dst, "", "sluice.fresh", []byte(`{}`))
+	return sse.AppendEvent(dst, "", "sluice.fresh", []byte(`{}`))
 }
 
 // appendExpiring says that the stream will end in so long, since the identity does.
 func appendExpiring(dst []byte, in, retry tick) []byte {
 	data := fmt.Appendf(nil, `{"reason":"%s","ends_in_ms":%d,"retry_ms":%d}`, expiring, in, retry)
-	return stream.AppendFrame(dst, "", "sluice.closing", data)
+	return sse.AppendEvent(dst, "", "sluice.closing", data)
 }
 
 // appendClosing says that this is the end, and when to come back: as a retry field
 // for an EventSource, and in the data for those that do it themselves.
 func appendClosing(dst []byte, id string, why reason, retry tick) []byte {
-	dst = stream.AppendRetry(dst, retry.duration())
-	return stream.AppendFrame(dst, id, "sluice.closing", fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry))
+	dst = sse.AppendRetry(dst, retry.duration())
+	return sse.AppendEvent(dst, id, "sluice.closing", fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry))
 }
 
 // appendUnavailable says that there is nothing to be had now, and when to ask again.
 func appendUnavailable(dst []byte, why string, retry tick) []byte {
-	dst = stream.AppendRetry(dst, retry.duration())
-	return stream.AppendFrame(dst, "", "sluice.unavailable", unavailableData(why, retry))
+	dst = sse.AppendRetry(dst, retry.duration())
+	return sse.AppendEvent(dst, "", "sluice.unavailable", unavailableData(why, retry))
 }
 
 func unavailableData(why string, retry tick) []byte {

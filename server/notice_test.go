@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/stream"
+	"sluice/stream/sse"
 	"sluice/stream/ssetest"
 )
 
@@ -42,7 +43,7 @@ func TestNoEventHasAnEmptyID(t *testing.T) {
 		appendHeartbeat(nil, sub, now),
 		appendClosing(nil, s.id(), dismissed, 1000), appendClosing(nil, s.id(), revoked, 1000), appendClosing(nil, s.id(), maxAge, 1000),
 		appendExpiring(nil, 10, 1000), appendStale(nil, now), appendFresh(nil), appendUnavailable(nil, "kafka", 1000),
-		stream.AppendFrame(nil, "", stream.ResetEvent, []byte("{}")),
+		sse.AppendEvent(nil, "", stream.ResetEvent, []byte("{}")),
 	} {
 		wire = append(wire, frame...)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"sluice/stream"
 	"sluice/stream/cursor"
+	"sluice/stream/sse"
 )
 
 const (
@@ -286,7 +287,7 @@ func (p *page) add(name string, data []byte) {
 // addFrames adds events as a pull writes them.
 func (p *page) addFrames(wire []byte) {
 	for {
-		id, name, data, rest, ok := stream.CutFrame(wire)
+		id, name, data, rest, ok := sse.Cut(wire)
 		if !ok {
 			return
 		}

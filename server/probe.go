@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/stream"
+	"sluice/stream/sse"
 )
 
 // What one probe may ask for. None has to be more than a person waits for, nor than a proxy's buffers are large.
@@ -88,7 +89,7 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 	}
 	began := time.Now()
 	// Who isn't a doctor would come back and ask for the same again: not soon.
-	if !send(appendProbe(stream.AppendRetry(nil, limitPatience*s.terms.retry().duration()), probeOpening{Of: p.count, Heartbeat: s.terms.heartbeat, Heard: heard})) {
+	if !send(appendProbe(sse.AppendRetry(nil, limitPatience*s.terms.retry().duration()), probeOpening{Of: p.count, Heartbeat: s.terms.heartbeat, Heard: heard})) {
 		return
 	}
 	next := time.NewTimer(p.every)
@@ -131,7 +132,7 @@ func appendProbe(dst []byte, data any) []byte {
 	if err != nil {
 		panic(err) // strings and numbers
 	}
-	return stream.AppendFrame(dst, "", "sluice.probe", text)
+	return sse.AppendEvent(dst, "", "sluice.probe", text)
 }
 
 // padding is text that a compressor makes little of.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"sluice/stream"
+	"sluice/stream/sse"
 )
 
 // outcomeSnapshot says that a stream begins with the state, and goes on from where that is true.
@@ -72,5 +73,5 @@ func appendSnapshotHead(dst []byte, note string, state *heldState) []byte {
 	if err != nil {
 		panic(err) // times and numbers
 	}
-	return stream.AppendFrame(dst, note, "sluice.snapshot", data)
+	return sse.AppendEvent(dst, note, "sluice.snapshot", data)
 }

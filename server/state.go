@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/stream"
+	"sluice/stream/sse"
 )
 
 // state answers GET and HEAD /state: the latest event of each subject of the caller's, or with ?cursor= what came after that.
@@ -154,7 +155,7 @@ func appendStateHead(dst []byte, state *stream.State, names []string) []byte {
 
 // appendLatest appends one event of a state.
 func appendLatest(dst []byte, specs []stream.Spec, l *stream.Latest) []byte {
-	_, name, data, _, _ := stream.CutFrame(l.Frame)
+	_, name, data, _, _ := sse.Cut(l.Frame)
 	dst = append(dst, `{"stream":"`...)
 	dst = append(dst, specs[l.Stream].Name...) // needs no escape
 	dst = append(dst, `","subject":`...)

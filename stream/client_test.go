@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sluice/stream/cursor"
+	"sluice/stream/sse"
 	"sluice/stream/ssetest"
 )
 
@@ -66,9 +67,9 @@ func (c *client) connect(t *testing.T, gw *gateway, streams []int) {
 	c.told, c.whole = map[string]map[int][]Moved{}, map[string]Reason{}
 	var b []byte
 	for _, r := range o.Resets {
-		b = AppendFrame(b, r.ID, ResetEvent, r.AppendJSON(nil))
+		b = sse.AppendEvent(b, r.ID, ResetEvent, r.AppendJSON(nil))
 	}
-	c.arrive(t, AppendFrame(b, o.ID, "sluice.hello", []byte("{}")), len(b)+1<<20)
+	c.arrive(t, sse.AppendEvent(b, o.ID, "sluice.hello", []byte("{}")), len(b)+1<<20)
 }
 
 func (c *client) disconnect() {

@@ -3,6 +3,8 @@ package stream
 import (
 	"errors"
 	"slices"
+
+	"sluice/stream/sse"
 )
 
 // pass is one reading of a stream, from the lowest position it serves up to where the log was
@@ -225,7 +227,7 @@ func (p *pass) give(ev *Event) (work int) {
 			return
 		}
 		if body == nil {
-			body = &foundBody{frame: appendBody(make([]byte, 0, frameSize(ev.Name, ev.Data)), ev.Name, ev.Data)}
+			body = &foundBody{frame: sse.AppendBody(make([]byte, 0, sse.BodyLen(ev.Name, ev.Data)), ev.Name, ev.Data)}
 			work += joinWork + len(body.frame)>>10
 		}
 		if la.full(foundBytes + len(body.frame)) {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"sluice/stream/sse"
 )
 
 // publishRun is how many events are published under one hold of the lock.
@@ -212,7 +214,7 @@ func (h *Hub) publish(stream int, events []Event) (n int, more bool) {
 // append frames an event, which is of the moment ms, into the log and links it into its users' chains.
 func (h *Hub) append(l *log, ev *Event, ms, now int64) {
 	b := l.tail()
-	body := appendBody(l.bodies.room(frameSize(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
+	body := sse.AppendBody(l.bodies.room(sse.BodyLen(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
 	e := entry{
 		seq:       h.seq,
 		next:      ev.Offset + 1,

@@ -1,6 +1,10 @@
 package stream
 
-import "strconv"
+import (
+	"strconv"
+
+	"sluice/stream/sse"
+)
 
 // ResetEvent is the name of the event that says a position had to move. Clients that show state
 // load it anew.
@@ -42,7 +46,7 @@ func (h *Hub) discreet(resets []Reset) []Reset {
 // resetBody returns the frame of a reset, without the id.
 func (h *Hub) resetBody(r Reset) []byte {
 	r.discreet = h.ids.Sealed()
-	return appendBody(nil, ResetEvent, r.AppendJSON(nil))
+	return sse.AppendBody(nil, ResetEvent, r.AppendJSON(nil))
 }
 
 // Moved is a partition whose position moved: events from From up to, not including, To are not sent.

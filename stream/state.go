@@ -59,7 +59,7 @@ type Latest struct {
 	Offset    int64
 	Time      int64  // the record's timestamp, ms
 	Subject   []byte //
-	Frame     []byte // as on the wire, without an id; [CutFrame] takes it apart
+	Frame     []byte // as on the wire, without an id; [sse.Cut] takes it apart
 }
 
 // State returns the state of those of the streams that keep one, in the order of streams and then of (time, partition,

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sluice/stream/sse"
 )
 
 const (
@@ -162,7 +164,7 @@ func (w *joinWriter) join(t *testing.T, rnd *rand.Rand, waker WakerID) {
 	start := position(t, s.Cursor)
 	var got []string
 	for _, l := range s.Latest {
-		_, _, data, _, _ := CutFrame(l.Frame)
+		_, _, data, _, _ := sse.Cut(l.Frame)
 		got = append(got, string(data))
 	}
 	slices.Sort(got)
@@ -184,7 +186,7 @@ func (w *joinWriter) join(t *testing.T, rnd *rand.Rand, waker WakerID) {
 		wire := bytes.Join(b.Bufs, nil)
 		b.Reset()
 		for {
-			at, _, data, rest, ok := CutFrame(wire)
+			at, _, data, rest, ok := sse.Cut(wire)
 			if !ok {
 				break
 			}

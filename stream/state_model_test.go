@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"sluice/stream/sse"
 )
 
 // modelTopic is a topic's records, and what its state has to be by its definition.
@@ -229,7 +231,7 @@ func TestStateBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, l := range s.Latest {
-				if _, _, data, _, _ := CutFrame(l.Frame); string(data) != want[string(l.Subject)] {
+				if _, _, data, _, _ := sse.Cut(l.Frame); string(data) != want[string(l.Subject)] {
 					t.Fatalf("at %d: %s is %.20s; want %.20s", o, l.Subject, data, want[string(l.Subject)])
 				}
 			}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sluice/stream/sse"
 )
 
 // stateRig is a hub whose streams keep their state, and records as a topic would have them.
@@ -67,7 +69,7 @@ func (r *stateRig) state(q StateRequest) State {
 func texts(s State) []string {
 	all := []string{}
 	for _, l := range s.Latest {
-		_, _, data, _, _ := CutFrame(l.Frame)
+		_, _, data, _, _ := sse.Cut(l.Frame)
 		all = append(all, string(l.Subject)+"="+string(data))
 	}
 	return all
@@ -289,26 +291,5 @@ func TestStateCursorOpensWhatItWasAskedFor(t *testing.T) {
 			t.Errorf("%s: %v, %s at %s; want to resume at %s", name, err, o.Outcome, o.ID, s.Cursor)
 		}
 		sub.Close()
-	}
-}
-
-func TestCutFrame(t *testing.T) {
-	for _, tt := range []struct{ id, name, data, want string }{
-		{"orders@e:1", "order.confirmed", `{"a":1}`, `{"a":1}`},
-		{"", "", "", ""},
-		{"", "", " leading: colon", " leading: colon"},
-		{"x", "", "one\ntwo\r\nthree\n", "one\ntwo\nthree\n"},
-		{"x", "n", "id: forged\nevent: forged\n\n", "id: forged\nevent: forged\n\n"},
-		{"", "", "\xff", "\uFFFD"},
-	} {
-		b := AppendFrame(nil, tt.id, tt.name, []byte(tt.data))
-		before := string(b)
-		id, name, data, rest, ok := CutFrame(append(b, "id: next\n"...))
-		if !ok || id != tt.id || name != tt.name || string(data) != tt.want || string(rest) != "id: next\n" || string(b) != before {
-			t.Errorf("%q: %q %q %q, rest %q, %v", before, id, name, data, rest, ok)
-		}
-	}
-	if _, _, _, _, ok := CutFrame([]byte("data: cut off\n")); ok {
-		t.Error("took a frame without its end")
 	}
 }

@@ -3,6 +3,8 @@ package stream
 import (
 	"math"
 	"slices"
+
+	"sluice/stream/sse"
 )
 
 // insert fills a slot with a record, unless it is too old. own says that its time is its timestamp.
@@ -27,7 +29,7 @@ func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 	s.keyed = s.keyed && s.kind == stateValue
 	n := len(subject) + len(ev.Key)
 	if s.kind == stateValue {
-		b := appendBody(t.arena.room(id, n+frameSize(ev.Name, ev.Data)), ev.Name, ev.Data)
+		b := sse.AppendBody(t.arena.room(id, n+sse.BodyLen(ev.Name, ev.Data)), ev.Name, ev.Data)
 		s.body = t.arena.commit(append(append(b, subject...), ev.Key...))
 	} else {
 		s.body = t.arena.commit(append(append(t.arena.room(id, n), subject...), ev.Key...))

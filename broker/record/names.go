@@ -1,8 +1,8 @@
 package record
 
-import "sluice/stream"
+import "sluice/stream/sse"
 
-// eventNames remembers what stream.EventName said of a name. So a topic with a handful of event
+// eventNames remembers what sse.EventName said of a name. So a topic with a handful of event
 // names costs no allocation for each record.
 type eventNames map[string]eventName
 
@@ -18,7 +18,7 @@ func (names eventNames) of(found []byte) (name string, ok bool) {
 	if known, ok := names[string(found)]; ok {
 		return known.name, known.ok
 	}
-	name, ok = stream.EventName(found)
+	name, ok = sse.EventName(found)
 	if len(names) < maxNames {
 		names[string(found)] = eventName{name, ok}
 	}

@@ -9,7 +9,7 @@ import (
 	"sluice/broker/record"
 	"sluice/cmd/internal/config"
 	"sluice/cmd/internal/sample"
-	"sluice/stream"
+	"sluice/stream/sse"
 )
 
 // explain says for each stream, or for the one the sample names, who would get it.
@@ -60,7 +60,7 @@ func show(w io.Writer, s config.Stream, e record.Explanation) {
 		line("but", r.Text())
 	}
 	fmt.Fprintln(w, "  on the wire, after its id:")
-	frame := string(stream.AppendFrame(nil, "", e.Name, []byte(e.Data)))
+	frame := string(sse.AppendEvent(nil, "", e.Name, []byte(e.Data)))
 	for part := range strings.Lines(strings.TrimRight(frame, "\n")) {
 		fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(part, "\n"))
 	}

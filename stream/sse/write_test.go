@@ -1,4 +1,4 @@
-package stream
+package sse
 
 import (
 	"bytes"
@@ -19,15 +19,15 @@ func arrived(data []byte) string {
 // checkFrame reads back a frame between two others: it must be one event, itself, and leave both alone.
 func checkFrame(t *testing.T, id, name string, data []byte) {
 	t.Helper()
-	wire := AppendFrame(nil, "before", "", []byte("1"))
+	wire := AppendEvent(nil, "before", "", []byte("1"))
 	start := len(wire)
-	wire = AppendFrame(wire, id, name, data)
+	wire = AppendEvent(wire, id, name, data)
 	frame := wire[start:]
-	wire = AppendFrame(wire, "", "after", []byte("2"))
+	wire = AppendEvent(wire, "", "after", []byte("2"))
 
-	body := appendBody(nil, name, data)
-	if n := frameSize(name, data); n != len(body) {
-		t.Errorf("frameSize(%q, %.80q) = %d, the body has %d bytes", name, data, n, len(body))
+	body := AppendBody(nil, name, data)
+	if n := BodyLen(name, data); n != len(body) {
+		t.Errorf("BodyLen(%q, %.80q) = %d, the body has %d bytes", name, data, n, len(body))
 	}
 	if !bytes.HasSuffix(frame, body) {
 		t.Errorf("the frame %.80q doesn't end in the body %.80q", frame, body)
@@ -89,10 +89,10 @@ var payloads = []struct{ name, data, body string }{
 
 func TestAppendBody(t *testing.T) {
 	for _, tt := range payloads {
-		if got := appendBody(nil, "", []byte(tt.data)); string(got) != tt.body {
+		if got := AppendBody(nil, "", []byte(tt.data)); string(got) != tt.body {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.body)
 		}
-		if got := appendBody([]byte("x"), "a.b", []byte(tt.data)); string(got) != "xevent: a.b\n"+tt.body {
+		if got := AppendBody([]byte("x"), "a.b", []byte(tt.data)); string(got) != "xevent: a.b\n"+tt.body {
 			t.Errorf("%s, named: got %q", tt.name, got)
 		}
 	}
@@ -115,7 +115,7 @@ func TestFrameOfOneMebibyte(t *testing.T) {
 // A payload is copied, never kept: broker's buffers are its own again after Publish.
 func TestAppendBodyCopies(t *testing.T) {
 	data := []byte("abc")
-	body := appendBody(nil, "", data)
+	body := AppendBody(nil, "", data)
 	data[0] = 'X'
 	if string(body) != "data: abc\n\n" {
 		t.Errorf("the body changed with the payload: %q", body)
@@ -124,8 +124,8 @@ func TestAppendBodyCopies(t *testing.T) {
 
 func TestAppendBodyIntoRoomDoesNotAllocate(t *testing.T) {
 	for _, data := range []string{`{"orderId":"o-77"}`, "a\r\nb\xff\n"} {
-		room := make([]byte, 0, frameSize("order", []byte(data)))
-		if n := testing.AllocsPerRun(10, func() { appendBody(room, "order", []byte(data)) }); n != 0 {
+		room := make([]byte, 0, BodyLen("order", []byte(data)))
+		if n := testing.AllocsPerRun(10, func() { AppendBody(room, "order", []byte(data)) }); n != 0 {
 			t.Errorf("%q: %v allocations", data, n)
 		}
 	}
@@ -138,7 +138,7 @@ func TestAppendFrame(t *testing.T) {
 		{"i", "", "id: i\ndata: x\n\n"},
 		{"i", "n", "id: i\nevent: n\ndata: x\n\n"},
 	} {
-		if got := AppendFrame([]byte("y"), tt.id, tt.name, []byte("x")); string(got) != "y"+tt.want {
+		if got := AppendEvent([]byte("y"), tt.id, tt.name, []byte("x")); string(got) != "y"+tt.want {
 			t.Errorf("id %q, name %q: got %q", tt.id, tt.name, got)
 		}
 	}
@@ -223,13 +223,13 @@ func BenchmarkAppendBody(b *testing.B) {
 		b.Run(bb.name+"/body", func(b *testing.B) {
 			b.SetBytes(int64(len(bb.data)))
 			for b.Loop() {
-				dst = appendBody(dst[:0], "order.confirmed", bb.data)
+				dst = AppendBody(dst[:0], "order.confirmed", bb.data)
 			}
 		})
 		b.Run(bb.name+"/size", func(b *testing.B) {
 			b.SetBytes(int64(len(bb.data)))
 			for b.Loop() {
-				if frameSize("order.confirmed", bb.data) == 0 {
+				if BodyLen("order.confirmed", bb.data) == 0 {
 					b.Fatal("no size")
 				}
 			}
