@@ -19,6 +19,8 @@
 package kafkatest
 
 import (
+	"maps"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,6 +53,17 @@ func Properties(override map[string]string) Option {
 	return func(p properties) {
 		for key, value := range override {
 			p[key] = value
+		}
+	}
+}
+
+// PasswordAndCertificate makes [Cluster.TLS] want a client certificate too, as [Cluster.MutualTLS] does.
+func PasswordAndCertificate() Option {
+	return func(p properties) {
+		for key, value := range maps.Clone(p) {
+			if rest, found := strings.CutPrefix(key, "listener.name.mutual_tls."); found {
+				p["listener.name.sasl_tls."+rest] = value
+			}
 		}
 	}
 }
