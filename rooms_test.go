@@ -28,8 +28,8 @@ type room struct {
 }
 
 // rooms is the import table: broker brings in, stream holds, server carries out, cmd wires, web is
-// files. stream/cursor and stream/sse are leaves, for any room that may use stream. A directory
-// belongs to the first room that it lies in.
+// files, cmd/sluice-bench measures. stream/cursor and stream/sse are leaves, for any room that may
+// use stream. A directory belongs to the first room that it lies in.
 var rooms = []room{
 	{dir: "stream/cursor", theirs: none, never: []string{"net", "log"}},
 	{dir: "stream/sse", ours: []string{"stream/ssetest"}, theirs: none, never: []string{"net", "log"}},
@@ -43,7 +43,9 @@ var rooms = []room{
 	{dir: "web", theirs: none},
 	// The end-to-end tests judge the gateway from outside, so they may not look inside.
 	{dir: "cmd/internal/e2e", ours: []string{"broker/kafkatest", "stream/ssetest"}, theirs: all},
-	{dir: "cmd", ours: []string{"broker", "server", "stream", "web"}, theirs: all},
+	// The benchmark measures the gateway as a process: none of its code is in there.
+	{dir: "cmd/sluice-bench", theirs: all},
+	{dir: "cmd", ours: []string{"broker", "server", "stream", "web"}, theirs: noCompetitor},
 }
 
 func none(string) bool { return false }
@@ -55,6 +57,9 @@ func notKafka(imported string) bool { return !strings.HasPrefix(imported, "githu
 func recordsAndJSON(imported string) bool {
 	return imported == "github.com/twmb/franz-go/pkg/kgo" || imported == "github.com/tidwall/gjson"
 }
+
+// noCompetitor leaves out what only the benchmark runs. (r3labs/sse is the client of sluice tail.)
+func noCompetitor(imported string) bool { return !strings.HasPrefix(imported, "github.com/tmaxmax/") }
 
 // complaint says what is wrong with an import by code of the room; empty means nothing is.
 func (r room) complaint(imported string, isTest bool) string {
@@ -117,6 +122,21 @@ func TestBrokerServesNoHTTP(t *testing.T) {
 	}
 }
 
+// Servers of competitors are run by the benchmark, and are in no program but that.
+func TestOnlyTheBenchmarkRunsCompetitors(t *testing.T) {
+	serving := []string{"New", "NewWithCallback", "Server"}
+	for _, f := range sources(t) {
+		if within(f.name, []string{"cmd/sluice-bench"}) || f.isTest() || !f.imports("github.com/r3labs/sse/v2") {
+			continue
+		}
+		f.selections(func(at ast.Node, pkg, name string) {
+			if pkg == "sse" && slices.Contains(serving, name) {
+				t.Errorf("%s uses r3labs' sse.%s: its server is only there to be measured", f.at(at), name)
+			}
+		})
+	}
+}
+
 // A test that sleeps is slow on a fast machine and fails on a slow one.
 func TestTestsDoNotSleep(t *testing.T) {
 	for _, f := range sources(t) {
@@ -167,6 +187,12 @@ func TestImportTable(t *testing.T) {
 		{"cmd/internal/e2e", "sluice/stream", false},
 		{"cmd/internal/e2e", "sluice/stream/ssetest", true},
 		{"cmd", "sluice/broker", true},
+		{"cmd", "github.com/tmaxmax/go-sse", false},
+		{"cmd", "github.com/r3labs/sse/v2", true},
+		{"cmd/sluice-bench", "sluice/stream", false},
+		{"cmd/sluice-bench", "sluice/cmd/internal/cmdline", false},
+		{"cmd/sluice-bench", "sluice/cmd/sluice-bench/internal/load", true},
+		{"cmd/sluice-bench", "github.com/tmaxmax/go-sse", true},
 	} {
 		if wrong := byDir[tt.room].complaint(tt.imported, false); (wrong == "") != tt.may {
 			t.Errorf("%s importing %s: %q, want allowed: %v", tt.room, tt.imported, wrong, tt.may)
@@ -184,6 +210,10 @@ type source struct {
 func (f source) isTest() bool { return strings.HasSuffix(f.name, "_test.go") }
 
 func (f source) at(n ast.Node) token.Position { return f.files.Position(n.Pos()) }
+
+func (f source) imports(path string) bool {
+	return slices.ContainsFunc(f.tree.Imports, func(spec *ast.ImportSpec) bool { return spec.Path.Value == strconv.Quote(path) })
+}
 
 // selections calls visit for each x.name in the file.
 func (f source) selections(visit func(at ast.Node, x, name string)) {

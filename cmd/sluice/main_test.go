@@ -41,6 +41,7 @@ func TestTheCommandLine(t *testing.T) {
 		{"help check", 0, "Usage: sluice check", ""},
 		{"help cursor", 0, "Usage: sluice cursor", ""},
 		{"help keys", 0, "Usage: sluice keys new", ""},
+		{"bench hold --peer nchan", 2, "", "go run ./cmd/sluice-bench hold --peer nchan\n"},
 		{"version", 0, "sluice ", ""},
 		{"--version", 0, "sluice ", ""},
 		{"-v", 0, "sluice ", ""},
@@ -75,9 +76,6 @@ func TestTheCommandLine(t *testing.T) {
 // Whoever asks for help learns from an example.
 func TestEveryHelpHasOneExample(t *testing.T) {
 	for _, c := range commands {
-		if c.name == benchCommand.name {
-			continue // its modes have helps
-		}
 		if status, stdout, _ := sluice(t, "help", c.name); status != 0 || strings.Count(stdout, "\nExample:\n  ") != 1 || !strings.HasPrefix(stdout, "Usage: sluice "+c.name) {
 			t.Errorf("sluice help %s: status %d\n%s", c.name, status, stdout)
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 
@@ -39,7 +40,7 @@ type command struct {
 // commands are in the order of the help.
 var commands = []command{
 	initCommand, checkCommand, serve, demoCommand, tokenCommand, produceCommand, tailCommand, topCommand, doctorCommand,
-	cursorCommand, keysCommand, benchCommand,
+	cursorCommand, keysCommand,
 }
 
 // errHangup is why a command ends that was sent SIGHUP.
@@ -86,6 +87,9 @@ func dispatch(p process, args []string) int {
 		name, rest = rest[0], []string{"-h"}
 	case "-v", "-version", "--version":
 		name = version.name
+	case "bench":
+		fmt.Fprintln(p.stderr, "sluice bench has moved to a program beside this one, sluice-bench: go run ./cmd/sluice-bench "+strings.Join(rest, " "))
+		return statusUsage
 	}
 	if i := slices.IndexFunc(commands, func(c command) bool { return c.name == name }); i >= 0 {
 		return commands[i].run(p, rest)

@@ -1,0 +1,5 @@
+// Package clients has those who connect. A [Crowd] is the benchmark's hand on them: it
+// starts their processes and gives them orders. In such a process a fleet of raw sockets
+// does what they say; for TLS and HTTP/2 it is net/http instead. [Consumer] reads Kafka
+// alone, to say what Kafka itself costs.
+package clients

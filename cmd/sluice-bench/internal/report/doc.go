@@ -1,0 +1,3 @@
+// Package report collects what was measured, a value a run, and prints medians, spreads
+// and ratios.
+package report
