@@ -64,6 +64,7 @@ const (
 	ReasonAlgorithm Reason = "algorithm"     // signed in a way that isn't accepted
 	ReasonSignature Reason = "signature"     // not signed, or sealed, by an accepted key
 	ReasonExpired   Reason = "expired"       // exp has passed
+	ReasonNoExpiry  Reason = "no_expiry"     // has no exp, and must have one
 	ReasonNotYet    Reason = "not_yet_valid" // nbf or iat lies ahead
 	ReasonIssuer    Reason = "issuer"        // iss is another's
 	ReasonAudience  Reason = "audience"      // aud is another's
@@ -76,7 +77,7 @@ const (
 
 // Reasons are all of them.
 var Reasons = []Reason{
-	ReasonMissing, ReasonMalformed, ReasonAlgorithm, ReasonSignature, ReasonExpired, ReasonNotYet, ReasonIssuer, ReasonAudience,
+	ReasonMissing, ReasonMalformed, ReasonAlgorithm, ReasonSignature, ReasonExpired, ReasonNoExpiry, ReasonNotYet, ReasonIssuer, ReasonAudience,
 	ReasonUser, ReasonSession, ReasonUsed, ReasonKey, ReasonRevoked,
 }
 

@@ -12,7 +12,7 @@ import (
 type Issuers []*JWT
 
 // telling orders reasons by how far a token got before it was refused.
-var telling = []Reason{ReasonMissing, ReasonMalformed, ReasonIssuer, ReasonAlgorithm, ReasonSignature, ReasonAudience, ReasonNotYet, ReasonExpired, ReasonUser}
+var telling = []Reason{ReasonMissing, ReasonMalformed, ReasonIssuer, ReasonAlgorithm, ReasonSignature, ReasonAudience, ReasonNotYet, ReasonExpired, ReasonNoExpiry, ReasonUser}
 
 // Authenticate verifies the request's token. Refused by all, it fails as with the issuer that came nearest; where
 // one can't tell now, that one might have taken it.

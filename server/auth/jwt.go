@@ -30,6 +30,7 @@ type JWTConfig struct {
 	UserPrefix string        // put before the user: equal subs of two issuers are different people
 	From       []Place       // where tokens are, in order; default the header
 	Leeway     time.Duration // how far clocks may differ; default 5 s
+	RequireExp bool          // a token without exp is refused; else its streams end with nothing but MaxAge
 }
 
 // JWT takes signed tokens (RFC 7519) of one issuer.
@@ -91,6 +92,9 @@ func (j *JWT) take(r *http.Request, token string) (Principal, error) {
 	p, err := j.cfg.Claims.principal(payload, time.Now(), j.cfg.Leeway, j.checks)
 	if err != nil {
 		return Principal{}, err
+	}
+	if j.cfg.RequireExp && p.Expires.IsZero() {
+		return Principal{}, invalid(ReasonNoExpiry, "The token has no exp claim, which must say when it expires.")
 	}
 	if p.User = j.cfg.UserPrefix + p.User; len(p.User) > MaxUser {
 		return Principal{}, invalid(ReasonUser, "The token names no user.")

@@ -21,7 +21,7 @@ streams:
     event: value:type
   news: {topic: news-topic, audience: everyone, replay: 1h30m, replay_bytes: 64MiB}
   stock: {topic: order-topic, user: "header:owner"}
-auth: {jwt: {secret: 0123456789abcdef0123456789abcdef, from: [header, "cookie:session"], issuer: https://login.example}}
+auth: {jwt: {require_exp: true, secret: 0123456789abcdef0123456789abcdef, from: [header, "cookie:session"], issuer: https://login.example}}
 `
 
 // inDir makes a directory of the test's own the working directory, with this sluice.yaml in it.

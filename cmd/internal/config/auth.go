@@ -29,6 +29,7 @@ type JWT struct {
 	StreamsClaim string // "" none
 	UserPrefix   string
 	Leeway       time.Duration
+	RequireExp   bool
 	From         []auth.Place // where a token is looked for, in order
 
 	keysKey   string // which key of the configuration keysFile is from

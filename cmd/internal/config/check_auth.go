@@ -109,6 +109,9 @@ func (l *loader) checkJWT(j *JWT, at string) {
 		l.fault(at+".user_claim", "is empty: write the claim that is the user, such as sub")
 	}
 	l.jwtFrom(j, at+".from")
+	if key := at + ".require_exp"; !j.RequireExp && !l.broken[key] {
+		l.warn(key, "is false: a token without exp is good for ever, and so is its stream: write true")
+	}
 }
 
 // jwtKeys finds the one way in which tokens are verified.

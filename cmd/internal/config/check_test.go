@@ -259,10 +259,42 @@ func TestWarnings(t *testing.T) {
 		{"origins of apps, extensions and one company", "", "cors: {origins: ['capacitor://localhost', 'tauri://localhost', 'ionic://localhost', 'chrome-extension://abcdefghijklmnopabcdefghijklmnop', 'https://*.shop.example'], credentials: true}\n", ""},
 		{"password to this machine", "streams:", "  sasl: {mechanism: PLAIN, username: u, password: p}\nstreams:", ""},
 	} {
-		_, findings := load(t, strings.Replace(minimal, tt.old, tt.with, 1))
+		text := strings.Replace(minimal, tt.old, tt.with, 1)
+		_, findings := load(t, strings.Replace(text, "jwt: {", "jwt: {require_exp: true, ", 1))
 		got := findings.Warnings().Error()
 		if !strings.HasPrefix(got, tt.want) || tt.want == "" && got != "" {
 			t.Errorf("%s: %q, want %q…", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestTokensThatMayLastForEverAreWarnedOf(t *testing.T) {
+	const warned = "require_exp: warning: is false: a token without exp"
+	key := "secret: " + goodSecret
+	for _, tt := range []struct {
+		jwt     string
+		environ []string
+		want    []string
+	}{
+		{jwt: "{" + key + "}", want: []string{"auth.jwt." + warned}},
+		{jwt: "{" + key + ", require_exp: false}", want: []string{"auth.jwt." + warned}},
+		{jwt: "{" + key + ", require_exp: true}"},
+		{jwt: "{" + key + "}", environ: []string{"SLUICE_AUTH_JWT_REQUIRE_EXP=true"}},
+		{jwt: "[{" + key + ", user_prefix: 'a:'}, {" + key + ", user_prefix: 'b:', require_exp: true}]", want: []string{"auth.jwt.1." + warned}},
+	} {
+		c, findings := load(t, strings.Replace(minimal, "{"+key+"}", tt.jwt, 1), tt.environ...)
+		if len(findings) != len(tt.want) || len(c.Auth.JWT) == 0 {
+			t.Fatalf("%s: %v", tt.jwt, findings)
+		}
+		for i, want := range tt.want {
+			if !strings.Contains(findings[i].String(), want) {
+				t.Errorf("%s: %v, want %s", tt.jwt, findings[i], want)
+			}
+		}
+		for i, j := range c.Auth.JWT {
+			if warned := slices.ContainsFunc(tt.want, func(w string) bool { return len(c.Auth.JWT) == 1 || strings.Contains(w, fmt.Sprint(".", i+1, ".")) }); j.RequireExp == warned {
+				t.Errorf("%s: issuer %d requires exp: %t", tt.jwt, i+1, j.RequireExp)
+			}
 		}
 	}
 }

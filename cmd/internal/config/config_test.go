@@ -111,7 +111,7 @@ func TestTheDesignsExampleLoadsAsItIs(t *testing.T) {
 	ca, _, _ := certificate(t)
 	path := inDir(t, designed, map[string]string{"ca.pem": ca, "kafka-password": "hunter22\n", "jwt.key": goodSecret + "\n"})
 	c, findings := Load(path, nil)
-	if len(findings) > 0 {
+	if len(findings) != 1 || findings[0].Key != "auth.jwt.require_exp" || !findings[0].Warning {
 		t.Fatalf("findings:\n%v", findings)
 	}
 	want := Stream{Name: "orders", Topic: "order-topic", Audience: AudienceUser, User: "key", Subject: "value:orderId",

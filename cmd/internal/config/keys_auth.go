@@ -31,6 +31,8 @@ var authKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.jwt().from }},
 	{"auth.jwt.leeway", "5s", nil, "How far the issuer's clock may be off.",
 		func(c *Config, _ *Stream) any { return &c.jwt().Leeway }},
+	{"auth.jwt.require_exp", "false", nil, "Whether a token must say when it expires (`exp`). `false`: a token without it is good for ever, and so is its stream. `check` warns of that.",
+		func(c *Config, _ *Stream) any { return &c.jwt().RequireExp }},
 
 	{"auth.authjs.secret", "", nil, "The app's `AUTH_SECRET` (`NEXTAUTH_SECRET`): its encrypted session cookies are opened with it. Auth.js v5 and NextAuth v4.",
 		func(c *Config, _ *Stream) any { return &c.authJS().Secret }},

@@ -137,7 +137,7 @@ func (a Auth) issuers(log *slog.Logger) (auth.Issuers, error) {
 			return all, err
 		}
 		one, err := auth.NewJWT(auth.JWTConfig{
-			Keys: keys, Issuer: j.Issuer, Audience: j.Audience, UserPrefix: j.UserPrefix, From: j.From, Leeway: j.Leeway,
+			Keys: keys, Issuer: j.Issuer, Audience: j.Audience, UserPrefix: j.UserPrefix, From: j.From, Leeway: j.Leeway, RequireExp: j.RequireExp,
 			Claims: auth.Claims{User: j.UserClaim, Roles: j.RolesClaim, Streams: j.StreamsClaim},
 		})
 		if err != nil {

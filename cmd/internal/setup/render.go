@@ -53,5 +53,6 @@ func authentication(a answers) string {
   jwt:
     secret_file: jwt.key               # your login signs its tokens with this key (HS256)
     from: [header, "cookie:session"]   # EventSource can't send a header: it sends this cookie
+    require_exp: true                  # a token must say when it expires
 `
 }
