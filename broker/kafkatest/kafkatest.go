@@ -57,6 +57,20 @@ func Properties(override map[string]string) Option {
 	}
 }
 
+// AdvertiseSASL makes the broker tell clients of [Cluster.SASL] that it is at this host, on the same port.
+func AdvertiseSASL(host string) Option {
+	return func(p properties) {
+		advertised := strings.Split(p["advertised.listeners"], ",")
+		for i, listener := range advertised {
+			if name, address, _ := strings.Cut(listener, "://"); name == "SASL_PLAIN" {
+				_, port, _ := strings.Cut(address, ":")
+				advertised[i] = name + "://" + host + ":" + port
+			}
+		}
+		p["advertised.listeners"] = strings.Join(advertised, ",")
+	}
+}
+
 // PasswordAndCertificate makes [Cluster.TLS] want a client certificate too, as [Cluster.MutualTLS] does.
 func PasswordAndCertificate() Option {
 	return func(p properties) {

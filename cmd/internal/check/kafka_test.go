@@ -1,8 +1,10 @@
 package check
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,43 +51,98 @@ func TestTheConfigurationReachesARealKafka(t *testing.T) {
 	}
 }
 
-// Rights as a real Kafka checks them: what may be described is not what may be read.
-func TestARealKafkaThatDeniesReadIsNamed(t *testing.T) {
-	k := kafkatest.Start(t, kafkatest.Properties(map[string]string{
+// What keeps the gateway from reading a real Kafka is named, with the key to change, and tells the exit
+// status, in words and as JSON. Rights are as Kafka checks them: what may be described is not what may be read.
+func TestWhatARealKafkaRefusesIsNamed(t *testing.T) {
+	k := kafkatest.Start(t, kafkatest.AdvertiseSASL("kafka.invalid"), kafkatest.Properties(map[string]string{
 		"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
 		"super.users":           "User:ANONYMOUS", // of the plain text listener and the controller
 	}))
-	k.CreateTopic(t, "order-topic", 3)
-	allow := func(what kadm.ACLOperation) {
-		t.Helper()
-		b := kadm.NewACLs().Topics("order-topic").ResourcePatternType(kadm.ACLPatternLiteral).Allow("User:" + kafkatest.User).AllowHosts().Operations(what)
-		made, err := k.Admin().CreateACLs(t.Context(), b)
-		if err == nil && len(made) > 0 {
-			err = made[0].Err
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, topic := range []string{"described", "hidden"} {
+		k.CreateTopic(t, topic, 3)
 	}
-	inDir(t, fmt.Sprintf("kafka: {brokers: [%q], sasl: {mechanism: PLAIN, username: %s, password_file: right}}\nstreams: {orders: {topic: order-topic, user: key}}\nlisten: localhost:8080\nauth: none\n", k.SASL(), kafkatest.User),
-		map[string]string{"right": kafkatest.Password + "\n"})
-	const denied = "sluice.yaml:2: streams.orders.topic: order-topic: Kafka doesn't allow this user to use the topic: it needs the READ and DESCRIBE permissions"
+	another, _ := authority(t)
+	files := map[string]string{"password": kafkatest.Password + "\n", "another.pem": another}
+	login := "sasl: {mechanism: PLAIN, username: " + kafkatest.User + ", password_file: password}"
+	trusting := login + ", tls: {ca_file: " + k.CAFile() + "}"
+	const needed = ": Kafka doesn't allow this user to use the topic: it needs the READ and DESCRIBE permissions"
+	allow(t, k, "described", kadm.OpDescribe)
+
 	for _, tt := range []struct {
-		allowed kadm.ACLOperation // from here on
-		status  int
-		denied  bool
-	}{{kadm.OpDescribe, 2, true}, {kadm.OpRead, 0, false}} {
-		allow(tt.allowed)
-		// A broker hears of rights a moment after they were given.
-		var status int
-		var stdout, stderr string
-		for range 50 {
-			if status, stdout, stderr = runCheck(t); strings.Contains(stderr, denied) == tt.denied && (tt.denied || status == tt.status) {
-				break
+		name, broker, keys, topic string
+		status, strict            int
+		level, key, want          string // of the one finding, without --strict
+	}{
+		{"READ denied", k.TLS(), trusting, "described", 2, 2, "fault", "streams.orders.topic", "described" + needed},
+		{"everything denied", k.TLS(), trusting, "hidden", 2, 2, "fault", "streams.orders.topic", "hidden" + needed},
+		{"an advertised name that can't be resolved", k.SASL(), login, "described", 2, 2, "fault", "kafka.brokers",
+			`broker 1 can't be asked: no address is known for the host "kafka.invalid" (kafka.brokers, or what the brokers advertise); it leads partitions of described`},
+		{"another authority", k.TLS(), login + ", tls: {ca_file: another.pem}", "described", 1, 1, "warning", "kafka.brokers",
+			"Kafka can't be asked: the broker's certificate is signed by no authority known here (kafka.tls.ca_file)"},
+		{"no client certificate", k.MutualTLS(), "tls: {ca_file: " + k.CAFile() + "}", "described", 1, 1, "warning", "kafka.brokers",
+			"Kafka can't be asked: the broker refused the TLS connection: "},
+		{"a missing topic", k.Plaintext(), "", "missing", 0, 2, "warning", "streams.orders.topic", "missing: the topic does not exist; the gateway would wait for it"},
+		{"nothing", k.Plaintext(), "", "described", 0, 0, "", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			keys := tt.keys
+			if keys != "" {
+				keys = ", " + keys
 			}
+			inDir(t, fmt.Sprintf("kafka: {brokers: [%q]%s}\nstreams: {orders: {topic: %s, user: key}}\nlisten: localhost:8080\nauth: none\n", tt.broker, keys, tt.topic), files)
+			status, stdout, stderr := runCheck(t)
+			for range 50 { // a broker hears of rights a moment after they were given
+				if status == tt.status && strings.Contains(stderr, tt.want) {
+					break
+				}
+				status, stdout, stderr = runCheck(t)
+			}
+			if status != tt.status || !strings.Contains(stderr, tt.want) || strings.Contains(stdout, "It can be served") != (tt.status == 0) {
+				t.Errorf("status %d, want %d and %q\n--- stdout\n%s--- stderr\n%s", status, tt.status, tt.want, stdout, stderr)
+			}
+			if status, _, _ := runCheck(t, "--strict"); status != tt.strict {
+				t.Errorf("status %d with --strict, want %d", status, tt.strict)
+			}
+			status, stdout, stderr = runCheck(t, "--json")
+			var got resultJSON
+			if err := json.Unmarshal([]byte(stdout), &got); err != nil || stderr != "" {
+				t.Fatalf("%v\n--- stdout\n%s--- stderr\n%s", err, stdout, stderr)
+			}
+			if status != tt.status || got.Status != status || got.Served != (status == 0) || got.Learned == (status == 1) {
+				t.Errorf("status %d with --json: %+v", status, got)
+			}
+			named := slices.ContainsFunc(got.Findings, func(f findingJSON) bool {
+				return f.Level == tt.level && f.Key == tt.key && strings.Contains(f.Text, tt.want)
+			})
+			if named != (tt.want != "") || len(got.Findings) > 1 {
+				t.Errorf("--json finds %+v", got.Findings)
+			}
+		})
+	}
+
+	allow(t, k, "described", kadm.OpRead)
+	inDir(t, fmt.Sprintf("kafka: {brokers: [%q], %s}\nstreams: {orders: {topic: described, user: key}}\nlisten: localhost:8080\nauth: none\n", k.TLS(), trusting), files)
+	status, stdout, stderr := runCheck(t, "--strict")
+	for range 50 {
+		if status == 0 {
+			break
 		}
-		if status != tt.status || strings.Contains(stderr, denied) != tt.denied || strings.Contains(stdout, "can be served") == tt.denied {
-			t.Errorf("%v allowed: status %d\n--- stdout\n%s--- stderr\n%s", tt.allowed, status, stdout, stderr)
-		}
+		status, stdout, stderr = runCheck(t, "--strict")
+	}
+	if status != 0 || !strings.Contains(stdout, "It can be served.") {
+		t.Errorf("READ allowed: status %d\n--- stdout\n%s--- stderr\n%s", status, stdout, stderr)
+	}
+}
+
+// allow lets the user do this with a topic.
+func allow(t *testing.T, k *kafkatest.Cluster, topic string, what kadm.ACLOperation) {
+	t.Helper()
+	b := kadm.NewACLs().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Allow("User:" + kafkatest.User).AllowHosts().Operations(what)
+	made, err := k.Admin().CreateACLs(t.Context(), b)
+	if err == nil && len(made) > 0 {
+		err = made[0].Err
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
