@@ -84,7 +84,7 @@ func (d *doctor) look(ctx context.Context) (answer *waitingAnswer, own bool, err
 		if err == nil {
 			return nil, e.data != "", nil
 		}
-		return &waitingAnswer{visit: v, retry: v.retry}, !errors.Is(err, io.EOF), nil
+		return &waitingAnswer{visit: v, retry: v.retry()}, !errors.Is(err, io.EOF), nil
 	}
 	raw, err := io.ReadAll(io.LimitReader(v.Body, 64<<10))
 	if err != nil {
@@ -93,7 +93,7 @@ func (d *doctor) look(ctx context.Context) (answer *waitingAnswer, own bool, err
 	answer = &waitingAnswer{visit: v, body: string(raw)}
 	read := newReader(strings.NewReader(answer.body))
 	_, _ = read.next() // for its retry: a waiting answer has no event
-	answer.retry = read.retry
+	answer.retry = read.retry()
 	own = strings.Contains(answer.body, "event: sluice.") || strings.Contains(answer.body, "urn:sluice:problem:")
 	return answer, own, nil
 }

@@ -164,7 +164,7 @@ func (p *probed) take(e event) (done bool, err error) {
 	case e.name == "sluice.unavailable":
 		var why struct{ Reason string }
 		_ = json.Unmarshal([]byte(e.data), &why) // then there is none
-		return true, &busyError{why.Reason, p.retry}
+		return true, &busyError{why.Reason, p.retry()}
 	case len(p.arrivals) == 0:
 		return true, errNoProbes
 	default: // the gateway's goodbye

@@ -93,7 +93,7 @@ func (o *opening) take(e event) (done bool, err error) {
 		o.first, o.outcome = e, data.Resume
 		return true, nil
 	case e.name == "sluice.unavailable":
-		return true, &busyError{data.Reason, o.retry}
+		return true, &busyError{data.Reason, o.retry()}
 	case e.name == "sluice.reset":
 		o.reset = data.Reason
 	case !strings.HasPrefix(e.name, "sluice."):

@@ -1,69 +1,45 @@
 package doctor
 
 import (
-	"bufio"
 	"compress/gzip"
 	"errors"
 	"io"
-	"strconv"
-	"strings"
 	"time"
+
+	"sluice/stream/sse"
 )
 
-// event is one event of a stream, or a block that only sets the retry time.
+// event is one event of a stream.
 type event struct {
 	id, name, data string
 	at             time.Time // it was whole here
 }
 
 // reader reads events and keeps the time.
-type reader struct {
-	in    *bufio.Reader
-	retry time.Duration // last said; -1 before
-}
+type reader struct{ in *sse.Reader }
 
-// maxEvent is how long an event may be: a Kafka record is a megabyte at most, unless somebody has raised that.
+// maxEvent is how long an event may be. A Kafka record is a megabyte at most, unless somebody has
+// raised that.
 const maxEvent = 2 << 20
 
 var errLarge = errors.New("an event of the stream is larger than two megabytes")
 
-func newReader(r io.Reader) *reader { return &reader{in: bufio.NewReaderSize(r, maxEvent), retry: -1} }
+func newReader(r io.Reader) *reader { return &reader{sse.NewReader(r, maxEvent)} }
 
 // next returns the next event that has data.
 func (r *reader) next() (event, error) {
-	var e event
-	var data []string
-	size := 0
-	for {
-		line, err := r.in.ReadSlice('\n')
-		if size += len(line); err == bufio.ErrBufferFull || size > maxEvent {
-			err = errLarge
-		}
-		if err != nil {
-			return event{}, err
-		}
-		text := strings.TrimRight(string(line), "\r\n")
-		name, value, _ := strings.Cut(text, ":")
-		value = strings.TrimPrefix(value, " ")
-		switch {
-		case text == "" && data != nil:
-			e.data, e.at = strings.Join(data, "\n"), time.Now()
-			return e, nil
-		case text == "": // a block without data
-			e.name = ""
-		case name == "data":
-			data = append(data, value)
-		case name == "event":
-			e.name = value
-		case name == "id":
-			e.id = value
-		case name == "retry":
-			if ms, err := strconv.ParseUint(value, 10, 31); err == nil {
-				r.retry = time.Duration(ms) * time.Millisecond
-			}
-		}
+	e, err := r.in.Next()
+	switch {
+	case errors.Is(err, sse.ErrTooLong):
+		return event{}, errLarge
+	case err != nil:
+		return event{}, err
 	}
+	return event{id: e.ID, name: e.Name, data: e.Data, at: time.Now()}, nil
 }
+
+// retry is the reconnection time last said; -1 before.
+func (r *reader) retry() time.Duration { return r.in.Retry() }
 
 // clocked is a body that remembers when its bytes came.
 type clocked struct {

@@ -8,12 +8,20 @@ import (
 const (
 	firstWait = time.Second      // until the server names its own with `retry:`
 	maxWait   = 30 * time.Second // where doubling ends, unless the server asks for more
+	maxRetry  = 24 * time.Hour   // of what a server asks for; beyond it is no time at all
 )
 
 // backoff says how long to wait before the next connection.
 type backoff struct {
 	retry    time.Duration // what the server asked for
 	failures int           // since the last time it was reached
+}
+
+// ask notes what the server asked for; -1: it didn't.
+func (b *backoff) ask(retry time.Duration) {
+	if retry >= 0 {
+		b.retry = min(retry, maxRetry)
+	}
 }
 
 // next counts one more wait, of at least atLeast. The first after a connection is what the server

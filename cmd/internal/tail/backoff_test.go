@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -27,5 +28,15 @@ func TestBackoff(t *testing.T) {
 				t.Errorf("%s: %v; want %v to half as much again", tt.name, got, tt.want)
 			}
 		}
+	}
+}
+
+// A server may ask for longer than a Duration can be doubled.
+func TestBackoffOfAnEndlessRetry(t *testing.T) {
+	b := backoff{failures: 5}
+	b.ask(math.MaxInt64)
+	b.ask(-1)
+	if got := b.next(0); got < maxRetry || got > maxRetry+maxRetry/2 {
+		t.Errorf("%v; want a day to half as much again", got)
 	}
 }

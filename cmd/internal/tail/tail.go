@@ -1,7 +1,6 @@
-// Package tail is `sluice tail`: it follows a stream in the terminal and
-// resumes by itself. The reading is the r3labs client's; what that client
-// leaves open (see [wholeEvents] and [follower.connect]) is closed around it. It is
-// a tool to look with, and never the judge of what was lost.
+// Package tail is `sluice tail`: it follows a stream in the terminal and resumes by itself. The
+// r3labs client reads. What that client leaves open is closed around it: see [wholeEvents] and
+// [follower.connect]. It is a tool to look with, and never the judge of what was lost.
 package tail
 
 import (
@@ -13,7 +12,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/r3labs/sse/v2"
+	r3 "github.com/r3labs/sse/v2"
 	retry "gopkg.in/cenkalti/backoff.v1"
 
 	"sluice/cmd/internal/cmdline"
@@ -106,7 +105,7 @@ func (f *follower) connect(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	client := sse.NewClient(f.URL.String(), sse.ClientMaxBufferSize(maxEvent+64<<10)) // an id and a name beside the data
+	client := r3.NewClient(f.URL.String(), r3.ClientMaxBufferSize(2*maxEvent)) // each line of data is some bytes longer there
 	client.Connection = f.http
 	client.Headers = header
 	client.ReconnectStrategy = &retry.StopBackOff{}
@@ -114,7 +113,7 @@ func (f *follower) connect(ctx context.Context) error {
 		client.LastEventID.Store([]byte(f.lastID))
 	}
 	var events *wholeEvents
-	client.ResponseValidator = func(_ *sse.Client, resp *http.Response) error {
+	client.ResponseValidator = func(_ *r3.Client, resp *http.Response) error {
 		if err := judge(resp); err != nil {
 			resp.Body.Close()
 			return err
@@ -125,7 +124,7 @@ func (f *follower) connect(ctx context.Context) error {
 		return nil
 	}
 
-	err = client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
+	err = client.SubscribeRawWithContext(ctx, func(e *r3.Event) {
 		if ctx.Err() != nil {
 			return // the client still hands on what it had read
 		}
@@ -135,9 +134,7 @@ func (f *follower) connect(ctx context.Context) error {
 	})
 	if events != nil {
 		f.lastID = events.lastID
-		if events.retry >= 0 {
-			f.backoff.retry = events.retry
-		}
+		f.backoff.ask(events.retry())
 	}
 	switch cause := context.Cause(ctx); {
 	case cause != nil:
@@ -151,7 +148,7 @@ func (f *follower) connect(ctx context.Context) error {
 }
 
 // take prints one event. errDone: it was the last one asked for; a *refusal: it can't be printed.
-func (f *follower) take(e *sse.Event) error {
+func (f *follower) take(e *r3.Event) error {
 	ev := event{ID: string(e.ID), Name: string(e.Event), Data: string(e.Data)}
 	if ev.Name == "" {
 		ev.Name = "message"

@@ -36,9 +36,9 @@ func TestWholeEvents(t *testing.T) {
 				in.Seek(0, io.SeekStart)
 				w := newWholeEvents(io.NopCloser(src), "")
 				got, err := io.ReadAll(w)
-				if err != nil || string(got) != tt.want || w.lastID != tt.lastID || w.retry != tt.retry {
+				if err != nil || string(got) != tt.want || w.lastID != tt.lastID || w.retry() != tt.retry {
 					t.Errorf("%s, newline %q: %q, %v, last id %q, retry %v; want %q, %q, %v",
-						tt.name, newline, got, err, w.lastID, w.retry, tt.want, tt.lastID, tt.retry)
+						tt.name, newline, got, err, w.lastID, w.retry(), tt.want, tt.lastID, tt.retry)
 				}
 			}
 		}
