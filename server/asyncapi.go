@@ -16,7 +16,8 @@ type asyncAPI struct {
 	Components asyncComponents         `json:"components"`
 }
 
-// asyncChannel is a stream. All have one address; which it is, the operation's query says.
+// asyncChannel is a stream. All have one address; which it is, the operation's query
+// says.
 type asyncChannel struct {
 	Address     string              `json:"address"`
 	Title       string              `json:"title"`
@@ -53,7 +54,7 @@ type asyncComponents struct {
 	Schemas  openapi.Properties      `json:"schemas"`
 }
 
-// asyncMessage is an event. Its headers are the fields of it that stand beside the data.
+// asyncMessage is an event. Its headers are its fields other than the data.
 type asyncMessage struct {
 	Name    string          `json:"name,omitempty"`
 	Title   string          `json:"title"`
@@ -62,10 +63,11 @@ type asyncMessage struct {
 	Payload *openapi.Schema `json:"payload"`
 }
 
-const asyncAbout = "The streams that you may read, as Server-Sent Events at the address that this document came from. An event's `id` is the position of the connection; " +
-	"come back with the last one, and nothing is missing and nothing comes twice. Events that begin with `sluice.` are the gateway's own."
+const asyncAbout = "The streams that you may read, as Server-Sent Events at the address that this document came from. An event's `id` is the position of the connection. " +
+	"Come back with the last one: nothing is missing and nothing comes twice. Events whose names begin with `sluice.` are the gateway's."
 
-// asyncapi answers GET and HEAD /asyncapi.json on the public port: with the streams that the caller may read.
+// asyncapi answers GET and HEAD /asyncapi.json on the public port: with the streams that
+// the caller may read.
 func (s *Server) asyncapi(w http.ResponseWriter, r *http.Request) {
 	principal, unknown := s.identify(r)
 	if unknown != nil && !unknown.anonymous {
@@ -105,20 +107,20 @@ func asyncOf(views []discoveredView, topics map[string]string) asyncAPI {
 			}
 		}
 		d.Components.Messages[v.Name] = asyncMessage{
-			Title: "An event of " + v.Name, Summary: "What a record of the stream's topic holds, as it is.",
+			Title: "An event of " + v.Name, Summary: "An event made from a record of the stream's topic.",
 			Headers: openapi.Object("", openapi.Properties{
-				"id": openapi.String("The position of the connection. Opaque."), "event": openapi.String("The event's name; absent: it has none."),
+				"id": openapi.String("Position of the connection. Opaque."), "event": openapi.String("Name of the event. Absent: it has none."),
 			}, "id"),
-			Payload: &openapi.Schema{Description: "As the producer wrote it."},
+			Payload: &openapi.Schema{Description: "Value of the record, as the producer wrote it."},
 		}
 		d.Channels[v.Name] = asyncChannel{Address: "/events", Title: v.Name, Description: v.says(), Messages: messages, Topic: topics[v.Name]}
 		query := openapi.Object("", openapi.Properties{
 			"stream":      {Type: "string", Const: v.Name},
-			"lastEventId": openapi.String("Where to resume: the newest id, of the connection before or of a state."),
-			"from":        openapi.String("Where to begin otherwise: live, earliest, last:N or since:TIME."),
+			"lastEventId": openapi.String("Where to resume: the newest id of the connection before, or of a state."),
+			"from":        openapi.String("Where to begin if there is nothing to resume: live, earliest, last:N or since:TIME."),
 		}, "stream")
 		if v.Subject {
-			query.Properties["subject"] = openapi.String("Only what is about this one.")
+			query.Properties["subject"] = openapi.String("Only events about this subject.")
 		}
 		d.Operations[v.Name] = asyncOp{
 			Action: "send", Channel: asyncRef{"#/channels/" + v.Name}, Summary: "Sends the caller's events of " + v.Name + ".",
@@ -136,10 +138,10 @@ func (v discoveredView) says() string {
 		about = "Each event goes to everybody who may read the stream."
 	}
 	if v.Subject {
-		about += " It is about a subject, by which `?subject=` narrows."
+		about += " Each event is about a subject, and `?subject=` selects one."
 	}
 	if v.State {
-		about += " `/state` has the latest of each subject."
+		about += " `/state` has the latest event of each subject."
 	}
 	return about
 }
@@ -153,7 +155,7 @@ func asyncNotices() map[string]asyncMessage {
 		}
 		fields := openapi.Properties{"event": {Type: "string", Const: n.Name}}
 		if n.HasID {
-			fields["id"] = openapi.String("The position of the connection. Opaque.")
+			fields["id"] = openapi.String("Position of the connection. Opaque.")
 		}
 		messages[n.Name] = asyncMessage{Name: n.Name, Title: n.Name, Summary: n.Says, Headers: openapi.Object("", fields, "event"), Payload: openapi.Ref(n.Schema)}
 	}

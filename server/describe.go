@@ -45,17 +45,18 @@ const (
 )
 
 var tags = []openapi.Tag{
-	{Name: tagEvents, Description: "What pages ask for."},
-	{Name: tagBackEnds, Description: "For back ends, which show an API key. No page has one."},
-	{Name: tagHealth, Description: "For probes and balancers."},
-	{Name: tagSight, Description: "What the gateway does, for operators."},
-	{Name: tagPages, Description: "For people. They are files that stand in everybody's binary: what a page shows, it asks for."},
-	{Name: tagProfiles, Description: "Go's own, as `go tool pprof` reads them."},
-	{Name: tagDiscovery, Description: "The gateway about itself."},
-	{Name: tagHead, Description: "The same without a body."},
+	{Name: tagEvents, Description: "Routes for pages."},
+	{Name: tagBackEnds, Description: "Routes for back ends, which show an API key. A page never has one."},
+	{Name: tagHealth, Description: "Routes for probes and load balancers."},
+	{Name: tagSight, Description: "Routes for operators: what the gateway does."},
+	{Name: tagPages, Description: "Pages for people. They are static files of the binary. A page asks the gateway for what it shows."},
+	{Name: tagProfiles, Description: "Go's profiles, as `go tool pprof` reads them."},
+	{Name: tagDiscovery, Description: "What the gateway says about itself."},
+	{Name: tagHead, Description: "The GET routes without a body."},
 }
 
-// apiVersion is of the interface, and not of the gateway: which release runs is nobody's to know.
+// apiVersion is of the interface, and not of the gateway: which release runs is nobody's
+// to know.
 const apiVersion = "1"
 
 // pagePattern is the route of Config.Page, which is files and no API.
@@ -89,8 +90,9 @@ func (s *Server) describeAll(public, admin chi.Routes) {
 	s.discovery = s.discoverable(routes)
 }
 
-// describe makes the description of the routes that there are from the table of all there can be, so that it has none that isn't
-// there. What the table lacks is found by a test. limited says that each route knows the limits of addresses.
+// describe makes the description of the routes that there are from the table of all there
+// can be, so that it has none that isn't there. What the table lacks is found by a test.
+// limited says that each route knows the limits of addresses.
 func describe(routes chi.Routes, table map[string]described, info openapi.Info, schemes map[asker]schemes, limited bool) []byte {
 	d := openapi.Document{OpenAPI: openapi.Version, Info: info, Servers: []openapi.Server{{URL: "."}}, Paths: map[string]openapi.Path{}}
 
@@ -145,13 +147,14 @@ func eachRoute(routes chi.Routes, do func(method, pattern string)) {
 	}
 }
 
-// tooOften adds the answer to an address that asks too often, where there is none for other limits.
+// tooOften adds the answer to an address that asks too often, where there is none for
+// other limits.
 func tooOften(op openapi.Operation) openapi.Operation {
 	if _, ok := op.Responses[strconv.Itoa(http.StatusTooManyRequests)]; ok || op.Responses == nil {
 		return op
 	}
 	all := answers(maps.Clone(op.Responses))
-	op.Responses = all.problem(http.StatusTooManyRequests, "Your address asks too often.", "unavailable")
+	op.Responses = all.problem(http.StatusTooManyRequests, "The address asks too often.", "unavailable")
 	return op
 }
 
@@ -200,7 +203,7 @@ func (s *Server) credentials() map[asker]schemes {
 		callers.add(name, scheme)
 	}
 	if s.cfg.APIKeys != nil {
-		backEnds.add("apiKey", openapi.Security{Type: "http", Scheme: "bearer", Description: "An API key, made by `sluice keys new`. For back ends only."})
+		backEnds.add("apiKey", openapi.Security{Type: "http", Scheme: "bearer", Description: "An API key, made by `sluice keys new`. Only back ends have one."})
 	}
 	if s.cfg.AdminAuth.Token != "" {
 		operators.add("admin", openapi.Security{Type: "http", Scheme: "bearer", Description: "The admin token."})
@@ -225,9 +228,9 @@ func (s *Server) credentials() map[asker]schemes {
 
 // kinds says of each kind of credential where it comes from.
 var kinds = map[string]string{
-	"none":    "This gateway believes who says so: for trying out.",
+	"none":    "This gateway believes the name in the request. It is for trying out.",
 	"jwt":     "A signed token of your login.",
-	"authjs":  "The session cookie that Auth.js (or NextAuth) set. Browsers send it by themselves; a long one comes in chunks, NAME.0, NAME.1 and so on.",
-	"forward": "The session of the app, whatever it is: the app is asked who it belongs to.",
+	"authjs":  "The session cookie that Auth.js (or NextAuth) set. Browsers send it by themselves. A long one comes in chunks, NAME.0, NAME.1 and so on.",
+	"forward": "The session of the app, in whatever form. The gateway asks the app who it belongs to.",
 	"ticket":  "A ticket that the page's back end obtained by `POST /tickets`.",
 }

@@ -58,15 +58,16 @@ func (a answers) unidentified() answers {
 
 // failed is the answer of a gateway that is at fault.
 func (a answers) failed() answers {
-	return a.problem(http.StatusInternalServerError, "The gateway is at fault; its log says why.", "internal")
+	return a.problem(http.StatusInternalServerError, "The gateway is at fault. Its log says why.", "internal")
 }
 
-// notNow are the answers to who has only to wait. Those who accept an event stream are given one instead: sluice.unavailable, and the end.
+// notNow are the answers to who has only to wait. Those who accept an event stream are
+// given one instead: sluice.unavailable, and the end.
 func (a answers) notNow(limited bool) answers {
 	if limited {
-		a.problem(http.StatusTooManyRequests, "You, or your address, have as many streams as may be.", "unavailable")
+		a.problem(http.StatusTooManyRequests, "The user or the address has reached a limit. `detail` says which.", "unavailable")
 	}
-	return a.problem(http.StatusServiceUnavailable, "Not now: the gateway is starting or going away, Kafka or the app doesn't answer, or there are too many.", "unavailable")
+	return a.problem(http.StatusServiceUnavailable, "Not now. The gateway is starting or shutting down, Kafka or the app doesn't answer, or a limit of the gateway is reached.", "unavailable")
 }
 
 // notForYou is the answer to an operator's route without what AdminAuth asks for.
@@ -76,10 +77,10 @@ func (a answers) notForYou() answers {
 
 // revalidated is an answer of a body that caches may keep and have to ask after.
 func (a answers) revalidated(about, mediaType string, schema *openapi.Schema) answers {
-	tagged := headers(header("ETag", "Of what is answered.", openapi.String("")))
+	tagged := headers(header("ETag", "Version of the answer.", openapi.String("")))
 	return a.
 		with(http.StatusOK, openapi.Response{Description: about, Headers: tagged, Content: map[string]openapi.Media{mediaType: {Schema: schema}}}).
-		with(http.StatusNotModified, openapi.Response{Description: "It is what `If-None-Match` names.", Headers: tagged})
+		with(http.StatusNotModified, openapi.Response{Description: "Not changed: it is what `If-None-Match` names.", Headers: tagged})
 }
 
 type namedHeader struct {

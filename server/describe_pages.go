@@ -9,19 +9,19 @@ import (
 // The routes of pages, which either address has.
 var (
 	toConsoleRoute = described{Operation: openapi.Operation{
-		ID: "toConsole", Tags: []string{tagPages}, Summary: "Leads to the console", Responses: leads(),
+		ID: "toConsole", Tags: []string{tagPages}, Summary: "Redirects to the console", Responses: leads(),
 	}}
 	consoleRoute = described{Operation: openapi.Operation{
-		ID: "console", Tags: []string{tagPages}, Summary: "The console, and the files it asks for",
+		ID: "console", Tags: []string{tagPages}, Summary: "The console and its files",
 		Description: "The page itself is `console/`.",
 		Parameters:  []openapi.Parameter{fileParameter},
 		Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
 	}}
 	toDocsRoute = described{Operation: openapi.Operation{
-		ID: "toDocs", Tags: []string{tagPages}, Summary: "Leads to the API's pages", Responses: leads(),
+		ID: "toDocs", Tags: []string{tagPages}, Summary: "Redirects to the API's pages", Responses: leads(),
 	}}
 	docsRoute = described{Operation: openapi.Operation{
-		ID: "docs", Tags: []string{tagPages}, Summary: "The API's pages, and the files they ask for",
+		ID: "docs", Tags: []string{tagPages}, Summary: "The API's pages and their files",
 		Description: "The page itself is `docs/`.",
 		Parameters:  []openapi.Parameter{fileParameter},
 		Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
@@ -37,28 +37,28 @@ func homeRoute(about string) described {
 
 // leads is the answer that names another page.
 func leads() answers {
-	return answers{}.with(http.StatusTemporaryRedirect, openapi.Response{Description: "There.", Headers: headers(header("Location", "Relative: the gateway may stand below any path.", openapi.String("")))})
+	return answers{}.with(http.StatusTemporaryRedirect, openapi.Response{Description: "The page has moved to this address.", Headers: headers(header("Location", "A relative URL, since the gateway may be served below any path.", openapi.String("")))})
 }
 
 // file is the answer of files of these types.
 func file(mediaTypes ...string) answers {
-	tagged := headers(header("ETag", "Of the file.", openapi.String("")))
+	tagged := headers(header("ETag", "Version of the file.", openapi.String("")))
 	content := map[string]openapi.Media{}
 	for _, one := range mediaTypes {
 		content[one] = openapi.Media{}
 	}
 	return answers{}.
 		with(http.StatusOK, openapi.Response{Description: "The file.", Headers: tagged, Content: content}).
-		with(http.StatusNotModified, openapi.Response{Description: "It is what `If-None-Match` names.", Headers: tagged}).
+		with(http.StatusNotModified, openapi.Response{Description: "Not changed: it is what `If-None-Match` names.", Headers: tagged}).
 		problem(http.StatusNotFound, "There is no such file.", "not-found")
 }
 
 func discoveryOperation(id, tag string) openapi.Operation {
 	return openapi.Operation{
 		ID: id, Tags: []string{tag}, Summary: "What the caller may read, and how",
-		Description: "Without credentials it says how they are shown, and what anyone may read.",
-		Responses: answers{}.json(http.StatusOK, "What there is for the caller.", openapi.Ref("Discovery"), nil).
-			problem(http.StatusBadRequest, "A parameter is there twice.", once...).
+		Description: "Without credentials it says how to show them, and what anyone may read.",
+		Responses: answers{}.json(http.StatusOK, "The streams, routes and limits for the caller.", openapi.Ref("Discovery"), nil).
+			problem(http.StatusBadRequest, "A parameter is given twice.", once...).
 			unidentified().notNow(false).failed(),
 	}
 }

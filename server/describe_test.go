@@ -29,7 +29,8 @@ func withEverything(c *Config) {
 	c.Subjects = []string{"orders"}
 }
 
-// TestEveryRouteIsDescribed, and nothing else is: who adds a route adds it to publicRoutes or adminRoutes.
+// TestEveryRouteIsDescribed, and nothing else is: who adds a route adds it to
+// publicRoutes or adminRoutes.
 func TestEveryRouteIsDescribed(t *testing.T) {
 	f := newFixture(t, withEverything)
 	for name, side := range map[string]struct {
@@ -97,7 +98,8 @@ func description(t *testing.T, h http.Handler) (d openAPI) {
 	return d
 }
 
-// TestDescriptionIsOfThisConfiguration: routes and credentials that aren't configured are not in it.
+// TestDescriptionIsOfThisConfiguration: routes and credentials that aren't configured are
+// not in it.
 func TestDescriptionIsOfThisConfiguration(t *testing.T) {
 	bare, full := description(t, newFixture(t, nil).Handler()), description(t, newFixture(t, withEverything).Handler())
 	if bare.OpenAPI != "3.1.1" || bare.Paths["/events"]["get"].OperationID != "events" || bare.Paths["/events"]["head"].OperationID != "eventsHead" {
@@ -190,7 +192,8 @@ func meets(t *testing.T, d openAPI, name, text string) {
 	}
 }
 
-// TestAnswersAreAsDescribed: bodies and the gateway's own events, as they are really written.
+// TestAnswersAreAsDescribed: bodies and the gateway's own events, as they are really
+// written.
 func TestAnswersAreAsDescribed(t *testing.T) {
 	f := begin(t, withEverything)
 	d, admin := description(t, f.Handler()), description(t, f.Admin())
