@@ -129,7 +129,7 @@ func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int6
 // note counts what can't be had from Kafka, and logs it once until it can be had again.
 // said is the last complaint of its kind.
 func (h *History) note(s int, said *string, err error) {
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
 		return
 	}
 	t := h.topics[s]

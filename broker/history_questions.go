@@ -89,7 +89,7 @@ func untilAnswered(ctx context.Context, ask func() error) error {
 	for {
 		err := ask()
 		again := mayAskAgain(err) || errors.Is(err, errNotAnswered)
-		if err == nil || !again || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		if err == nil || !again || errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kgo.ErrClientClosed) {
 			return err
 		}
 		select {

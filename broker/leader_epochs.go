@@ -235,8 +235,8 @@ func epochEnds(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, e
 // time. Otherwise the broker doesn't know it.
 func mayAskAgain(err error) bool {
 	var network net.Error
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF) ||
-		errors.As(err, &network) || kerr.IsRetriable(err)
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) ||
+		errors.Is(err, io.EOF) || errors.As(err, &network) || kerr.IsRetriable(err)
 }
 
 // askLineages asks the leaders for the epochs of their partitions, from the newest back;

@@ -363,3 +363,16 @@ func TestAQuestionForEpochsIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A position is then not taken for one whose epoch brokers don't know.
+func TestAClosedClientIsNoAnswerAboutEpochs(t *testing.T) {
+	f := elected(t)
+	metas, err := describe(t.Context(), f.cl, "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.cl.Close()
+	if ends, errs := epochEnds(t.Context(), f.cl, "orders", metas["orders"], []int32{0}); errs[0] == nil {
+		t.Errorf("a closed client says that the epoch ended at %+v; want an error", ends[0])
+	}
+}
