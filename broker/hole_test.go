@@ -76,8 +76,8 @@ func TestAnEndThatCompactionEmptiedIsNothingToWaitFor(t *testing.T) {
 			tp.begun, tp.id, tp.next, tp.base, tp.warmAt = true, metas["orders"].id, []int64{3}, []int64{3}, []int64{5}
 			sink.Begin(0, "e", tp.next)
 			for range 3 { // the first notes the end, the second that nothing moved
-				if !r.look(ctx) {
-					t.Fatal("the reader's look failed")
+				if !r.watchOnce(ctx) {
+					t.Fatal("the reader's round failed")
 				}
 			}
 			sink.wait(0, "warm", isWarm)

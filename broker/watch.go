@@ -1,27 +1,27 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 const (
-	retryPause = time.Second            // between two looks while something is wrong
-	kickPause  = 200 * time.Millisecond // between two looks at least
+	retryPause = time.Second            // between two rounds while something is wrong
+	kickPause  = 200 * time.Millisecond // between two rounds at least
 )
 
-// watch looks at the topics until ctx ends.
+// watch goes through the topics, round after round, until ctx ends.
 func (r *Reader) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		pause := r.cfg.Refresh
-		if !r.look(ctx) || !r.isSettled() {
+		if !r.watchOnce(ctx) || !r.isSettled() {
 			pause = min(pause, retryPause)
 		}
 		least, next := time.NewTimer(kickPause), time.NewTimer(pause)
@@ -39,79 +39,146 @@ func (r *Reader) watch(ctx context.Context) {
 	}
 }
 
-// look asks Kafka what topics there are and where they end, and acts on it. Each topic is
-// dealt with by itself, and so is each leader: what one of them takes holds up no other.
-// It says whether all was well.
-func (r *Reader) look(ctx context.Context) bool {
-	names := slices.Sorted(maps.Keys(r.topics))
-	asking, cancel := context.WithTimeout(ctx, requestTimeout)
-	metas, err := describe(asking, r.cl, names...)
-	cancel()
+// watchRound is what one round of the watch finds out.
+type watchRound struct {
+	ends *listing // where the topics end, by what their leaders say
+
+	mu      sync.Mutex           // guards the rest, as topics are dealt with at the same time
+	failed  bool                 // not all was well
+	reached map[string]topicMeta // topics whose leaders have answered, without those that have not
+	stuck   stuckPlaces
+}
+
+// watchOnce asks Kafka once about all topics and acts on the answers. Each of its questions has a
+// time limit of its own. A topic or a leader that takes long holds up no other. It reports whether
+// all was well.
+func (r *Reader) watchOnce(ctx context.Context) bool {
+	metas, err := r.askTopics(ctx)
 	if err != nil {
-		for _, name := range names {
-			r.silent(ctx, r.topics[name], err)
+		for _, t := range r.topics {
+			r.silent(ctx, t, err)
 		}
 		return false
 	}
-
-	asking, cancel = context.WithTimeout(ctx, requestTimeout)
-	ends := list(asking, r.cl, metas, latest, committed)
-	defer ends.wait()
-	defer cancel()
-	var highs *listing
-	if now := time.Now(); now.Sub(r.highsAt) >= r.cfg.HighWatermarks {
-		r.highsAt = now
-		highs = list(asking, r.cl, metas, latest, uncommitted)
-		defer highs.wait()
-	}
-	var well atomic.Bool
-	well.Store(true)
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	w := &watchRound{ends: list(asking, r.cl, metas, latest, committed), reached: make(map[string]topicMeta)}
 	var topics sync.WaitGroup
-	var stuck stuckPlaces
-	for _, name := range names {
-		topics.Go(func() {
-			asking, cancel := context.WithTimeout(ctx, 2*requestTimeout) // the ends, and what follows from them
-			defer cancel()
-			if !r.lookAt(ctx, asking, r.topics[name], metas[name], ends, highs, &stuck) {
-				well.Store(false)
-			}
-		})
+	for name, t := range r.topics {
+		topics.Go(func() { r.watchTopic(ctx, w, t, metas[name]) })
 	}
 	topics.Wait()
-	r.probe(ctx, &stuck)
-	return well.Load()
+	cancel()
+	w.ends.wait()
+	r.probe(ctx, &w.stuck)
+	r.askHighWatermarks(ctx, w.reached)
+	return !w.failed
 }
 
-// lookAt acts on what is said of one topic.
-func (r *Reader) lookAt(running, ctx context.Context, t *topic, answer topicMeta, ends, highs *listing, stuck *stuckPlaces) (well bool) {
-	m, renewed, err := t.identity.believe(ctx, r.cl, t.name, answer)
+// askTopics asks any broker which topics there are.
+func (r *Reader) askTopics(ctx context.Context) (map[string]topicMeta, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return describe(ctx, r.cl, slices.Collect(maps.Keys(r.topics))...)
+}
+
+// watchTopic acts on what is said of one topic.
+func (r *Reader) watchTopic(ctx context.Context, w *watchRound, t *topic, answer topicMeta) {
+	m, well := r.identify(ctx, t, answer)
+	if well {
+		well = r.reach(ctx, w, t, m)
+	}
+	if !well {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.failed = true
+	}
+}
+
+// identify finds out which topic an answer is about. ok: the topic is there.
+func (r *Reader) identify(ctx context.Context, t *topic, answer topicMeta) (m topicMeta, ok bool) {
+	var renewed bool
+	err := within(ctx, requestTimeout, func(ctx context.Context) (err error) {
+		m, renewed, err = t.identity.believe(ctx, r.cl, t.name, answer)
+		return err
+	})
 	switch {
 	case errors.Is(err, errLagging):
-		return false
+		return m, false
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		r.missing(t)
-		return false
+		return m, false
 	case err != nil:
-		r.silent(running, t, err)
-		return false
+		r.silent(ctx, t, err)
+		return m, false
 	}
 	t.renewed = t.renewed || renewed
-	stable, errs := ends.of(t.name, m)
+	return m, true
+}
+
+// reach waits for the topic's leaders to say where it ends, and follows it. It reports whether all
+// was well.
+func (r *Reader) reach(ctx context.Context, w *watchRound, t *topic, m topicMeta) bool {
+	stable, errs := w.ends.of(t.name, m)
+	someOffline := r.offline(t, errs)
 	if err := allOf(errs); err != nil {
-		r.offline(t, errs)
-		r.silent(running, t, err)
+		r.silent(ctx, t, err)
 		return false
 	}
-	waits := r.offline(t, errs)
-	if err := r.follow(ctx, t, m.reachable(errs), stable, errs, stuck); err != nil {
-		r.silent(running, t, err)
+	m = m.reachable(errs)
+	if err := r.follow(ctx, w, t, m, stable, errs); err != nil {
+		r.silent(ctx, t, err)
 		return false
 	}
 	r.answered(t)
-	if highs != nil {
-		r.noteHighs(t, m, highs)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reached[t.name] = m
+	return !someOffline
+}
+
+// follow brings what is read of a topic in line with what Kafka has.
+func (r *Reader) follow(ctx context.Context, w *watchRound, t *topic, m topicMeta, stable []int64, errs []error) error {
+	// Only the watch writes begun, id and the length of next, so they may be read without the lock.
+	if !t.begun || t.renewed {
+		return within(ctx, 2*requestTimeout, func(ctx context.Context) error { return r.begin(ctx, t, m, stable, errs) })
 	}
-	return !waits
+	if len(m.leaders) > len(t.next) {
+		r.grow(t, len(m.leaders))
+	}
+	r.resume(t, m.id)
+	err := cmp.Or(
+		within(ctx, requestTimeout, func(ctx context.Context) error { return r.place(ctx, t, m) }),
+		within(ctx, requestTimeout, func(ctx context.Context) error { return r.relocate(ctx, t, m) }),
+		within(ctx, requestTimeout, func(ctx context.Context) error { return r.retained(ctx, t, m) }),
+	)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w.stuck.add(t, m, t.settle(stable, errs))
+	r.warmed(t)
+	return err
+}
+
+// within calls ask with a context that ends after d at the latest.
+func within(ctx context.Context, d time.Duration, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return ask(ctx)
+}
+
+// askHighWatermarks asks up to where the topics have been written, from time to time.
+func (r *Reader) askHighWatermarks(ctx context.Context, metas map[string]topicMeta) {
+	now := time.Now()
+	if now.Sub(r.highsAt) < r.cfg.HighWatermarks {
+		return
+	}
+	r.highsAt = now
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	highs := list(ctx, r.cl, metas, latest, uncommitted)
+	defer highs.wait()
+	for name, m := range metas {
+		r.noteHighs(r.topics[name], m, highs)
+	}
 }
 
 // allOf returns an error if no partition has an answer.
@@ -149,33 +216,6 @@ func (r *Reader) isSettled() bool {
 		}
 	}
 	return true
-}
-
-// follow brings what is read of a topic in line with what Kafka has.
-func (r *Reader) follow(ctx context.Context, t *topic, m topicMeta, stable []int64, errs []error, stuck *stuckPlaces) error {
-	// Only this goroutine writes begun, id and the length of next, so they may be read
-	// without the lock.
-	if !t.begun || t.renewed {
-		return r.begin(ctx, t, m, stable, errs)
-	}
-	if len(m.leaders) > len(t.next) {
-		r.grow(t, len(m.leaders))
-	}
-	r.resume(t, m.id)
-	if err := r.place(ctx, t, m); err != nil {
-		return err
-	}
-	if err := r.relocate(ctx, t, m); err != nil {
-		return err
-	}
-	if err := r.retained(ctx, t, m); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	stuck.add(t, m, t.settle(stable, errs))
-	r.warmed(t)
-	return nil
 }
 
 // answered notes that Kafka said what it was asked of a topic.
