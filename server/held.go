@@ -29,13 +29,8 @@ const overloaded = "overloaded"
 
 // kept is a session without pointers, as it stands in a slot.
 type kept struct {
-	sub             uint64
-	beat, warn, end tick
-	why             reason
-	stale, ending   bool
-	tied            bool
-	snapshot        bool
-	stake           stake
+	sub uint64 // the subscription's key
+	course
 }
 
 func newHeld(s *Server) (*held, error) {
@@ -44,7 +39,7 @@ func newHeld(s *Server) (*held, error) {
 	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[kept]{
 		Now:  func() int64 { return int64(h.terms.now()) },
 		Fill: h.fill,
-		Due:  func(k *kept) int64 { return int64(min(k.beat, k.warn, k.end)) },
+		Due:  func(k *kept) int64 { return int64(k.due()) },
 		Gone: h.gone,
 		Refusal: func() []byte {
 			h.metrics.unavailable(overloaded)
@@ -73,15 +68,11 @@ func (h *held) release(p place) { h.holder.Release(p.held) }
 func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
 	h.metrics.opened(byHolder)
 	setStreamHeader(w.Header(), r)
-	k := keep(&s)
+	k := kept{sub: s.sub.Key(), course: s.course}
 	if err := h.holder.Adopt(p.held, w, r, w.Header(), opening, k); err != nil {
 		h.gone(&k, hold.Gone)
 		h.release(p)
 	}
-}
-
-func keep(s *session) kept {
-	return kept{sub: s.sub.Key(), beat: s.beat, warn: s.warn, end: s.end, why: s.why, stale: s.stale, stake: s.stake, tied: s.tied, snapshot: s.snapshot}
 }
 
 // fill is session.fill for a session in its slot. One that panics ends its own connection, and not
@@ -95,25 +86,14 @@ func (h *held) fill(k *kept, now int64, out *stream.Batch) (then hold.Verdict) {
 		}
 	}()
 	h.hurry(now, k)
-	s := session{sub: h.hub.Sub(k.sub), beat: k.beat, warn: k.warn, end: k.end, why: k.why, stale: k.stale, stake: k.stake, tied: k.tied, snapshot: k.snapshot}
+	s := session{h.hub.Sub(k.sub), k.course}
 	v := s.fill(h.terms, tick(now), out)
-	ending := k.ending
-	*k = keep(&s)
-	k.ending = ending
+	k.course = s.course
 	return [...]hold.Verdict{wait: hold.Wait, more: hold.More, end: hold.End}[v]
 }
 
 // hurry sets a session's end once all are to end.
-func (h *held) hurry(now int64, k *kept) {
-	spread := tick(h.ending.Load() - 1)
-	if spread < 0 || k.ending && spread > 0 {
-		return
-	}
-	k.ending = true
-	if at := tick(now) + h.terms.random(0, spread); at < k.end {
-		k.end, k.why = at, draining
-	}
-}
+func (h *held) hurry(now int64, k *kept) { k.course.hurry(h.terms, tick(now), h.ending.Load()) }
 
 func (h *held) drain(spread tick) {
 	h.ending.CompareAndSwap(0, 1+int64(spread))

@@ -9,8 +9,9 @@ import (
 	"sluice/stream"
 )
 
-// ride is a session on the ordinary carrier. Its handler's goroutine only waits for the end. What there is to do is done in
-// turns, one at a time, each on a goroutine that ends with it: writing takes 8 KB of stack, and whoever has once had them keeps them.
+// ride is a session on the ordinary carrier. What there is to do is done in turns, one at a time. The
+// first is the handler's; each later one has a goroutine that ends with it. Writing takes 8 KB of
+// stack, and a goroutine that has once had them keeps them.
 type ride struct {
 	*goroutines
 	session session
@@ -20,7 +21,6 @@ type ride struct {
 	alarm   *time.Timer
 	rings   atomic.Int32 // what woke it since nobody took a turn; above 0, somebody does
 	gone    atomic.Bool  // the client went away
-	hurried bool         // the end of all sessions is in session.end
 	fault   any          // for the handler to panic with
 	over    chan<- any   // its handler waits for the fault here, once it has been left
 	parted  atomic.Int32 // left, and finished: when both are true it is over
@@ -115,7 +115,7 @@ func (r *ride) part() {
 // write writes what there is, and sees to it that the session is woken when there is something to do again. At the end it says why.
 func (r *ride) write() (next verdict, why reason) {
 	now := r.terms.now()
-	r.hurry(now)
+	r.session.hurry(r.terms, now, r.ending.Load())
 	out := batches.Get().(*stream.Batch)
 	if r.opening != nil {
 		out.Append(r.opening)
@@ -167,14 +167,4 @@ func (r *ride) ring() {
 	if !r.socket.late(time.Now()) {
 		r.wake()
 	}
-}
-
-// hurry sets the session's end once all are to end.
-func (r *ride) hurry(now tick) {
-	spread := tick(r.ending.Load() - 1)
-	if spread < 0 || r.hurried && spread > 0 {
-		return
-	}
-	r.hurried = true
-	r.session.endBy(now+r.terms.random(0, spread), draining)
 }

@@ -2,10 +2,11 @@
 // hub has for each of them to its socket. It knows HTTP and the hub, and
 // nothing of Kafka.
 //
-// A request becomes a stream in three steps, each in a file of its own: admit
-// (who, which streams, from where), session (what is to be written now; no
-// I/O) and a carrier (moves the bytes). Another way of holding connections is
-// another carrier.
+// A request becomes a stream in three steps. admit finds out who asks, for which
+// streams and from where. events counts it against the limits, takes what can be
+// taken once, and opens its subscription and its session (what is to be written
+// now; no I/O). A carrier then moves the bytes: held without a goroutine, or
+// goroutines. Another way of holding connections is another carrier.
 package server
 
 import (
@@ -36,8 +37,8 @@ type Config struct {
 	// (undecodable records, Kafka clients). nil: one of its own.
 	Metrics *Metrics
 
-	// Goroutines carries every stream on its handler's goroutine, also those that could be held
-	// for less.
+	// Goroutines has no connection held: net/http keeps each, with the goroutine of its handler, also
+	// those that could be held for less.
 	Goroutines bool
 
 	// Page answers GET / and whatever has no route of its own. nil: there is none.
@@ -58,7 +59,8 @@ type Config struct {
 	// Subjects names the streams whose events are about something, for those who discover them.
 	Subjects []string
 
-	// NoPages leaves what describes the gateway off the public port. The admin address has it in any case.
+	// NoPages leaves pages and descriptions off the public port, but for /.well-known/sluice. The
+	// admin address has them in any case.
 	NoPages bool
 
 	// SkipLagging moves a client that lags too far (see stream.Config.MaxLag) to live, where it is told so by a reset, instead
@@ -68,10 +70,10 @@ type Config struct {
 	Heartbeat    time.Duration // 9 s: no stream is silent for longer
 	RetryMin     time.Duration // 1 s: a client comes back after a random time from this
 	RetryMax     time.Duration // 3 s: to this
-	MaxAge       time.Duration // a stream is ended after about this; 0: never
+	MaxAge       time.Duration // a stream is ended after nine tenths of this to all of it; 0: never
 	WriteTimeout time.Duration // 30 s: a client that takes nothing for this long is closed
 	OpenTimeout  time.Duration // 10 s: how long Kafka is waited for before a stream opens
-	UserTimeout  time.Duration // 2 × Heartbeat: a client that acknowledges nothing for this long has vanished (TCP_USER_TIMEOUT)
+	UserTimeout  time.Duration // 2 × Heartbeat: where connections are held, a client that acknowledges nothing for this long has vanished (TCP_USER_TIMEOUT)
 	DrainSpread  time.Duration // 5 s: over which Drain ends the streams
 	ReadyGrace   time.Duration // 60 s: how long /readyz stays ready with Kafka away
 }
@@ -162,7 +164,8 @@ type Server struct {
 	stopNow context.CancelFunc
 }
 
-// New fails with every fault of the config at once.
+// New fails with every fault of the config at once, or where the system has nothing to hold
+// connections with.
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -218,7 +221,8 @@ func (s *Server) Admin() http.Handler { return s.admin }
 // Drain takes no more streams and ends those there are, each at a random moment of
 // DrainSpread (or of half the time that ctx leaves, if that is less) so that they
 // don't all come back at once. Every stream is told so, and ends as a stream
-// should. Drain returns when the last one has ended, or with ctx's error.
+// should. Polls are answered at once, with what there is. Drain returns when the last
+// stream, poll and state has ended, or with ctx's error; after that Close is still due.
 func (s *Server) Drain(ctx context.Context) error {
 	spread := s.cfg.DrainSpread
 	if deadline, ok := ctx.Deadline(); ok {
@@ -234,8 +238,9 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// Close ends all streams at once, as Drain does, and waits for them: for a client that
-// takes nothing, WriteTimeout at most. It comes before the hub's Close.
+// Close ends all streams at once, each told so as by Drain, and waits for them, for polls and
+// for states: for a client that takes nothing, WriteTimeout at most. Then it frees what the server keeps,
+// and waits for its goroutines. It comes before the hub's Close, and may be called more than once.
 func (s *Server) Close() {
 	empty := s.gate.shut()
 	s.stopNow()

@@ -64,21 +64,27 @@ func (t *terms) nextBeat(now tick) tick { return now + t.random(t.heartbeat*4/5,
 // keeps time for it, with a timer of its own or one wheel for a hundred thousand.
 // Only its carrier calls it, one goroutine at a time.
 type session struct {
-	sub   stream.Sub
-	beat  tick   // a heartbeat, unless something is written before
-	warn  tick   // sluice.closing with reason expiring; never, once said
-	end   tick   // the end of the stream by itself
-	why   reason // of the end: what is to come at end, or what came
-	stale bool   // the client was last told that Kafka is away
-	stake stake  // what it counts for, until its carrier gives it back
-	tied  bool   // depends on a login, until its carrier detaches it
+	sub stream.Sub
+	course
+}
 
-	snapshot bool // the state is still being sent: there is no position before all of it is
+// course is all of a session but its subscription. It has no pointers, so that a slot can keep it.
+type course struct {
+	beat  tick  // a heartbeat, unless something is written before
+	warn  tick  // sluice.closing with reason expiring; never, once said
+	end   tick  // the end of the stream by itself
+	stake stake // what it counts for, until its carrier gives it back
+
+	why      reason // of the end: what is to come at end, or what came
+	stale    bool   // the client was last told that Kafka is away
+	tied     bool   // depends on a login, until its carrier detaches it
+	snapshot bool   // the state is still being sent: there is no position before all of it is
+	ending   bool   // the end of all sessions is in end
 }
 
 // newSession is a session beginning now. expires may be zero: never.
 func newSession(t *terms, now tick, sub stream.Sub, expires time.Time, age time.Duration) session {
-	s := session{sub: sub, beat: t.nextBeat(now), warn: never, end: never}
+	s := session{sub, course{beat: t.nextBeat(now), warn: never, end: never}}
 	if age > 0 {
 		s.endBy(now+t.random(ticks(age)*9/10, ticks(age)), maxAge)
 	}
@@ -91,14 +97,24 @@ func newSession(t *terms, now tick, sub stream.Sub, expires time.Time, age time.
 }
 
 // endBy ends the stream at the time given, if it doesn't end before anyway.
-func (s *session) endBy(at tick, why reason) {
-	if at < s.end {
-		s.end, s.why = at, why
+func (c *course) endBy(at tick, why reason) {
+	if at < c.end {
+		c.end, c.why = at, why
 	}
 }
 
+// hurry sets the end once all sessions are to end. ending is 1 + the spread over which they are, 0: they aren't.
+func (c *course) hurry(t *terms, now tick, ending int64) {
+	spread := tick(ending - 1)
+	if spread < 0 || c.ending && spread > 0 {
+		return
+	}
+	c.ending = true
+	c.endBy(now+t.random(0, spread), draining)
+}
+
 // due is when fill has something to do even if the hub wakes nobody.
-func (s *session) due() tick { return min(s.beat, s.warn, s.end) }
+func (c *course) due() tick { return min(c.beat, c.warn, c.end) }
 
 // verdict says what comes after what fill appended has been written.
 type verdict uint8
