@@ -2,13 +2,11 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -40,10 +38,6 @@ func askPolicy(ctx context.Context, cl *kgo.Client, topic string) (policy, error
 		p = policyOf(one.Configs)
 	}
 	return p, nil
-}
-
-func isForbidden(err error) bool {
-	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed)
 }
 
 func policyOf(configs []kadm.Config) policy {

@@ -1,15 +1,42 @@
-// Package broker brings records in from Kafka: it reads topics into a [Sink] (the
-// hub), and reads older ones again for those who have been away ([History]).
+// Package broker brings records in from Kafka. A [Reader] follows topics and gives their events to a
+// [Sink], which is the hub. A [History] reads older records again for clients that were away.
 //
-// It joins no consumer group and commits nothing: every gateway reads all
-// partitions of its topics, at offsets it chooses itself. It knows nothing of HTTP or of a subscriber.
+// It joins no consumer group and commits nothing. Every gateway reads all partitions of its topics,
+// at offsets that it chooses itself. The package knows nothing of HTTP or of a subscriber. What a
+// record means is up to package record.
 //
-// The file map: options.go and oauth.go make a client's options; package record turns a record into an
-// event. reader.go, watch.go and topic.go follow the topics live, begin.go, relocate.go, offline.go and probe.go
-// find where to read on, and state.go from further back, all into the sink of sink.go; status.go says how far.
-// history.go, history_questions.go, ask_policy.go, bounds.go, epoch_questions.go and catchup.go answer for the past. identity.go tells which topic of a name it
-// is, leader_epochs.go who wrote its records. metadata.go, offsets.go and fetch.go speak to brokers for all;
-// fault.go says in plain words what went wrong, fetch_fault.go which fetches fail.
+// The files of one family begin with the same word.
+//
+// connect_options.go has the options of every Kafka client. connect_credentials.go logs in and
+// encrypts, and connect_oauth.go gets tokens.
+//
+// The ask files hold the requests to brokers. ask_metadata.go asks which topics there are and who
+// leads them, ask_offsets.go where partitions begin and end, and ask_epochs.go where leader epochs
+// ended. ask_fetch.go fetches records once. ask_policy.go asks for a topic's configuration.
+// errors.go has the errors, how to tell them apart, and their plain text.
+//
+// The topic files are about one topic. topic_identity.go tells which topic of a name it is, after it
+// may have been created anew. topic_lineage.go knows which leader epochs wrote a partition.
+//
+// The reader files follow topics live:
+//   - reader.go begins and ends. reader_topic.go has the state of one topic.
+//   - reader_poll.go takes what a poll brings. reader_positions.go moves positions.
+//   - reader_watch.go asks Kafka every few seconds what there is, and reader_answers.go notes whether
+//     it answers. reader_fetch_faults.go notes whether records come.
+//   - reader_begin.go begins to read a topic, and reader_start_offsets.go finds out from where.
+//     reader_state_feed.go feeds a state from further back.
+//   - reader_leaderless.go waits for partitions without a leader. reader_lost.go finds a new position
+//     when Kafka doesn't have the old one. reader_stuck.go passes over batches without a record.
+//   - reader_epochs.go tells the sink the leader epochs. reader_status.go says how far the reader is.
+//   - sink.go has the sink's calls.
+//
+// The history files answer for the past. history.go has the calls, history_topic.go what is known of
+// a topic, and history_questions.go lets callers share a question. history_bounds.go and
+// history_epochs.go are such questions. history_catchup.go reads records.
+//
+// control.go is the topic through which gateways tell each other what none may miss, and
+// control_watch.go notices when messages are missed. inspect.go asks about topics before anything is
+// read. produce.go writes one record.
 package broker
 
 import (

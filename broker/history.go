@@ -7,9 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync/atomic"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/broker/record"
@@ -151,90 +149,3 @@ func (h *History) note(s int, said *string, err error) {
 // Failures is how often something older than memory was wanted of a stream and could not
 // be had from Kafka.
 func (h *History) Failures(stream int) uint64 { return h.failures[stream].Load() }
-
-// unavailable marks an error of Kafka's or the network's as what it means to a caller, in
-// plain words; errors that say something of their own pass as they are.
-func unavailable(err error) error {
-	var gone *stream.GoneError
-	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, stream.ErrRecreated), errors.Is(err, stream.ErrUnavailable), errors.As(err, &gone):
-		return err
-	}
-	return fmt.Errorf("%w: %s", stream.ErrUnavailable, inWords(err))
-}
-
-// describe returns what holds of the topic by what brokers say; its own error is an error
-// too.
-func (t *past) describe(ctx context.Context) (topicMeta, error) {
-	for {
-		metas, err := describe(ctx, t.cl, t.topic)
-		if err != nil {
-			return topicMeta{}, err
-		}
-		m, err := t.believe(ctx, metas[t.topic])
-		if !errors.Is(err, errLagging) {
-			return m, err
-		}
-		select {
-		case <-ctx.Done():
-			return topicMeta{}, ctx.Err()
-		case <-time.After(catchupPause):
-		}
-	}
-}
-
-// believe is [identity.believe] for several at a time. What is as before costs one look
-// under the lock.
-func (t *past) believe(ctx context.Context, m topicMeta) (topicMeta, error) {
-	t.mu.Lock()
-	if m.err == nil && t.identity.epoch != "" && t.identity.isSame(m) {
-		m = t.identity.adopt(m)
-		t.mu.Unlock()
-		return m, nil
-	}
-	t.mu.Unlock()
-	select {
-	case t.judging <- struct{}{}:
-		defer func() { <-t.judging }()
-	case <-ctx.Done():
-		return topicMeta{}, ctx.Err()
-	}
-	t.mu.Lock()
-	judged := t.identity
-	t.mu.Unlock()
-	m, _, err := judged.believe(ctx, t.cl, t.topic, m)
-	t.mu.Lock()
-	t.identity = judged
-	t.mu.Unlock()
-	return m, err
-}
-
-// epoch is that of the topic as it was last believed.
-func (t *past) epoch() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.identity.epoch
-}
-
-// lacksIDs reports whether some broker has no id for the topic.
-func (t *past) lacksIDs() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.identity.withoutID
-}
-
-// isElsewhere asks all brokers whether one of them still has the topic of an epoch.
-func (t *past) isElsewhere(ctx context.Context, epoch string) bool {
-	for _, a := range survey(ctx, t.cl, t.topic) {
-		if m := a.metas[t.topic]; m.err == nil && m.id.epoch() == epoch {
-			return true
-		}
-	}
-	return false
-}
-
-// isMoving says that an error is of the kind that asking anew, after a look at who leads
-// now, mends.
-func isMoving(err error) bool {
-	return kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.InconsistentTopicID)
-}

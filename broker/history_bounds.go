@@ -3,51 +3,15 @@ package broker
 import (
 	"cmp"
 	"context"
-	"log/slog"
 	"math"
 	"sync"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/stream"
 )
 
 // policyAge is how old an answer about a topic's configuration may be.
 const policyAge = time.Minute
-
-// past is what is asked about one topic's past.
-type past struct {
-	topic string
-	cl    *kgo.Client
-	log   *slog.Logger
-
-	bounds questions[*stream.Bounds]
-	epochs questions[*epochQuestion]
-
-	mu       sync.Mutex // guards the rest; never held across a question to Kafka
-	policy   policy
-	policyAt time.Time
-	denied   bool // it has been said that the configuration can't be read
-	identity identity
-
-	saidBounds, saidOffsets, saidRead string // complaints logged last; "" it works
-
-	judging chan struct{} // one slot: who holds it may ask brokers which topic it is
-}
-
-func newPast(topic string, cl *kgo.Client, log *slog.Logger) *past {
-	t := &past{topic: topic, cl: cl, log: log.With("topic", topic), judging: make(chan struct{}, 1)}
-	t.bounds.cl, t.bounds.ask = cl, t.askBounds
-	t.epochs.cl, t.epochs.ask = cl, t.askEpochs
-	return t
-}
-
-// close waits for what is being asked. The client has been closed before.
-func (t *past) close() {
-	t.bounds.running.Wait()
-	t.epochs.running.Wait()
-}
 
 // boundsNow returns what Kafka holds, as asked after the call began. It must not be written to.
 func (t *past) boundsNow(ctx context.Context) (stream.Bounds, error) {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sluice/stream"
@@ -48,4 +49,37 @@ func newest(start, kept, end []int64, n int64) {
 	for p := range start {
 		start[p] = min(start[p], max(end[p]-n, kept[p]))
 	}
+}
+
+// startOffsets returns where reading a topic starts, by partition; 0 where there is no
+// leader to ask.
+func (r *Reader) startOffsets(ctx context.Context, t *topic, m topicMeta, stable []int64) ([]int64, error) {
+	switch {
+	case t.begun:
+		return r.offsets(ctx, t, m, earliest, uncommitted)
+	case t.replay > 0:
+		return r.replayStart(ctx, t, m, stable)
+	}
+	return slices.Clone(stable), nil
+}
+
+// offsets is [listLeaders] of the partitions that have a leader; the others' are 0.
+func (r *Reader) offsets(ctx context.Context, t *topic, m topicMeta, at int64, level isolation) ([]int64, error) {
+	offsets, errs := listLeaders(ctx, r.cl, t.name, m, at, level)
+	for p, err := range errs {
+		if err != nil && m.leaders[p] >= 0 {
+			return nil, err
+		}
+	}
+	return offsets, nil
+}
+
+// offsetsAt is the function of that name for the partitions that have a leader, whose
+// last stable offsets are end; the others' are 0.
+func (r *Reader) offsetsAt(ctx context.Context, t *topic, m topicMeta, end []int64, unixMilli int64) ([]int64, error) {
+	offsets, err := r.offsets(ctx, t, m, max(unixMilli, 0), committed)
+	if err != nil {
+		return nil, err
+	}
+	return untilEnd(offsets, end), nil
 }

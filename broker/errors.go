@@ -12,6 +12,9 @@ import (
 	"strings"
 	"syscall"
 
+	"sluice/stream"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -97,4 +100,55 @@ func tlsInWords(err error) string {
 func isTimeout(err error) bool {
 	var t net.Error
 	return errors.As(err, &t) && t.Timeout()
+}
+
+// isMoving says that an error is of the kind that asking anew, after a look at who leads
+// now, mends.
+func isMoving(err error) bool {
+	return kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.InconsistentTopicID)
+}
+
+// unavailable marks an error of Kafka's or the network's as what it means to a caller, in
+// plain words; errors that say something of their own pass as they are.
+func unavailable(err error) error {
+	var gone *stream.GoneError
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, stream.ErrRecreated), errors.Is(err, stream.ErrUnavailable), errors.As(err, &gone):
+		return err
+	}
+	return fmt.Errorf("%w: %s", stream.ErrUnavailable, inWords(err))
+}
+
+func isForbidden(err error) bool {
+	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed)
+}
+
+var errNotAnswered = errors.New("broker: an answer lacks a partition")
+
+// partitionError keeps what a leader says of one partition from being taken for what it
+// isn't: that it doesn't know the partition doesn't mean that the topic is not there.
+func partitionError(err error) error {
+	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
+		return kerr.NotLeaderForPartition
+	}
+	return err
+}
+
+// causeOf returns the first error of several that one call of kadm's had.
+func causeOf(err error) error {
+	if several, ok := errors.AsType[*kadm.ShardErrors](err); ok && len(several.Errs) > 0 {
+		return several.Errs[0].Err
+	}
+	return err
+}
+
+// errLagging says that a broker answered with less than is known already.
+var errLagging = errors.New("broker: a broker's answer is older than what is known of the topic")
+
+// mayAskAgain reports whether a request that failed as a whole may go better the next
+// time. Otherwise the broker doesn't know it.
+func mayAskAgain(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) ||
+		errors.Is(err, io.EOF) || errors.As(err, &network) || kerr.IsRetriable(err)
 }

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -131,27 +130,4 @@ func readRun(topic string, offset int64, p *kmsg.FetchResponseTopicPartition, de
 		r.next, r.err, r.large = large.NextOffset, nil, true
 	}
 	return r
-}
-
-// epochsOf returns the leader epochs that batches were written under, and from where on
-// each: -1 of a format that has none. A batch is: base offset (8 bytes), length of what
-// follows (4), partition leader epoch (4), magic (1), from 2 on. The last one may be cut
-// short. offset is where reading began.
-func epochsOf(batches []byte, offset int64) (epochs lineage) {
-	const lengthEnd, epochEnd, magicAt = 12, 16, 16
-	for len(batches) > magicAt {
-		n := int64(int32(binary.BigEndian.Uint32(batches[lengthEnd-4:]))) + lengthEnd
-		if n <= magicAt || n > int64(len(batches)) {
-			break
-		}
-		epoch := int32(-1)
-		if batches[magicAt] >= 2 {
-			epoch = int32(binary.BigEndian.Uint32(batches[epochEnd-4:]))
-		}
-		if len(epochs) == 0 || epochs[len(epochs)-1].epoch != epoch {
-			epochs = append(epochs, epochStart{epoch, max(offset, int64(binary.BigEndian.Uint64(batches)))})
-		}
-		batches = batches[n:]
-	}
-	return epochs
 }

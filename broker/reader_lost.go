@@ -57,27 +57,3 @@ func (r *Reader) relocate(ctx context.Context, t *topic, m topicMeta) error {
 	}
 	return nil
 }
-
-// leading returns the metadata with leaders for these partitions only.
-func (m topicMeta) leading(partitions []int32) topicMeta {
-	leaders := make([]int32, len(m.leaders))
-	for p := range leaders {
-		if leaders[p] = -1; slices.Contains(partitions, int32(p)) {
-			leaders[p] = m.leaders[p]
-		}
-	}
-	m.leaders = leaders
-	return m
-}
-
-// reachable returns the metadata without the leaders of partitions that have an error.
-func (m topicMeta) reachable(errs []error) topicMeta {
-	leaders := slices.Clone(m.leaders)
-	for p, err := range errs {
-		if err != nil {
-			leaders[p] = -1
-		}
-	}
-	m.leaders = leaders
-	return m
-}

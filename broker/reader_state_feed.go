@@ -94,20 +94,6 @@ func (r *Reader) feed(t *topic, partition int32, records []*kgo.Record, next int
 	}
 }
 
-// pass moves the position over what is no record.
-func (r *Reader) pass(t *topic, partition int32, next int64) {
-	base := t.base[partition]
-	if t.next[partition] < base {
-		r.feed(t, partition, nil, min(next, base))
-	}
-	if next > base {
-		for _, v := range t.views {
-			r.sink.Advance(v.stream, partition, next)
-		}
-	}
-	t.next[partition] = next
-}
-
 // feedAnew takes the position of a partition, of which Kafka lost the end, back to where its state begins.
 func (r *Reader) feedAnew(t *topic, partition int32) {
 	if !t.state {

@@ -45,25 +45,6 @@ func allOffsets(listed kadm.ListedOffsets, failed error, topic string, partition
 	return offsets, nil
 }
 
-// causeOf returns the first error of several that one call of kadm's had.
-func causeOf(err error) error {
-	if several, ok := errors.AsType[*kadm.ShardErrors](err); ok && len(several.Errs) > 0 {
-		return several.Errs[0].Err
-	}
-	return err
-}
-
-var errNotAnswered = errors.New("broker: an answer lacks a partition")
-
-// partitionError keeps what a leader says of one partition from being taken for what it
-// isn't: that it doesn't know the partition doesn't mean that the topic is not there.
-func partitionError(err error) error {
-	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
-		return kerr.NotLeaderForPartition
-	}
-	return err
-}
-
 // listing is what leaders are asked about one point of partitions, each leader once and
 // all at the same time, so that one that hangs holds up only who waits for it.
 type listing struct {

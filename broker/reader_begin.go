@@ -69,39 +69,6 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	return nil
 }
 
-// startOffsets returns where reading a topic starts, by partition; 0 where there is no
-// leader to ask.
-func (r *Reader) startOffsets(ctx context.Context, t *topic, m topicMeta, stable []int64) ([]int64, error) {
-	switch {
-	case t.begun:
-		return r.offsets(ctx, t, m, earliest, uncommitted)
-	case t.replay > 0:
-		return r.replayStart(ctx, t, m, stable)
-	}
-	return slices.Clone(stable), nil
-}
-
-// offsets is [listLeaders] of the partitions that have a leader; the others' are 0.
-func (r *Reader) offsets(ctx context.Context, t *topic, m topicMeta, at int64, level isolation) ([]int64, error) {
-	offsets, errs := listLeaders(ctx, r.cl, t.name, m, at, level)
-	for p, err := range errs {
-		if err != nil && m.leaders[p] >= 0 {
-			return nil, err
-		}
-	}
-	return offsets, nil
-}
-
-// offsetsAt is the function of that name for the partitions that have a leader, whose
-// last stable offsets are end; the others' are 0.
-func (r *Reader) offsetsAt(ctx context.Context, t *topic, m topicMeta, end []int64, unixMilli int64) ([]int64, error) {
-	offsets, err := r.offsets(ctx, t, m, max(unixMilli, 0), committed)
-	if err != nil {
-		return nil, err
-	}
-	return untilEnd(offsets, end), nil
-}
-
 // grow takes up partitions added to a topic, from their first offset on.
 func (r *Reader) grow(t *topic, partitions int) {
 	r.mu.Lock()
@@ -140,70 +107,4 @@ func (t *topic) offset(p int32) kgo.Offset {
 		at = at.WithEpoch(epoch)
 	}
 	return at
-}
-
-// place begins to read partitions that had no leader when reading began, and have one
-// now. What was written while they had none is nothing, so they are read from where they
-// ended before: from where the epochs of leaders after that one begin.
-func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
-	r.mu.Lock()
-	ends := make([]int32, len(m.leaders)) // the epoch whose end is asked for
-	waiting := 0
-	for p := range ends {
-		ends[p] = -1
-		if epoch, waits := t.unplaced[int32(p)]; waits && m.leaders[p] >= 0 {
-			ends[p] = epoch
-			waiting++
-		}
-	}
-	r.mu.Unlock()
-	if waiting == 0 {
-		return nil
-	}
-	stable, errs := listLeaders(ctx, r.cl, t.name, m, latest, committed)
-	before, _ := epochEnds(ctx, r.cl, t.name, m, ends)
-	var aged []int64
-	if t.replay > 0 {
-		var err error
-		if aged, err = r.replayStart(ctx, t, m.reachable(errs), stable); err != nil {
-			return err
-		}
-	}
-	from, _, err := r.stateStart(ctx, t, m.reachable(errs), stable, stable)
-	if err != nil {
-		return err
-	}
-	lineages := askLineages(ctx, r.cl, t.name, m)
-
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	at := make(map[int32]kgo.Offset)
-	for p := range ends {
-		part := int32(p)
-		if _, waits := t.unplaced[part]; !waits || m.leaders[p] < 0 || errs[p] != nil {
-			continue
-		}
-		to := stable[p]
-		if before[p].Epoch >= 0 {
-			to = min(to, before[p].End)
-		}
-		if aged != nil {
-			to = min(to, aged[p])
-		}
-		delete(t.unplaced, part)
-		t.log.Info("a partition that had no leader is read from now on", "partition", p, "from", to)
-		if to > 0 {
-			t.next[p], t.base[p] = to, to
-			r.sayJump(t, part, stream.ReasonRetention, to) // whoever comes with a position has to be told that it is from here on
-		}
-		r.tell(t, part, lineages[p].before(to))
-		if t.state && from[p] < to { // the state is fed late
-			t.from[p], t.next[p] = from[p], from[p]
-		}
-		at[part] = t.offset(part)
-	}
-	if len(at) > 0 {
-		r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.name: at})
-	}
-	return nil
 }

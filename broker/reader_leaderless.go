@@ -1,12 +1,17 @@
 package broker
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/stream"
 )
 
 // offline notes which partitions of a topic nobody answers for, and says it once it
@@ -85,4 +90,70 @@ func (r *Reader) holdUp(t *topic, errs []error) string {
 		return ""
 	}
 	return offlineText(missing)
+}
+
+// place begins to read partitions that had no leader when reading began, and have one
+// now. What was written while they had none is nothing, so they are read from where they
+// ended before: from where the epochs of leaders after that one begin.
+func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
+	r.mu.Lock()
+	ends := make([]int32, len(m.leaders)) // the epoch whose end is asked for
+	waiting := 0
+	for p := range ends {
+		ends[p] = -1
+		if epoch, waits := t.unplaced[int32(p)]; waits && m.leaders[p] >= 0 {
+			ends[p] = epoch
+			waiting++
+		}
+	}
+	r.mu.Unlock()
+	if waiting == 0 {
+		return nil
+	}
+	stable, errs := listLeaders(ctx, r.cl, t.name, m, latest, committed)
+	before, _ := epochEnds(ctx, r.cl, t.name, m, ends)
+	var aged []int64
+	if t.replay > 0 {
+		var err error
+		if aged, err = r.replayStart(ctx, t, m.reachable(errs), stable); err != nil {
+			return err
+		}
+	}
+	from, _, err := r.stateStart(ctx, t, m.reachable(errs), stable, stable)
+	if err != nil {
+		return err
+	}
+	lineages := askLineages(ctx, r.cl, t.name, m)
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := make(map[int32]kgo.Offset)
+	for p := range ends {
+		part := int32(p)
+		if _, waits := t.unplaced[part]; !waits || m.leaders[p] < 0 || errs[p] != nil {
+			continue
+		}
+		to := stable[p]
+		if before[p].Epoch >= 0 {
+			to = min(to, before[p].End)
+		}
+		if aged != nil {
+			to = min(to, aged[p])
+		}
+		delete(t.unplaced, part)
+		t.log.Info("a partition that had no leader is read from now on", "partition", p, "from", to)
+		if to > 0 {
+			t.next[p], t.base[p] = to, to
+			r.sayJump(t, part, stream.ReasonRetention, to) // whoever comes with a position has to be told that it is from here on
+		}
+		r.tell(t, part, lineages[p].before(to))
+		if t.state && from[p] < to { // the state is fed late
+			t.from[p], t.next[p] = from[p], from[p]
+		}
+		at[part] = t.offset(part)
+	}
+	if len(at) > 0 {
+		r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.name: at})
+	}
+	return nil
 }

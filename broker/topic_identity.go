@@ -32,9 +32,6 @@ const (
 	doubtsNeeded = 3
 )
 
-// errLagging says that a broker answered with less than is known already.
-var errLagging = errors.New("broker: a broker's answer is older than what is known of the topic")
-
 // believe returns what holds of the topic, given a broker's answer: the answer itself, or
 // what was known before, where the answer is older than that. renewed says that it is
 // another topic than before. The error is that of the answer where it holds, or

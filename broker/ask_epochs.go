@@ -1,0 +1,125 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sluice/stream"
+)
+
+// epochEnds asks a topic's leaders where leader epochs ended (OffsetForLeaderEpoch), each
+// leader once and all at the same time: of each partition, by its index, the largest
+// epoch not above epochs[p] that the leader knows, and the offset after its last record.
+// It is -1 where epochs[p] is, there is no leader, or brokers don't support it or don't
+// allow it. A partition has an error where asking again may help.
+func epochEnds(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, epochs []int32) ([]stream.EpochEnd, []error) {
+	ends, errs := make([]stream.EpochEnd, len(epochs)), make([]error, len(epochs))
+	reqs := make(map[int32]*kmsg.OffsetForLeaderEpochRequest)
+	for p, epoch := range epochs {
+		ends[p] = stream.EpochEnd{Epoch: -1}
+		if epoch < 0 || p >= len(m.leaders) || m.leaders[p] < 0 {
+			continue
+		}
+		req := reqs[m.leaders[p]]
+		if req == nil {
+			req = kmsg.NewPtrOffsetForLeaderEpochRequest()
+			rt := kmsg.NewOffsetForLeaderEpochRequestTopic()
+			rt.Topic = topic
+			req.Topics = append(req.Topics, rt)
+			reqs[m.leaders[p]] = req
+		}
+		rp := kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
+		rp.Partition, rp.CurrentLeaderEpoch, rp.LeaderEpoch = int32(p), m.epochs[p], epoch
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions, rp)
+	}
+	var asking sync.WaitGroup
+	for leader, req := range reqs {
+		asking.Go(func() { // each writes only what it asks for
+			kresp, err := cl.Broker(int(leader)).Request(ctx, req)
+			if err != nil {
+				if mayAskAgain(err) {
+					for _, p := range req.Topics[0].Partitions {
+						errs[p.Partition] = err
+					}
+				}
+				return
+			}
+			answered := make(map[int32]bool)
+			for _, rt := range kresp.(*kmsg.OffsetForLeaderEpochResponse).Topics {
+				for _, rp := range rt.Partitions {
+					if p := rp.Partition; p < 0 || int(p) >= len(epochs) || m.leaders[p] != leader || epochs[p] < 0 {
+						continue
+					}
+					answered[rp.Partition] = true
+					switch err := kerr.ErrorForCode(rp.ErrorCode); {
+					case err == nil && rp.LeaderEpoch >= 0 && rp.EndOffset >= 0:
+						ends[rp.Partition] = stream.EpochEnd{Epoch: rp.LeaderEpoch, End: rp.EndOffset}
+					case err != nil && kerr.IsRetriable(err):
+						errs[rp.Partition] = partitionError(err)
+					}
+				}
+			}
+			for _, p := range req.Topics[0].Partitions {
+				if !answered[p.Partition] {
+					errs[p.Partition] = errNotAnswered
+				}
+			}
+		})
+	}
+	asking.Wait()
+	return ends, errs
+}
+
+const (
+	// lineageSteps is how many elections back brokers are asked for when reading begins,
+	// one question each.
+	lineageSteps   = 16
+	lineageTimeout = 2 * time.Second
+)
+
+// askLineages asks the leaders for the epochs of their partitions, from the newest back;
+// what isn't known, or not said in time, is left out.
+func askLineages(ctx context.Context, cl *kgo.Client, topic string, m topicMeta) []lineage {
+	ctx, cancel := context.WithTimeout(ctx, lineageTimeout)
+	defer cancel()
+	lineages := make([]lineage, len(m.leaders))
+	epochs := slices.Clone(m.epochs)
+	newer := make([]stream.EpochEnd, len(epochs)) // the last answer
+	for p := range newer {
+		newer[p].Epoch = -1
+	}
+	for step := 0; step <= lineageSteps && slices.ContainsFunc(epochs, func(e int32) bool { return e >= 0 }); step++ {
+		ends, errs := epochEnds(ctx, cl, topic, m, epochs)
+		for p, end := range ends {
+			if epochs[p] < 0 {
+				continue
+			}
+			epochs[p] = -1
+			if errs[p] != nil || end.Epoch < 0 {
+				continue
+			}
+			if was := newer[p]; was.Epoch >= 0 {
+				if end.End >= was.End && step > 1 {
+					continue // of the epoch before nothing is left, and of those before it neither
+				}
+				lineages[p] = append(lineages[p], epochStart{was.Epoch, end.End})
+			}
+			newer[p] = end
+			if end.Epoch == 0 { // there is none before
+				lineages[p] = append(lineages[p], epochStart{0, 0})
+				continue
+			}
+			epochs[p] = end.Epoch - 1
+		}
+	}
+	for _, l := range lineages {
+		slices.Reverse(l)
+	}
+	return lineages
+}

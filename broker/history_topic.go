@@ -1,0 +1,116 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/stream"
+)
+
+// past is what is asked about one topic's past.
+type past struct {
+	topic string
+	cl    *kgo.Client
+	log   *slog.Logger
+
+	bounds questions[*stream.Bounds]
+	epochs questions[*epochQuestion]
+
+	mu       sync.Mutex // guards the rest; never held across a question to Kafka
+	policy   policy
+	policyAt time.Time
+	denied   bool // it has been said that the configuration can't be read
+	identity identity
+
+	saidBounds, saidOffsets, saidRead string // complaints logged last; "" it works
+
+	judging chan struct{} // one slot: who holds it may ask brokers which topic it is
+}
+
+func newPast(topic string, cl *kgo.Client, log *slog.Logger) *past {
+	t := &past{topic: topic, cl: cl, log: log.With("topic", topic), judging: make(chan struct{}, 1)}
+	t.bounds.cl, t.bounds.ask = cl, t.askBounds
+	t.epochs.cl, t.epochs.ask = cl, t.askEpochs
+	return t
+}
+
+// close waits for what is being asked. The client has been closed before.
+func (t *past) close() {
+	t.bounds.running.Wait()
+	t.epochs.running.Wait()
+}
+
+// describe returns what holds of the topic by what brokers say; its own error is an error
+// too.
+func (t *past) describe(ctx context.Context) (topicMeta, error) {
+	for {
+		metas, err := describe(ctx, t.cl, t.topic)
+		if err != nil {
+			return topicMeta{}, err
+		}
+		m, err := t.believe(ctx, metas[t.topic])
+		if !errors.Is(err, errLagging) {
+			return m, err
+		}
+		select {
+		case <-ctx.Done():
+			return topicMeta{}, ctx.Err()
+		case <-time.After(catchupPause):
+		}
+	}
+}
+
+// believe is [identity.believe] for several at a time. What is as before costs one look
+// under the lock.
+func (t *past) believe(ctx context.Context, m topicMeta) (topicMeta, error) {
+	t.mu.Lock()
+	if m.err == nil && t.identity.epoch != "" && t.identity.isSame(m) {
+		m = t.identity.adopt(m)
+		t.mu.Unlock()
+		return m, nil
+	}
+	t.mu.Unlock()
+	select {
+	case t.judging <- struct{}{}:
+		defer func() { <-t.judging }()
+	case <-ctx.Done():
+		return topicMeta{}, ctx.Err()
+	}
+	t.mu.Lock()
+	judged := t.identity
+	t.mu.Unlock()
+	m, _, err := judged.believe(ctx, t.cl, t.topic, m)
+	t.mu.Lock()
+	t.identity = judged
+	t.mu.Unlock()
+	return m, err
+}
+
+// epoch is that of the topic as it was last believed.
+func (t *past) epoch() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.identity.epoch
+}
+
+// lacksIDs reports whether some broker has no id for the topic.
+func (t *past) lacksIDs() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.identity.withoutID
+}
+
+// isElsewhere asks all brokers whether one of them still has the topic of an epoch.
+func (t *past) isElsewhere(ctx context.Context, epoch string) bool {
+	for _, a := range survey(ctx, t.cl, t.topic) {
+		if m := a.metas[t.topic]; m.err == nil && m.id.epoch() == epoch {
+			return true
+		}
+	}
+	return false
+}
