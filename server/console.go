@@ -27,6 +27,8 @@ var assetKinds = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".md":   "text/markdown; charset=utf-8",
+	".txt":  "text/plain; charset=utf-8",
 }
 
 // consoleAssets are the console's files by name, but for the page of the other address. index is the one of this, which is

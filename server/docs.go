@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"sync"
 
 	"github.com/go-chi/chi/v5"
 
+	"sluice/docs"
 	"sluice/web"
 )
 
@@ -46,10 +48,30 @@ func docsFiles(index string) map[string]http.Handler {
 	if err != nil {
 		panic(err) // they are embedded
 	}
+	addManual(files)
 	if index == apiPage { // which the other page would be about: it is for those who use the public address
 		delete(files, portalPage)
 	}
 	return files
+}
+
+// outside matches a link to a file of the repository that a gateway doesn't serve.
+var outside = regexp.MustCompile(`\[([^\]]+)\]\(\.\./[^)]*\)`)
+
+// addManual adds the documentation, as it is written but for links that lead out of it.
+func addManual(files map[string]http.Handler) {
+	names, err := fs.Glob(docs.Pages, "*")
+	if err != nil {
+		panic(err) // the pattern is one
+	}
+	for _, name := range names {
+		content, err := fs.ReadFile(docs.Pages, name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		d := newDocument(assetKinds[path.Ext(name)], outside.ReplaceAll(content, []byte("$1")))
+		files[name] = &d
+	}
 }
 
 const (

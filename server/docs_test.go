@@ -8,9 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
+	"sluice/docs"
 	"sluice/web"
 )
 
@@ -24,6 +26,9 @@ func TestDocsFiles(t *testing.T) {
 		"docs.js":              {pagePolicy, ".well-known"},
 		"follow.js":            {pagePolicy, "export function follow("},
 		"style.css":            {pagePolicy, "--ground"},
+		"quickstart.md":        {pagePolicy, "# Quick start"},
+		"config.md":            {pagePolicy, "`streams.<name>.topic`"},
+		"llms.txt":             {pagePolicy, "(quickstart.md)"},
 		"icon.svg":             {pagePolicy, "<svg"},
 		"swagger-ui-bundle.js": {pagePolicy, "SwaggerUIBundle"},
 		"swagger-ui.css":       {pagePolicy, ".swagger-ui"},
@@ -40,7 +45,7 @@ func TestDocsFiles(t *testing.T) {
 			t.Errorf("%s, again: %d", name, again.Code)
 		}
 	}
-	for _, name := range []string{"index.html", "LICENSE", "swagger-ui/swagger-ui.css.gz", "swagger-ui-bundle.js.gz", "../docs.go"} {
+	for _, name := range []string{"index.html", "LICENSE", "swagger-ui/swagger-ui.css.gz", "swagger-ui-bundle.js.gz", "../docs.go", "docs.go", "console.png"} {
 		if w := inquire(f.Handler(), "/docs/"+name); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", name, w.Code)
 		}
@@ -50,6 +55,27 @@ func TestDocsFiles(t *testing.T) {
 	}
 	if w := inquire(f.Admin(), "/docs/"); !strings.Contains(w.Body.String(), "swagger-ui-bundle.js") || w.Header().Get("Content-Security-Policy") != viewerPolicy {
 		t.Errorf("admin: %v %.100s", w.Header(), w.Body)
+	}
+}
+
+// TestDocsLinkToNothingThatIsNotServed: a link of a page leads to another page, or to a place on
+// the web.
+func TestDocsLinkToNothingThatIsNotServed(t *testing.T) {
+	f := newFixture(t, nil)
+	pages, err := fs.Glob(docs.Pages, "*")
+	if err != nil || len(pages) < 10 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range pages {
+		text := inquire(f.Handler(), "/docs/"+page).Body.String()
+		for _, m := range regexp.MustCompile(`\]\(([^)#\s]+)`).FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if w := inquire(f.Handler(), "/docs/"+m[1]); w.Code != http.StatusOK {
+				t.Errorf("%s: %s: %d", page, m[1], w.Code)
+			}
+		}
 	}
 }
 

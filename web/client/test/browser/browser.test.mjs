@@ -223,7 +223,7 @@ story("the React hook: rendered on the server, hydrated in Strict Mode, live", a
   await exact(pages, user);
 });
 
-// Pages without the client, by README's short version and by follow.js.
+// Pages without the client, by the short version of docs/client.md and by follow.js.
 const both = ["", "follow"];
 
 story("pages without the client, and a gateway killed and started again", async ({ user, plain }) => {
@@ -277,7 +277,7 @@ async function leftToTheBrowser(context, user, does) {
 
 story("Chromium drops Last-Event-ID from an EventSource's reconnect that a service worker answers", async ({ context, user }) => {
   const ids = await leftToTheBrowser(context, user, "passes");
-  assert.deepEqual(ids, [undefined, undefined], "no longer so? Then README's paragraph on service workers can go");
+  assert.deepEqual(ids, [undefined, undefined], "no longer so? Then the paragraph of docs/client.md on service workers can go");
 });
 
 story("it doesn't where the worker stays out of streams, as README tells it to", async ({ context, user }) => {
@@ -290,7 +290,7 @@ for (const does of workers) {
   story(`behind a service worker that ${does}: nothing lost, nothing twice`, async ({ context, user, tab, plain }) => {
     await (await controlled(context, does)).close();
     const pages = [await tab(), await tab("tab=2"), await plain("follow")];
-    if (!does.includes("first")) pages.push(await plain()); // README says so
+    if (!does.includes("first")) pages.push(await plain()); // docs/client.md says so
     const streams = pages.length - 1;
     for (const page of pages) assert.ok(await page.evaluate(() => !!navigator.serviceWorker.controller));
     await until("they have streams", () => rig.streams.size === streams);

@@ -50,7 +50,7 @@ const freePort = () =>
 
 const inScript = (value) => JSON.stringify(value).replaceAll("<", "\\u003c");
 
-/** A page without the client: README's short version, or follow.js. */
+/** A page without the client: the short version of docs/client.md, or follow.js. */
 function plainPage(follow, cursor = "", state) {
   const recipe = follow
     ? `import { follow } from "/follow.js";

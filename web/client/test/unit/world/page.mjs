@@ -1,4 +1,4 @@
-// Pages with no client: the very code of web/docs/follow.js and of README's short version, run in a
+// Pages with no client: the very code of web/docs/follow.js and of the short version, run in a
 // world whose clock, EventSource, fetch and chance are the test's.
 import { readFileSync } from "node:fs";
 import { chance as numbers } from "./world.mjs";
@@ -6,8 +6,8 @@ import { chance as numbers } from "./world.mjs";
 const project = new URL("../../../../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, project), "utf8");
 
-/** The first JavaScript of README that handles a reset. */
-export const shortVersion = [...read("README.md").matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code).find((code) => code.includes("sluice.reset"));
+/** The first JavaScript of docs/client.md that handles a reset. */
+export const shortVersion = [...read("docs/client.md").matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code).find((code) => code.includes("sluice.reset"));
 
 const globals = ["setTimeout", "clearTimeout", "EventSource", "fetch", "location", "performance", "Math", "addEventListener", "document", "options"];
 
@@ -18,7 +18,7 @@ export const recipes = {
       on: { "order.confirmed": (e) => options.show(JSON.parse(e.data)), ...options.on },
       cursor: options.cursor, state: "/state", show: options.showAll && ((state) => options.showAll(state.events)), renew: options.renew, waiting: options.waiting,
     });`),
-  "README's short version": new Function(...globals, `const { cursor, show, showAll } = options; ${shortVersion}
+  "the short version": new Function(...globals, `const { cursor, show, showAll } = options; ${shortVersion}
     return () => { clearTimeout(timer); events.close(); };`),
 };
 
