@@ -285,7 +285,7 @@ func (f *Forward) keep(key LoginKey, a *answer, now time.Time) {
 func (f *Forward) crowded() {
 	if now := time.Now(); now.Sub(f.full) >= time.Minute {
 		f.full = now
-		f.cfg.Logger.Warn("too many callers wait for the app to say who they are: some are told to come later", "url", f.cfg.URL, "waiting", f.line.waiting)
+		f.cfg.Logger.Warn("too many callers wait for the app to say who they are: some are told to come later", "url", ShownURL(f.cfg.URL), "waiting", f.line.waiting)
 	}
 }
 
@@ -296,10 +296,13 @@ func (f *Forward) ask(c credentials) (Principal, error) {
 	}
 	r, err := http.NewRequestWithContext(f.ctx, http.MethodGet, f.cfg.URL, nil)
 	if err != nil {
-		return Principal{}, err
+		return Principal{}, shown(err)
 	}
 	r.Header = http.Header{"Cookie": c.cookie, "Authorization": c.authorization, "Accept": {"application/json"}, "User-Agent": {"sluice"}}
 	resp, err := f.client.Do(r)
+	if err != nil {
+		err = shown(err)
+	}
 	f.answered(err)
 	if err != nil {
 		return Principal{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -319,7 +322,7 @@ func (f *Forward) read(resp *http.Response) (Principal, error) {
 		return Principal{}, forwardRefused(ReasonSession, "The session is not known, or over.")
 	case status/100 != 2:
 		f.warn(status)
-		return Principal{}, fmt.Errorf("%w: the app answers %s", ErrUnavailable, resp.Status)
+		return Principal{}, fmt.Errorf("%w: the app answers %d", ErrUnavailable, status)
 	case len(body) > maxAnswer:
 		return Principal{}, fmt.Errorf("%w: the app's answer is longer than %d bytes", ErrUnavailable, maxAnswer)
 	}
@@ -370,7 +373,7 @@ func (f *Forward) warn(status int) {
 	defer f.mu.Unlock()
 	if now := time.Now(); now.Sub(f.warned) >= time.Minute {
 		f.warned = now
-		f.cfg.Logger.Warn("the app's answer to who is asking is neither yes nor no: the caller waits", "url", f.cfg.URL, "status", status)
+		f.cfg.Logger.Warn("the app's answer to who is asking is neither yes nor no: the caller waits", "url", ShownURL(f.cfg.URL), "status", status)
 	}
 }
 
@@ -390,12 +393,12 @@ func (f *Forward) answered(err error) {
 	case f.ctx.Err() != nil:
 	case err == nil:
 		if f.failures >= appFailures {
-			f.cfg.Logger.Info("the app says again who is asking", "url", f.cfg.URL)
+			f.cfg.Logger.Info("the app says again who is asking", "url", ShownURL(f.cfg.URL))
 		}
 		f.failures = 0
 	default:
 		if f.failures++; f.failures == appFailures {
-			f.cfg.Logger.Warn("the app can't be asked who is asking: open streams stay for stale_ok, new ones wait", "url", f.cfg.URL, "error", err)
+			f.cfg.Logger.Warn("the app can't be asked who is asking: open streams stay for stale_ok, new ones wait", "url", ShownURL(f.cfg.URL), "error", err)
 		}
 		if f.failures >= appFailures {
 			f.resting = time.Now().Add(appRest)

@@ -149,9 +149,9 @@ func (j *JWKS) take(set KeySet, err error) {
 	switch {
 	case j.ctx.Err() != nil:
 	case err != nil && j.failure == nil:
-		j.cfg.Logger.Warn("an issuer's keys can't be fetched; those known stay good", "url", j.cfg.URL, "known", len(j.set.keys), "error", err)
+		j.cfg.Logger.Warn("an issuer's keys can't be fetched; those known stay good", "url", ShownURL(j.cfg.URL), "known", len(j.set.keys), "error", err)
 	case err == nil && (j.failure != nil || j.fetched.IsZero()):
-		j.cfg.Logger.Info("an issuer's keys were fetched", "url", j.cfg.URL, "keys", len(set.keys))
+		j.cfg.Logger.Info("an issuer's keys were fetched", "url", ShownURL(j.cfg.URL), "keys", len(set.keys))
 	}
 	if j.failure = err; err == nil {
 		j.set, j.fetched = set, time.Now()
@@ -161,16 +161,16 @@ func (j *JWKS) take(set KeySet, err error) {
 func (j *JWKS) fetch() (KeySet, error) {
 	r, err := http.NewRequestWithContext(j.ctx, http.MethodGet, j.cfg.URL, nil)
 	if err != nil {
-		return KeySet{}, err
+		return KeySet{}, shown(err)
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	resp, err := j.client.Do(r)
 	if err != nil {
-		return KeySet{}, err
+		return KeySet{}, shown(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return KeySet{}, fmt.Errorf("the answer is %s", resp.Status)
+		return KeySet{}, fmt.Errorf("the answer is %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySet+1))
 	if err != nil {

@@ -57,7 +57,7 @@ func caller(a config.Auth) string {
 		ways = append(ways, fmt.Sprintf("the claim %s of an Auth.js session cookie", a.AuthJS.User))
 	}
 	if a.Forward != nil {
-		ways = append(ways, fmt.Sprintf("%s in the answer of %s", a.Forward.User, a.Forward.URL))
+		ways = append(ways, fmt.Sprintf("%s in the answer of %s", a.Forward.User, auth.ShownURL(a.Forward.URL)))
 	}
 	return strings.Join(ways, "; else ")
 }

@@ -22,6 +22,7 @@ func (l *loader) check() {
 	l.checkCORS()
 	l.checkGuard()
 	l.checkTwins()
+	l.checkFiles()
 }
 
 // minHeartbeat keeps a slip of the unit ("15ms") from becoming a flood.

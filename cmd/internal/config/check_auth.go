@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -149,10 +148,7 @@ func (l *loader) jwtKeys(j *JWT, at string) {
 	case "jwks_file":
 		err = j.readKeys(way, j.jwksFile, named(j.jwksFile, auth.ParseKeySet))
 	case "jwks_url":
-		u := l.httpAddress(way, j.JWKSURL)
-		if u != nil && u.Scheme == "http" && !loopback(u.Host) && !loopback(u.Host+":80") {
-			l.warn(way, "is fetched without TLS: whoever is in between can be anyone; write https")
-		}
+		l.httpAddress(way, j.JWKSURL, "is fetched without TLS: whoever is in between can be anyone; write https")
 	}
 	j.secret = Secret{} // the key has it now
 	if err != nil {
@@ -180,20 +176,6 @@ func named[K auth.Keys](name string, parse func([]byte) (K, error)) func([]byte)
 		}
 		return keys, nil
 	}
-}
-
-// httpAddress checks an address that the gateway asks; nil if it is none.
-func (l *loader) httpAddress(key, text string) *url.URL {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		l.fault(key, "is no http or https address") // it may have a password in it
-	case u.User != nil:
-		l.fault(key, "has a user or password in it, which would show in logs: remove them")
-	default:
-		return u
-	}
-	return nil
 }
 
 // jwtFrom checks where tokens are looked for.
@@ -231,7 +213,7 @@ func (l *loader) checkForward(f *Forward) {
 	if f.URL == "" {
 		l.fault("auth.forward.url", "is missing: write where the app says who is asking")
 	} else {
-		l.httpAddress("auth.forward.url", f.URL)
+		l.httpAddress("auth.forward.url", f.URL, "is asked without TLS: callers' cookies and tokens go there in the clear; write https")
 	}
 	if f.User == "" || f.User == "header:" {
 		l.fault("auth.forward.user", "is empty: write where the user is in the app's answer, such as id or header:X-User")

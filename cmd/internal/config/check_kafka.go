@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -20,8 +19,8 @@ func (l *loader) checkKafka() {
 	}
 	for _, b := range k.Brokers {
 		host, port, err := net.SplitHostPort(b)
-		if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || host == "" || n == 0 {
-			l.fault("kafka.brokers", fmt.Sprintf("%q is no broker: write host:port", b))
+		if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || host == "" || strings.ContainsAny(host, "@/") || n == 0 {
+			l.fault("kafka.brokers", fmt.Sprintf("%q is no broker: write host:port", b[strings.LastIndexByte(b, '@')+1:])) // before it there may be a password
 		}
 	}
 	if n := len(k.ClientID); !l.broken["kafka.client_id"] && (n == 0 || n > maxClientID) {
@@ -114,9 +113,7 @@ func (l *loader) checkToken(s SASL) {
 	case s.TokenURL == "":
 		l.fault(file, "is missing: OAUTHBEARER needs the file its token is in, or token_url with client_id and client_secret_file")
 	default:
-		if u, err := url.Parse(s.TokenURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			l.fault(endpoint, "is no http or https address")
-		}
+		l.httpAddress(endpoint, s.TokenURL, "is asked without TLS: the client's secret goes there, and Kafka's token comes back, in the clear; write https")
 		if s.ClientID == "" {
 			l.fault("kafka.sasl.client_id", "is missing: token_url needs one")
 		}
