@@ -45,6 +45,8 @@ const (
 	limitPerIPRequests = "per_ip_requests"
 	limitStateBytes    = "state_bytes"
 
+	limitPerIPProbes = "per_ip_probes"
+
 	limitPerUserCatchups = "per_user_catchups"
 	limitPerIPCatchups   = "per_ip_catchups"
 
@@ -300,6 +302,8 @@ var limitStatus = map[string]int{
 	limitPerIPConnects: http.StatusTooManyRequests,
 	limitPerIPRequests: http.StatusTooManyRequests,
 	limitStateBytes:    http.StatusServiceUnavailable,
+
+	limitPerIPProbes: http.StatusTooManyRequests,
 
 	limitPerUserCatchups: http.StatusTooManyRequests,
 	limitPerIPCatchups:   http.StatusTooManyRequests,

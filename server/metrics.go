@@ -16,36 +16,38 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	connections  prometheus.Gauge
-	carriers     *prometheus.GaugeVec // by carrier
-	polls        prometheus.Gauge
-	probes       prometheus.Gauge
-	openings     *prometheus.CounterVec // by outcome
-	closings     *prometheus.CounterVec // by reason
-	unavailables *prometheus.CounterVec // by reason
-	refusals     *prometheus.CounterVec // by reason
-	resets       *prometheus.CounterVec // by stream and reason
-	turnedAways  *prometheus.CounterVec // by limit
-	events       prometheus.Counter
-	bytes        prometheus.Counter
+	connections   prometheus.Gauge
+	carriers      *prometheus.GaugeVec // by carrier
+	polls         prometheus.Gauge
+	probes        prometheus.Gauge
+	openings      *prometheus.CounterVec // by outcome
+	closings      *prometheus.CounterVec // by reason
+	unavailables  *prometheus.CounterVec // by reason
+	refusals      *prometheus.CounterVec // by reason
+	adminRefusals *prometheus.CounterVec // by reason
+	resets        *prometheus.CounterVec // by stream and reason
+	turnedAways   *prometheus.CounterVec // by limit
+	events        prometheus.Counter
+	bytes         prometheus.Counter
 }
 
 // NewMetrics returns metrics with a registry of their own, Go's and the process's included.
 func NewMetrics() *Metrics {
 	m := &Metrics{
-		registry:     prometheus.NewRegistry(),
-		connections:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_connections", Help: "Event streams open now."}),
-		carriers:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sluice_connections_by_carrier", Help: "Event streams open now, by what carries them."}, []string{"carrier"}),
-		polls:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_polls", Help: "Polls waiting now."}),
-		probes:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_probes", Help: "Probes of sluice doctor being answered now."}),
-		openings:     counters("sluice_streams_opened_total", "Event streams opened, by where they began: live, resumed, replay or reset.", "outcome"),
-		closings:     counters("sluice_streams_closed_total", "Event streams closed, by reason.", "reason"),
-		unavailables: counters("sluice_unavailable_total", "Requests that were told to come back later, by reason.", "reason"),
-		refusals:     counters("sluice_auth_failures_total", "Requests without an accepted identity, by reason.", "reason"),
-		resets:       counters("sluice_resets_total", "Resets told to clients when their stream opened or because they lagged, by reason; of no stream where the id could not be read.", "stream", "reason"),
-		turnedAways:  counters("sluice_sockets_turned_away_total", "Connections closed before a byte was read from them, by the limit they were beyond.", "limit"),
-		events:       prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_events_written_total", Help: "Events written to clients, the gateway's own not counted."}),
-		bytes:        prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_written_bytes_total", Help: "Bytes of event streams written, before chunking and TLS."}),
+		registry:      prometheus.NewRegistry(),
+		connections:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_connections", Help: "Event streams open now."}),
+		carriers:      prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sluice_connections_by_carrier", Help: "Event streams open now, by what carries them."}, []string{"carrier"}),
+		polls:         prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_polls", Help: "Polls waiting now."}),
+		probes:        prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_probes", Help: "Probes of sluice doctor being answered now."}),
+		openings:      counters("sluice_streams_opened_total", "Event streams opened, by where they began: live, resumed, replay or reset.", "outcome"),
+		closings:      counters("sluice_streams_closed_total", "Event streams closed, by reason.", "reason"),
+		unavailables:  counters("sluice_unavailable_total", "Requests that were told to come back later, by reason.", "reason"),
+		refusals:      counters("sluice_auth_failures_total", "Requests without an accepted identity, by reason.", "reason"),
+		adminRefusals: counters("sluice_admin_login_failures_total", "Requests for operators that showed no admin token or key, or a wrong one, by reason.", "reason"),
+		resets:        counters("sluice_resets_total", "Resets told to clients when their stream opened or because they lagged, by reason; of no stream where the id could not be read.", "stream", "reason"),
+		turnedAways:   counters("sluice_sockets_turned_away_total", "Connections closed before a byte was read from them, by the limit they were beyond.", "limit"),
+		events:        prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_events_written_total", Help: "Events written to clients, the gateway's own not counted."}),
+		bytes:         prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_written_bytes_total", Help: "Bytes of event streams written, before chunking and TLS."}),
 	}
 	for why := range reasons {
 		m.closings.WithLabelValues(why.String()) // rates need a zero to start from
@@ -53,10 +55,13 @@ func NewMetrics() *Metrics {
 	for _, by := range []carrierKind{byHolder, byGoroutine} {
 		m.carriers.WithLabelValues(by.String())
 	}
+	for _, why := range []string{loginMissing, loginWrong} {
+		m.adminRefusals.WithLabelValues(why)
+	}
 	for why := range limitStatus {
 		m.unavailables.WithLabelValues(why)
 	}
-	m.registry.MustRegister(m.connections, m.carriers, m.polls, m.probes, m.openings, m.closings, m.unavailables, m.refusals, m.resets, m.turnedAways, m.events, m.bytes,
+	m.registry.MustRegister(m.connections, m.carriers, m.polls, m.probes, m.openings, m.closings, m.unavailables, m.refusals, m.adminRefusals, m.resets, m.turnedAways, m.events, m.bytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -42,6 +42,8 @@ func TestMetrics(t *testing.T) {
 	text := scrape()
 	got := regexp.MustCompile(`(?m)^sluice_.*$`).FindAllString(text, -1)
 	want := strings.Fields(strings.ReplaceAll(`
+sluice_admin_login_failures_total{reason="missing"}·0
+sluice_admin_login_failures_total{reason="wrong"}·0
 sluice_auth_failures_total{reason="missing"}·1
 sluice_catchup_failures_total{stream="news"}·0
 sluice_catchup_failures_total{stream="orders"}·0
@@ -98,6 +100,7 @@ sluice_unavailable_total{reason="connects"}·0
 sluice_unavailable_total{reason="per_ip"}·0
 sluice_unavailable_total{reason="per_ip_catchups"}·0
 sluice_unavailable_total{reason="per_ip_connects"}·0
+sluice_unavailable_total{reason="per_ip_probes"}·0
 sluice_unavailable_total{reason="per_ip_requests"}·0
 sluice_unavailable_total{reason="per_user"}·0
 sluice_unavailable_total{reason="per_user_catchups"}·0

@@ -109,3 +109,23 @@ func TestProbesEndWithTheGateway(t *testing.T) {
 	s.want("sluice.closing", "*")
 	s.wantEnd()
 }
+
+// TestAnAddressHasAFewProbes: one address can't keep the others from theirs, and this machine has all.
+func TestAnAddressHasAFewProbes(t *testing.T) {
+	f := begin(t, limitedBy(Limits{}))
+	ask := func(ip string) *opened {
+		return f.get("/events?user=alice&probe=1x0@5m", append(address(ip), "Accept", "*/*")...)
+	}
+	var open []*opened
+	for range probesPerAddress {
+		s := ask("2001:db8::1")
+		s.want("sluice.probe", "*")
+		open = append(open, s)
+	}
+	if s := ask("2001:db8::2"); s.StatusCode != http.StatusTooManyRequests || !strings.Contains(s.body(), "Your address has as many probes") { // of the same /64
+		t.Errorf("one too many: %d", s.StatusCode)
+	}
+	ask("203.0.113.1").want("sluice.probe", "*")
+	open[0].cancel()
+	eventually(t, "there is room again", func() bool { return ask("2001:db8::1").StatusCode == http.StatusOK })
+}

@@ -65,7 +65,8 @@ func (p *problem) write(w http.ResponseWriter) {
 	}
 	header := w.Header()
 	header.Set("Content-Type", "application/problem+json")
-	header.Set("Cache-Control", "no-store")
+	header.Set("Cache-Control", "private, no-store")
+	header.Add("Vary", "Authorization, Cookie")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Length", strconv.Itoa(len(body)+1))
 	if p.challenge != "" {

@@ -150,11 +150,14 @@ type Server struct {
 	roster  roster
 	names   subscriberNames
 
-	probes    atomic.Int32 // being answered
-	wasReady  atomic.Bool  // /readyz has said so once
+	probing   probing
+	wasReady  atomic.Bool // /readyz has said so once
 	absence   absence
 	forAnyone bool // there are streams for those without an identity
 	tidy      tidy
+
+	adminLogins adminLogins
+
 	handler   http.Handler
 	admin     http.Handler
 	openapi   struct{ public, admin document }
@@ -187,6 +190,7 @@ func New(cfg Config) (*Server, error) {
 	s.gate.init()
 	s.roster.began, s.names = s.terms.began, newSubscriberNames()
 	s.limits = newLimiter(cfg.Limits)
+	s.probing.byAddress = make(map[uint64]int)
 	s.stateBudget, s.stateTurns, s.snapshots = newStateBudget(cfg.Limits.StateBytes), newStateTurns(), newSnapshots()
 	s.terms.snapshots, s.terms.evictions = s.snapshots, newEvictions()
 	s.rendering = make(chan struct{}, renderers())

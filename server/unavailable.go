@@ -64,7 +64,7 @@ var waiting = map[string]string{
 	"kafka":     "What was missed has to come from Kafka, which does not answer.",
 	"withdrawn": "A stream that you ask for is not served at the moment. Others may be.",
 	identity:    "Who is asking can't be told at the moment.",
-	probing:     "This gateway answers as many probes as it does at a time.",
+	manyProbes:  "This gateway answers as many probes as it does at a time.",
 
 	limitConnections:   "This gateway has as many streams as it takes.",
 	limitConnects:      "Too many streams begin on this gateway at the moment.",
@@ -73,6 +73,8 @@ var waiting = map[string]string{
 	limitPerIPRequests: "Your address asks too often.",
 	limitStateBytes:    "More of states waits for clients to take it than this gateway holds.",
 	limitPerIPConnects: "Your address begins streams too often.",
+
+	limitPerIPProbes: "Your address has as many probes answered as it may have at a time.",
 
 	limitPerUserCatchups: "You ask too often for what is older than this gateway remembers.",
 	limitPerIPCatchups:   "Your address asks too often for what is older than this gateway remembers.",

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// On every route for operators, a failed login is counted and logged with the address that it came from, and
+// never with what it showed.
+func TestFailedAdminLoginsAreCountedAndLoggedWithTheirAddress(t *testing.T) {
+	const token, guess = "a token for operators", "a-guess-at-the-token"
+	closed := map[string]bool{}
+	probe := newFixture(t, func(c *Config) { c.AdminAuth = AdminAuth{Token: token} })
+	eachRoute(probe.adminRoutes(), func(method, pattern string) {
+		w := httptest.NewRecorder()
+		probe.Admin().ServeHTTP(w, httptest.NewRequest(method, pathOf(pattern), nil))
+		if w.Code == http.StatusUnauthorized && strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic ") {
+			closed[method+" "+pathOf(pattern)] = true
+		}
+	})
+	if !closed["GET /metrics"] || !closed["GET /live"] || len(closed) < 10 {
+		t.Fatalf("routes for operators: %v", closed)
+	}
+	for route := range closed {
+		f := newFixture(t, func(c *Config) {
+			c.AdminAuth = AdminAuth{Token: token}
+			limitedBy(Limits{})(c)
+		})
+		method, path, _ := strings.Cut(route, " ")
+		ask := func(peer string, as func(r *http.Request)) {
+			r := httptest.NewRequest(method, path, nil)
+			r.RemoteAddr = peer
+			as(r)
+			w := httptest.NewRecorder()
+			f.Admin().ServeHTTP(w, r)
+			if w.Code != http.StatusUnauthorized {
+				t.Errorf("%s: %d", route, w.Code)
+			}
+		}
+		ask("203.0.113.1:1", func(*http.Request) {})
+		ask("203.0.113.2:1", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+guess) })
+		ask("203.0.113.3:1", func(r *http.Request) { r.SetBasicAuth(guess, guess) })
+		ask("@", func(r *http.Request) { r.Header.Set("Authorization", guess) })
+		logged := f.logs.String()
+		for _, want := range []string{"reason=missing address=203.0.113.1 ", "reason=wrong address=203.0.113.2 ", "reason=wrong address=203.0.113.3 ", "reason=wrong address=@ "} {
+			if !strings.Contains(logged, want) {
+				t.Errorf("%s: no %q in %s", route, want, logged)
+			}
+		}
+		if strings.Contains(logged, guess) || strings.Contains(logged, token) {
+			t.Errorf("%s: a secret in %s", route, logged)
+		}
+		for why, want := range map[string]float64{loginMissing: 1, loginWrong: 3} {
+			if got := testutil.ToFloat64(f.cfg.Metrics.adminRefusals.WithLabelValues(why)); got != want {
+				t.Errorf("%s: %v %s", route, got, why)
+			}
+		}
+	}
+}
+
+// A flood of failed logins fills no log, hides none of the other reason, and is counted whole.
+func TestAFloodOfFailedAdminLoginsDoesNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logins adminLogins
+		logged := map[string]int{}
+		silent := 0
+		for range 100_000 { // for 100 s
+			log, before := logins.note(loginMissing, time.Now())
+			if log {
+				logged[loginMissing]++
+				silent += before
+			}
+			<-time.After(time.Millisecond)
+		}
+		if log, _ := logins.note(loginWrong, time.Now()); !log {
+			t.Error("a wrong login is hidden by missing ones")
+		}
+		if n := logged[loginMissing]; n < loginBurst || n > loginBurst+10 || silent < 80_000 {
+			t.Errorf("%s logged, %d said to be unlogged", fmt.Sprint(logged), silent)
+		}
+	})
+}
