@@ -61,6 +61,7 @@ streams:
 		`bob|{"type":"order.confirmed","orderId":"o-2"}`,
 		`alice|{"type":"order.shipped","orderId":"o-1","note":"  spaces, \": colons\" and Ünicode 進入 ✅  "}`,
 		"alice|{\n\"orderId\": \"o-1\",\n\n\"note\": \"lines\"\n}", // three of them cut all spaces where a line begins
+		"alice|{\"rare separators\":\"a\u2028b\u0085c\u000cd\"}",
 		`alice|{"type":"order.packed","orderId":"o-1"}`,
 	)
 
@@ -85,13 +86,18 @@ streams:
 		r.await(ctx, t, "order.delivered")
 	}
 
-	want := readRaw(ctx, t, byDefault, 5)
-	if len(want) != 5 || !strings.Contains(want[1].data, `": colons\" and Ünicode 進入 ✅  "`) || strings.Count(want[2].data, "\n") != 4 {
+	want := readRaw(ctx, t, byDefault, 6)
+	if len(want) != 6 || !strings.Contains(want[1].data, `": colons\" and Ünicode 進入 ✅  "`) || strings.Count(want[2].data, "\n") != 4 {
 		t.Errorf("alice was sent %+v", want)
 	}
 	for _, r := range reading {
 		t.Run(r.client.name, func(t *testing.T) {
 			hellos, got := r.stop(t)
+			want := slices.Clone(want)
+			if r.client.name == "sseclient" { // it cuts a line wherever Python's splitlines does
+				rare := func(e seen) bool { return strings.HasPrefix(e.data, `{"rare`) }
+				got, want = slices.DeleteFunc(got, rare), slices.DeleteFunc(want, rare)
+			}
 			if !slices.Equal(got, want) {
 				t.Errorf("it was sent\n%+v\nwant\n%+v", got, want)
 			}
