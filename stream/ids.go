@@ -7,8 +7,8 @@ import "sluice/stream/cursor"
 const cachedBlocks = 16
 
 // after returns the position after the entry at an ordinal that is kept. It is the log's: not to be kept nor changed.
-func (l *log) after(ordinal uint64) []int64 {
-	b, i := l.blocks[ordinal/blockLen-l.number], int(ordinal%blockLen)
+func (l *log) after(o ordinal) []int64 {
+	b, i := l.blocks[l.blockAt(o)], o.index()
 	if b.fold == nil || b.n > i+1 {
 		b.fold = append(b.fold[:0], b.base...)
 		b.n = 0
@@ -43,34 +43,20 @@ func (l *log) segment(seq uint64, packed bool) []byte {
 		}
 		return *text
 	}
-	ordinal, kept := l.upTo(seq)
+	last, kept := l.upTo(seq)
 	if !kept {
 		return l.appendPosition(nil, l.baseEpoch, l.baseLineage, l.base, packed)
 	}
-	return l.segmentAfter(ordinal, packed)
-}
-
-// upTo returns the ordinal of the last entry with a seq up to this one; false: none is kept.
-func (l *log) upTo(seq uint64) (ordinal uint64, kept bool) {
-	next := l.from(seq + 1) // the first entry after; the one before it is at most seq
-	n, i := int(next/blockLen-l.number), int(next%blockLen)
-	if i == 0 && n > 0 && n <= len(l.blocks) { // the last entry of the block before
-		n--
-		i = len(l.blocks[n].entries)
-	}
-	if n >= len(l.blocks) || n == 0 && i <= l.skip {
-		return 0, false
-	}
-	return (l.number+uint64(n))*blockLen + uint64(i) - 1, true
+	return l.segmentAfter(last, packed)
 }
 
 // segmentAfter is segment for those who have been served up to the entry at an ordinal, which is kept.
-func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
+func (l *log) segmentAfter(o ordinal, packed bool) []byte {
 	packed = packed && !l.ids.Sealed()
-	n, i := int(ordinal/blockLen-l.number), int(ordinal%blockLen)
+	n, i := int(l.blockAt(o)), o.index()
 	b := l.blocks[n]
 	if len(l.blocks)-n > cachedBlocks {
-		return l.appendPosition(nil, b.epoch, b.lineage, l.after(ordinal), packed)
+		return l.appendPosition(nil, b.epoch, b.lineage, l.after(o), packed)
 	}
 	ids := b.ids.of(packed)
 	if *ids == nil {
@@ -78,7 +64,7 @@ func (l *log) segmentAfter(ordinal uint64, packed bool) []byte {
 	}
 	text := &(*ids)[i]
 	if *text == nil {
-		*text = l.appendPosition(nil, b.epoch, b.lineage, l.after(ordinal), packed)
+		*text = l.appendPosition(nil, b.epoch, b.lineage, l.after(o), packed)
 	}
 	return *text
 }

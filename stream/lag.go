@@ -101,9 +101,9 @@ func (l *log) position(seq uint64) (pos []int64, known bool) {
 	if l.evicted > seq {
 		return nil, false
 	}
-	ordinal, kept := l.upTo(seq)
+	last, kept := l.upTo(seq)
 	if !kept {
 		return l.base, l.baseEpoch == l.epoch
 	}
-	return l.after(ordinal), l.blocks[ordinal/blockLen-l.number].epoch == l.epoch
+	return l.after(last), l.blocks[l.blockAt(last)].epoch == l.epoch
 }

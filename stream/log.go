@@ -7,10 +7,6 @@ import (
 	"sluice/stream/cursor"
 )
 
-// blockLen is the number of entries to a block, a power of two. A block's base vector is what
-// finding a position costs in memory, its length what it costs in time.
-const blockLen = 256
-
 const (
 	kindEvent   = iota
 	kindAdvance // the position passes over records that are no event
@@ -41,14 +37,18 @@ type posting struct {
 	next uint32 // how many ordinals further on the user's next entry is; 0: none yet
 }
 
-// chainEnd is the newest of a user's entries: 1 + its ordinal, and the number of its posting in
-// the block (below 1<<16, as an entry has 255 at most). 0: there is none.
+// chainEnd is the newest of a user's entries: its ordinal, and the number of its posting in the
+// block. That is below 1<<16, as an entry has 255 at most. The zero chainEnd is that of a user
+// without entries.
 type chainEnd uint64
 
-func endOf(ordinal uint64, posting int) chainEnd { return chainEnd((ordinal+1)<<16 | uint64(posting)) }
+func endOf(o ordinal, posting int) chainEnd { return chainEnd((o+1)<<16 | ordinal(posting)) }
 
-// after is 1 + the entry's ordinal.
-func (c chainEnd) after() uint64 { return uint64(c >> 16) }
+// entry is the entry's ordinal; false: there is none.
+func (c chainEnd) entry() (ordinal, bool) { return ordinal(c>>16) - 1, c != 0 }
+
+// posting is the number of the entry's posting.
+func (c chainEnd) posting() uint16 { return uint16(c) }
 
 // block is blockLen entries, fewer if something moved the position meanwhile.
 type block struct {
@@ -63,9 +63,8 @@ type block struct {
 	n    int
 }
 
-// log is what a stream remembers: the newest entries, bounded by age and bytes.
-// An entry has an ordinal besides its seq: blocks are numbered, and the ordinal is block number × blockLen + index,
-// so that an entry is found by a shift. Ordinals skip where a block ended early.
+// log is what a stream remembers: the newest entries, bounded by age and bytes. An entry has a
+// seq, by which it is known outside, and an ordinal, by which it is found.
 type log struct {
 	spec    Spec
 	stream  int // its index in the hub
@@ -88,7 +87,7 @@ type log struct {
 	evicted uint64     // seq of the newest entry evicted; 0 before the first
 	newest  uint64     // seq of the newest entry ever; 0 before the first
 	bytes   int64      // of the entries kept, as ReplayBytes counts
-	jumps   []uint64   // ordinals of the jumps kept
+	jumps   []ordinal  // of the jumps kept
 	last    []chainEnd // by uid: the user's newest entry kept
 	back    []jumpBack // since the topic was created, kept or not, oldest first
 	began   uint64     // seq of the jump into the topic created anew; 0: it is the first
@@ -139,7 +138,8 @@ func (l *log) tail() *block {
 }
 
 // push adds e, whose body is in place, and moves the head.
-func (l *log) push(b *block, e entry) (ordinal uint64) {
+func (l *log) push(b *block, e entry) ordinal {
+	o := l.coming()
 	b.entries = append(b.entries, e)
 	l.newest = e.seq
 	l.headIDs = forms[[]byte]{}
@@ -150,7 +150,7 @@ func (l *log) push(b *block, e entry) (ordinal uint64) {
 	if e.kind == kindEvent {
 		l.eventRead, l.eventTime, l.begun = e.read, e.time, true
 	}
-	return (l.number+uint64(len(l.blocks))-1)*blockLen + uint64(len(b.entries)) - 1
+	return o
 }
 
 // advance moves the head over records that are no event. It writes over an advance of the same partition
@@ -178,53 +178,6 @@ func (l *log) advance(partition int32, next, now int64, seq uint64) bool {
 	return true
 }
 
-// entry returns the entry at an ordinal, nil if it isn't kept.
-func (l *log) entry(ordinal uint64) (*block, *entry) {
-	n, i := ordinal/blockLen-l.number, int(ordinal%blockLen)
-	if n >= uint64(len(l.blocks)) || n == 0 && i < l.skip || i >= len(l.blocks[n].entries) {
-		return nil, nil
-	}
-	b := l.blocks[n]
-	return b, &b.entries[i]
-}
-
-// from returns the ordinal of the first entry kept with at least this seq; seek with it.
-func (l *log) from(seq uint64) uint64 {
-	if seq > l.newest {
-		return l.end()
-	}
-	n := sort.Search(len(l.blocks), func(i int) bool {
-		es := l.blocks[i].entries
-		return len(es) == 0 || es[len(es)-1].seq >= seq
-	})
-	if n == len(l.blocks) {
-		return l.end()
-	}
-	es := l.blocks[n].entries
-	i := sort.Search(len(es), func(i int) bool { return es[i].seq >= seq })
-	if n == 0 {
-		i = max(i, l.skip)
-	}
-	return (l.number+uint64(n))*blockLen + uint64(i)
-}
-
-// end is an ordinal no entry has yet, after all that are kept.
-func (l *log) end() uint64 { return (l.number + uint64(len(l.blocks))) * blockLen }
-
-// seek returns the first entry kept at or after an ordinal, and its ordinal.
-func (l *log) seek(ordinal uint64) (uint64, *entry) {
-	for {
-		n, i := ordinal/blockLen-l.number, int(ordinal%blockLen)
-		if n >= uint64(len(l.blocks)) {
-			return ordinal, nil
-		}
-		if es := l.blocks[n].entries; i < len(es) {
-			return ordinal, &es[i]
-		}
-		ordinal = (ordinal/blockLen + 1) * blockLen
-	}
-}
-
 // floor is the lowest position that can be resumed from memory.
 func (l *log) floor() []int64 {
 	if n := l.gen - l.number; l.gen >= l.number && n < uint64(len(l.blocks)) && (n > 0 || l.skip == 0) {
@@ -239,9 +192,9 @@ func (l *log) floor() []int64 {
 func (l *log) resume(pos []int64) uint64 {
 	lo := int(max(l.gen, l.number) - l.number)
 	n := sort.Search(len(l.blocks)-lo, func(i int) bool { return !covers(pos, l.blocks[lo+i].base) }) - 1
-	ordinal, e := l.seek((l.number + uint64(lo+max(n, 0))) * blockLen)
+	o, e := l.seek(l.first(lo + max(n, 0)))
 	if n >= 0 && e != nil && e.kind == kindJump { // n < 0: it stands before the jump that is the oldest entry
-		_, e = l.seek(ordinal + 1)
+		_, e = l.seek(o.next())
 	}
 	if e == nil {
 		return l.newest + 1
@@ -331,9 +284,9 @@ func (l *log) evict(u *users) bool {
 	if e == nil {
 		return false
 	}
-	ordinal := l.number*blockLen + uint64(l.skip)
+	o := ordinalOf(l.number, l.skip)
 	for _, p := range l.blocks[0].postings[e.posting : e.posting+uint32(e.users)] {
-		if l.last[p.uid].after() == ordinal+1 {
+		if last, ok := l.last[p.uid].entry(); ok && last == o {
 			l.last[p.uid] = 0
 			l.bytes -= u.cost(p.uid)
 		}

@@ -226,14 +226,14 @@ func (h *Hub) append(l *log, ev *Event, ms, now int64) {
 		subject:   uint32(len(ev.Subject)),
 	}
 	if l.spec.Audience == AudienceUser {
-		ordinal := (l.number+uint64(len(l.blocks))-1)*blockLen + uint64(len(b.entries))
+		to := l.coming()
 		e.users = uint8(min(len(ev.Users), math.MaxUint8))
 		for _, id := range ev.Users[:e.users] {
 			uid := h.users.acquire(id)
 			if int(uid) >= len(l.last) || l.last[uid] == 0 {
 				l.bytes += h.users.cost(uid)
 			}
-			b.postings = append(b.postings, l.chainTo(uid, ordinal, len(b.postings)))
+			b.postings = append(b.postings, l.chainTo(uid, to, len(b.postings)))
 		}
 	}
 	l.push(b, e)

@@ -16,24 +16,24 @@ type scratch struct {
 type feed struct {
 	hub   *Hub
 	log   *log
-	left  int    // how many entries it may look at
-	tired bool   // it has looked at as many: entry is where the next pull goes on, and may be nobody's
-	uid   uint32 // whose entries; 0 and not all: only jumps
-	all   bool   // everybody's
-	own   uint64 // 1 + ordinal of the user's next entry, 0: none; for all, ordinal of the next entry to look at
-	jump  int    // of the log's jumps, the next
-	entry *entry // the next; nil: no more
-	at    uint64 // its ordinal
+	left  int     // how many entries it may look at
+	tired bool    // it has looked at as many: entry is where the next pull goes on, and may be nobody's
+	uid   uint32  // whose entries; 0 and not all: only jumps
+	all   bool    // everybody's
+	ahead ordinal // the user's next entry, noOrdinal: none; for all, the next entry to look at
+	jump  int     // of the log's jumps, the next
+	entry *entry  // the next; nil: no more
+	at    ordinal // of it
 }
 
 // feed opens a feed of l from seq on: of a user's entries, or of all.
 func (h *Hub) feed(l *log, uid uint32, all bool, seq uint64, look int) feed {
-	f := feed{hub: h, log: l, uid: uid, all: all || l.spec.Audience == AudienceEveryone, left: look}
+	f := feed{hub: h, log: l, uid: uid, all: all || l.spec.Audience == AudienceEveryone, left: look, ahead: noOrdinal}
 	switch {
 	case seq > l.newest:
 		return f
 	case f.all:
-		f.own = l.from(seq)
+		f.ahead = l.from(seq)
 	default:
 		f.jump = l.jumpFrom(seq)
 		own, known, looked := l.firstOf(uid, seq, look)
@@ -47,7 +47,7 @@ func (h *Hub) feed(l *log, uid uint32, all bool, seq uint64, look int) feed {
 			}
 			return f
 		}
-		f.own = own
+		f.ahead = own
 	}
 	f.advance()
 	return f
@@ -70,12 +70,12 @@ func (f *feed) advance() {
 		f.look()
 		jumps := f.log.jumps[f.jump:]
 		switch {
-		case len(jumps) > 0 && (f.own == 0 || jumps[0] < f.own-1):
+		case len(jumps) > 0 && jumps[0] < f.ahead:
 			f.at = jumps[0]
 			f.jump++
-		case f.own > 0:
-			f.at = f.own - 1
-			f.own = f.log.nextOf(f.uid, f.at)
+		case f.ahead != noOrdinal:
+			f.at = f.ahead
+			f.ahead = f.log.nextOf(f.uid, f.at)
 		default:
 			return
 		}
@@ -84,11 +84,11 @@ func (f *feed) advance() {
 	}
 	for {
 		var e *entry
-		f.at, e = f.log.seek(f.own)
+		f.at, e = f.log.seek(f.ahead)
 		if e == nil {
 			return
 		}
-		f.own = f.at + 1
+		f.ahead = f.at.next()
 		if f.look(); e.kind != kindAdvance || f.tired {
 			f.entry = e
 			return

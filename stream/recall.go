@@ -23,20 +23,22 @@ type recall struct {
 	memory
 	r     Request
 	pick  *newest
-	index int    // of the stream, for pick
-	uid   uint32 // whose chain is walked; 0: everybody's entries are looked at
-	next  uint64 // 1 + ordinal of the entry to look at; 0: none is left
-	done  []bool // by partition: nothing that is left of it matters
-	left  int    // partitions that are not done
+	index int     // of the stream, for pick
+	uid   uint32  // whose chain is walked; 0: everybody's entries are looked at
+	below ordinal // the next entry to look at is the one before it; 0: none is left
+	done  []bool  // by partition: nothing that is left of it matters
+	left  int     // partitions that are not done
 }
 
 func (c *recall) begin(h *Hub) {
 	l := h.logs[c.stream]
 	c.gen, c.head = l.gen, slices.Clone(l.head)
 	c.done, c.left = make([]bool, len(c.head)), len(c.head)
-	if c.next = l.end(); l.spec.Audience == AudienceUser && !c.r.AnyUser {
-		c.uid = h.users.find([]byte(c.r.User))
-		c.next = l.newestOf(c.uid)
+	if c.below = l.end(); l.spec.Audience == AudienceUser && !c.r.AnyUser {
+		c.uid, c.below = h.users.find([]byte(c.r.User)), 0
+		if newest, ok := l.newestOf(c.uid); ok {
+			c.below = newest.next()
+		}
 	}
 }
 
@@ -49,25 +51,25 @@ func (c *recall) step(h *Hub) bool {
 			h.mu.did(len(c.done) / 16)
 			c.leaveOut(l)
 		}
-		if c.next <= first || c.left == 0 {
+		if c.below <= first || c.left == 0 {
 			return false
 		}
 		h.mu.did(1)
-		b, e := l.entry(c.next - 1)
+		b, e := l.entry(c.below.before(1))
 		if e != nil {
 			c.see(l, e)
 		}
 		switch {
 		case c.uid == 0:
-			c.next--
+			c.below = c.below.before(1)
 		case e == nil:
 			return false
 		default: // while an entry is kept, its users keep their uids
-			back := uint64(b.posting(e, c.uid).back)
+			back := b.posting(e, c.uid).back
 			if back == 0 {
 				return false
 			}
-			c.next -= back
+			c.below = c.below.before(back)
 		}
 	}
 	return true
@@ -75,7 +77,7 @@ func (c *recall) step(h *Hub) bool {
 
 // leaveOut is done with the partitions of which memory has nothing older than where it looks.
 func (c *recall) leaveOut(l *log) {
-	n := int(c.next/blockLen + 1 - l.number) // a block above the entry to look at
+	n := int(l.blockAt(c.below)) + 1 // a block above the entry to look at
 	if n < 0 || n >= len(l.blocks) {
 		return
 	}
@@ -112,13 +114,13 @@ func (c *recall) end(h *Hub) (since int64) {
 	for p, next := range l.floor()[:min(len(l.floor()), len(c.head))] {
 		c.floor[p] = min(c.floor[p], next)
 	}
-	ordinal, e := l.seek(l.from(l.resume(l.floor())))
+	o, e := l.seek(l.from(l.resume(l.floor())))
 	for range replayRun {
 		if e == nil || e.kind == kindEvent {
 			break
 		}
 		h.mu.did(1)
-		ordinal, e = l.seek(ordinal + 1)
+		o, e = l.seek(o.next())
 	}
 	if e == nil || e.kind != kindEvent {
 		return math.MaxInt64

@@ -70,9 +70,9 @@ func (r *reading) stop(h *Hub) {
 }
 
 // take moves the position past an entry; it reports whether the subscriber is sent it.
-func (o *own) take(l *log, ordinal uint64, e *entry, subject []byte) bool {
+func (o *own) take(l *log, where ordinal, e *entry, subject []byte) bool {
 	if e.kind == kindJump {
-		return o.jump(l, ordinal, e)
+		return o.jump(l, where, e)
 	}
 	if e.next <= at(o.pos, int(e.partition)) {
 		return false
@@ -83,8 +83,8 @@ func (o *own) take(l *log, ordinal uint64, e *entry, subject []byte) bool {
 }
 
 // jump moves the position as a jump entry says; false if that doesn't concern it.
-func (o *own) jump(l *log, ordinal uint64, e *entry) bool {
-	b, _ := l.entry(ordinal)
+func (o *own) jump(l *log, where ordinal, e *entry) bool {
+	b, _ := l.entry(where)
 	if e.partition == everyPartition {
 		if o.epoch == b.epoch {
 			return false
