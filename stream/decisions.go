@@ -243,13 +243,13 @@ func (h *Hub) reachedBy(id uint32, slot *subSlot) (seq uint64, pos [][]int64) {
 	h.rouse(id, slot)
 	p := h.private[id]
 	switch {
-	case p == nil && slot.drained:
+	case p == nil && slot.state == idle:
 		return h.seq + 1, nil
 	case p == nil:
 		return slot.seq, nil
 	}
 	v := h.views[slot.view]
-	if slot.drained {
+	if slot.state == idle {
 		p.catchHead(h, v)
 	}
 	pos = make([][]int64, len(h.logs))

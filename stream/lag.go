@@ -24,7 +24,7 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	if slot == nil || h.closed || slot.private {
 		return nil, false
 	}
-	if h.rouse(s.id, slot); slot.drained {
+	if h.rouse(s.id, slot); slot.state == idle {
 		return nil, false
 	}
 	v := h.views[slot.view]
@@ -45,7 +45,7 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	if h.decisions != nil {
 		h.decisions.skipped(s.Key(), slot.seq, h.seq, h.now())
 	}
-	slot.seq, slot.drained, slot.woken = h.seq+1, true, false
+	slot.seq, slot.state, slot.woken = h.seq+1, idle, false
 	return resets, true
 }
 

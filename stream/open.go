@@ -137,7 +137,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 		s.uid = h.users.acquire([]byte(r.User))
 	}
 	h.register(id)
-	s.seq, s.drained = h.seq+1, true
+	s.seq, s.state = h.seq+1, idle
 	if h.decisions != nil {
 		h.decisions.come(h, id, &r, st.places)
 	}
@@ -146,7 +146,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 		return sub, string(h.appendID(nil, h.views[s.view], h.seq)), nil
 	}
 	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: carried, absent: st.absent}
-	s.private, s.drained = true, false
+	s.private, s.state = true, resuming
 	h.private[id] = p
 	if p.absent != 0 {
 		h.expecting[id] = struct{}{}

@@ -144,7 +144,7 @@ func (h *Hub) overtake(id uint32, s *subSlot) bool {
 	if s.uid != 0 {
 		p.user = slices.Clone(h.users.id(s.uid))
 	}
-	s.private = true
+	s.private, s.state = true, resuming
 	h.private[id] = p
 	return true
 }

@@ -19,7 +19,6 @@ type private struct {
 	streams []own         // as the view's
 	group   *subjectGroup // that it is in; nil: none
 	place   int           // in the group
-	idle    bool          // it was served up to the head; for it, all entries before slot.seq are done with
 }
 
 // own is one stream of a private subscriber.
@@ -41,7 +40,7 @@ type own struct {
 // appendID appends the position reached.
 func (p *private) appendID(h *Hub, slot *subSlot, dst []byte) []byte {
 	v := h.views[slot.view]
-	if slot.drained {
+	if slot.state == idle {
 		p.catchHead(h, v)
 	}
 	return p.id(h, v, dst)
@@ -90,15 +89,15 @@ func (p *private) reach(h *Hub, v *view, of *own, seq uint64) {
 // pull serves it.
 func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int) Pulled {
 	v := h.views[slot.view]
-	if p.idle {
+	if slot.state != resuming {
 		next := slot.seq
-		if slot.drained { // nothing came for it since
+		if slot.state == idle { // nothing came for it since
 			next = h.seq + 1
 		}
 		for i := range p.streams {
 			p.streams[i].seq = next
 		}
-		p.idle = false
+		slot.state = resuming
 	}
 	end := Drained
 	for i := range p.streams {
@@ -107,7 +106,6 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 		if o.cold != nil {
 			switch p.thaw(h, v, id, i, b, maxBytes) {
 			case More:
-				slot.drained = false
 				return More
 			case Unavailable: // what memory has of the others is served first
 				end = Unavailable
@@ -129,12 +127,10 @@ func (p *private) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes int)
 		end = More
 	}
 	if end != Drained {
-		slot.drained = false
 		return end
 	}
 	p.catchHead(h, v)
-	p.idle = true
-	slot.seq, slot.drained = h.seq+1, true
+	slot.seq, slot.state = h.seq+1, idle
 	if p.follows(h, v) {
 		delete(h.private, id)
 		delete(h.apart, id)

@@ -125,7 +125,7 @@ func oldest(feeds []feed) *feed {
 
 // pull serves a subscriber that follows.
 func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
-	if s.drained {
+	if s.state == idle {
 		return Drained
 	}
 	if h.lagged(s) {
@@ -148,7 +148,7 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 		}
 		f.advance()
 	}
-	s.seq, s.drained = h.seq+1, true
+	s.seq, s.state = h.seq+1, idle
 	return Drained
 }
 

@@ -97,9 +97,9 @@ func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	switch {
 	case p != nil && p.isCold():
 		s.Standing, s.Behind = StandingCatchingUp, -1
-	case p == nil && !slot.drained && h.lagged(slot):
+	case p == nil && slot.state != idle && h.lagged(slot):
 		s.Standing, s.Behind = StandingLagged, -1
-	case !slot.drained:
+	case slot.state != idle:
 		var oldest int64
 		if s.Behind, oldest, looked = h.waiting(slot, p); s.Behind > 0 {
 			s.Standing, s.Since = StandingBehind, h.wall(oldest)
@@ -119,7 +119,7 @@ func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64, looked int) {
 	v := h.views[slot.view]
 	feeds := h.feeds(v, slot.uid, p != nil && p.anyUser, func(i int) uint64 {
-		if p == nil || p.idle {
+		if slot.state != resuming {
 			return slot.seq
 		}
 		return p.streams[i].seq

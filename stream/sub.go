@@ -124,7 +124,7 @@ func (h *Hub) position(id uint32, slot *subSlot, dst []byte) []byte {
 	switch {
 	case slot.private:
 		return h.private[id].appendID(h, slot, dst)
-	case slot.drained:
+	case slot.state == idle:
 		return h.appendID(dst, h.views[slot.view], h.seq)
 	case h.lagged(slot):
 		return dst
@@ -174,7 +174,7 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	h.rouse(s.id, slot)
 	h.scratch.puller = s.Key()
 	var p Pulled
-	if !slot.private && !slot.drained && h.lagged(slot) {
+	if !slot.private && slot.state == following && h.lagged(slot) {
 		h.overtake(s.id, slot)
 	}
 	if slot.private {

@@ -12,7 +12,7 @@ const subChunk = 1 << 10
 
 // subSlot is one subscriber: who, of which streams, and how far.
 type subSlot struct {
-	seq uint64 // the first entry not yet sent to it; while drained, nothing: see wake
+	seq uint64 // see subState
 
 	gen   uint32 // tells a slot's users apart
 	uid   uint32 // 0: nobody in particular
@@ -24,13 +24,27 @@ type subSlot struct {
 	waker WakerID
 
 	live    bool
-	private bool   // has an entry in Hub.private
+	private bool   // it has positions of its own, in Hub.private
 	indexed bool   // it is in a subjectGroup, and the events of a stream for everyone wake it by that only
 	anyUser bool   // as Request has it
 	woken   bool   // its waker was told, it hasn't pulled since
-	drained bool   // everything before the head has been sent
+	state   subState
 	end     Pulled // Ended, Dismissed or Widened; Drained: neither
 }
+
+// subState is how far a subscriber is in memory. What Kafka is read for besides, each stream of
+// its own knows: see own.cold.
+type subState uint8
+
+const (
+	// idle: it has been sent all there is. It has no place in the log, so it costs nothing per
+	// entry and can't fall off the log's end. The entry that wakes it becomes its seq: see wake.
+	idle subState = iota
+	// following: all entries before its seq are done with.
+	following
+	// resuming: each of its streams goes on at an entry of its own (own.seq).
+	resuming
+)
 
 // key is Sub.Key.
 func (s *subSlot) key(id uint32) uint64 { return uint64(s.gen)<<32 | uint64(id) }

@@ -6,11 +6,11 @@ import "slices"
 // subscribers of one user or one subject. It is done in runs, between which others have the hub's lock.
 //
 // While such a waking is under way, a subscriber that it has not come to looks as if it had been sent
-// everything. So whoever looks at a drained subscriber calls Hub.rouse first, which gives it the
+// everything. So whoever looks at an idle subscriber calls Hub.rouse first, which gives it the
 // place it would have if the waking had come to it already. From the moment the entry is in the log
 // no position that anybody is told covers it without its having been sent.
 
-// waking is one that is under way: the entries from first to last are for some who may be drained.
+// waking is one that is under way: the entries from first to last are for some who may be idle.
 type waking struct {
 	mask        uint64 // the streams that they are of
 	first, last uint64
@@ -43,9 +43,9 @@ func (w *waking) concerns(h *Hub, id uint32, s *subSlot) bool {
 	return w.filtered || !s.indexed
 }
 
-// rouse gives a drained subscriber its place if a waking that is under way has not come to it yet.
+// rouse gives an idle subscriber its place if a waking that is under way has not come to it yet.
 func (h *Hub) rouse(id uint32, s *subSlot) {
-	if len(h.wakings) == 0 || !s.drained {
+	if len(h.wakings) == 0 || s.state != idle {
 		return
 	}
 	mask := h.views[s.view].mask
@@ -59,7 +59,7 @@ func (h *Hub) rouse(id uint32, s *subSlot) {
 		}
 	}
 	if seq != 0 {
-		s.drained, s.seq = false, seq
+		s.state, s.seq = following, seq
 	}
 }
 
@@ -68,9 +68,8 @@ func (h *Hub) wake(id uint32, seq uint64) {
 	h.mu.did(1)
 	s := h.subs.at(id)
 	h.rouse(id, s)
-	if s.drained {
-		s.drained = false
-		s.seq = seq
+	if s.state == idle {
+		s.state, s.seq = following, seq
 	}
 	h.tell(s)
 }
@@ -179,7 +178,7 @@ func (h *Hub) wakeSome(n int) bool {
 			continue
 		}
 		s := h.subs.at(id)
-		if h.views[s.view].mask&w.mask == 0 || !w.concerns(h, id, s) || s.drained && s.seq > w.last {
+		if h.views[s.view].mask&w.mask == 0 || !w.concerns(h, id, s) || s.state == idle && s.seq > w.last {
 			continue
 		}
 		h.rouse(id, s)
@@ -228,7 +227,7 @@ func (h *Hub) moved(id uint32) {
 		return
 	}
 	s := h.subs.at(id)
-	if h.rouse(id, s); !s.drained {
+	if h.rouse(id, s); s.state != idle {
 		h.tell(s)
 	}
 }
