@@ -29,9 +29,10 @@ func (c *cold) close(ps *passes) {
 	if c.lane != nil {
 		c.lane.leave(c)
 	}
-	if ps.reading[c.stream]--; ps.reading[c.stream] == 0 {
-		for shared := ps.shared[c.stream]; len(shared) > 0; shared = ps.shared[c.stream] {
-			ps.giveUp(shared[len(shared)-1])
+	s := &ps.streams[c.stream]
+	if s.reading--; s.reading == 0 {
+		for len(s.shared) > 0 {
+			ps.giveUp(s.shared[len(s.shared)-1])
 		}
 	}
 }

@@ -150,8 +150,8 @@ func TestManyWhoAreNearEachOtherShareOneReading(t *testing.T) {
 				s.Close()
 			}
 			h.Close()
-			if h.passes.bytes != 0 || h.passes.newest != nil || h.passes.reading[0] != 0 {
-				t.Errorf("%d bytes and %d readers are left", h.passes.bytes, h.passes.reading[0])
+			if h.passes.bytes != 0 || h.passes.newest != nil || h.passes.streams[0].reading != 0 {
+				t.Errorf("%d bytes and %d readers are left", h.passes.bytes, h.passes.streams[0].reading)
 			}
 		}
 	}
@@ -204,7 +204,7 @@ func TestASharedBodyIsCountedOnce(t *testing.T) {
 	_ = w
 	for done := false; !done; runtime.Gosched() {
 		h.mu.Lock()
-		done = !h.passes.running[0]
+		done = !h.passes.streams[0].members.served
 		h.mu.Unlock()
 	}
 	h.mu.Lock()
@@ -235,7 +235,7 @@ func TestAPassEndsWhenAllHaveLeft(t *testing.T) {
 	<-h.passes.slots
 	for running := true; running; runtime.Gosched() {
 		h.mu.Lock()
-		running = h.passes.running[0]
+		running = h.passes.streams[0].members.served
 		h.mu.Unlock()
 	}
 	if k.runs > 1 {

@@ -104,7 +104,7 @@ func TestLastReadsNothingTwice(t *testing.T) {
 			}
 			put(1000)
 			r.hub.mu.Lock()
-			r.hub.passes.running[0] = true // what the page itself would read is another matter
+			r.hub.passes.streams[0].members.served = true // what the page itself would read is another matter
 			r.hub.mu.Unlock()
 			if got := ask(); got != 1000 {
 				t.Errorf("read %d records for the first", got)
@@ -123,7 +123,7 @@ func TestLastReadsNothingTwice(t *testing.T) {
 			}
 			if q.User == "alice" { // what is remembered is right
 				r.hub.mu.Lock()
-				r.hub.passes.running[0] = false
+				r.hub.passes.streams[0].members.served = false
 				r.hub.mu.Unlock()
 				r.open(q).getsAll("30", "31", "32", "33", "34", "35", "36", "37", "38", "39")
 			}

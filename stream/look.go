@@ -89,9 +89,7 @@ func (h *Hub) ask(ctx context.Context, q *look) (*seen, error) {
 		return nil, ErrClosed
 	}
 	ps := &h.passes
-	ps.looking[stream] = append(ps.looking[stream], q)
-	if !ps.seeking[stream] {
-		ps.seeking[stream] = true
+	if ps.streams[stream].looks.add(q) {
 		ps.wg.Go(func() { ps.seek(stream) })
 	}
 	h.mu.Unlock()
@@ -110,9 +108,9 @@ func (h *Hub) ask(ctx context.Context, q *look) (*seen, error) {
 func (ps *passes) seek(stream int) {
 	for {
 		ps.hub.mu.Lock()
-		asked := slices.DeleteFunc(ps.looking[stream], (*look).gone)
-		ps.looking[stream] = nil
-		ps.seeking[stream] = len(asked) > 0
+		looks := &ps.streams[stream].looks
+		asked := slices.DeleteFunc(looks.waiting, (*look).gone)
+		looks.leave(nil, len(asked) > 0)
 		ps.hub.mu.Unlock()
 		if len(asked) == 0 {
 			return

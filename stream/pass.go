@@ -55,9 +55,8 @@ func (ps *passes) begin(stream int) *pass {
 	floor := slices.Clone(l.floor()) // of this moment for all, since the lock is given back on the way
 	took, some := 0, false
 	var later []*cold
-	for queue := ps.waiting[stream]; len(queue) > 0; queue = ps.waiting[stream] {
-		c := queue[0]
-		queue[0], ps.waiting[stream] = nil, queue[1:]
+	members := &ps.streams[stream].members
+	for c, ok := members.take(); ok; c, ok = members.take() {
 		if took += joinWork + len(p.to)/16; took > holdRun {
 			took = 0
 			h.mu.breathe()
@@ -83,15 +82,13 @@ func (ps *passes) begin(stream int) *pass {
 			}
 		}
 	}
-	ps.waiting[stream] = later
 	for q := range p.to {
 		if p.from[q] == p.to[q] { // nobody needs it: nothing is read, and no position moves
 			p.to[q] = 0
 		}
 	}
+	members.leave(later, some)
 	if !some && len(later) == 0 {
-		ps.waiting[stream] = nil
-		ps.running[stream] = false
 		return nil
 	}
 	return p

@@ -18,17 +18,49 @@ type passes struct {
 	ageing chan struct{} // as many readings at once that only ask how old a position is
 
 	// guarded by the hub's lock
-	waiting [][]*cold // by stream, who waits for a pass, the first who came first
-	running []bool    // by stream: a goroutine serves waiting
-	reading []int     // by stream, subscribers that wait or take from a lane
-	shared  [][]*lane // by stream, the lanes that who comes later may take from too
-	newest  *lane     // the lane that was used last; older ones are linked
-	oldest  *lane     //
-	bytes   int       // in all lanes
-	looking [][]*look // by stream: who asks for the newest of its older events
-	seeking []bool    // by stream: a goroutine serves looking
+	streams []streamPasses
+	newest  *lane // the lane that was used last; older ones are linked
+	oldest  *lane //
+	bytes   int   // in all lanes
 
 	seen seenLog // has a lock of its own
+}
+
+// streamPasses is what the passes over one stream have.
+type streamPasses struct {
+	members queue[*cold] // who waits for a pass
+	looks   queue[*look] // who asks for the newest of its older events
+	reading int          // subscribers that wait or take from a lane
+	shared  []*lane      // the lanes that who comes later may take from too
+}
+
+// queue is who waits for a goroutine, the first who came first. The goroutine is there while
+// anybody waits.
+type queue[T any] struct {
+	waiting []T
+	served  bool // the goroutine is there
+}
+
+// add has one more wait. start: the caller starts the goroutine.
+func (q *queue[T]) add(one T) (start bool) {
+	q.waiting = append(q.waiting, one)
+	start, q.served = !q.served, true
+	return start
+}
+
+// take takes the first; false: nobody waits.
+func (q *queue[T]) take() (one T, ok bool) {
+	if len(q.waiting) == 0 {
+		return one, false
+	}
+	one, q.waiting[0] = q.waiting[0], one
+	q.waiting = q.waiting[1:]
+	return one, true
+}
+
+// leave has these wait on. The goroutine ends if there is nobody; stay says that it has others.
+func (q *queue[T]) leave(waiting []T, stay bool) {
+	q.waiting, q.served = waiting, stay || len(waiting) > 0
 }
 
 var errNobody = errors.New("stream: nobody is left in the pass")
@@ -38,12 +70,7 @@ func (ps *passes) init(h *Hub, streams int) {
 	ps.ctx, ps.cancel = context.WithCancel(context.Background())
 	ps.slots = make(chan struct{}, h.catchup.Concurrency)
 	ps.ageing = make(chan struct{}, h.catchup.Concurrency)
-	ps.waiting = make([][]*cold, streams)
-	ps.running = make([]bool, streams)
-	ps.reading = make([]int, streams)
-	ps.shared = make([][]*lane, streams)
-	ps.looking = make([][]*look, streams)
-	ps.seeking = make([]bool, streams)
+	ps.streams = make([]streamPasses, streams)
 }
 
 func (ps *passes) close() {
@@ -54,23 +81,21 @@ func (ps *passes) close() {
 // enqueue has a subscriber served: by a lane that has what it needs, or by the next pass. The
 // hub's lock is held.
 func (ps *passes) enqueue(stream int, c *cold) {
-	ps.reading[stream]++
+	s := &ps.streams[stream]
+	s.reading++
 	if la := ps.sharedFor(stream, c); la != nil {
 		la.join(c)
 		ps.touch(la)
 		return
 	}
-	ps.waiting[stream] = append(ps.waiting[stream], c)
-	if ps.running[stream] || ps.hub.closed {
-		return
+	if !ps.hub.closed && s.members.add(c) {
+		ps.wg.Go(func() { ps.run(stream) })
 	}
-	ps.running[stream] = true
-	ps.wg.Go(func() { ps.run(stream) })
 }
 
 // sharedFor returns a lane that has the events from a subscriber's position on; nil: none has.
 func (ps *passes) sharedFor(stream int, c *cold) *lane {
-	for _, la := range slices.Backward(ps.shared[stream]) {
+	for _, la := range slices.Backward(ps.streams[stream].shared) {
 		p := la.pass
 		ps.hub.mu.did(1)
 		if la.key == c.key && p.epoch == c.epoch && p.gen == ps.hub.logs[stream].gen && !p.failed() &&
@@ -83,8 +108,8 @@ func (ps *passes) sharedFor(stream int, c *cold) *lane {
 
 // unshare takes a lane from those that who comes later may take from.
 func (ps *passes) unshare(la *lane) {
-	stream := la.pass.stream
-	ps.shared[stream] = slices.DeleteFunc(ps.shared[stream], func(other *lane) bool { return other == la })
+	s := &ps.streams[la.pass.stream]
+	s.shared = slices.DeleteFunc(s.shared, func(other *lane) bool { return other == la })
 	la.shared = false
 }
 
@@ -97,15 +122,15 @@ func (ps *passes) share(la *lane) {
 		return
 	}
 	la.shared, la.begins = true, slices.Clone(la.begins) // which were its only taker's
-	stream := la.pass.stream
-	if shared := ps.shared[stream]; len(shared) >= maxShared {
-		if i := slices.IndexFunc(shared, func(old *lane) bool { return old.members == 0 }); i >= 0 {
-			ps.giveUp(shared[i])
+	s := &ps.streams[la.pass.stream]
+	if len(s.shared) >= maxShared {
+		if i := slices.IndexFunc(s.shared, func(old *lane) bool { return old.members == 0 }); i >= 0 {
+			ps.giveUp(s.shared[i])
 		} else {
-			ps.unshare(shared[0])
+			ps.unshare(s.shared[0])
 		}
 	}
-	ps.shared[stream] = append(ps.shared[stream], la)
+	s.shared = append(s.shared, la)
 }
 
 // leave takes a subscriber that has gone out of what it waits for. The hub's lock is held.

@@ -1,7 +1,7 @@
 package stream
 
 import (
-	queue "container/heap"
+	order "container/heap"
 	"time"
 )
 
@@ -82,9 +82,9 @@ func (t *stateTable) wait(id uint32, timestamp, now int64) {
 	}
 	if len(t.ahead) > 2*t.used+stateRun { // those removed meanwhile are the most of it
 		t.ahead = t.waiting()
-		queue.Init(&t.ahead)
+		order.Init(&t.ahead)
 	}
-	queue.Push(&t.ahead, aheadSlot{time: timestamp, born: t.slots.at(id).born, slot: id})
+	order.Push(&t.ahead, aheadSlot{time: timestamp, born: t.slots.at(id).born, slot: id})
 }
 
 func (t *stateTable) waiting() ahead {
@@ -100,7 +100,7 @@ func (t *stateTable) waiting() ahead {
 // arrive gives slots whose time has come their own time.
 func (t *stateTable) arrive(now int64) {
 	for n := 0; n < stateRun && len(t.ahead) > 0 && t.ahead[0].time <= now+MaxAhead.Milliseconds(); n++ {
-		a := queue.Pop(&t.ahead).(aheadSlot)
+		a := order.Pop(&t.ahead).(aheadSlot)
 		s := t.slots.at(a.slot)
 		if s.born != a.born {
 			continue

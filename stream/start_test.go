@@ -185,7 +185,7 @@ func TestLastIsAskedInOneReading(t *testing.T) {
 	waiting := func(want int, reads int) { // until this many wait for a reading, and this many have begun
 		for looking, read := -1, -1; looking != want || read != reads; {
 			r.hub.mu.Lock()
-			looking = len(r.hub.passes.looking[0])
+			looking = len(r.hub.passes.streams[0].looks.waiting)
 			r.hub.mu.Unlock()
 			r.kafka.mu.Lock()
 			read = r.kafka.reads

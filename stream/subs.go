@@ -24,10 +24,10 @@ type subSlot struct {
 	waker WakerID
 
 	live    bool
-	private bool   // it has positions of its own, in Hub.private
-	indexed bool   // it is in a subjectGroup, and the events of a stream for everyone wake it by that only
-	anyUser bool   // as Request has it
-	woken   bool   // its waker was told, it hasn't pulled since
+	private bool // it has positions of its own, in Hub.private
+	indexed bool // it is in a subjectGroup, and the events of a stream for everyone wake it by that only
+	anyUser bool // as Request has it
+	woken   bool // its waker was told, it hasn't pulled since
 	state   subState
 	end     Pulled // Ended, Dismissed or Widened; Drained: neither
 }

@@ -160,8 +160,8 @@ func Positions(c Codec, id string) ([]Segment, error) {
 }
 
 // Join appends an id of n segments, which segment appends one at a time. They are packed if
-// the id would otherwise be longer than [MaxText].
-func Join(dst []byte, n int, segment func(dst []byte, i int, packed bool) []byte) []byte {
+// the id would otherwise be longer than [MaxText]. A codec that seals has one form.
+func Join(c Codec, dst []byte, n int, segment func(dst []byte, i int, packed bool) []byte) []byte {
 	start := len(dst)
 	for _, packed := range []bool{false, true} {
 		dst = dst[:start]
@@ -171,7 +171,7 @@ func Join(dst []byte, n int, segment func(dst []byte, i int, packed bool) []byte
 			}
 			dst = segment(dst, i, packed)
 		}
-		if len(dst)-start <= MaxText {
+		if len(dst)-start <= MaxText || c.Sealed() {
 			break
 		}
 	}
