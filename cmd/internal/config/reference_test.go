@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the table of keys into docs/config.md")
+var update = flag.Bool("update", false, "write the tables of keys into docs/config.md")
 
 const referenceFile = "../../../docs/config.md"
 
@@ -33,6 +33,15 @@ func TestTheReferenceIsTheTable(t *testing.T) {
 	}
 	if err := os.WriteFile(filepath.FromSlash(referenceFile), []byte(before+begin+Reference()+end+after), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A key in no chapter would be in no table, one in two would be told twice.
+func TestEveryKeyIsInOneChapter(t *testing.T) {
+	for _, k := range Keys() {
+		if n := strings.Count(Reference(), "\n| `"+k.Path+"` |"); n != 1 {
+			t.Errorf("%s is there %d times", k.Path, n)
+		}
 	}
 }
 
