@@ -33,7 +33,7 @@ func TestTheDockerfileFitsTheProject(t *testing.T) {
 	if version.Compare(image, "go1.26.9") < 0 {
 		t.Errorf("it builds with %s, whose HTTP/2 server has known holes", image)
 	}
-	if ci := one(`(?m)^second_go=(\S+)`, read(t, ".ci/run")); ci != image {
+	if ci := one(`(?m)^second_go=(\S+)`, read(t, ".ci/versions")); ci != image {
 		t.Errorf("it builds with %s, and CI tests with %s", image, ci)
 	}
 	built := one(`go build .* -o (\S+) \./cmd/sluice`, file)

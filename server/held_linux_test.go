@@ -36,7 +36,8 @@ func TestSlot(t *testing.T) {
 	}
 }
 
-// maxSlot is 80 bytes, and 16 for what a session counts for.
+// maxSlot is the whole slot; 24 bytes of it are what a session counts for. What is added to a slot
+// is added to every connection.
 const maxSlot = 96
 
 // pointer returns the path of a pointer in a type, "" if it has none.

@@ -203,3 +203,12 @@ func TestCountsForgetTheirOwn(t *testing.T) {
 		t.Errorf("%d buckets of catch-ups", len(l.caught.by))
 	}
 }
+
+// TestEveryLimitIsSaid: who is beyond a limit is told which, in words.
+func TestEveryLimitIsSaid(t *testing.T) {
+	for why := range limitStatus {
+		if waiting[why] == "" {
+			t.Errorf("%s has no words", why)
+		}
+	}
+}

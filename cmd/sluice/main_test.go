@@ -41,6 +41,7 @@ func TestTheCommandLine(t *testing.T) {
 		{"help check", 0, "Usage: sluice check", ""},
 		{"help cursor", 0, "Usage: sluice cursor", ""},
 		{"help keys", 0, "Usage: sluice keys new", ""},
+		{"help bench", 2, "", "go run ./cmd/sluice-bench -h\n"},
 		{"bench hold --peer nchan", 2, "", "go run ./cmd/sluice-bench hold --peer nchan\n"},
 		{"version", 0, "sluice ", ""},
 		{"--version", 0, "sluice ", ""},

@@ -87,8 +87,9 @@ func dispatch(p process, args []string) int {
 		name, rest = rest[0], []string{"-h"}
 	case "-v", "-version", "--version":
 		name = version.name
-	case "bench":
-		fmt.Fprintln(p.stderr, "sluice bench has moved to a program beside this one, sluice-bench: go run ./cmd/sluice-bench "+strings.Join(rest, " "))
+	}
+	if name == "bench" {
+		fmt.Fprintln(p.stderr, "sluice bench has moved to the program sluice-bench: go run ./cmd/sluice-bench "+strings.Join(rest, " "))
 		return statusUsage
 	}
 	if i := slices.IndexFunc(commands, func(c command) bool { return c.name == name }); i >= 0 {

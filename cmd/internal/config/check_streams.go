@@ -7,11 +7,10 @@ import (
 
 	"sluice/broker/record"
 	"sluice/server/auth"
+	"sluice/stream"
 )
 
 const (
-	// maxStreams is how many segments an id can have.
-	maxStreams = 64
 	// maxTopic is Kafka's own bound.
 	maxTopic = 249
 	// minReplayBytes holds one record of Kafka's usual greatest size (1 MiB) with its bookkeeping.
@@ -27,8 +26,8 @@ func (l *loader) checkStreams() {
 	switch n := len(streams); {
 	case n == 0 && !l.misunderstood("streams"):
 		l.fault("streams", "is missing: write one, such as streams: {orders: {topic: order-topic, user: key}}")
-	case n > maxStreams:
-		l.fault("streams", fmt.Sprintf("has %d streams: there is room for %d", n, maxStreams))
+	case n > stream.MaxStreams:
+		l.fault("streams", fmt.Sprintf("has %d streams: there is room for %d", n, stream.MaxStreams))
 	}
 	for i := range streams {
 		l.checkStream(&streams[i])

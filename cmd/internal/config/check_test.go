@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/stream"
 )
 
 // Everything that is wrong is said in one go, in the order of the file and then of the environment.
@@ -301,7 +303,7 @@ func TestTokensThatMayLastForEverAreWarnedOf(t *testing.T) {
 
 func TestTooManyStreams(t *testing.T) {
 	var b strings.Builder
-	for i := range maxStreams + 1 {
+	for i := range stream.MaxStreams + 1 {
 		fmt.Fprintf(&b, "  s%d: {topic: t, user: key}\n", i)
 	}
 	_, findings := load(t, strings.Replace(minimal, "streams:\n", "streams:\n"+b.String(), 1))

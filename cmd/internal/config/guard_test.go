@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -87,6 +88,33 @@ func TestWhatHappensBeyondPerUserCanBeChosen(t *testing.T) {
 		}
 		if got := c.ServerLimits().EvictOldest; got != want {
 			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// TestEveryLimitArrives: each limit of the configuration reaches the server, and none of the numbers may be negative.
+func TestEveryLimitArrives(t *testing.T) {
+	full := Guard{PerUserAction: PerUserEvict}
+	for v, i := reflect.ValueOf(&full.Limits).Elem(), 0; i < v.NumField(); i++ {
+		switch f := v.Field(i); f.Interface().(type) {
+		case int, Size:
+			f.SetInt(int64(1 + i))
+		case Rate:
+			f.Set(reflect.ValueOf(Rate{1 + i, time.Hour}))
+		}
+	}
+	for v, i := reflect.ValueOf(full.ServerLimits()), 0; i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("server.Limits.%s is not set", v.Type().Field(i).Name)
+		}
+	}
+	for _, k := range Keys() {
+		name, ok := strings.CutPrefix(k.Path, "limits.")
+		if !ok || k.Kind() != "number" {
+			continue
+		}
+		if _, findings := load(t, minimal+"limits: {"+name+": -1}\n"); len(findings.Faults()) == 0 {
+			t.Errorf("%s may be -1", k.Path)
 		}
 	}
 }
