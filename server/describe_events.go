@@ -1,6 +1,9 @@
 package server
 
 import (
+	"maps"
+	"slices"
+
 	"sluice/server/openapi"
 	"sluice/stream"
 )
@@ -40,6 +43,11 @@ func closingReasons() (names []string) {
 	return names
 }
 
+// unavailableReasons are why the gateway says that there is nothing now.
+func unavailableReasons() []string {
+	return slices.Sorted(maps.Keys(waiting))
+}
+
 // noticeSchemas are of the notices' data.
 func noticeSchemas() openapi.Properties {
 	retryMS := openapi.Whole(0, "How long to wait before coming back, in ms.")
@@ -73,7 +81,7 @@ func noticeSchemas() openapi.Properties {
 			"retry_ms":   retryMS,
 			"ends_in_ms": openapi.Whole(0, "With expiring: in how many ms the stream ends. Absent: now."),
 		}, "reason", "retry_ms"),
-		"Unavailable": openapi.Object("", openapi.Properties{"reason": openapi.String("Why the gateway can't serve you now."), "retry_ms": retryMS}, "reason", "retry_ms"),
+		"Unavailable": openapi.Object("", openapi.Properties{"reason": openapi.Enum("Why the gateway can't serve you now.", unavailableReasons()...), "retry_ms": retryMS}, "reason", "retry_ms"),
 		"Probe": openapi.Object("", openapi.Properties{
 			"n":         openapi.Whole(0, "Number of the event. 0 is the first one."),
 			"at_ms":     openapi.Whole(0, "How long after the first event it was sent, by the gateway's clock."),

@@ -64,6 +64,7 @@ var waiting = map[string]string{
 	"kafka":     "What was missed has to come from Kafka, which does not answer.",
 	"withdrawn": "A stream that you ask for is not served at the moment. Others may be.",
 	identity:    "Who is asking can't be told at the moment.",
+	overloaded:  "This gateway has no descriptor left to hold a connection by.",
 	manyProbes:  "This gateway answers as many probes as it does at a time.",
 
 	limitConnections:   "This gateway has as many streams as it takes.",
