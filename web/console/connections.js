@@ -78,7 +78,7 @@ export class Connections {
     return el("tr", { "data-id": s.id },
       el("th", { scope: "row", "data-label": "User" }, named),
       cell("Streams", s.streams.join(", ")),
-      cell("Filter", s.subject === undefined ? "" : `subject ${s.subject}${s.any_user ? ", whoever's" : ""}`),
+      cell("Filter", s.subject === undefined ? "" : `subject ${s.subject}${s.any_user ? ", of any user" : ""}`),
       cell("Since", "", { class: "number", title: format.moment(s.since) }),
       cell("Behind", ""),
       cell("Address", el("code", {}, s.address), { class: "whole" }),
@@ -90,7 +90,7 @@ export class Connections {
 
   async #close(s) {
     const dialog = byId("close-dialog");
-    setText(byId("close-text"), `${s.user ?? "Nobody in particular"}, from ${s.address}, connected for ${format.span(this.#age(s.since))}. It is told so, and a browser comes back by itself and resumes where it was.`);
+    setText(byId("close-text"), `${s.user ?? "A caller without an identity"}, from ${s.address}, connected for ${format.span(this.#age(s.since))}. The gateway tells the client. A browser comes back by itself and resumes where it was.`);
     dialog.returnValue = "";
     dialog.showModal();
     await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
@@ -100,7 +100,7 @@ export class Connections {
       setText(byId("found"), `Closed ${s.user ?? "the connection"}.`);
     } catch (error) {
       if (!(error instanceof Refused || error instanceof TypeError)) throw error;
-      setText(byId("found"), error.status === 404 ? "It had gone already." : error.message);
+      setText(byId("found"), error.status === 404 ? "The connection had already closed." : error.message);
     }
     await this.#ask();
     if (document.activeElement === document.body) byId("subscribers").closest(".scroll").focus(); // the row has gone, and what had the focus with it
@@ -121,7 +121,7 @@ export function howFar(s, oldest) {
   const waits = s.behind >= 1000 ? "1,000 or more" : format.count(s.behind);
   const since = oldest === undefined ? "" : `, the oldest for ${format.span(oldest)}`;
   switch (s.state) {
-    case "live": return "has all";
+    case "live": return "up to date";
     case "behind": return `${waits}${since}`;
     case "catching_up": return "catching up from Kafka";
     case "lagged": return "lagged: past the log's end";

@@ -38,7 +38,7 @@ export function overview(live) {
 
 function fault(error) {
   byId("fault").hidden = !error || error.status === 401;
-  if (error) setText(byId("fault"), error.status ? error.message : "The gateway doesn't answer. What is shown is what it said last.");
+  if (error) setText(byId("fault"), error.status ? error.message : "The gateway doesn't answer. The page shows its last answer.");
 }
 
 function state({ gateway, kafka, time }, error) {
@@ -65,9 +65,9 @@ export function counters(live) {
       { name: "Connections now", counts: { ...gateway.carriers, polls: gateway.polls, descriptors: gateway.descriptors } },
       { name: "Streams opened", counts: opened },
       { name: "Streams closed", counts: closed },
-      { name: "Resets told", counts: resets },
-      { name: "Told to come later", counts: unavailable },
-      { name: "Without an identity", counts: refused },
+      { name: "Resets sent", counts: resets },
+      { name: "Refused (retry later)", counts: unavailable },
+      { name: "Refused (no identity)", counts: refused },
     ];
     keyed(place, groups, (g) => g.name, (g) => el("div", { class: "card", "data-group": g.name }, el("h3", {}, g.name), el("dl", { class: "counts" })), (card, g) => {
       drawCounts(card.querySelector("dl"), g.counts);

@@ -25,17 +25,17 @@ function draw({ caller, streams, auth }) {
   trying.takes(caller, auth);
   trying.choices(streams.map((s) => s.name));
   trying.show(new URLSearchParams(location.hash.slice(1).split("?")[1]));
-  setText(byId("who"), `${identity(caller)} ${streams.length > 0 ? "These may be read:" : "There is nothing that may be read so."}`);
+  setText(byId("who"), `${identity(caller)} ${streams.length > 0 ? "You may read:" : "You may read no stream this way."}`);
   byId("yours").replaceChildren(...streams.map((s) => el("article", { class: "card" },
     el("div", { class: "title" },
       el("h3", {}, s.name),
-      el("span", { class: "quiet" }, s.audience === "everyone" ? "every event, for everyone who may read it" : "events that belong to the caller"),
-      s.subject ? el("span", { class: "quiet" }, "can be narrowed to a subject") : null,
+      el("span", { class: "quiet" }, s.audience === "everyone" ? "every event, for all who may read the stream" : "events that belong to the caller"),
+      s.subject ? el("span", { class: "quiet" }, "can be filtered by subject") : null,
       s.state ? el("span", { class: "quiet" }, "has a state") : null))));
 }
 
 function identity(caller) {
-  if (!caller) return "No identity: this browser shows the gateway none.";
+  if (!caller) return "You have no identity: this browser sends no credentials.";
   const roles = caller.roles?.length ? ` (${caller.roles.join(", ")})` : "";
   return caller.user ? `You are ${caller.user}${roles}.` : `Your ticket is for ${caller.subject}.`;
 }

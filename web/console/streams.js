@@ -9,7 +9,7 @@ const graphs = [
   { figure: "events/s", label: "Events /s", show: format.rate },
   { figure: "deliveries/s", label: "Deliveries /s", show: format.rate },
   { figure: "lag", label: "Lag, records", show: format.count },
-  { figure: "answered", label: "Kafka answered, ago", show: format.span },
+  { figure: "answered", label: "Last Kafka response, ago", show: format.span },
 ];
 
 // facts are a stream's other figures: what each is called, and how it reads.
@@ -20,8 +20,8 @@ const facts = [
   ["Deliveries", (s) => format.count(s.deliveries)],
   ["Newest event", (s, now) => (s.newest_event ? `${format.span(since(now, s.newest_event))} ago` : "none yet")],
   ["Entries in memory", (s) => [format.short(s.log.entries), format.bytes(s.log.bytes)]],
-  ["Memory goes back", (s, now) => (s.log.oldest ? format.span(since(now, s.log.oldest)) : "–")],
-  ["Subjects in state", (s) => (s.state ? [format.short(s.state.subjects), format.bytes(s.state.bytes)] : ["none kept"])],
+  ["In memory since", (s, now) => (s.log.oldest ? `${format.span(since(now, s.log.oldest))} ago` : "–")],
+  ["Subjects in state", (s) => (s.state ? [format.short(s.state.subjects), format.bytes(s.state.bytes)] : ["not kept"])],
 ];
 
 export function streams(live) {
@@ -57,7 +57,7 @@ function make(s) {
           el("thead", {}, el("tr", {}, ...["Partition", "Next offset", "End", "Lag"].map((name) => el("th", { scope: "col", class: "number" }, name)))),
           rows)),
       el("details", {}, el("summary", {}, "Poison and resets"),
-        el("div", { class: "pair" }, el("div", {}, el("h4", {}, "Records with something wrong"), poison), el("div", {}, el("h4", {}, "Resets told"), resets)))));
+        el("div", { class: "pair" }, el("div", {}, el("h4", {}, "Records refused"), poison), el("div", {}, el("h4", {}, "Resets sent"), resets)))));
   return card;
 }
 

@@ -27,7 +27,7 @@ export class Try {
   constructor(place, path) {
     this.path = path;
     const options = (list) => list.map(([value, text]) => el("option", { value }, text));
-    this.streams = el("select", { name: "stream" }, el("option", { value: "" }, "all it may read"));
+    this.streams = el("select", { name: "stream" }, el("option", { value: "" }, "all readable"));
     this.form = el("form", { class: "form", "aria-label": "A stream to try", onsubmit: (event) => this.#submit(event) },
       el("label", {}, "As ", el("select", { name: "way", onchange: () => this.#ask() }, ...options(ways))),
       this.named = el("label", { class: "wide" }, el("span"), el("input", { name: "identity", autocomplete: "off", spellcheck: "false" })),
@@ -87,7 +87,7 @@ export class Try {
   }
 
   #begin(options) {
-    setText(this.note, this.#open.size < atOnce ? "" : `${atOnce} are open: close one first. A browser has no more connections for a host.`);
+    setText(this.note, this.#open.size < atOnce ? "" : `${atOnce} streams are open: close one first. A browser has no more connections for a host.`);
     if (this.#open.size >= atOnce) return;
     const trial = new Trial({ ...options, path: this.path }, () => this.#open.delete(trial));
     this.#open.add(trial);
@@ -175,7 +175,7 @@ class Trial {
     if (event === "sluice.stale") this.#state("wait", "Kafka is silent");
     if (event === "sluice.hello" || event === "sluice.fresh") this.#state("good", "live");
     if (event === "sluice.closing") this.#state("wait", "closing");
-    if (event === "sluice.unavailable") this.#state("wait", "told to come later");
+    if (event === "sluice.unavailable") this.#state("wait", "refused (retry later)");
   }
 
   // #draw shows a frame's worth at once, the newest on top.

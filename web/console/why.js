@@ -50,15 +50,15 @@ export class Why {
 function drawRefusal(error) {
   if (error.type !== "urn:sluice:problem:decisions-off") return el("p", { class: "fault" }, error.message);
   return el("div", { class: "card" },
-    el("p", { class: "because" }, "This gateway keeps no record of its decisions, so it can't tell."),
-    el("p", {}, "The key ", el("code", {}, "decisions: 10000"), " in its configuration (", el("code", {}, "SLUICE_DECISIONS"), ") turns it on: so many of the newest records are remembered, each by what it was decoded as and whom it was written to, never by its payload."));
+    el("p", { class: "because" }, "This gateway doesn't remember its decisions, so it can't tell."),
+    el("p", {}, "The key ", el("code", {}, "decisions: 10000"), " in its configuration (", el("code", {}, "SLUICE_DECISIONS"), ") turns this on. The gateway then remembers so many of the newest records: what each was decoded as, and whom it was written to. It never keeps a payload."));
 }
 
 function drawAnswer(answer, question) {
   const { records, capacity, remembered, since } = answer;
   const parts = [];
   if (answer.because && records.length < 2) parts.push(el("p", { class: "because", "data-cause": answer.cause }, answer.because));
-  else if (records.length === 0) parts.push(el("p", { class: "because" }, "Nothing that is remembered concerns this."));
+  else if (records.length === 0) parts.push(el("p", { class: "because" }, "No remembered record matches."));
   parts.push(...records.map((record) => drawRecord(record, records.length === 1 && Boolean(answer.because), question)));
   const reach = since ? ` It reaches back to ${format.moment(since)}.` : "";
   parts.push(el("p", { class: "quiet" }, `The gateway remembers ${format.count(remembered)} of at most ${format.count(capacity)} records.${reach}`));
@@ -75,7 +75,7 @@ function drawRecord(r, said, question) {
     table("For", ["User", "Outcome", "Why", "When"], (r.for?.length > 1 || r.for?.[0]?.because !== r.because ? r.for ?? [] : []).map((f) => [el("b", { class: "user" }, f.user), cause(f.cause), f.because ?? "", format.moment(f.at)])),
     table("Subscribers", ["User", "Filter", "Connected", "Until", "Outcome", "When"], (r.subscribers ?? []).map((s) => [
       s.user ? el("b", { class: "user" }, s.user) : "nobody", s.subject ? `subject ${s.subject}` : "", format.moment(s.since),
-      s.until ? `${format.moment(s.until)}${s.ended ? ` (${s.ended.replaceAll("_", " ")})` : ""}` : "still there", cause(s.cause), format.moment(s.at),
+      s.until ? `${format.moment(s.until)}${s.ended ? ` (${s.ended.replaceAll("_", " ")})` : ""}` : "still connected", cause(s.cause), format.moment(s.at),
     ])));
 }
 

@@ -7,7 +7,7 @@ for (const span of all("[data-base]")) span.textContent = base;
 
 const response = await fetch("../.well-known/sluice" + location.search);
 if (response.ok) show(await response.json());
-else if (response.status === 401) document.getElementById("yours").textContent = "Your credentials are refused. Log in anew.";
+else if (response.status === 401) document.getElementById("yours").textContent = "The gateway refuses your credentials. Log in again.";
 
 function show(gateway) {
   const kinds = new Set(gateway.auth.map((way) => way.kind));
@@ -31,6 +31,6 @@ function show(gateway) {
   for (const span of all("[data-headers]")) span.textContent = bare ? '\n    headers: () => ({ Authorization: "Bearer " + token }),' : "";
 
   const names = gateway.streams.map((stream) => stream.name).join(", ");
-  const who = gateway.caller ? (gateway.caller.user ? `You are ${gateway.caller.user}` : "You have a ticket") : "You have not said who you are";
-  document.getElementById("yours").textContent = names ? `${who}, and may read: ${names}.` : `${who}; there is no stream for you yet.`;
+  const who = gateway.caller ? (gateway.caller.user ? `You are ${gateway.caller.user}` : "You have a ticket") : "You have shown no identity";
+  document.getElementById("yours").textContent = names ? `${who}, and may read: ${names}.` : `${who}. You may read no stream yet.`;
 }

@@ -147,11 +147,11 @@ func countPlace(metric, labels string) string {
 	case "sluice_streams_closed_total":
 		return group("Streams closed", "reason")
 	case "sluice_resets_total":
-		return group("Resets told", "reason")
+		return group("Resets sent", "reason")
 	case "sluice_unavailable_total":
-		return group("Told to come later", "reason")
+		return group("Refused (retry later)", "reason")
 	case "sluice_auth_failures_total":
-		return group("Without an identity", "reason")
+		return group("Refused (no identity)", "reason")
 	case "sluice_connections_by_carrier":
 		return group("Connections now", "carrier")
 	case "sluice_records_refused_total":
