@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// There is no Docker where the tests run, so what the Dockerfile takes for granted is checked instead.
+// There is no Docker where the tests run, so what the Dockerfile takes for granted is
+// checked instead.
 func TestTheDockerfileFitsTheProject(t *testing.T) {
 	file := read(t, "Dockerfile")
 	one := func(pattern, in string) string {
@@ -51,7 +52,8 @@ func TestTheDockerfileFitsTheProject(t *testing.T) {
 	}
 }
 
-// The builder is sent a few folders only; nothing that the program is made of may be missing there.
+// The builder is sent a few folders only; nothing that the program is made of may be
+// missing there.
 func TestTheDockerBuilderIsSentAllItNeeds(t *testing.T) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -100,8 +102,8 @@ func TestTheDockerBuilderIsSentAllItNeeds(t *testing.T) {
 	}
 }
 
-// left reports whether .dockerignore leaves a file out: the last pattern that matches it, or a folder it is in, says so. Of
-// Docker's patterns it knows a path, *, and **/NAME.
+// left reports whether .dockerignore leaves a file out: the last pattern that matches it,
+// or a folder it is in, says so. Of Docker's patterns it knows a path, *, and **/NAME.
 func left(patterns []string, file string) (out bool) {
 	for _, p := range patterns {
 		name, include := strings.CutPrefix(p, "!")

@@ -17,9 +17,9 @@ import (
 const module = "sluice"
 
 // A room is a directory with everything below it, and what its code may import beside the
-// standard library and itself. Tests inside its packages are held to the same, but may use all of
-// the standard library; tests outside them (package x_test) may import what they like, for they see
-// the room as any other does.
+// standard library and itself. Tests inside its packages are held to the same, but may
+// use all of the standard library; tests outside them (package x_test) may import what
+// they like, for they see the room as any other does.
 type room struct {
 	dir    string
 	ours   []string          // of our rooms, the ones it may import
@@ -27,9 +27,10 @@ type room struct {
 	never  []string          // standard packages, each with what lies below it: not for tests
 }
 
-// rooms is the import table: broker brings in, stream holds, server carries out, cmd wires, web and
-// docs are files, cmd/sluice-bench measures. stream/cursor and stream/sse are leaves, for any room
-// that may use stream. A directory belongs to the first room that it lies in.
+// rooms is the import table: broker brings in, stream holds, server carries out, cmd
+// wires, web and docs are files, cmd/sluice-bench measures. stream/cursor and stream/sse
+// are leaves, for any room that may use stream. A directory belongs to the first room
+// that it lies in.
 var rooms = []room{
 	{dir: "stream/cursor", theirs: none, never: []string{"net", "log"}},
 	{dir: "stream/sse", ours: []string{"stream/ssetest"}, theirs: none, never: []string{"net", "log"}},
@@ -59,10 +60,12 @@ func recordsAndJSON(imported string) bool {
 	return imported == "github.com/twmb/franz-go/pkg/kgo" || imported == "github.com/tidwall/gjson"
 }
 
-// noCompetitor leaves out what only the benchmark runs. (r3labs/sse is the client of sluice tail.)
+// noCompetitor leaves out what only the benchmark runs. (r3labs/sse is the client of
+// sluice tail.)
 func noCompetitor(imported string) bool { return !strings.HasPrefix(imported, "github.com/tmaxmax/") }
 
-// complaint says what is wrong with an import by code of the room; empty means nothing is.
+// complaint says what is wrong with an import by code of the room; empty means nothing
+// is.
 func (r room) complaint(imported string, isTest bool) string {
 	dir, ours := strings.CutPrefix(imported, module+"/")
 	first, _, _ := strings.Cut(imported, "/")

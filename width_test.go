@@ -20,8 +20,8 @@ const (
 // comment matches a line of Go that is a comment, and no directive.
 var comment = regexp.MustCompile(`^\s*//([^a-z]|$)`)
 
-// TestLinesAreNarrow holds what .ci/prose-clean names. Code, tables and a word that is too long by
-// itself (a URL) may be wider.
+// TestLinesAreNarrow holds what .ci/prose-clean names. Code, tables and a word that is
+// too long by itself (a URL) may be wider.
 func TestLinesAreNarrow(t *testing.T) {
 	for _, name := range cleanFiles(t) {
 		text, err := os.ReadFile(name)

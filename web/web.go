@@ -10,14 +10,15 @@ import (
 //go:embed docs/*.html docs/*.js docs/*.css docs/*.svg docs/swagger-ui/*.gz
 var files embed.FS
 
-// Demo is the page of `sluice demo`: index.html and what it asks for, beside it.
+// Demo is the page of `sluice demo`: index.html and its files.
 var Demo = sub("demo")
 
-// Console is the console: admin.html and public.html, one for each address, and what both ask for.
+// Console is the console: admin.html and public.html, one for each address, and what both
+// ask for.
 var Console = sub("console")
 
-// Docs is the API's pages: index.html, how to use the gateway, and api.html, its description to be tried. Below swagger-ui is what that
-// asks for, compressed.
+// Docs is the API's pages: index.html, how to use the gateway, and api.html, its
+// description to be tried. Below swagger-ui is what that asks for, compressed.
 var Docs = sub("docs")
 
 func sub(dir string) fs.FS {

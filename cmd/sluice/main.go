@@ -1,5 +1,5 @@
-// Command sluice is a gateway from Kafka to browsers: records become Server-Sent Events for the users they
-// belong to. `sluice help` lists what it can do.
+// Command sluice is a gateway from Kafka to browsers: records become Server-Sent Events
+// for the users they belong to. `sluice help` lists what it can do.
 package main
 
 import (

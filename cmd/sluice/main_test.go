@@ -100,7 +100,8 @@ func (w *watched) Write(p []byte) (int, error) {
 	return w.text.Write(p)
 }
 
-// find waits until a match of the pattern has been written, or ended is closed, and returns its first group.
+// find waits until a match of the pattern has been written, or ended is closed, and
+// returns its first group.
 func (w *watched) find(t *testing.T, pattern string, ended <-chan int) string {
 	t.Helper()
 	exp := regexp.MustCompile(pattern)
@@ -123,14 +124,16 @@ func TestServeFromTheEnvironmentUntilASignal(t *testing.T) {
 	served(t, syscall.SIGTERM)
 }
 
-// SIGHUP is not yet a reload. It must not kill: streams are drained, and the log says what it will be.
+// SIGHUP is not yet a reload. It must not kill: streams are drained, and the log says
+// what it will be.
 func TestSIGHUPDrainsAndEndsAsSIGTERMDoes(t *testing.T) {
 	stderr := served(t, syscall.SIGHUP, syscall.SIGHUP)
 	stderr.find(t, `"level":"warn".*"(SIGHUP ends sluice as SIGTERM does; a later version will read its configuration again instead)"`, nil)
 	stderr.find(t, `"(stopping: streams are told to come back elsewhere)"`, nil)
 }
 
-// served runs a gateway until it is ready, sends it signals, and waits until it has ended well.
+// served runs a gateway until it is ready, sends it signals, and waits until it has ended
+// well.
 func served(t *testing.T, sent ...os.Signal) *watched {
 	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "order-topic"))

@@ -3,7 +3,8 @@ package build
 
 import "runtime/debug"
 
-// Version is the version, and the revision where the build knows it: "v1.2.3 0123456789ab, modified".
+// Version is the version, and the revision where the build knows it: "v1.2.3
+// 0123456789ab, modified".
 func Version() string { return version(read()) }
 
 // Describe is Version with Go's own: "v1.2.3 0123456789ab, modified (go1.26.8)".

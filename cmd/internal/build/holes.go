@@ -2,11 +2,12 @@ package build
 
 import goversion "go/version"
 
-// leastGo is the least Go whose HTTP/2 server has no hole that is known. go.mod asks for less, so
-// that sluice can be built, tried and tested with it.
+// leastGo is the least Go whose HTTP/2 server has no hole that is known. go.mod asks for
+// less, so that sluice can be built, tried and tested with it.
 const leastGo = "go1.26.9"
 
-// Holes says what is wrong with the Go that built this, for a gateway that speaks HTTP/2; "" nothing that is known.
+// Holes says what is wrong with the Go that built this, for a gateway that speaks HTTP/2;
+// "" nothing that is known.
 func Holes() string { return holes(read().GoVersion) }
 
 func holes(built string) string {

@@ -1,5 +1,5 @@
-// Package check is `sluice check`: it says everything that is wrong with a configuration, what it means, and
-// for a sample record who would get it and why.
+// Package check is `sluice check`: it says everything that is wrong with a configuration,
+// what it means, and for a sample record who would get it and why.
 package check
 
 import (
@@ -51,8 +51,9 @@ const (
 	unserved  = 2 // also for a bad command line
 )
 
-// Run is the command. It returns the exit status: 0 when the configuration can be served, 1 when nothing could be
-// learned of Kafka, 2 when it can't be served, or for a bad command line.
+// Run is the command. It returns the exit status: 0 when the configuration can be served,
+// 1 when nothing could be learned of Kafka. 2 means that it can't be served, or that the
+// command line is wrong.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice check", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
@@ -96,8 +97,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return r.say(*asJSON, c, stdout, stderr)
 }
 
-// inspect asks Kafka for the topics, and finds what is wrong with them. Kafka being away is only
-// worth a warning: the gateway would wait for it.
+// inspect asks Kafka for the topics, and finds what is wrong with them. Kafka being away
+// is only worth a warning: the gateway would wait for it.
 func (r *result) inspect(ctx context.Context, c *config.Config) {
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()

@@ -24,7 +24,8 @@ streams:
 auth: {jwt: {require_exp: true, secret: 0123456789abcdef0123456789abcdef, from: [header, "cookie:session"], issuer: https://login.example}}
 `
 
-// inDir makes a directory of the test's own the working directory, with this sluice.yaml in it.
+// inDir makes a directory of the test's own the working directory, with this sluice.yaml
+// in it.
 func inDir(t *testing.T, text string, files map[string]string) {
 	t.Helper()
 	t.Chdir(t.TempDir())

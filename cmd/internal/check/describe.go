@@ -11,7 +11,8 @@ import (
 	"sluice/server/auth"
 )
 
-// describe says in words what a configuration means. Topics that Kafka didn't tell of are named alone.
+// describe says in words what a configuration means. Topics that Kafka didn't tell of are
+// named alone.
 func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected) {
 	fmt.Fprintf(w, "Browsers connect to %s. A caller is %s.\n", c.Listen, caller(c.Auth))
 	if headerOnly(c.Auth) {
@@ -62,8 +63,8 @@ func caller(a config.Auth) string {
 	return strings.Join(ways, "; else ")
 }
 
-// headerOnly reports whether nothing that a plain EventSource can send identifies anybody: it
-// sends cookies and a URL.
+// headerOnly reports whether nothing that a plain EventSource can send identifies
+// anybody: it sends cookies and a URL.
 func headerOnly(a config.Auth) bool {
 	if a.None || a.Tickets != nil || a.AuthJS != nil || a.Forward != nil {
 		return false

@@ -15,7 +15,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(kafkatest.Run(m)) }
 
-// Each way to write kafka: reaches the listener of a real Kafka that it is for, or says why not.
+// Each way to write kafka: reaches the listener of a real Kafka that it is for, or says
+// why not.
 func TestTheConfigurationReachesARealKafka(t *testing.T) {
 	k := kafkatest.Shared(t)
 	k.CreateTopic(t, "order-topic", 3)
@@ -51,8 +52,9 @@ func TestTheConfigurationReachesARealKafka(t *testing.T) {
 	}
 }
 
-// What keeps the gateway from reading a real Kafka is named, with the key to change, and tells the exit
-// status, in words and as JSON. Rights are as Kafka checks them: what may be described is not what may be read.
+// What keeps the gateway from reading a real Kafka is named, with the key to change, and
+// tells the exit status, in words and as JSON. Rights are as Kafka checks them: what may
+// be described is not what may be read.
 func TestWhatARealKafkaRefusesIsNamed(t *testing.T) {
 	k := kafkatest.Start(t, kafkatest.AdvertiseSASL("kafka.invalid"), kafkatest.Properties(map[string]string{
 		"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

@@ -51,7 +51,8 @@ func TestATopicThatMayNotBeReadIsAFault(t *testing.T) {
 	}
 }
 
-// The brokers to begin with answer, and say that a leader is where nothing can be reached.
+// The brokers to begin with answer, and say that a leader is where nothing can be
+// reached.
 func TestALeaderThatCannotBeReachedIsAFault(t *testing.T) {
 	for _, tt := range []struct {
 		name, host string

@@ -19,8 +19,8 @@ type result struct {
 	topics    map[string]broker.Inspected // nil: Kafka wasn't asked, or didn't answer
 }
 
-// status is the exit status. That Kafka can't be asked is no fault even if warnings are: it
-// has a status of its own, after which a script may try again.
+// status is the exit status. That Kafka can't be asked is no fault, even if warnings are.
+// It has a separate status, after which a script may try again.
 func (r *result) status() int {
 	warnings := len(r.findings.Warnings())
 	if r.unlearned {

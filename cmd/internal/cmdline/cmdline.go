@@ -1,4 +1,5 @@
-// Package cmdline reads the command lines of sluice's commands, so that all take flags and ask for help alike.
+// Package cmdline reads the command lines of sluice's commands, so that all take flags
+// and ask for help alike.
 package cmdline
 
 import (
@@ -11,10 +12,11 @@ import (
 	"sluice/cmd/internal/typo"
 )
 
-// Words reads flags, and returns the words that stand before, between and after them. The error is for the user;
-// it is [flag.ErrHelp] when help was asked for, which is given on stdout: usage, then the flags.
+// Words reads flags, and returns the words that stand before, between and after them. The
+// error is for the user; it is [flag.ErrHelp] when help was asked for, which is given on
+// stdout: usage, then the flags.
 func Words(flags *flag.FlagSet, args []string, usage string, stdout io.Writer) (words []string, err error) {
-	flags.SetOutput(io.Discard) // who calls says what is wrong
+	flags.SetOutput(io.Discard) // the caller says what is wrong
 	for {
 		err := flags.Parse(args)
 		if errors.Is(err, flag.ErrHelp) {
@@ -32,7 +34,8 @@ func Words(flags *flag.FlagSet, args []string, usage string, stdout io.Writer) (
 	}
 }
 
-// printFlags lists the flags as they are written in all texts: --name, and -n for a letter.
+// printFlags lists the flags as they are written in all texts: --name, and -n for a
+// letter.
 func printFlags(flags *flag.FlagSet, w io.Writer) {
 	flags.VisitAll(func(f *flag.Flag) {
 		argument, usage := flag.UnquoteUsage(f)
@@ -73,7 +76,8 @@ func hinted(flags *flag.FlagSet, err error) error {
 	return fmt.Errorf("%w; did you mean %s?", err, Dashed(near))
 }
 
-// TooMany is the error of a command that takes at most n words, nil if it was given no more.
+// TooMany is the error of a command that takes at most n words, nil if it was given no
+// more.
 func TooMany(words []string, n int) error {
 	if len(words) <= n {
 		return nil
@@ -81,8 +85,8 @@ func TooMany(words []string, n int) error {
 	return fmt.Errorf("%q is one word too many", words[n])
 }
 
-// Status says an error of the command line, and returns the exit status: 0 after help, else 2. flags has the
-// command's name.
+// Status says an error of the command line, and returns the exit status: 0 after help,
+// else 2. flags has the command's name.
 func Status(flags *flag.FlagSet, err error, stderr io.Writer) int {
 	if errors.Is(err, flag.ErrHelp) {
 		return 0

@@ -1,4 +1,5 @@
-// Package completion writes what shells need to complete sluice's commands and their flags.
+// Package completion writes what shells need to complete sluice's commands and their
+// flags.
 package completion
 
 import (
@@ -22,12 +23,13 @@ type Flag struct {
 	Short    string
 }
 
-// Shells are those that there is a script for.
+// Shells are those with a script.
 var Shells = []string{"bash", "zsh", "fish"}
 
 var flagLine = regexp.MustCompile(`^  (--?[a-z][a-z0-9-]*)(?: (\S+))?$`)
 
-// FlagsOf reads the flags in a command's help, so that what is completed is what the help lists.
+// FlagsOf reads the flags in a command's help, so that what is completed is what the help
+// lists.
 func FlagsOf(help string) (flags []Flag) {
 	_, list, _ := strings.Cut(help, "\nFlags:\n")
 	lines := bufio.NewScanner(strings.NewReader(list))

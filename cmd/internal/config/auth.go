@@ -8,7 +8,7 @@ import (
 
 // Auth says how a request's user is known: either None, or by the sources that are there.
 type Auth struct {
-	None    bool   // written out as `auth: none`: anyone is whoever ?user= says
+	None    bool   // written out as `auth: none`: ?user= is believed
 	JWT     []*JWT // one for each issuer
 	AuthJS  *AuthJS
 	Forward *Forward

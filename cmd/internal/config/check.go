@@ -13,7 +13,8 @@ import (
 	"sluice/server"
 )
 
-// check looks at what single keys can't show: what is missing, out of bounds, or against another key.
+// check looks at what single keys can't show: what is missing, out of bounds, or against
+// another key.
 func (l *loader) check() {
 	l.checkGateway()
 	l.checkKafka()
@@ -34,7 +35,8 @@ const minConnectionAge = 10 * time.Second
 // maxDecisions is some 500 MB.
 const maxDecisions = 1_000_000
 
-// minLag: within a second the gateway itself may be busy elsewhere, and that is no client's fault.
+// minLag: within a second the gateway itself may be busy elsewhere, and that is no
+// client's fault.
 const minLag = time.Second
 
 func (l *loader) checkGateway() {
@@ -97,7 +99,8 @@ func (l *loader) address(key, address string) {
 // maxUnixPath is what the kernels of Linux and others have room for.
 const maxUnixPath = 103
 
-// socketName returns what an address names that is no host:port, and its prefix; "" it is none.
+// socketName returns what an address names that is no host:port, and its prefix; "" it is
+// none.
 func socketName(address string) (name, prefix string) {
 	for _, prefix := range []string{server.UnixPrefix, server.SystemdPrefix} {
 		if name, ok := strings.CutPrefix(address, prefix); ok {
@@ -107,8 +110,8 @@ func socketName(address string) (name, prefix string) {
 	return "", ""
 }
 
-// loopback reports whether an address to listen on is reached from this machine only. Of a socket that
-// systemd hands over nobody knows.
+// loopback reports whether an address to listen on is reached from this machine only. Of
+// a socket that systemd hands over nobody knows.
 func loopback(address string) bool {
 	if _, prefix := socketName(address); prefix == server.UnixPrefix {
 		return true

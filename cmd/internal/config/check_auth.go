@@ -86,7 +86,8 @@ func (l *loader) checkIssuers(all []*JWT) {
 	}
 }
 
-// checkPrefixes sees to it that no two issuers can name one user: "a" and "ab" would, by "bc" and "c".
+// checkPrefixes sees to it that no two issuers can name one user: "a" and "ab" would, by
+// "bc" and "c".
 func (l *loader) checkPrefixes(all []*JWT) {
 	for i, j := range all {
 		key := issuer(i) + ".user_prefix"

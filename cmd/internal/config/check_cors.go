@@ -33,7 +33,8 @@ func (l *loader) checkCORS() {
 	}
 }
 
-// checkShared warns of *. above a domain below which anyone may register a name, such as co.uk or github.io.
+// checkShared warns of *. above a domain below which anyone may register a name, such as
+// co.uk or github.io.
 func (l *loader) checkShared(origin string) {
 	_, host, _ := strings.Cut(strings.ToLower(origin), "://*.")
 	host, _, _ = strings.Cut(host, ":")

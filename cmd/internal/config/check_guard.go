@@ -25,7 +25,8 @@ func (l *loader) checkGuard() {
 	l.checkAdmin()
 }
 
-// checkAdmin keeps the admin address from the public: whoever reads profiles and metrics learns what no user may.
+// checkAdmin keeps the admin address from the public: profiles and metrics tell what no
+// user may know.
 func (l *loader) checkAdmin() {
 	const key = "admin_auth.token"
 	c := l.config
@@ -65,7 +66,8 @@ func (l *loader) checkIDs() {
 
 var sealKeyName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// readSealKeys reads lines of name:key, the key in base64. Its errors name lines, never what stands in them.
+// readSealKeys reads lines of name:key, the key in base64. Its errors name lines, never
+// what stands in them.
 func readSealKeys(name string) (*cursor.Sealer, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {

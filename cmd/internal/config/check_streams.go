@@ -13,7 +13,8 @@ import (
 const (
 	// maxTopic is Kafka's own bound.
 	maxTopic = 249
-	// minReplayBytes holds one record of Kafka's usual greatest size (1 MiB) with its bookkeeping.
+	// minReplayBytes holds one record of Kafka's usual greatest size (1 MiB) with its
+	// bookkeeping.
 	minReplayBytes = 2 << 20
 )
 
@@ -66,12 +67,12 @@ func (l *loader) checkStream(s *Stream) {
 	}
 }
 
-// maxRecord is the most that max_record_bytes may be: Kafka's sizes are 32 bits wide, and a batch
-// may unpack to four records.
+// maxRecord is the most that max_record_bytes may be: Kafka's sizes are 32 bits wide, and
+// a batch may unpack to four records.
 const maxRecord = 256 << 20
 
-// checkRecordSize sees to it that a record fits into the stream's memory twice: while it is
-// being sent, the next one comes.
+// checkRecordSize sees to it that a record fits into the stream's memory twice: while it
+// is being sent, the next one comes.
 func (l *loader) checkRecordSize(key string, s *Stream) {
 	switch {
 	case l.broken[key]:

@@ -10,7 +10,8 @@ import (
 	"sluice/stream"
 )
 
-// Everything that is wrong is said in one go, in the order of the file and then of the environment.
+// Everything that is wrong is said in one go, in the order of the file and then of the
+// environment.
 func TestAllFaultsInOneGo(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, findings := load(t, `listen: 8080

@@ -1,11 +1,12 @@
-// Package config loads and checks what sluice is told: a YAML file, the environment, and the secrets'
-// files that either names.
+// Package config loads and checks what sluice is told: a YAML file, the environment, and
+// the secrets' files that either names.
 //
-// One table, [Keys], says what there is: each key's path, default, meaning and the field it fills. The
-// file's checks, the names of the environment variables and docs/config.md all come from it.
+// One table, [Keys], says what there is: each key's path, default, meaning and the field
+// it fills. The file's checks, the names of the environment variables and docs/config.md
+// all come from it.
 //
-// Every fault is found in one go, and each says where it is (file and line, or variable), which key, and what to
-// write instead. A secret's value stands in none of them.
+// Every fault is found in one go, and each says where it is (file and line, or variable),
+// which key, and what to write instead. A secret's value stands in none of them.
 package config
 
 import (
@@ -101,7 +102,8 @@ type Stream struct {
 	State       State
 }
 
-// State says whether a stream keeps the latest event of each subject, which takes a Subject, and within which bounds.
+// State says whether a stream keeps the latest event of each subject, which takes a
+// Subject, and within which bounds.
 type State struct {
 	On       bool
 	MaxAge   time.Duration
@@ -121,7 +123,7 @@ type Catchup struct {
 	Concurrency int // passes at a time, per gateway
 }
 
-// SlowClient says what becomes of a client that takes events slower than they come.
+// SlowClient says what happens to a client that takes events slower than they come.
 type SlowClient struct {
 	MaxLag time.Duration // how long its oldest event may wait; 0: as long as it is in memory
 	Action string        // SlowClose or SlowReset
@@ -140,8 +142,8 @@ type CORS struct {
 	Headers     []string // that requests may have; nil: the usual ones
 }
 
-// Fault makes a finding about a key of this configuration that shows only outside of it, such as a
-// topic that Kafka doesn't have. It says where the key was written.
+// Fault makes a finding about a key of this configuration that shows only outside of it,
+// such as a topic that Kafka doesn't have. It says where the key was written.
 func (c *Config) Fault(key, text string) Finding {
 	return Finding{place: nearest(c.places, key), Key: key, Text: text}
 }

@@ -27,7 +27,8 @@ streams:
 auth: {jwt: {secret: ` + goodSecret + `}}
 `
 
-// inDir writes files to a directory of the test's own and returns the path of a sluice.yaml with text in it.
+// inDir writes files to a directory of the test's own and returns the path of a
+// sluice.yaml with text in it.
 func inDir(t *testing.T, text string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -180,7 +181,8 @@ func TestAMissingFileIsNamed(t *testing.T) {
 	}
 }
 
-// Kubernetes sets these in every container of a namespace with a Service called sluice or sluice-admin.
+// Kubernetes sets these in every container of a namespace with a Service called sluice or
+// sluice-admin.
 func TestVariablesOfKubernetesAreNotOurs(t *testing.T) {
 	mustLoad(t, minimal, "SLUICE_SERVICE_HOST=10.0.0.1", "SLUICE_SERVICE_PORT=80", "SLUICE_SERVICE_PORT_HTTP=80", "SLUICE_PORT=tcp://10.0.0.1:80",
 		"SLUICE_PORT_80_TCP=tcp://10.0.0.1:80", "SLUICE_PORT_80_TCP_ADDR=10.0.0.1", "SLUICE_ADMIN_PORT=tcp://10.0.0.1:9090", "SLUICE_ADMIN_SERVICE_HOST=10.0.0.2", "SLUICE_TEST_ALL=1")

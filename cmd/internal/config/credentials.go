@@ -11,8 +11,8 @@ import (
 	"sluice/server/auth"
 )
 
-// This file makes what identifies callers. Secrets that are in files are read again when they change: a
-// restart would end every stream.
+// This file makes what identifies callers. Secrets that are in files are read again when
+// they change: a restart would end every stream.
 
 // read returns the keys that tokens of the issuer are verified by.
 func (j *JWT) read(log *slog.Logger) (auth.Keys, error) {
@@ -72,7 +72,8 @@ func fromSecret[T any](key string, log *slog.Logger, s Secret, made func(string)
 	}, s.file)
 }
 
-// BackEnds are the keys of back ends; nil where there are none, so that they have no way in.
+// BackEnds are the keys of back ends; nil where there are none, so that they have no way
+// in.
 func (a Auth) BackEnds(log *slog.Logger) (server.APIKeys, error) {
 	switch {
 	case a.apiKeysFile == "" && len(a.APIKeys) == 0:

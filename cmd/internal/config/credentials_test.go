@@ -33,7 +33,8 @@ type rotation struct {
 	file   string
 	key    string // as the log names it
 	bad    string // a content that can't be used
-	// era makes the file's content and a request that it lets in; what eras 1 and 2 let in differs.
+	// era makes the file's content and a request that it lets in; what eras 1 and 2 let in
+	// differs.
 	era func(t *testing.T, n int) (content string, r *http.Request)
 }
 
@@ -104,8 +105,8 @@ var rotations = map[string]rotation{
 	}},
 }
 
-// Each file that says who callers are is read again within a second. What it held before no longer lets
-// anyone in, unless the new content can't be used.
+// Each file that says who callers are is read again within a second. What it held before
+// no longer lets anyone in, unless the new content can't be used.
 func TestCredentialsInFilesAreReadAgain(t *testing.T) {
 	for name, rot := range rotations {
 		t.Run(name, func(t *testing.T) {

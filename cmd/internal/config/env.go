@@ -8,9 +8,10 @@ import (
 	"sluice/stream/cursor"
 )
 
-// variables collects what the environment says, in its order: for each key, SLUICE_ and its path in
-// capitals with "_" for "." and "-". Streams' names have no "_" of their own, so a variable names one stream only:
-// SLUICE_STREAMS_ORDERS_EU_TOPIC is streams.orders-eu.topic. Where two keys could end a variable, the longer one does
+// variables collects what the environment says, in its order. A key's variable is SLUICE_
+// and its path in capitals, with "_" for "." and "-". Streams' names have no "_", so a
+// variable names one stream only. SLUICE_STREAMS_ORDERS_EU_TOPIC is
+// streams.orders-eu.topic. Where two keys could end a variable, the longer one does
 // (…_REPLAY_BYTES is replay_bytes). An empty variable is as good as none.
 func variables(environ []string) (values []value, findings Findings) {
 	for _, pair := range environ {
@@ -29,8 +30,8 @@ func variables(environ []string) (values []value, findings Findings) {
 	return values, findings
 }
 
-// notOurs are variables that others set: the tests' switches, and what Kubernetes puts into every container for a
-// Service called sluice, or sluice-something.
+// notOurs are variables that others set: the tests' switches, and what Kubernetes puts
+// into every container for a Service called sluice, or sluice-something.
 var notOurs = regexp.MustCompile(`^TEST_|^([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 const streamsPart = "STREAMS_"

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Finding is a fault in the configuration, or a warning: something legal that is seldom meant.
+// Finding is a fault in the configuration, or a warning: something legal that is seldom
+// meant.
 type Finding struct {
 	place
 	Key     string // the key's path, such as "streams.orders.user"; "" for the file as a whole
@@ -50,7 +51,8 @@ func (f Findings) only(warning bool) Findings {
 	return out
 }
 
-// Error returns the findings, one a line: Findings is the error of a configuration that has faults.
+// Error returns the findings, one a line: Findings is the error of a configuration that
+// has faults.
 func (f Findings) Error() string {
 	lines := make([]string, len(f))
 	for i, one := range f {
@@ -59,7 +61,8 @@ func (f Findings) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// place is where something was written: a line of a file, a file as a whole (line 0), or a variable.
+// place is where something was written: a line of a file, a file as a whole (line 0), or
+// a variable.
 type place struct {
 	file string
 	line int
@@ -77,7 +80,8 @@ func (p place) String() string {
 	}
 }
 
-// nearest returns where key was written or, when it wasn't, the innermost section it would stand in.
+// nearest returns where key was written or, when it wasn't, the innermost section it
+// would stand in.
 func nearest(places map[string]place, key string) place {
 	for {
 		if p, ok := places[key]; ok {

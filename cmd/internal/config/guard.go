@@ -14,7 +14,7 @@ type Guard struct {
 	Limits          Limits
 	PerUserAction   string // PerUserRefuse or PerUserEvict
 	TrustedProxies  []netip.Prefix
-	TrustedUnix     bool   // who connects to a Unix socket is a trusted proxy
+	TrustedUnix     bool   // the peer of a Unix socket is a trusted proxy
 	ForwardedHeader string // the one they say the client's address in
 	ProxyProtocol   bool
 	AdminAuth       AdminAuth
@@ -54,7 +54,8 @@ const (
 	PerUserEvict  = "evict_oldest"
 )
 
-// AdminAuth is who may use the admin address; the zero AdminAuth lets everyone who reaches it.
+// AdminAuth is who may use the admin address; the zero AdminAuth lets everyone who
+// reaches it.
 type AdminAuth struct {
 	Token   Secret
 	APIKeys bool

@@ -9,22 +9,25 @@ import (
 	"sluice/broker"
 )
 
-// Key is one key of the configuration. The table is what the checks, the environment's names and the
-// reference in docs/config.md are made of.
+// Key is one key of the configuration. The table is what the checks, the environment's
+// names and the reference in docs/config.md are made of.
 type Key struct {
 	Path    string   // "streams.<name>.topic": <name> stands for any stream's name
 	Default string   // as one would write it; "" is none
 	OneOf   []string // the values there are; nil: any
 	Doc     string   // one or two sentences, Markdown
 
-	// field returns the pointer to be filled; its type says how the key is written. Keys of no stream get a nil s.
+	// field returns the pointer to be filled; its type says how the key is written. Keys of
+	// no stream get a nil s.
 	field func(c *Config, s *Stream) any
 }
 
-// path is a string that names a file. In the YAML file a relative one counts from that file's directory.
+// path is a string that names a file. In the YAML file a relative one counts from that
+// file's directory.
 type path string
 
-// secretFile is the `_file` twin of a secret: the file's content goes where the secret would.
+// secretFile is the `_file` twin of a secret: the file's content goes where the secret
+// would.
 type secretFile struct{ *Secret }
 
 // Keys lists every key there is, as docs/config.md has them.
@@ -153,7 +156,8 @@ var mainKeys = []Key{
 
 var mechanisms = []string{broker.MechanismPlain, broker.MechanismSCRAM256, broker.MechanismSCRAM512, broker.MechanismOAuthBearer}
 
-// Env is the key's environment variable: SLUICE_ and its path, in capitals, "." and "-" as "_".
+// Env is the key's environment variable: SLUICE_ and its path, in capitals, "." and "-"
+// as "_".
 func (k Key) Env() string { return "SLUICE_" + envName(k.Path) }
 
 var envReplacer = strings.NewReplacer(".", "_", "-", "_")
@@ -190,12 +194,14 @@ func (k Key) Kind() string {
 	}
 }
 
-// issuers is the section that may be a list: its items are issuers.1, issuers.2 and so on.
+// issuers is the section that may be a list: its items are issuers.1, issuers.2 and so
+// on.
 const issuers = "auth.jwt"
 
 var issuerItem = regexp.MustCompile(`^auth\.jwt\.\d+`)
 
-// split returns the path in the table that a key has, and the stream that it names, if it names one.
+// split returns the path in the table that a key has, and the stream that it names, if it
+// names one.
 func split(key string) (pattern, name string) {
 	if item := issuerItem.FindString(key); item != "" {
 		return issuers + key[len(item):], ""
@@ -219,7 +225,8 @@ var byPath = func() map[string]*Key {
 	return m
 }()
 
-// sections are the paths that have keys below them: "", "kafka", "kafka.tls", "streams", "streams.<name>" …
+// sections are the paths that have keys below them: "", "kafka", "kafka.tls", "streams",
+// "streams.<name>" …
 var sections = func() map[string]bool {
 	m := map[string]bool{"": true}
 	for _, k := range keys {

@@ -15,9 +15,10 @@ import (
 // DefaultFile is read when no file is named.
 const DefaultFile = "sluice.yaml"
 
-// Load reads the configuration from the file at path and from environ ("NAME=value" each, as os.Environ has
-// them), which goes before the file. An empty path means [DefaultFile], which may be missing if the environment
-// says something. The Config can be served if the findings have no faults; it is there in any case.
+// Load reads the configuration from the file at path and from environ ("NAME=value" each,
+// as os.Environ has them), which goes before the file. An empty path means [DefaultFile],
+// which may be missing if the environment says something. The Config can be served if the
+// findings have no faults; it is there in any case.
 func Load(path string, environ []string) (*Config, Findings) {
 	name := cmp.Or(path, DefaultFile)
 	text, err := os.ReadFile(name)
@@ -34,8 +35,8 @@ func Load(path string, environ []string) (*Config, Findings) {
 	}
 }
 
-// Parse is Load for a text that has been read already. The name is for findings, and its directory is what relative
-// file names in the text count from.
+// Parse is Load for a text that has been read already. The name is for findings, and its
+// directory is what relative file names in the text count from.
 func Parse(name string, text []byte, environ []string) (*Config, Findings) {
 	f := &file{name: name, dir: filepath.Dir(name), places: map[string]place{}}
 	f.parse(text)
@@ -96,7 +97,8 @@ func (l *loader) apply() {
 	}
 }
 
-// applyIssuers fills each issuer of a list as if it were the only one, and puts them together.
+// applyIssuers fills each issuer of a list as if it were the only one, and puts them
+// together.
 func (l *loader) applyIssuers() {
 	for i := range l.issuers() {
 		one := &Config{}
@@ -134,7 +136,8 @@ func (l *loader) set(c *Config, k *Key, key string, s *Stream) {
 	}
 }
 
-// wanted reports whether a key's default is to be set: those of a way to identify users only where that way was chosen.
+// wanted reports whether to set a key's default. Those of a way to identify users are set
+// only where that way was chosen.
 func (l *loader) wanted(k *Key, key string) bool {
 	section := key[:max(strings.LastIndexByte(key, '.'), 0)]
 	if section == issuers && l.issuers() > 0 {

@@ -13,7 +13,8 @@ var update = flag.Bool("update", false, "write the tables of keys into docs/conf
 
 const referenceFile = "../../../docs/config.md"
 
-// The reference is the table that the program itself goes by: every key in it, and nothing else.
+// The reference is the table that the program itself goes by: every key in it, and
+// nothing else.
 func TestTheReferenceIsTheTable(t *testing.T) {
 	const begin, end = "<!-- keys: written by go test ./cmd/internal/config -update -->\n", "<!-- end of keys -->"
 	text, err := os.ReadFile(filepath.FromSlash(referenceFile))

@@ -68,7 +68,8 @@ func (s Stream) audience() stream.Audience {
 	return stream.AudienceUser
 }
 
-// Access says who may read each stream: roles of which one is needed, by name. A stream that is missing is for any identified user.
+// Access says who may read each stream: roles of which one is needed, by name. A stream
+// that is missing is for any identified user.
 func (c *Config) Access() map[string][]string {
 	access := make(map[string][]string)
 	for _, s := range c.Streams {
@@ -95,8 +96,9 @@ type Sources struct {
 	Tickets       *auth.Tickets      // issues them too; nil: there are none
 }
 
-// Sources finds out who a request speaks for. A ticket, which somebody has put into this one URL, goes before a login that comes
-// along with every request; asking the app is the last resort.
+// Sources finds out who a request speaks for. A ticket, which somebody has put into this
+// one URL, goes before a login that comes along with every request; asking the app is the
+// last resort.
 func (a Auth) Sources(log *slog.Logger) (Sources, error) {
 	if a.None {
 		return Sources{Authenticator: auth.None{}}, nil

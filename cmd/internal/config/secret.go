@@ -1,7 +1,7 @@
 package config
 
-// Secret is a password or a key. However it is printed, it shows only that it is there; Reveal is the
-// one way to its value.
+// Secret is a password or a key. However it is printed, it shows only that it is there;
+// Reveal is the one way to its value.
 type Secret struct {
 	value string
 	file  string // that it was read from, and is read from again; "" it was written out

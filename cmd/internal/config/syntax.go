@@ -17,8 +17,8 @@ import (
 // guess parses what comes before it.
 const maxBisected = 1000
 
-// syntaxFault says where a text stops being YAML, and what to write instead. The parser names
-// the line at which it gave up, which is often not the line to mend.
+// syntaxFault says where a text stops being YAML, and what to write instead. The parser
+// names the line at which it gave up, which is often not the line to mend.
 func syntaxFault(text []byte, cause error) (line int, advice string) {
 	match := yamlLine.FindStringSubmatch(cause.Error())
 	line, _ = strconv.Atoi(match[1])
@@ -42,8 +42,8 @@ func syntaxFault(text []byte, cause error) (line int, advice string) {
 	return line, "is not YAML: " + said
 }
 
-// firstBad returns the number of the first line with which the text is no longer YAML, however
-// it goes on: 0 if it can't be told.
+// firstBad returns the number of the first line with which the text is no longer YAML,
+// however it goes on: 0 if it can't be told.
 func firstBad(lines []string) int {
 	if len(lines) > maxBisected {
 		return 0
@@ -71,8 +71,8 @@ func tabIndented(line string) bool {
 	return strings.Contains(indent, "\t") && strings.TrimSpace(line) != ""
 }
 
-// explainSyntax says what is wrong with the line, 1 for the first; "" if it isn't one of the
-// usual slips. said is the parser's complaint.
+// explainSyntax says what is wrong with the line, 1 for the first; "" if it isn't one of
+// the usual slips. said is the parser's complaint.
 func explainSyntax(lines []string, line int, said string) string {
 	text := strings.TrimSpace(lines[line-1])
 	value := afterColon(text)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Each of these is one slip. What is said of it is all that is said: what the rest of the file
-// seems to lack is no help.
+// Each of these is one slip. What is said of it is all that is said: what the rest of the
+// file seems to lack is no help.
 func TestASlipIsSaidAlone(t *testing.T) {
 	const head = "kafka: {brokers: [\"localhost:9092\"]}\nauth: none\n"
 	for _, tt := range []struct{ name, text, want string }{

@@ -22,7 +22,8 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// sizeUnits has the largest first, and a name before the names that it ends with ("MiB" before "B").
+// sizeUnits has the largest first, and a name before the names that it ends with ("MiB"
+// before "B").
 var sizeUnits = []struct {
 	name   string
 	bytes  int64
@@ -55,7 +56,8 @@ const day = 24 * time.Hour
 
 var errDuration = errors.New("is not a duration: write a number with its unit, such as 15s, 10m, 12h or 7d")
 
-// ParseDuration reads Go's durations ("15s", "1h30m"), with whole days in front if wanted ("7d", "1d12h").
+// ParseDuration reads Go's durations ("15s", "1h30m"), with whole days in front if wanted
+// ("7d", "1d12h").
 func ParseDuration(s string) (time.Duration, error) {
 	var days time.Duration
 	rest := s

@@ -22,7 +22,8 @@ type value struct {
 	place
 }
 
-// items returns a list's items; a list written as one text is split at its commas, as in a variable.
+// items returns a list's items; a list written as one text is split at its commas, as in
+// a variable.
 func (v value) items() []string {
 	if v.list != nil {
 		return v.list
@@ -36,7 +37,8 @@ func (v value) items() []string {
 	return items
 }
 
-// set fills k's field from v. The error says what is wrong with it and how it is written, without the key.
+// set fills k's field from v. The error says what is wrong with it and how it is written,
+// without the key.
 func (v value) set(k *Key, c *Config, s *Stream) error {
 	field := k.field(c, s)
 	if list, ok := field.(*[]string); ok {
@@ -97,7 +99,8 @@ func lower(words []string) []string {
 	return out
 }
 
-// parseBool reads true and false; a switch that has a word of its own (`auth: none`) is on by that word.
+// parseBool reads true and false; a switch with a special word (`auth: none`) is on by
+// that word.
 func parseBool(text string, words []string) (bool, error) {
 	switch {
 	case slices.Contains(words, text), text == "true":

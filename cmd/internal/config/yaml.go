@@ -149,7 +149,8 @@ func (f *file) mapping(key string, n *yaml.Node) {
 	}
 }
 
-// outdented reports, as the file's only fault, keys of a stream that stand under streams itself.
+// outdented reports, as the file's only fault, keys of a stream that stand under streams
+// itself.
 func (f *file) outdented(streams *yaml.Node, name string, content *yaml.Node) bool {
 	if byPath[streamSection+"."+name] == nil || content.Kind == yaml.MappingNode {
 		return false
@@ -183,7 +184,8 @@ type pair struct {
 	merged        bool // it came by "<<"
 }
 
-// pairs lists a mapping's own keys and then, as YAML's "<<" wants it, those of the mappings it merges in.
+// pairs lists a mapping's own keys and then, as YAML's "<<" wants it, those of the
+// mappings it merges in.
 func (f *file) pairs(key string, n *yaml.Node, visited map[*yaml.Node]bool) []pair {
 	visited[n] = true // a mapping that merges itself ends here
 	var own, merged []pair

@@ -27,7 +27,8 @@ Example:
 Flags:
 `
 
-// Run is the command. It returns the exit status: 0, 1 for an id that can't be read, 2 for a bad command line or configuration.
+// Run is the command. It returns the exit status: 0, 1 for an id that can't be read, 2
+// for a bad command line or configuration.
 func Run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice cursor", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")

@@ -26,7 +26,8 @@ import (
 	"sluice/web"
 )
 
-// needs returns the first of the programs that there is; without any the test skips, or fails where all must run.
+// needs returns the first of the programs that there is; without any the test skips, or
+// fails where all must run.
 func needs(t *testing.T, programs ...string) string {
 	t.Helper()
 	if testing.Short() {
@@ -110,8 +111,8 @@ func eval[T any](t *testing.T, b *tab, expression string) T {
 	return v
 }
 
-// until waits for a condition on the page. chromedp's own Poll makes a function from a string, which the page's
-// content security policy forbids.
+// until waits for a condition on the page. chromedp's own Poll makes a function from a
+// string, which the page's content security policy forbids.
 func until(t *testing.T, b *tab, condition string) {
 	t.Helper()
 	eval[bool](t, b, `new Promise(resolve => {
@@ -131,8 +132,8 @@ func textOf(t *testing.T, b *tab, id string) string {
 	return eval[string](t, b, fmt.Sprintf(`document.getElementById(%q).innerText`, id))
 }
 
-// The page in a real browser: orders turn confirmed, another user has others, by keyboard alone, and
-// nothing breaks the content security policy.
+// The page in a real browser: orders turn confirmed, another user has others, by keyboard
+// alone, and nothing breaks the content security policy.
 func TestPageInABrowser(t *testing.T) {
 	b := browser(t)
 	demo := start(t, "--rate", "20")
@@ -209,7 +210,8 @@ type seen struct {
 	Data  string `json:"data"`
 }
 
-// payloads are what is hard to carry; the first of its lines has the event's name where there is one.
+// payloads are what is hard to carry; the first of its lines has the event's name where
+// there is one.
 var payloads = []string{
 	`{"type":"order.placed","orderId":"o-1"}`,
 	"two\nlines\r\nand\rthree",

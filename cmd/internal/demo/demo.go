@@ -1,5 +1,6 @@
-// Package demo is `sluice demo`: the gateway as serve runs it, an embedded Kafka, and made-up shops that
-// write to that Kafka as any producer would, or with -c the gateway of a configuration, for a shop of one's own. Nothing is short-circuited.
+// Package demo is `sluice demo`: the gateway as serve runs it, an embedded Kafka, and
+// made-up shops. The shops write to that Kafka as any producer would. With -c it is the
+// gateway of a configuration, for a shop of one's own. Nothing is short-circuited.
 package demo
 
 import (
@@ -20,12 +21,12 @@ import (
 	"sluice/web"
 )
 
-// stopTimeout bounds how long open pages have to hear that the demo ends. They are few, and whoever pressed
-// Ctrl-C waits for it.
+// stopTimeout bounds how long open pages have to hear that the demo ends. They are few,
+// and the user who pressed Ctrl-C waits for it.
 const stopTimeout = 2 * time.Second
 
-// Run is the command. It returns the exit status: 0 when ctx ended it, 1 when something failed, 2 for a bad
-// command line or environment.
+// Run is the command. It returns the exit status: 0 when ctx ended it, 1 when something
+// failed, 2 for a bad command line or environment.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
@@ -51,8 +52,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// run starts Kafka, the gateway and the shops, waits for ctx or a failure, and ends them in the order of the
-// records' way: nothing is written any more, what was written is carried out, and Kafka goes last.
+// run starts Kafka, the gateway and the shops, and waits for ctx or a failure. It ends
+// them in the order of the records' way. Nothing is written any more, what was written is
+// carried out, and Kafka goes last.
 func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	kafka, err := startKafka(o.kafka)
 	if err != nil {
@@ -122,8 +124,9 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) 
 	return err
 }
 
-// ready waits until the gateway says that it is: whoever follows the greeting at once would be told to come
-// again, and curl doesn't. It says whether that came before ctx's end.
+// ready waits until the gateway says that it is. A user who follows the greeting at once
+// would be told to come again, and curl doesn't. It says whether that came before ctx's
+// end.
 func ready(ctx context.Context, url string) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -179,7 +182,8 @@ func (o options) present(w io.Writer, g *gateway.Gateway, broker string) {
 		o.file, reachable(g.Addr()), reachable(g.AdminAddr()), broker)
 }
 
-// reachable is an address to connect to: what listens everywhere is asked for on localhost.
+// reachable is an address to connect to: what listens everywhere is asked for on
+// localhost.
 func reachable(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {

@@ -79,8 +79,8 @@ func (r running) get(t *testing.T, path string) *http.Response {
 	return resp
 }
 
-// What the shops write comes out at the user's stream, placed before confirmed; so does what
-// another producer writes; and Ctrl-C ends all of it, with the stream still open.
+// What the shops write comes out at the user's stream, placed before confirmed; so does
+// what another producer writes; and Ctrl-C ends all of it, with the stream still open.
 func TestDemo(t *testing.T) {
 	demo := start(t, "--rate", "20")
 	resp := demo.get(t, "/events?user=alice&from=earliest")
@@ -139,7 +139,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// With a configuration of one's own it is that gateway, its topics are there, and nobody writes to them but oneself.
+// With a configuration of one's own it is that gateway, its topics are there, and nobody
+// writes to them but oneself.
 func TestDemoOfAConfiguration(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.yaml")
 	text := "kafka: {brokers: [unused.example:9092]}\nstreams: {mine: {topic: my-topic, user: key}}\nauth: none\nlog: {level: warn}\n"

@@ -7,9 +7,9 @@ import (
 	"sluice/web"
 )
 
-// page serves the files of the live page, and leads from /operator to the console, which stands at an address of its own. console
-// says where; it is asked once a browser can ask. The page follows its stream by the file that /docs
-// offers to every page.
+// page serves the files of the live page, and leads from /operator to the console, which
+// has another address. console says which. It is asked once a browser can ask. The page
+// follows its stream by the file that /docs offers to every page.
 func page(files fs.FS, console func() string) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(files))

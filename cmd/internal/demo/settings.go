@@ -35,7 +35,8 @@ type options struct {
 	file          string  // a configuration that takes the place of the demo's own and its shops; ""
 }
 
-// parse reads the command line. The error ends in status 2; flag.ErrHelp when help was asked for, and given on stdout.
+// parse reads the command line. The error ends in status 2; flag.ErrHelp when help was
+// asked for, and given on stdout.
 func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
 	rated := false
@@ -88,8 +89,8 @@ kafka:
   brokers: [%q]
 `
 
-// settings is the configuration that the gateway is given: the demo's own or the file's, then the environment, then the flags. Kafka is
-// the embedded one in any case.
+// settings is the configuration that the gateway is given: the demo's own or the file's,
+// then the environment, then the flags. Kafka is the embedded one in any case.
 func (o options) settings(broker string, environ []string) (*config.Config, config.Findings) {
 	own := []string{"KAFKA", "STREAMS", "AUTH"}
 	if o.file != "" {

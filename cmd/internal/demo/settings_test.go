@@ -12,7 +12,8 @@ import (
 	"sluice/cmd/internal/config"
 )
 
-// Flags go before the environment, that before the defaults, and nobody's own gateway gets into the demo.
+// Flags go before the environment, that before the defaults, and nobody's own gateway
+// gets into the demo.
 func TestSettings(t *testing.T) {
 	environ := []string{
 		"SLUICE_LISTEN=:1", "SLUICE_ADMIN=127.0.0.1:2", "SLUICE_HEARTBEAT=3s",
@@ -35,7 +36,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// A file takes the place of the demo's own streams and auth, and the embedded Kafka that of the one it names.
+// A file takes the place of the demo's own streams and auth, and the embedded Kafka that
+// of the one it names.
 func TestSettingsOfAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "shop.yaml")
 	text := "kafka: {brokers: [kafka.example:9093], tls: true, rack: a}\nstreams: {mine: {topic: my-topic, user: key}}\nauth: {jwt: {secret: 0123456789abcdef0123456789abcdef}}\n"

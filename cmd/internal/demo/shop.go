@@ -39,7 +39,8 @@ const (
 	currencyCode = "EUR"
 )
 
-// order is what the shops write about one: once when it is placed, and once more when it is confirmed.
+// order is what the shops write about one: once when it is placed, and once more when it
+// is confirmed.
 type order struct {
 	ID       string      `json:"orderId"`
 	Type     string      `json:"type"` // "order." and the status
@@ -56,15 +57,15 @@ type announcement struct {
 	Text string `json:"text"`
 }
 
-// happening is one record, and when it is to be written.
+// happening is one record, and when to write it.
 type happening struct {
 	at         time.Duration // since the shops opened
 	topic      string
 	key, value []byte
 }
 
-// shops make up what happens in them. They know no clock and no Kafka: the same
-// seed tells the same story, and whoever plays it out waits between the parts.
+// shops make up what happens in them. They know no clock and no Kafka: the same seed
+// tells the same story, and the caller that plays it out waits between the parts.
 type shops struct {
 	rng   *rand.Rand
 	every time.Duration // between two orders

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Each order is placed once and confirmed once, in this order, for one customer, within the bounds.
+// Each order is placed once and confirmed once, in this order, for one customer, within
+// the bounds.
 func TestShops(t *testing.T) {
 	const rate, orders = 10, 1000
 	s := openShops(rate, 1)

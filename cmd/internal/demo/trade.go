@@ -10,7 +10,8 @@ import (
 )
 
 // trade plays out what the shops make up, until ctx ends: as any producer would, it
-// connects to the broker and writes records. A record that Kafka didn't take ends it with an error.
+// connects to the broker and writes records. A record that Kafka didn't take ends it with
+// an error.
 func trade(ctx context.Context, brokers []string, s *shops) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...),

@@ -24,7 +24,8 @@ func operator(ctx context.Context, t *testing.T, g *gateway.Gateway) func(string
 	}
 }
 
-// TestTheGatewayIsAway: with each recipe pages are told to wait and resume, of every origin that may. With another nginx some or all are ended for good.
+// TestTheGatewayIsAway: with each recipe pages are told to wait and resume, of every
+// origin that may. With another nginx some or all are ended for good.
 func TestTheGatewayIsAway(t *testing.T) {
 	type test struct {
 		name  string

@@ -9,7 +9,8 @@ import (
 // large is a probe that fills buffers: 64 KB and more, a kilobyte at a time.
 var large = plan{count: 64, bytes: 1024, every: 30 * time.Millisecond}
 
-// attempts at a probe that seems to be held back: what a proxy does it does each time, what a busy machine does it doesn't.
+// attempts at a probe that seems to be held back: what a proxy does it does each time,
+// what a busy machine does it doesn't.
 const attempts = 3
 
 // bytes says whether events arrive as they are sent.

@@ -53,7 +53,8 @@ func (d *doctor) simple(ctx context.Context) {
 	}
 }
 
-// visitOf asks for a probe's header where there is one: it takes nothing and ends by itself.
+// visitOf asks for a probe's header where there is one: it takes nothing and ends by
+// itself.
 func (d *doctor) visitOf(ctx context.Context, a ask) *visit {
 	if d.probed != nil {
 		a.query = map[string]string{"probe": plan{count: 1, every: small.every}.String()}

@@ -28,7 +28,8 @@ type cure struct {
 	Lines []string `json:"lines"`
 }
 
-// cures has the lines by ailment and proxy. HEADER stands for the header concerned, ORIGIN for the page's. A proxy that an ailment lacks can't have it, as far as is known.
+// cures has the lines by ailment and proxy. HEADER stands for the header concerned,
+// ORIGIN for the page's. A proxy that an ailment lacks can't have it, as far as is known.
 var cures = map[ailment]map[string]string{
 	illBuffer: {
 		"nginx":   "proxy_buffering off;    # in location /events; and no proxy_ignore_headers X-Accel-Buffering",
@@ -125,7 +126,8 @@ var cures = map[ailment]map[string]string{
 	},
 }
 
-// curesFor picks the lines for these proxies. about is the header or origin concerned. The gateway's own stand last.
+// curesFor picks the lines for these proxies. about is the header or origin concerned.
+// The gateway's own stand last.
 func curesFor(ill ailment, proxies []string, about string) []cure {
 	var list []cure
 	add := func(name string) {

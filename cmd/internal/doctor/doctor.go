@@ -1,6 +1,8 @@
-// Package doctor is `sluice doctor`: it proves, through whatever is between a browser and a gateway, that a stream arrives as it was sent, and
-// names what to change where it doesn't. It judges from outside, by what a browser would send and get; the gateway helps by events whose
-// times are known (see the probe parameter of GET /events), on the very route of real ones, so that a proxy's rules apply to them too.
+// Package doctor is `sluice doctor`. It proves that a stream arrives as it was sent,
+// through all that is between a browser and a gateway. Where it doesn't, it names what to
+// change. It judges from outside, by what a browser would send and get. The gateway helps
+// by events whose times are known (see the probe parameter of GET /events). They take the
+// very route of real ones, so that a proxy's rules apply to them too.
 package doctor
 
 import (
@@ -16,8 +18,8 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// Run is the command. It returns the exit status: 0 when nothing is wrong, 1 when something is, the gateway can't be reached or ctx
-// ended it, 2 for a bad command line.
+// Run is the command. It returns the exit status: 0 when nothing is wrong, 1 when
+// something is, the gateway can't be reached or ctx ended it, 2 for a bad command line.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice doctor", flag.ContinueOnError)
 	o, err := parse(flags, args, stdout)
@@ -85,7 +87,8 @@ func (d *doctor) found(check string, v verdict, format string, args ...any) {
 	d.findings = append(d.findings, finding{Check: check, Verdict: v, Seen: reach.Printable(fmt.Sprintf(format, args...))})
 }
 
-// ails adds a fault that there are cures for. about is the header or origin concerned, if there is one.
+// ails adds a fault that has cures. about is the header or origin concerned, if there is
+// one.
 func (d *doctor) ails(check string, ill ailment, about, format string, args ...any) {
 	d.found(check, fault, format, args...)
 	f := &d.findings[len(d.findings)-1]

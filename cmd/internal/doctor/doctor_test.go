@@ -11,7 +11,8 @@ import (
 // all are the checks that are made without the operator's help.
 var all = []string{checkReach, checkBytes, checkCompression, checkHTTP, checkRequest, checkResponse, checkResume, checkCORS, checkIdle}
 
-// TestNothingIsWrong: directly and through each recipe of deploy/proxies, in sites that compress all they can.
+// TestNothingIsWrong: directly and through each recipe of deploy/proxies, in sites that
+// compress all they can.
 func TestNothingIsWrong(t *testing.T) {
 	ctx := bounded(t)
 	g := serving(ctx, t, "auth: none")
@@ -54,7 +55,8 @@ func TestNothingIsWrong(t *testing.T) {
 	}
 }
 
-// TestFaultsOfNginx: each fault is named, with the line that cures it, and no other with it.
+// TestFaultsOfNginx: each fault is named, with the line that cures it, and no other with
+// it.
 func TestFaultsOfNginx(t *testing.T) {
 	ctx := bounded(t)
 	g := serving(ctx, t, "auth: none")

@@ -13,7 +13,8 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// small are the events of the first probe: less in all than any buffer, and each far enough from the next to see that it came alone.
+// small are the events of the first probe: less in all than any buffer, and each far
+// enough from the next to see that it came alone.
 var small = plan{count: 6, bytes: 100, every: 300 * time.Millisecond}
 
 const (
@@ -21,7 +22,8 @@ const (
 	slack = 20 * time.Second // beyond a probe's length, for its end
 )
 
-// first asks for the stream itself, and finds what that tells. false: there is nothing to examine.
+// first asks for the stream itself, and finds what that tells. false: there is nothing to
+// examine.
 func (d *doctor) first(ctx context.Context) bool {
 	d.trip = d.tripTime(ctx)
 	c := d.canaries()
@@ -68,7 +70,8 @@ func (d *doctor) first(ctx context.Context) bool {
 	return true
 }
 
-// tripTime is what a request and its answer take by themselves: the least of three that have no body. 0: it can't be told.
+// tripTime is what a request and its answer take by themselves: the least of three that
+// have no body. 0: it can't be told.
 func (d *doctor) tripTime(ctx context.Context) (least time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
@@ -137,7 +140,8 @@ func (d *doctor) credential() string {
 	return ""
 }
 
-// neighbours are the proxies, beside those of the stream, that show in the answer of the front page.
+// neighbours are the proxies that show in the answer of the front page and are none of
+// the stream's.
 func (d *doctor) neighbours(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()

@@ -121,7 +121,8 @@ func accelReason(nginx bool) string {
 	return "something takes it out"
 }
 
-// proxyStatus is what a proxy says of itself in an answer (RFC 9209), to be added to what was seen; "": nothing.
+// proxyStatus is what a proxy says of itself in an answer (RFC 9209), to be added to what
+// was seen; "": nothing.
 func proxyStatus(header http.Header) string {
 	said := strings.Join(header.Values("Proxy-Status"), ", ")
 	if said == "" {

@@ -21,8 +21,8 @@ type life struct {
 	failed error         // it couldn't be opened
 }
 
-// idles says whether a stream is cut off because it is silent: one that is silent for the whole patience, and beside it a real one with its
-// heartbeats.
+// idles says whether a stream is cut off because it is silent. It opens one that is
+// silent for the whole patience, and a real one with its heartbeats.
 func (d *doctor) idles(ctx context.Context) {
 	if d.patience == 0 {
 		d.found(checkIdle, unknown, "not looked at: --patience 90s tries how long a silent stream lives")

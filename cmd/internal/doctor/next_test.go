@@ -12,8 +12,9 @@ import (
 	"sluice/cmd/internal/e2e/proxy"
 )
 
-// TestNextRewrites: a stream through Next's rewrites() isn't compressed as long as no-transform arrives there, but hides its clients' addresses.
-// Where something has taken no-transform away, Next compresses it and holds it back in its compressor.
+// TestNextRewrites: a stream through Next's rewrites() isn't compressed as long as
+// no-transform arrives there, but hides its clients' addresses. Where something has taken
+// no-transform away, Next compresses it and holds it back in its compressor.
 func TestNextRewrites(t *testing.T) {
 	ctx := bounded(t)
 	g := serving(ctx, t, "auth: none")

@@ -64,7 +64,8 @@ func TestRecipesAreForProxies(t *testing.T) {
 	}
 }
 
-// Every ailment has something to change in every proxy that can have it, and what stands for a header is replaced.
+// Every ailment has something to change in every proxy that can have it, and what stands
+// for a header is replaced.
 func TestCures(t *testing.T) {
 	for ill, by := range cures {
 		for name, lines := range by {

@@ -19,7 +19,9 @@ import (
 	"sluice/cmd/internal/e2e/proxy"
 )
 
-// TestWithoutProbes: a gateway that isn't told of the probe, as an older one that doesn't know it, is looked at by its hello and heartbeats. That the query is lost shows where it is needed.
+// TestWithoutProbes: a gateway that isn't told of the probe, as an older one that doesn't
+// know it, is looked at by its hello and heartbeats. That the query is lost shows where
+// it is needed.
 func TestWithoutProbes(t *testing.T) {
 	t.Parallel()
 	ctx := bounded(t)
@@ -96,7 +98,8 @@ func TestNotReached(t *testing.T) {
 	examined(bounded(t), t, nil, "http://127.0.0.1:1").wantFault(t, checkReach, "connection refused", "", "")
 }
 
-// TestAuthorizationIsLost: the gateway says that nobody has come, and a token was sent. Neither it nor a hash of it stands in what the doctor says, nor in a URL.
+// TestAuthorizationIsLost: the gateway says that nobody has come, and a token was sent.
+// Neither it nor a hash of it stands in what the doctor says, nor in a URL.
 func TestAuthorizationIsLost(t *testing.T) {
 	t.Parallel()
 	ctx := bounded(t)
@@ -178,7 +181,8 @@ listen shop
 	}
 }
 
-// TestCutOff: a stream that is ended at an age, whatever goes on in it, is told from one that is too silent.
+// TestCutOff: a stream that is ended at an age, whatever goes on in it, is told from one
+// that is too silent.
 func TestCutOff(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

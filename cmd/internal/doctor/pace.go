@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// shape is how a probe's events came, beside how they were sent.
+// shape is how a probe's events came, and how they were sent.
 type shape int
 
 const (
@@ -23,10 +23,12 @@ type pace struct {
 	bunch int           // bytes that came together, by and large; for bunched
 }
 
-// paceOf judges a probe whose events were sent every so often. trip is what a request and its answer take by themselves.
+// paceOf judges a probe whose events were sent every so often. trip is what a request and
+// its answer take by themselves.
 //
-// Times alone would tell a machine that stood still for a moment from a proxy that holds back badly, so it goes by order where it can (what was
-// sent apart and came together has waited somewhere), and by the median where it can't.
+// Times alone hardly tell a machine that stood still for a moment from a proxy that holds
+// back. So it goes by order where it can: what was sent apart and came together has
+// waited somewhere. Where it can't, it goes by the median.
 func paceOf(arrivals []arrival, every, trip time.Duration) pace {
 	held := make([]time.Duration, len(arrivals))
 	together := 0
@@ -52,10 +54,12 @@ func paceOf(arrivals []arrival, every, trip time.Duration) pace {
 	return p
 }
 
-// cameTogether says of two events, one after the other, that they came in less than a fifth of the time that lay between them.
+// cameTogether says of two events, one after the other, that they came in less than a
+// fifth of the time that lay between them.
 func cameTogether(a, b arrival) bool { return 5*(b.received-a.received) < b.sent-a.sent }
 
-// bunchSize is the median of what came together; the last bunch is left out, which the end may have pushed.
+// bunchSize is the median of what came together; the last bunch is left out, which the
+// end may have pushed.
 func bunchSize(arrivals []arrival) int {
 	var sizes []int
 	size := 0

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// arrivals are of events that were sent every so often, and came so many milliseconds after the request.
+// arrivals are of events that were sent every so often, and came so many milliseconds
+// after the request.
 func arrivals(every time.Duration, size int, received ...int) []arrival {
 	list := make([]arrival, len(received))
 	for i, ms := range received {
@@ -36,7 +37,8 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// The bunches between the first, which a header may have shortened, and the last, which the end has pushed, are a buffer's size.
+// The bunches between the first, which a header may have shortened, and the last, which
+// the end has pushed, are a buffer's size.
 func TestBunches(t *testing.T) {
 	const every = 30 * time.Millisecond
 	list := arrivals(every, 1024, 60, 60, 60, 180, 180, 181, 181, 300, 300, 300, 301, 420, 420, 420, 421, 430)

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// withoutProbes does what can be done with a server that knows no probes: an older sluice, or another's. p is the stream it
-// opened instead; it has been read up to its first event.
+// withoutProbes does what can be done with a server that knows no probes: an older
+// sluice, or another's. p is the stream it opened instead; it has been read up to its
+// first event.
 func (d *doctor) withoutProbes(ctx context.Context, p *probed) {
 	d.compression(p)
 	d.versions(p)
@@ -39,7 +40,8 @@ func (d *doctor) withoutProbes(ctx context.Context, p *probed) {
 	d.found(checkBytes, v, "the first event arrives after %v, %s%s", about(first), text, note)
 }
 
-// twoBeats waits for two events more, neither of which may be later than a heartbeat and some.
+// twoBeats waits for two events more, neither of which may be later than a heartbeat and
+// some.
 func (d *doctor) twoBeats(ctx context.Context, o *opening, beat time.Duration) (string, verdict) {
 	late := beat + 5*time.Second
 	for range 2 {

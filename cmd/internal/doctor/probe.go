@@ -18,7 +18,8 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// plan is what the gateway is asked to send: count events, each with so many bytes, every so often.
+// plan is what the gateway is asked to send: count events, each with so many bytes, every
+// so often.
 type plan struct {
 	count, bytes int
 	every        time.Duration
@@ -28,7 +29,8 @@ func (p plan) String() string { return fmt.Sprintf("%dx%d@%v", p.count, p.bytes,
 
 func (p plan) length() time.Duration { return time.Duration(p.count) * p.every }
 
-// heard is what the gateway says of a probe's request; see GET /events?probe= in its description.
+// heard is what the gateway says of a probe's request; see GET /events?probe= in its
+// description.
 type heard struct {
 	Proto     string
 	TLS       bool
@@ -76,7 +78,8 @@ type canaries struct {
 	sent   []string          // what the gateway is asked about
 }
 
-// canaries returns what a probe of the caller's asks about. Of the caller's own credentials it is only asked whether they arrive, and not even a hash is sent.
+// canaries returns what a probe of the caller's asks about. Of the caller's own
+// credentials it is only asked whether they arrive, and not even a hash is sent.
 func (d *doctor) canaries() canaries {
 	token := "sluice-doctor-" + strings.ToLower(rand.Text())
 	c := canaries{header: map[string]string{"Last-Event-ID": token, "Origin": d.pageOrigin()}}
@@ -88,7 +91,7 @@ func (d *doctor) canaries() canaries {
 	}
 	if header["Authorization"] != "" {
 		c.sent = append(c.sent, "authorization")
-	} else if d.URL.Query().Has("user") { // who believes that looks at no token
+	} else if d.URL.Query().Has("user") { // a gateway that believes it looks at no token
 		c.header["Authorization"] = "Bearer " + token
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.header)) {
@@ -103,8 +106,9 @@ func hash(value string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// probe has the gateway send events as planned, and reads them, within the time that takes and some. A gateway that is busy is asked again. It fails with
-// errRefused, errNoProbes, *busyError (each with what it got) or an error of the network.
+// probe has the gateway send events as planned, and reads them, within the time that
+// takes and some. A gateway that is busy is asked again. It fails with errRefused,
+// errNoProbes, *busyError (each with what it got) or an error of the network.
 func (d *doctor) probe(ctx context.Context, p plan, a ask) (*probed, error) {
 	for attempt := 1; ; attempt++ {
 		got, err := d.probeOnce(ctx, p, a)

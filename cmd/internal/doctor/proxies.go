@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// proxyNames are the proxies that there are cures for.
+// proxyNames are the proxies with known cures.
 var proxyNames = []string{"nginx", "caddy", "haproxy", "apache", "traefik", "envoy", "next"}
 
 // allProxies is --proxy all.
@@ -40,7 +40,7 @@ func recognise(header http.Header) (names []string) {
 	return names
 }
 
-// recogniseText names a proxy by the page that it says itself that there is nothing behind it.
+// recogniseText names a proxy by its own page for a missing gateway.
 func recogniseText(body string) string {
 	switch {
 	case strings.Contains(body, "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request."),

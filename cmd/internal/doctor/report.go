@@ -69,7 +69,8 @@ func (r *report) readable(text *strings.Builder, coloured bool) {
 	}
 }
 
-// recipes says where a proxy's whole configuration is to be found, if there is something to change in one.
+// recipes says where to find a proxy's whole configuration, if there is something to
+// change in one.
 func (r *report) recipes() string {
 	for _, f := range r.Findings {
 		if f.Verdict == fault && slices.ContainsFunc(f.Cure, func(c cure) bool { return c.Proxy != gatewayItself }) {

@@ -11,10 +11,11 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// helloWait is how long a stream's first event may take: a gateway that has to ask Kafka first takes up to ten seconds.
+// helloWait is how long a stream's first event may take: a gateway that has to ask Kafka
+// first takes up to ten seconds.
 const helloWait = 15 * time.Second
 
-// opening is how a real stream began. Who has it closes it.
+// opening is how a real stream began. Its holder closes it.
 type opening struct {
 	*visit
 	close   func()
@@ -29,7 +30,8 @@ var (
 	errEnded   = errors.New("the stream ends before its first event")
 )
 
-// hello opens a real stream and reads up to its sluice.hello, waiting for a gateway that asks to come later.
+// hello opens a real stream and reads up to its sluice.hello, waiting for a gateway that
+// asks to come later.
 func (d *doctor) hello(ctx context.Context, a ask) (*opening, error) {
 	for late := time.Now().Add(helloWait); ; {
 		o, err := d.helloOnce(ctx, a)
@@ -130,7 +132,8 @@ func (d *doctor) resumes(ctx context.Context) {
 	if len(d.findings) > before {
 		return
 	}
-	// A browser's own reconnect: the newest id in the header, and in the URL whatever the page was opened with.
+	// A browser's own reconnect: the newest id in the header, and in the URL whatever the
+	// page was opened with.
 	d.resumed(ctx, "the header Last-Event-ID beside an old ?lastEventId=", illRequest, ask{
 		header: map[string]string{"Last-Event-ID": first.id}, query: map[string]string{"lastEventId": oldID},
 	})
@@ -139,8 +142,8 @@ func (d *doctor) resumes(ctx context.Context) {
 	}
 }
 
-// oldID stands for the id that a page was opened with. It is no id, so that a gateway which takes it
-// instead of the header's shows that by a reset.
+// oldID stands for the id that a page was opened with. It is no id, so that a gateway
+// which takes it instead of the header's shows that by a reset.
 const oldID = "an-older-id"
 
 // resumed adds a finding unless the stream that is asked for resumes.

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// ask is a request: the command line's, with this beside it.
+// ask is a request: the command line's, with this added.
 type ask struct {
 	method string            // "": GET
 	origin string            // "": the stream's
@@ -71,7 +71,8 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A server of another kind may still be at work on its answer to HEAD, on a connection that looks free from here.
+	// A server of another kind may still be at work on its answer to HEAD, on a connection
+	// that looks free from here.
 	r.Close = method == http.MethodHead
 	r.Header.Set("User-Agent", "sluice-doctor")
 	r.Header.Set("Accept", streamType)

@@ -18,8 +18,8 @@ type event struct {
 // reader reads events and keeps the time.
 type reader struct{ in *sse.Reader }
 
-// maxEvent is how long an event may be. A Kafka record is a megabyte at most, unless somebody has
-// raised that.
+// maxEvent is how long an event may be. A Kafka record is a megabyte at most, unless
+// somebody has raised that.
 const maxEvent = 2 << 20
 
 var errLarge = errors.New("an event of the stream is larger than two megabytes")
@@ -58,7 +58,8 @@ func (c *clocked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unzipped is gzip's text. It reads nothing before it is read, since the first byte may be late.
+// unzipped is gzip's text. It reads nothing before it is read, since the first byte may
+// be late.
 type unzipped struct {
 	from io.Reader
 	text *gzip.Reader

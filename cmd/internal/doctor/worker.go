@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// workerNames are where apps usually have their service worker. One of another name isn't found from
-// outside: only the page says how it is called.
+// workerNames are where apps usually have their service worker. One of another name isn't
+// found from outside: only the page says how it is called.
 var workerNames = []string{"/sw.js", "/service-worker.js", "/serviceworker.js", ngswName}
 
 const (
@@ -26,9 +26,10 @@ var (
 	hasMoreScripts  = regexp.MustCompile(`\bimportScripts\s*\(|\bimport\s*[("'{*]`)
 )
 
-// workers looks for a service worker of the page. Chromium drops Last-Event-ID from an EventSource's
-// reconnect that a worker answers by fetch(event.request), which no request of ours can show. So
-// this is never a fault, and at best a worker that answers no requests.
+// workers looks for a service worker of the page. Chromium drops Last-Event-ID from an
+// EventSource's reconnect that a worker answers by fetch(event.request), which no request
+// of ours can show. So this is never a fault, and at best a worker that answers no
+// requests.
 func (d *doctor) workers(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
@@ -49,7 +50,8 @@ func (d *doctor) workers(ctx context.Context) {
 
 const dropsHeader = "Chromium drops Last-Event-ID from an EventSource's own reconnect: a page that relies on it loses events, or gets them twice"
 
-// judgeWorker says what the worker of this name makes of a stream, as far as its script shows.
+// judgeWorker says what the worker of this name makes of a stream, as far as its script
+// shows.
 func (d *doctor) judgeWorker(name, script string) {
 	at := d.pageOrigin() + name
 	switch {
@@ -81,7 +83,8 @@ func (d *doctor) suspect(format string, args ...any) {
 	}
 }
 
-// script returns the page's script of this name, if there is one that a browser would take for a worker.
+// script returns the page's script of this name, if there is one that a browser would
+// take for a worker.
 func (d *doctor) script(ctx context.Context, name string) (text string, found bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

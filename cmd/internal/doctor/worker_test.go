@@ -15,7 +15,8 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// site is a page's origin that has these scripts, and answers everything else with its page.
+// site is a page's origin that has these scripts, and answers everything else with its
+// page.
 func site(t *testing.T, scripts map[string]string) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,8 +40,8 @@ func site(t *testing.T, scripts map[string]string) *httptest.Server {
 	return server
 }
 
-// TestServiceWorkerIsNamed: what a script shows of itself is said, with both cures where it may
-// answer the stream's requests, and never as a fault.
+// TestServiceWorkerIsNamed: what a script shows of itself is said, with both cures where
+// it may answer the stream's requests, and never as a fault.
 func TestServiceWorkerIsNamed(t *testing.T) {
 	const all = `self.addEventListener("fetch", e => e.respondWith(fetch(e.request)));`
 	for _, tt := range []struct {
@@ -80,7 +81,8 @@ func TestServiceWorkerIsNamed(t *testing.T) {
 	}
 }
 
-// TestAnOriginThatGivesNoAnswerIsSaidToHaveNotBeenLookedAt: that no worker was found there says nothing.
+// TestAnOriginThatGivesNoAnswerIsSaidToHaveNotBeenLookedAt: that no worker was found
+// there says nothing.
 func TestAnOriginThatGivesNoAnswerIsSaidToHaveNotBeenLookedAt(t *testing.T) {
 	shop := site(t, nil)
 	at, err := url.Parse(shop.URL + "/events")
@@ -95,8 +97,9 @@ func TestAnOriginThatGivesNoAnswerIsSaidToHaveNotBeenLookedAt(t *testing.T) {
 	}
 }
 
-// TestAnIDInTheHeaderGoesBeforeAnOlderOneInTheURL: a proxy that makes the header of the query's id, so
-// that a browser's own reconnect begins where its page was opened, is found out.
+// TestAnIDInTheHeaderGoesBeforeAnOlderOneInTheURL: a proxy that makes the header of the
+// query's id, so that a browser's own reconnect begins where its page was opened, is
+// found out.
 func TestAnIDInTheHeaderGoesBeforeAnOlderOneInTheURL(t *testing.T) {
 	t.Parallel()
 	ctx := bounded(t)

@@ -31,7 +31,8 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// serving starts a gateway of its own Kafka, as a process, and waits until it is ready. The settings are YAML.
+// serving starts a gateway of its own Kafka, as a process, and waits until it is ready.
+// The settings are YAML.
 func serving(ctx context.Context, t *testing.T, settings string) *gateway.Gateway {
 	t.Helper()
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
@@ -57,7 +58,8 @@ streams:
 	return g
 }
 
-// nginx starts one with these lines in its location of /events, and returns its URL. more stands beside the location.
+// nginx starts one with these lines in its location of /events, and returns its URL. more
+// stands beside the location.
 func nginx(ctx context.Context, t *testing.T, g *gateway.Gateway, lines, more string) string {
 	t.Helper()
 	proxy.Need(t, "nginx", "nginx-light")
@@ -93,7 +95,8 @@ type examination struct {
 	text   string
 }
 
-// at is how many doctors are at work: a gateway answers four probes at a time, and a doctor waits for its turn only so long.
+// at is how many doctors are at work: a gateway answers four probes at a time, and a
+// doctor waits for its turn only so long.
 var at = make(chan struct{}, 3)
 
 // examined runs the doctor. notices is told what it says while it waits; nil: nobody is.
@@ -147,7 +150,8 @@ func (x examination) wantFine(t *testing.T, checks ...string) {
 	}
 }
 
-// wantFault fails unless a fault of this check says the text and names lines to change; proxy "": none need to be.
+// wantFault fails unless a fault of this check says the text and names lines to change;
+// proxy "": none need to be.
 func (x examination) wantFault(t *testing.T, check, text, proxy, line string) {
 	t.Helper()
 	if x.status != 1 {

@@ -14,8 +14,8 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-// Sockets that systemd opened are served by their names, in whatever order they are handed over. Here
-// the test opens them: it hands them over as sd_listen_fds(3) says.
+// Sockets that systemd opened are served by their names, in whatever order they are
+// handed over. Here the test opens them: it hands them over as sd_listen_fds(3) says.
 func TestSocketsOfSystemdAreServedByName(t *testing.T) {
 	if testing.Short() {
 		t.Skip("no gateway is built with -short")

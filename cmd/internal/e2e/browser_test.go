@@ -9,7 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// followWithChromium hands on what a browser's own EventSource tells a page of another origin.
+// followWithChromium hands on what a browser's own EventSource tells a page of another
+// origin.
 func followWithChromium(ctx context.Context, t *testing.T, url string, each func(seen)) error {
 	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,

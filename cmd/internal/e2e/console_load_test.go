@@ -20,7 +20,8 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-// crowdSize is what the console is looked at under: connections, events a second, and how long each look is.
+// crowdSize is what the console is looked at under: connections, events a second, and how
+// long each look is.
 type crowdSize struct {
 	connections, rate int
 	look              time.Duration
@@ -34,7 +35,8 @@ func sizeOfCrowd() crowdSize {
 	return crowdSize{500, 100, 2 * time.Second, 2}
 }
 
-// crowd opens the connections, a user each, and reads them to their end. It returns when all are greeted.
+// crowd opens the connections, a user each, and reads them to their end. It returns when
+// all are greeted.
 func crowd(ctx context.Context, t *testing.T, g *gateway.Gateway, connections int) {
 	t.Helper()
 	var readers sync.WaitGroup
@@ -57,7 +59,8 @@ func crowd(ctx context.Context, t *testing.T, g *gateway.Gateway, connections in
 	}
 }
 
-// shopFor writes orders of the crowd at a rate, each record to one user, until ctx ends. What it returns waits until Kafka has all of them.
+// shopFor writes orders of the crowd at a rate, each record to one user, until ctx ends.
+// What it returns waits until Kafka has all of them.
 func shopFor(ctx context.Context, t *testing.T, producer *kgo.Client, size crowdSize) (finish func()) {
 	t.Helper()
 	const tick = 20 * time.Millisecond // a rate needs a clock, nothing waits for this one
@@ -91,7 +94,8 @@ func shopFor(ctx context.Context, t *testing.T, producer *kgo.Client, size crowd
 	}
 }
 
-// smooth is what the page itself has measured: its frames and the tasks that held them up, in milliseconds.
+// smooth is what the page itself has measured: its frames and the tasks that held them
+// up, in milliseconds.
 type smooth struct {
 	Frames             int
 	Median, P99, Worst float64
@@ -119,8 +123,10 @@ const measured = `(() => {
 	return {Frames: times.length, Median: at(0.5), P99: at(0.99), Worst: at(1), LongTasks: longTasks.length, LongestTask: Math.max(0, ...longTasks)};
 })()`
 
-// The console over a crowd: it stays smooth, what it costs the gateway is told, and what it shows is what /metrics says. How smooth and what it
-// costs depends on the machine and is reported; that it moves at all, and that its numbers are true, is what passes or fails.
+// The console over a crowd: it stays smooth, what it costs the gateway is told, and what
+// it shows is what /metrics says. How smooth and what it costs depends on the machine and
+// is reported; that it moves at all, and that its numbers are true, is what passes or
+// fails.
 func TestConsoleOverACrowd(t *testing.T) {
 	need(t, "chromium", "chromium")
 	size := sizeOfCrowd()
@@ -170,7 +176,8 @@ func TestConsoleOverACrowd(t *testing.T) {
 	c.clean()
 }
 
-// findAndClose looks through the list of connections, page by page, finds one by its user, and closes it.
+// findAndClose looks through the list of connections, page by page, finds one by its
+// user, and closes it.
 func (c *console) findAndClose(g *gateway.Gateway, connections int) {
 	c.t.Helper()
 	c.do(chromedp.Click(`nav a[href="#connections"]`))

@@ -29,13 +29,15 @@ type snapshot struct {
 	}
 }
 
-// stood is the console paused: the two snapshots that its rates are of, both taken between two scrapes of /metrics.
+// stood is the console paused: the two snapshots that its rates are of, both taken
+// between two scrapes of /metrics.
 type stood struct {
 	before, after map[string]float64
 	then, now     snapshot
 }
 
-// watchLive keeps what the page is told from now on. What a snapshot says is drawn in the task that it is read in.
+// watchLive keeps what the page is told from now on. What a snapshot says is drawn in the
+// task that it is read in.
 const watchLive = `(() => {
 	const fetched = window.fetch;
 	window.lives = [];
@@ -55,7 +57,8 @@ const watchLive = `(() => {
 	return true;
 })()`
 
-// stand pauses the console at two snapshots that are good for what is to be seen, has them looked at, and lets it go on.
+// stand pauses the console at two snapshots that are good for what is to be seen, has
+// them looked at, and lets it go on.
 func (c *console) stand(g *gateway.Gateway, good func(*stood) bool, look func(*stood)) {
 	c.t.Helper()
 	if !ask[bool](&c.page, `"lives" in window`) {
@@ -85,8 +88,9 @@ func (c *console) stand(g *gateway.Gateway, good func(*stood) bool, look func(*s
 	c.t.Fatal("no two snapshots were good for it")
 }
 
-// compareMoving compares while everything moves: each level is that of the last snapshot, each rate that of the last two,
-// and what they count lies between the scrapes of /metrics around them.
+// compareMoving compares while everything moves: each level is that of the last snapshot,
+// each rate that of the last two, and what they count lies between the scrapes of
+// /metrics around them.
 func (c *console) compareMoving(g *gateway.Gateway) {
 	c.t.Helper()
 	moved := func(s *stood) bool {
@@ -102,8 +106,8 @@ func (c *console) compareMoving(g *gateway.Gateway) {
 	})
 }
 
-// compareMemory compares the one level that goes up and down by itself: it lies between two scrapes. Where it doesn't, it may have been
-// a peak, and is looked at again.
+// compareMemory compares the one level that goes up and down by itself: it lies between
+// two scrapes. Where it doesn't, it may have been a peak, and is looked at again.
 func (c *console) compareMemory(g *gateway.Gateway) {
 	c.t.Helper()
 	const metric = "process_resident_memory_bytes"
@@ -118,7 +122,8 @@ func (c *console) compareMemory(g *gateway.Gateway) {
 	})
 }
 
-// counted fails the test where /metrics, which was asked before and after, counted otherwise.
+// counted fails the test where /metrics, which was asked before and after, counted
+// otherwise.
 func (s *stood) counted(t *testing.T) {
 	t.Helper()
 	order := func(metric string, then, now float64) {

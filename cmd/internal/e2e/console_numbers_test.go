@@ -13,7 +13,8 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-// shown is a place of the console and the number that is to stand there, in one of its formats.
+// shown is a place of the console and the number that is to stand there, in one of its
+// formats.
 type shown struct {
 	Selector, Format string
 	Value            float64
@@ -55,7 +56,8 @@ func (c *console) wrong(places []shown) string {
 	}).join("\n"))`, list))
 }
 
-// Rates are what a counter gained by the gateway's own clock; a restart in between is no rate.
+// Rates are what a counter gained by the gateway's own clock; a restart in between is no
+// rate.
 func TestConsoleRates(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, _ := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
@@ -74,7 +76,8 @@ func TestConsoleRates(t *testing.T) {
 	}
 }
 
-// places are all panels that have a number, each with that of /metrics. What never happened isn't listed by the console.
+// places are all panels that have a number, each with that of /metrics. What never
+// happened isn't listed by the console.
 func places(m map[string]float64) []shown {
 	list := []shown{
 		{"#figure-connections", "count", m["sluice_connections"]},
@@ -112,7 +115,8 @@ func places(m map[string]float64) []shown {
 	return list
 }
 
-// partitions are the tables of partitions once all has been read: /metrics has no positions, so these are Kafka's own.
+// partitions are the tables of partitions once all has been read: /metrics has no
+// positions, so these are Kafka's own.
 func partitions(t *testing.T, kafka *kgo.Client) (list []shown) {
 	t.Helper()
 	for stream, topic := range map[string]string{"orders": "order-topic", "news": "news"} {

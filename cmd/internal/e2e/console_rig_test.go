@@ -22,11 +22,13 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-// hostile is a user id, a subject and a payload at once: wherever the console shows it, it has to be text.
+// hostile is a user id, a subject and a payload at once: wherever the console shows it,
+// it has to be text.
 const hostile = `<img src=x onerror="document.title='broken in'">`
 
-// console is the console in a tab of a real browser. Whatever the browser complains of fails the test: an exception, an error
-// on its console, a violation of the content security policy.
+// console is the console in a tab of a real browser. Whatever the browser complains of
+// fails the test: an exception, an error on its console, a violation of the content
+// security policy.
 type console struct {
 	page
 	mu     sync.Mutex // guards faults
@@ -76,7 +78,8 @@ func (c *console) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// until waits for a condition on the page. When the test's time is over, it says what stands there instead.
+// until waits for a condition on the page. When the test's time is over, it says what
+// stands there instead.
 func (c *console) until(condition string) {
 	c.t.Helper()
 	_, err := chromedp.Run(c.tab, chromedp.Evaluate[bool](`new Promise((resolve, reject) => {
@@ -99,7 +102,8 @@ func (c *console) text(selector string) string {
 	return ask[string](&c.page, fmt.Sprintf(`document.querySelector(%q).innerText`, selector))
 }
 
-// fill puts values into the fields of a form, name after value, and submits it as a person would by its button.
+// fill puts values into the fields of a form, name after value, and submits it as a
+// person would by its button.
 func (c *console) fill(form string, fields ...string) {
 	c.t.Helper()
 	for i := 0; i < len(fields); i += 2 {
@@ -150,8 +154,8 @@ func (c *console) each(do func(look string)) {
 	}
 }
 
-// shoot takes a picture of the page in every look, under this name, for the test's artifacts (go test -artifacts). A page that
-// is wider than its window is a fault.
+// shoot takes a picture of the page in every look, under this name, for the test's
+// artifacts (go test -artifacts). A page that is wider than its window is a fault.
 func (c *console) shoot(name string) {
 	c.t.Helper()
 	c.each(func(look string) {
@@ -168,7 +172,8 @@ func (c *console) shoot(name string) {
 	})
 }
 
-// consoleGateway starts a gateway beside an embedded Kafka, with the topics of the configuration, and waits until it is ready.
+// consoleGateway starts a gateway beside an embedded Kafka, with the topics of the
+// configuration, and waits until it is ready.
 func consoleGateway(t *testing.T, config string, topics map[string]int32) (*gateway.Gateway, *kgo.Client) {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -189,7 +194,8 @@ func consoleGateway(t *testing.T, config string, topics map[string]int32) (*gate
 	return readyGateway(bounded(t), t, fmt.Sprintf("kafka: {brokers: [%q]}\n%s", cluster.ListenAddrs()[0], config)), producer
 }
 
-// metrics are the series of /metrics, each by its name and labels as they are written there.
+// metrics are the series of /metrics, each by its name and labels as they are written
+// there.
 func metrics(t *testing.T, g *gateway.Gateway) map[string]float64 {
 	t.Helper()
 	response, err := http.Get(g.AdminURL() + "/metrics")

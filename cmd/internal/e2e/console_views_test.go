@@ -29,8 +29,8 @@ func placed(t *testing.T, producer *kgo.Client, partition int32, user, order str
 	return record.Offset
 }
 
-// The console with few streams: what anybody wrote stays text, the keyboard is enough, a stream is tried as a user, and
-// axe finds nothing serious.
+// The console with few streams: what anybody wrote stays text, the keyboard is enough, a
+// stream is tried as a user, and axe finds nothing serious.
 func TestConsole(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, producer := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
@@ -76,7 +76,8 @@ func TestConsole(t *testing.T) {
 	c.clean()
 }
 
-// With admin_auth the page asks for the token, and takes no for an answer only once it is right. The token is nowhere but in this tab's session.
+// With admin_auth the page asks for the token, and takes no for an answer only once it is
+// right. The token is nowhere but in this tab's session.
 func TestConsoleAsksForTheToken(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, _ := consoleGateway(t, jwtAuth(t)+"admin_auth: {token: open-sesame-0123456789}\n"+consoleStreams, consoleTopics)
@@ -100,7 +101,8 @@ func TestConsoleAsksForTheToken(t *testing.T) {
 	}
 }
 
-// The gateway goes and comes again under an open console: it says so, and goes on by itself, and so does the stream that is tried there.
+// The gateway goes and comes again under an open console: it says so, and goes on by
+// itself, and so does the stream that is tried there.
 func TestConsoleOverARestart(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, producer := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
@@ -129,7 +131,8 @@ func jwtAuth(t *testing.T) string {
 
 const jwtSecret = "a secret of more than 32 characters"
 
-// On the public address the console shows what the caller may read and nothing of the gateway, and without an identity it says so.
+// On the public address the console shows what the caller may read and nothing of the
+// gateway, and without an identity it says so.
 func TestConsoleInPublic(t *testing.T) {
 	need(t, "chromium", "chromium")
 	for _, tt := range []struct{ name, auth, who, way, ways string }{
@@ -153,7 +156,7 @@ func TestConsoleInPublic(t *testing.T) {
 				c.until(`[...document.querySelectorAll(".trial .event:not(.ours) code")].length === 1`)
 			} else {
 				c.until(`document.querySelector(".trial .pill").textContent === "refused: 401"`)
-				c.until(`document.querySelector(".trial .event code").textContent.startsWith("No identity") && document.querySelector(".trial .place dd").textContent === "0"`)
+				c.until(`document.querySelector(".trial .event code").textContent.startsWith("You have no identity") && document.querySelector(".trial .place dd").textContent === "0"`)
 			}
 			c.accessible("public")
 			c.shoot("public-" + tt.way)
@@ -162,14 +165,16 @@ func TestConsoleInPublic(t *testing.T) {
 	}
 }
 
-// accessible looks at the console's tables, and at all that is shown with axe, in every look.
+// accessible looks at the console's tables, and at all that is shown with axe, in every
+// look.
 func (c *console) accessible(view string) {
 	c.t.Helper()
 	c.each(func(look string) { c.tabular(view, look) })
 	c.axe(view)
 }
 
-// axe runs axe on what is shown, in every look. What it calls serious or critical is a fault.
+// axe runs axe on what is shown, in every look. What it calls serious or critical is a
+// fault.
 func (c *console) axe(view string) {
 	c.t.Helper()
 	file := filepath.Join("..", "..", "..", "web", "client", "node_modules", "axe-core", "axe.min.js")
@@ -193,8 +198,9 @@ func (c *console) axe(view string) {
 	})
 }
 
-// tabular fails the test where a part of a table doesn't say its role, or a row has not as many cells as there are columns: laid out as
-// cards, to some screen readers it is a table only by these.
+// tabular fails the test where a part of a table doesn't say its role, or a row has not
+// as many cells as there are columns: laid out as cards, to some screen readers it is a
+// table only by these.
 func (c *console) tabular(view, look string) {
 	c.t.Helper()
 	wrong := ask[string](&c.page, `[...document.querySelectorAll("table")].flatMap(table => {

@@ -70,7 +70,8 @@ func stream(t *testing.T, address, user string) net.Conn {
 	return conn
 }
 
-// fallBehind has a connection take nothing until it lags too far. It returns the offset of an order, in partition 1, that it won't be sent.
+// fallBehind has a connection take nothing until it lags too far. It returns the offset
+// of an order, in partition 1, that it won't be sent.
 func fallBehind(t *testing.T, g *gateway.Gateway, producer *kgo.Client, conn net.Conn) (offset int64) {
 	t.Helper()
 	order := func(padding int) {
@@ -147,7 +148,8 @@ func soon(t *testing.T, so func() bool) {
 	}
 }
 
-// inquiry is a question about a record of order-topic and a user, and its true answer, of the record as one of the streams has it.
+// inquiry is a question about a record of order-topic and a user, and its true answer, of
+// the record as one of the streams has it.
 type inquiry struct {
 	name          string
 	partition     int32
@@ -189,7 +191,8 @@ func (c *console) asked(g *gateway.Gateway, i inquiry) {
 	}
 }
 
-// The console and sluice top name the true cause, for each way in which an event doesn't arrive.
+// The console and sluice top name the true cause, for each way in which an event doesn't
+// arrive.
 func TestConsoleSaysWhyNot(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, producer := consoleGateway(t, jwtAuth(t)+fmt.Sprintf(whyStreams, "close"), consoleTopics)
@@ -236,7 +239,8 @@ func TestConsoleSaysWhyNot(t *testing.T) {
 	c.clean()
 }
 
-// Where a slow client is reset rather than closed, what it isn't sent was skipped; the rest it is sent.
+// Where a slow client is reset rather than closed, what it isn't sent was skipped; the
+// rest it is sent.
 func TestConsoleSaysWhatAResetSkipped(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, producer := consoleGateway(t, jwtAuth(t)+fmt.Sprintf(whyStreams, "reset"), consoleTopics)

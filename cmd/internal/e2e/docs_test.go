@@ -13,8 +13,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The page that says how to use the gateway, in a real browser: it says what holds for this gateway and this caller, axe finds
-// nothing serious, and nothing breaks the content security policy.
+// The page that says how to use the gateway, in a real browser: it says what holds for
+// this gateway and this caller, axe finds nothing serious, and nothing breaks the content
+// security policy.
 func TestDocs(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, _ := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
@@ -50,8 +51,8 @@ func TestDocsOfALogin(t *testing.T) {
 	}
 }
 
-// The API's description in its viewer: it draws without a word from the browser, asks the gateway, and shows the begin of a stream
-// that doesn't end.
+// The API's description in its viewer: it draws without a word from the browser, asks the
+// gateway, and shows the begin of a stream that doesn't end.
 func TestAPIToTry(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, producer := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
@@ -60,7 +61,8 @@ func TestAPIToTry(t *testing.T) {
 	c.until(`document.querySelectorAll("#viewer .opblock").length > 10`)
 	c.axe("api")
 
-	// The viewer never answers to a button that is pressed while it still resolves what it has just opened: it is left alone for a second.
+	// The viewer never answers to a button that is pressed while it still resolves what it
+	// has just opened: it is left alone for a second.
 	execute := func(id, want string) {
 		t.Helper()
 		c.do(chromedp.Click("[id$=-" + id + "] .opblock-summary-control"))

@@ -10,7 +10,8 @@ import (
 	"sluice/cmd/internal/e2e/checker"
 )
 
-// addPartitions gives two streams a partition more. The load's keys find it by themselves.
+// addPartitions gives two streams a partition more. The load's keys find it by
+// themselves.
 func (w *world) addPartitions() {
 	for _, stream := range []string{orders, payments} {
 		added := w.partitions[stream]
@@ -25,8 +26,8 @@ func (w *world) addPartitions() {
 	w.settle(w.readers)
 }
 
-// transaction begins a transaction with an event for a few users in each partition. Its id is that of one
-// producer, of which there is one at a time.
+// transaction begins a transaction with an event for a few users in each partition. Its
+// id is that of one producer, of which there is one at a time.
 func (w *world) transaction(aborted bool) *producer {
 	p := newProducer(w.t, w.kafka, w.books, kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.TransactionalID("e2e"), kgo.TransactionTimeout(5*time.Minute))
@@ -49,8 +50,9 @@ func (w *world) abortTransaction() {
 	w.settle(w.readers)
 }
 
-// abandonTransaction leaves a transaction open, as a producer does that crashes. While it is, nothing after it
-// may be read, and a gateway that starts must become ready all the same. The producer's next life ends it.
+// abandonTransaction leaves a transaction open, as a producer does that crashes. While it
+// is, nothing after it may be read, and a gateway that starts must become ready all the
+// same. The producer's next life ends it.
 func (w *world) abandonTransaction() {
 	w.transaction(true).client.Close()
 	g := w.gateways[w.random.IntN(len(w.gateways))]
@@ -67,8 +69,8 @@ func (w *world) abandonTransaction() {
 	w.settle(w.readers)
 }
 
-// abortLast makes aborted transactions the last thing in every partition: the log ends beyond the last record
-// for good, and nobody may wait for more. The load must be over.
+// abortLast makes aborted transactions the last thing in every partition: the log ends
+// beyond the last record for good, and nobody may wait for more. The load must be over.
 func (w *world) abortLast() {
 	w.settle(w.readers)
 	w.must(w.transaction(true).client.EndTransaction(w.ctx, kgo.TryAbort))
@@ -87,11 +89,12 @@ func (w *world) abortLast() {
 	w.settle(w.readers)
 }
 
-// compact writes some users' profiles again and again while they are away, and has Kafka forget all but
-// the last. Those who come back get over the holes, from a gateway that has read them itself.
+// compact writes some users' profiles again and again while they are away, and has Kafka
+// forget all but the last. Those who come back get over the holes, from a gateway that
+// has read them itself.
 func (w *world) compact() {
-	// A record that stays, just before the positions of those who leave, is what tells how old these are:
-	// that no deletes can be missing after them.
+	// A record that stays, just before the positions of those who leave, is what tells how
+	// old these are: that no deletes can be missing after them.
 	w.sendProfiles()
 	w.settle(w.readers)
 	away, present := w.leave(profiles)
@@ -142,7 +145,8 @@ func (w *world) holes(topic string) (holes int) {
 	return holes
 }
 
-// records counts the records that a partition holds in a range of offsets. The last must be there.
+// records counts the records that a partition holds in a range of offsets. The last must
+// be there.
 func (w *world) records(topic string, partition int32, from, to int64) (n int) {
 	if from == to {
 		return 0
@@ -166,8 +170,8 @@ func (w *world) records(topic string, partition int32, from, to int64) (n int) {
 	}
 }
 
-// recreateTopic deletes a topic and creates it again. All who read it are told, once: those connected at the
-// moment, and those who come back.
+// recreateTopic deletes a topic and creates it again. All who read it are told, once:
+// those connected at the moment, and those who come back.
 func (w *world) recreateTopic() {
 	w.sendExact(volatile, 5)
 	w.settle(w.readers)
@@ -188,8 +192,8 @@ func (w *world) recreateTopic() {
 	w.settle(w.readers)
 }
 
-// passRetention has Kafka drop records that some readers have not been sent, at a time when no gateway holds
-// them in memory.
+// passRetention has Kafka drop records that some readers have not been sent, at a time
+// when no gateway holds them in memory.
 func (w *world) passRetention() {
 	w.sendExact(archive, 1)
 	w.settle(w.readers)

@@ -53,7 +53,8 @@ func (w *world) terminateGateway() {
 	w.settle(w.readers)
 }
 
-// killKafka: the gateways stay ready, serving from memory, for no balancer should take them all out.
+// killKafka: the gateways stay ready, serving from memory, for no balancer should take
+// them all out.
 func (w *world) killKafka() {
 	w.kafka.Kill()
 	for i, g := range w.gateways {
@@ -66,9 +67,9 @@ func (w *world) killKafka() {
 	w.settle(w.readers)
 }
 
-// roam takes the readers of one gateway, which is paused, to the other and back. They come back with
-// positions that the paused gateway has not reached, and their requests wait in its socket, to be
-// the first thing it sees.
+// roam takes the readers of one gateway, which is paused, to the other and back. They
+// come back with positions that the paused gateway has not reached, and their requests
+// wait in its socket, to be the first thing it sees.
 func (w *world) roam() {
 	paused := w.random.IntN(len(w.gateways))
 	there, here := w.gateways[paused], w.gateways[1-paused]
@@ -128,8 +129,8 @@ func (w *world) awaitResets(readers []*reader, stream, reason string, before map
 	}
 }
 
-// expectResets says that each reader has to be sent a reset of each partition of the stream. It
-// returns how many they have been sent before.
+// expectResets says that each reader has to be sent a reset of each partition of the
+// stream. It returns how many they have been sent before.
 func (w *world) expectResets(readers []*reader, stream, reason string) (before map[*reader]int) {
 	before = make(map[*reader]int)
 	for _, r := range readers {

@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// foreignPrograms is a language in testdata/foreign: how its clients are fetched, and how one is run.
+// foreignPrograms is a language in testdata/foreign: how its clients are fetched, and how
+// one is run.
 type foreignPrograms struct {
 	folder string
 	needs  string // what a machine lacks where fetching fails
@@ -64,8 +65,8 @@ var (
 	}
 )
 
-// install returns the folder of the user's cache in which the programs are ready to be run. It is
-// filled once for each state of their files.
+// install returns the folder of the user's cache in which the programs are ready to be
+// run. It is filled once for each state of their files.
 func (p foreignPrograms) install(ctx context.Context) (dir string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -122,7 +123,8 @@ func (p foreignPrograms) client(dir, name string) foreignClient {
 	}}
 }
 
-// readPrinted hands on what a program prints, an event a line, until the context of its command ends.
+// readPrinted hands on what a program prints, an event a line, until the context of its
+// command ends.
 func readPrinted(program *exec.Cmd, each func(seen)) error {
 	var said strings.Builder
 	program.Stderr = &said

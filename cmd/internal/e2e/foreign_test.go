@@ -20,22 +20,22 @@ import (
 	"sluice/cmd/internal/e2e/proxy"
 )
 
-// foreignNames are the names of events in the test of foreign clients: an EventSource tells named
-// events only to those who listen for the name.
+// foreignNames are the names of events in the test of foreign clients: an EventSource
+// tells named events only to those who listen for the name.
 var foreignNames = []string{"message", "order.confirmed", "order.shipped", "order.packed", "order.delivered", "sluice.hello"}
 
-// foreignClient is somebody else's SSE client. read hands on each event, as the client does, until the
-// context ends; any other end is an error.
+// foreignClient is somebody else's SSE client. read hands on each event, as the client
+// does, until the context ends; any other end is an error.
 type foreignClient struct {
 	name string
 	read func(ctx context.Context, t *testing.T, url string, each func(seen)) error
 }
 
-// Any producer's records reach any client: kcat writes, and the clients that people use are given the ids
-// and the data that a reader true to the standard's letter is given, each with the timeouts that it has by
-// itself. The stream is then idle for longer than OkHttp (10 s) and httpx (5 s) wait. By default a
-// heartbeat comes every 9 s: OkHttp stays, and httpx comes back with the last id. With one every 4 s
-// httpx stays too.
+// Any producer's records reach any client: kcat writes, and the clients that people use
+// are given the ids and the data that a reader true to the standard's letter is given,
+// each with the timeouts that it has by itself. The stream is then idle for longer than
+// OkHttp (10 s) and httpx (5 s) wait. By default a heartbeat comes every 9 s: OkHttp
+// stays, and httpx comes back with the last id. With one every 4 s httpx stays too.
 func TestForeignClientsReadTheSame(t *testing.T) {
 	need(t, "kcat", "kcat")
 	clients, missing := foreignClients(t)
@@ -111,8 +111,8 @@ streams:
 	}
 }
 
-// foreignClients are those that can be had here, and why the others can't. What has to be fetched is
-// fetched side by side.
+// foreignClients are those that can be had here, and why the others can't. What has to be
+// fetched is fetched side by side.
 func foreignClients(t *testing.T) (clients []foreignClient, missing map[string]string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

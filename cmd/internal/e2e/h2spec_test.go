@@ -23,8 +23,8 @@ import (
 // h2specCases is how many cases h2spec v2.2.1 runs, without its strict ones.
 const h2specCases = 145
 
-// The gateway adds nothing to HTTP/2 that is wrong: each case of h2spec that a bare net/http server
-// passes, the gateway passes too. Both are asked over h2c.
+// The gateway adds nothing to HTTP/2 that is wrong: each case of h2spec that a bare
+// net/http server passes, the gateway passes too. Both are asked over h2c.
 func TestHTTP2IsAsConformingAsNetHTTP(t *testing.T) {
 	if testing.Short() {
 		t.Skip("no h2spec with -short")
@@ -43,8 +43,8 @@ func TestHTTP2IsAsConformingAsNetHTTP(t *testing.T) {
 	failedBare, failed := h2specFailures(ctx, t, tool, bare), h2specFailures(ctx, t, tool, gateway)
 	t.Logf("of %d cases net/http fails %d, the gateway %d", h2specCases, len(failedBare), len(failed))
 	worse := without(failed, failedBare)
-	// A few cases are races between the tool's next frame and the answer, and h2spec waits 2 s for
-	// each answer, which a busy machine can miss. What is wrong stays so.
+	// A few cases are races between the tool's next frame and the answer, and h2spec waits 2
+	// s for each answer, which a busy machine can miss. What is wrong stays so.
 	for round := 0; round < 5 && len(worse) > 0; round++ {
 		t.Logf("once more, because of\n%s", strings.Join(worse, "\n"))
 		var sections []string
@@ -90,8 +90,8 @@ func bareServer(t *testing.T) string {
 	return s.Listener.Addr().String()
 }
 
-// h2specFailures names the cases of these sections, or of all, that a server fails. It ends the test
-// unless all cases ran.
+// h2specFailures names the cases of these sections, or of all, that a server fails. It
+// ends the test unless all cases ran.
 func h2specFailures(ctx context.Context, t *testing.T, tool, address string, sections ...string) (failed []string) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(address)

@@ -19,8 +19,9 @@ import (
 // longestID is how many characters an id may have, as the gateway's metrics say.
 const longestID = 7500
 
-// The longest id comes through each proxy of deploy/proxies as it is there by default, in the header and in the query,
-// beside what a browser says as well; and the gateway resumes at it. So it is no longer than proxies take.
+// The longest id comes through each proxy of deploy/proxies as it is there by default, in
+// the header and in the query, beside what a browser says as well; and the gateway
+// resumes at it. So it is no longer than proxies take.
 func TestProxiesPassTheLongestID(t *testing.T) {
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
@@ -39,7 +40,8 @@ streams:
 	if bound, err := g.Metric(bounded(t), "sluice_id_length_max_chars"); err != nil || bound != longestID {
 		t.Fatalf("the bound is %v, %v", bound, err)
 	}
-	// As long as can be: a stream that the gateway doesn't know, and then where it stands, so that nothing may be cut off.
+	// As long as can be: a stream that the gateway doesn't know, and then where it stands,
+	// so that nothing may be cut off.
 	end := "~" + hello(t, g.URL()+"/events?user=alice", "", "live")
 	id := "elsewhere@kZ3fQ1:1" + strings.Repeat(".1", longestID/2)
 	id = strings.TrimSuffix(id[:longestID-len(end)-1], ".") + "1"
@@ -59,7 +61,8 @@ streams:
 	}
 }
 
-// hello opens a stream as a browser does, which has to begin in this way, and returns the id that it begins at.
+// hello opens a stream as a browser does, which has to begin in this way, and returns the
+// id that it begins at.
 func hello(t *testing.T, at, lastEventID, resume string) string {
 	t.Helper()
 	header := asBrowser()
@@ -78,7 +81,8 @@ func hello(t *testing.T, at, lastEventID, resume string) string {
 	return e.ID
 }
 
-// asBrowser is about what Chromium says with a request of an EventSource, with 1,000 characters of cookies.
+// asBrowser is about what Chromium says with a request of an EventSource, with 1,000
+// characters of cookies.
 func asBrowser() http.Header {
 	return http.Header{
 		"Accept": {"text/event-stream"}, "Accept-Encoding": {"gzip, deflate, br, zstd"}, "Accept-Language": {"de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7"},
@@ -88,8 +92,9 @@ func asBrowser() http.Header {
 	}
 }
 
-// TestWhatProxiesTake measures the longest id that each proxy hands on, and Node's own server takes, with their
-// defaults. Run it with -v: the table in deploy/proxies/README.md is its output.
+// TestWhatProxiesTake measures the longest id that each proxy hands on, and Node's own
+// server takes, with their defaults. Run it with -v: the table in
+// deploy/proxies/README.md is its output.
 func TestWhatProxiesTake(t *testing.T) {
 	behind := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, len(r.Header.Get("Last-Event-ID"))+len(r.URL.Query().Get("lastEventId")))

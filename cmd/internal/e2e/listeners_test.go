@@ -43,7 +43,8 @@ func TestEveryListener(t *testing.T) {
 	}
 }
 
-// A gateway that can't log in says why in plain words, is not ready, and keeps the password to itself.
+// A gateway that can't log in says why in plain words, is not ready, and keeps the
+// password to itself.
 func TestWhyKafkaIsOutOfReachIsSaid(t *testing.T) {
 	kafka := kafkatest.Shared(t)
 	kafka.CreateTopic(t, "refused", 1)
@@ -72,7 +73,8 @@ func TestWhyKafkaIsOutOfReachIsSaid(t *testing.T) {
 	}
 }
 
-// listenerConfig is a gateway's configuration with one stream, and Kafka reached in this way.
+// listenerConfig is a gateway's configuration with one stream, and Kafka reached in this
+// way.
 func listenerConfig(kafka, topic string) string {
 	return fmt.Sprintf(`
 kafka: %s

@@ -8,7 +8,8 @@ import (
 	"sluice/cmd/internal/e2e/checker"
 )
 
-// loadTick is how often the load goes out: a rate needs a clock, nothing waits for this one.
+// loadTick is how often the load goes out: a rate needs a clock, nothing waits for this
+// one.
 const loadTick = 20 * time.Millisecond
 
 // While the load goes out, clients come and go all the time, whatever else breaks.
@@ -23,7 +24,8 @@ type load struct {
 	done chan error
 }
 
-// startLoad starts to produce so many events, rate a second; more if the faults take longer.
+// startLoad starts to produce so many events, rate a second; more if the faults take
+// longer.
 func (w *world) startLoad(events, rate int) *load {
 	l := &load{over: make(chan struct{}), done: make(chan error, 1)}
 	random := rand.New(rand.NewPCG(w.random.Uint64(), w.random.Uint64()))

@@ -39,8 +39,9 @@ func seed(t *testing.T) uint64 {
 	return n
 }
 
-// Whatever breaks, every client gets every event that is meant for it, once, in its partition's order, and
-// no other; and is told of a reset where one had to happen, and nowhere else.
+// Whatever breaks, every client gets every event that is meant for it, once, in its
+// partition's order, and no other; and is told of a reset where one had to happen, and
+// nowhere else.
 func TestNothingIsLost(t *testing.T) {
 	size, seed := runSize(), seed(t)
 	t.Logf("%d users, %d events, %d faults; SLUICE_TEST_SEED=%d repeats the choices", size.users, size.events, size.faults, seed)
@@ -77,7 +78,8 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
-// plan is the order in which faults strike: each kind, and then some more of those that can repeat.
+// plan is the order in which faults strike: each kind, and then some more of those that
+// can repeat.
 func plan(random *rand.Rand, n int) []fault {
 	planned := append([]fault(nil), faults...)
 	for len(planned) < n {

@@ -7,9 +7,9 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// Brokers whose topics have no ids serve everything that others do: live, resumes from memory and from Kafka, every
-// beginning, and the state. That holds also where they speak versions of Fetch that name a topic by its id alone.
-// It takes 20 s for each release.
+// Brokers whose topics have no ids serve everything that others do: live, resumes from
+// memory and from Kafka, every beginning, and the state. That holds also where they speak
+// versions of Fetch that name a topic by its id alone. It takes 20 s for each release.
 func TestOldBrokersServeEverything(t *testing.T) {
 	for _, old := range []kafkatest.Old{kafkatest.Upgraded, kafkatest.BeforeIDs} {
 		t.Run(old.Release, func(t *testing.T) {

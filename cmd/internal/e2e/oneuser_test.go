@@ -13,8 +13,9 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-// oneUser is a small run: one gateway, and one user's pages, of which one reads a stream, one polls, and one
-// polls and waits. Each stream has the name of its topic, with two partitions and the user as key.
+// oneUser is a small run: one gateway, and one user's pages, of which one reads a stream,
+// one polls, and one polls and waits. Each stream has the name of its topic, with two
+// partitions and the user as key.
 type oneUser struct {
 	t        *testing.T
 	ctx      context.Context
@@ -60,8 +61,9 @@ func (r *oneUser) must(err error) {
 	}
 }
 
-// send writes events to a stream, to one partition after the other, and waits until Kafka has them. at gives their
-// timestamps, which are a second apart; nil leaves them to the clock.
+// send writes events to a stream, to one partition after the other, and waits until Kafka
+// has them. at gives their timestamps, which are a second apart; nil leaves them to the
+// clock.
 func (r *oneUser) send(stream string, n int, at func(time.Time) time.Time) {
 	r.t.Helper()
 	for i := range n {

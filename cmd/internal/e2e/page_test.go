@@ -9,7 +9,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// startChromium starts a browser, in whose context pages are opened. It ends with the test.
+// startChromium starts a browser, in whose context pages are opened. It ends with the
+// test.
 func startChromium(t *testing.T) context.Context {
 	t.Helper()
 	ctx, stop := chromedp.NewExecAllocator(bounded(t), append(chromedp.DefaultExecAllocatorOptions[:],
@@ -50,7 +51,8 @@ func openPage(browser context.Context, t *testing.T, address, stream string) *pa
 	return p
 }
 
-// await waits for a condition on the page. It fails the test when the EventSource has given up, which it does for good.
+// await waits for a condition on the page. It fails the test when the EventSource has
+// given up, which it does for good.
 func (p *page) await(condition string) {
 	p.t.Helper()
 	state := ask[string](p, `new Promise(resolve => {

@@ -13,8 +13,8 @@ import (
 	"sluice/cmd/internal/e2e/checker"
 )
 
-// producer writes events to Kafka and enters them in the books. It rides out a restart of Kafka:
-// it is idempotent, so that retrying doubles nothing.
+// producer writes events to Kafka and enters them in the books. It rides out a restart of
+// Kafka: it is idempotent, so that retrying doubles nothing.
 type producer struct {
 	books  *checker.Checker
 	client *kgo.Client
@@ -41,7 +41,8 @@ type kafkaClients interface {
 // anywhere leaves the choice of the partition to the key.
 const anywhere int32 = -1
 
-// send produces an event of the stream, to the topic of the same name. It doesn't wait for Kafka.
+// send produces an event of the stream, to the topic of the same name. It doesn't wait
+// for Kafka.
 func (p *producer) send(ctx context.Context, stream, key string, partition int32, e checker.Event) {
 	e.Key = key
 	number, value := p.books.Produce(stream, e)

@@ -22,8 +22,9 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// Through each proxy of deploy/proxies an event arrives while its stream stays open, uncompressed; and pages with a
-// plain EventSource, of the proxy's own origin and of another, outlive the gateway and have each event once.
+// Through each proxy of deploy/proxies an event arrives while its stream stays open,
+// uncompressed; and pages with a plain EventSource, of the proxy's own origin and of
+// another, outlive the gateway and have each event once.
 func TestProxies(t *testing.T) {
 	need(t, "chromium", "chromium")
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -124,7 +125,8 @@ func (b *backend) order(n int) {
 	}
 }
 
-// arrivesAtOnce reads an order from a stream that stays open, though the client would take it compressed.
+// arrivesAtOnce reads an order from a stream that stays open, though the client would
+// take it compressed.
 func arrivesAtOnce(b *backend, url string) {
 	b.t.Helper()
 	response, err := get(b.ctx, url+"/events?user=alice", http.Header{"Accept": {"text/event-stream"}, "Accept-Encoding": {"gzip"}})
@@ -152,8 +154,9 @@ func arrivesAtOnce(b *backend, url string) {
 	}
 }
 
-// waits asks the proxy for a stream that no gateway has, many at once: it gives one that says when to come back, not
-// everyone at the same time, and ends. Only an origin that may read the streams may read that.
+// waits asks the proxy for a stream that no gateway has, many at once: it gives one that
+// says when to come back, not everyone at the same time, and ends. Only an origin that
+// may read the streams may read that.
 func waits(ctx context.Context, t *testing.T, url, origin string) {
 	t.Helper()
 	var (
@@ -188,7 +191,8 @@ func waits(ctx context.Context, t *testing.T, url, origin string) {
 	}
 }
 
-// waitingAnswer is how long a client of this origin is told to wait, in ms, and the answer's header.
+// waitingAnswer is how long a client of this origin is told to wait, in ms, and the
+// answer's header.
 func waitingAnswer(ctx context.Context, url, origin string) (retry int, _ http.Header, err error) {
 	response, err := get(ctx, url+"/events?user=alice", http.Header{"Accept": {"text/event-stream"}, "Origin": {origin}})
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// reader is a client with its page in the books. It is an EventSource, or one that polls, or both.
+// reader is a client with its page in the books. It is an EventSource, or one that polls,
+// or both.
 type reader struct {
 	*client.Client
 	page *checker.Client
@@ -23,15 +24,16 @@ type reader struct {
 	hellos atomic.Int64 // times a gateway said where the connection starts, or answered a poll
 }
 
-// newReader enters a client in the books and starts it. Without streams it reads them all.
+// newReader enters a client in the books and starts it. Without streams it reads them
+// all.
 func newReader(ctx context.Context, books *checker.Checker, base, name, user string, all, only []string) *reader {
 	r, query := enterReader(books, name, user, all, only)
 	r.Client = client.Start(ctx, base, query, r)
 	return r
 }
 
-// newPoller is newReader for a client that polls. wait is how long it lets a poll wait; without it
-// each is answered at once.
+// newPoller is newReader for a client that polls. wait is how long it lets a poll wait;
+// without it each is answered at once.
 func newPoller(ctx context.Context, books *checker.Checker, base, name, user, wait string, random *rand.Rand, all, only []string) *reader {
 	r, query := enterReader(books, name, user, all, only)
 	r.page.ByPolls()

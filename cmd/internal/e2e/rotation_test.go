@@ -22,9 +22,10 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// A JWT secret, an API key, a SCRAM password, Kafka's authority and a client certificate are rotated without
-// a restart of the gateway, under 200 open streams. What was there before leads in nowhere. No stream ends,
-// and each gets all that is produced, also while the gateway is locked out of Kafka.
+// A JWT secret, an API key, a SCRAM password, Kafka's authority and a client certificate
+// are rotated without a restart of the gateway, under 200 open streams. What was there
+// before leads in nowhere. No stream ends, and each gets all that is produced, also while
+// the gateway is locked out of Kafka.
 func TestStreamsLiveThroughEachRotation(t *testing.T) {
 	const streams = 200
 	kafka := kafkatest.Start(t, kafkatest.PasswordAndCertificate())
@@ -200,7 +201,8 @@ func ticketBy(ctx context.Context, t *testing.T, g *gateway.Gateway, key string)
 	return response.StatusCode, answer.Ticket
 }
 
-// openAs opens alice's stream with a token of this secret, or without one with what the query says.
+// openAs opens alice's stream with a token of this secret, or without one with what the
+// query says.
 func openAs(ctx context.Context, t *testing.T, g *gateway.Gateway, secret, query string) *http.Response {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.URL()+"/events"+query, nil)
@@ -222,7 +224,8 @@ func openAs(ctx context.Context, t *testing.T, g *gateway.Gateway, secret, query
 	return response
 }
 
-// all waits until each stream has an event with this data, which is the next of Kafka's on each.
+// all waits until each stream has an event with this data, which is the next of Kafka's
+// on each.
 func all(t *testing.T, streams []*ssetest.Reader, data string) {
 	t.Helper()
 	var readers sync.WaitGroup

@@ -23,7 +23,8 @@ import (
 // partitionLogs are a user's records as Kafka has them, by partition.
 type partitionLogs map[int32][]*kgo.Record
 
-// readTopic reads with a consumer of the test's own all that Kafka has of a topic for a user, who is its records' key.
+// readTopic reads with a consumer of the test's own all that Kafka has of a topic for a
+// user, who is its records' key.
 func readTopic(ctx context.Context, t *testing.T, kafka kafkaClients, topic, user string) partitionLogs {
 	t.Helper()
 	ends, err := kafka.Admin().ListEndOffsets(ctx, topic)
@@ -103,7 +104,8 @@ func beginnings(ctx context.Context, t *testing.T, kafka kafkaClients, topic str
 		}
 		all = append(all, exactly("since:"+since.UTC().Format(time.RFC3339), logs.after(offsets, topic)))
 	}
-	// Which are the newest of several partitions, their timestamps say. Within each they are its last.
+	// Which are the newest of several partitions, their timestamps say. Within each they are
+	// its last.
 	for _, n := range []int{1, logs.count() / 2, logs.count()} {
 		all = append(all, beginning{fmt.Sprintf("last:%d", n), n, func(got partitionLogs, p int32) bool {
 			newest := got[p]
@@ -113,8 +115,9 @@ func beginnings(ctx context.Context, t *testing.T, kafka kafkaClients, topic str
 	return all
 }
 
-// beginsEverywhere opens a user's stream at every kind of beginning, and compares what comes with Kafka. The stream has
-// the topic's name, and the gateway a heartbeat of a second and no limit per user.
+// beginsEverywhere opens a user's stream at every kind of beginning, and compares what
+// comes with Kafka. The stream has the topic's name, and the gateway a heartbeat of a
+// second and no limit per user.
 func beginsEverywhere(ctx context.Context, t *testing.T, kafka kafkaClients, g *gateway.Gateway, topic, user string) {
 	t.Helper()
 	logs := readTopic(ctx, t, kafka, topic, user)
@@ -140,7 +143,8 @@ func beginsEverywhere(ctx context.Context, t *testing.T, kafka kafkaClients, g *
 	opened.Wait()
 }
 
-// partsOf finds the records of events, by partition, in the order in which the events came.
+// partsOf finds the records of events, by partition, in the order in which the events
+// came.
 func partsOf(t *testing.T, logs partitionLogs, events []string) partitionLogs {
 	t.Helper()
 	byValue := make(map[string]*kgo.Record)
@@ -162,7 +166,8 @@ func partsOf(t *testing.T, logs partitionLogs, events []string) partitionLogs {
 	return parts
 }
 
-// readFrom opens a stream at a beginning and reads n events, and on until a heartbeat says that no more come.
+// readFrom opens a stream at a beginning and reads n events, and on until a heartbeat
+// says that no more come.
 func readFrom(ctx context.Context, g *gateway.Gateway, stream, user, from string, n int) (events []string, err error) {
 	query := url.Values{"user": {user}, "stream": {stream}, "from": {from}}
 	response, err := get(ctx, g.URL()+"/events?"+query.Encode(), http.Header{"Accept": {"text/event-stream"}})

@@ -12,11 +12,12 @@ import (
 	"time"
 )
 
-// electionRounds is how many elections there are, one after the other. Pages can be away over all.
+// electionRounds is how many elections there are, one after the other. Pages can be away
+// over all.
 const electionRounds = 2
 
-// uncleanReplicas are the brokers that hold the partitions of each topic. All but the last partition lose records
-// in each election; of the last the leader stays.
+// uncleanReplicas are the brokers that hold the partitions of each topic. All but the
+// last partition lose records in each election; of the last the leader stays.
 var uncleanReplicas = [][]int32{{2, 3}, {2, 3}, {2, 3}, {1, 2}}
 
 var uncleanStreams = []string{orders, payments, news}
@@ -81,12 +82,14 @@ func visitors() (all []visitor) {
 	return all
 }
 
-// Each election loses the end of several partitions, and other records take their offsets. Every page is sent all that the
-// surviving log has after its position. Where it had been sent, or had passed, what was lost, it is told so first, by a reset
-// from where the loss began: pages that stayed, pages that were away, by streams and polls, with plain and sealed ids,
-// also by a gateway that never saw what was lost.
+// Each election loses the end of several partitions, and other records take their
+// offsets. Every page is sent all that the surviving log has after its position. Where it
+// had been sent, or had passed, what was lost, it is told so first, by a reset from where
+// the loss began: pages that stayed, pages that were away, by streams and polls, with
+// plain and sealed ids, also by a gateway that never saw what was lost.
 //
-// It takes a minute and a half, most of it for brokers to start and for sessions of killed ones to end.
+// It takes a minute and a half, most of it for brokers to start and for sessions of
+// killed ones to end.
 func TestUncleanElections(t *testing.T) {
 	seed := seed(t)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -19,8 +19,8 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-// uncleanWorld is a run: a Kafka of three brokers, gateways of plain ids and of sealed ones, pages, and no load
-// but what the test sends.
+// uncleanWorld is a run: a Kafka of three brokers, gateways of plain ids and of sealed
+// ones, pages, and no load but what the test sends.
 type uncleanWorld struct {
 	t        *testing.T
 	ctx      context.Context // ends with the run's deadline
@@ -118,7 +118,8 @@ func (w *uncleanWorld) must(err error) {
 	}
 }
 
-// elect lets the leader of most partitions crash with records that the follower lacks, which then leads.
+// elect lets the leader of most partitions crash with records that the follower lacks,
+// which then leads.
 func (w *uncleanWorld) elect(leader, follower int32, isLast bool) {
 	w.send(1 + w.random.IntN(5))
 	w.settle()
@@ -210,10 +211,12 @@ func (w *uncleanWorld) endAt(want map[string]map[int32]int64, lost func(int32) b
 	return true
 }
 
-// send writes so many events to each partition for every user, and waits until Kafka has them.
+// send writes so many events to each partition for every user, and waits until Kafka has
+// them.
 func (w *uncleanWorld) send(each int) {
 	w.t.Helper()
-	// Another producer each time: what one knows of a partition's past is not true any more after an election.
+	// Another producer each time: what one knows of a partition's past is not true any more
+	// after an election.
 	p := newProducer(w.t, w.kafka, w.books, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer p.client.Close()
 	for range each {
@@ -270,8 +273,8 @@ func (w *uncleanWorld) comeBack(when returning) {
 	w.settle()
 }
 
-// compareWithKafka reads all topics and compares them with the books: what Kafka acknowledged and no election lost is
-// there, where the books have it, and nothing else.
+// compareWithKafka reads all topics and compares them with the books: what Kafka
+// acknowledged and no election lost is there, where the books have it, and nothing else.
 func (w *uncleanWorld) compareWithKafka() {
 	w.t.Helper()
 	for _, stream := range uncleanStreams {
@@ -300,8 +303,8 @@ func (w *uncleanWorld) compareWithKafka() {
 	}
 }
 
-// compareBeginnings opens the streams anew, at a gateway whose memory held what was lost and at one that never saw
-// it: neither sends it to those who begin.
+// compareBeginnings opens the streams anew, at a gateway whose memory held what was lost
+// and at one that never saw it: neither sends it to those who begin.
 func (w *uncleanWorld) compareBeginnings() {
 	w.t.Helper()
 	for _, g := range []*gateway.Gateway{w.gateways[false][0], w.gateways[true][1], w.gateways[false][len(w.gateways[false])-1]} {
@@ -309,8 +312,8 @@ func (w *uncleanWorld) compareBeginnings() {
 	}
 }
 
-// compareStates asks each gateway for the orders' state. All show the same, whatever they saw of what was lost, and
-// only what Kafka still has.
+// compareStates asks each gateway for the orders' state. All show the same, whatever they
+// saw of what was lost, and only what Kafka still has.
 func (w *uncleanWorld) compareStates() {
 	w.t.Helper()
 	left := make(map[int]bool)

@@ -15,7 +15,8 @@ func kgoRecord(topic, key, value string) *kgo.Record {
 	return &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(value)}
 }
 
-// A gateway may start before its Kafka: it lives, is not ready, and becomes ready by itself.
+// A gateway may start before its Kafka: it lives, is not ready, and becomes ready by
+// itself.
 func TestGatewayWaitsForKafka(t *testing.T) {
 	kafka := kafkatest.Start(t)
 	kafka.CreateTopic(t, "orders", 1)
@@ -41,7 +42,8 @@ func TestGatewayWaitsForKafka(t *testing.T) {
 	}
 }
 
-// A topic that doesn't exist is waited for, by name, and nothing else is waited for with it.
+// A topic that doesn't exist is waited for, by name, and nothing else is waited for with
+// it.
 func TestGatewayWaitsForATopic(t *testing.T) {
 	kafka := kafkatest.Shared(t)
 	ctx := bounded(t)

@@ -14,8 +14,8 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-// The streams of a run; each one's topic has its name. They differ in how an event finds its
-// user, and in where a client that comes back finds what it missed.
+// The streams of a run; each one's topic has its name. They differ in how an event finds
+// its user, and in where a client that comes back finds what it missed.
 const (
 	orders   = "orders"   // by key, kept in memory for long
 	payments = "payments" // random keys, users in the value; gone from memory at once, so read from Kafka
@@ -141,7 +141,8 @@ func (w *world) createTopic(name string) {
 	var settings []string
 	switch name {
 	case profiles:
-		// Compaction that hardly waits for anything; the active segment is left out, so it rolls fast.
+		// Compaction that hardly waits for anything; the active segment is left out, so it
+		// rolls fast.
 		settings = []string{"cleanup.policy=compact", "min.cleanable.dirty.ratio=0.001", "max.compaction.lag.ms=100", "segment.ms=100"}
 	case history:
 		settings = eventTime

@@ -13,8 +13,8 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// A topic that doesn't exist yet holds a start up for ten seconds. Then pages have the other streams, and
-// come back for this one once it is there.
+// A topic that doesn't exist yet holds a start up for ten seconds. Then pages have the
+// other streams, and come back for this one once it is there.
 func TestAMissingTopicHoldsAStartUpForTenSecondsAndNoLonger(t *testing.T) {
 	c := cluster(t, 1)
 	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0

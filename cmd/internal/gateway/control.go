@@ -7,7 +7,8 @@ import (
 	"sluice/server"
 )
 
-// newControl makes the way by which gateways tell each other; nil where the configuration names none.
+// newControl makes the way by which gateways tell each other; nil where the configuration
+// names none.
 func (g *Gateway) newControl(kafka broker.Config) (server.Control, error) {
 	topic := g.config.ControlTopic
 	if topic == "" {

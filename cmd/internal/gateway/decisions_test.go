@@ -26,7 +26,8 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// inquest is a gateway that remembers decisions, with the stream orders (each user's, about an order) and board (the same topic, for staff).
+// inquest is a gateway that remembers decisions, with the stream orders (each user's,
+// about an order) and board (the same topic, for staff).
 type inquest struct {
 	t       *testing.T
 	cluster *kfake.Cluster
@@ -186,7 +187,8 @@ func (q *inquest) want(offset int64, query, cause, because string) decided {
 
 func body(order string) string { return fmt.Sprintf(`{"orderId":%q,"secret":"payload"}`, order) }
 
-// TestWhy asks a running gateway over HTTP why somebody got an event or didn't, for each cause there is but lagging.
+// TestWhy asks a running gateway over HTTP why somebody got an event or didn't, for each
+// cause there is but lagging.
 func TestWhy(t *testing.T) {
 	q := newInquest(t, "decisions: 1000\n")
 	alice, leave := q.connect(token("alice"), "")
@@ -306,7 +308,8 @@ func (q *inquest) positionBefore(user string, offset int64) string {
 	}
 }
 
-// commit produces a record in a transaction, and returns the offset of the marker that ends it.
+// commit produces a record in a transaction, and returns the offset of the marker that
+// ends it.
 func (q *inquest) commit(value string) int64 {
 	q.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(q.cluster.ListenAddrs()...), kgo.TransactionalID("inquest"))
@@ -386,7 +389,8 @@ func smallWindow(_, _ string, c syscall.RawConn) error {
 	return err
 }
 
-// TestWhyIsForgotten: what is older than the record of decisions, and a gateway without one.
+// TestWhyIsForgotten: what is older than the record of decisions, and a gateway without
+// one.
 func TestWhyIsForgotten(t *testing.T) {
 	q := newInquest(t, "decisions: 8\n")
 	var offsets []int64

@@ -1,5 +1,5 @@
-// Package gateway wires the rooms into the running gateway: broker brings in, stream holds, server carries
-// out. It is what `serve` runs, and `demo` beside its own Kafka.
+// Package gateway wires the rooms into the running gateway: broker brings in, stream
+// holds, server carries out. It is what `serve` runs, and `demo` with its own Kafka.
 package gateway
 
 import (
@@ -24,8 +24,8 @@ import (
 	"sluice/stream"
 )
 
-// stopTimeout bounds a graceful stop, streams that are told to come back elsewhere included. It fits into the 30
-// seconds that Kubernetes and docker stop leave.
+// stopTimeout bounds a graceful stop, streams that are told to come back elsewhere
+// included. It fits into the 30 seconds that Kubernetes and docker stop leave.
 const stopTimeout = 25 * time.Second
 
 // Options is what a [Gateway] is made from.
@@ -35,7 +35,8 @@ type Options struct {
 	Page   http.Handler // answers GET /; nil: there is none
 }
 
-// Gateway is one gateway: New wires it, Start lets it serve, Stop takes it down, Run is the three in a row.
+// Gateway is one gateway: New wires it, Start lets it serve, Stop takes it down, Run is
+// the three in a row.
 type Gateway struct {
 	config *config.Config
 	log    zerolog.Logger
@@ -57,13 +58,14 @@ type Gateway struct {
 	adminAddr net.Addr
 }
 
-// New wires a gateway. Nothing is asked of Kafka yet and no port is open. Where it fails, nothing is left behind.
+// New wires a gateway. Nothing is asked of Kafka yet and no port is open. Where it fails,
+// nothing is left behind.
 //
 // It is one straight function: each step needs what earlier ones made.
 func New(o Options) (g *Gateway, err error) {
 	c := o.Config
 	g = &Gateway{config: c, log: o.Log, slog: slog.New(zerolog.NewSlogHandler(o.Log)), failed: make(chan error, 1)}
-	defer func() { // so errors are returned beside g, and not beside nil
+	defer func() { // so errors are returned with g, and not with nil
 		if err != nil {
 			_ = g.Stop(context.Background()) // err came first, and says why
 			g = nil
@@ -127,7 +129,8 @@ func New(o Options) (g *Gateway, err error) {
 	if err != nil {
 		return g, err
 	}
-	// A server has workers from the beginning, so a gateway that never starts has to close it, too.
+	// A server has workers from the beginning, so a gateway that never starts has to close
+	// it, too.
 	g.closeServer = sync.OnceFunc(g.server.Close)
 	g.onStop("server", func(context.Context) error { g.closeServer(); return nil })
 	return g, nil
@@ -135,8 +138,8 @@ func New(o Options) (g *Gateway, err error) {
 
 // Start opens the ports and begins to read. After an error it is for the caller to Stop.
 //
-// What is begun first ends last: /readyz answers for as long as streams are being drained, and streams have their hub
-// to the end.
+// What is begun first ends last: /readyz answers for as long as streams are being
+// drained, and streams have their hub to the end.
 func (g *Gateway) Start(ctx context.Context) error {
 	admin, err := server.ListenMode(ctx, g.config.Admin, g.config.SocketMode)
 	if err != nil {
@@ -183,13 +186,14 @@ func (g *Gateway) serve(name string, s *http.Server, l net.Listener) {
 		return fmt.Errorf("%s: %w", name, err)
 	}, func(ctx context.Context) error {
 		if s.Shutdown(ctx) != nil {
-			return s.Close() // whoever is still there had their time
+			return s.Close() // clients that are still there had their time
 		}
 		return nil
 	})
 }
 
-// drain ends the streams, spread over a while. Running out of time is no failure: those left are ended at once.
+// drain ends the streams, spread over a while. Running out of time is no failure: those
+// left are ended at once.
 func (g *Gateway) drain(ctx context.Context) error {
 	g.log.Info().Msg("stopping: streams are told to come back elsewhere")
 	if err := g.server.Drain(ctx); err != nil {
@@ -206,8 +210,8 @@ func (g *Gateway) fail(err error) {
 	}
 }
 
-// Run starts the gateway, serves until stop is done or something fails, and stops it: gracefully, or at once
-// when kill is done. It returns what failed.
+// Run starts the gateway, serves until stop is done or something fails, and stops it:
+// gracefully, or at once when kill is done. It returns what failed.
 func (g *Gateway) Run(stop, kill context.Context) error {
 	if err := g.Start(stop); err != nil {
 		return errors.Join(err, g.Stop(kill))
@@ -230,8 +234,8 @@ func (g *Gateway) wait(stop, kill context.Context) error {
 	return errors.Join(err, g.Stop(ctx))
 }
 
-// Failed receives what ends the gateway while it serves, such as a listener that fails. Run looks at
-// it; whoever calls Start alone does so instead, and then calls Stop.
+// Failed receives what ends the gateway while it serves, such as a listener that fails.
+// Run looks at it. A caller of Start alone does so instead, and then calls Stop.
 func (g *Gateway) Failed() <-chan error { return g.failed }
 
 // Addr is where browsers connect, once started: the port that was bound for port 0.

@@ -304,7 +304,8 @@ func TestTLSWithHTTP2(t *testing.T) {
 	}
 }
 
-// selfSigned writes a certificate for 127.0.0.1 and its key, and returns the pool that trusts it.
+// selfSigned writes a certificate for 127.0.0.1 and its key, and returns the pool that
+// trusts it.
 func selfSigned(t *testing.T, certFile, keyFile string) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

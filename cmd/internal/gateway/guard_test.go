@@ -70,7 +70,8 @@ func revoke(t *testing.T, g *Gateway, key, user string) {
 	}
 }
 
-// TestEveryRevocationHoldsThoughTheControlTopicGrows: by whichever of two gateways, and on both.
+// TestEveryRevocationHoldsThoughTheControlTopicGrows: by whichever of two gateways, and
+// on both.
 func TestEveryRevocationHoldsThoughTheControlTopicGrows(t *testing.T) {
 	c, conf, key := controlled(t)
 	gateways := []*Gateway{start(t, conf), start(t, conf)}
@@ -107,7 +108,8 @@ func TestEveryRevocationHoldsThoughTheControlTopicGrows(t *testing.T) {
 	}
 }
 
-// TestRevokedOnAllGateways: one is asked, both end the user's streams, and one that starts afterwards keeps the user out.
+// TestRevokedOnAllGateways: one is asked, both end the user's streams, and one that
+// starts afterwards keeps the user out.
 func TestRevokedOnAllGateways(t *testing.T) {
 	c, conf, key := controlled(t)
 	one, two := start(t, conf), start(t, conf)
@@ -136,7 +138,8 @@ func TestRevokedOnAllGateways(t *testing.T) {
 	}
 }
 
-// TestSealedOnTheWire: with ids: sealed nothing that a browser is sent has an offset in it, whatever happened.
+// TestSealedOnTheWire: with ids: sealed nothing that a browser is sent has an offset in
+// it, whatever happened.
 func TestSealedOnTheWire(t *testing.T) {
 	c := cluster(t, 1)
 	t.Chdir(t.TempDir())

@@ -12,7 +12,8 @@ import (
 	"sluice/cmd/internal/config"
 )
 
-// NewLog returns the log that c describes: for people on a terminal, JSON lines otherwise, unless c says which.
+// NewLog returns the log that c describes: for people on a terminal, JSON lines
+// otherwise, unless c says which.
 func NewLog(c config.Log, w io.Writer) (zerolog.Logger, error) {
 	level, err := zerolog.ParseLevel(c.Level)
 	if err != nil {
@@ -20,7 +21,7 @@ func NewLog(c config.Log, w io.Writer) (zerolog.Logger, error) {
 	}
 	plain := !terminal(w) || os.Getenv("NO_COLOR") != ""
 	console := c.Format == "console" || c.Format == "" && terminal(w)
-	w = zerolog.SyncWriter(w) // every room logs from goroutines of its own
+	w = zerolog.SyncWriter(w) // every room logs from its goroutines
 	if console {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: plain}
 	}

@@ -47,8 +47,9 @@ func (g *Gateway) findDescriptors() {
 	}
 }
 
-// door bounds the connections that net/http has by the limits of streams, with room to spare: who has as many streams as
-// they may have is to be told so, which takes a connection.
+// door bounds the connections that net/http has by the limits of streams, with room to
+// spare. A client that has as many streams as it may have must be told so, which takes a
+// connection.
 func (g *Gateway) door() server.Door {
 	limits := g.config.Limits
 	d := server.Door{Proxies: g.config.Proxies(), ProxyProtocol: g.config.ProxyProtocol, Metrics: g.metrics}

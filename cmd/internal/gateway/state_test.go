@@ -31,8 +31,9 @@ auth: none
 	return conf
 }
 
-// TestGatewaysAgreeOnTheState: one has been there all along, the other starts after all of it and is ready with
-// what is older than its replay window. They say the same, under the same tag.
+// TestGatewaysAgreeOnTheState: one has been there all along, the other starts after all
+// of it and is ready with what is older than its replay window. They say the same, under
+// the same tag.
 func TestGatewaysAgreeOnTheState(t *testing.T) {
 	c := cluster(t, 3)
 	producer, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.DefaultProduceTopic("order-topic"))

@@ -11,10 +11,11 @@ import (
 	"sluice/stream/cursor"
 )
 
-// width is the hub as the reader sees it, with an eye on how long ids can grow. It takes all topics' partitions to know,
-// so it shows only as they are found. A stream without room in an id is not served: proxies would cut the
-// header that the id comes back in. All others are. A stream that outgrows its room while the
-// gateway runs is closed itself, whatever its width; a restart decides anew, see [cursor.TooWide].
+// width is the hub as the reader sees it, with an eye on how long ids can grow. It takes
+// all topics' partitions to know, so it shows only as they are found. A stream without
+// room in an id is not served: proxies would cut the header that the id comes back in.
+// All others are. A stream that outgrows its room while the gateway runs is closed
+// itself, whatever its width; a restart decides anew, see [cursor.TooWide].
 type width struct {
 	*stream.Hub
 	ids   cursor.Codec
@@ -49,9 +50,10 @@ func (w *width) AddPartitions(stream int, start []int64) {
 	back()
 }
 
-// note takes note of a stream's partitions, beside those it has or instead of them. Streams that no longer have room are
-// withdrawn before it returns. Those that have room again are back with the call of what it returns: an id must not be
-// written of partitions that are about to go.
+// note takes note of a stream's partitions, in addition to those it has or instead of
+// them. Streams that no longer have room are withdrawn before it returns. Those that have
+// room again are back with the call of what it returns: an id must not be written of
+// partitions that are about to go.
 func (w *width) note(index, n int, beside bool) (back func()) {
 	var out, in []int
 	defer func() {

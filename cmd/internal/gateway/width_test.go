@@ -41,7 +41,8 @@ auth: none
 	return c, conf
 }
 
-// A stream that no id has room for is not served, and that is said where an operator looks. The others are.
+// A stream that no id has room for is not served, and that is said where an operator
+// looks. The others are.
 func TestATooWideStreamCostsOnlyItself(t *testing.T) {
 	c, conf := wideShop(t, 1200)
 	log := &syncBuffer{}
@@ -108,8 +109,8 @@ func TestAGatewayOfTooWideStreamsIsNotReady(t *testing.T) {
 	}
 }
 
-// A topic that outgrows an id's room while it is read is no longer served; who reads it is told, keeps the rest, and no
-// id was ever too long. So it is after a restart, too.
+// A topic that outgrows an id's room while it is read is no longer served; who reads it
+// is told, keeps the rest, and no id was ever too long. So it is after a restart, too.
 func TestATopicThatOutgrowsItsRoomCostsOnlyItself(t *testing.T) {
 	c, conf := wideShop(t, 100)
 	g := start(t, conf)
@@ -177,7 +178,8 @@ func TestATopicThatOutgrowsItsRoomCostsOnlyItself(t *testing.T) {
 	back(start(t, conf))
 }
 
-// The decision is the same on all gateways, in whatever order topics are found; what grows while it runs goes itself.
+// The decision is the same on all gateways, in whatever order topics are found; what
+// grows while it runs goes itself.
 func TestRoomIsGivenFromTheNarrowestOn(t *testing.T) {
 	specs := []stream.Spec{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}
 	fresh := func() *width {

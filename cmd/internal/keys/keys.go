@@ -1,4 +1,5 @@
-// Package keys is `sluice keys`: it makes the keys by which back ends ask for tickets and revoke.
+// Package keys is `sluice keys`: it makes the keys by which back ends ask for tickets and
+// revoke.
 package keys
 
 import (
@@ -31,7 +32,8 @@ Flags:
 // validName is of a back end as it stands in the file without any quotes.
 var validName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,63}$`)
 
-// Run is the command. It returns the exit status: 0, 1 for a file that can't be written, 2 for a bad command line.
+// Run is the command. It returns the exit status: 0, 1 for a file that can't be written,
+// 2 for a bad command line.
 func Run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice keys", flag.ContinueOnError)
 	file := flags.String("f", "", "append the key's line to this `file` of keys")

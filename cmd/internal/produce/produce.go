@@ -30,8 +30,8 @@ Example:
 Flags:
 `
 
-// Run is the command. It returns the exit status: 0, 1 if Kafka doesn't take the record, 2 for a
-// bad command line or configuration.
+// Run is the command. It returns the exit status: 0, 1 if Kafka doesn't take the record,
+// 2 for a bad command line or configuration.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice produce", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")

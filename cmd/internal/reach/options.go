@@ -1,5 +1,6 @@
-// Package reach is what the commands that speak to a gateway from outside have in common: its address, who they
-// say they are, which certificates they trust, and how they say what went wrong.
+// Package reach is what the commands that speak to a gateway from outside have in common.
+// It has the gateway's address, who they say they are, which certificates they trust, and
+// how they say what went wrong.
 package reach
 
 import (
@@ -15,7 +16,8 @@ import (
 	"sluice/cmd/internal/cmdline"
 )
 
-// Options are what a command line says about the gateway. Flags registers them, Parse fills them in.
+// Options are what a command line says about the gateway. Flags registers them, Parse
+// fills them in.
 type Options struct {
 	URL     *url.URL          // with the query the flags add
 	Headers map[string]string // by canonical name; --token-file is not among them: see Header
@@ -52,8 +54,9 @@ func (o *Options) ToQuery(flags *flag.FlagSet, name, key, text string) {
 	flags.Func(name, text, func(v string) error { o.query[key] = v; return nil })
 }
 
-// Parse reads a command line of one URL, with flags before and after it. The error is for the user and ends in
-// status 2; [flag.ErrHelp] when help was asked for, and given on stdout after usage.
+// Parse reads a command line of one URL, with flags before and after it. The error is for
+// the user and ends in status 2; [flag.ErrHelp] when help was asked for, and given on
+// stdout after usage.
 func (o *Options) Parse(flags *flag.FlagSet, args []string, usage string, stdout io.Writer) error {
 	words, err := cmdline.Words(flags, args, usage, stdout)
 	if err != nil {
@@ -84,7 +87,8 @@ func (o *Options) Reach(address string) (err error) {
 	return err
 }
 
-// target is the address to ask: http unless it says https, /events unless it names a path.
+// target is the address to ask: http unless it says https, /events unless it names a
+// path.
 func target(address string, query map[string]string) (*url.URL, error) {
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
@@ -129,7 +133,8 @@ func (o *Options) addHeader(line string) error {
 	return nil
 }
 
-// Header is what each connection sends: Headers, and the token. It fails where --token-file can't be read.
+// Header is what each connection sends: Headers, and the token. It fails where
+// --token-file can't be read.
 func (o *Options) Header() (map[string]string, error) {
 	token, err := o.bearer()
 	if err != nil || token == "" || o.Headers["Authorization"] != "" {

@@ -34,8 +34,9 @@ func Explain(resp *http.Response) string {
 	return text
 }
 
-// Plain puts an error of the network in one line: without the address, which the
-// user typed, and without the query, which may hold a ticket. final: coming again would change nothing.
+// Plain puts an error of the network in one line: without the address, which the user
+// typed, and without the query, which may hold a ticket. final: coming again would change
+// nothing.
 func Plain(err error) (plain error, final bool) {
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
@@ -69,7 +70,8 @@ func Line(s string) string {
 	return strings.ReplaceAll(Printable(s), "\n", string(utf8.RuneError))
 }
 
-// PrintableJSON is valid JSON with what Printable wouldn't leave escaped instead, so that its value stays the same.
+// PrintableJSON is valid JSON with what Printable wouldn't leave escaped instead, so that
+// its value stays the same.
 func PrintableJSON(text []byte) []byte {
 	safe := make([]byte, 0, len(text))
 	for _, r := range string(text) {

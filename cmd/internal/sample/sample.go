@@ -1,4 +1,5 @@
-// Package sample reads a record that is written on a command line: key=alice value=@order.json.
+// Package sample reads a record that is written on a command line: key=alice
+// value=@order.json.
 package sample
 
 import (
@@ -17,8 +18,9 @@ type Sample struct {
 	Stream string
 }
 
-// Parse reads key=TEXT, value=TEXT, header=NAME=TEXT and stream=NAME. A text of @FILE is what the file
-// holds, one of @- what stdin brings. No value, or value= alone, makes a tombstone; no key, a record without one.
+// Parse reads key=TEXT, value=TEXT, header=NAME=TEXT and stream=NAME. A text of @FILE is
+// what the file holds, one of @- what stdin brings. No value, or value= alone, makes a
+// tombstone; no key, a record without one.
 func Parse(words []string) (Sample, error) {
 	s := Sample{Record: &kgo.Record{Timestamp: time.Now()}}
 	for _, word := range words {

@@ -36,8 +36,8 @@ const (
 
 var ways = []string{"jwt", "authjs", "forward", "none"}
 
-// ask puts the questions. An answer that the gateway would not take is asked for again; where
-// nobody is left to ask, it is the error.
+// ask puts the questions. An answer that the gateway would not take is asked for again;
+// where nobody is left to ask, it is the error.
 func (q *questions) ask() (a answers, err error) {
 	if err := q.one("Where is Kafka? host:port, several with commas", defaultBrokers, func(text string) error {
 		a.brokers = fields(text)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// render is the configuration that answers make. Texts are quoted, so that nothing in an answer
-// is taken for YAML.
+// render is the configuration that answers make. Texts are quoted, so that nothing in an
+// answer is taken for YAML.
 func render(a answers) string {
 	quoted := make([]string, len(a.brokers))
 	for i, b := range a.brokers {

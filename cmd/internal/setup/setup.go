@@ -30,8 +30,8 @@ Example:
 Flags:
 `
 
-// Run is the command. It returns the exit status: 0, 1 if a file is there already or can't be
-// written, 2 for a bad command line or an answer that can't be used.
+// Run is the command. It returns the exit status: 0, 1 if a file is there already or
+// can't be written, 2 for a bad command line or an answer that can't be used.
 func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice init", flag.ContinueOnError)
 	file := flags.String("c", config.DefaultFile, "the configuration `file` to write")
@@ -71,7 +71,7 @@ func absent(file string) error {
 	}
 }
 
-// keyFile is beside the configuration, as it is named in it.
+// keyFile is next to the configuration, as it is named in it.
 func keyFile(a answers) string {
 	switch a.way {
 	case "jwt":
@@ -82,8 +82,8 @@ func keyFile(a answers) string {
 	return ""
 }
 
-// write makes the files, and returns their names. The key is for its owner's eyes. One that is
-// there already is kept: the login uses it.
+// write makes the files, and returns their names. The key is for its owner's eyes. One
+// that is there already is kept: the login uses it.
 func write(file string, a answers) (made []string, err error) {
 	if err := create(file, 0o644, render(a)); err != nil {
 		return nil, err

@@ -24,9 +24,10 @@ func (b *backoff) ask(retry time.Duration) {
 	}
 }
 
-// next counts one more wait, of at least atLeast. The first after a connection is what the server
-// asked for; each further one twice the last. Up to half as much again is
-// added at random, never taken away: a server that spread its `retry:` did so for a reason.
+// next counts one more wait, of at least atLeast. The first after a connection is what
+// the server asked for; each further one twice the last. Up to half as much again is
+// added at random, never taken away: a server that spread its `retry:` did so for a
+// reason.
 func (b *backoff) next(atLeast time.Duration) time.Duration {
 	wait := b.retry
 	for range b.failures {

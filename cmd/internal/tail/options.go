@@ -28,8 +28,8 @@ Example:
 Flags:
 `
 
-// parse reads the command line. The error is for the user and ends in status 2; [flag.ErrHelp] when help was
-// asked for, and given on stdout.
+// parse reads the command line. The error is for the user and ends in status 2;
+// [flag.ErrHelp] when help was asked for, and given on stdout.
 func parse(flags *flag.FlagSet, args []string, stdout io.Writer) (*options, error) {
 	o := new(options)
 	o.Flags(flags)

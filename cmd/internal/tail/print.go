@@ -19,7 +19,8 @@ type event struct {
 // own says whether the event is one of the gateway's own and not of a stream.
 func (e event) own() bool { return strings.HasPrefix(e.Name, "sluice.") }
 
-// line is an event as one JSON object. A payload that isn't JSON is text, as in a poll's answer.
+// line is an event as one JSON object. A payload that isn't JSON is text, as in a poll's
+// answer.
 type line struct {
 	Time  string          `json:"time"` // when it came, RFC 3339
 	ID    string          `json:"id,omitempty"`
@@ -53,7 +54,8 @@ const (
 	normal = "\x1b[0m"
 )
 
-// print writes one event in one Write, so that a reader of a pipe never meets half of one.
+// print writes one event in one Write, so that a reader of a pipe never meets half of
+// one.
 func (p *printer) print(e event) error {
 	if p.quiet && e.own() {
 		return nil

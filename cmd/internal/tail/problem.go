@@ -45,7 +45,8 @@ func judge(resp *http.Response) error {
 	}
 }
 
-// plain turns an error of the network into one line, and into a *refusal where coming again is useless.
+// plain turns an error of the network into one line, and into a *refusal where coming
+// again is useless.
 func plain(err error) error {
 	err, final := reach.Plain(err)
 	if final {

@@ -12,12 +12,12 @@ import (
 	"github.com/r3labs/sse/v2"
 )
 
-// These tests hold the first decision of ARCHITECTURE.md: r3labs/sse is our client and not our server.
-// They state what its server does; when one fails, the library has
+// These tests hold the first decision of ARCHITECTURE.md: r3labs/sse is our client and
+// not our server. They state what its server does; when one fails, the library has
 // changed and the decision wants another look.
 //
-// They run in synctest bubbles: r3labs' server waits on channels only, so "blocked for good" is
-// a state that can be waited for, not a time limit.
+// They run in synctest bubbles: r3labs' server waits on channels only, so "blocked for
+// good" is a state that can be waited for, not a time limit.
 
 // visitor is one connection to r3labs' server, without the network.
 type visitor struct {
@@ -76,7 +76,8 @@ func visit(t *testing.T, server *sse.Server, lastEventID string, slow bool) *vis
 	return v
 }
 
-// r3labs runs test in a bubble with a server that has stream "orders" and queues nothing before it.
+// r3labs runs test in a bubble with a server that has stream "orders" and queues nothing
+// before it.
 func r3labs(t *testing.T, test func(t *testing.T, server *sse.Server)) {
 	synctest.Test(t, func(t *testing.T) {
 		server := sse.New()
@@ -154,7 +155,8 @@ func TestR3labsServerTakesOnlyIntegersAsLastEventID(t *testing.T) {
 	})
 }
 
-// Ids are places in a list that begins anew with the process and is never cut; the last event seen comes twice.
+// Ids are places in a list that begins anew with the process and is never cut; the last
+// event seen comes twice.
 func TestR3labsServerReplaysTheLastEventSeen(t *testing.T) {
 	r3labs(t, func(t *testing.T, server *sse.Server) {
 		for _, data := range []string{"a", "b", "c"} {

@@ -1,6 +1,7 @@
-// Package tail is `sluice tail`: it follows a stream in the terminal and resumes by itself. The
-// r3labs client reads. What that client leaves open is closed around it: see [wholeEvents] and
-// [follower.connect]. It is a tool to look with, and never the judge of what was lost.
+// Package tail is `sluice tail`: it follows a stream in the terminal and resumes by
+// itself. The r3labs client reads. What that client leaves open is closed around it: see
+// [wholeEvents] and [follower.connect]. It is a tool to look with, and never the judge of
+// what was lost.
 package tail
 
 import (
@@ -65,7 +66,8 @@ type follower struct {
 // errDone ends following: --count was reached.
 var errDone = errors.New("done")
 
-// follow connects until ctx ends, --count is reached (both nil) or coming again is useless.
+// follow connects until ctx ends, --count is reached (both nil) or coming again is
+// useless.
 func (f *follower) follow(ctx context.Context) error {
 	for {
 		err := f.connect(ctx)
@@ -95,8 +97,9 @@ func (f *follower) follow(ctx context.Context) error {
 
 // connect holds one connection from request to end. nil: the server ended the stream.
 //
-// Each connection has a client of its own, with a back-off that never comes again: the client's would do so
-// at once with an id it should not have kept, and takes a clean end for the end of all.
+// Each connection has a new client, with a back-off that never comes again. The client's
+// own back-off would come again at once, with an id it should not have kept. It also
+// takes a clean end for the end of all.
 func (f *follower) connect(ctx context.Context) error {
 	header, err := f.Header()
 	if err != nil {
@@ -147,7 +150,8 @@ func (f *follower) connect(ctx context.Context) error {
 	return nil
 }
 
-// take prints one event. errDone: it was the last one asked for; a *refusal: it can't be printed.
+// take prints one event. errDone: it was the last one asked for; a *refusal: it can't be
+// printed.
 func (f *follower) take(e *r3.Event) error {
 	ev := event{ID: string(e.ID), Name: string(e.Event), Data: string(e.Data)}
 	if ev.Name == "" {

@@ -45,7 +45,8 @@ type feed struct {
 	ids []string   // Last-Event-ID of each connection
 }
 
-// ServeHTTP writes the events after Last-Event-ID, cut off after cut bytes; -1 writes all and stays.
+// ServeHTTP writes the events after Last-Event-ID, cut off after cut bytes; -1 writes all
+// and stays.
 func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := r.Header.Get("Last-Event-ID")
 	f.mu.Lock()
@@ -91,8 +92,9 @@ var wanted = []event{
 	{"s@e:3", "order.confirmed", "third \u00fc"},
 }
 
-// The first connection is cut off after each byte in turn, by an abort or by an end that looks proper.
-// r3labs alone fails both: the first half of an event would be shown, and its id kept.
+// The first connection is cut off after each byte in turn, by an abort or by an end that
+// looks proper. r3labs alone fails both: the first half of an event would be shown, and
+// its id kept.
 func TestCutAtEveryByte(t *testing.T) {
 	for _, newline := range []string{"\n", "\r\n", "\r"} {
 		events := wire(newline)
@@ -216,7 +218,8 @@ func TestSilenceReconnects(t *testing.T) {
 	}
 }
 
-// Refusals end the command and show why; what only needs waiting is said once and waited for.
+// Refusals end the command and show why; what only needs waiting is said once and waited
+// for.
 func TestAnswers(t *testing.T) {
 	const problem = `{"type":"about:blank","title":"No identity","detail":"Send a token\u001b[31m."}`
 	for _, tt := range []struct {

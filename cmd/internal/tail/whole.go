@@ -12,33 +12,36 @@ import (
 )
 
 // maxEvent bounds what one event may take in memory. A Kafka record of the
-// broker's default limit is 1 MiB; whoever raised that rarely passes 16.
+// broker's default limit is 1 MiB. Those who raised that rarely passed 16.
 const maxEvent = 16 << 20
 
 // errTooLong is returned for an event beyond maxEvent. Trying again would only
 // meet the same event again.
 var errTooLong = fmt.Errorf("an event is longer than %d MiB", maxEvent>>20)
 
-// firstSilence is how long a server may be silent that has not said how often its heart beats.
+// firstSilence is how long a server may be silent that has not said how often its heart
+// beats.
 const firstSilence = time.Minute
 
 // errSilent is returned when the connection was silent for too long, heartbeats
 // included: the other side is gone, but no packet has said so.
 var errSilent = errors.New("nothing was heard from the server any more")
 
-// wholeEvents stands between the network and the r3labs client and hands on whole events only:
-// everything up to a blank line, or nothing. The client itself takes a frame that a lost
-// connection cut off for a whole one and keeps its id, so the rest of that event would never be
-// seen. Package sse reads, and writes the one form that the client reads right.
+// wholeEvents stands between the network and the r3labs client and hands on whole events
+// only: everything up to a blank line, or nothing. The client itself takes a frame that a
+// lost connection cut off for a whole one and keeps its id, so the rest of that event
+// would never be seen. Package sse reads, and writes the one form that the client reads
+// right.
 //
-// Each Read returns bytes of one event. The client's scanner searches all that it has buffered
-// anew for each event, so more would cost the square.
+// Each Read returns bytes of one event. The client's scanner searches all that it has
+// buffered anew for each event, so more would cost the square.
 type wholeEvents struct {
 	body *watched
 	in   *sse.Reader
 
-	// lastID is the id of the last whole event. Whoever started the client may read it when it
-	// has returned: the client has then handed on every event that was read from here.
+	// lastID is the id of the last whole event. The caller that started the client may read
+	// it when the client has returned. By then the client has handed on every event that was
+	// read from here.
 	lastID string
 
 	frame []byte // the event ready for the client
@@ -52,8 +55,8 @@ func newWholeEvents(body io.ReadCloser, lastID string) *wholeEvents {
 	return w
 }
 
-// Read returns bytes of one whole event. It fails with what the network says, io.EOF included,
-// whether or not an event had begun; with errSilent; or with errTooLong.
+// Read returns bytes of one whole event. It fails with what the network says, io.EOF
+// included, whether or not an event had begun; with errSilent; or with errTooLong.
 func (w *wholeEvents) Read(p []byte) (int, error) {
 	if len(w.rest) == 0 {
 		if err := w.next(); err != nil {
@@ -94,8 +97,9 @@ func (w *wholeEvents) next() error {
 	return nil
 }
 
-// watched watches over a connection that may have died without a packet saying so. The watch is
-// stopped while nothing is being read: a full terminal is not the server's silence.
+// watched watches over a connection that may have died without a packet saying so. The
+// watch is stopped while nothing is being read: a full terminal is not the server's
+// silence.
 type watched struct {
 	io.ReadCloser
 	timer   *time.Timer   // closes the body when it fires
@@ -120,8 +124,8 @@ func (w *watched) Close() error {
 	return w.ReadCloser.Close()
 }
 
-// heartbeat is how often the gateway says that it is there, from the data of its hello; 0 if it
-// doesn't say.
+// heartbeat is how often the gateway says that it is there, from the data of its hello; 0
+// if it doesn't say.
 func heartbeat(data string) time.Duration {
 	var hello struct {
 		Heartbeat uint32 // milliseconds

@@ -1,4 +1,5 @@
-// Package token is `sluice token`: it makes a token to try a gateway with, as the login would.
+// Package token is `sluice token`: it makes a token to try a gateway with, as the login
+// would.
 package token
 
 import (
@@ -31,8 +32,8 @@ Flags:
 // maxTTL bounds how long a token for trying is good.
 const maxTTL = 30 * 24 * time.Hour
 
-// Run is the command. It returns the exit status: 0, 1 if the configuration has no secret to sign
-// with, 2 for a bad command line or configuration.
+// Run is the command. It returns the exit status: 0, 1 if the configuration has no secret
+// to sign with, 2 for a bad command line or configuration.
 func Run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice token", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
@@ -79,8 +80,8 @@ func check(user string, ttl time.Duration) error {
 	return nil
 }
 
-// sign makes a token that the configuration's issuer would be believed to have made, and says
-// where the gateway looks for it.
+// sign makes a token that the configuration's issuer would be believed to have made, and
+// says where the gateway looks for it.
 func sign(a config.Auth, issuer, user string, roles []string, now time.Time, ttl time.Duration) (string, []auth.Place, error) {
 	j, err := choose(a, issuer)
 	if err != nil {

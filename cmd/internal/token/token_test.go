@@ -12,7 +12,8 @@ import (
 
 const secret = "0123456789abcdef0123456789abcdef"
 
-// within puts a configuration with this auth into an empty directory, which becomes the current one.
+// within puts a configuration with this auth into an empty directory, which becomes the
+// current one.
 func within(t *testing.T, authentication string) {
 	t.Helper()
 	t.Chdir(t.TempDir())

@@ -52,7 +52,8 @@ func (a *asker) ask(ctx context.Context, route string, query url.Values) ([]byte
 	return io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 }
 
-// refusal says why there is no answer; and where nothing is at that address, which other one was perhaps meant.
+// refusal says why there is no answer; and where nothing is at that address, which other
+// one was perhaps meant.
 func refusal(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a part says as much
 	resp.Body = io.NopCloser(bytes.NewReader(body))

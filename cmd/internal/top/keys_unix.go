@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keys hands on what is typed until ctx ends. It asks the terminal before it reads, since a read could not be called off.
+// keys hands on what is typed until ctx ends. It asks the terminal before it reads, since
+// a read could not be called off.
 func keys(ctx context.Context, in *os.File, pressed func(byte)) {
 	for ctx.Err() == nil {
 		ready := []unix.PollFd{{Fd: int32(in.Fd()), Events: unix.POLLIN}}

@@ -78,7 +78,7 @@ func parse(flags *flag.FlagSet, args []string, stdout io.Writer) (*options, erro
 	return o, err
 }
 
-// question is what /decisions is to be asked; nil: nothing.
+// question is what /decisions is asked; nil: nothing.
 func question(why, user, stream, subject string) (url.Values, error) {
 	if why == "" && user == "" {
 		return nil, nil

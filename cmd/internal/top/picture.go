@@ -12,7 +12,8 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// picture is a snapshot as lines of text, none wider than width. r is nil while there are no rates yet.
+// picture is a snapshot as lines of text, none wider than width. r is nil while there are
+// no rates yet.
 func picture(s *snapshot, r *rates, width int) []string {
 	g := &s.Gateway
 	state := "ready"

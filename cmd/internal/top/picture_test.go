@@ -52,7 +52,8 @@ news waits: the topic ` + "\ufffd" + `[2J is not there`
 	}
 }
 
-// TestNarrowTerminals: columns go, the stream and what matters most stay, and no line is too wide.
+// TestNarrowTerminals: columns go, the stream and what matters most stay, and no line is
+// too wide.
 func TestNarrowTerminals(t *testing.T) {
 	a, b := decode(t, first), later(t)
 	for width := range 200 {

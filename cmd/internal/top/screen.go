@@ -10,7 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is where pictures go: over each other on a terminal, one below the other elsewhere, without an escape code.
+// screen is where pictures go: over each other on a terminal, one below the other
+// elsewhere, without an escape code.
 type screen struct {
 	out      io.Writer
 	terminal bool
@@ -33,8 +34,8 @@ const (
 	restBelow = "\x1b[J"
 )
 
-// open prepares the terminal, if there is one. quit is called when the user wants to end: with q, or Ctrl-C, which a terminal in raw mode
-// sends as a key.
+// open prepares the terminal, if there is one. quit is called when the user wants to end:
+// with q, or Ctrl-C, which a terminal in raw mode sends as a key.
 func open(stdin io.Reader, out io.Writer, quit func()) (*screen, error) {
 	s := &screen{out: out, stop: func() {}}
 	file, ok := out.(*os.File)
@@ -100,7 +101,7 @@ func (s *screen) close() {
 	s.stop()
 	s.reading.Wait()
 	if s.terminal {
-		_, _ = io.WriteString(s.out, leave) // whoever took the terminal away sees none of it
+		_, _ = io.WriteString(s.out, leave) // if the terminal was taken away, nobody sees it
 	}
 	if s.in != nil {
 		_ = term.Restore(int(s.in.Fd()), s.before) // there is nothing else to try

@@ -73,7 +73,8 @@ type streamRates struct {
 	Deliveries float64 `json:"deliveries"`
 }
 
-// between returns the rates from one snapshot to a later one; nil where there are none: the gateway was started anew.
+// between returns the rates from one snapshot to a later one; nil where there are none:
+// the gateway was started anew.
 func between(a, b *snapshot) *rates {
 	if a == nil || !a.Gateway.Started.Equal(b.Gateway.Started) || !b.Time.After(a.Time) {
 		return nil

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudo-terminal: what a program has, and the end that a person looks at and types into.
+// terminal is a pseudo-terminal: what a program has, and the end that a person looks at
+// and types into.
 func terminal(t *testing.T, width, height uint16) (program, person *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -55,7 +56,8 @@ func seen(t *testing.T, person io.Reader, what string) string {
 	return text.String()
 }
 
-// TestATerminal: its own screen, as large as it is now, until q or Ctrl-C; and then as it was.
+// TestATerminal: its own screen, as large as it is now, until q or Ctrl-C; and then as it
+// was.
 func TestATerminal(t *testing.T) {
 	for _, key := range []string{"q", "\x03"} {
 		a := newAdmin(t)

@@ -1,5 +1,5 @@
-// Package top is `sluice top`: a gateway at work, in a terminal, from the same answers that the console shows; and the question why
-// somebody got an event, or didn't.
+// Package top is `sluice top`: a gateway at work, in a terminal, from the same answers
+// that the console shows; and the question why somebody got an event, or didn't.
 package top
 
 import (
@@ -16,8 +16,8 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// Run is the command. It returns the exit status: 0 when ctx or the user ended it, or what was asked for was said; 1 when the gateway
-// didn't say it; 2 for a bad command line.
+// Run is the command. It returns the exit status. 0: ctx or the user ended it, or what
+// was asked for was said. 1: the gateway didn't say it. 2: the command line is wrong.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice top", flag.ContinueOnError)
 	o, err := parse(flags, args, stdout)
@@ -74,7 +74,8 @@ func (a *asker) snapshot(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// watch draws until ctx, the user or --n ends it. A gateway that doesn't answer is waited for, unless it never did and nobody looks.
+// watch draws until ctx, the user or --n ends it. A gateway that doesn't answer is waited
+// for, unless it never did and nobody looks.
 func (a *asker) watch(ctx context.Context, stdin io.Reader, out io.Writer) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()

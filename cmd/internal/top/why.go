@@ -72,8 +72,8 @@ func (a *asker) answer(ctx context.Context, out io.Writer) error {
 	return err
 }
 
-// text is the answer for people; one is of one record, so that every connection is named. What users and subjects are called is anybody's
-// choice: no name begins a line of its own.
+// text is the answer for people; one is of one record, so that every connection is named.
+// What users and subjects are called is anybody's choice, so no name begins a line.
 func (d *decisions) text(one bool) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { b.WriteString(reach.Line(fmt.Sprintf(format, args...)) + "\n") }

@@ -1,11 +1,13 @@
 // Package typo guesses what a misspelt word was meant to be.
 package typo
 
-// MaxWord is the longest word looked at: nobody types a longer one, and the work grows with its square.
+// MaxWord is the longest word looked at. Nobody types a longer one, and the work grows
+// with its square.
 const MaxWord = 100
 
-// Closest returns the candidate most like word, or "" when none is like it enough to be what was meant: at
-// most a third of its letters differ, and two letters of a short word.
+// Closest returns the candidate most like word, or "" when none is like it enough to be
+// what was meant. At most a third of its letters may differ, and two letters of a short
+// word.
 func Closest(word string, candidates []string) string {
 	if len(word) > MaxWord {
 		return ""
@@ -19,7 +21,8 @@ func Closest(word string, candidates []string) string {
 	return best
 }
 
-// distance is the number of letters to insert, remove, change or swap with a neighbour to make a into b.
+// distance is the number of letters to insert, remove, change or swap with a neighbour to
+// make a into b.
 func distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

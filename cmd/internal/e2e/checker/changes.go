@@ -22,8 +22,8 @@ func (c *Changes) Changed() {
 	}
 }
 
-// Await returns once the condition is true, which it looks at after each change. The error, when
-// ctx ends before that, says what was waited for.
+// Await returns once the condition is true, which it looks at after each change. The
+// error, when ctx ends before that, says what was waited for.
 func (c *Changes) Await(ctx context.Context, what string, condition func() bool) error {
 	for {
 		next := c.wait() // before looking: a change while looking is not missed

@@ -1,9 +1,11 @@
-// Package checker keeps the books of an end-to-end run: what was produced, what each client was
-// sent. Afterwards it proves that nothing was lost, sent twice, out of a partition's order, or to
-// the wrong client, and that clients were told of exactly the resets that had to happen.
+// Package checker keeps the books of an end-to-end run: what was produced, what each
+// client was sent. Afterwards it proves that nothing was lost, sent twice, out of a
+// partition's order, or to the wrong client. It also proves that clients were told of
+// exactly the resets that had to happen.
 //
-// It judges from outside, by the payloads alone. Ids are the gateway's business: the checker never looks
-// at one. What an event's place in its partition is, Kafka said when it acknowledged it.
+// It judges from outside, by the payloads alone. Ids are the gateway's business: the
+// checker never looks at one. What an event's place in its partition is, Kafka said when
+// it acknowledged it.
 package checker
 
 import (
@@ -34,26 +36,27 @@ type stream struct {
 	// highest offset of this generation.
 	newest map[string]map[int32]int
 
-	// truncations are, by partition, the offsets from which on unclean elections have lost records
-	// of this generation, in the order of the elections.
+	// truncations are, by partition, the offsets from which on unclean elections have lost
+	// records of this generation, in the order of the elections.
 	truncations map[int32][]int64
 }
 
-// New returns the empty books of a run. The run's name goes with every event, so that another
-// run's are told from its own.
+// New returns the empty books of a run. The run's name goes with every event, so that
+// another run's are told from its own.
 func New(run string) *Checker {
 	return &Checker{run: run, streams: make(map[string]*stream)}
 }
 
-// Stream makes a stream known. everyone is its audience: each event goes to all who read it.
+// Stream makes a stream known. everyone is its audience: each event goes to all who read
+// it.
 func (c *Checker) Stream(name string, everyone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.streams[name] = &stream{name: name, everyone: everyone, newest: make(map[string]map[int32]int), truncations: make(map[int32][]int64)}
 }
 
-// Recreated says that the stream's topic was deleted and created again: what is produced from
-// now on is a new generation, whose offsets begin anew.
+// Recreated says that the stream's topic was deleted and created again: what is produced
+// from now on is a new generation, whose offsets begin anew.
 func (c *Checker) Recreated(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// run is a small run: alice, bob and their orders in partitions 0 and 1, and news for everyone.
+// run is a small run: alice, bob and their orders in partitions 0 and 1, and news for
+// everyone.
 type run struct {
 	*Checker
 	alice, bob *Client

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// Client is one client's page in the books: what it was sent, over all its connections. It must
-// be entered, and be connected, before the first event of its streams is produced.
+// Client is one client's page in the books: what it was sent, over all its connections.
+// It must be entered, and be connected, before the first event of its streams is
+// produced.
 type Client struct {
 	books   *Checker
 	name    string
@@ -83,8 +84,8 @@ func (c *Client) foreignLocked(format string, args ...any) {
 	c.foreign = append(c.foreign, fmt.Sprintf("%s was sent "+format, append([]any{c.name}, args...)...))
 }
 
-// Irregular enters something that no EventSource should meet: an answer that ends it for good, an
-// event without an id.
+// Irregular enters something that no EventSource should meet: an answer that ends it
+// permanently, an event without an id.
 func (c *Client) Irregular(what string) {
 	defer c.books.Changed()
 	c.books.mu.Lock()
@@ -113,16 +114,17 @@ func (c *Client) Has(a Arrival) bool {
 	return c.has[a]
 }
 
-// MayMissSuperseded says that the client has been away while the stream's topic was compacted, so that of
-// the events with one key only the last needs to have reached it.
+// MayMissSuperseded says that the client has been away while the stream's topic was
+// compacted, so that of the events with one key only the last needs to have reached it.
 func (c *Client) MayMissSuperseded(stream string) {
 	c.books.mu.Lock()
 	defer c.books.mu.Unlock()
 	c.forgiving = append(c.forgiving, stream)
 }
 
-// Newest returns, for each stream and partition that the client reads, the last event meant for it that
-// Kafka has acknowledged by now: when it has these, it has caught up.
+// Newest returns the last event meant for the client that Kafka has acknowledged by now,
+// for each stream and partition that it reads. When the client has these, it has caught
+// up.
 func (c *Client) Newest() (newest []Arrival) {
 	c.books.mu.Lock()
 	defer c.books.mu.Unlock()

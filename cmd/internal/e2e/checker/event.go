@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Event is what is to be produced.
+// Event is what the run produces.
 type Event struct {
 	Users   []string // whose it is; none for an audience of everyone
 	Key     string   // the record's key, where the topic is compacted
@@ -16,7 +16,8 @@ type Event struct {
 	Time time.Time
 }
 
-// event is an event in the books. What Kafka says about it comes with its acknowledgement.
+// event is an event in the books. What Kafka says about it comes with its
+// acknowledgement.
 type event struct {
 	Event
 	acked      bool
@@ -54,8 +55,8 @@ func (o *owners) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &(*o)[0])
 }
 
-// Produce enters an event and returns its number in the stream and the value of its record.
-// [Checker.Acked] must follow once Kafka has it.
+// Produce enters an event and returns its number in the stream and the value of its
+// record. [Checker.Acked] must follow once Kafka has it.
 func (c *Checker) Produce(stream string, e Event) (number int, value []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,7 +112,8 @@ func (c *Checker) AckedEvents() int {
 	return c.acked
 }
 
-// AckedIn is how many of the stream's events Kafka has put in the partition, in this generation.
+// AckedIn is how many of the stream's events Kafka has put in the partition, in this
+// generation.
 func (c *Checker) AckedIn(name string, partition int32) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -70,8 +70,9 @@ func (c *Client) Resets(stream, reason string) (n int) {
 	return n
 }
 
-// Expect says that the client has to be sent a reset, once, in each of the partitions. Only the
-// events in the range of such a reset are excused. After a re-creation it is called after [Checker.Recreated].
+// Expect says that the client has to be sent a reset, once, in each of the partitions.
+// Only the events in the range of such a reset are excused. After a re-creation it is
+// called after [Checker.Recreated].
 func (c *Client) Expect(stream, reason string, partitions ...int32) {
 	c.books.mu.Lock()
 	defer c.books.mu.Unlock()
@@ -102,7 +103,8 @@ func (x excuse) covers(stream string, e *event) bool {
 	return e.generation == x.generation && e.offset < x.to
 }
 
-// matchResetsLocked pairs the resets that the client was sent with those it had to be sent.
+// matchResetsLocked pairs the resets that the client was sent with those it had to be
+// sent.
 func (c *Client) matchResetsLocked() (excuses []excuse, missing, unexpected []Reset) {
 	due := make(map[Reset][]*expectation)
 	for _, x := range c.books.expected {

@@ -8,9 +8,9 @@ import (
 // truncated is the reason of resets that tell of an unclean election.
 const truncated = "truncated"
 
-// Truncated says that an unclean election has lost what the partition held from this offset on.
-// Whatever Kafka acknowledges from now on is written in its place. The partition's producers must
-// rest meanwhile.
+// Truncated says that an unclean election has lost what the partition held from this
+// offset on. Whatever Kafka acknowledges from now on is written in its place. The
+// partition's producers must rest meanwhile.
 func (c *Checker) Truncated(name string, partition int32, from int64) {
 	defer c.Changed()
 	c.mu.Lock()
@@ -32,8 +32,8 @@ func (c *Checker) Truncated(name string, partition int32, from int64) {
 	}
 }
 
-// standing is how far a client has come in one partition: everything before next, as the partition
-// was after so many truncations.
+// standing is how far a client has come in one partition: everything before next, as the
+// partition was after so many truncations.
 type standing struct {
 	next    int64
 	lineage int
@@ -44,15 +44,17 @@ func (at standing) passed(truncations []int64, lineage int) bool {
 	return lineage > at.lineage && at.next > slices.Min(truncations[at.lineage:lineage])
 }
 
-// judgeTruncationsLocked walks through what the client was sent of one partition. Where records that it
-// was sent were lost, it has to be told so by a reset that goes back to where they began, before
-// anything that was written in their place. It is told once, and of nothing else.
+// judgeTruncationsLocked walks through what the client was sent of one partition. Where
+// records that it was sent were lost, a reset has to tell it. The reset goes back to
+// where they began, and comes before anything that was written in their place. It is told
+// once, and of nothing else.
 func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) {
 	truncations := s.truncations[partition]
 	var at standing
 	var latest *event
 	told := c.resetsOfLocked(s.name, partition, truncated)
-	// tell takes account of the resets before the event of this index, which has this lineage.
+	// tell takes account of the resets before the event of this index, which has this
+	// lineage.
 	tell := func(before, next int) {
 		for len(told) > 0 && told[0].after <= before {
 			lineage, ok := told[0].lineage(truncations, at.lineage, next)
@@ -85,8 +87,8 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 	}
 }
 
-// lineage is the one that the reset leads to for a client that comes from another, before. A reset
-// that names no offsets leads to that of the event that comes next.
+// lineage is the one that the reset leads to for a client that comes from another,
+// before. A reset that names no offsets leads to that of the event that comes next.
 func (r reset) lineage(truncations []int64, before, next int) (after int, ok bool) {
 	if !r.known {
 		return next, next > before
@@ -99,7 +101,8 @@ func (r reset) lineage(truncations []int64, before, next int) (after int, ok boo
 	return 0, false
 }
 
-// resetsOfLocked are the resets of one partition that the client was sent, for this reason.
+// resetsOfLocked are the resets of one partition that the client was sent, for this
+// reason.
 func (c *Client) resetsOfLocked(stream string, partition int32, reason string) (found []reset) {
 	for _, r := range c.resets {
 		if r.Stream == stream && r.Partition == partition && r.Reason == reason {
@@ -124,8 +127,9 @@ type Record struct {
 	Number    int // of the event in its stream
 }
 
-// Records are the events that Kafka has acknowledged and still has, of the stream's present topic, by
-// partition and offset. Retention and compaction are left out of account.
+// Records are the events that Kafka has acknowledged and still has, of the stream's
+// present topic, by partition and offset. Retention and compaction are left out of
+// account.
 func (c *Checker) Records(stream string) (records []Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

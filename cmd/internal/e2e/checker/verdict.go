@@ -114,8 +114,9 @@ func (c *Client) judgeLocked(v *Verdict) {
 	}
 }
 
-// judgeOrderLocked walks through what the client was sent. There is an order within a partition and
-// generation, and no event of a generation may come once a newer one has begun.
+// judgeOrderLocked walks through what the client was sent. There is an order within a
+// partition and generation, and no event of a generation may come once a newer one has
+// begun.
 func (c *Client) judgeOrderLocked(v *Verdict) {
 	type partition struct {
 		stream string
@@ -131,7 +132,7 @@ func (c *Client) judgeOrderLocked(v *Verdict) {
 		}
 		seen[a] = true
 		if !e.acked {
-			continue // its place is not known; that is a finding of its own
+			continue // its place is not known; that is a separate finding
 		}
 		at := partition{a.Stream, e.partition}
 		if before := latest[at]; before != nil && e.before(before) {
@@ -142,8 +143,8 @@ func (c *Client) judgeOrderLocked(v *Verdict) {
 	}
 }
 
-// before reports whether the event stands before another of its partition. What was written after
-// an election stands after everything that was written before.
+// before reports whether the event stands before another of its partition. What was
+// written after an election stands after everything that was written before.
 func (e *event) before(other *event) bool {
 	if e.generation != other.generation {
 		return e.generation < other.generation

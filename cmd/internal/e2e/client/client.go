@@ -1,7 +1,7 @@
-// Package client is a page that a test steers. [Start] is an EventSource: it reads /events, and
-// whenever the connection ends it comes back with the last id it was sent, which it never looks
-// into. [Poll] asks /state instead, and [Mix] does the one or the other. All hand everything on;
-// what it means is judged elsewhere.
+// Package client is a page that a test steers. [Start] is an EventSource: it reads
+// /events, and whenever the connection ends it comes back with the last id it was sent,
+// which it never looks into. [Poll] asks /state instead, and [Mix] does the one or the
+// other. All hand everything on; what it means is judged elsewhere.
 package client
 
 import (
@@ -20,22 +20,23 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// reconnectDelay is how long a client waits before it comes back by itself. It is shorter than any `retry:`
-// asks for, because a run has many reconnections to make.
+// reconnectDelay is how long a client waits before it comes back by itself. It is shorter
+// than any `retry:` asks for, because a run has many reconnections to make.
 const reconnectDelay = 200 * time.Millisecond
 
-// Sink is told what a client sees. Its methods are called by the client's goroutine, one at a time.
+// Sink is told what a client sees. Its methods are called by the client's goroutine, one
+// at a time.
 type Sink interface {
 	// Asked: a request has been written; nothing is known of an answer.
 	Asked()
 	// Event: the client was sent a whole event, its own or one of the gateway's (sluice.…).
 	Event(ssetest.Event)
-	// Refused: an answer that would have ended a browser's EventSource for good, or that a poll
-	// must not be given.
+	// Refused: an answer that would have ended a browser's EventSource permanently, or that
+	// a poll must not be given.
 	Refused(error)
 }
 
-// transport makes a connection of its own for each request.
+// transport makes a new connection for each request.
 var transport = &http.Transport{DisableKeepAlives: true, DisableCompression: true}
 
 // Client is one page.
@@ -44,8 +45,8 @@ type Client struct {
 	stop context.CancelFunc
 	done chan struct{} // closed when the client's goroutine has ended
 
-	// visit reads from the gateway at base until that ends, and always returns an error. It is the
-	// goroutine's own.
+	// visit reads from the gateway at base until that ends, and always returns an error. It
+	// is the goroutine's own.
 	visit func(ctx context.Context, base string) error
 
 	mu     sync.Mutex // guards the rest; a leaf lock
@@ -55,7 +56,8 @@ type Client struct {
 	parked chan struct{} // while away: closed when the connection has ended
 }
 
-// Start starts an EventSource of the gateway at base. The query names its user and streams.
+// Start starts an EventSource of the gateway at base. The query names its user and
+// streams.
 func Start(ctx context.Context, base string, query url.Values, sink Sink) *Client {
 	return start(ctx, base, sink, (&eventSource{query: query, sink: sink}).visit)
 }
@@ -88,8 +90,8 @@ func (c *Client) Go(base string) {
 	c.hangUp()
 }
 
-// Leave cuts the client's connection, and it stays away until [Client.Return]. After Leave nothing is handed
-// to the sink.
+// Leave cuts the client's connection, and it stays away until [Client.Return]. After
+// Leave nothing is handed to the sink.
 func (c *Client) Leave() {
 	c.mu.Lock()
 	if c.back == nil {

@@ -26,19 +26,20 @@ type PollSink interface {
 	Polled()
 }
 
-// Poll starts a client that reads by polls of the gateway at base. The query names its user and
-// streams. It begins where a stream would begin, and each poll goes on at the cursor of the one
-// before. wait is how long a poll may be kept waiting, as the query has it; without it each is
-// answered at once.
+// Poll starts a client that reads by polls of the gateway at base. The query names its
+// user and streams. It begins where a stream would begin. Each poll goes on at the cursor
+// of the one before. wait is how long a poll may be kept waiting, as the query has it.
+// Without it each is answered at once.
 //
 // Now and then it takes only the first events of an answer, as a page does that is closed
-// meanwhile, and goes on at the id of the last that it took. random says when.
+// meanwhile. It goes on at the id of the last that it took. random says when.
 func Poll(ctx context.Context, base string, query url.Values, wait string, random *rand.Rand, sink PollSink) *Client {
 	return start(ctx, base, sink, (&poller{query: query, wait: wait, random: random, sink: sink}).visit)
 }
 
-// Mix starts a client that reads now by a stream and now by polls, as [Start] and [Poll] do.
-// Whenever its connection has ended it chooses anew, and goes on at the position that it has.
+// Mix starts a client that reads now by a stream and now by polls, as [Start] and [Poll]
+// do. Whenever its connection has ended it chooses anew, and goes on at the position that
+// it has.
 func Mix(ctx context.Context, base string, query url.Values, wait string, random *rand.Rand, sink PollSink) *Client {
 	s := &eventSource{query: query, sink: sink}
 	p := &poller{query: query, wait: wait, random: random, sink: sink}
@@ -167,7 +168,8 @@ func (p *poller) take(a answer) error {
 			seen.Name = "message"
 		}
 		p.sink.Event(seen)
-		// A reset's id may be that of a position before the next one: what follows is told with it.
+		// A reset's id may be that of a position before the next one: what follows is told with
+		// it.
 		if i+1 >= enough && !strings.HasPrefix(e.Event, "sluice.") {
 			p.cursor = e.ID
 			if i+1 < len(a.Events) {

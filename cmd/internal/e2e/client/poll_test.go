@@ -24,8 +24,8 @@ func newPollSink() pollSink { return pollSink{newSink(), make(chan struct{}, 100
 
 func (s pollSink) Polled() { s.polled <- struct{}{} }
 
-// counting is a gateway whose events are the numbers up to last, of which it answers with at most page after a
-// cursor.
+// counting is a gateway whose events are the numbers up to last, of which it answers with
+// at most page after a cursor.
 func counting(t *testing.T, last, page int) (base string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

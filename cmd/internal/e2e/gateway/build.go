@@ -15,8 +15,8 @@ var built struct {
 	err  error
 }
 
-// Binary builds sluice, once for the whole test process, and returns the binary's name. It is built
-// with the race detector if the tests are.
+// Binary builds sluice, once for the whole test process, and returns the binary's name.
+// It is built with the race detector if the tests are.
 func Binary() (string, error) {
 	built.once.Do(func() { built.name, built.err = build() })
 	return built.name, built.err
@@ -39,7 +39,8 @@ func build() (string, error) {
 	return name, nil
 }
 
-// Exit removes what [Binary] built and ends the test process with the status of its tests, or with 1 if that failed.
+// Exit removes what [Binary] built and ends the test process with the status of its
+// tests, or with 1 if that failed.
 func Exit(status int) {
 	if built.name != "" {
 		if err := os.RemoveAll(filepath.Dir(built.name)); err != nil {

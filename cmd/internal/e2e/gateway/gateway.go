@@ -1,5 +1,6 @@
-// Package gateway runs sluice as a process of its own, as an operator does: a binary, a
-// configuration file, signals, and nothing else to reach it by than its two addresses.
+// Package gateway runs sluice as a separate process, as an operator does. It has a
+// binary, a configuration file and signals, and reaches the process by its two addresses
+// only.
 package gateway
 
 import (
@@ -30,8 +31,9 @@ type Gateway struct {
 	process *child.Process // nil while it is down
 }
 
-// New prepares a gateway with this configuration, in YAML, to which the addresses are added. It
-// is killed when the test ends. A data race or a panic in its log fails the test.
+// New prepares a gateway with this configuration, in YAML, to which the addresses are
+// added. It is killed when the test ends. A data race or a panic in its log fails the
+// test.
 func New(t testing.TB, binary, config string) *Gateway {
 	t.Helper()
 	public, err := Address()
@@ -79,7 +81,8 @@ func (g *Gateway) Kill() {
 	g.process = nil
 }
 
-// Terminate asks the gateway to end (SIGTERM), and fails the test unless it ends with status 0.
+// Terminate asks the gateway to end (SIGTERM), and fails the test unless it ends with
+// status 0.
 func (g *Gateway) Terminate() {
 	g.t.Helper()
 	status, err := g.process.Terminate()
@@ -92,7 +95,8 @@ func (g *Gateway) Terminate() {
 	g.process = nil
 }
 
-// Pause stops the gateway's process where it is (SIGSTOP): its sockets stay, and nothing answers.
+// Pause stops the gateway's process where it is (SIGSTOP): its sockets stay, and nothing
+// answers.
 func (g *Gateway) Pause() { g.signal(syscall.SIGSTOP) }
 
 // Continue lets a paused gateway go on (SIGCONT).
@@ -164,7 +168,8 @@ func (g *Gateway) AwaitLog(ctx context.Context, text string) error {
 	})
 }
 
-// await looks again and again, because nothing tells when another process has come so far.
+// await looks again and again, because nothing tells when another process has come so
+// far.
 func (g *Gateway) await(ctx context.Context, look func() (done bool, what string)) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()

@@ -1,5 +1,5 @@
-// Package proxy runs proxies in front of a gateway, for tests: those of deploy/proxies, and any other that a test has a
-// configuration for.
+// Package proxy runs proxies in front of a gateway, for tests: those of deploy/proxies,
+// and any other that a test has a configuration for.
 package proxy
 
 import (
@@ -20,12 +20,13 @@ import (
 type Proxy struct {
 	Name, Command, DebianPackage string
 
-	// start writes the site's configuration to the setup's directory. The site compresses whatever it can, which
-	// the recipe has to keep from a stream.
+	// start writes the site's configuration to the setup's directory. The site compresses
+	// whatever it can, which the recipe has to keep from a stream.
 	start func(t *testing.T, s Setup) *exec.Cmd
 }
 
-// Run starts the proxy, waits until it answers, and returns its URL. It ends with the test.
+// Run starts the proxy, waits until it answers, and returns its URL. It ends with the
+// test.
 func (p Proxy) Run(ctx context.Context, t *testing.T, gatewayURL, origin string) (url string) {
 	t.Helper()
 	s := NewSetup(t, gatewayURL, origin)
@@ -51,7 +52,8 @@ func NewSetup(t *testing.T, gatewayURL, origin string) Setup {
 	return Setup{t.TempDir(), listen, strings.TrimPrefix(gatewayURL, "http://"), origin}
 }
 
-// Start runs the command until the test ends, and returns when something answers at the URL.
+// Start runs the command until the test ends, and returns when something answers at the
+// URL.
 func (s Setup) Start(ctx context.Context, t *testing.T, command *exec.Cmd, client *http.Client, url string) {
 	t.Helper()
 	log := filepath.Join(s.Dir, "log")
@@ -67,7 +69,8 @@ func (s Setup) Start(ctx context.Context, t *testing.T, command *exec.Cmd, clien
 			t.Logf("the end of what %s said:\n%s", command.Path, said[max(0, len(said)-4000):])
 		}
 	})
-	// It asks again and again until something answers, because nothing tells when a proxy has come so far.
+	// It asks again and again until something answers, because nothing tells when a proxy
+	// has come so far.
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
@@ -89,7 +92,8 @@ func (s Setup) Start(ctx context.Context, t *testing.T, command *exec.Cmd, clien
 	}
 }
 
-// Write writes a file to the setup's directory, readable also by a proxy that gives up being root.
+// Write writes a file to the setup's directory, readable also by a proxy that gives up
+// being root.
 func (s Setup) Write(t *testing.T, name, text string) string {
 	t.Helper()
 	name = filepath.Join(s.Dir, name)

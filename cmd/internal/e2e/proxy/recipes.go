@@ -18,8 +18,9 @@ var Recipes = []Proxy{
 	{"Apache", "apache2", "apache2", startApache},
 }
 
-// recipe copies a file of deploy/proxies to the setup's directory, for this Setup's addresses and origin, and returns
-// its new name. More replacements are pairs of old and new, of which each old has to be there.
+// recipe copies a file of deploy/proxies to the setup's directory, for this Setup's
+// addresses and origin, and returns its new name. More replacements are pairs of old and
+// new, of which each old has to be there.
 func (s Setup) recipe(t *testing.T, name string, more ...string) string {
 	t.Helper()
 	text := readRecipe(t, name)
@@ -32,7 +33,8 @@ func (s Setup) recipe(t *testing.T, name string, more ...string) string {
 	return s.Write(t, "recipe-"+filepath.Base(name), text)
 }
 
-// folder of the recipes, seen from the package of the test: all of them stand as deep as cmd/internal/e2e.
+// folder of the recipes, seen from the package of the test: all of them stand as deep as
+// cmd/internal/e2e.
 const folder = "../../../deploy/proxies"
 
 // What the recipes have where this gateway and this origin are to stand.

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// NginxWithTLS runs nginx's recipe for browsers with TLS and HTTP/2, and returns its URL and the file of the authority that
-// its certificate is of.
+// NginxWithTLS runs nginx's recipe for browsers with TLS and HTTP/2, and returns its URL
+// and the file of the authority that its certificate is of.
 func NginxWithTLS(ctx context.Context, t *testing.T, gatewayURL, origin string) (url, ca string) {
 	t.Helper()
 	s := NewSetup(t, gatewayURL, origin)

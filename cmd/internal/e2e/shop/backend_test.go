@@ -13,7 +13,8 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// backend places orders as another program of the shop's would: it writes them to the topic.
+// backend places orders as another program of the shop's would: it writes them to the
+// topic.
 type backend struct {
 	t      *testing.T
 	client *kgo.Client
@@ -36,7 +37,8 @@ func (b *backend) record(user, status string) (id string, r *kgo.Record) {
 	return id, &kgo.Record{Topic: b.topic, Key: []byte(user), Value: value}
 }
 
-// place places so many orders of a user, and returns when Kafka has them. The worker confirms them by and by.
+// place places so many orders of a user, and returns when Kafka has them. The worker
+// confirms them by and by.
 func (b *backend) place(user string, n int) {
 	b.t.Helper()
 	records := make([]*kgo.Record, n)

@@ -41,7 +41,8 @@ func startBrowser(t *testing.T) *browser {
 	return b
 }
 
-// sleep stops all of the browser's processes, as a laptop does whose lid is closed: its sockets stay, and nothing reads them.
+// sleep stops all of the browser's processes, as a laptop does whose lid is closed: its
+// sockets stay, and nothing reads them.
 func (b *browser) sleep() { b.signal(syscall.SIGSTOP) }
 
 // wake lets them go on.

@@ -18,7 +18,8 @@ const shopDir = "../../../../web/nextjs"
 // built is the shop's build, once for the test process.
 var built = sync.OnceValue(build)
 
-// buildShop builds the shop as its README says, unless the build that is there is newer than all that it is made of.
+// buildShop builds the shop as its README says, unless the build that is there is newer
+// than all that it is made of.
 func buildShop(t *testing.T) {
 	t.Helper()
 	if err := built(); err != nil {

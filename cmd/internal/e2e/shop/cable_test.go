@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// cable carries bytes between browsers and a server, and can be cut: Chromium's own way to be offline leaves open streams alone.
+// cable carries bytes between browsers and a server, and can be cut: Chromium's own way
+// to be offline leaves open streams alone.
 type cable struct {
 	t    *testing.T
 	from string // host:port
@@ -96,7 +97,8 @@ func (c *cable) carry(near net.Conn) {
 	back.Wait()
 }
 
-// hold keeps an end, to close it when the cable is cut. It returns whether the cable isn't.
+// hold keeps an end, to close it when the cable is cut. It returns whether the cable
+// isn't.
 func (c *cable) hold(end net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

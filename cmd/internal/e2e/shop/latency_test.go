@@ -14,8 +14,8 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// How long it takes from Kafka's acknowledgement of a confirmation to the text on a page. It is shown and not judged: that is for
-// a machine with nothing else to do.
+// How long it takes from Kafka's acknowledgement of a confirmation to the text on a page.
+// It is shown and not judged: that is for a machine with nothing else to do.
 func TestFromAcknowledgementToText(t *testing.T) {
 	need(t)
 	buildShop(t)

@@ -8,15 +8,17 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// sessionLifetime is how long a login lasts here, in seconds: sluice says that it ends ten seconds ahead, and a busy machine needs some
-// to load a page in.
+// sessionLifetime is how long a login lasts here, in seconds: sluice says that it ends
+// ten seconds ahead, and a busy machine needs some to load a page in.
 const sessionLifetime = 20
 
-// clockTolerance is how many seconds Auth.js, and sluice with it, take a login for that has ended.
+// clockTolerance is how many seconds Auth.js, and sluice with it, take a login for that
+// has ended.
 const clockTolerance = 15
 
-// A login that lasts a few seconds is renewed again and again by pages that are open, since sluice tells them ahead. When it has run
-// out while the browser was asleep, they wait for another, which the user gets in another tab. Nothing is lost either way.
+// A login that lasts a few seconds is renewed again and again by pages that are open,
+// since sluice tells them ahead. When it has run out while the browser was asleep, they
+// wait for another, which the user gets in another tab. Nothing is lost either way.
 func TestLoginsEnd(t *testing.T) {
 	need(t)
 	buildShop(t)
@@ -67,8 +69,9 @@ func TestLoginsEnd(t *testing.T) {
 	stop = s.backend.business("alice", 200*time.Millisecond)
 	b.sleep()
 	s.awaitMetric("sluice_connections", func(n float64) bool { return n == 0 }) // the gateway has ended the streams
-	// A renewal that the shop answered to a browser asleep waits there to be read, and Chromium counts a cookie's life from when it
-	// reads it. So the last login that the shop can have given has to run out for the shop and the gateway too.
+	// A renewal that the shop answered to a browser asleep waits there to be read, and
+	// Chromium counts a cookie's life from when it reads it. So the last login that the shop
+	// can have given has to run out for the shop and the gateway too.
 	s.pass((sessionLifetime + clockTolerance) * time.Second)
 	b.wake()
 	visits[1].page.await(find("login-ended"))

@@ -13,8 +13,9 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// Every page of the shop, light and dark, on a desk and on a phone: a picture of it, no serious fault that axe could find, nothing that is
-// wider than the screen, nothing in the console, and a content security policy that nothing breaks.
+// Every page of the shop, light and dark, on a desk and on a phone: a picture of it, no
+// serious fault that axe could find, nothing that is wider than the screen, nothing in
+// the console, and a content security policy that nothing breaks.
 func TestLooks(t *testing.T) {
 	need(t)
 	buildShop(t)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// need skips the test where something that it stands on is missing, unless nothing may be missing.
+// need skips the test where something that it stands on is missing, unless nothing may be
+// missing.
 func need(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -28,8 +29,8 @@ func need(t *testing.T) {
 // patience is what anything may take on a busy machine: only a failure takes so long.
 const patience = 2 * time.Minute
 
-// await looks again and again until there is nothing left to wait for, because nothing tells when other
-// processes have come so far. look returns what is still missing.
+// await looks again and again until there is nothing left to wait for, because nothing
+// tells when other processes have come so far. look returns what is still missing.
 func await(t *testing.T, look func() (missing string)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

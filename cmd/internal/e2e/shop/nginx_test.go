@@ -16,7 +16,8 @@ import (
 	"sluice/cmd/internal/e2e/proxy"
 )
 
-// nginx is a site with the recipe of deploy/proxies: the gateway's paths as the recipe says, everything else to the shop.
+// nginx is a site with the recipe of deploy/proxies: the gateway's paths as the recipe
+// says, everything else to the shop.
 type nginx struct {
 	t       *testing.T
 	process *child.Process
@@ -44,7 +45,8 @@ func address(t *testing.T) string {
 // host is a URL's host and port.
 func host(url string) string { return url[strings.Index(url, "//")+2:] }
 
-// start starts nginx before a shop and a gateway, given by their URLs. It ends with the test.
+// start starts nginx before a shop and a gateway, given by their URLs. It ends with the
+// test.
 func (n *nginx) start(shop, gateway string) {
 	n.t.Helper()
 	dir := n.t.TempDir()

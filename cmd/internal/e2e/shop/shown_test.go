@@ -43,8 +43,8 @@ func (p *tab) shows(list string) (s shown) {
 	return s
 }
 
-// compare says what is different between what Kafka has of orders and what a page shows of them. missing can still
-// come; wrong can't be mended by anything that comes.
+// compare says what is different between what Kafka has of orders and what a page shows
+// of them. missing can still come; wrong can't be mended by anything that comes.
 func compare(orders map[string]account, page shown) (missing, wrong []string) {
 	applied := 0
 	for id, has := range orders {
@@ -78,8 +78,9 @@ func compare(orders map[string]account, page shown) (missing, wrong []string) {
 	return missing, wrong
 }
 
-// exact waits until a page's list is what Kafka has, counted: each order is there with its last status, and has had each of its events
-// once, be it by way of the state that the page was rendered from or live.
+// exact waits until a page's list is what Kafka has, counted: each order is there with
+// its last status, and has had each of its events once, be it by way of the state that
+// the page was rendered from or live.
 func (p *tab) exact(orders map[string]account) shown {
 	p.t.Helper()
 	return p.exactIn("orders", orders)

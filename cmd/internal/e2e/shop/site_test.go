@@ -14,7 +14,8 @@ import (
 	"sluice/cmd/internal/e2e/gateway"
 )
 
-// site is a shop in business: a topic, a gateway, the shop and its worker, and nginx before it.
+// site is a shop in business: a topic, a gateway, the shop and its worker, and nginx
+// before it.
 type site struct {
 	t       *testing.T
 	kafka   *kafkatest.Cluster
@@ -27,7 +28,8 @@ type site struct {
 
 const authSecret = "a secret that only the tests know, and the shop, and the gateway"
 
-// open opens a site on a topic of this name. environment is the shop's and its worker's, beyond what they need to find the rest.
+// open opens a site on a topic of this name. environment is the shop's and its worker's,
+// beyond what they need to find the rest.
 func open(t *testing.T, kafka *kafkatest.Cluster, topic string, environment func(*site) []string) *site {
 	t.Helper()
 	binary, err := gateway.Binary()
@@ -81,7 +83,8 @@ func (s *site) node(name string, env []string, args ...string) *child.Process {
 	return process
 }
 
-// apiKey makes a key of the shop's for the gateway, and the file by which the gateway knows it.
+// apiKey makes a key of the shop's for the gateway, and the file by which the gateway
+// knows it.
 func apiKey(t *testing.T, binary string) (key, file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "keys.yaml")

@@ -17,8 +17,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// watch runs in each page before anything of the page's own does. It notes how each order first stood there, and if that was before
-// any live event; when the page first said that it was confirmed; and what the content security policy forbade.
+// watch runs in each page before anything of the page's own does. It notes how each order
+// first stood there, and if that was before any live event; when the page first said that
+// it was confirmed; and what the content security policy forbade.
 const watch = `
 	window.watched = {rendered: {}, confirmed: {}};
 	{
@@ -54,7 +55,8 @@ type tab struct {
 	streams   map[network.RequestID]bool   // those of them that have not ended
 }
 
-// tab opens a tab. What its pages do wrong fails the test when it ends; what the network does to them, on purpose, does not.
+// tab opens a tab. What its pages do wrong fails the test when it ends; what the network
+// does to them, on purpose, does not.
 func (v *visitor) tab(name string) *tab {
 	v.t.Helper()
 	p := &tab{t: v.t, name: name, policies: make(map[string]string), requests: make(map[network.RequestID]string), streams: make(map[network.RequestID]bool)}
@@ -82,7 +84,8 @@ func (p *tab) hear(event any) {
 	case *runtime.EventExceptionThrown:
 		p.fault(fmt.Sprint(e.ExceptionDetails))
 	case *log.EventEntryAdded: // what the content security policy forbids is here
-		// A connection that is lost on purpose is no fault. What the shop links to and doesn't have is one.
+		// A connection that is lost on purpose is no fault. What the shop links to and doesn't
+		// have is one.
 		lost := e.Entry.Source == "network" && (!strings.Contains(e.Entry.Text, "status of 4") || strings.Contains(e.Entry.URL, "/events"))
 		if e.Entry.Level == "error" && !lost {
 			p.fault(e.Entry.Text + " " + e.Entry.URL)

@@ -8,8 +8,9 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// Eight tabs of one user have one connection, over HTTP/1.1 too, of which a browser allows six. Closing the tab that holds it, again and
-// again until one is left, loses nothing and doubles nothing.
+// Eight tabs of one user have one connection, over HTTP/1.1 too, of which a browser
+// allows six. Closing the tab that holds it, again and again until one is left, loses
+// nothing and doubles nothing.
 func TestEightTabsHaveOneConnection(t *testing.T) {
 	need(t)
 	buildShop(t)
@@ -72,7 +73,8 @@ func TestEightPlainTabs(t *testing.T) {
 	}
 	s.awaitMetric("sluice_connections", func(n float64) bool { return n == 0 })
 
-	// Over HTTP/1.1 six of them have a connection. The others wait, without an error, until one is closed.
+	// Over HTTP/1.1 six of them have a connection. The others wait, without an error, until
+	// one is closed.
 	v = b.visitor(t)
 	p := v.logIn(s.nginx.plain, "alice")
 	ask[bool](p, `window.sources = Array.from({length: 8}, () => new EventSource("/events")), true`)
@@ -98,7 +100,8 @@ func (v *visitor) eight(url string) (tabs []*tab) {
 	return tabs
 }
 
-// haveOpened waits until so many streams are open at the gateway, of so many that have been opened in all.
+// haveOpened waits until so many streams are open at the gateway, of so many that have
+// been opened in all.
 func (s *site) haveOpened(now, inAll float64) {
 	s.t.Helper()
 	s.awaitMetric("sluice_streams_opened_total", func(n float64) bool { return n >= inAll })

@@ -6,7 +6,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// logIn logs a user in at the site with this URL, by the form, and returns the tab in which that was done.
+// logIn logs a user in at the site with this URL, by the form, and returns the tab in
+// which that was done.
 func (v *visitor) logIn(url, user string) *tab {
 	v.t.Helper()
 	p := v.tab(user + "'s login")
@@ -25,7 +26,8 @@ func (p *tab) logIn(url, user string) {
 	p.await(`location.pathname !== "/login" && document.readyState === "complete"`)
 }
 
-// follow opens a page that shows a user's orders, in a browser of its own, and waits until its stream is open.
+// follow opens a page that shows a user's orders, in a browser of its own, and waits
+// until its stream is open.
 func (b *browser) follow(s *site, url, path, user string) *tab {
 	s.t.Helper()
 	v := b.visitor(s.t)
@@ -53,7 +55,8 @@ func (p *tab) awaitStreamTo(origin string) {
 	})
 }
 
-// order orders the first product by clicking, and returns the order's id when its page is there.
+// order orders the first product by clicking, and returns the order's id when its page is
+// there.
 func (p *tab) order(url string) (id string) {
 	p.t.Helper()
 	p.open(url)

@@ -68,7 +68,8 @@ func libraryHandler(events http.Handler, publish func(user string, data []byte) 
 	return mux
 }
 
-// startLibrary starts one of these peers' processes. Arguments of its own come before those that all have.
+// startLibrary starts one of these peers' processes. Arguments of its own come before
+// those that all have.
 func startLibrary(ctx context.Context, env Env, sh Shape, name string, args ...string) (*Target, error) {
 	args = append([]string{name}, args...)
 	if sh.Proto == load.HTTPS {

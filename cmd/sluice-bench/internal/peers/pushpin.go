@@ -71,7 +71,8 @@ message_hwm=1000000
 connection_subscription_max=20
 `
 
-// pushpinItem publishes the bytes of an event; {json} is the data as the inside of a JSON string.
+// pushpinItem publishes the bytes of an event; {json} is the data as the inside of a JSON
+// string.
 const pushpinItem = `{"items":[{"channel":"{user}","formats":{"http-stream":{"content":"data: {json}\n\n"}}}]}`
 
 func startPushpin(ctx context.Context, env Env, _ Shape) (*Target, error) {
