@@ -136,8 +136,8 @@ const jwtSecret = "a secret of more than 32 characters"
 func TestConsoleInPublic(t *testing.T) {
 	need(t, "chromium", "chromium")
 	for _, tt := range []struct{ name, auth, who, way, ways string }{
-		{"anybody", "auth: none\n", "No identity", "user", "user,cookie"},
-		{"a login", jwtAuth(t), "No identity", "token", "token,cookie"},
+		{"anybody", "auth: none\n", "You have no identity", "user", "user,cookie"},
+		{"a login", jwtAuth(t), "You have no identity", "token", "token,cookie"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g, producer := consoleGateway(t, tt.auth+consoleStreams, consoleTopics)
@@ -156,7 +156,7 @@ func TestConsoleInPublic(t *testing.T) {
 				c.until(`[...document.querySelectorAll(".trial .event:not(.ours) code")].length === 1`)
 			} else {
 				c.until(`document.querySelector(".trial .pill").textContent === "refused: 401"`)
-				c.until(`document.querySelector(".trial .event code").textContent.startsWith("You have no identity") && document.querySelector(".trial .place dd").textContent === "0"`)
+				c.until(`document.querySelector(".trial .event code").textContent.startsWith("No identity") && document.querySelector(".trial .place dd").textContent === "0"`)
 			}
 			c.accessible("public")
 			c.shoot("public-" + tt.way)
