@@ -11,7 +11,8 @@ import (
 
 // This file finds secrets that others can read on their way, or change where they lie.
 
-// httpAddress checks an address that the gateway asks. inClear is the warning where that is without TLS.
+// httpAddress checks an address that the gateway asks. inClear is the warning where that
+// is without TLS.
 func (l *loader) httpAddress(key, text, inClear string) {
 	u, err := url.Parse(text)
 	switch {
@@ -33,7 +34,7 @@ func thisMachine(host string) bool {
 
 const anyoneWrites = 0o002
 
-// checkFiles warns of files that every user of this machine can change: whoever does decides who is believed.
+// checkFiles warns of files that every user of this machine can change: that user then decides who is believed.
 // That they can be read by everyone is no warning: Docker and Kubernetes hand secrets to containers so.
 func (l *loader) checkFiles() {
 	if runtime.GOOS == "windows" { // its modes say nothing of others

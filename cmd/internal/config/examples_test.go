@@ -10,8 +10,8 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
 
-// What the documents tell people to write can be served as it is. Files that an example names are
-// made, with what such files hold.
+// What the documents tell people to write can be served as it is. Files that an example
+// names are made, with what such files hold.
 func TestExamplesCanBeServed(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
 	if err != nil {
