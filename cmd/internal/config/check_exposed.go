@@ -34,8 +34,9 @@ func thisMachine(host string) bool {
 
 const anyoneWrites = 0o002
 
-// checkFiles warns of files that every user of this machine can change: that user then decides who is believed.
-// That they can be read by everyone is no warning: Docker and Kubernetes hand secrets to containers so.
+// checkFiles warns of files that every user of this machine can change: that user then
+// decides who is believed. That they can be read by everyone is no warning: Docker and
+// Kubernetes hand secrets to containers so.
 func (l *loader) checkFiles() {
 	if runtime.GOOS == "windows" { // its modes say nothing of others
 		return

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// chapters are the headings of the reference, each with the first words of its keys' paths.
+// chapters are the headings of the reference, each with the first words of its keys'
+// paths.
 var chapters = []struct {
 	title string
 	roots []string
@@ -25,7 +26,8 @@ var chapters = []struct {
 	{"Operators", []string{"admin_auth"}},
 }
 
-// Reference is all keys in Markdown, a table for each chapter, as docs/config.md has them.
+// Reference is all keys in Markdown, a table for each chapter, as docs/config.md has
+// them.
 func Reference() string {
 	var b strings.Builder
 	for _, c := range chapters {

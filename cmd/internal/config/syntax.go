@@ -165,8 +165,8 @@ func spaces(n int) string {
 	return strconv.Itoa(n) + " spaces"
 }
 
-// withoutColon finds the line that lacks a colon: the given one, or the one above it, whose text
-// runs on into it. 0: both have one.
+// withoutColon finds the line that lacks a colon: the given one, or the one above it,
+// whose text runs on into it. 0: both have one.
 func withoutColon(lines []string, line int) int {
 	for n := line; n > 0 && n >= line-1; n-- {
 		t := strings.TrimSpace(lines[n-1])

@@ -58,7 +58,8 @@ func onFirstDay(t *testing.T) *newcomer {
 	return n
 }
 
-// command is a line of the page, ready to be run. It fails the test if the page doesn't have it.
+// command is a line of the page, ready to be run. It fails the test if the page doesn't
+// have it.
 func (n *newcomer) command(ctx context.Context, line string) *exec.Cmd {
 	n.t.Helper()
 	if !strings.Contains(n.page, "\n"+line+"\n") {
@@ -240,8 +241,8 @@ func (n *newcomer) lastID() string {
 	return m[1]
 }
 
-// The page of the quick start, in a browser with the login's cookie, behind one origin with the
-// gateway.
+// The page of the quick start, in a browser with the login's cookie, behind one origin
+// with the gateway.
 func TestQuickStartsPage(t *testing.T) {
 	need(t, "chromium", "chromium")
 	n := onFirstDay(t)

@@ -13,7 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestAGatewayThatDoesNotHearTheControlTopicSaysSo in /readyz, by a metric and once in the log. It stays ready.
+// TestAGatewayThatDoesNotHearTheControlTopicSaysSo in /readyz, by a metric and once in
+// the log. It stays ready.
 func TestAGatewayThatDoesNotHearTheControlTopicSaysSo(t *testing.T) {
 	c, conf, _ := controlled(t)
 	var log syncBuffer

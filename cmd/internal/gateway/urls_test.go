@@ -25,7 +25,8 @@ const (
 	userKey  = "user-key-88ab01"
 )
 
-// failing are the ways in which an address that is asked fails. Each repeats what it was asked.
+// failing are the ways in which an address that is asked fails. Each repeats what it was
+// asked.
 var failing = map[string]http.HandlerFunc{
 	"cut off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	"a fault": func(w http.ResponseWriter, r *http.Request) {
@@ -55,8 +56,9 @@ func leads(to string) http.HandlerFunc {
 	}
 }
 
-// TestNothingWritesWhatAnAddressHasInIt: addresses that the gateway asks may have keys in their query, and the
-// addresses that they lead on to in front of their host, too. All of them fail, in every way.
+// TestNothingWritesWhatAnAddressHasInIt: addresses that the gateway asks may have keys in
+// their query, and the addresses that they lead on to in front of their host, too. All of
+// them fail, in every way.
 func TestNothingWritesWhatAnAddressHasInIt(t *testing.T) {
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "order-topic"))
 	if err != nil {
