@@ -89,7 +89,7 @@ func (r *Reader) sayRetained(t *topic) {
 func (r *Reader) feed(t *topic, partition int32, records []*kgo.Record, next int64) {
 	for _, v := range t.views {
 		if v.state {
-			r.sink.Feed(v.stream, partition, r.decode(t, v, records, false), next)
+			r.sink.FillState(v.stream, partition, r.decode(t, v, records, false), next)
 		}
 	}
 }

@@ -18,9 +18,9 @@ type Sink interface {
 	// Retained says what Kafka holds of the topic of a stream with state: whether it is compacted, and the first offset of each
 	// partition. It comes after Begin, and again from time to time.
 	Retained(stream int, compacted bool, start []int64)
-	// Feed gives a stream's state events of one partition from before where reading starts; next is the position after them. After
+	// FillState gives a stream's state events of one partition from before where reading starts; next is the position after them. After
 	// Jump has gone back, the partition is fed anew.
-	Feed(stream int, partition int32, events []stream.Event, next int64)
+	FillState(stream int, partition int32, events []stream.Event, next int64)
 	// Publish adds events of one partition, offsets ascending. They are good during the call only.
 	Publish(stream int, events []stream.Event)
 	// Advance says that the position passed over records that are no event.

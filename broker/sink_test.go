@@ -66,7 +66,7 @@ func (r *recorder) Retained(stream int, compacted bool, start []int64) {
 	r.change(stream, func(s *recorded) { s.compacted, s.kept = compacted, slices.Clone(start) })
 }
 
-func (r *recorder) Feed(stream int, partition int32, events []stream.Event, next int64) {
+func (r *recorder) FillState(stream int, partition int32, events []stream.Event, next int64) {
 	r.change(stream, func(s *recorded) {
 		if next > s.next[partition] {
 			r.t.Errorf("stream %d: partition %d fed to %d, beyond the position %d", stream, partition, next, s.next[partition])

@@ -115,7 +115,7 @@ func (h *held) gone(k *kept, why hold.Why) {
 	case hold.Slow:
 		ended = slow
 	}
-	h.hub.Sub(k.sub).Leave(ended.String())
+	h.hub.Sub(k.sub).CloseFor(ended.String())
 	h.metrics.closed(byHolder, ended)
 	if k.snapshot {
 		h.terms.snapshots.drop(k.sub)

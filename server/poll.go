@@ -140,7 +140,7 @@ func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, a *admission, 
 		s.notOpened(w, r, err)
 		return pollRefused
 	}
-	defer sub.Leave("answered") // before the token is given back
+	defer sub.CloseFor("answered") // before the token is given back
 	if a.principal.Login != nil {
 		s.logins.attach(sub, a.principal)
 		defer s.logins.detach(sub.Key())

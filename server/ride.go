@@ -74,7 +74,7 @@ func (r *ride) finish(why reason) {
 	if r.alarm != nil {
 		r.alarm.Stop()
 	}
-	r.session.sub.Leave(why.String()) // before the release: then nobody wakes another's session
+	r.session.sub.CloseFor(why.String()) // before the release: then nobody wakes another's session
 	r.release(r.place)
 	if r.session.tied {
 		r.logins.detach(r.session.sub.Key())

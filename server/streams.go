@@ -10,8 +10,7 @@ import (
 // say what stands here.
 type streamFacts struct {
 	StreamStatus
-	stream.Traffic
-	stream.Usage
+	stream.Stats
 	audience stream.Audience
 }
 
@@ -27,7 +26,7 @@ func (s streams) facts() []streamFacts {
 	for _, status := range s.source.Status() {
 		f := streamFacts{StreamStatus: status}
 		if i, ok := s.hub.Lookup(status.Name); ok {
-			f.Traffic, f.Usage, f.audience = s.hub.Traffic(i), s.hub.Usage(i), specs[i].Audience
+			f.Stats, f.audience = s.hub.Stats(i), specs[i].Audience
 		}
 		all = append(all, f)
 	}

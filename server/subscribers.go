@@ -52,7 +52,7 @@ func (s *Server) listSubscribers(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	list := subscriberList{Open: s.cfg.Hub.Subscribers(), Subscribers: []subscriber{}}
-	next := s.cfg.Hub.Roll(ask.user, ask.stream, ask.after, func(sub stream.Subscriber) bool {
+	next := s.cfg.Hub.VisitSubscribers(ask.user, ask.stream, ask.after, func(sub stream.Subscriber) bool {
 		if a, known := s.roster.find(sub.Key); known { // else it is just being opened
 			list.Subscribers = append(list.Subscribers, s.subscriber(sub, a))
 		}
@@ -68,7 +68,7 @@ func (s *Server) subscriber(sub stream.Subscriber, a arrival) subscriber {
 	one := subscriber{
 		ID: s.names.of(sub.Key), User: sub.User, Subject: sub.Subject, AnyUser: sub.AnyUser, Streams: s.streamNames(sub.Streams),
 		Since: *utc(s.roster.at(a)), Address: a.address(), Carrier: a.by.String(),
-		State: string(sub.Standing), BehindSince: known(sub.Since), Position: sub.Position,
+		State: string(sub.State), BehindSince: known(sub.Since), Position: sub.Position,
 	}
 	if sub.Behind >= 0 {
 		one.Behind = &sub.Behind

@@ -102,7 +102,7 @@ func TestOperatorsCloseASubscriber(t *testing.T) {
 
 // keyOf is the key of a user's only subscription.
 func (f *fixture) keyOf(user string) (key uint64) {
-	f.hub.Roll(user, -1, 0, func(s stream.Subscriber) bool { key = s.Key; return true })
+	f.hub.VisitSubscribers(user, -1, 0, func(s stream.Subscriber) bool { key = s.Key; return true })
 	return key
 }
 

@@ -259,8 +259,8 @@ func (h *Hub) reachedBy(id uint32, slot *subSlot) (seq uint64, pos [][]int64) {
 	return 0, pos
 }
 
-// Leave is Close for those who say why, in a word, for the record of decisions.
-func (s Sub) Leave(why string) {
+// CloseFor is Close for those who say why, in a word, for the record of decisions.
+func (s Sub) CloseFor(why string) {
 	if s.hub == nil {
 		return
 	}

@@ -56,7 +56,7 @@ func TestEndedBeforeItWasSent(t *testing.T) {
 	h.wantCause(t, 0, 0, "alice", CauseNotYet)
 	s.Pull(new(Batch), 1<<20)
 	h.Publish(0, ofUsers(1, "alice"))
-	s.Leave("gone")
+	s.CloseFor("gone")
 	h.wantCause(t, 0, 0, "alice", CauseWritten)
 	if d := h.wantCause(t, 0, 1, "alice", CauseDisconnected); d.For[0].Ended != "gone" || d.For[0].Until.IsZero() {
 		t.Errorf("%+v", d.For[0])
@@ -95,7 +95,7 @@ func TestMoreThanIsMarked(t *testing.T) {
 	for _, s := range all {
 		s.Pull(new(Batch), 1<<20)
 	}
-	all[len(all)-2].Leave("gone")
+	all[len(all)-2].CloseFor("gone")
 	d, _ := h.Decided(1, 0, 0, "")
 	if d.Connected != len(all)+1 || d.Written != len(all) || len(d.Each) != maxEach {
 		t.Errorf("%d connected, %d written, %d named", d.Connected, d.Written, len(d.Each))
@@ -253,9 +253,9 @@ func TestNoDecisionsAreNone(t *testing.T) {
 	h.Refused(0, 0, 1, 0, "no_user")
 	h.Denied("bob", 1)
 	s.Pull(new(Batch), 1<<20)
-	s.Leave("gone")
-	s.Leave("gone")
-	Sub{}.Leave("gone")
+	s.CloseFor("gone")
+	s.CloseFor("gone")
+	Sub{}.CloseFor("gone")
 	if h.decisions != nil || h.Remembered() != (Remembered{}) || h.Subscribers() != 0 {
 		t.Error("there is something")
 	}

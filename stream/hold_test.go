@@ -230,7 +230,7 @@ var holdScenarios = []struct {
 		w.all(behind)
 		zero := "orders@e:" + strings.Repeat("0.", 99) + "0*" + cursor.FilterMark("\x00any\x00s")
 		tickets := w.open(h, 20, same(Request{AnyUser: true, Subject: "s", Cursor: zero}))
-		h.Roll("", -1, 0, func(Subscriber) bool { return true })
+		h.VisitSubscribers("", -1, 0, func(Subscriber) bool { return true })
 		w.all(tickets)
 		h.logs[0].spec.Replay = time.Second // all is too old at once
 		h.mu.Lock()
@@ -245,15 +245,14 @@ var holdScenarios = []struct {
 		h := w.hub(12, Config{Streams: []Spec{news}, Decisions: n})
 		w.open(h, n, func(i int) Request { return Request{User: userName(i)} })
 		h.Publish(0, runOf(0, 64, "u", "s"))
-		h.Roll("", -1, 0, func(Subscriber) bool { return true })
-		h.Roll(userName(n-1), 0, 0, func(Subscriber) bool { return true })
+		h.VisitSubscribers("", -1, 0, func(Subscriber) bool { return true })
+		h.VisitSubscribers(userName(n-1), 0, 0, func(Subscriber) bool { return true })
 		for i := range int64(64) {
 			h.Decided(0, 0, i, "")
 			h.Decided(0, 0, i, userName(int(i)))
 		}
 		h.DecidedFor(Question{User: userName(1), Stream: -1, Limit: 100})
-		h.Traffic(0)
-		h.Usage(0)
+		h.Stats(0)
 	}},
 	{"many sets of streams", func(w *holds, n int) {
 		var specs []Spec

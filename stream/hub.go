@@ -153,30 +153,6 @@ func (h *Hub) Positions(stream int) (epoch string, next []int64) {
 	return h.logs[stream].epoch, slices.Clone(h.logs[stream].head)
 }
 
-// Usage is what a stream's log and its state hold.
-type Usage struct {
-	Entries    int
-	Bytes      int64 // as Spec.ReplayBytes counts
-	Subjects   int
-	StateBytes int64 // as StateBounds.MaxBytes counts
-}
-
-// Usage returns what a stream holds now.
-func (h *Hub) Usage(stream int) Usage {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l := h.logs[stream]
-	n := -l.skip
-	for _, b := range l.blocks {
-		n += len(b.entries)
-	}
-	u := Usage{Entries: n, Bytes: l.bytes}
-	if t := l.state; t != nil {
-		u.Subjects, u.StateBytes = t.values.len(), t.bytes()
-	}
-	return u
-}
-
 // noteReading notes that a stream is about to be read on from its head.
 func (h *Hub) noteReading(l *log, now int64) {
 	l.reads.note(now, h.catchup.MaxAge.Milliseconds(), l.head)

@@ -186,7 +186,7 @@ func TestAdvanceWrittenOverKeepsIDsMonotone(t *testing.T) {
 		r.readAll()
 		p.heartbeat()
 	}
-	if n := r.hub.Usage(0).Entries; n != 1 {
+	if n := r.hub.Stats(0).Entries; n != 1 {
 		t.Errorf("%d entries for records that are no event", n)
 	}
 	r.tell(0, 1, "alice", "x")

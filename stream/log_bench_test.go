@@ -91,7 +91,7 @@ func TestMemoryPerEvent(t *testing.T) {
 	if each > 500 {
 		t.Errorf("%.0f bytes for an event of %d bytes, at most 500 wanted", each, benchPayload)
 	}
-	if u := h.Usage(0); float64(u.Bytes) < 0.8*each*float64(u.Entries) {
+	if u := h.Stats(0); float64(u.Bytes) < 0.8*each*float64(u.Entries) {
 		t.Errorf("%d bytes are counted against the bound, %.0f are used", u.Bytes, each*float64(u.Entries))
 	}
 	h.Close()

@@ -14,7 +14,7 @@ func TestLogIsBoundedByBytes(t *testing.T) {
 	for i := range 3000 {
 		r.put(0, i%3, "alice", strings.Repeat("x", i%700))
 		r.read(0, i%3, 1)
-		u := r.hub.Usage(0)
+		u := r.hub.Stats(0)
 		if u.Bytes > bound {
 			t.Fatalf("%d bytes are kept, %d allowed", u.Bytes, bound)
 		}
@@ -31,12 +31,12 @@ func TestLogIsBoundedByAge(t *testing.T) {
 		r.tell(0, 0, "alice", fmt.Sprint(i))
 		r.age(time.Minute)
 	}
-	if n := r.hub.Usage(0).Entries; n != 10 {
+	if n := r.hub.Stats(0).Entries; n != 10 {
 		t.Errorf("%d entries after ten minutes", n)
 	}
 	r.age(5 * time.Minute)
 	r.tell(0, 0, "alice", "10")
-	if n := r.hub.Usage(0).Entries; n != 6 {
+	if n := r.hub.Stats(0).Entries; n != 6 {
 		t.Errorf("%d entries, 6 of the last ten minutes", n)
 	}
 	r.resume("orders@ep0:7").gets("7", "8", "9", "10")
@@ -44,7 +44,7 @@ func TestLogIsBoundedByAge(t *testing.T) {
 	r.age(time.Hour)
 	r.kafka.hole(0, 0, 1)
 	r.readAll() // no event for an hour
-	if u := r.hub.Usage(0); u.Entries != 1 || u.Bytes != entryBytes {
+	if u := r.hub.Stats(0); u.Entries != 1 || u.Bytes != entryBytes {
 		t.Errorf("%+v is kept", u)
 	}
 }
@@ -57,15 +57,15 @@ func TestExpiryIsSharedOutOverPublishes(t *testing.T) {
 	}
 	r.readAll()
 	r.age(time.Hour)
-	before := r.hub.Usage(0).Entries
+	before := r.hub.Stats(0).Entries
 	r.tell(0, 0, "alice", "new")
-	after := r.hub.Usage(0).Entries
+	after := r.hub.Stats(0).Entries
 	if gone := before - after; gone <= 0 || gone > 1000 {
 		t.Errorf("one event expired %d of %d", gone, before)
 	}
-	for i := 0; r.hub.Usage(0).Entries > 1+i; i++ {
+	for i := 0; r.hub.Stats(0).Entries > 1+i; i++ {
 		if i > 100 {
-			t.Fatalf("%d entries are left", r.hub.Usage(0).Entries)
+			t.Fatalf("%d entries are left", r.hub.Stats(0).Entries)
 		}
 		r.tell(0, 0, "alice", "new")
 	}
@@ -206,7 +206,7 @@ func TestEmptiedLogGoesOn(t *testing.T) {
 			}
 		}
 		p.neverBack()
-		if u := r.hub.Usage(0); u != (Usage{}) {
+		if u := r.hub.Stats(0); u.Entries != 0 || u.Bytes != 0 {
 			t.Errorf("an emptied log holds %+v", u)
 		}
 	}

@@ -67,7 +67,7 @@ func TestBytesBoundMemory(t *testing.T) {
 				h.Publish(0, []Event{ev})
 			}
 			used := float64(heap() - before)
-			u := h.Usage(0)
+			u := h.Stats(0)
 			t.Logf("%.2f of what is allowed, of which %.2f are counted; %d entries, %d subjects", used/bound, float64(max(u.Bytes, u.StateBytes))/bound, u.Entries, u.Subjects)
 			if used > most*bound+extra {
 				t.Errorf("%.1f MB are used, where %d MB are allowed", used/1e6, bound/1_000_000)

@@ -50,7 +50,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	work.Go(func() {
 		for i := 0; stop.Err() == nil; i++ {
 			r.hub.SetStale(i%2, []time.Time{{}, time.Now()}[i%2])
-			r.hub.Usage(i % 2)
+			r.hub.Stats(i % 2)
 			r.hub.Positions(i % 2)
 			r.hub.Specs()
 			r.hub.Lookup("news")

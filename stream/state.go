@@ -151,9 +151,9 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 	return s, tables, nil
 }
 
-// Feed gives a stream's state events of one partition that are older than where its log begins, offsets ascending. next is the
+// FillState gives a stream's state events of one partition that are older than where its log begins, offsets ascending. next is the
 // position up to which the partition has been fed. [Hub.Publish] feeds what comes after.
-func (h *Hub) Feed(stream int, partition int32, events []Event, next int64) {
+func (h *Hub) FillState(stream int, partition int32, events []Event, next int64) {
 	for len(events) > 0 {
 		n := min(len(events), publishRun)
 		h.feedState(stream, events[:n])

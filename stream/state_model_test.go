@@ -243,7 +243,7 @@ func TestStateBytes(t *testing.T) {
 			}
 		}
 	}
-	if h.Usage(0).StateBytes > 4<<20 {
-		t.Errorf("%d bytes", h.Usage(0).StateBytes)
+	if h.Stats(0).StateBytes > 4<<20 {
+		t.Errorf("%d bytes", h.Stats(0).StateBytes)
 	}
 }

@@ -189,8 +189,8 @@ func TestStateIsBoundedByTheRecordsAge(t *testing.T) {
 		if want := time.Now().Add(-time.Hour + time.Millisecond); !s.Since.Equal(want) || !s.Complete {
 			t.Errorf("since %v, complete %v; want %v", s.Since, s.Complete, want)
 		}
-		if r.record(0, time.Minute, "k o-4 alice four"); r.hub.Usage(0).Subjects != 2 {
-			t.Errorf("%d subjects kept; want 2", r.hub.Usage(0).Subjects)
+		if r.record(0, time.Minute, "k o-4 alice four"); r.hub.Stats(0).Subjects != 2 {
+			t.Errorf("%d subjects kept; want 2", r.hub.Stats(0).Subjects)
 		}
 		r.record(0, 2*time.Hour, "k o-4 alice old") // too old to be shown, and yet what was before is gone
 		r.has("alice", "o-2=two")
@@ -220,7 +220,7 @@ func TestStateLeavesOutTheOldestWhenFull(t *testing.T) {
 	if first := time.UnixMilli(s.Latest[0].Time); first.Before(s.Since) || string(s.Latest[len(s.Latest)-1].Subject) != "o-199" {
 		t.Errorf("from %s at %v to %s, since %v", s.Latest[0].Subject, first, s.Latest[len(s.Latest)-1].Subject, s.Since)
 	}
-	if u := r.hub.Usage(0); u.StateBytes > spec.State.MaxBytes {
+	if u := r.hub.Stats(0); u.StateBytes > spec.State.MaxBytes {
 		t.Errorf("%d bytes", u.StateBytes)
 	}
 	r.record(0, 190*time.Second, "k o-late alice read-late") // older than what was left out
@@ -245,21 +245,21 @@ func TestStateIsFedWhatIsOlderThanTheLog(t *testing.T) {
 	old := func(o int64, subject, data string) Event {
 		return Event{Offset: o, Timestamp: now, Key: []byte("k"), Subject: []byte(subject), Users: [][]byte{[]byte("alice")}, Data: []byte(data)}
 	}
-	r.hub.Feed(0, 0, []Event{old(3, "o-1", "one"), old(4, "o-2", "two")}, 10)
+	r.hub.FillState(0, 0, []Event{old(3, "o-1", "one"), old(4, "o-2", "two")}, 10)
 	wantErr(ErrNotWarm)
 	r.hub.SetWarm(0)
 	r.record(0, 0, "k o-2 alice newer")
 	r.has("alice", "o-1=one", "o-2=newer")
-	if s := r.state(q); s.Cursor != "orders@e:11" || r.hub.Usage(0).Entries != 1 {
-		t.Errorf("cursor %s, %d entries in the log", s.Cursor, r.hub.Usage(0).Entries)
+	if s := r.state(q); s.Cursor != "orders@e:11" || r.hub.Stats(0).Entries != 1 {
+		t.Errorf("cursor %s, %d entries in the log", s.Cursor, r.hub.Stats(0).Entries)
 	}
 
 	// Kafka lost what came last: what it had taken the place of has to come again.
 	r.hub.Jump(0, 0, ReasonTruncated, 10)
 	wantErr(ErrNotWarm)
-	r.hub.Feed(0, 0, []Event{old(3, "o-1", "one"), old(4, "o-2", "two")}, 9)
+	r.hub.FillState(0, 0, []Event{old(3, "o-1", "one"), old(4, "o-2", "two")}, 9)
 	wantErr(ErrNotWarm)
-	r.hub.Feed(0, 0, nil, 10)
+	r.hub.FillState(0, 0, nil, 10)
 	r.has("alice", "o-1=one", "o-2=two")
 
 	turn := r.state(q).Turn

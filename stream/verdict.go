@@ -45,7 +45,7 @@ type Verdict struct {
 	AnyUser bool
 	Since   time.Time
 	Until   time.Time // zero: it is still there
-	Ended   string    // why, as Sub.Leave was told
+	Ended   string    // why, as Sub.CloseFor was told
 
 	// Came is when the user came after the record, with nothing to resume from before it. Zero: they didn't.
 	Came time.Time

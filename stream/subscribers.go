@@ -2,15 +2,15 @@ package stream
 
 import "time"
 
-// Standing is how a subscription stands.
-type Standing string
+// SubscriberState is how a subscription stands.
+type SubscriberState string
 
 // The standings.
 const (
-	StandingLive       Standing = "live"        // it has been sent all there is
-	StandingBehind     Standing = "behind"      // events wait for it
-	StandingCatchingUp Standing = "catching_up" // it is sent what is older than memory, from Kafka
-	StandingLagged     Standing = "lagged"      // the log has moved past it
+	SubscriberLive       SubscriberState = "live"        // it has been sent all there is
+	SubscriberBehind     SubscriberState = "behind"      // events wait for it
+	SubscriberCatchingUp SubscriberState = "catching_up" // it is sent what is older than memory, from Kafka
+	SubscriberLagged     SubscriberState = "lagged"      // the log has moved past it
 )
 
 // Subscriber is one open subscription, as operators are told.
@@ -20,7 +20,7 @@ type Subscriber struct {
 	Streams  []int
 	Subject  string // only events about this; "": all
 	AnyUser  bool   // those of every user
-	Standing Standing
+	State    SubscriberState
 	Behind   int       // events that wait for it, counted up to MaxBehind; -1: not known, since they are not in memory or far apart
 	Since    time.Time // when the oldest of them was read; zero: there is none
 	Position string    // as an event's id; "": not known
@@ -32,16 +32,16 @@ const MaxBehind = 1000
 // rollWork is how much is done under one hold of the lock: slots looked at, and events counted.
 const rollWork = 4096
 
-// Roll calls visit for open subscriptions, of a user if that isn't "", and of a stream if that isn't negative, in the order of
+// VisitSubscribers calls visit for open subscriptions, of a user if that isn't "", and of a stream if that isn't negative, in the order of
 // their places after the one given (0: the first), until visit is false. It returns the place to go on after; 0: that was all.
 //
 // The hub's lock is held for a few subscriptions at a time, and not while visit is called. Which
 // is there all the time is visited once; which comes or goes meanwhile, once or not at all.
-func (h *Hub) Roll(user string, stream int, after uint32, visit func(Subscriber) bool) (next uint32) {
+func (h *Hub) VisitSubscribers(user string, stream int, after uint32, visit func(Subscriber) bool) (next uint32) {
 	var some []Subscriber
 	for {
 		some = some[:0]
-		some, next = h.roll(some, user, stream, after)
+		some, next = h.someSubscribers(some, user, stream, after)
 		for i, s := range some {
 			if !visit(s) {
 				if i == len(some)-1 && next == 0 {
@@ -57,8 +57,8 @@ func (h *Hub) Roll(user string, stream int, after uint32, visit func(Subscriber)
 	}
 }
 
-// roll appends some of them.
-func (h *Hub) roll(some []Subscriber, user string, stream int, after uint32) (_ []Subscriber, next uint32) {
+// someSubscribers appends some of them.
+func (h *Hub) someSubscribers(some []Subscriber, user string, stream int, after uint32) (_ []Subscriber, next uint32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	uid := uint32(0)
@@ -89,25 +89,25 @@ func (h *Hub) roll(some []Subscriber, user string, stream int, after uint32) (_ 
 func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	h.rouse(id, slot)
 	v := h.views[slot.view]
-	s = Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, Standing: StandingLive}
+	s = Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, State: SubscriberLive}
 	p := h.private[id] // nil for one that follows
 	if p != nil {
 		s.Subject, s.AnyUser = string(p.subject), p.anyUser
 	}
 	switch {
 	case p != nil && p.isCold():
-		s.Standing, s.Behind = StandingCatchingUp, -1
+		s.State, s.Behind = SubscriberCatchingUp, -1
 	case p == nil && slot.state != idle && h.lagged(slot):
-		s.Standing, s.Behind = StandingLagged, -1
+		s.State, s.Behind = SubscriberLagged, -1
 	case slot.state != idle:
 		var oldest int64
 		if s.Behind, oldest, looked = h.waiting(slot, p); s.Behind > 0 {
-			s.Standing, s.Since = StandingBehind, h.wall(oldest)
+			s.State, s.Since = SubscriberBehind, h.wall(oldest)
 		} else if s.Behind < 0 {
-			s.Standing = StandingBehind
+			s.State = SubscriberBehind
 		}
 	}
-	if s.Standing != StandingLagged {
+	if s.State != SubscriberLagged {
 		s.Position = string(h.position(id, slot, nil))
 	}
 	return s, looked

@@ -7,51 +7,51 @@ import (
 	"time"
 )
 
-func (h *Hub) rolled(user string, stream int) []Subscriber {
+func (h *Hub) subscribersOf(user string, stream int) []Subscriber {
 	var all []Subscriber
-	h.Roll(user, stream, 0, func(s Subscriber) bool { all = append(all, s); return true })
+	h.VisitSubscribers(user, stream, 0, func(s Subscriber) bool { all = append(all, s); return true })
 	return all
 }
 
-// TestRollSaysHowFarBehind follows one subscriber through all that can become of it.
-func TestRollSaysHowFarBehind(t *testing.T) {
+// TestVisitSubscribersSaysHowFarBehind follows one subscriber through all that can become of it.
+func TestVisitSubscribersSaysHowFarBehind(t *testing.T) {
 	h, s := lagging(t, func(c *Config) { c.MaxLag = 0; c.Streams[0].Replay = time.Minute })
-	want := func(standing Standing, behind int, position string) Subscriber {
+	want := func(state SubscriberState, behind int, position string) Subscriber {
 		t.Helper()
-		all := h.rolled("", -1)
+		all := h.subscribersOf("", -1)
 		if len(all) != 1 {
 			t.Fatalf("%d subscribers", len(all))
 		}
 		got := all[0]
-		if got.Key != s.Key() || got.User != "alice" || got.Standing != standing || got.Behind != behind || got.Position != position || !slices.Equal(got.Streams, []int{0, 1}) || (behind > 0) != !got.Since.IsZero() {
-			t.Fatalf("%+v; want %s, %d behind, at %s", got, standing, behind, position)
+		if got.Key != s.Key() || got.User != "alice" || got.State != state || got.Behind != behind || got.Position != position || !slices.Equal(got.Streams, []int{0, 1}) || (behind > 0) != !got.Since.IsZero() {
+			t.Fatalf("%+v; want %s, %d behind, at %s", got, state, behind, position)
 		}
 		return got
 	}
-	want(StandingLive, 0, "orders@e:5.7~news@n:0")
+	want(SubscriberLive, 0, "orders@e:5.7~news@n:0")
 	h.order(0, 5, "alice")
 	h.order(0, 6, "bob")
 	h.wait(10 * time.Second)
 	h.order(1, 7, "alice")
 	h.Publish(1, []Event{{Offset: 0, Data: []byte("n")}})
-	if since := time.Since(want(StandingBehind, 3, "orders@e:5.7~news@n:0").Since); since < 10*time.Second || since > time.Minute {
+	if since := time.Since(want(SubscriberBehind, 3, "orders@e:5.7~news@n:0").Since); since < 10*time.Second || since > time.Minute {
 		t.Errorf("the oldest has waited for %v", since)
 	}
 	var b Batch
 	s.Pull(&b, 1) // one event fits
-	want(StandingBehind, 2, "orders@e:7.7~news@n:0")
+	want(SubscriberBehind, 2, "orders@e:7.7~news@n:0")
 	s.Pull(&b, 1<<20)
-	want(StandingLive, 0, "orders@e:7.8~news@n:1")
+	want(SubscriberLive, 0, "orders@e:7.8~news@n:1")
 	h.SetStale(0, time.Now()) // wakes it, for no event
-	want(StandingLive, 0, "orders@e:7.8~news@n:1")
+	want(SubscriberLive, 0, "orders@e:7.8~news@n:1")
 	h.order(0, 7, "alice")
 	h.wait(2 * time.Minute)
 	h.order(0, 8, "bob") // what is too old goes
-	want(StandingLagged, -1, "")
+	want(SubscriberLagged, -1, "")
 }
 
-// TestRollCountsWhatAFilterLeaves: those on their own have positions and filters.
-func TestRollCountsWhatAFilterLeaves(t *testing.T) {
+// TestVisitSubscribersCountsWhatAFilterLeaves: those on their own have positions and filters.
+func TestVisitSubscribersCountsWhatAFilterLeaves(t *testing.T) {
 	h, s := lagging(t, nil)
 	s.Close()
 	about := func(offset int64, user, subject string) {
@@ -72,8 +72,8 @@ func TestRollCountsWhatAFilterLeaves(t *testing.T) {
 	open(Request{Subject: "o-1", AnyUser: true, From: From{Kind: FromEarliest}})
 	open(Request{User: "alice", Subject: "o-1", Cursor: "orders@e:5.7"})
 	var got []string
-	for _, s := range h.rolled("", 0) {
-		got = append(got, fmt.Sprintf("%s/%s/%v %s %d", s.User, s.Subject, s.AnyUser, s.Standing, s.Behind))
+	for _, s := range h.subscribersOf("", 0) {
+		got = append(got, fmt.Sprintf("%s/%s/%v %s %d", s.User, s.Subject, s.AnyUser, s.State, s.Behind))
 	}
 	want := []string{"alice//false behind 1", "carol/o-1/false live 0", "/o-1/true behind 2", "alice/o-1/false behind 1"}
 	slices.Sort(got)
@@ -81,16 +81,16 @@ func TestRollCountsWhatAFilterLeaves(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if n := len(h.rolled("alice", -1)); n != 2 {
+	if n := len(h.subscribersOf("alice", -1)); n != 2 {
 		t.Errorf("alice has %d", n)
 	}
-	if n := len(h.rolled("", 1)) + len(h.rolled("nobody", -1)); n != 0 {
+	if n := len(h.subscribersOf("", 1)) + len(h.subscribersOf("nobody", -1)); n != 0 {
 		t.Errorf("%d read the other stream, or are nobody's", n)
 	}
 }
 
-// TestRollGoesOnWhereItStopped: in pages of any size everyone there is comes once, though others come and go.
-func TestRollGoesOnWhereItStopped(t *testing.T) {
+// TestVisitSubscribersGoesOnWhereItStopped: in pages of any size everyone there is comes once, though others come and go.
+func TestVisitSubscribersGoesOnWhereItStopped(t *testing.T) {
 	h, _ := lagging(t, nil)
 	const many = 3*subChunk + 7
 	for i := range many {
@@ -103,7 +103,7 @@ func TestRollGoesOnWhereItStopped(t *testing.T) {
 		after, pages := uint32(0), 0
 		for {
 			n := 0
-			after = h.Roll("", -1, after, func(s Subscriber) bool {
+			after = h.VisitSubscribers("", -1, after, func(s Subscriber) bool {
 				if seen[s.Key] {
 					t.Fatalf("%d comes twice", s.Key)
 				}
@@ -129,7 +129,7 @@ func TestDismissIsNotEnd(t *testing.T) {
 	if got := s.Pull(new(Batch), 1); got != Dismissed {
 		t.Errorf("pulled %v", got)
 	}
-	if n := len(h.rolled("", -1)); n != 0 {
+	if n := len(h.subscribersOf("", -1)); n != 0 {
 		t.Errorf("%d are still in the roll", n)
 	}
 	s.Close()
