@@ -53,8 +53,8 @@ func TestAStreamOfMaxConnectionAgeEndsAndComesBackWithoutALoss(t *testing.T) {
 				write()
 			}
 		}
-		// Nine tenths at least, by a clock that has whole milliseconds.
-		if lasted := time.Since(began); lasted < conf.MaxConnectionAge*9/10-2*time.Millisecond {
+		// Held connections are looked at in steps of 128 ms, and may end by one of them too early.
+		if lasted := time.Since(began); lasted < conf.MaxConnectionAge/2 {
 			t.Errorf("it lasted %v", lasted)
 		}
 		if e, err := r.Next(); err != io.EOF {
