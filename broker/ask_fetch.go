@@ -10,22 +10,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// place is an offset of a partition.
-type place struct {
+// partitionOffset is an offset of a partition.
+type partitionOffset struct {
 	partition int32
 	offset    int64
 }
 
-// run is what one fetch brought of a partition.
-type run struct {
-	partition int32
-	records   []*kgo.Record // committed ones only, no markers, ascending
-	next      int64         // the position after all that was looked at: markers, aborted records, holes and batches that unpack to too much
-	stable    int64         // the last stable offset at that moment
-	empty     bool          // the broker sent no batch at all
-	large     bool          // it ends with a batch that unpacks to too much
-	epochs    lineage       // leader epochs of the batches
-	err       error
+// fetched is what one fetch brought of a partition.
+type fetched struct {
+	partition        int32
+	records          []*kgo.Record // committed ones only, no markers, ascending
+	next             int64         // the position after all that was looked at: markers, aborted records, holes and batches that unpack to too much
+	lastStableOffset int64         // the last stable offset at that moment
+	empty            bool          // the broker sent no batch at all
+	large            bool          // it ends with a batch that unpacks to too much
+	epochs           lineage       // leader epochs of the batches
+	err              error
 }
 
 const (
@@ -44,22 +44,22 @@ func (fetchByName) MaxVersion() int16 { return 12 }
 // Unlike a poll of the client it says where reading stands after what is no record.
 // maxBytes bounds the answer, but for a first batch that is larger: put another partition
 // first each time. The topic is named by its id, and by its name where that is zero.
-func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id topicID, places []place, maxBytes int32) ([]run, error) {
-	runs, err := fetchTopics(ctx, cl, leader, []topicPlaces{{topic, id, places}}, maxBytes, fetchMaxWaitMillis)
-	return runs[topic], err
+func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id topicID, offsets []partitionOffset, maxBytes int32) ([]fetched, error) {
+	byTopic, err := fetchTopics(ctx, cl, leader, []topicOffsets{{topic, id, offsets}}, maxBytes, fetchMaxWaitMillis)
+	return byTopic[topic], err
 }
 
-// topicPlaces are places of one topic.
-type topicPlaces struct {
-	topic  string
-	id     topicID
-	places []place
+// topicOffsets are places of one topic.
+type topicOffsets struct {
+	topic   string
+	id      topicID
+	offsets []partitionOffset
 }
 
 // fetchTopics is fetch for several topics: either all are named by their ids, or all by
-// their names. The runs are by topic. maxWaitMillis is how long the broker may wait while
+// their names. The answer is by topic. maxWaitMillis is how long the broker may wait while
 // there is nothing.
-func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []topicPlaces, maxBytes, maxWaitMillis int32) (map[string][]run, error) {
+func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []topicOffsets, maxBytes, maxWaitMillis int32) (map[string][]fetched, error) {
 	if leader < 0 {
 		return nil, kerr.LeaderNotAvailable
 	}
@@ -75,8 +75,8 @@ func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []top
 		rt := kmsg.NewFetchRequestTopic()
 		rt.Topic, rt.TopicID = t.topic, t.id
 		names[t.id] = t.topic
-		from[t.topic] = make(map[int32]int64, len(t.places))
-		for _, p := range t.places {
+		from[t.topic] = make(map[int32]int64, len(t.offsets))
+		for _, p := range t.offsets {
 			rp := kmsg.NewFetchRequestTopicPartition()
 			rp.Partition, rp.FetchOffset, rp.PartitionMaxBytes = p.partition, p.offset, fetchMaxPartitionBytes
 			rt.Partitions = append(rt.Partitions, rp)
@@ -96,7 +96,7 @@ func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []top
 	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
 		return nil, err
 	}
-	runs := make(map[string][]run, len(topics))
+	byTopic := make(map[string][]fetched, len(topics))
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		name := t.Topic
@@ -110,22 +110,22 @@ func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []top
 				return nil, fmt.Errorf("broker: an answer has partition %d, which was not asked for", p.Partition)
 			}
 			delete(from[name], p.Partition)
-			runs[name] = append(runs[name], readRun(name, offset, p, decompressor))
+			byTopic[name] = append(byTopic[name], readFetched(name, offset, p, decompressor))
 		}
 	}
-	return runs, nil
+	return byTopic, nil
 }
 
-// readRun reads what a fetch from offset brought of a partition.
-func readRun(topic string, offset int64, p *kmsg.FetchResponseTopicPartition, decompressor kgo.Decompressor) run {
-	r := run{partition: p.Partition, empty: len(p.RecordBatches) == 0, epochs: epochsOf(p.RecordBatches, offset)}
+// readFetched reads what a fetch from offset brought of a partition.
+func readFetched(topic string, offset int64, p *kmsg.FetchResponseTopicPartition, decompressor kgo.Decompressor) fetched {
+	r := fetched{partition: p.Partition, empty: len(p.RecordBatches) == 0, epochs: epochsOf(p.RecordBatches, offset)}
 	got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 		Offset:         offset,
 		IsolationLevel: kgo.ReadCommitted(),
 		Topic:          topic,
 		Partition:      p.Partition,
 	}, p, decompressor, nil)
-	r.records, r.next, r.stable, r.err = got.Records, next, got.LastStableOffset, got.Err
+	r.records, r.next, r.lastStableOffset, r.err = got.Records, next, got.LastStableOffset, got.Err
 	if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](got.Err); ok { // the reader reports it
 		r.next, r.err, r.large = large.NextOffset, nil, true
 	}

@@ -125,15 +125,15 @@ func readMetadata(resp *kmsg.MetadataResponse, topics []string) map[string]topic
 		}
 		m := topicMeta{id: t.TopicID, err: kerr.ErrorForCode(t.ErrorCode)}
 		if m.err == nil {
-			m.err = m.spread(t.Partitions)
+			m.err = m.readPartitions(t.Partitions)
 		}
 		metas[*t.Topic] = m
 	}
 	return metas
 }
 
-// spread notes who leads a topic's partitions.
-func (m *topicMeta) spread(partitions []kmsg.MetadataResponseTopicPartition) error {
+// readPartitions notes who leads a topic's partitions.
+func (m *topicMeta) readPartitions(partitions []kmsg.MetadataResponseTopicPartition) error {
 	if len(partitions) == 0 {
 		return kerr.UnknownTopicOrPartition // known, and not yet spread over the brokers
 	}

@@ -54,11 +54,11 @@ type listing struct {
 
 // leaderListing is what one leader is asked.
 type leaderListing struct {
-	req      *kmsg.ListOffsetsRequest
-	answered chan struct{} // closed when what follows stands
-	err      error
-	offsets  map[string]map[int32]int64
-	errs     map[string]map[int32]error
+	req     *kmsg.ListOffsetsRequest
+	done    chan struct{} // closed when what follows stands
+	err     error
+	offsets map[string]map[int32]int64
+	errs    map[string]map[int32]error
 }
 
 // list begins to ask the leaders of topics for one offset of each partition: the earliest, the
@@ -74,7 +74,7 @@ func list(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, at in
 			}
 			a := l.byLeader[leader]
 			if a == nil {
-				a = &leaderListing{req: kmsg.NewPtrListOffsetsRequest(), answered: make(chan struct{})}
+				a = &leaderListing{req: kmsg.NewPtrListOffsetsRequest(), done: make(chan struct{})}
 				a.req.IsolationLevel = int8(level)
 				l.byLeader[leader] = a
 			}
@@ -93,7 +93,7 @@ func list(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, at in
 	}
 	for leader, a := range l.byLeader {
 		l.asking.Go(func() {
-			defer close(a.answered)
+			defer close(a.done)
 			kresp, err := cl.Broker(int(leader)).Request(ctx, a.req)
 			if a.err = err; err != nil {
 				return
@@ -126,7 +126,7 @@ func (l *listing) of(topic string, m topicMeta) (offsets []int64, errs []error) 
 			errs[p] = kerr.LeaderNotAvailable
 			continue
 		}
-		<-a.answered
+		<-a.done
 		o, there := a.offsets[topic][int32(p)]
 		switch err := a.errs[topic][int32(p)]; {
 		case a.err != nil:

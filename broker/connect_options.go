@@ -46,7 +46,7 @@ func (c Config) logged(log *slog.Logger) Config {
 	return c
 }
 
-func (c Config) instrument(client string) []kgo.Opt {
+func (c Config) instrumented(client string) []kgo.Opt {
 	if c.Instrument == nil {
 		return nil
 	}
@@ -130,7 +130,7 @@ func options(cfg Config) ([]kgo.Opt, error) {
 // readerOptions are the options of the client that follows the topics.
 func readerOptions(cfg Config) ([]kgo.Opt, error) {
 	opts, err := options(cfg)
-	opts = append(opts, cfg.instrument("reader")...)
+	opts = append(opts, cfg.instrumented("reader")...)
 	return append(opts,
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), // isolation.level=read_committed
 		kgo.KeepControlRecords(),                     // so that a transaction's marker moves the position

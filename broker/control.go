@@ -28,14 +28,14 @@ type Control struct {
 	topic   string
 	log     *slog.Logger
 
-	caughtUp atomic.Bool
+	isCaughtUp atomic.Bool
 
-	mu      sync.Mutex        // guards the rest; a leaf
-	next    []int64           // by partition, the offset up to which messages have been heard
-	failing map[int32]failure // by partition, how the client last failed
-	said    map[string]bool   // complaints since all was well
-	since   time.Time         // nothing is heard since; zero: all is
-	why     string
+	mu         sync.Mutex        // guards the rest; a leaf
+	next       []int64           // by partition, the offset up to which messages have been heard
+	failing    map[int32]failure // by partition, how the client last failed
+	complaints map[string]bool   // complaints since all was well
+	since      time.Time         // nothing is heard since; zero: all is
+	why        string
 }
 
 // failure is why a partition could not be fetched, and when it was last tried.
@@ -57,7 +57,7 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	cl, err := kgo.NewClient(append(slices.Concat(opts, cfg.instrument("control_producer")),
+	cl, err := kgo.NewClient(append(slices.Concat(opts, cfg.instrumented("control_producer")),
 		kgo.RequiredAcks(kgo.AllISRAcks()),                   // acks=all
 		kgo.RecordDeliveryTimeout(requestTimeout),            // delivery.timeout.ms
 		kgo.ProducerLinger(0),                                // linger.ms: somebody waits
@@ -67,7 +67,7 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	consume := append(slices.Concat(opts, cfg.instrument("control_consumer")),
+	consume := append(slices.Concat(opts, cfg.instrumented("control_consumer")),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // auto.offset.reset=earliest
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),      // isolation.level=read_committed
@@ -77,7 +77,7 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 		kgo.FetchMaxPartitionBytes(controlMaxBytes),
 		kgo.FetchMaxWait(time.Second), // fetch.max.wait.ms
 	)
-	return &Control{cl: cl, consume: consume, topic: topic, log: log.With("topic", topic), said: make(map[string]bool)}, kgo.ValidateOpts(consume...)
+	return &Control{cl: cl, consume: consume, topic: topic, log: log.With("topic", topic), complaints: make(map[string]bool)}, kgo.ValidateOpts(consume...)
 }
 
 // Close ends the connections. Run has returned before.
@@ -102,7 +102,7 @@ func (c *Control) Announce(ctx context.Context, key string, message []byte) erro
 }
 
 // CaughtUp reports whether all that was in the topic when Run first reached it has been heard.
-func (c *Control) CaughtUp() bool { return c.caughtUp.Load() }
+func (c *Control) CaughtUp() bool { return c.isCaughtUp.Load() }
 
 // Unheard says since when messages may be missed, and why. The zero time: none is.
 func (c *Control) Unheard() (since time.Time, why string) {
@@ -125,13 +125,13 @@ func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
 			stop()
 			return fmt.Errorf("control_topic %s: %w", c.topic, err) // the options were valid before
 		}
-		c.anew()
+		c.startOver()
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			c.hear(hearing, cl, hear)
+			c.consumeAll(hearing, cl, hear)
 		}()
-		w.run(ctx)
+		w.watch(ctx)
 		stop()
 		<-done
 		cl.Close()
@@ -139,15 +139,15 @@ func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
 	return nil
 }
 
-// anew forgets how far the client before was.
-func (c *Control) anew() {
+// startOver forgets how far the client before was.
+func (c *Control) startOver() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.next, c.failing = nil, make(map[int32]failure)
 }
 
-// hear hands on what the client brings, until ctx is done.
-func (c *Control) hear(ctx context.Context, cl *kgo.Client, hear func([]byte)) {
+// consumeAll hands on what the client brings, until ctx is done.
+func (c *Control) consumeAll(ctx context.Context, cl *kgo.Client, hear func([]byte)) {
 	for ctx.Err() == nil {
 		failed := false
 		cl.PollFetches(ctx).EachPartition(func(p kgo.FetchTopicPartition) {
@@ -169,9 +169,9 @@ func (c *Control) hear(ctx context.Context, cl *kgo.Client, hear func([]byte)) {
 				next, p.Err = large.NextOffset, nil
 			}
 			if loss, ok := errors.AsType[*kgo.ErrDataLoss](p.Err); ok { // an unclean election: the client goes on there
-				c.back(p.Partition, loss.ResetTo)
+				c.noteLoss(p.Partition, loss.ResetTo)
 			}
-			c.heard(p.Partition, next, p.Err)
+			c.noteConsumed(p.Partition, next, p.Err)
 		})
 		if failed { // Kafka would say it again as fast as it is asked
 			select {
@@ -182,8 +182,8 @@ func (c *Control) hear(ctx context.Context, cl *kgo.Client, hear func([]byte)) {
 	}
 }
 
-// heard notes how far a partition has been heard; -1: no further.
-func (c *Control) heard(partition int32, next int64, err error) {
+// noteConsumed notes how far a partition has been heard; -1: no further.
+func (c *Control) noteConsumed(partition int32, next int64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if partition < 0 {
@@ -201,8 +201,8 @@ func (c *Control) heard(partition int32, next int64, err error) {
 	}
 }
 
-// back notes that a partition is heard from an earlier offset on.
-func (c *Control) back(partition int32, to int64) {
+// noteLoss notes that a partition is heard from an earlier offset on.
+func (c *Control) noteLoss(partition int32, to int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if partition >= 0 && int(partition) < len(c.next) {

@@ -14,15 +14,15 @@ type controlWatch struct {
 	*Control
 	admin    *kadm.Client
 	identity identity
-	began    time.Time      // of Run, or when all was last heard
-	end      []int64        // what has to be heard before it is caught up; nil: not known yet
-	stuck    map[int32]stop // partitions with more to hear, and where the client stands in them
+	began    time.Time            // of Run, or when all was last heard
+	end      []int64              // what has to be heard before it is caught up; nil: not known yet
+	stuck    map[int32]standstill // partitions with more to hear, and where the client stands in them
 }
 
-// stop is where a client stands in a partition, and since when.
-type stop struct {
-	at    int64
-	since time.Time
+// standstill is where a client stands in a partition, and since when.
+type standstill struct {
+	offset int64
+	since  time.Time
 }
 
 const (
@@ -33,20 +33,20 @@ const (
 // errUnheard says that there are messages that the client doesn't bring.
 var errUnheard = errors.New("messages are there, and the client doesn't bring them")
 
-// run looks again and again. It returns when the client is to be replaced, or ctx is done.
-func (w *controlWatch) run(ctx context.Context) {
-	w.stuck = make(map[int32]stop)
+// watch looks again and again. It returns when the client is to be replaced, or ctx is done.
+func (w *controlWatch) watch(ctx context.Context) {
+	w.stuck = make(map[int32]standstill)
 	for {
-		replace, err := w.look(ctx)
+		replace, err := w.check(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		w.tell(err)
+		w.report(err)
 		if replace {
 			return
 		}
 		wait := controlRefresh
-		if err != nil || !w.caughtUp.Load() {
+		if err != nil || !w.isCaughtUp.Load() {
 			wait = controlPause / 5
 		}
 		select {
@@ -57,9 +57,9 @@ func (w *controlWatch) run(ctx context.Context) {
 	}
 }
 
-// look compares what has been heard with where the partitions end. Its error is why not all is
+// check compares what has been heard with where the partitions end. Its error is why not all is
 // heard. replace says that the client reads a topic that is gone, or is stuck.
-func (w *controlWatch) look(ctx context.Context) (replace bool, err error) {
+func (w *controlWatch) check(ctx context.Context) (replace bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	metas, err := describe(ctx, w.cl, w.topic)
@@ -82,21 +82,21 @@ func (w *controlWatch) look(ctx context.Context) (replace bool, err error) {
 	if w.end == nil {
 		w.end = end
 	}
-	next, err := w.standing(start)
+	next, err := w.positions(start)
 	if err != nil {
 		return errors.Is(err, kerr.UnknownTopicID) && time.Since(w.began) > controlSilence, err
 	}
-	halted, since := w.halted(next, end)
+	halted, since := w.findStuck(next, end)
 	if len(halted) > 0 {
-		if err := w.pass(ctx, m, halted); err != nil {
+		if err := w.skipEmpty(ctx, m, halted); err != nil {
 			return false, err
 		}
-		if next, err = w.standing(start); err != nil {
+		if next, err = w.positions(start); err != nil {
 			return false, err
 		}
 	}
-	if !w.caughtUp.Load() && reached(next, w.end) {
-		w.caughtUp.Store(true)
+	if !w.isCaughtUp.Load() && allReached(next, w.end) {
+		w.isCaughtUp.Store(true)
 		w.log.Info("the control topic has been read")
 	}
 	if !since.IsZero() && time.Since(since) > controlSilence {
@@ -120,9 +120,9 @@ func (w *controlWatch) askEnds(ctx context.Context, partitions int) (start, end 
 	return start, end, err
 }
 
-// standing returns where the client stands, not before the partitions' starts, or how it fails.
+// positions returns where the client stands, not before the partitions' starts, or how it fails.
 // A failure counts for as long as it would take to come again.
-func (w *controlWatch) standing(start []int64) ([]int64, error) {
+func (w *controlWatch) positions(start []int64) ([]int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, f := range w.failing {
@@ -139,9 +139,9 @@ func (w *controlWatch) standing(start []int64) ([]int64, error) {
 	return append([]int64(nil), w.next...), nil
 }
 
-// halted returns where the client has more to hear and hasn't moved since the last look, and since
+// findStuck returns where the client has more to hear and hasn't moved since the last look, and since
 // when the first of these stand.
-func (w *controlWatch) halted(next, end []int64) (at []place, since time.Time) {
+func (w *controlWatch) findStuck(next, end []int64) (at []partitionOffset, since time.Time) {
 	for p, to := range end {
 		partition := int32(p)
 		if next[p] >= to {
@@ -149,11 +149,11 @@ func (w *controlWatch) halted(next, end []int64) (at []place, since time.Time) {
 			continue
 		}
 		s, known := w.stuck[partition]
-		if !known || s.at != next[p] {
-			w.stuck[partition] = stop{next[p], time.Now()}
+		if !known || s.offset != next[p] {
+			w.stuck[partition] = standstill{next[p], time.Now()}
 			continue
 		}
-		at = append(at, place{partition, next[p]})
+		at = append(at, partitionOffset{partition, next[p]})
 		if since.IsZero() || s.since.Before(since) {
 			since = s.since
 		}
@@ -161,16 +161,16 @@ func (w *controlWatch) halted(next, end []int64) (at []place, since time.Time) {
 	return at, since
 }
 
-// pass moves partitions over what is no message and so moves no client: holes that compaction left,
+// skipEmpty moves partitions over what is no message and so moves no client: holes that compaction left,
 // markers, and what was aborted. Each is asked for alone, so that an empty answer says that it has
 // nothing, and not that another one filled the answer.
-func (w *controlWatch) pass(ctx context.Context, m topicMeta, places []place) error {
-	for _, at := range places[:min(len(places), controlProbes)] {
-		runs, err := fetch(ctx, w.cl, m.leaders[at.partition], w.topic, m.id, []place{at}, controlMaxBytes)
+func (w *controlWatch) skipEmpty(ctx context.Context, m topicMeta, halted []partitionOffset) error {
+	for _, at := range halted[:min(len(halted), controlProbes)] {
+		answers, err := fetch(ctx, w.cl, m.leaders[at.partition], w.topic, m.id, []partitionOffset{at}, controlMaxBytes)
 		if err != nil {
 			return err
 		}
-		for _, r := range runs {
+		for _, r := range answers {
 			switch {
 			case errors.Is(r.err, kerr.OffsetOutOfRange): // retention passed; the next look knows the start
 				continue
@@ -179,16 +179,16 @@ func (w *controlWatch) pass(ctx context.Context, m topicMeta, places []place) er
 			case len(r.records) > 0:
 				r.next = r.records[0].Offset
 			case r.empty: // and yet it ends later: the hole reaches to its end
-				r.next = max(r.next, r.stable)
+				r.next = max(r.next, r.lastStableOffset)
 			}
-			w.heard(r.partition, r.next, nil)
+			w.noteConsumed(r.partition, r.next, nil)
 		}
 	}
 	return nil
 }
 
-// reached reports whether no partition stands before its end.
-func reached(next, end []int64) bool {
+// allReached reports whether no partition stands before its end.
+func allReached(next, end []int64) bool {
 	for p, to := range end {
 		if next[p] < to {
 			return false
@@ -197,30 +197,30 @@ func reached(next, end []int64) bool {
 	return true
 }
 
-// tell makes known whether all is heard: each complaint once to the log until all is well, and to
+// report makes known whether all is heard: each complaint once to the log until all is well, and to
 // who asks [Control.Unheard] when it lasts.
-func (w *controlWatch) tell(err error) {
+func (w *controlWatch) report(err error) {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
-		if len(w.said) > 0 {
-			clear(w.said)
+		if len(w.complaints) > 0 {
+			clear(w.complaints)
 			w.log.Info("the control topic is heard again")
 		}
 		w.began, w.since, w.why = now, time.Time{}, ""
 		return
 	}
 	if now.Sub(w.began) >= controlSilence {
-		w.since, w.why = w.began, inWords(err)
+		w.since, w.why = w.began, plainText(err)
 	}
 	w.complain(err)
 }
 
 // complain says once why nothing is heard, until all is well. The lock is held.
 func (c *Control) complain(err error) {
-	if text := inWords(err); !c.said[text] && len(c.said) < controlComplaints {
-		c.said[text] = true
+	if text := plainText(err); !c.complaints[text] && len(c.complaints) < controlComplaints {
+		c.complaints[text] = true
 		c.log.Warn("waiting for the control topic: revocations of other gateways may be missed", "why", text)
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// faults are errors of Kafka's in words that say what to do.
-var faults = []struct {
+// plainTexts are errors of Kafka's in words that say what to do.
+var plainTexts = []struct {
 	err  error
 	text string
 }{
@@ -37,15 +37,15 @@ var faults = []struct {
 	{kgo.ErrClientClosed, "the reader has ended"},
 }
 
-// inWords says in plain words what an error of Kafka, the network or TLS means.
+// plainText says in plain words what an error of Kafka, the network or TLS means.
 // It knows no secret, and what it doesn't know it repeats.
-func inWords(err error) string {
-	for _, f := range faults {
+func plainText(err error) string {
+	for _, f := range plainTexts {
 		if errors.Is(err, f.err) {
 			return f.text
 		}
 	}
-	if text := tlsInWords(err); text != "" {
+	if text := tlsPlainText(err); text != "" {
 		return text
 	}
 	var dns *net.DNSError
@@ -74,7 +74,7 @@ func inWords(err error) string {
 	return err.Error()
 }
 
-func tlsInWords(err error) string {
+func tlsPlainText(err error) string {
 	var (
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
@@ -116,7 +116,7 @@ func unavailable(err error) error {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, stream.ErrRecreated), errors.Is(err, stream.ErrUnavailable), errors.As(err, &gone):
 		return err
 	}
-	return fmt.Errorf("%w: %s", stream.ErrUnavailable, inWords(err))
+	return fmt.Errorf("%w: %s", stream.ErrUnavailable, plainText(err))
 }
 
 func isForbidden(err error) bool {

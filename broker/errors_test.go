@@ -33,8 +33,8 @@ func TestFaultsSayWhatToDo(t *testing.T) {
 		{io.EOF, "closed the connection"},
 		{errors.New("something else"), "something else"},
 	} {
-		if got := inWords(fmt.Errorf("wrapped: %w", tt.err)); !strings.Contains(got, tt.want) {
-			t.Errorf("inWords(%v) = %q; want %q", tt.err, got, tt.want)
+		if got := plainText(fmt.Errorf("wrapped: %w", tt.err)); !strings.Contains(got, tt.want) {
+			t.Errorf("plainText(%v) = %q; want %q", tt.err, got, tt.want)
 		}
 	}
 }

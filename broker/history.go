@@ -22,10 +22,10 @@ import (
 type History struct {
 	cl     *kgo.Client
 	log    *slog.Logger
-	topics []*past // by stream; streams of one topic share one
+	topics []*topicHistory // by stream; streams of one topic share one
 	decode []*record.Decoder
 
-	failures []atomic.Uint64 // by stream
+	failureCounts []atomic.Uint64 // by stream
 }
 
 var (
@@ -39,7 +39,7 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 	if err := errors.Join(err, check(streams)); err != nil {
 		return nil, err
 	}
-	h := &History{log: log, failures: make([]atomic.Uint64, len(streams))}
+	h := &History{log: log, failureCounts: make([]atomic.Uint64, len(streams))}
 	for _, s := range streams {
 		d, err := s.decoder()
 		if err != nil {
@@ -47,15 +47,15 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 		}
 		h.decode = append(h.decode, d)
 	}
-	opts = append(opts, cfg.instrument("history")...)
+	opts = append(opts, cfg.instrumented("history")...)
 	if h.cl, err = kgo.NewClient(append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))...); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	byName := make(map[string]*past)
+	byName := make(map[string]*topicHistory)
 	for _, s := range streams {
 		t := byName[s.Topic]
 		if t == nil {
-			t = newPast(s.Topic, h.cl, log)
+			t = newTopicHistory(s.Topic, h.cl, log)
 			byName[s.Topic] = t
 		}
 		h.topics = append(h.topics, t)
@@ -76,8 +76,8 @@ func (h *History) Close() {
 // storm of reconnects asks a few times and not once each.
 func (h *History) Bounds(ctx context.Context, stream int) (stream.Bounds, error) {
 	t := h.topics[stream]
-	b, err := t.boundsNow(ctx)
-	h.note(stream, &t.saidBounds, err)
+	b, err := t.currentBounds(ctx)
+	h.noteResult(stream, &t.saidBounds, err)
 	b.Start, b.End, b.Compacted = slices.Clone(b.Start), slices.Clone(b.End), slices.Clone(b.Compacted)
 	return b, unavailable(err)
 }
@@ -101,32 +101,32 @@ func (h *History) OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([
 			return err
 		})
 	}
-	h.note(stream, &t.saidOffsets, err)
+	h.noteResult(stream, &t.saidOffsets, err)
 	return offsets, unavailable(err)
 }
 
 // Read is [stream.History.Read].
 func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int64, emit func(partition int32, events []stream.Event, next int64) error) error {
-	c := catchup{past: h.topics[s], epoch: epoch, to: to, decoder: h.decode[s].Clone(), emit: emit}
+	c := catchup{topicHistory: h.topics[s], epoch: epoch, to: to, decoder: h.decode[s].Clone(), emit: emit}
 	for p := range to {
 		start := int64(0)
 		if p < len(from) {
 			start = from[p]
 		}
 		if start < to[p] {
-			c.left = append(c.left, place{int32(p), start})
+			c.left = append(c.left, partitionOffset{int32(p), start})
 		}
 	}
 	err := c.read(ctx)
 	if err == nil || errors.Is(err, stream.ErrUnavailable) { // others are no fault of Kafka's, or are told
-		h.note(s, &c.saidRead, err)
+		h.noteResult(s, &c.saidRead, err)
 	}
 	return err
 }
 
-// note counts what can't be had from Kafka, and logs it once until it can be had again.
+// noteResult counts what can't be had from Kafka, and logs it once until it can be had again.
 // said is the last complaint of its kind.
-func (h *History) note(s int, said *string, err error) {
+func (h *History) noteResult(s int, said *string, err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
 		return
 	}
@@ -138,8 +138,8 @@ func (h *History) note(s int, said *string, err error) {
 		*said = ""
 		t.log.Info("older records can be read again for clients that were away")
 	case err != nil:
-		h.failures[s].Add(1)
-		if text := inWords(err); *said == "" {
+		h.failureCounts[s].Add(1)
+		if text := plainText(err); *said == "" {
 			*said = text
 			t.log.Warn("older records can't be read for clients that were away: they are told to come again", "why", text)
 		}
@@ -148,4 +148,4 @@ func (h *History) note(s int, said *string, err error) {
 
 // Failures is how often something older than memory was wanted of a stream and could not
 // be had from Kafka.
-func (h *History) Failures(stream int) uint64 { return h.failures[stream].Load() }
+func (h *History) Failures(stream int) uint64 { return h.failureCounts[stream].Load() }

@@ -13,8 +13,8 @@ import (
 // policyAge is how old an answer about a topic's configuration may be.
 const policyAge = time.Minute
 
-// boundsNow returns what Kafka holds, as asked after the call began. It must not be written to.
-func (t *past) boundsNow(ctx context.Context) (stream.Bounds, error) {
+// currentBounds returns what Kafka holds, as asked after the call began. It must not be written to.
+func (t *topicHistory) currentBounds(ctx context.Context) (stream.Bounds, error) {
 	b, err := t.bounds.answer(ctx,
 		func(*stream.Bounds) bool { return true }, // all callers ask the same
 		func() *stream.Bounds { return new(stream.Bounds) })
@@ -25,14 +25,14 @@ func (t *past) boundsNow(ctx context.Context) (stream.Bounds, error) {
 }
 
 // askBounds asks until there is an answer.
-func (t *past) askBounds(ctx context.Context, b *stream.Bounds) error {
+func (t *topicHistory) askBounds(ctx context.Context, b *stream.Bounds) error {
 	return untilAnswered(ctx, func() (err error) {
 		*b, err = t.askBoundsOnce(ctx)
 		return err
 	})
 }
 
-func (t *past) askBoundsOnce(ctx context.Context) (b stream.Bounds, err error) {
+func (t *topicHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, err error) {
 	m, err := t.describe(ctx)
 	if err != nil {
 		return b, err
@@ -73,7 +73,7 @@ func (t *past) askBoundsOnce(ctx context.Context) (b stream.Bounds, err error) {
 
 // readPolicy returns what the topic's configuration says. Without the permission to read
 // it (DESCRIBE_CONFIGS on the topic) the zero policy, which is said once.
-func (t *past) readPolicy(ctx context.Context) (policy, error) {
+func (t *topicHistory) readPolicy(ctx context.Context) (policy, error) {
 	t.mu.Lock()
 	p, fresh := t.policy, time.Since(t.policyAt) < policyAge
 	t.mu.Unlock()
@@ -93,7 +93,7 @@ func (t *past) readPolicy(ctx context.Context) (policy, error) {
 	return p, nil
 }
 
-func (t *past) sayDenied() {
+func (t *topicHistory) sayDenied() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.denied {

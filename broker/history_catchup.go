@@ -27,7 +27,7 @@ const (
 
 // catchup reads partitions of one topic from one position to another, once.
 type catchup struct {
-	*past
+	*topicHistory
 	epoch   string
 	to      []int64
 	decoder *record.Decoder
@@ -35,8 +35,8 @@ type catchup struct {
 	emit    func(partition int32, events []stream.Event, next int64) error
 
 	id     topicID
-	byName bool    // leaders don't know the id, although the topic has it: brokers are being upgraded
-	left   []place // what is still to be read; one entry a partition
+	byName bool              // leaders don't know the id, although the topic has it: brokers are being upgraded
+	left   []partitionOffset // what is still to be read; one entry a partition
 }
 
 // read reads all that is left, looking anew who leads which partition whenever a broker
@@ -44,14 +44,14 @@ type catchup struct {
 func (c *catchup) read(ctx context.Context) error {
 	tries := 0
 	for len(c.left) > 0 {
-		before := c.distance()
+		before := c.recordsLeft()
 		err := c.round(ctx)
 		switch {
 		case err == nil:
 			continue
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case c.distance() < before:
+		case c.recordsLeft() < before:
 			tries = 0
 		}
 		var stop *stopError
@@ -75,7 +75,7 @@ type stopError struct{ err error }
 
 func (e *stopError) Error() string { return e.err.Error() }
 
-func (c *catchup) distance() (n int64) {
+func (c *catchup) recordsLeft() (n int64) {
 	for _, at := range c.left {
 		n += c.to[at.partition] - at.offset
 	}
@@ -92,7 +92,7 @@ func (c *catchup) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if epoch := c.past.epoch(); epoch != c.epoch && epoch != noEpoch && c.epoch != noEpoch {
+	if epoch := c.topicHistory.epoch(); epoch != c.epoch && epoch != noEpoch && c.epoch != noEpoch {
 		if c.isElsewhere(asking, c.epoch) {
 			return errLagging
 		}
@@ -101,7 +101,7 @@ func (c *catchup) round(ctx context.Context) error {
 	if c.id = m.id; c.byName {
 		c.id = topicID{}
 	}
-	byLeader := make(map[int32][]place)
+	byLeader := make(map[int32][]partitionOffset)
 	for _, at := range c.left {
 		if int(at.partition) >= len(m.leaders) {
 			return fmt.Errorf("broker: partition %d is not there, or not yet known to the broker that was asked", at.partition)
@@ -112,23 +112,23 @@ func (c *catchup) round(ctx context.Context) error {
 
 	ctx, cancel = context.WithCancel(ctx)
 	var lanes sync.WaitGroup
-	runs := make(chan run) // no room: a lane is one answer ahead and no more
-	for leader, places := range byLeader {
-		lanes.Go(func() { c.lane(ctx, leader, places, runs) })
+	fetches := make(chan fetched) // no room: a lane is one answer ahead and no more
+	for leader, offsets := range byLeader {
+		lanes.Go(func() { c.fetchFrom(ctx, leader, offsets, fetches) })
 	}
 	ended := make(chan struct{})
 	go func() { lanes.Wait(); close(ended) }() // ends with the lanes, which end below at the latest
 	defer func() { cancel(); <-ended }()
 	for {
 		select {
-		case got := <-runs:
+		case got := <-fetches:
 			if got.err != nil {
 				if errors.Is(got.err, kerr.UnknownTopicID) || errors.Is(got.err, kerr.InconsistentTopicID) {
 					c.byName = c.lacksIDs()
 				}
 				return got.err
 			}
-			if err := c.hand(got); err != nil {
+			if err := c.handOn(got); err != nil {
 				return &stopError{err}
 			}
 		case <-ended:
@@ -137,39 +137,39 @@ func (c *catchup) round(ctx context.Context) error {
 	}
 }
 
-// lane fetches from one broker until it has read its places, or fails, which it sends as a run
+// fetchFrom fetches from one broker until it has read its offsets, or fails, which it sends as a run
 // too.
-func (c *catchup) lane(ctx context.Context, leader int32, places []place, runs chan<- run) {
-	send := func(r run) bool {
+func (c *catchup) fetchFrom(ctx context.Context, leader int32, offsets []partitionOffset, fetches chan<- fetched) {
+	send := func(r fetched) bool {
 		select {
-		case runs <- r:
+		case fetches <- r:
 			return true
 		case <-ctx.Done():
 			return false
 		}
 	}
 	idle := 0
-	for len(places) > 0 {
+	for len(offsets) > 0 {
 		asking, cancel := context.WithTimeout(ctx, requestTimeout)
-		got, err := fetch(asking, c.cl, leader, c.topic, c.id, places, catchupMaxBytes)
+		got, err := fetch(asking, c.cl, leader, c.topic, c.id, offsets, catchupMaxBytes)
 		cancel()
 		if err != nil {
-			send(run{err: err})
+			send(fetched{err: err})
 			return
 		}
 		moved := false
 		for _, r := range got {
-			i := indexOf(places, r.partition)
-			at := places[i]
+			i := indexOfPartition(offsets, r.partition)
+			at := offsets[i]
 			if r.err != nil {
-				send(run{err: c.judge(ctx, at, r.err)})
+				send(fetched{err: c.judgeError(ctx, at, r.err)})
 				return
 			}
-			if to := c.to[at.partition]; r.next == at.offset && r.empty && r.stable >= to && idle > 0 {
+			if to := c.to[at.partition]; r.next == at.offset && r.empty && r.lastStableOffset >= to && idle > 0 {
 				if c.isHole(ctx) {
 					r.next = to
 				} else if idle == maxIdle {
-					send(run{err: &stopError{fmt.Errorf("%w: nothing comes from partition %d between offsets %d and %d", stream.ErrUnavailable, at.partition, at.offset, to)}})
+					send(fetched{err: &stopError{fmt.Errorf("%w: nothing comes from partition %d between offsets %d and %d", stream.ErrUnavailable, at.partition, at.offset, to)}})
 					return
 				}
 			}
@@ -181,9 +181,9 @@ func (c *catchup) lane(ctx context.Context, leader int32, places []place, runs c
 				return
 			}
 			// The next in turn stands first next time, so that a partition of large batches starves none.
-			places = append(places[:i], places[i+1:]...)
+			offsets = append(offsets[:i], offsets[i+1:]...)
 			if r.next < c.to[at.partition] {
-				places = append(places, place{at.partition, r.next})
+				offsets = append(offsets, partitionOffset{at.partition, r.next})
 			}
 		}
 		if idle++; moved {
@@ -208,8 +208,8 @@ func (c *catchup) isHole(ctx context.Context) bool {
 	return err == nil && p.known && !p.remote
 }
 
-// judge says what a partition's error means.
-func (c *catchup) judge(ctx context.Context, at place, err error) error {
+// judgeError says what a partition's error means.
+func (c *catchup) judgeError(ctx context.Context, at partitionOffset, err error) error {
 	if !errors.Is(err, kerr.OffsetOutOfRange) {
 		if isMoving(err) || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) {
 			return err // the next round sees by the metadata whether it was re-created
@@ -229,8 +229,8 @@ func (c *catchup) judge(ctx context.Context, at place, err error) error {
 	return fmt.Errorf("broker: partition %d ends before offset %d", at.partition, at.offset)
 }
 
-// hand decodes a run, gives it to the caller and notes how far that is.
-func (c *catchup) hand(got run) error {
+// handOn decodes a run, gives it to the caller and notes how far that is.
+func (c *catchup) handOn(got fetched) error {
 	to := c.to[got.partition]
 	n := 0
 	for _, rec := range got.records {
@@ -248,15 +248,15 @@ func (c *catchup) hand(got run) error {
 	if err := c.emit(got.partition, c.events[:n], next); err != nil {
 		return err
 	}
-	i := indexOf(c.left, got.partition)
+	i := indexOfPartition(c.left, got.partition)
 	if c.left[i].offset = next; next == to {
 		c.left = append(c.left[:i], c.left[i+1:]...)
 	}
 	return nil
 }
 
-func indexOf(places []place, partition int32) int {
-	for i, at := range places {
+func indexOfPartition(offsets []partitionOffset, partition int32) int {
+	for i, at := range offsets {
 		if at.partition == partition {
 			return i
 		}

@@ -38,7 +38,7 @@ func (q *epochQuestion) add(epochs []int32) bool {
 }
 
 // epochEnds answers [stream.EpochHistory.EpochEnds], as asked after the call began.
-func (t *past) epochEnds(ctx context.Context, epochs []int32) ([]stream.EpochEnd, error) {
+func (t *topicHistory) epochEnds(ctx context.Context, epochs []int32) ([]stream.EpochEnd, error) {
 	q, err := t.epochs.answer(ctx,
 		func(q *epochQuestion) bool { return q.add(epochs) },
 		func() *epochQuestion {
@@ -59,7 +59,7 @@ func (t *past) epochEnds(ctx context.Context, epochs []int32) ([]stream.EpochEnd
 }
 
 // askEpochs asks until all of a question is answered.
-func (t *past) askEpochs(ctx context.Context, q *epochQuestion) error {
+func (t *topicHistory) askEpochs(ctx context.Context, q *epochQuestion) error {
 	left := make(map[int32][]int32)
 	for p, asked := range q.epochs {
 		for e := range asked {
@@ -78,7 +78,7 @@ func (t *past) askEpochs(ctx context.Context, q *epochQuestion) error {
 
 // askEpochsLeft asks for one epoch of each partition that has some left, and takes what
 // is answered out of left.
-func (t *past) askEpochsLeft(ctx context.Context, q *epochQuestion, left map[int32][]int32) error {
+func (t *topicHistory) askEpochsLeft(ctx context.Context, q *epochQuestion, left map[int32][]int32) error {
 	m, err := t.describe(ctx)
 	if err != nil {
 		return err

@@ -26,9 +26,9 @@ type questions[Q any] struct {
 }
 
 type question[Q any] struct {
-	asked    Q
-	err      error
-	answered chan struct{}
+	asked Q
+	err   error
+	done  chan struct{}
 }
 
 // answer returns a question with its answer. join adds what the caller wants to know to a question
@@ -36,7 +36,7 @@ type question[Q any] struct {
 func (s *questions[Q]) answer(ctx context.Context, join func(Q) bool, begin func() Q) (Q, error) {
 	q := s.join(join, begin)
 	select {
-	case <-q.answered:
+	case <-q.done:
 		return q.asked, q.err
 	case <-ctx.Done():
 		var none Q
@@ -50,7 +50,7 @@ func (s *questions[Q]) join(join func(Q) bool, begin func() Q) *question[Q] {
 	if n := len(s.waiting); n > 0 && join(s.waiting[n-1].asked) {
 		return s.waiting[n-1]
 	}
-	q := &question[Q]{asked: begin(), answered: make(chan struct{})}
+	q := &question[Q]{asked: begin(), done: make(chan struct{})}
 	s.waiting = append(s.waiting, q)
 	if !s.asking {
 		s.asking = true
@@ -66,7 +66,7 @@ func (s *questions[Q]) askAll() {
 		ctx, cancel := context.WithTimeout(s.cl.Context(), requestTimeout)
 		q.err = s.ask(ctx, q.asked)
 		cancel()
-		close(q.answered)
+		close(q.done)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 	"sluice/stream"
 )
 
-func newHistory(t *testing.T, cfg Config, streams []StreamConfig) *History {
+func openHistory(t *testing.T, cfg Config, streams []StreamConfig) *History {
 	t.Helper()
 	h, err := NewHistory(cfg, streams, quiet)
 	if err != nil {
@@ -93,7 +93,7 @@ func TestHistoryReadsExactlyWhatIsAsked(t *testing.T) {
 		}
 	}
 	slices.Sort(want)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	if !slices.Equal(b.Start, []int64{0, 0, 0, 0}) || !slices.Equal(b.End, []int64{20, 20, 20, 0}) || b.Compacted != nil || len(b.Epoch) != epochLen {
 		t.Errorf("bounds %+v", b)
@@ -115,7 +115,7 @@ func TestHistoryPassesOverAbortedTransactions(t *testing.T) {
 	f.produce(recordOf("orders", 0, "alice", "plain"))
 	transact(t, f.ListenAddrs(), kgo.TryCommit, recordOf("orders", 0, "alice", "committed"))
 	transact(t, f.ListenAddrs(), kgo.TryAbort, recordOf("orders", 0, "alice", "aborted"))
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	got, err := collect(t, h, b.Epoch, b.Start, b.End)
 	if want := []string{"0@0 plain", "0@1 committed"}; err != nil || !slices.Equal(got.events, want) || got.next[0] != b.End[0] {
@@ -153,7 +153,7 @@ func open(t *testing.T, brokers []string, recs ...*kgo.Record) *kgo.Client {
 	if err := cl.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
-	produce(t, cl, recs...)
+	produceTo(t, cl, recs...)
 	return cl
 }
 
@@ -162,7 +162,7 @@ func TestHistoryWaitsForAnOpenTransaction(t *testing.T) {
 	f.create("orders", 1)
 	f.produce(recordOf("orders", 0, "alice", "plain"))
 	tx := open(t, f.ListenAddrs(), recordOf("orders", 0, "alice", "late"))
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	first := make(chan struct{})
 	var events []string
@@ -206,7 +206,7 @@ func TestHistoryReadsACompactedTopic(t *testing.T) {
 		f.produce(rec)
 	}
 	f.Compact()
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	if !slices.Equal(b.Compacted, []int64{20}) {
 		t.Errorf("compacted below %d; want 20, as all is older than delete.retention.ms", b.Compacted)
@@ -232,7 +232,7 @@ func TestHistorySaysWhatIsGone(t *testing.T) {
 	if _, err := f.admin.DeleteRecords(context.Background(), offsets); err != nil {
 		t.Fatal(err)
 	}
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	_, err := collect(t, h, b.Epoch, []int64{0, 1}, []int64{0, 5})
 	var gone *stream.GoneError
@@ -258,7 +258,7 @@ func TestHistoryFollowsAPartitionThatMoves(t *testing.T) {
 	for i := range 60 {
 		f.produce(recordOf("orders", 0, "alice", fmt.Sprint(i, strings.Repeat("x", 200_000))))
 	}
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	var offsets []int64
 	runs := 0
@@ -280,7 +280,7 @@ func TestHistoryEndsWithItsCallersError(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 1)
 	f.produce(recordOf("orders", 0, "alice", "x"))
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	enough := errors.New("enough")
 	if err := h.Read(context.Background(), 0, b.Epoch, b.Start, b.End, func(int32, []stream.Event, int64) error { return enough }); !errors.Is(err, enough) {
@@ -302,7 +302,7 @@ func TestBoundsAreAskedAfterTheCall(t *testing.T) {
 	if _, err := f.admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}, "orders"); err != nil {
 		t.Fatal(err)
 	}
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	held, release := make(chan struct{}), make(chan struct{})
 	f.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		if req.(*kmsg.ListOffsetsRequest).Topics[0].Partitions[0].Timestamp >= 0 {
@@ -339,7 +339,7 @@ func TestBoundsAreAskedAfterTheCall(t *testing.T) {
 func TestHistoryAsksOnceForAStorm(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 2)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	var asked atomic.Int64
 	f.ControlKey(int16(kmsg.Metadata), func(kmsg.Request) (kmsg.Response, error, bool) {
 		f.KeepControl()
@@ -369,7 +369,7 @@ func TestHistoryOffsetsAt(t *testing.T) {
 		rec.Timestamp = now.Add(time.Duration(i-4) * time.Minute)
 		f.produce(rec)
 	}
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	for ago, want := range map[time.Duration]int64{time.Hour: 0, 150 * time.Second: 2, 0: 4} {
 		got, err := h.OffsetsAt(context.Background(), 0, now.Add(-ago).UnixMilli())
 		if err != nil || !slices.Equal(got, []int64{want, 0}) {
@@ -380,7 +380,7 @@ func TestHistoryOffsetsAt(t *testing.T) {
 
 func TestHistoryWithoutKafkaSaysSo(t *testing.T) {
 	f := newFake(t, kfake.NumBrokers(1))
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	if _, err := h.Bounds(context.Background(), 0); !errors.Is(err, stream.ErrUnavailable) || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("no topic: %v", err)
 	}

@@ -12,8 +12,8 @@ import (
 	"sluice/stream"
 )
 
-// past is what is asked about one topic's past.
-type past struct {
+// topicHistory is what is asked about one topic's past.
+type topicHistory struct {
 	topic string
 	cl    *kgo.Client
 	log   *slog.Logger
@@ -32,22 +32,22 @@ type past struct {
 	judging chan struct{} // one slot: who holds it may ask brokers which topic it is
 }
 
-func newPast(topic string, cl *kgo.Client, log *slog.Logger) *past {
-	t := &past{topic: topic, cl: cl, log: log.With("topic", topic), judging: make(chan struct{}, 1)}
+func newTopicHistory(topic string, cl *kgo.Client, log *slog.Logger) *topicHistory {
+	t := &topicHistory{topic: topic, cl: cl, log: log.With("topic", topic), judging: make(chan struct{}, 1)}
 	t.bounds.cl, t.bounds.ask = cl, t.askBounds
 	t.epochs.cl, t.epochs.ask = cl, t.askEpochs
 	return t
 }
 
 // close waits for what is being asked. The client has been closed before.
-func (t *past) close() {
+func (t *topicHistory) close() {
 	t.bounds.running.Wait()
 	t.epochs.running.Wait()
 }
 
 // describe returns what holds of the topic by what brokers say; its own error is an error
 // too.
-func (t *past) describe(ctx context.Context) (topicMeta, error) {
+func (t *topicHistory) describe(ctx context.Context) (topicMeta, error) {
 	for {
 		metas, err := describe(ctx, t.cl, t.topic)
 		if err != nil {
@@ -67,7 +67,7 @@ func (t *past) describe(ctx context.Context) (topicMeta, error) {
 
 // believe is [identity.believe] for several at a time. What is as before costs one look
 // under the lock.
-func (t *past) believe(ctx context.Context, m topicMeta) (topicMeta, error) {
+func (t *topicHistory) believe(ctx context.Context, m topicMeta) (topicMeta, error) {
 	t.mu.Lock()
 	if m.err == nil && t.identity.epoch != "" && t.identity.isSame(m) {
 		m = t.identity.adopt(m)
@@ -92,21 +92,21 @@ func (t *past) believe(ctx context.Context, m topicMeta) (topicMeta, error) {
 }
 
 // epoch is that of the topic as it was last believed.
-func (t *past) epoch() string {
+func (t *topicHistory) epoch() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.identity.epoch
 }
 
 // lacksIDs reports whether some broker has no id for the topic.
-func (t *past) lacksIDs() bool {
+func (t *topicHistory) lacksIDs() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.identity.withoutID
 }
 
 // isElsewhere asks all brokers whether one of them still has the topic of an epoch.
-func (t *past) isElsewhere(ctx context.Context, epoch string) bool {
+func (t *topicHistory) isElsewhere(ctx context.Context, epoch string) bool {
 	for _, a := range survey(ctx, t.cl, t.topic) {
 		if m := a.metas[t.topic]; m.err == nil && m.id.epoch() == epoch {
 			return true

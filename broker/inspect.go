@@ -37,7 +37,7 @@ func Inspect(ctx context.Context, cfg Config, topics ...string) (map[string]Insp
 	}
 	defer cl.Close()
 	for try := 1; ; try++ {
-		found, moving, err := inspect(ctx, cl, topics)
+		found, moving, err := inspectOnce(ctx, cl, topics)
 		if !moving || try == inspections {
 			return found, err
 		}
@@ -55,8 +55,8 @@ const (
 	inspectPause = 250 * time.Millisecond
 )
 
-// inspect asks once. moving says that a partition has no leader yet, or another one.
-func inspect(ctx context.Context, cl *kgo.Client, topics []string) (all map[string]Inspected, moving bool, err error) {
+// inspectOnce asks once. moving says that a partition has no leader yet, or another one.
+func inspectOnce(ctx context.Context, cl *kgo.Client, topics []string) (all map[string]Inspected, moving bool, err error) {
 	metas, err := describe(ctx, cl, topics...)
 	if err != nil {
 		return nil, false, &inspectError{err}
@@ -65,27 +65,27 @@ func inspect(ctx context.Context, cl *kgo.Client, topics []string) (all map[stri
 	for name, m := range metas {
 		one := Inspected{Partitions: len(m.leaders)}
 		if m.err != nil {
-			one.Fault, one.Denied = inWords(m.err), errors.Is(m.err, kerr.TopicAuthorizationFailed)
+			one.Fault, one.Denied = plainText(m.err), errors.Is(m.err, kerr.TopicAuthorizationFailed)
 		}
 		found[name] = one
 	}
-	moving = askLeaders(ctx, cl, metas, found)
+	moving = inspectLeaders(ctx, cl, metas, found)
 	return found, moving, nil
 }
 
-// askLeaders finds out whether what leads the topics' partitions can be read from here, and
+// inspectLeaders finds out whether what leads the topics' partitions can be read from here, and
 // says it in found. moving is as inspect returns it.
-func askLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, found map[string]Inspected) (moving bool) {
+func inspectLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, found map[string]Inspected) (moving bool) {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	ends := list(asking, cl, metas, latest, committed)
 	ends.wait()
-	places := make(map[int32][]topicPlaces) // by leader
+	asked := make(map[int32][]topicOffsets) // by leader
 	partitionErrs := make(map[string][]error)
 	for _, name := range slices.Sorted(maps.Keys(metas)) {
 		m := metas[name]
 		offsets, errs := ends.of(name, m)
-		at := make(map[int32][]place)
+		at := make(map[int32][]partitionOffset)
 		for p, err := range errs {
 			leader := m.leaders[p]
 			switch a := ends.byLeader[leader]; {
@@ -93,11 +93,11 @@ func askLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta,
 			case err != nil:
 				partitionErrs[name] = append(partitionErrs[name], err)
 			default:
-				at[leader] = append(at[leader], place{int32(p), offsets[p]})
+				at[leader] = append(at[leader], partitionOffset{int32(p), offsets[p]})
 			}
 		}
 		for leader, some := range at {
-			places[leader] = append(places[leader], topicPlaces{name, m.id, some})
+			asked[leader] = append(asked[leader], topicOffsets{name, m.id, some})
 		}
 	}
 	unreached := make(map[int32]error)
@@ -108,16 +108,16 @@ func askLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta,
 	}
 	var mu sync.Mutex // guards partitionErrs and unreached while leaders are asked
 	var fetching sync.WaitGroup
-	for leader, topics := range places {
+	for leader, topics := range asked {
 		fetching.Go(func() {
-			runs, err := fetchTopics(asking, cl, leader, topics, 1, 0)
+			byTopic, err := fetchTopics(asking, cl, leader, topics, 1, 0)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				unreached[leader] = err
 				return
 			}
-			for name, some := range runs {
+			for name, some := range byTopic {
 				for _, got := range some {
 					if got.err != nil {
 						partitionErrs[name] = append(partitionErrs[name], partitionError(got.err))
@@ -132,13 +132,13 @@ func askLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta,
 		for _, err := range partitionErrs[name] {
 			moving = moving || errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.LeaderNotAvailable)
 			if denied := errors.Is(err, kerr.TopicAuthorizationFailed); one.Fault == "" || denied {
-				one.Fault, one.Denied = inWords(err), one.Denied || denied
+				one.Fault, one.Denied = plainText(err), one.Denied || denied
 			}
 		}
 		var leaders []string
 		for _, leader := range slices.Sorted(maps.Keys(unreached)) {
 			if slices.Contains(metas[name].leaders, leader) {
-				leaders = append(leaders, fmt.Sprintf("broker %d can't be asked: %s", leader, inWords(unreached[leader])))
+				leaders = append(leaders, fmt.Sprintf("broker %d can't be asked: %s", leader, plainText(unreached[leader])))
 			}
 		}
 		one.Leaders = strings.Join(leaders, "; ")
@@ -151,6 +151,6 @@ func askLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta,
 type inspectError struct{ cause error }
 
 func (e *inspectError) Error() string {
-	return fmt.Sprintf("Kafka can't be asked: %s", inWords(e.cause))
+	return fmt.Sprintf("Kafka can't be asked: %s", plainText(e.cause))
 }
 func (e *inspectError) Unwrap() error { return e.cause }

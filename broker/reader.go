@@ -26,7 +26,7 @@ type Reader struct {
 	sink    Sink
 	log     *slog.Logger
 	streams int
-	kick    chan struct{} // one slot: watching is wanted now; a second wish before it looks adds nothing
+	wakeups chan struct{} // one slot: watching is wanted now; a second wish before it looks adds nothing
 
 	highsAt time.Time // when high watermarks were last asked; the watching goroutine's alone
 
@@ -54,7 +54,7 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 	opts, err := readerOptions(cfg.logged(log))
 	opts = append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))
 	errs := []error{err, check(streams)}
-	r := &Reader{cfg: cfg, opts: opts, sink: sink, log: log, streams: len(streams), kick: make(chan struct{}, 1), topics: make(map[string]*topic)}
+	r := &Reader{cfg: cfg, opts: opts, sink: sink, log: log, streams: len(streams), wakeups: make(chan struct{}, 1), topics: make(map[string]*topic)}
 	for i, s := range streams {
 		d, err := s.decoder()
 		errs = append(errs, err)
@@ -65,7 +65,7 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 		}
 		t.views = append(t.views, newView(i, s, d))
 		t.replay = max(t.replay, s.Replay)
-		t.keepState(s)
+		t.noteState(s)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	r.cl = cl
 	r.highsAt = now // not before there is something to tell
 	for _, t := range r.topics {
-		t.answered = now
+		t.answeredAt = now
 	}
 	r.mu.Unlock()
 
@@ -97,7 +97,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	watching.Go(func() { r.watch(ctx) })
 	defer watching.Wait()
 	for ctx.Err() == nil {
-		if r.take(cl.PollFetches(ctx)) {
+		if r.takeFetches(cl.PollFetches(ctx)) {
 			continue
 		}
 		select { // nothing but errors: Kafka repeats them as fast as it is asked
@@ -110,7 +110,7 @@ func (r *Reader) Run(ctx context.Context) error {
 
 func (r *Reader) wakeWatch() {
 	select {
-	case r.kick <- struct{}{}:
+	case r.wakeups <- struct{}{}:
 	default:
 	}
 }

@@ -38,7 +38,7 @@ func TestABatchThatUnpacksToTooMuchIsPassedOver(t *testing.T) {
 	f.bomb(record.DefaultMaxBytes + 1) // unpacked, and then too large
 	f.produce(recordOf("orders", 0, "alice", "after"))
 
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	got, err := collect(t, h, bounds(t, h).Epoch, []int64{0}, []int64{4})
 	if want := "[before after]"; err != nil || !strings.Contains(fmt.Sprint(got.events), "before") || len(got.events) != 2 {
 		t.Errorf("history: %q, %v; want %s", got.events, err, want)

@@ -15,7 +15,7 @@ import (
 // one that was re-created while its predecessor was read. Partitions without a leader are
 // waited for, and not for long.
 func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int64, errs []error) error {
-	if text := r.holdUp(t, errs); text != "" {
+	if text := r.waitForLeaders(t, errs); text != "" {
 		return errors.New(text)
 	}
 	start, err := r.startOffsets(ctx, t, m, stable)
@@ -45,27 +45,27 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	}
 	r.unpause(t)
 	t.begun, t.renewed, t.id, t.epoch = true, false, m.id, t.identity.epoch
-	t.next, t.base, t.from, t.kept = slices.Clone(from), start, from, kept
-	t.stable, t.before, t.warmAt = stable, nil, slices.Clone(stable)
+	t.next, t.base, t.stateFrom, t.firstOffsets = slices.Clone(from), start, from, kept
+	t.lastStableOffsets, t.nextBefore, t.warmOffsets = stable, nil, slices.Clone(stable)
 	t.lineages = make([]lineage, len(start))
-	t.high, t.highAsked, t.endsAt = nil, nil, time.Now()
+	t.highWatermarks, t.newHighWatermarks, t.endsAskedAt = nil, nil, time.Now()
 	t.forgetFetching()
 	clear(t.lost)
-	clear(t.unplaced)
+	clear(t.unbegun)
 	for p, err := range errs {
 		if err != nil {
-			t.unplaced[int32(p)] = m.epochs[p]
+			t.unbegun[int32(p)] = m.epochs[p]
 		}
 	}
 	for _, v := range t.views {
 		r.sink.Begin(v.stream, t.epoch, slices.Clone(start))
 	}
 	for p, l := range lineages {
-		r.tell(t, int32(p), l.before(start[p]))
+		r.tellLineage(t, int32(p), l.before(start[p]))
 	}
-	r.sayRetained(t)
+	r.tellRetention(t)
 	r.consume(t, 0)
-	r.warmed(t)
+	r.checkWarm(t)
 	return nil
 }
 
@@ -76,7 +76,7 @@ func (r *Reader) grow(t *topic, partitions int) {
 	known := len(t.next)
 	added := make([]int64, partitions-known)
 	t.log.Info("the topic has more partitions", "were", known, "are", partitions)
-	t.next, t.base, t.from = append(t.next, added...), append(t.base, added...), append(t.from, added...)
+	t.next, t.base, t.stateFrom = append(t.next, added...), append(t.base, added...), append(t.stateFrom, added...)
 	t.lineages = append(t.lineages, make([]lineage, len(added))...)
 	for _, v := range t.views {
 		r.sink.AddPartitions(v.stream, slices.Clone(added))
@@ -89,7 +89,7 @@ func (r *Reader) grow(t *topic, partitions int) {
 func (r *Reader) consume(t *topic, first int) {
 	at := make(map[int32]kgo.Offset)
 	for p := first; p < len(t.next); p++ {
-		if _, waits := t.unplaced[int32(p)]; !waits {
+		if _, waits := t.unbegun[int32(p)]; !waits {
 			at[int32(p)] = t.offset(int32(p))
 		}
 	}

@@ -39,6 +39,6 @@ func BenchmarkIngest(b *testing.B) {
 			rec.Offset = next
 			next++
 		}
-		r.take(fetches)
+		r.takeFetches(fetches)
 	}
 }

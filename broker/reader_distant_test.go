@@ -19,11 +19,11 @@ import (
 // don't hold each other up.
 type distant struct {
 	net.Conn
-	delay time.Duration
-	in    *io.PipeReader
-	out   chan late
-	done  chan struct{} // closed by Close
-	close func()
+	delay     time.Duration
+	in        *io.PipeReader
+	out       chan late
+	done      chan struct{} // closed by Close
+	closeOnce func()
 }
 
 type late struct {
@@ -40,7 +40,7 @@ func dialDistant(delay time.Duration) func(ctx context.Context, network, host st
 		}
 		in, arrived := io.Pipe()
 		d := &distant{Conn: conn, delay: delay, in: in, out: make(chan late, 1<<12), done: make(chan struct{})}
-		d.close = sync.OnceFunc(func() { close(d.done); _ = arrived.CloseWithError(io.EOF) })
+		d.closeOnce = sync.OnceFunc(func() { close(d.done); _ = arrived.CloseWithError(io.EOF) })
 		under := make(chan late, 1<<12)
 		go d.carry(d.out, conn)
 		go d.carry(under, arrived)
@@ -89,7 +89,7 @@ func (d *distant) Write(b []byte) (int, error) {
 }
 
 func (d *distant) Close() error {
-	d.close()
+	d.closeOnce()
 	return d.Conn.Close()
 }
 

@@ -17,9 +17,9 @@ func (t *topic) lineage(p int32) lineage {
 	return t.lineages[p]
 }
 
-// tell says to the streams which epochs a partition's records were written under, beyond
+// tellLineage says to the streams which epochs a partition's records were written under, beyond
 // those said already.
-func (r *Reader) tell(t *topic, p int32, epochs lineage) {
+func (r *Reader) tellLineage(t *topic, p int32, epochs lineage) {
 	for int(p) >= len(t.lineages) {
 		t.lineages = append(t.lineages, nil)
 	}
@@ -43,7 +43,7 @@ func (r *Reader) tell(t *topic, p int32, epochs lineage) {
 func (r *Reader) tellAfterGap(t *topic, p int32, from, to int64, asked lineage) {
 	for _, e := range asked.before(to) {
 		e.start = max(e.start, from)
-		r.tell(t, p, lineage{e})
+		r.tellLineage(t, p, lineage{e})
 	}
 }
 
@@ -54,9 +54,9 @@ func (r *Reader) tellEpochs(t *topic, p int32, epochs lineage) {
 	next := max(t.next[p], t.base[p])
 	for _, e := range epochs {
 		if l := t.lineage(p); len(l) > 0 && l[len(l)-1].epoch != e.epoch && e.start > next {
-			r.tell(t, p, lineage{{-1, next}})
+			r.tellLineage(t, p, lineage{{-1, next}})
 		}
-		r.tell(t, p, lineage{e})
+		r.tellLineage(t, p, lineage{e})
 	}
 }
 
@@ -76,10 +76,10 @@ func (r *Reader) tellRecords(t *topic, p int32, records []*kgo.Record) {
 	for _, rec := range records {
 		if rec.LeaderEpoch != known {
 			if known >= 0 && rec.Offset > next {
-				r.tell(t, p, lineage{{-1, next}})
+				r.tellLineage(t, p, lineage{{-1, next}})
 			}
 			known = rec.LeaderEpoch
-			r.tell(t, p, lineage{{known, rec.Offset}})
+			r.tellLineage(t, p, lineage{{known, rec.Offset}})
 		}
 		next = rec.Offset + 1
 	}

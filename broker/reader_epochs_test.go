@@ -102,7 +102,7 @@ func TestReaderDoesWithoutLeaderEpochs(t *testing.T) {
 			t.Errorf("told %q; want what the record says", s.epochs)
 		}
 	})
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	if ends, err := h.EpochEnds(context.Background(), 0, []int32{1}); err != nil || ends[0].Epoch != -1 {
 		t.Errorf("ends %v, %v; want unknown", ends, err)
 	}
@@ -142,7 +142,7 @@ func standing(t *testing.T, sink *recorder, l lineage) (*Reader, *topic) {
 		t.Fatal(err)
 	}
 	tp := r.topics["orders"]
-	tp.begun, tp.next, tp.base, tp.from, tp.lineages = true, []int64{0}, []int64{0}, []int64{0}, []lineage{l}
+	tp.begun, tp.next, tp.base, tp.stateFrom, tp.lineages = true, []int64{0}, []int64{0}, []int64{0}, []lineage{l}
 	sink.Begin(0, "e", tp.next)
 	return r, tp
 }
@@ -158,10 +158,10 @@ func TestOffsetsWithoutRecordsBetweenTwoEpochsAreOfNeither(t *testing.T) {
 		}
 		return all
 	}
-	r.takeRun(tp, 0, slices.Concat(records(4, 0, 1, 3), records(5, 4, 7), records(7, 9)))
-	r.takeRun(tp, 0, records(7, 12))
-	r.takeRun(tp, 0, records(8, 20))
-	r.takeRun(tp, 0, records(-1, 21)) // of a format without
+	r.takeRecords(tp, 0, slices.Concat(records(4, 0, 1, 3), records(5, 4, 7), records(7, 9)))
+	r.takeRecords(tp, 0, records(7, 12))
+	r.takeRecords(tp, 0, records(8, 20))
+	r.takeRecords(tp, 0, records(-1, 21)) // of a format without
 	want := "0@0 epoch 4|0@4 epoch 5|0@8 epoch -1|0@9 epoch 7|0@13 epoch -1|0@20 epoch 8|0@21 epoch -1"
 	sink.look(0, func(s *recorded) {
 		if got := strings.Join(s.epochs, "|"); got != want {
@@ -212,7 +212,7 @@ func TestATruncationIsFoundByTheEpochsThatWereRead(t *testing.T) {
 			r, tp := standing(t, sink, tt.read)
 			tp.next[0], tp.base[0] = 20, 20
 			sink.look(0, func(s *recorded) { s.next[0] = 20 })
-			r.failed(tp, 0, &kgo.ErrDataLoss{ConsumedTo: 20, ResetTo: tt.end.End, ResetToEpoch: tt.end.Epoch})
+			r.handleFetchError(tp, 0, &kgo.ErrDataLoss{ConsumedTo: 20, ResetTo: tt.end.End, ResetToEpoch: tt.end.Epoch})
 			if tp.next[0] != tt.want || tp.lost[0] != (tt.want != tt.end.End) {
 				t.Errorf("at %d, to be placed anew: %v; want %d", tp.next[0], tp.lost[0], tt.want)
 			}
@@ -225,7 +225,7 @@ func TestATruncationIsFoundByTheEpochsThatWereRead(t *testing.T) {
 
 func TestHistorySaysWhereLeaderEpochsEnded(t *testing.T) {
 	f := elected(t)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	for epoch, want := range map[int32]stream.EpochEnd{
 		-1: {Epoch: -1}, 0: {Epoch: 0, End: 2}, 1: {Epoch: 1, End: 4}, 2: {Epoch: 2, End: 6}, 7: {Epoch: -1},
 	} {
@@ -238,7 +238,7 @@ func TestHistorySaysWhereLeaderEpochsEnded(t *testing.T) {
 
 func TestHistoryAsksAgainWhileLeadersMove(t *testing.T) {
 	f := elected(t)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	var fenced atomic.Int32
 	fenced.Store(2)
 	f.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -260,7 +260,7 @@ func TestHistoryAsksAgainWhileLeadersMove(t *testing.T) {
 // As for bounds: an answer from before the call would know nothing of an election since.
 func TestEpochEndsAreAskedAfterTheCall(t *testing.T) {
 	f := elected(t)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	held, release := make(chan struct{}), make(chan struct{})
 	var asked atomic.Int32
 	f.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -313,7 +313,7 @@ func TestEpochEndsAreAskedAfterTheCall(t *testing.T) {
 // Callers choose the epochs in their ids.
 func TestAQuestionForEpochsIsBounded(t *testing.T) {
 	f := elected(t)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	q := &epochQuestion{epochs: make(map[int32]map[int32]stream.EpochEnd)}
 	for e := range int32(maxEpochsAsked) {
 		if !q.add([]int32{e}) {

@@ -26,62 +26,62 @@ func (f *fetchFault) lasts(d time.Duration) bool { return f.last.Sub(f.since) >=
 // an error: a fetch that hangs, or one whose errors the client tries again by itself.
 const notDelivered = "Kafka has records and does not send them"
 
-// fails notes that a fetch of a partition failed.
-func (r *Reader) fails(t *topic, partition int32, err error) {
+// noteFetchError notes that a fetch of a partition failed.
+func (r *Reader) noteFetchError(t *topic, partition int32, err error) {
 	now := time.Now()
 	moves := errors.Is(err, kerr.OffsetOutOfRange) || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition)
 	f := fetchFault{since: now, last: now, moves: moves, denied: errors.Is(err, kerr.TopicAuthorizationFailed)}
-	if f.text = inWords(partitionError(err)); errors.Is(err, kerr.OffsetOutOfRange) {
+	if f.text = plainText(partitionError(err)); errors.Is(err, kerr.OffsetOutOfRange) {
 		f.text = "Kafka takes the position for out of range"
 	}
-	if was, there := t.faults[partition]; there {
+	if was, there := t.fetchFaults[partition]; there {
 		f.since = was.since
 	}
-	t.faults[partition] = f
+	t.fetchFaults[partition] = f
 	if f.denied {
-		t.cannotRead()
+		t.noteUnreadable()
 	}
 	if !moves || f.lasts(r.cfg.StaleAfter) {
 		t.complain(f.text)
 	}
 }
 
-// succeeds notes that Kafka sent records of a partition.
-func (t *topic) succeeds(partition int32) {
-	delete(t.faults, partition)
-	delete(t.stuck, partition)
-	t.delivered[partition] = time.Now()
+// noteRecords notes that Kafka sent records of a partition.
+func (t *topic) noteRecords(partition int32) {
+	delete(t.fetchFaults, partition)
+	delete(t.stuckSince, partition)
+	t.deliveredAt[partition] = time.Now()
 }
 
-// forgive forgets faults that would have come again by now: a fetch that brings nothing
+// forgetOldFaults forgets faults that would have come again by now: a fetch that brings nothing
 // isn't shown by a poll.
-func (r *Reader) forgive(t *topic, now time.Time) {
+func (r *Reader) forgetOldFaults(t *topic, now time.Time) {
 	enough := r.cfg.Refresh + 2*errorPause
-	for p, f := range t.faults {
-		_, paused := t.paused[p]
-		if !paused && !t.lost[p] && now.Sub(f.last) > enough && now.Sub(t.resumed) > enough {
-			delete(t.faults, p)
+	for p, f := range t.fetchFaults {
+		_, paused := t.pausedSince[p]
+		if !paused && !t.lost[p] && now.Sub(f.last) > enough && now.Sub(t.resumedAt) > enough {
+			delete(t.fetchFaults, p)
 		}
 	}
 }
 
-// waitsFor notes since when a partition has had records that aren't sent.
-func (t *topic) waitsFor(partition int32, isStuck bool, now time.Time) {
+// noteWaiting notes since when a partition has had records that aren't sent.
+func (t *topic) noteWaiting(partition int32, isStuck bool, now time.Time) {
 	if !isStuck || !t.warm { // until it is warm, others may have their turn first
-		delete(t.stuck, partition)
-	} else if _, known := t.stuck[partition]; !known {
-		t.stuck[partition] = now
+		delete(t.stuckSince, partition)
+	} else if _, known := t.stuckSince[partition]; !known {
+		t.stuckSince[partition] = now
 	}
 }
 
 // fetchText says why the topic isn't fetched, or not all of it; "" it is.
 func (r *Reader) fetchText(t *topic) string {
-	for _, p := range slices.Sorted(maps.Keys(t.faults)) {
-		if f := t.faults[p]; !f.moves || f.lasts(r.cfg.StaleAfter) {
+	for _, p := range slices.Sorted(maps.Keys(t.fetchFaults)) {
+		if f := t.fetchFaults[p]; !f.moves || f.lasts(r.cfg.StaleAfter) {
 			return f.text
 		}
 	}
-	for _, since := range t.stuck {
+	for _, since := range t.stuckSince {
 		if time.Since(since) >= r.cfg.StaleAfter {
 			return notDelivered
 		}
@@ -91,7 +91,7 @@ func (r *Reader) fetchText(t *topic) string {
 
 // fetchDenied says that Kafka lets this user describe the topic, and not read it.
 func (t *topic) fetchDenied() bool {
-	for _, f := range t.faults {
+	for _, f := range t.fetchFaults {
 		if f.denied {
 			return true
 		}
@@ -99,21 +99,21 @@ func (t *topic) fetchDenied() bool {
 	return false
 }
 
-// unfetched says since when nothing of a topic is fetched; zero: it is, as far as is known.
+// unfetchedSince says since when nothing of a topic is fetched; zero: it is, as far as is known.
 // A partition that sends records although others fail keeps the topic from being stale, as
 // one with a leader does where others have none.
-func (r *Reader) unfetched(t *topic) (since time.Time) {
+func (r *Reader) unfetchedSince(t *topic) (since time.Time) {
 	earlier := func(at time.Time) {
 		if since.IsZero() || at.Before(since) {
 			since = at
 		}
 	}
-	for _, f := range t.faults {
+	for _, f := range t.fetchFaults {
 		if f.lasts(r.cfg.StaleAfter) {
 			earlier(f.since)
 		}
 	}
-	for _, at := range t.stuck {
+	for _, at := range t.stuckSince {
 		if time.Since(at) >= r.cfg.StaleAfter {
 			earlier(at)
 		}
@@ -121,10 +121,10 @@ func (r *Reader) unfetched(t *topic) (since time.Time) {
 	if since.IsZero() {
 		return since
 	}
-	for p, at := range t.delivered {
-		_, fails := t.faults[p]
-		_, waits := t.stuck[p]
-		_, offline := t.offline[p]
+	for p, at := range t.deliveredAt {
+		_, fails := t.fetchFaults[p]
+		_, waits := t.stuckSince[p]
+		_, offline := t.leaderlessSince[p]
 		if !fails && !waits && !offline && at.After(since) {
 			return time.Time{}
 		}
@@ -132,18 +132,18 @@ func (r *Reader) unfetched(t *topic) (since time.Time) {
 	return since
 }
 
-// stillAwaits says that a stale topic has records to read, and none has come since: that
+// awaitsRecords says that a stale topic has records to read, and none has come since: that
 // leaders answer again doesn't mean that they send.
-func (t *topic) stillAwaits() bool {
-	if t.stale.IsZero() {
+func (t *topic) awaitsRecords() bool {
+	if t.staleSince.IsZero() {
 		return false
 	}
 	awaits := false
-	for p, end := range t.stable {
-		if t.delivered[int32(p)].After(t.stale) {
+	for p, end := range t.lastStableOffsets {
+		if t.deliveredAt[int32(p)].After(t.staleSince) {
 			return false
 		}
-		_, offline := t.offline[int32(p)]
+		_, offline := t.leaderlessSince[int32(p)]
 		awaits = awaits || !offline && t.next[p] < end
 	}
 	return awaits
@@ -151,7 +151,7 @@ func (t *topic) stillAwaits() bool {
 
 // forgetFetching begins anew with a topic that was created anew.
 func (t *topic) forgetFetching() {
-	clear(t.faults)
-	clear(t.stuck)
-	clear(t.delivered)
+	clear(t.fetchFaults)
+	clear(t.stuckSince)
+	clear(t.deliveredAt)
 }

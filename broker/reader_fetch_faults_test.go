@@ -146,7 +146,7 @@ func TestLagIsNotKnownWhileKafkaIsAway(t *testing.T) {
 	waitStatus(t, r, "at the end", func(s Status) bool { return s.Behind == 0 })
 	f.Close()
 	waitStatus(t, r, "not known", func(s Status) bool {
-		return s.Behind == -1 && s.LSOLag == -1 && len(s.Stable) == 2 && s.Stable[0] == -1 && !s.StaleSince.IsZero()
+		return s.Behind == -1 && s.LSOLag == -1 && len(s.LastStableOffsets) == 2 && s.LastStableOffsets[0] == -1 && !s.StaleSince.IsZero()
 	})
 }
 

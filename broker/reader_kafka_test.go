@@ -35,16 +35,16 @@ func TestKafkaTransactions(t *testing.T) {
 	c.CreateTopic(t, topic, 2)
 	brokers := []string{c.Plaintext()}
 	cl := c.Client(t, manual)
-	produce(t, cl, recordOf(topic, 0, "alice", "plain"))
+	produceTo(t, cl, recordOf(topic, 0, "alice", "plain"))
 	transact(t, brokers, kgo.TryCommit, recordOf(topic, 0, "alice", "committed"), recordOf(topic, 1, "bob", "committed too"))
 	transact(t, brokers, kgo.TryAbort, recordOf(topic, 0, "alice", "aborted"), recordOf(topic, 1, "bob", "aborted"))
-	produce(t, cl, recordOf(topic, 0, "alice", "after"))
+	produceTo(t, cl, recordOf(topic, 0, "alice", "after"))
 	transact(t, brokers, kgo.TryAbort, recordOf(topic, 0, "alice", "aborted as the last"), recordOf(topic, 1, "bob", "aborted as the last"))
 
 	waitStable(t, cl, topic, 8, 6)
 
 	cfg := Config{Brokers: brokers}
-	h := newHistory(t, cfg, named(topic))
+	h := openHistory(t, cfg, named(topic))
 	b := bounds(t, h)
 	if b.Compacted != nil || b.Epoch == "0" {
 		t.Errorf("bounds %+v", b)
@@ -68,7 +68,7 @@ func TestKafkaTransactions(t *testing.T) {
 
 	// One left open: nothing at or behind it is read, and lag doesn't count it.
 	tx := open(t, brokers, recordOf(topic, 0, "alice", "late"))
-	produce(t, cl, recordOf(topic, 0, "alice", "behind it"), recordOf(topic, 1, "bob", "elsewhere"))
+	produceTo(t, cl, recordOf(topic, 0, "alice", "behind it"), recordOf(topic, 1, "bob", "elsewhere"))
 	sink.waitEvents(0, 5)
 	waitStatus(t, r, "up to the open transaction", func(s Status) bool { return s.Behind == 0 })
 	sink.look(0, func(s *recorded) {
@@ -122,17 +122,17 @@ func TestKafkaTopicComesGrowsGoesAndComesBack(t *testing.T) {
 	waitStatus(t, r, "waiting", func(s Status) bool { return strings.Contains(s.Waiting, "does not exist") })
 	c.CreateTopic(t, topic, 1)
 	cl := c.Client(t, manual)
-	produce(t, cl, recordOf(topic, 0, "alice", "first"))
+	produceTo(t, cl, recordOf(topic, 0, "alice", "first"))
 	sink.waitEvents(0, 1)
 
 	if _, err := c.Admin().CreatePartitions(context.Background(), 1, topic); err != nil {
 		t.Fatal(err)
 	}
 	cl = c.Client(t, manual) // knows both partitions
-	produce(t, cl, recordOf(topic, 1, "alice", "second"))
+	produceTo(t, cl, recordOf(topic, 1, "alice", "second"))
 	sink.waitEvents(0, 2)
 
-	h := newHistory(t, cfg, named(topic))
+	h := openHistory(t, cfg, named(topic))
 	before := bounds(t, h)
 	if _, err := c.Admin().DeleteTopic(context.Background(), topic); err != nil {
 		t.Fatal(err)
@@ -140,9 +140,9 @@ func TestKafkaTopicComesGrowsGoesAndComesBack(t *testing.T) {
 	waitStatus(t, r, "waiting again", func(s Status) bool { return strings.Contains(s.Waiting, "does not exist") })
 	c.CreateTopic(t, topic, 1)
 	cl = c.Client(t, manual)
-	produce(t, cl, recordOf(topic, 0, "bob", "third"))
+	produceTo(t, cl, recordOf(topic, 0, "bob", "third"))
 	sink.waitEvents(0, 3)
-	produce(t, cl, recordOf(topic, 0, "bob", "fourth"))
+	produceTo(t, cl, recordOf(topic, 0, "bob", "fourth"))
 	sink.waitEvents(0, 4)
 	sink.look(0, func(s *recorded) {
 		want := []string{"0@0 [alice] first", "1@0 [alice] second", "0@0 [bob] third", "0@1 [bob] fourth"}
@@ -162,7 +162,7 @@ func TestKafkaListeners(t *testing.T) {
 	c := kafkatest.Shared(t)
 	topic := unique("listeners")
 	c.CreateTopic(t, topic, 1)
-	produce(t, c.Client(t, manual), recordOf(topic, 0, "alice", "x"))
+	produceTo(t, c.Client(t, manual), recordOf(topic, 0, "alice", "x"))
 	certFile, keyFile := c.ClientCertificate()
 	secure := TLS{Enabled: true, CAFile: c.CAFile()}
 	login := func(mechanism, password string) SASL {
@@ -217,9 +217,9 @@ func TestKafkaRetentionPassesACursor(t *testing.T) {
 	c.CreateTopic(t, topic, 1)
 	cl := c.Client(t, manual)
 	for i := range 10 {
-		produce(t, cl, recordOf(topic, 0, "alice", fmt.Sprint(i)))
+		produceTo(t, cl, recordOf(topic, 0, "alice", fmt.Sprint(i)))
 	}
-	h := newHistory(t, Config{Brokers: []string{c.Plaintext()}}, named(topic))
+	h := openHistory(t, Config{Brokers: []string{c.Plaintext()}}, named(topic))
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: topic, Partition: 0, At: 4})
 	if _, err := c.Admin().DeleteRecords(context.Background(), offsets); err != nil {
@@ -244,11 +244,11 @@ func TestKafkaCompactionLeavesHoles(t *testing.T) {
 	cl := c.Client(t, manual)
 	const n = 40
 	for i := range n {
-		produce(t, cl, recordOf(topic, 0, fmt.Sprint("user", i%4), fmt.Sprint(i)))
+		produceTo(t, cl, recordOf(topic, 0, fmt.Sprint("user", i%4), fmt.Sprint(i)))
 	}
-	produce(t, cl, &kgo.Record{Topic: topic, Key: []byte("user0")})
+	produceTo(t, cl, &kgo.Record{Topic: topic, Key: []byte("user0")})
 	cfg := Config{Brokers: []string{c.Plaintext()}}
-	h := newHistory(t, cfg, named(topic))
+	h := openHistory(t, cfg, named(topic))
 	b := bounds(t, h)
 	if b.Compacted == nil {
 		t.Errorf("bounds %+v; want them compacted", b)
@@ -267,7 +267,7 @@ func TestKafkaCompactionLeavesHoles(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("Kafka doesn't compact: %d events", len(got.events))
 		}
-		produce(t, cl, recordOf(topic, 0, "roll", "x")) // a segment is only rolled by a record after it
+		produceTo(t, cl, recordOf(topic, 0, "roll", "x")) // a segment is only rolled by a record after it
 	}
 	for from := range end { // every position in a hole, as a start and as an end
 		if _, err := collect(t, h, b.Epoch, []int64{from}, []int64{from + 1}); err != nil {
@@ -284,19 +284,19 @@ func TestKafkaIsKilledAndComesBack(t *testing.T) {
 	const topic = "orders"
 	c.CreateTopic(t, topic, 2)
 	cl := c.Client(t, manual)
-	produce(t, cl, recordOf(topic, 0, "alice", "a"), recordOf(topic, 1, "alice", "b"))
+	produceTo(t, cl, recordOf(topic, 0, "alice", "a"), recordOf(topic, 1, "alice", "b"))
 	var log logged
 	cfg := Config{Brokers: []string{c.Plaintext()}, StaleAfter: time.Second}
 	sink := newRecorder(t, 1)
 	r := follow(t, cfg, named(topic), sink, slog.New(slog.NewTextHandler(&log, nil)))
 	sink.waitEvents(0, 2)
-	h := newHistory(t, cfg, named(topic))
+	h := openHistory(t, cfg, named(topic))
 	before := bounds(t, h)
 	c.Kill()
 	sink.wait(0, "stale", func(s *recorded) bool { return !s.stale.IsZero() })
 	c.Start()
 	sink.wait(0, "fresh", func(s *recorded) bool { return s.stale.IsZero() })
-	produce(t, cl, recordOf(topic, 0, "alice", "c"))
+	produceTo(t, cl, recordOf(topic, 0, "alice", "c"))
 	sink.waitEvents(0, 3)
 	sink.look(0, func(s *recorded) {
 		if len(s.events) != 3 || len(s.jumps) != 0 || len(s.begins) != 1 || s.begins[0] != before.Epoch {

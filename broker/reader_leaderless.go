@@ -14,44 +14,44 @@ import (
 	"sluice/stream"
 )
 
-// offline notes which partitions of a topic nobody answers for, and says it once it
+// noteLeaderless notes which partitions of a topic nobody answers for, and says it once it
 // lasts. It reports whether there are any.
-func (r *Reader) offline(t *topic, errs []error) bool {
+func (r *Reader) noteLeaderless(t *topic, errs []error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
 	for p, err := range errs {
 		if err == nil {
-			delete(t.offline, int32(p))
-		} else if _, known := t.offline[int32(p)]; !known {
-			t.offline[int32(p)] = now
+			delete(t.leaderlessSince, int32(p))
+		} else if _, known := t.leaderlessSince[int32(p)]; !known {
+			t.leaderlessSince[int32(p)] = now
 		}
 	}
-	if lasting := t.offlineFor(r.cfg.StaleAfter); len(lasting) > 0 && t.begun && len(lasting) < len(t.next) {
-		t.complain(offlineText(lasting))
+	if lasting := t.leaderless(r.cfg.StaleAfter); len(lasting) > 0 && t.begun && len(lasting) < len(t.next) {
+		t.complain(leaderlessText(lasting))
 	}
-	return len(t.offline) > 0
+	return len(t.leaderlessSince) > 0
 }
 
-// offlineFor returns the partitions that nobody has answered for that long, ascending.
-func (t *topic) offlineFor(d time.Duration) []int32 {
+// leaderless returns the partitions that nobody has answered for that long, ascending.
+func (t *topic) leaderless(d time.Duration) []int32 {
 	var lasting []int32
-	for _, p := range slices.Sorted(maps.Keys(t.offline)) {
-		if time.Since(t.offline[p]) >= d {
+	for _, p := range slices.Sorted(maps.Keys(t.leaderlessSince)) {
+		if time.Since(t.leaderlessSince[p]) >= d {
 			lasting = append(lasting, p)
 		}
 	}
 	return lasting
 }
 
-// isOffline reports whether nobody has answered for a partition for that long.
-func (t *topic) isOffline(p int32, d time.Duration) bool {
-	since, offline := t.offline[p]
+// isLeaderless reports whether nobody has answered for a partition for that long.
+func (t *topic) isLeaderless(p int32, d time.Duration) bool {
+	since, offline := t.leaderlessSince[p]
 	return offline && time.Since(since) >= d
 }
 
-// offlineText says which partitions can't be read, some of them where they are many.
-func offlineText(partitions []int32) string {
+// leaderlessText says which partitions can't be read, some of them where they are many.
+func leaderlessText(partitions []int32) string {
 	const named = 10
 	var list strings.Builder
 	for i, p := range partitions[:min(named, len(partitions))] {
@@ -69,9 +69,9 @@ func offlineText(partitions []int32) string {
 	return "partitions " + list.String() + " have no leader that answers"
 }
 
-// holdUp says why a topic isn't begun yet: some of its partitions may come back in a
+// waitForLeaders says why a topic isn't begun yet: some of its partitions may come back in a
 // moment. "": it is.
-func (r *Reader) holdUp(t *topic, errs []error) string {
+func (r *Reader) waitForLeaders(t *topic, errs []error) string {
 	var missing []int32
 	for p, err := range errs {
 		if err != nil {
@@ -89,19 +89,19 @@ func (r *Reader) holdUp(t *topic, errs []error) string {
 	if time.Since(t.heldSince) >= r.cfg.OfflineHold {
 		return ""
 	}
-	return offlineText(missing)
+	return leaderlessText(missing)
 }
 
-// place begins to read partitions that had no leader when reading began, and have one
+// beginLeaderless begins to read partitions that had no leader when reading began, and have one
 // now. What was written while they had none is nothing, so they are read from where they
 // ended before: from where the epochs of leaders after that one begin.
-func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
+func (r *Reader) beginLeaderless(ctx context.Context, t *topic, m topicMeta) error {
 	r.mu.Lock()
 	ends := make([]int32, len(m.leaders)) // the epoch whose end is asked for
 	waiting := 0
 	for p := range ends {
 		ends[p] = -1
-		if epoch, waits := t.unplaced[int32(p)]; waits && m.leaders[p] >= 0 {
+		if epoch, waits := t.unbegun[int32(p)]; waits && m.leaders[p] >= 0 {
 			ends[p] = epoch
 			waiting++
 		}
@@ -130,7 +130,7 @@ func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
 	at := make(map[int32]kgo.Offset)
 	for p := range ends {
 		part := int32(p)
-		if _, waits := t.unplaced[part]; !waits || m.leaders[p] < 0 || errs[p] != nil {
+		if _, waits := t.unbegun[part]; !waits || m.leaders[p] < 0 || errs[p] != nil {
 			continue
 		}
 		to := stable[p]
@@ -140,15 +140,15 @@ func (r *Reader) place(ctx context.Context, t *topic, m topicMeta) error {
 		if aged != nil {
 			to = min(to, aged[p])
 		}
-		delete(t.unplaced, part)
+		delete(t.unbegun, part)
 		t.log.Info("a partition that had no leader is read from now on", "partition", p, "from", to)
 		if to > 0 {
 			t.next[p], t.base[p] = to, to
-			r.sayJump(t, part, stream.ReasonRetention, to) // whoever comes with a position has to be told that it is from here on
+			r.tellJump(t, part, stream.ReasonRetention, to) // whoever comes with a position has to be told that it is from here on
 		}
-		r.tell(t, part, lineages[p].before(to))
+		r.tellLineage(t, part, lineages[p].before(to))
 		if t.state && from[p] < to { // the state is fed late
-			t.from[p], t.next[p] = from[p], from[p]
+			t.stateFrom[p], t.next[p] = from[p], from[p]
 		}
 		at[part] = t.offset(part)
 	}

@@ -10,9 +10,9 @@ import (
 	"sluice/stream"
 )
 
-// relocate finds a new place in partitions whose position Kafka doesn't have: it
+// findLost finds a new place in partitions whose position Kafka doesn't have: it
 // removed what was there (retention), or lost it (an unclean election).
-func (r *Reader) relocate(ctx context.Context, t *topic, m topicMeta) error {
+func (r *Reader) findLost(ctx context.Context, t *topic, m topicMeta) error {
 	r.mu.Lock()
 	lost := slices.Sorted(maps.Keys(t.lost))
 	asked := m.leading(lost)

@@ -19,9 +19,9 @@ const (
 	faultPause = 900 * time.Millisecond // before a partition that fails is fetched again
 )
 
-// take hands on what a poll brought. It says whether there was anything but errors of no
+// takeFetches hands on what a poll brought. It says whether there was anything but errors of no
 // partition.
-func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
+func (r *Reader) takeFetches(fetches kgo.Fetches) (useful bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range fetches {
@@ -39,26 +39,26 @@ func (r *Reader) take(fetches kgo.Fetches) (useful bool) {
 				large, isLarge := errors.AsType[*kgo.ErrDecompressTooLarge](fp.Err)
 				if fp.Err != nil && !isLarge {
 					useful = true
-					r.failed(t, fp.Partition, fp.Err)
+					r.handleFetchError(t, fp.Partition, fp.Err)
 				}
 				if len(fp.Records) > 0 && !t.lost[fp.Partition] { // a lost one is read again from its position
 					useful = true
-					r.takeRun(t, fp.Partition, fp.Records)
-					r.delivers(t)
+					r.takeRecords(t, fp.Partition, fp.Records)
+					r.noteDelivery(t)
 				}
 				if isLarge { // what came before it has been taken
 					useful = true
-					r.skip(t, large)
+					r.skipBatch(t, large)
 				}
 			}
-			r.warmed(t)
+			r.checkWarm(t)
 		}
 	}
 	return useful
 }
 
-// takeRun decodes a partition's records for each stream and moves the position past them.
-func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
+// takeRecords decodes a partition's records for each stream and moves the position past them.
+func (r *Reader) takeRecords(t *topic, partition int32, records []*kgo.Record) {
 	first := 0
 	for first < len(records) && records[first].Offset < t.next[partition] {
 		first++ // fetched before the position jumped ahead
@@ -70,7 +70,7 @@ func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
 	base := t.base[partition]
 	if t.next[partition] < base {
 		older := sort.Search(len(records), func(i int) bool { return records[i].Offset >= base })
-		r.feed(t, partition, records[:older], min(next, base))
+		r.feedState(t, partition, records[:older], min(next, base))
 		records = records[older:]
 	}
 	if next > base {
@@ -78,7 +78,7 @@ func (r *Reader) takeRun(t *topic, partition int32, records []*kgo.Record) {
 		r.publish(t, partition, records, next)
 	}
 	t.next[partition] = next
-	t.succeeds(partition)
+	t.noteRecords(partition)
 }
 
 // publish hands records on to each stream. Where the last ones are events, their own
@@ -112,7 +112,7 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 		ev := &r.events[n]
 		refused := v.decoder.Decode(rec, ev)
 		if refused != 0 {
-			v.refuse(t.log, rec, refused)
+			v.noteRefused(t.log, rec, refused)
 		}
 		if live && !refused.Delivers() {
 			r.sink.Refused(v.stream, rec.Partition, rec.Offset, rec.Timestamp.UnixMilli(), refused.String())
@@ -129,10 +129,10 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 	return r.events[:n]
 }
 
-// failed acts on what a fetch of a partition came back with. What Kafka would repeat as
+// handleFetchError acts on what a fetch of a partition came back with. What Kafka would repeat as
 // fast as it is asked is not asked for a while, so that it doesn't take the place of what
 // other topics have.
-func (r *Reader) failed(t *topic, partition int32, err error) {
+func (r *Reader) handleFetchError(t *topic, partition int32, err error) {
 	var loss *kgo.ErrDataLoss
 	switch {
 	case errors.As(err, &loss):
@@ -146,21 +146,21 @@ func (r *Reader) failed(t *topic, partition int32, err error) {
 		}
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		t.lost[partition] = true
-		r.fails(t, partition, err)
+		r.noteFetchError(t, partition, err)
 		r.wakeWatch()
 	case errors.Is(err, kerr.UnknownTopicID), errors.Is(err, kerr.UnknownTopicOrPartition):
 		r.pause(t, partition)
-		r.fails(t, partition, err)
+		r.noteFetchError(t, partition, err)
 		r.wakeWatch()
 	default:
 		r.pause(t, partition)
-		r.fails(t, partition, err)
+		r.noteFetchError(t, partition, err)
 	}
 }
 
-// skip passes over a batch that unpacks to more than the client takes. The client has
+// skipBatch passes over a batch that unpacks to more than the client takes. The client has
 // stopped at it, so it is started anew behind it, as for a lost partition.
-func (r *Reader) skip(t *topic, batch *kgo.ErrDecompressTooLarge) {
+func (r *Reader) skipBatch(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	p := batch.Partition
 	if t.lost[p] {
 		return
@@ -172,21 +172,21 @@ func (r *Reader) skip(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	}
 	first := max(batch.Offset, t.next[p])
 	for _, v := range t.views {
-		v.skip(t.log, p, first, batch.NextOffset)
+		v.skipBatch(t.log, p, first, batch.NextOffset)
 		if batch.NextOffset > t.base[p] {
 			r.sink.Refused(v.stream, p, first, time.Now().UnixMilli(), record.BatchTooLarge.String())
 		}
 	}
 	if at := max(first, t.base[p]); batch.NextOffset > at {
-		r.tell(t, p, lineage{{-1, at}}) // the batch isn't looked into
+		r.tellLineage(t, p, lineage{{-1, at}}) // the batch isn't looked into
 	}
-	r.pass(t, p, batch.NextOffset)
+	r.advance(t, p, batch.NextOffset)
 }
 
 // pause keeps the client from fetching a partition that fails.
 func (r *Reader) pause(t *topic, partition int32) {
-	if _, paused := t.paused[partition]; !paused {
-		t.paused[partition] = time.Now()
+	if _, paused := t.pausedSince[partition]; !paused {
+		t.pausedSince[partition] = time.Now()
 		r.cl.PauseFetchPartitions(map[string][]int32{t.name: {partition}})
 	}
 }
@@ -198,22 +198,22 @@ func (r *Reader) resume(t *topic, id topicID) {
 	defer r.mu.Unlock()
 	t.id = id
 	var due []int32
-	for p, since := range t.paused {
+	for p, since := range t.pausedSince {
 		if time.Since(since) >= faultPause {
 			due = append(due, p)
-			delete(t.paused, p)
+			delete(t.pausedSince, p)
 		}
 	}
 	if len(due) > 0 {
-		t.resumed = time.Now()
+		t.resumedAt = time.Now()
 		r.cl.ResumeFetchPartitions(map[string][]int32{t.name: due})
 	}
 }
 
 // unpause forgets what was paused of a topic that is read anew.
 func (r *Reader) unpause(t *topic) {
-	if len(t.paused) > 0 {
-		r.cl.ResumeFetchPartitions(map[string][]int32{t.name: slices.Collect(maps.Keys(t.paused))})
-		clear(t.paused)
+	if len(t.pausedSince) > 0 {
+		r.cl.ResumeFetchPartitions(map[string][]int32{t.name: slices.Collect(maps.Keys(t.pausedSince))})
+		clear(t.pausedSince)
 	}
 }

@@ -9,11 +9,11 @@ import (
 // jump moves the position of a partition by something that must be said.
 func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64) {
 	if reason == stream.ReasonRetention && to <= t.base[partition] {
-		r.pass(t, partition, to) // only the state misses it, and it shows nothing that Kafka has deleted
+		r.advance(t, partition, to) // only the state misses it, and it shows nothing that Kafka has deleted
 		return
 	}
 	if t.next[partition] < t.base[partition] {
-		r.feed(t, partition, nil, t.base[partition]) // there is no more to come of it
+		r.feedState(t, partition, nil, t.base[partition]) // there is no more to come of it
 	}
 	from := max(t.next[partition], t.base[partition]) // where the sink stands
 	t.log.Warn("the reader lost its place and goes on elsewhere: events are missing or come again",
@@ -25,14 +25,14 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 		t.lineages[partition] = l
 	}
 	t.next[partition], t.base[partition] = to, to
-	r.sayJump(t, partition, reason, to)
+	r.tellJump(t, partition, reason, to)
 	if reason == stream.ReasonTruncated {
-		r.feedAnew(t, partition)
+		r.feedStateAnew(t, partition)
 	}
 }
 
-// sayJump counts a jump and tells the sink of it.
-func (r *Reader) sayJump(t *topic, partition int32, reason stream.Reason, to int64) {
+// tellJump counts a jump and tells the sink of it.
+func (r *Reader) tellJump(t *topic, partition int32, reason stream.Reason, to int64) {
 	for _, v := range t.views {
 		v.jumps[reason]++
 		r.sink.Jump(v.stream, partition, reason, to)
@@ -45,14 +45,14 @@ func newJumpCounts() map[stream.Reason]uint64 {
 	return map[stream.Reason]uint64{stream.ReasonRetention: 0, stream.ReasonTruncated: 0, stream.ReasonRecreated: 0}
 }
 
-// warmed says once when a topic has been read to where it ended at start, but for
+// checkWarm says once when a topic has been read to where it ended at start, but for
 // partitions that nobody has answered for in a while.
-func (r *Reader) warmed(t *topic) {
+func (r *Reader) checkWarm(t *topic) {
 	if t.warm {
 		return
 	}
-	for p, at := range t.warmAt {
-		if t.next[p] < at && !t.isOffline(int32(p), r.cfg.OfflineHold) {
+	for p, at := range t.warmOffsets {
+		if t.next[p] < at && !t.isLeaderless(int32(p), r.cfg.OfflineHold) {
 			return
 		}
 	}
@@ -62,11 +62,11 @@ func (r *Reader) warmed(t *topic) {
 	}
 }
 
-// pass moves the position over what is no record.
-func (r *Reader) pass(t *topic, partition int32, next int64) {
+// advance moves the position over what is no record.
+func (r *Reader) advance(t *topic, partition int32, next int64) {
 	base := t.base[partition]
 	if t.next[partition] < base {
-		r.feed(t, partition, nil, min(next, base))
+		r.feedState(t, partition, nil, min(next, base))
 	}
 	if next > base {
 		for _, v := range t.views {

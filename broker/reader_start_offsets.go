@@ -39,13 +39,13 @@ func (r *Reader) replayStart(ctx context.Context, t *topic, m topicMeta, end []i
 	if err != nil {
 		return nil, err
 	}
-	newest(start, kept, end, replayNewest/int64(max(len(end), 1)))
+	keepNewest(start, kept, end, replayNewest/int64(max(len(end), 1)))
 	return start, nil
 }
 
-// newest takes starts back to where the newest n records of each partition are among what follows,
+// keepNewest takes starts back to where the newest n records of each partition are among what follows,
 // as far as Kafka has kept them. It counts offsets.
-func newest(start, kept, end []int64, n int64) {
+func keepNewest(start, kept, end []int64, n int64) {
 	for p := range start {
 		start[p] = min(start[p], max(end[p]-n, kept[p]))
 	}

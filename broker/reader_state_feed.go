@@ -10,8 +10,8 @@ import (
 	"sluice/stream"
 )
 
-// keepState notes that a stream of the topic keeps its state.
-func (t *topic) keepState(s StreamConfig) {
+// noteState notes that a stream of the topic keeps its state.
+func (t *topic) noteState(s StreamConfig) {
 	if !s.State {
 		return
 	}
@@ -46,7 +46,7 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, e
 		if older, err = r.offsetsAt(ctx, t, m, end, time.Now().Add(-t.stateAge).UnixMilli()); err != nil {
 			return nil, nil, err
 		}
-		newest(older, kept, end, stream.Newest(len(end)))
+		keepNewest(older, kept, end, stream.Newest(len(end)))
 	}
 	for p := range from {
 		from[p] = min(from[p], older[p])
@@ -54,8 +54,8 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, e
 	return from, kept, nil
 }
 
-// retained looks how much Kafka has deleted of a topic whose state is kept.
-func (r *Reader) retained(ctx context.Context, t *topic, m topicMeta) error {
+// checkRetention looks how much Kafka has deleted of a topic whose state is kept.
+func (r *Reader) checkRetention(ctx context.Context, t *topic, m topicMeta) error {
 	if !t.state {
 		return nil
 	}
@@ -65,28 +65,28 @@ func (r *Reader) retained(ctx context.Context, t *topic, m topicMeta) error {
 	for p, err := range errs {
 		if err != nil {
 			kept[p] = 0
-			if p < len(t.kept) {
-				kept[p] = t.kept[p] // it has deleted nothing since that could be known
+			if p < len(t.firstOffsets) {
+				kept[p] = t.firstOffsets[p] // it has deleted nothing since that could be known
 			}
 		}
 	}
-	if !slices.Equal(kept, t.kept) {
-		t.kept = kept
-		r.sayRetained(t)
+	if !slices.Equal(kept, t.firstOffsets) {
+		t.firstOffsets = kept
+		r.tellRetention(t)
 	}
 	return nil
 }
 
-func (r *Reader) sayRetained(t *topic) {
+func (r *Reader) tellRetention(t *topic) {
 	for _, v := range t.views {
 		if v.state {
-			r.sink.Retained(v.stream, t.compacted, slices.Clone(t.kept))
+			r.sink.Retained(v.stream, t.compacted, slices.Clone(t.firstOffsets))
 		}
 	}
 }
 
-// feed gives records from before the log to the states; next is the position after them.
-func (r *Reader) feed(t *topic, partition int32, records []*kgo.Record, next int64) {
+// feedState gives records from before the log to the states; next is the position after them.
+func (r *Reader) feedState(t *topic, partition int32, records []*kgo.Record, next int64) {
 	for _, v := range t.views {
 		if v.state {
 			r.sink.FillState(v.stream, partition, r.decode(t, v, records, false), next)
@@ -94,13 +94,13 @@ func (r *Reader) feed(t *topic, partition int32, records []*kgo.Record, next int
 	}
 }
 
-// feedAnew takes the position of a partition, of which Kafka lost the end, back to where its state begins.
-func (r *Reader) feedAnew(t *topic, partition int32) {
+// feedStateAnew takes the position of a partition, of which Kafka lost the end, back to where its state begins.
+func (r *Reader) feedStateAnew(t *topic, partition int32) {
 	if !t.state {
 		return
 	}
-	t.next[partition] = min(t.from[partition], t.base[partition])
+	t.next[partition] = min(t.stateFrom[partition], t.base[partition])
 	if t.next[partition] == t.base[partition] {
-		r.feed(t, partition, nil, t.base[partition])
+		r.feedState(t, partition, nil, t.base[partition])
 	}
 }

@@ -166,7 +166,7 @@ func TestReaderFeedsNoMoreThanThereIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		tp := r.topics["orders"]
-		tp.begun, tp.next, tp.base, tp.from = true, []int64{9}, []int64{5}, []int64{1}
+		tp.begun, tp.next, tp.base, tp.stateFrom = true, []int64{9}, []int64{5}, []int64{1}
 		hub.Begin(0, "e", []int64{5})
 		hub.SetWarm(0)
 		hub.Advance(0, 0, 9)
@@ -195,18 +195,18 @@ func TestKafkaCompactionLeavesTheState(t *testing.T) {
 	var want []string
 	for i := range n {
 		o := i % 12
-		produce(t, cl, order(topic, int32(o%2), fmt.Sprint("key", o), fmt.Sprint("o-", o), fmt.Sprint("version ", i), 48*time.Hour))
+		produceTo(t, cl, order(topic, int32(o%2), fmt.Sprint("key", o), fmt.Sprint("o-", o), fmt.Sprint("version ", i), 48*time.Hour))
 		if i >= n-12 && o >= 4 {
 			want = append(want, fmt.Sprintf("o-%d version %d", o, i))
 		}
 	}
 	for o := range 4 {
-		produce(t, cl, tombstone(topic, int32(o%2), fmt.Sprint("key", o)))
+		produceTo(t, cl, tombstone(topic, int32(o%2), fmt.Sprint("key", o)))
 	}
 	slices.Sort(want)
 	waitState(t, early, want...)
 
-	h := newHistory(t, cfg, kept(topic))
+	h := openHistory(t, cfg, kept(topic))
 	for late := time.Now().Add(patience); ; { // until the cleaner has been here
 		b := bounds(t, h)
 		got, err := collect(t, h, b.Epoch, []int64{0, 0}, b.End)
@@ -219,7 +219,7 @@ func TestKafkaCompactionLeavesTheState(t *testing.T) {
 		if time.Now().After(late) {
 			t.Fatalf("Kafka doesn't compact: %d events", len(got.events))
 		}
-		produce(t, cl, recordOf(topic, 0, "roll", "{}"), recordOf(topic, 1, "roll", "{}")) // a segment is only rolled by a record after it
+		produceTo(t, cl, recordOf(topic, 0, "roll", "{}"), recordOf(topic, 1, "roll", "{}")) // a segment is only rolled by a record after it
 	}
 	waitState(t, early, want...)
 	fresh, _ := keeper(t, cfg, kept(topic))

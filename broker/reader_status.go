@@ -12,23 +12,23 @@ import (
 
 // Status is how far the reader is with one stream.
 type Status struct {
-	Stream     string
-	Topic      string
-	Epoch      string    // "" before the topic was found
-	Partitions int       //
-	Fetching   bool      // the topic is there and Kafka answers for it
-	Warm       bool      // the replay window has been read
-	Behind     int64     // records, markers and holes included, up to the last stable offset as last asked; -1: not known, Kafka hasn't said it in a while (Config.StaleAfter)
-	LSOLag     int64     // records between the last stable offset and the high watermark: what open transactions hold back; -1: not known
-	Next       []int64   // the position, by partition
-	Stable     []int64   // the last stable offset as last asked, by partition; -1 where it isn't known any more; shorter where a partition was added since
-	Answered   time.Time // when Kafka last said everything asked of the topic; zero: it never has
-	StaleSince time.Time // when Kafka last answered, while it doesn't, or since when no fetch succeeds; else zero
-	Waiting    string    // why it isn't fetching, or not all of it, in plain words; "" it is
-	Exists     bool      // the topic is there, as Kafka last said
-	Forbidden  bool      // Kafka last said that this user may not read the topic
-	Unreadable time.Time // since when the topic doesn't exist or may not be read; zero: it can be
-	Offline    []int32   // partitions that nobody has answered for in a while (Config.StaleAfter), ascending; they are read when somebody does
+	Stream            string
+	Topic             string
+	Epoch             string    // "" before the topic was found
+	Partitions        int       //
+	Fetching          bool      // the topic is there and Kafka answers for it
+	Warm              bool      // the replay window has been read
+	Behind            int64     // records, markers and holes included, up to the last stable offset as last asked; -1: not known, Kafka hasn't said it in a while (Config.StaleAfter)
+	LSOLag            int64     // records between the last stable offset and the high watermark: what open transactions hold back; -1: not known
+	Next              []int64   // the position, by partition
+	LastStableOffsets []int64   // the last stable offset as last asked, by partition; -1 where it isn't known any more; shorter where a partition was added since
+	AnsweredAt        time.Time // when Kafka last said everything asked of the topic; zero: it never has
+	StaleSince        time.Time // when Kafka last answered, while it doesn't, or since when no fetch succeeds; else zero
+	Waiting           string    // why it isn't fetching, or not all of it, in plain words; "" it is
+	Exists            bool      // the topic is there, as Kafka last said
+	Forbidden         bool      // Kafka last said that this user may not read the topic
+	UnreadableSince   time.Time // since when the topic doesn't exist or may not be read; zero: it can be
+	Offline           []int32   // partitions that nobody has answered for in a while (Config.StaleAfter), ascending; they are read when somebody does
 
 	Events  uint64                    // handed to the sink
 	Records uint64                    // read; transaction markers aren't
@@ -45,32 +45,32 @@ func (r *Reader) Status() []Status {
 		fetchText := r.fetchText(t)
 		for _, v := range t.views {
 			s := Status{
-				Stream:     v.name,
-				Topic:      t.name,
-				Epoch:      t.epoch,
-				Partitions: len(t.next),
-				Fetching:   t.begun && t.fault == "" && fetchText == "",
-				Warm:       t.warm,
-				Behind:     r.behind(t),
-				LSOLag:     r.lsoLag(t),
-				Next:       slices.Clone(t.next),
-				Stable:     r.knownEnds(t),
-				StaleSince: t.stale,
-				Waiting:    cmp.Or(t.fault, fetchText),
-				Exists:     t.exists,
-				Forbidden:  t.forbidden || t.fetchDenied(),
-				Unreadable: t.unreadable,
-				Offline:    t.offlineFor(r.cfg.StaleAfter),
-				Events:     v.events,
-				Records:    v.records,
-				Jumps:      maps.Clone(v.jumps),
-				Refused:    make(map[record.Refusal]uint64, len(v.refused)),
+				Stream:            v.name,
+				Topic:             t.name,
+				Epoch:             t.epoch,
+				Partitions:        len(t.next),
+				Fetching:          t.begun && t.outage == "" && fetchText == "",
+				Warm:              t.warm,
+				Behind:            r.behind(t),
+				LSOLag:            r.lsoLag(t),
+				Next:              slices.Clone(t.next),
+				LastStableOffsets: r.knownEnds(t),
+				StaleSince:        t.staleSince,
+				Waiting:           cmp.Or(t.outage, fetchText),
+				Exists:            t.exists,
+				Forbidden:         t.forbidden || t.fetchDenied(),
+				UnreadableSince:   t.unreadableSince,
+				Offline:           t.leaderless(r.cfg.StaleAfter),
+				Events:            v.events,
+				Records:           v.records,
+				Jumps:             maps.Clone(v.jumps),
+				Refused:           make(map[record.Refusal]uint64, len(v.refused)),
 			}
 			if t.begun {
-				s.Answered = t.answered
+				s.AnsweredAt = t.answeredAt
 			}
 			if s.Waiting == "" && len(s.Offline) > 0 {
-				s.Waiting = offlineText(s.Offline)
+				s.Waiting = leaderlessText(s.Offline)
 			}
 			for one, r := range v.refused {
 				s.Refused[one] = r.n
@@ -83,15 +83,15 @@ func (r *Reader) Status() []Status {
 
 // endsKnown says that Kafka has said in a while where the topic ends.
 func (r *Reader) endsKnown(t *topic) bool {
-	return t.begun && t.fault == "" && time.Since(t.endsAt) < r.cfg.StaleAfter+r.cfg.Refresh
+	return t.begun && t.outage == "" && time.Since(t.endsAskedAt) < r.cfg.StaleAfter+r.cfg.Refresh
 }
 
 // knownEnds returns the last stable offset of each partition, -1 where nobody says it.
 func (r *Reader) knownEnds(t *topic) []int64 {
-	ends := slices.Clone(t.stable)
+	ends := slices.Clone(t.lastStableOffsets)
 	known := r.endsKnown(t)
 	for p := range ends {
-		if !known || t.isOffline(int32(p), r.cfg.StaleAfter) {
+		if !known || t.isLeaderless(int32(p), r.cfg.StaleAfter) {
 			ends[p] = -1
 		}
 	}
@@ -114,10 +114,10 @@ func (r *Reader) behind(t *topic) int64 {
 // it is none of what is written and committed in the meantime.
 func (r *Reader) lsoLag(t *topic) (n int64) {
 	ends := r.knownEnds(t)
-	if len(t.high) == 0 || !r.endsKnown(t) {
+	if len(t.highWatermarks) == 0 || !r.endsKnown(t) {
 		return -1
 	}
-	for p, high := range t.high[:min(len(t.high), len(ends))] {
+	for p, high := range t.highWatermarks[:min(len(t.highWatermarks), len(ends))] {
 		if high < 0 || ends[p] < 0 {
 			return -1
 		}

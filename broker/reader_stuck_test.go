@@ -50,7 +50,7 @@ func TestAnEndThatCompactionEmptiedIsNothingToWaitFor(t *testing.T) {
 	for name, batch := range map[string][]byte{"an empty batch": emptied(3, 4), "no batch": nil} {
 		t.Run(name, func(t *testing.T) {
 			f := withHole(t, batch)
-			h := newHistory(t, f.config(), orders)
+			h := openHistory(t, f.config(), orders)
 			b := bounds(t, h)
 			if got, err := collect(t, h, b.Epoch, []int64{3}, []int64{5}); err != nil || len(got.events) != 0 {
 				t.Errorf("history: %q, %v; want nothing, up to the end", got.events, err)
@@ -73,7 +73,7 @@ func TestAnEndThatCompactionEmptiedIsNothingToWaitFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			tp := r.topics["orders"]
-			tp.begun, tp.id, tp.next, tp.base, tp.warmAt = true, metas["orders"].id, []int64{3}, []int64{3}, []int64{5}
+			tp.begun, tp.id, tp.next, tp.base, tp.warmOffsets = true, metas["orders"].id, []int64{3}, []int64{3}, []int64{5}
 			sink.Begin(0, "e", tp.next)
 			for range 3 { // the first notes the end, the second that nothing moved
 				if !r.watchOnce(ctx) {
@@ -100,7 +100,7 @@ func TestAHoleIsNotTakenForGrantedWithRemoteStorage(t *testing.T) {
 		resp.Resources = append(resp.Resources, r)
 		return resp, nil, true
 	})
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	err := h.Read(context.Background(), 0, b.Epoch, []int64{3}, []int64{5}, func(int32, []stream.Event, int64) error {
 		t.Error("something was emitted")

@@ -69,10 +69,10 @@ func (f *fake) remove(topic string) {
 
 func (f *fake) produce(recs ...*kgo.Record) {
 	f.t.Helper()
-	produce(f.t, f.cl, recs...)
+	produceTo(f.t, f.cl, recs...)
 }
 
-func produce(t *testing.T, cl *kgo.Client, recs ...*kgo.Record) {
+func produceTo(t *testing.T, cl *kgo.Client, recs ...*kgo.Record) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -209,13 +209,13 @@ func TestReaderWaitsForItsTopic(t *testing.T) {
 	sink := newRecorder(t, 1)
 	r := follow(t, f.config(), orders, sink, slog.New(slog.NewTextHandler(&log, nil)))
 	waitStatus(t, r, "waiting", func(s Status) bool {
-		return s.Waiting == "the topic orders does not exist" && !s.Fetching && !s.Exists && !s.Unreadable.IsZero()
+		return s.Waiting == "the topic orders does not exist" && !s.Fetching && !s.Exists && !s.UnreadableSince.IsZero()
 	})
 	f.create("orders", 1)
 	f.produce(recordOf("orders", 0, "alice", "1"))
 	sink.waitEvents(0, 1)
 	sink.wait(0, "warm", isWarm)
-	waitStatus(t, r, "fetching", func(s Status) bool { return s.Fetching && s.Waiting == "" && s.Exists && s.Unreadable.IsZero() })
+	waitStatus(t, r, "fetching", func(s Status) bool { return s.Fetching && s.Waiting == "" && s.Exists && s.UnreadableSince.IsZero() })
 	if n := strings.Count(log.String(), "does not exist"); n != 1 {
 		t.Errorf("said %d times; want once:\n%s", n, log.String())
 	}

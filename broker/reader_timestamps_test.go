@@ -67,7 +67,7 @@ func wantWhatWasJustWritten(t *testing.T, cfg Config, cl *kgo.Client, topic stri
 			first.waitHead(t, 3)
 			cursor = first.open(t, stream.Request{}).id
 		}
-		produce(t, cl, write(n))
+		produceTo(t, cl, write(n))
 	}
 	for name, g := range map[string]*gateway{
 		"that read it": first, "that starts afterwards": newGateway(t, cfg, streams), "that has nothing in memory": newGateway(t, cfg, cold),
@@ -118,7 +118,7 @@ func (b bell) Wake(uint32) {
 
 func newGateway(t *testing.T, cfg Config, streams []StreamConfig) *gateway {
 	t.Helper()
-	history := newHistory(t, cfg, streams)
+	history := openHistory(t, cfg, streams)
 	hub := stream.NewHub(stream.Config{History: history, Streams: []stream.Spec{{
 		Name: "orders", Replay: 10 * time.Minute, ReplayBytes: 1 << 20, State: stream.StateBounds{MaxAge: 24 * time.Hour, MaxBytes: 1 << 20},
 	}}})

@@ -21,53 +21,53 @@ type topic struct {
 	stateAge  time.Duration // the longest of theirs; 0: no bound
 	compacted bool          // as it was when reading began
 
-	begun    bool
-	identity identity // which topic it is; the watching goroutine's alone
-	id       topicID
-	epoch    string
-	next     []int64        // the position, by partition
-	base     []int64        // where the sink's log starts: what is before it is read for the state alone
-	from     []int64        // where reading for the state starts
-	kept     []int64        // the first offset that Kafka has, as the sink was told; nil without state
-	stable   []int64        // the last stable offset when last asked
-	before   []int64        // the position when last asked
-	lost     map[int32]bool // partitions whose position Kafka doesn't have
+	begun             bool
+	identity          identity // which topic it is; the watching goroutine's alone
+	id                topicID
+	epoch             string
+	next              []int64        // the position, by partition
+	base              []int64        // where the sink's log starts: what is before it is read for the state alone
+	stateFrom         []int64        // where reading for the state starts
+	firstOffsets      []int64        // the first offset that Kafka has, as the sink was told; nil without state
+	lastStableOffsets []int64        // the last stable offset when last asked
+	nextBefore        []int64        // the position when last asked
+	lost              map[int32]bool // partitions whose position Kafka doesn't have
 
-	lineages []lineage           // by partition, as the sink was told
-	renewed  bool                // it was created anew, and reading the new one hasn't begun
-	offline  map[int32]time.Time // partitions that nobody answers for, since when
-	unplaced map[int32]int32     // partitions that had no leader when reading began, with the leader epoch at that time; they aren't read
-	paused   map[int32]time.Time // partitions that aren't fetched for a while, since when
-	resumed  time.Time           // when one was last fetched again
+	lineages        []lineage           // by partition, as the sink was told
+	renewed         bool                // it was created anew, and reading the new one hasn't begun
+	leaderlessSince map[int32]time.Time // partitions that nobody answers for, since when
+	unbegun         map[int32]int32     // partitions that had no leader when reading began, with the leader epoch at that time; they aren't read
+	pausedSince     map[int32]time.Time // partitions that aren't fetched for a while, since when
+	resumedAt       time.Time           // when one was last fetched again
 
-	faults    map[int32]fetchFault // partitions whose fetches fail
-	stuck     map[int32]time.Time  // partitions with records that aren't sent, since when
-	delivered map[int32]time.Time  // when records of a partition last came
+	fetchFaults map[int32]fetchFault // partitions whose fetches fail
+	stuckSince  map[int32]time.Time  // partitions with records that aren't sent, since when
+	deliveredAt map[int32]time.Time  // when records of a partition last came
 
-	high      []int64   // the high watermark as asked at the look before the last; -1 where unknown
-	highAsked []int64   // the same as asked at the last look that did; nil: taken over
-	endsAt    time.Time // when stable was last asked
+	highWatermarks    []int64   // the high watermark as asked at the look before the last; -1 where unknown
+	newHighWatermarks []int64   // the same as asked at the last look that did; nil: taken over
+	endsAskedAt       time.Time // when stable was last asked
 
 	heldSince time.Time // since when partitions without a leader keep reading from beginning; zero: they don't
 
-	warm   bool
-	warmAt []int64 // the last stable offset at start: where it becomes warm
+	warm        bool
+	warmOffsets []int64 // the last stable offset at start: where it becomes warm
 
-	answered   time.Time       // when Kafka last said everything asked of this topic
-	stale      time.Time       // answered, while that is too long ago; else zero
-	fault      string          // why Kafka or the topic can't be had, in words
-	exists     bool            // as Kafka last said
-	unreadable time.Time       // since when it doesn't exist or may not be read; zero: it can be
-	forbidden  bool            // Kafka last said that this user may not read it
-	said       map[string]bool // complaints since all was well
-	announced  bool            // it has been said that all is well
+	answeredAt      time.Time       // when Kafka last said everything asked of this topic
+	staleSince      time.Time       // answered, while that is too long ago; else zero
+	outage          string          // why Kafka or the topic can't be had, in words
+	exists          bool            // as Kafka last said
+	unreadableSince time.Time       // since when it doesn't exist or may not be read; zero: it can be
+	forbidden       bool            // Kafka last said that this user may not read it
+	complaints      map[string]bool // complaints since all was well
+	announced       bool            // it has been said that all is well
 }
 
 func newTopic(name string, log *slog.Logger) *topic {
 	return &topic{
-		name: name, log: log.With("topic", name), lost: make(map[int32]bool), offline: make(map[int32]time.Time),
-		unplaced: make(map[int32]int32), paused: make(map[int32]time.Time),
-		faults: make(map[int32]fetchFault), stuck: make(map[int32]time.Time), delivered: make(map[int32]time.Time),
+		name: name, log: log.With("topic", name), lost: make(map[int32]bool), leaderlessSince: make(map[int32]time.Time),
+		unbegun: make(map[int32]int32), pausedSince: make(map[int32]time.Time),
+		fetchFaults: make(map[int32]fetchFault), stuckSince: make(map[int32]time.Time), deliveredAt: make(map[int32]time.Time),
 	}
 }
 
@@ -81,19 +81,19 @@ type view struct {
 	records uint64
 	events  uint64
 	jumps   map[stream.Reason]uint64
-	refused map[record.Refusal]*refusals // by single refusal
+	refused map[record.Refusal]*refusalCount // by single refusal
 }
 
-// refusals counts the records of one refusal, and holds back its log lines.
-type refusals struct {
+// refusalCount counts the records of one refusal, and holds back its log lines.
+type refusalCount struct {
 	n     uint64
 	limit limit
 }
 
 func newView(index int, s StreamConfig, d *record.Decoder) *view {
-	v := &view{stream: index, name: s.Name, state: s.State, decoder: d, jumps: newJumpCounts(), refused: make(map[record.Refusal]*refusals)}
+	v := &view{stream: index, name: s.Name, state: s.State, decoder: d, jumps: newJumpCounts(), refused: make(map[record.Refusal]*refusalCount)}
 	for _, one := range record.Refusals() {
-		v.refused[one] = new(refusals)
+		v.refused[one] = new(refusalCount)
 	}
 	return v
 }
@@ -103,7 +103,7 @@ func newView(index int, s StreamConfig, d *record.Decoder) *view {
 func (t *topic) isOther(id topicID) bool { return id != (topicID{}) && id != t.id }
 
 func (t *topic) behind() (n int64) {
-	for p, end := range t.stable {
+	for p, end := range t.lastStableOffsets {
 		n += max(0, end-t.next[p])
 	}
 	return n
@@ -112,20 +112,20 @@ func (t *topic) behind() (n int64) {
 // complain logs what is wrong, each thing once until all is well again, so that
 // two that take turns are no flood.
 func (t *topic) complain(text string) {
-	if t.said[text] {
+	if t.complaints[text] {
 		return
 	}
-	if t.said == nil {
-		t.said = make(map[string]bool)
+	if t.complaints == nil {
+		t.complaints = make(map[string]bool)
 	}
-	t.said[text] = true
+	t.complaints[text] = true
 	t.log.Warn("waiting for the topic", "why", text)
 }
 
 // recovered logs that all is well, the first time and after something wasn't.
 func (t *topic) recovered() {
-	if t.said != nil || !t.announced {
-		t.said, t.announced = nil, true
+	if t.complaints != nil || !t.announced {
+		t.complaints, t.announced = nil, true
 		t.log.Info("reading the topic", "epoch", t.epoch, "partitions", len(t.next))
 	}
 }
@@ -139,8 +139,8 @@ type limit struct {
 	suppressed uint64
 }
 
-// pass says whether it may be said now, and how many have been held back since the last.
-func (l *limit) pass(now time.Time) (suppressed uint64, ok bool) {
+// allow says whether it may be said now, and how many have been held back since the last.
+func (l *limit) allow(now time.Time) (suppressed uint64, ok bool) {
 	if !l.last.IsZero() && now.Sub(l.last) < limitEvery {
 		l.suppressed++
 		return 0, false
@@ -149,34 +149,34 @@ func (l *limit) pass(now time.Time) (suppressed uint64, ok bool) {
 	return suppressed, true
 }
 
-// skip counts the records of a batch that was not unpacked, and logs it as refuse does.
-func (v *view) skip(log *slog.Logger, partition int32, first, next int64) {
+// skipBatch counts the records of a batch that was not unpacked, and logs it as refuse does.
+func (v *view) skipBatch(log *slog.Logger, partition int32, first, next int64) {
 	r := v.refused[record.BatchTooLarge]
 	v.records += uint64(next - first)
 	r.n += uint64(next - first)
-	if suppressed, ok := r.limit.pass(time.Now()); ok {
+	if suppressed, ok := r.limit.allow(time.Now()); ok {
 		log.Warn("records are not what the stream expects: "+record.BatchTooLarge.Text(), "stream", v.name, "reason", record.BatchTooLarge.String(),
 			"partition", partition, "offset", first, "next", next, "more_since_last", suppressed)
 	}
 }
 
-// refuse counts what was wrong with a record and logs it, at a limited rate. Neither key
+// noteRefused counts what was wrong with a record and logs it, at a limited rate. Neither key
 // nor value is logged: they may be anyone's data.
-func (v *view) refuse(log *slog.Logger, rec *kgo.Record, refused record.Refusal) {
+func (v *view) noteRefused(log *slog.Logger, rec *kgo.Record, refused record.Refusal) {
 	now := time.Now()
 	refused.Each(func(one record.Refusal) {
 		r := v.refused[one]
 		r.n++
-		if suppressed, ok := r.limit.pass(now); ok {
+		if suppressed, ok := r.limit.allow(now); ok {
 			log.Warn("a record is not what the stream expects: "+one.Text(), "stream", v.name, "reason", one.String(),
 				"partition", rec.Partition, "offset", rec.Offset, "more_since_last", suppressed)
 		}
 	})
 }
 
-// cannotRead notes that the topic doesn't exist or may not be read.
-func (t *topic) cannotRead() {
-	if t.unreadable.IsZero() {
-		t.unreadable = time.Now()
+// noteUnreadable notes that the topic doesn't exist or may not be read.
+func (t *topic) noteUnreadable() {
+	if t.unreadableSince.IsZero() {
+		t.unreadableSince = time.Now()
 	}
 }

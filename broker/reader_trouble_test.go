@@ -68,7 +68,7 @@ func TestAForbiddenTopicSlowsNoOther(t *testing.T) {
 	r := follow(t, f.config(), two, sink, quiet)
 	sink.wait(1, "warm", isWarm)
 	waitFor(t, r, 0, "forbidden", func(s Status) bool { return strings.Contains(s.Waiting, "READ and DESCRIBE") && !s.Fetching })
-	waitFor(t, r, 0, "said to be forbidden", func(s Status) bool { return s.Exists && s.Forbidden && !s.Unreadable.IsZero() })
+	waitFor(t, r, 0, "said to be forbidden", func(s Status) bool { return s.Exists && s.Forbidden && !s.UnreadableSince.IsZero() })
 	begun, before := time.Now(), fetched.Load()
 	for i := range 100 {
 		f.produce(recordOf("b", 0, "bob", fmt.Sprint(i)))
@@ -275,9 +275,9 @@ func TestAPartitionWithoutALeaderTakesItsStreamNotOut(t *testing.T) {
 	f.produce(recordOf("orders", 0, "alice", "read"), recordOf("orders", 1, "alice", "read too"))
 	sink.waitEvents(0, 2)
 	waitStatus(t, r, "saying which", func(s Status) bool {
-		return s.Fetching && s.Warm && s.Exists && s.Unreadable.IsZero() && s.StaleSince.IsZero() && slices.Equal(s.Offline, []int32{2}) && s.Waiting == "partition 2 has no leader that answers"
+		return s.Fetching && s.Warm && s.Exists && s.UnreadableSince.IsZero() && s.StaleSince.IsZero() && slices.Equal(s.Offline, []int32{2}) && s.Waiting == "partition 2 has no leader that answers"
 	})
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	if got, err := collect(t, h, b.Epoch, []int64{0, 0, 0}, []int64{1, 1, 0}); err != nil || len(got.events) != 2 {
 		t.Errorf("history: %q, %v; want what has a leader", got.events, err)
@@ -286,7 +286,7 @@ func TestAPartitionWithoutALeaderTakesItsStreamNotOut(t *testing.T) {
 	f.produce(recordOf("orders", 2, "alice", "late"))
 	sink.waitEvents(0, 3)
 	waitStatus(t, r, "whole", func(s Status) bool {
-		return s.Waiting == "" && s.Offline == nil && s.Behind == 0 && s.Unreadable.IsZero()
+		return s.Waiting == "" && s.Offline == nil && s.Behind == 0 && s.UnreadableSince.IsZero()
 	})
 	sink.look(0, func(s *recorded) {
 		if len(s.begins) != 1 || s.events[2] != "2@0 [alice] late" {

@@ -26,7 +26,7 @@ func TestKafkaUncleanElectionThatTheLogHasOutgrown(t *testing.T) {
 	cl := c.Client(t, manual)
 	write := func(partition int32, from, to int) {
 		for i := from; i < to; i++ {
-			produce(t, cl, recordOf(topic, partition, "alice", fmt.Sprint(i)))
+			produceTo(t, cl, recordOf(topic, partition, "alice", fmt.Sprint(i)))
 		}
 	}
 	isr := func(ids ...int32) func(kadm.PartitionDetail) bool {
@@ -49,7 +49,7 @@ func TestKafkaUncleanElectionThatTheLogHasOutgrown(t *testing.T) {
 	stands := newRecorder(t, 1) // has read nothing, and stands behind them
 	follow(t, cfg, []StreamConfig{{Name: "orders", Topic: topic, Record: record.Rules{User: "key"}}}, stands, quiet)
 	stands.wait(0, "warm", isWarm)
-	h := newHistory(t, cfg, named(topic))
+	h := openHistory(t, cfg, named(topic))
 	before := bounds(t, h)
 	old := leaderEpoch(t, h.cl, topic) // the same, but for a busy machine on which the leader moved meanwhile
 

@@ -28,7 +28,7 @@ func (r *Reader) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-next.C:
-		case <-r.kick:
+		case <-r.wakeups:
 			select {
 			case <-ctx.Done():
 			case <-least.C:
@@ -46,7 +46,7 @@ type watchRound struct {
 	mu      sync.Mutex           // guards the rest, as topics are dealt with at the same time
 	failed  bool                 // not all was well
 	reached map[string]topicMeta // topics whose leaders have answered, without those that have not
-	stuck   stuckPlaces
+	stuck   stuckPartitions
 }
 
 // watchOnce asks Kafka once about all topics and acts on the answers. Each of its questions has a
@@ -56,7 +56,7 @@ func (r *Reader) watchOnce(ctx context.Context) bool {
 	metas, err := r.askTopics(ctx)
 	if err != nil {
 		for _, t := range r.topics {
-			r.silent(ctx, t, err)
+			r.noteNoAnswer(ctx, t, err)
 		}
 		return false
 	}
@@ -69,7 +69,7 @@ func (r *Reader) watchOnce(ctx context.Context) bool {
 	topics.Wait()
 	cancel()
 	w.ends.wait()
-	r.probe(ctx, &w.stuck)
+	r.fetchStuck(ctx, &w.stuck)
 	r.askHighWatermarks(ctx, w.reached)
 	return !w.failed
 }
@@ -105,10 +105,10 @@ func (r *Reader) identify(ctx context.Context, t *topic, answer topicMeta) (m to
 	case errors.Is(err, errLagging):
 		return m, false
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		r.missing(t)
+		r.noteMissing(t)
 		return m, false
 	case err != nil:
-		r.silent(ctx, t, err)
+		r.noteNoAnswer(ctx, t, err)
 		return m, false
 	}
 	t.renewed = t.renewed || renewed
@@ -119,17 +119,17 @@ func (r *Reader) identify(ctx context.Context, t *topic, answer topicMeta) (m to
 // was well.
 func (r *Reader) reach(ctx context.Context, w *watchRound, t *topic, m topicMeta) bool {
 	stable, errs := w.ends.of(t.name, m)
-	someOffline := r.offline(t, errs)
-	if err := allOf(errs); err != nil {
-		r.silent(ctx, t, err)
+	someOffline := r.noteLeaderless(t, errs)
+	if err := allFailed(errs); err != nil {
+		r.noteNoAnswer(ctx, t, err)
 		return false
 	}
 	m = m.reachable(errs)
 	if err := r.follow(ctx, w, t, m, stable, errs); err != nil {
-		r.silent(ctx, t, err)
+		r.noteNoAnswer(ctx, t, err)
 		return false
 	}
-	r.answered(t)
+	r.noteAnswer(t)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reached[t.name] = m
@@ -147,14 +147,14 @@ func (r *Reader) follow(ctx context.Context, w *watchRound, t *topic, m topicMet
 	}
 	r.resume(t, m.id)
 	err := cmp.Or(
-		within(ctx, requestTimeout, func(ctx context.Context) error { return r.place(ctx, t, m) }),
-		within(ctx, requestTimeout, func(ctx context.Context) error { return r.relocate(ctx, t, m) }),
-		within(ctx, requestTimeout, func(ctx context.Context) error { return r.retained(ctx, t, m) }),
+		within(ctx, requestTimeout, func(ctx context.Context) error { return r.beginLeaderless(ctx, t, m) }),
+		within(ctx, requestTimeout, func(ctx context.Context) error { return r.findLost(ctx, t, m) }),
+		within(ctx, requestTimeout, func(ctx context.Context) error { return r.checkRetention(ctx, t, m) }),
 	)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	w.stuck.add(t, m, t.settle(stable, errs))
-	r.warmed(t)
+	w.stuck.add(t, m, t.noteEnds(stable, errs))
+	r.checkWarm(t)
 	return err
 }
 
@@ -181,8 +181,8 @@ func (r *Reader) askHighWatermarks(ctx context.Context, metas map[string]topicMe
 	}
 }
 
-// allOf returns an error if no partition has an answer.
-func allOf(errs []error) error {
+// allFailed returns an error if no partition has an answer.
+func allFailed(errs []error) error {
 	for _, err := range errs {
 		if err == nil {
 			return nil
@@ -202,7 +202,7 @@ func (r *Reader) noteHighs(t *topic, m topicMeta, highs *listing) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t.highAsked = asked
+	t.newHighWatermarks = asked
 }
 
 // isSettled reports whether all has been read to where it ended at start, nothing is paused,
@@ -211,7 +211,7 @@ func (r *Reader) isSettled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, t := range r.topics {
-		if !t.warm || len(t.paused) > 0 || len(t.stuck) > 0 {
+		if !t.warm || len(t.pausedSince) > 0 || len(t.stuckSince) > 0 {
 			return false
 		}
 	}

@@ -251,7 +251,7 @@ func TestWithoutTopicIDsFewerPartitionsNeedTimeToBeBelieved(t *testing.T) {
 
 func TestALaggingAnswerIsNoRecreationToHistory(t *testing.T) {
 	f, former := recreated(t)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	var lag atomic.Int32
 	f.answerMetadata(func(int32, *kmsg.MetadataRequest) *kmsg.MetadataResponse {
@@ -269,7 +269,7 @@ func TestALaggingAnswerIsNoRecreationToHistory(t *testing.T) {
 		t.Errorf("events %q, %v; want what is there", got.events, err)
 	}
 	lag.Store(1)
-	h = newHistory(t, f.config(), orders) // one that knows nothing yet
+	h = openHistory(t, f.config(), orders) // one that knows nothing yet
 	if got, err := collect(t, h, b.Epoch, b.Start, b.End); err != nil || !slices.Equal(got.events, []string{"0@0 new"}) {
 		t.Errorf("events %q, %v; want what is there", got.events, err)
 	}
@@ -295,7 +295,7 @@ func TestWithoutTopicIDsThePastIsReadByName(t *testing.T) {
 	sink := newRecorder(t, 1)
 	follow(t, f.config(), orders, sink, quiet)
 	sink.waitEvents(0, 2)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	got, err := collect(t, h, b.Epoch, b.Start, b.End)
 	if err != nil || b.Epoch != noEpoch || !slices.Equal(got.events, []string{"0@0 1", "0@1 2"}) {
@@ -315,7 +315,7 @@ func TestAClusterOfWhichSomeBrokersHaveTopicIDs(t *testing.T) {
 	f.noIDs("orders", func(node int32) bool { asked.add(); return node == old.Load() })
 	sink := newRecorder(t, 1)
 	follow(t, f.config(), orders, sink, quiet)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	for range 3 {
 		for node := range int32(2) {
 			old.Store(node)
@@ -342,7 +342,7 @@ func TestAnUpgradeThatGivesTopicsIDsMakesThemNoOther(t *testing.T) {
 	f.noIDs("orders", func(int32) bool { asked.add(); return !upgraded.Load() })
 	sink := newRecorder(t, 1)
 	follow(t, f.config(), orders, sink, quiet)
-	h := newHistory(t, f.config(), orders)
+	h := openHistory(t, f.config(), orders)
 	sink.waitEvents(0, 1)
 	b := bounds(t, h)
 	upgraded.Store(true)

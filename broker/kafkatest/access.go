@@ -13,9 +13,9 @@ import (
 
 // access is how tests reach a cluster, of whatever kind.
 type access struct {
-	brokers []string
-	client  *kgo.Client
-	admin   *kadm.Client
+	addresses   []string
+	own         *kgo.Client
+	adminClient *kadm.Client
 }
 
 func newAccess(brokers ...string) (access, error) {
@@ -23,22 +23,22 @@ func newAccess(brokers ...string) (access, error) {
 	if err != nil {
 		return access{}, err
 	}
-	return access{brokers: brokers, client: client, admin: kadm.NewClient(client)}, nil
+	return access{addresses: brokers, own: client, adminClient: kadm.NewClient(client)}, nil
 }
 
 func (a *access) close() {
-	if a.client != nil {
-		a.client.Close()
+	if a.own != nil {
+		a.own.Close()
 	}
 }
 
 // Brokers are the addresses of the listeners without authentication.
-func (a *access) Brokers() []string { return a.brokers }
+func (a *access) Brokers() []string { return a.addresses }
 
 // Client returns a client of the listeners without authentication. It is closed with the test.
 func (a *access) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(a.brokers...)}, opts...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(a.addresses...)}, opts...)...)
 	if err != nil {
 		t.Fatalf("kafkatest: %v", err)
 	}
@@ -48,7 +48,7 @@ func (a *access) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 
 // Admin is an administration client of the listeners without authentication. It lives as long as
 // the cluster.
-func (a *access) Admin() *kadm.Client { return a.admin }
+func (a *access) Admin() *kadm.Client { return a.adminClient }
 
 // assignment says where a new topic's partitions are: so many with one replica, or for each the
 // ids of its brokers.
@@ -84,7 +84,7 @@ func (a *access) createTopic(t testing.TB, name string, where assignment, config
 	request := kmsg.NewPtrCreateTopicsRequest()
 	request.Topics = append(request.Topics, topic)
 	request.TimeoutMillis = int32(patience.Milliseconds())
-	answer, err := request.RequestWith(ctx, a.client)
+	answer, err := request.RequestWith(ctx, a.own)
 	if err == nil {
 		err = kerr.ErrorForCode(answer.Topics[0].ErrorCode)
 	}

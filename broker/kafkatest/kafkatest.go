@@ -46,11 +46,11 @@ type Cluster struct {
 }
 
 // An Option changes how a cluster is set up.
-type Option func(properties)
+type Option func(settings)
 
 // Properties overrides lines of server.properties, such as log.retention.check.interval.ms.
 func Properties(override map[string]string) Option {
-	return func(p properties) {
+	return func(p settings) {
 		for key, value := range override {
 			p[key] = value
 		}
@@ -59,7 +59,7 @@ func Properties(override map[string]string) Option {
 
 // AdvertiseSASL makes the broker tell clients of [Cluster.SASL] that it is at this host, on the same port.
 func AdvertiseSASL(host string) Option {
-	return func(p properties) {
+	return func(p settings) {
 		advertised := strings.Split(p["advertised.listeners"], ",")
 		for i, listener := range advertised {
 			if name, address, _ := strings.Cut(listener, "://"); name == "SASL_PLAIN" {
@@ -73,7 +73,7 @@ func AdvertiseSASL(host string) Option {
 
 // PasswordAndCertificate makes [Cluster.TLS] want a client certificate too, as [Cluster.MutualTLS] does.
 func PasswordAndCertificate() Option {
-	return func(p properties) {
+	return func(p settings) {
 		for key, value := range maps.Clone(p) {
 			if rest, found := strings.CutPrefix(key, "listener.name.mutual_tls."); found {
 				p["listener.name.sasl_tls."+rest] = value
@@ -86,7 +86,7 @@ func PasswordAndCertificate() Option {
 // and its data removed, when the test ends.
 func Start(t testing.TB, opts ...Option) *Cluster {
 	t.Helper()
-	c, err := start(opts)
+	c, err := startCluster(opts)
 	if err != nil {
 		giveUp(t, err)
 	}
@@ -97,25 +97,25 @@ func Start(t testing.TB, opts ...Option) *Cluster {
 
 // Plaintext is the address of the listener without authentication. A broker of [StartOld] has no
 // other.
-func (c *Cluster) Plaintext() string { return c.broker.place.address(portPlaintext) }
+func (c *Cluster) Plaintext() string { return c.broker.lease.address(portPlaintext) }
 
 // SASL is the address of the listener that wants [User] and [Password], unencrypted.
-func (c *Cluster) SASL() string { return c.broker.place.address(portSASL) }
+func (c *Cluster) SASL() string { return c.broker.lease.address(portSASL) }
 
 // TLS is the address of the listener that wants [User] and [Password] over TLS.
-func (c *Cluster) TLS() string { return c.broker.place.address(portSASLTLS) }
+func (c *Cluster) TLS() string { return c.broker.lease.address(portSASLTLS) }
 
 // MutualTLS is the address of the TLS listener that wants a client certificate
 // ([Cluster.ClientCertificate]) and no password.
-func (c *Cluster) MutualTLS() string { return c.broker.place.address(portMutualTLS) }
+func (c *Cluster) MutualTLS() string { return c.broker.lease.address(portMutualTLS) }
 
 // CAFile is the PEM file of the authority that signed the broker's certificate,
 // which is good for localhost and 127.0.0.1.
-func (c *Cluster) CAFile() string { return c.broker.place.path(caFile) }
+func (c *Cluster) CAFile() string { return c.broker.lease.path(caFile) }
 
 // ClientCertificate returns the PEM files of a certificate that [Cluster.MutualTLS] accepts.
 func (c *Cluster) ClientCertificate() (certFile, keyFile string) {
-	return c.broker.place.path(clientCertFile), c.broker.place.path(clientKeyFile)
+	return c.broker.lease.path(clientCertFile), c.broker.lease.path(clientKeyFile)
 }
 
 // NewCertificates replaces the authority and all that it signed, in the same files. The broker takes them
@@ -125,7 +125,7 @@ func (c *Cluster) NewCertificates() {
 		panic("kafkatest: the shared cluster is everybody's: take Start(t) for certificates of its own")
 	}
 	c.t.Helper()
-	if err := writeCertificates(c.broker.place.dir); err != nil {
+	if err := writeCertificates(c.broker.lease.dir); err != nil {
 		c.t.Fatalf("kafkatest: making certificates: %v", err)
 	}
 }

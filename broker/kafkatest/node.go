@@ -21,21 +21,21 @@ import (
 
 // node is one Java process of a cluster: a broker, or the ZooKeeper of an old one.
 type node struct {
-	place      *place
+	lease      *portLease
 	java       string // path of the java command
 	jars       string // directory of the jars
 	heap       string // the most that it may take, as -Xmx has it
 	class      string // what is run
-	properties string // file in the place that it is run with
-	log        string // file in the place that its output goes to
+	properties string // file in the leased directory that it is run with
+	log        string // file in the leased directory that its output goes to
 
 	process *child.Process // nil while it is down
 }
 
 // broker is the node that runs a Kafka broker.
-func broker(at *place, java, jars, heap string) *node {
+func broker(lease *portLease, java, jars, heap string) *node {
 	return &node{
-		place: at, java: java, jars: jars, heap: heap,
+		lease: lease, java: java, jars: jars, heap: heap,
 		class: "kafka.Kafka", properties: propertiesFile, log: logFile,
 	}
 }
@@ -63,7 +63,7 @@ func clusterID() string {
 func (n *node) format(cluster string, more ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args := append([]string{"format", "-t", cluster, "-c", n.place.path(n.properties)}, more...)
+	args := append([]string{"format", "-t", cluster, "-c", n.lease.path(n.properties)}, more...)
 	if said, err := n.command(ctx, "kafka.tools.StorageTool", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("formatting Kafka's storage: %w\n%s", err, said)
 	}
@@ -72,7 +72,7 @@ func (n *node) format(cluster string, more ...string) error {
 
 // boot starts the node and returns when it answers.
 func (n *node) boot(answers func(context.Context) bool) error {
-	process, err := child.Start(n.command(context.Background(), n.class, n.place.path(n.properties)), n.place.path(n.log))
+	process, err := child.Start(n.command(context.Background(), n.class, n.lease.path(n.properties)), n.lease.path(n.log))
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", n.class, err)
 	}
@@ -86,7 +86,7 @@ func (n *node) boot(answers func(context.Context) bool) error {
 // bootBroker starts a broker. It answers once it has recovered its logs and opened its listeners,
 // when its own metadata counts it among the living.
 func (n *node) bootBroker(id int32) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(n.place.address(portPlaintext)))
+	client, err := kgo.NewClient(kgo.SeedBrokers(n.lease.address(portPlaintext)))
 	if err != nil {
 		return err
 	}
@@ -139,12 +139,12 @@ func (n *node) end(how func(*child.Process) error) error {
 // close kills the node and removes what it wrote.
 func (n *node) close() {
 	_ = n.kill() // it can only have ended already
-	n.place.leave()
+	n.lease.release()
 }
 
 // lastWords is the end of the node's log, as an error.
 func (n *node) lastWords() error {
-	log, err := os.ReadFile(n.place.path(n.log))
+	log, err := os.ReadFile(n.lease.path(n.log))
 	if err != nil {
 		return err
 	}

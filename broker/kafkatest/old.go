@@ -16,7 +16,7 @@ type Old struct {
 	Release string
 
 	pom        pom
-	properties properties
+	properties settings
 }
 
 // The releases that [StartOld] runs.
@@ -24,7 +24,7 @@ var (
 	// Upgraded is a broker of release 3.9 as a rolling upgrade from 2.6 leaves it: the protocol
 	// between the brokers is still the old one, so topics have no ids, though clients may speak
 	// versions of Fetch in which a topic is nothing but its id.
-	Upgraded = Old{"3.9.1", pom39, properties{"inter.broker.protocol.version": "2.6"}}
+	Upgraded = Old{"3.9.1", pom39, settings{"inter.broker.protocol.version": "2.6"}}
 
 	// BeforeIDs is the last release in which nobody knew of topic ids.
 	BeforeIDs = Old{"2.7.2", pom27, nil}
@@ -47,23 +47,23 @@ func (c *Cluster) startOld(old Old, opts []Option) error {
 	if err != nil {
 		return err
 	}
-	at, err := takePlace()
+	lease, err := leasePorts()
 	if err != nil {
 		return err
 	}
-	c.broker = broker(at, run.java, run.jars, "512m")
+	c.broker = broker(lease, run.java, run.jars, "512m")
 	if c.access, err = newAccess(c.Plaintext()); err != nil {
 		return err
 	}
-	keeper, err := takePlace()
+	keeper, err := leasePorts()
 	if err != nil {
 		return err
 	}
 	c.zookeeper = &node{
-		place: keeper, java: run.java, jars: run.jars, heap: "128m",
+		lease: keeper, java: run.java, jars: run.jars, heap: "128m",
 		class: "org.apache.zookeeper.server.quorum.QuorumPeerMain", properties: zookeeperFile, log: logFile,
 	}
-	err = properties{
+	err = settings{
 		"dataDir":           keeper.path(dataDir),
 		"clientPort":        keeper.port(portController),
 		"clientPortAddress": "127.0.0.1",
@@ -80,12 +80,12 @@ func (c *Cluster) startOld(old Old, opts []Option) error {
 	p["broker.id"] = "0"
 	p["zookeeper.connect"] = keeper.address(portController)
 	p["zookeeper.session.timeout.ms"] = "4000"
-	p["log.dirs"] = at.path(dataDir)
-	p.listeners(at, []listener{{"PLAINTEXT", "PLAINTEXT", portPlaintext}})
+	p["log.dirs"] = lease.path(dataDir)
+	p.listeners(lease, []listener{{"PLAINTEXT", "PLAINTEXT", portPlaintext}})
 	for key, value := range old.properties {
 		p[key] = value
 	}
-	if err := p.with(opts).write(at.path(propertiesFile)); err != nil {
+	if err := p.with(opts).write(lease.path(propertiesFile)); err != nil {
 		return err
 	}
 	answers := func(ctx context.Context) bool {
@@ -103,7 +103,7 @@ func (c *Cluster) sessions(ctx context.Context) (string, error) {
 	// It takes questions before it can answer them, and then never does.
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	connection, err := new(net.Dialer).DialContext(ctx, "tcp", c.zookeeper.place.address(portController))
+	connection, err := new(net.Dialer).DialContext(ctx, "tcp", c.zookeeper.lease.address(portController))
 	if err != nil {
 		return "", err
 	}

@@ -36,38 +36,38 @@ func StartReplicated(t testing.TB, opts ...Option) *Replicated {
 	t.Helper()
 	c := &Replicated{t: t, nodes: make(map[int32]*node)}
 	t.Cleanup(c.close)
-	if err := c.start(opts); err != nil {
+	if err := c.startNodes(opts); err != nil {
 		giveUp(t, err)
 	}
 	return c
 }
 
-func (c *Replicated) start(opts []Option) error {
+func (c *Replicated) startNodes(opts []Option) error {
 	run, err := newProgram(pom41)
 	if err != nil {
 		return err
 	}
 	for id := range int32(replicas) {
-		at, err := takePlace()
+		lease, err := leasePorts()
 		if err != nil {
 			return err
 		}
-		c.nodes[id+1] = broker(at, run.java, run.jars, "384m")
+		c.nodes[id+1] = broker(lease, run.java, run.jars, "384m")
 	}
 	var addresses []string
 	for _, id := range slices.Sorted(maps.Keys(c.nodes)) {
-		addresses = append(addresses, c.nodes[id].place.address(portPlaintext))
+		addresses = append(addresses, c.nodes[id].lease.address(portPlaintext))
 	}
 	if c.access, err = newAccess(addresses...); err != nil {
 		return err
 	}
 	// Together, since a broker waits for the controller and the controller for nobody.
-	cluster, controller := clusterID(), c.nodes[1].place
+	cluster, controller := clusterID(), c.nodes[1].lease
 	failures := make(chan error, len(c.nodes))
 	var starting sync.WaitGroup
 	for id, n := range c.nodes {
 		starting.Go(func() {
-			err := replica(n.place, id, controller).with(opts).write(n.place.path(propertiesFile))
+			err := replica(n.lease, id, controller).with(opts).write(n.lease.path(propertiesFile))
 			if err == nil {
 				err = n.format(cluster)
 			}
@@ -126,7 +126,7 @@ func (c *Replicated) Await(t testing.TB, topic, what string, condition func(kadm
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
-		topics, err := c.admin.ListTopics(ctx, topic)
+		topics, err := c.adminClient.ListTopics(ctx, topic)
 		found := topics[topic].Partitions
 		if err == nil && len(found) > 0 && !slices.ContainsFunc(slices.Collect(maps.Values(found)),
 			func(p kadm.PartitionDetail) bool { return !condition(p) }) {
@@ -149,19 +149,19 @@ func (c *Replicated) close() {
 }
 
 // replica are the properties of one of several brokers, of which one is the controller.
-func replica(at *place, id int32, controller *place) properties {
-	p := kraft(at)
+func replica(lease *portLease, id int32, controller *portLease) settings {
+	p := kraft(lease)
 	p["node.id"] = strconv.Itoa(int(id))
 	p["controller.quorum.voters"] = "1@" + controller.address(portController)
 	p["auto.leader.rebalance.enable"] = "false" // who leads is the test's to say
 	p["min.insync.replicas"] = "1"
-	p["log.dirs"] = at.path(dataDir)
+	p["log.dirs"] = lease.path(dataDir)
 	open := []listener{{"PLAINTEXT", "PLAINTEXT", portPlaintext}}
 	p["process.roles"] = "broker"
 	if id == 1 {
 		p["process.roles"] = "broker,controller"
 		open = append(open, controllerListener)
 	}
-	p.listeners(at, open)
+	p.listeners(lease, open)
 	return p
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // shared is the one cluster of this test binary.
-var shared struct {
+var sharedCluster struct {
 	once    sync.Once
 	cluster *Cluster
 	err     error
@@ -22,19 +22,19 @@ var shared struct {
 // data stays until the next cluster takes its place.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
-	shared.once.Do(func() { shared.cluster, shared.err = start(nil) })
-	if shared.err != nil {
-		giveUp(t, shared.err)
+	sharedCluster.once.Do(func() { sharedCluster.cluster, sharedCluster.err = startCluster(nil) })
+	if sharedCluster.err != nil {
+		giveUp(t, sharedCluster.err)
 	}
-	return shared.cluster
+	return sharedCluster.cluster
 }
 
 // Run runs a package's tests and then ends the cluster of [Shared], if one was started.
 // It returns the status to exit with.
 func Run(m *testing.M) int {
 	defer func() {
-		if shared.cluster != nil {
-			shared.cluster.close()
+		if sharedCluster.cluster != nil {
+			sharedCluster.cluster.close()
 		}
 	}()
 	return m.Run()

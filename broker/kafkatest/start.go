@@ -40,7 +40,7 @@ func newProgram(release pom) (p program, err error) {
 }
 
 // start sets a cluster up and boots it. What it has taken it gives back when it fails.
-func start(opts []Option) (_ *Cluster, err error) {
+func startCluster(opts []Option) (_ *Cluster, err error) {
 	c := &Cluster{id: 1}
 	defer func() {
 		if err != nil {
@@ -51,15 +51,15 @@ func start(opts []Option) (_ *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	at, err := takePlace()
+	lease, err := leasePorts()
 	if err != nil {
 		return nil, err
 	}
-	c.broker = broker(at, run.java, run.jars, "768m")
-	if err = writeCertificates(at.dir); err != nil {
+	c.broker = broker(lease, run.java, run.jars, "768m")
+	if err = writeCertificates(lease.dir); err != nil {
 		return nil, fmt.Errorf("making certificates: %w", err)
 	}
-	if err = singleNode(at).with(opts).write(at.path(propertiesFile)); err != nil {
+	if err = singleNode(lease).with(opts).write(lease.path(propertiesFile)); err != nil {
 		return nil, err
 	}
 	if c.access, err = newAccess(c.Plaintext()); err != nil {

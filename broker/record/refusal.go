@@ -40,7 +40,7 @@ func (r Refusal) String() string {
 	if r == 0 {
 		return "none"
 	}
-	return refusals[r.index()].label
+	return refusalTexts[r.index()].label
 }
 
 // Text says in words what is wrong. It ends a sentence that begins with "the record is refused:".
@@ -48,7 +48,7 @@ func (r Refusal) Text() string {
 	if r == 0 {
 		return "nothing is wrong with it"
 	}
-	return refusals[r.index()].text
+	return refusalTexts[r.index()].text
 }
 
 // Refusals returns each single refusal, for metrics that begin at zero.
@@ -62,7 +62,7 @@ func Refusals() []Refusal {
 
 func (r Refusal) index() int { return bits.TrailingZeros16(uint16(r)) }
 
-var refusals = [numRefusals]struct{ label, text string }{
+var refusalTexts = [numRefusals]struct{ label, text string }{
 	{"no_user", "its user was not found"},
 	{"user_too_long", "its user is longer than 1,024 bytes"},
 	{"too_many_users", "it names more than 100 users"},

@@ -20,7 +20,7 @@ func (s source) Status() []server.StreamStatus {
 	for i, st := range statuses {
 		all[i] = server.StreamStatus{
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
-			Behind: st.Behind, LSOLag: st.LSOLag, StaleSince: st.StaleSince, Answered: st.Answered, Waiting: st.Waiting, UnreadableSince: st.Unreadable,
+			Behind: st.Behind, LSOLag: st.LSOLag, StaleSince: st.StaleSince, Answered: st.AnsweredAt, Waiting: st.Waiting, UnreadableSince: st.UnreadableSince,
 			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]server.PartitionStatus, len(st.Next)),
 			Jumps:           make(map[string]uint64, len(st.Jumps)),
 			CatchupFailures: s.history.Failures(i),
@@ -36,8 +36,8 @@ func (s source) Status() []server.StreamStatus {
 		}
 		for p, next := range st.Next {
 			all[i].Partitions[p] = server.PartitionStatus{Next: next, End: -1}
-			if p < len(st.Stable) {
-				all[i].Partitions[p].End = st.Stable[p]
+			if p < len(st.LastStableOffsets) {
+				all[i].Partitions[p].End = st.LastStableOffsets[p]
 			}
 		}
 	}

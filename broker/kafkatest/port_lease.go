@@ -30,14 +30,14 @@ const (
 // place is where one cluster lives: a run of ports, and the directory named after them. It
 // is held by a lock that ends with the process, so whatever the directory still holds when
 // the lock is won was left by a test that was killed.
-type place struct {
+type portLease struct {
 	first int // port, of portsEach
 	dir   string
 	lock  *os.File
 }
 
 // takePlace finds a place that no other test on this machine holds.
-func takePlace() (*place, error) {
+func leasePorts() (*portLease, error) {
 	for port := firstPort; port+portsEach <= lastPort; port += portsEach {
 		dir := filepath.Join(os.TempDir(), fmt.Sprintf("sluice-kafka-%d-%d", os.Getuid(), port))
 		lock, err := tryLock(dir + ".lock")
@@ -47,40 +47,40 @@ func takePlace() (*place, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := &place{first: port, dir: dir, lock: lock}
-		if !p.portsFree() {
+		l := &portLease{first: port, dir: dir, lock: lock}
+		if !l.portsFree() {
 			_ = lock.Close() // the next place will do
 			continue
 		}
 		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
 			return nil, errors.Join(err, lock.Close())
 		}
-		return p, nil
+		return l, nil
 	}
 	return nil, fmt.Errorf("no %d free ports in a row from %d to %d", portsEach, firstPort, lastPort)
 }
 
-func (p *place) portsFree() bool {
+func (l *portLease) portsFree() bool {
 	for offset := range portsEach {
-		l, err := net.Listen("tcp", p.address(offset))
+		listener, err := net.Listen("tcp", l.address(offset))
 		if err != nil {
 			return false
 		}
-		_ = l.Close() // nothing was ever accepted
+		_ = listener.Close() // nothing was ever accepted
 	}
 	return true
 }
 
-func (p *place) address(offset int) string { return net.JoinHostPort("127.0.0.1", p.port(offset)) }
+func (l *portLease) address(offset int) string { return net.JoinHostPort("127.0.0.1", l.port(offset)) }
 
 // port is one of the place's ports, as text.
-func (p *place) port(offset int) string { return strconv.Itoa(p.first + offset) }
+func (l *portLease) port(offset int) string { return strconv.Itoa(l.first + offset) }
 
-func (p *place) path(name string) string { return filepath.Join(p.dir, name) }
+func (l *portLease) path(name string) string { return filepath.Join(l.dir, name) }
 
 // leave removes the directory and lets go of the place. The lock file stays: removing it
 // would let two hold a lock of the same name at once.
-func (p *place) leave() {
-	_ = os.RemoveAll(p.dir) // the next to come here tries again, and reports it
-	_ = p.lock.Close()
+func (l *portLease) release() {
+	_ = os.RemoveAll(l.dir) // the next to come here tries again, and reports it
+	_ = l.lock.Close()
 }

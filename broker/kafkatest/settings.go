@@ -20,11 +20,11 @@ const (
 	clientKeyFile  = "client-key.pem"
 )
 
-// properties is a server.properties file.
-type properties map[string]string
+// settings are the lines of a server.properties file.
+type settings map[string]string
 
 // with applies a test's options.
-func (p properties) with(opts []Option) properties {
+func (p settings) with(opts []Option) settings {
 	for _, opt := range opts {
 		opt(p)
 	}
@@ -33,8 +33,8 @@ func (p properties) with(opts []Option) properties {
 
 // common are the properties of every broker: small, and quick about everything that tests would
 // otherwise wait for.
-func common() properties {
-	return properties{
+func common() settings {
+	return settings{
 		"inter.broker.listener.name":       "PLAINTEXT",
 		"auto.create.topics.enable":        "false",
 		"delete.topic.enable":              "true",
@@ -61,10 +61,10 @@ func common() properties {
 }
 
 // kraft are the properties of every broker without ZooKeeper.
-func kraft(at *place) properties {
+func kraft(lease *portLease) settings {
 	p := common()
 	p["controller.listener.names"] = controllerListener.name
-	p["log.dirs"] = at.path(dataDir)
+	p["log.dirs"] = lease.path(dataDir)
 	p["log.initial.task.delay.ms"] = "500"
 	for _, key := range []string{"replication.factor", "min.isr", "num.partitions"} {
 		p["share.coordinator.state.topic."+key] = "1"
@@ -77,18 +77,18 @@ func kraft(at *place) properties {
 
 // singleNode are the properties of a node that is broker and controller, with a listener for each
 // way to come in.
-func singleNode(at *place) properties {
-	p := kraft(at)
+func singleNode(lease *portLease) settings {
+	p := kraft(lease)
 	p["process.roles"] = "broker,controller"
 	p["node.id"] = "1"
-	p["controller.quorum.voters"] = "1@" + at.address(portController)
+	p["controller.quorum.voters"] = "1@" + lease.address(portController)
 	p["sasl.enabled.mechanisms"] = "SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER"
 	p["ssl.keystore.type"] = "PEM"
-	p["ssl.keystore.location"] = at.path(brokerFile)
+	p["ssl.keystore.location"] = lease.path(brokerFile)
 	p["listener.name.mutual_tls.ssl.client.auth"] = "required"
 	p["listener.name.mutual_tls.ssl.truststore.type"] = "PEM"
-	p["listener.name.mutual_tls.ssl.truststore.location"] = at.path(caFile)
-	p.listeners(at, []listener{
+	p["listener.name.mutual_tls.ssl.truststore.location"] = lease.path(caFile)
+	p.listeners(lease, []listener{
 		{"PLAINTEXT", "PLAINTEXT", portPlaintext},
 		{"SASL_PLAIN", "SASL_PLAINTEXT", portSASL},
 		{"SASL_TLS", "SASL_SSL", portSASLTLS},
@@ -104,18 +104,18 @@ func singleNode(at *place) properties {
 // listener is one way to come in.
 type listener struct {
 	name, protocol string
-	port           int // of the place
+	port           int // of the lease
 }
 
 // controllerListener is for the nodes of a KRaft cluster among themselves.
 var controllerListener = listener{"CONTROLLER", "PLAINTEXT", portController}
 
 // listeners opens a port for each. Clients are told of all but the controller's.
-func (p properties) listeners(at *place, open []listener) {
+func (p settings) listeners(lease *portLease, open []listener) {
 	var listen, advertised []string
 	security := []string{controllerListener.name + ":" + controllerListener.protocol}
 	for _, l := range open {
-		listen = append(listen, l.name+"://"+at.address(l.port))
+		listen = append(listen, l.name+"://"+lease.address(l.port))
 		if l != controllerListener {
 			advertised = append(advertised, listen[len(listen)-1])
 			security = append(security, l.name+":"+l.protocol)
@@ -128,7 +128,7 @@ func (p properties) listeners(at *place, open []listener) {
 
 // logins enables the SASL mechanisms of one listener. The SCRAM user stands in the cluster's
 // metadata (see format), the PLAIN one here, and OAUTHBEARER takes any unsigned token.
-func (p properties) logins(listener string) {
+func (p settings) logins(listener string) {
 	const modules = "org.apache.kafka.common.security."
 	p[listener+"scram-sha-256.sasl.jaas.config"] = modules + "scram.ScramLoginModule required;"
 	p[listener+"scram-sha-512.sasl.jaas.config"] = modules + "scram.ScramLoginModule required;"
@@ -136,7 +136,7 @@ func (p properties) logins(listener string) {
 	p[listener+"oauthbearer.sasl.jaas.config"] = modules + `oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="kafka";`
 }
 
-func (p properties) write(name string) error {
+func (p settings) write(name string) error {
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(p)) {
 		fmt.Fprintf(&text, "%s=%s\n", key, p[key])
