@@ -40,7 +40,7 @@ func TestNoErrorShowsWhatATokenURLHasInIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := source(t.Context())
-		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(inWords(err), secret) {
+		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(plainText(err), secret) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 		server.Close()
