@@ -244,7 +244,7 @@ func sources(t *testing.T) []source {
 		case entry.IsDir() || path.Ext(name) != ".go":
 			return nil
 		}
-		tree, err := parser.ParseFile(files, name, nil, parser.SkipObjectResolution)
+		tree, err := parser.ParseFile(files, name, nil, parser.ParseComments|parser.SkipObjectResolution)
 		found = append(found, source{name: name, files: files, tree: tree})
 		return err
 	})

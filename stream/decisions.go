@@ -188,8 +188,8 @@ func (h *Hub) Denied(user string, streams uint64) {
 	}
 }
 
-// come notes a subscription that begins.
-func (d *decisions) come(h *Hub, id uint32, r *Request, places []place) {
+// opened notes a subscription that begins.
+func (d *decisions) opened(h *Hub, id uint32, r *Request, places []streamStart) {
 	slot := h.subs.at(id)
 	v := &visit{
 		key: slot.key(id), user: r.User, subject: r.Subject, anyUser: r.AnyUser,
@@ -228,8 +228,8 @@ func (d *decisions) skipped(key, from, to uint64, now int64) {
 	v.skips = append(v.skips, skip{from, to, now})
 }
 
-// leave notes the end of a subscription, whose slot is still there.
-func (d *decisions) leave(h *Hub, id uint32, slot *subSlot) {
+// closed notes the end of a subscription, whose slot is still there.
+func (d *decisions) closed(h *Hub, id uint32, slot *subSlot) {
 	key := slot.key(id)
 	v := d.visits[key]
 	delete(d.visits, key)
@@ -241,7 +241,7 @@ func (d *decisions) leave(h *Hub, id uint32, slot *subSlot) {
 // reachedBy says what a subscription has been handed: all entries before a seq, or, on its own, what its positions cover.
 func (h *Hub) reachedBy(id uint32, slot *subSlot) (seq uint64, pos [][]int64) {
 	h.rouse(id, slot)
-	p := h.private[id]
+	p := h.own[id]
 	switch {
 	case p == nil && slot.state == idle:
 		return h.seq + 1, nil

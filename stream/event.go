@@ -1,6 +1,11 @@
 package stream
 
-import "time"
+import (
+	"strconv"
+	"time"
+
+	"sluice/stream/sse"
+)
 
 // Audience says who may be sent a stream's events.
 type Audience uint8
@@ -34,4 +39,84 @@ type Event struct {
 	Subject   []byte   // what it is about; empty: nothing
 	Name      string   // the SSE event name; "" is an unnamed event (a browser's "message")
 	Data      []byte   // the payload as it is; framing keeps it from forging fields
+}
+
+// ResetEvent is the name of the event that says a position had to move. Clients that show state
+// load it anew.
+const ResetEvent = "sluice.reset"
+
+// Reason says why a position had to move.
+type Reason string
+
+// The reasons for a reset.
+const (
+	ReasonRetention Reason = "retention" // Kafka's retention removed records; goes on at the oldest left
+	ReasonRecreated Reason = "recreated" // the topic was deleted and created again; goes on at the new one's start
+	ReasonTruncated Reason = "truncated" // Kafka lost records before the position (an unclean election), or never had them; goes on where it parted
+	ReasonCompacted Reason = "compacted" // older than delete.retention.ms: deletes may be missing; goes on where it was
+	ReasonBounds    Reason = "bounds"    // further behind than catch-up may read; goes on live
+	ReasonInvalid   Reason = "invalid"   // the id, or its part for a stream, could not be read; goes on live
+	ReasonScope     Reason = "scope"     // the position was taken under another filter; goes on live
+	ReasonLagged    Reason = "lagged"    // the client was too slow and chose not to be closed; goes on live
+)
+
+// Reset says that a position moved, and in which partitions.
+type Reset struct {
+	ID         string // the new position; "" where another reset follows before it is reached
+	Reason     Reason
+	Stream     string  // "" for an id that could not be read at all
+	Partitions []Moved // ascending; empty for ReasonInvalid and ReasonScope, which concern all
+
+	discreet bool // its data names partitions without their offsets
+}
+
+// discreet keeps offsets out of the data of resets where they are nobody's to know.
+func (h *Hub) discreet(resets []Reset) []Reset {
+	for i := range resets {
+		resets[i].discreet = h.ids.Sealed()
+	}
+	return resets
+}
+
+// resetBody returns the frame of a reset, without the id.
+func (h *Hub) resetBody(r Reset) []byte {
+	r.discreet = h.ids.Sealed()
+	return sse.AppendBody(nil, ResetEvent, r.AppendJSON(nil))
+}
+
+// Moved is a partition whose position moved: events from From up to, not including, To are not sent.
+// To may be below From where offsets began anew. From is Unknown to the gateway where its log has moved past the position:
+// the client's own last id says it.
+type Moved struct {
+	Partition int32
+	From, To  int64
+}
+
+// Unknown is a [Moved].From that is below every position.
+const Unknown = -1
+
+// AppendJSON appends the data of the reset's event.
+func (r Reset) AppendJSON(dst []byte) []byte {
+	dst = append(dst, `{"reason":"`...)
+	dst = append(dst, r.Reason...) // reasons and stream names need no escape
+	if r.Stream != "" {
+		dst = append(dst, `","stream":"`...)
+		dst = append(dst, r.Stream...)
+	}
+	dst = append(dst, `","partitions":[`...)
+	for i, m := range r.Partitions {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"partition":`...)
+		dst = strconv.AppendInt(dst, int64(m.Partition), 10)
+		if !r.discreet {
+			dst = append(dst, `,"from":`...)
+			dst = strconv.AppendInt(dst, m.From, 10)
+			dst = append(dst, `,"to":`...)
+			dst = strconv.AppendInt(dst, m.To, 10)
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, "]}"...)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"sluice/stream/cursor"
@@ -64,13 +65,13 @@ type Hub struct {
 	endings    []*ending         // under way, see EndUser
 
 	wakers    []Waker
-	private   map[uint32]*private // by subscriber, those on their own
-	expecting map[uint32]struct{} // of private, those that wait for streams that can't be read yet
-	apart     map[uint32]struct{} // of private, those with leader epochs that only their cursors tell
-	anyUser   anyUser             // who is sent the events of a subject because of that, by subject
+	own       map[uint32]*ownPosition // by subscriber, those on their own
+	expecting map[uint32]struct{}     // of private, those that wait for streams that can't be read yet
+	apart     map[uint32]struct{}     // of private, those with leader epochs that only their cursors tell
+	anyUser   anyUser                 // who is sent the events of a subject because of that, by subject
 	scratch   scratch
 
-	passes    passes
+	passes    catchupPasses
 	decisions *decisions // nil: none are remembered
 }
 
@@ -88,7 +89,7 @@ func NewHub(c Config) *Hub {
 		ids:       cmp.Or(c.IDs, cursor.Plain),
 		start:     time.Now(),
 		users:     newUsers(),
-		private:   make(map[uint32]*private),
+		own:       make(map[uint32]*ownPosition),
 		apart:     make(map[uint32]struct{}),
 		expecting: make(map[uint32]struct{}),
 		anyUser:   make(anyUser),
@@ -181,3 +182,82 @@ func (h *Hub) AddWaker(w Waker) WakerID {
 	h.wakers = append(h.wakers, w)
 	return WakerID(len(h.wakers) - 1)
 }
+
+// ErrWithdrawn says that a stream isn't served for now, see [Hub.Withdraw].
+var ErrWithdrawn = errors.New("stream: withdrawn")
+
+// Withdraw takes a stream out of service, or back in. While it is out, Open and State fail with [ErrWithdrawn], and those
+// who read it are woken and their Pull says [Withdrawn]: the last id that they were sent stays good. Its
+// log goes on being written.
+func (h *Hub) Withdraw(stream int, out bool) {
+	h.mu.Lock()
+	bit := uint64(1) << stream
+	if out && h.withdrawn&bit == 0 {
+		h.wakeStream(stream, h.seq+1, h.seq+1, true)
+	}
+	h.withdrawn &^= bit
+	if out {
+		h.withdrawn |= bit
+	}
+	h.mu.Unlock()
+	h.wakeRest()
+}
+
+// IsWithdrawn reports whether a stream is out of service.
+func (h *Hub) IsWithdrawn(stream int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.withdrawn&(1<<stream) != 0
+}
+
+// hubLock is the hub's lock. Nothing may hold it for longer than it takes to do a bounded
+// amount of work, whatever callers and producers send. A watch, which only tests set, is told
+// how much was done in each hold, so that a test can fail above the bound.
+type hubLock struct {
+	mu    sync.Mutex
+	watch *holdWatch // nil: nothing is counted
+}
+
+// holdWatch counts the work of one hold.
+type holdWatch struct {
+	work  int
+	began func()         // the lock was taken; nil: not told
+	ended func(work int) // it is about to be given back
+}
+
+func (l *hubLock) Lock() {
+	l.mu.Lock()
+	if l.watch != nil && l.watch.began != nil {
+		l.watch.began()
+	}
+}
+
+func (l *hubLock) Unlock() {
+	if w := l.watch; w != nil {
+		work := w.work
+		w.work = 0
+		w.ended(work)
+	}
+	l.mu.Unlock()
+}
+
+// did counts work of this hold: a subscriber, an entry or a partition that was touched is one
+// unit each, and so is a KB that was copied.
+func (l *hubLock) did(n int) {
+	if l.watch != nil {
+		l.watch.work += n
+	}
+}
+
+// breathe gives the lock back for a moment, so that others have it between two runs of work.
+func (l *hubLock) breathe() {
+	l.Unlock()
+	l.Lock()
+}
+
+// holdRun is how many units of work one hold of the lock does before it is given back. One call
+// may exceed it by what cannot be split: the copy of one record, one vector of positions.
+const holdRun = 4096
+
+// wakeRun is how many subscribers are woken under one hold.
+const wakeRun = 2048

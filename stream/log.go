@@ -93,9 +93,9 @@ type log struct {
 	began   uint64     // seq of the jump into the topic created anew; 0: it is the first
 	start   []int64    // position after it
 
-	dropped   uint64      // seq of the last entry of the last block dropped; 0: none was
-	left      []leftBlock // blocks dropped lately, oldest first
-	leftBytes int64
+	lastDropped   uint64         // seq of the last entry of the last block dropped; 0: none was
+	droppedBlocks []droppedBlock // blocks dropped lately, oldest first
+	droppedBytes  int64
 
 	headIDs forms[[]byte] // cached segments of head; nil when it has moved
 
@@ -240,7 +240,7 @@ func (l *log) oldest() *entry {
 		if len(l.blocks) == 1 && l.skip < blockLen {
 			return nil // the open block, with nothing kept
 		}
-		l.leave()
+		l.rememberDropped()
 		l.blocks[0] = nil
 		l.blocks = l.blocks[1:]
 		l.number++

@@ -201,7 +201,7 @@ func TestEmptiedLogGoesOn(t *testing.T) {
 			p.heartbeat()
 			q := r.resume(p.id).begins(OutcomeResumed)
 			q.gets()
-			if q.private() {
+			if q.hasOwn() {
 				t.Errorf("at the head of an emptied log of %d, on its own", n)
 			}
 		}

@@ -267,7 +267,7 @@ func checkEmpty(t *testing.T, h *Hub, clients []*client) {
 			t.Errorf("%s: %d bytes, %d of bodies, %d jumps left", l.spec.Name, l.bytes, l.bodies.size, len(l.jumps))
 		}
 	}
-	if len(h.users.index) != 0 || h.subs.open != 0 || len(h.private) != 0 || len(h.apart) != 0 || h.passes.bytes != 0 {
-		t.Errorf("left: %d users, %d subscribers, %d private, %d bytes found", len(h.users.index), h.subs.open, len(h.private), h.passes.bytes)
+	if len(h.users.index) != 0 || h.subs.open != 0 || len(h.own) != 0 || len(h.apart) != 0 || h.passes.bytes != 0 {
+		t.Errorf("left: %d users, %d subscribers, %d private, %d bytes found", len(h.users.index), h.subs.open, len(h.own), h.passes.bytes)
 	}
 }

@@ -2,8 +2,12 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"sluice/stream/cursor"
 )
@@ -88,13 +92,13 @@ func (h *Hub) Open(ctx context.Context, r Request) (Sub, Opening, error) {
 // starts is where a request begins in each of its streams.
 type starts struct {
 	outcome Outcome
-	places  []place // as Request.Streams
-	carried string  // segments of other streams, as Hub.carry has them
-	absent  uint64  // streams that the request is for too, as bits
+	streams []streamStart // as Request.Streams
+	carried string        // segments of other streams, as Hub.carry has them
+	absent  uint64        // streams that the request is for too, as bits
 }
 
-// place is a position in a topic; a nil pos is the head at the moment of subscribing.
-type place struct {
+// streamStart is a position in a topic; a nil pos is the head at the moment of subscribing.
+type streamStart struct {
 	epoch string
 	gen   uint64 // the log's at that time
 	pos   []int64
@@ -110,7 +114,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	if h.closed {
 		return Sub{}, "", ErrClosed
 	}
-	for _, pl := range st.places {
+	for _, pl := range st.streams {
 		h.mu.did(1 + len(pl.pos)/16)
 	}
 	carried := cursor.AddNote(st.carried, r.Note)
@@ -121,7 +125,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 		}
 		st.absent |= 1 << i
 	}
-	for i, pl := range st.places {
+	for i, pl := range st.streams {
 		if h.withdrawn&(1<<r.Streams[i]) != 0 {
 			return Sub{}, "", ErrWithdrawn
 		}
@@ -139,23 +143,23 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	h.register(id)
 	s.seq, s.state = h.seq+1, idle
 	if h.decisions != nil {
-		h.decisions.come(h, id, &r, st.places)
+		h.decisions.opened(h, id, &r, st.streams)
 	}
 	sub := Sub{hub: h, id: id, gen: s.gen}
 	if !alone {
 		return sub, string(h.appendID(nil, h.views[s.view], h.seq)), nil
 	}
-	p := &private{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: carried, absent: st.absent}
-	s.private, s.state = true, resuming
-	h.private[id] = p
+	p := &ownPosition{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: carried, absent: st.absent}
+	s.hasOwn, s.state = true, resuming
+	h.own[id] = p
 	if p.absent != 0 {
 		h.expecting[id] = struct{}{}
 	}
 	h.index(id, s, p)
-	p.streams = make([]own, len(st.places))
-	for i, pl := range st.places {
+	p.streams = make([]ownStream, len(st.streams))
+	for i, pl := range st.streams {
 		o, l := &p.streams[i], h.logs[r.Streams[i]]
-		o.epoch, o.lineage, o.seen = pl.epoch, l.lineage, h.seq
+		o.epoch, o.lineage, o.told = pl.epoch, l.lineage, h.seq
 		if pl.pos == nil {
 			o.pos, o.seq = slices.Clone(l.head), h.seq+1
 			continue
@@ -165,14 +169,14 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 			o.leaders, o.came = pl.leaders, pl.came
 			h.apart[id] = struct{}{}
 		}
-		p.settle(h, h.views[s.view], id, i)
+		p.locate(h, h.views[s.view], id, i)
 	}
 	return sub, string(p.id(h, h.views[s.view], nil)), nil
 }
 
 // resolve finds the start of each stream.
 func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
-	st := starts{outcome: OutcomeLive, places: make([]place, len(r.Streams))}
+	st := starts{outcome: OutcomeLive, streams: make([]streamStart, len(r.Streams))}
 	var resets []Reset
 	segments, err := cursor.Read(h.ids, r.Cursor)
 	if r.Cursor != "" && err != nil {
@@ -203,16 +207,16 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		}
 		partitions[m.name] = len(m.head)
 		if named[n] == nil {
-			st.places[n].epoch, st.places[n].gen = m.epoch, m.gen
+			st.streams[n].epoch, st.streams[n].gen = m.epoch, m.gen
 			unnamed = append(unnamed, n)
 			continue
 		}
 		st.outcome = OutcomeResumed
 		var why []Reset
-		if st.places[n], why, err = h.resume(ctx, m, named[n], &r); err != nil {
+		if st.streams[n], why, err = h.resume(ctx, m, named[n], &r); err != nil {
 			return st, nil, err
 		}
-		partitions[m.name] = max(len(m.head), len(st.places[n].pos))
+		partitions[m.name] = max(len(m.head), len(st.streams[n].pos))
 		ahead = ahead || partitions[m.name] > len(m.head)
 		resets = append(resets, why...)
 	}
@@ -227,6 +231,71 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 	if st.outcome == OutcomeLive {
 		st.outcome = OutcomeReplay
 	}
-	why, err := h.begin(ctx, r, unnamed, &st)
+	why, err := h.beginUnnamed(ctx, r, unnamed, &st)
 	return st, append(resets, why...), err
+}
+
+// FromKind is a way to begin a stream that the cursor doesn't name.
+type FromKind uint8
+
+const (
+	FromLive     FromKind = iota // with what comes from now on
+	FromEarliest                 // with the oldest that Kafka has
+	FromLast                     // with the newest N of all streams together
+	FromSince                    // with the first record whose timestamp isn't before a time, in each partition, as Kafka finds it
+)
+
+// MaxLast is the most events that last:N may ask for.
+const MaxLast = 1000
+
+// From is where a stream begins that the cursor doesn't name. The zero From is live.
+type From struct {
+	Kind  FromKind
+	N     int
+	Since time.Time
+}
+
+// ParseFrom reads live, earliest, last:N or since:RFC3339; "" is live.
+func ParseFrom(s string) (From, error) {
+	name, value, _ := strings.Cut(s, ":")
+	switch {
+	case s == "" || s == "live":
+		return From{}, nil
+	case s == "earliest":
+		return From{Kind: FromEarliest}, nil
+	case name == "last":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > MaxLast {
+			return From{}, fmt.Errorf("from=last:N takes a number from 1 to %d", MaxLast)
+		}
+		return From{Kind: FromLast, N: n}, nil
+	case name == "since":
+		// A query turns the + of a zone into a space.
+		t, err := time.Parse(time.RFC3339, strings.ReplaceAll(value, " ", "+"))
+		if err != nil {
+			return From{}, fmt.Errorf("from=since:TIME takes a time like 2026-01-31T12:00:00Z (RFC 3339)")
+		}
+		return From{Kind: FromSince, Since: t}, nil
+	}
+	return From{}, fmt.Errorf("from takes live, earliest, last:N or since:TIME")
+}
+
+// Catchup bounds what is read from Kafka for those whose position is older than memory.
+type Catchup struct {
+	MaxRecords  int64         // of all partitions, between the position and the log's head; beyond: ReasonBounds
+	MaxAge      time.Duration // of a cursor's position that is not near: see Hub.limit; beyond: ReasonBounds
+	Concurrency int           // passes at once
+}
+
+func (c Catchup) withDefaults() Catchup {
+	if c.MaxRecords == 0 {
+		c.MaxRecords = 1_000_000
+	}
+	if c.MaxAge == 0 {
+		c.MaxAge = 24 * time.Hour
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = 2
+	}
+	return c
 }

@@ -38,7 +38,7 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	if l.state != nil {
 		l.state.clear()
 	}
-	h.jump(stream, ReasonRecreated, moved, true)
+	h.addJump(stream, ReasonRecreated, moved, true)
 	l.back, l.began, l.start = nil, h.seq, slices.Clone(start)
 }
 
@@ -57,7 +57,7 @@ func (h *Hub) AddPartitions(stream int, start []int64) {
 	}
 	for i, next := range start { // a partition is added at 0; what it has lost since is passed over
 		if next > 0 {
-			h.advance(l, int32(known+i), next, h.now())
+			h.addAdvance(l, int32(known+i), next, h.now())
 		}
 	}
 }
@@ -82,7 +82,7 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	case to > from && len(lineage) > 0: // another may have begun in what is passed over
 		l.lineage.set(int(partition), lineage.with(noEpoch, from))
 	}
-	h.jump(stream, reason, []Moved{{Partition: partition, From: from, To: to}}, to < from)
+	h.addJump(stream, reason, []Moved{{Partition: partition, From: from, To: to}}, to < from)
 	if to <= from {
 		l.rememberBack(jumpBack{seq: h.seq, partition: partition, to: to, leader: lineage.at(from)})
 	}
@@ -94,10 +94,10 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	}
 }
 
-// jump adds a jump entry for a head that has moved, in a block of its own, and wakes everybody. back says
+// addJump adds a jump entry for a head that has moved, in a block of its own, and wakes everybody. back says
 // that the position went back: what is older can't be resumed from memory any more, as its positions don't
 // compare with those after.
-func (h *Hub) jump(stream int, reason Reason, moved []Moved, back bool) {
+func (h *Hub) addJump(stream int, reason Reason, moved []Moved, back bool) {
 	l := h.logs[stream]
 	b := l.open()
 	if back {
@@ -125,10 +125,10 @@ func (h *Hub) Advance(stream int, partition int32, next int64) {
 	now := h.now()
 	h.noteReading(l, now)
 	h.mu.did(l.expire(now, &h.users, publishRun))
-	h.advance(l, partition, next, now)
+	h.addAdvance(l, partition, next, now)
 }
 
-func (h *Hub) advance(l *log, partition int32, next, now int64) {
+func (h *Hub) addAdvance(l *log, partition int32, next, now int64) {
 	if l.advance(partition, next, now, h.seq+1) {
 		h.seq++
 	}
@@ -139,7 +139,7 @@ func (h *Hub) advance(l *log, partition int32, next, now int64) {
 // keeps and waits for no subscriber.
 func (h *Hub) Publish(stream int, events []Event) {
 	for len(events) > 0 {
-		n, more := h.publish(stream, events[:min(len(events), publishRun)])
+		n, more := h.publishSome(stream, events[:min(len(events), publishRun)])
 		if events = events[n:]; more {
 			h.wakeRest()
 			h.expireRest(stream)
@@ -159,9 +159,9 @@ func (h *Hub) expireRest(stream int) {
 	}
 }
 
-// publish publishes the first of some events, as many as one hold of the lock has time for. more says
+// publishSome publishes the first of some events, as many as one hold of the lock has time for. more says
 // that there is something left to be done for them: others to be woken, or older entries to be evicted.
-func (h *Hub) publish(stream int, events []Event) (n int, more bool) {
+func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l, now := h.logs[stream], h.now()
@@ -180,7 +180,7 @@ func (h *Hub) publish(stream int, events []Event) (n int, more bool) {
 			l.state.apply(ev, ms, own, wall)
 		}
 		if l.spec.Audience == AudienceUser && len(ev.Users) == 0 { // nobody's: only the position moves
-			h.advance(l, ev.Partition, ev.Offset+1, now)
+			h.addAdvance(l, ev.Partition, ev.Offset+1, now)
 			continue
 		}
 		h.seq++
@@ -270,7 +270,7 @@ func (h *Hub) SetWarm(stream int) {
 	h.status[stream].warm = true
 	n := 0
 	for id := range h.expecting {
-		if h.private[id].absent&(1<<stream) == 0 {
+		if h.own[id].absent&(1<<stream) == 0 {
 			continue
 		}
 		delete(h.expecting, id)

@@ -54,7 +54,7 @@ func TestPositionPassesOverMarkers(t *testing.T) {
 	r.resume("orders@ep0:2").begins(OutcomeResumed).gets() // between the markers
 	q := r.resume(p.id).begins(OutcomeResumed)
 	q.gets()
-	if q.private() {
+	if q.hasOwn() {
 		t.Error("who stands at the end of a log is on its own")
 	}
 	r.tell(0, 0, "alice", "2")
@@ -115,7 +115,7 @@ func TestZerosBeyondThePartitionsAreDropped(t *testing.T) {
 		t.Errorf("the id is %s", p.id)
 	}
 	p.gets()
-	if p.private() {
+	if p.hasOwn() {
 		t.Error("on its own for zeros")
 	}
 }

@@ -177,15 +177,15 @@ func (p *page) reading() bool {
 	h := p.r.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	q := h.private[p.sub.id]
-	return q != nil && slices.ContainsFunc(q.streams, func(o own) bool { return o.cold != nil })
+	q := h.own[p.sub.id]
+	return q != nil && slices.ContainsFunc(q.streams, func(o ownStream) bool { return o.catchup != nil })
 }
 
 // private reports whether the page is on its own.
-func (p *page) private() bool {
+func (p *page) hasOwn() bool {
 	p.r.hub.mu.Lock()
 	defer p.r.hub.mu.Unlock()
-	return p.r.hub.private[p.sub.id] != nil
+	return p.r.hub.own[p.sub.id] != nil
 }
 
 // woken reports whether the page has been woken since the last time it was asked.

@@ -12,8 +12,8 @@ func TestLiveBeginsAtTheHead(t *testing.T) {
 	r.tell(0, 0, "alice", "old")
 	r.tell(1, 1, "", "old")
 	p := r.open(Request{}).begins(OutcomeLive)
-	if p.id != "orders@ep0:1.0~news@ep0:0.1" || p.private() {
-		t.Errorf("begins at %s, on its own: %v", p.id, p.private())
+	if p.id != "orders@ep0:1.0~news@ep0:0.1" || p.hasOwn() {
+		t.Errorf("begins at %s, on its own: %v", p.id, p.hasOwn())
 	}
 	r.tell(0, 1, "alice", "new")
 	p.gets("new")
@@ -185,7 +185,7 @@ func TestLastIsAskedInOneReading(t *testing.T) {
 	waiting := func(want int, reads int) { // until this many wait for a reading, and this many have begun
 		for looking, read := -1, -1; looking != want || read != reads; {
 			r.hub.mu.Lock()
-			looking = len(r.hub.passes.streams[0].looks.waiting)
+			looking = len(r.hub.passes.streams[0].queries.waiting)
 			r.hub.mu.Unlock()
 			r.kafka.mu.Lock()
 			read = r.kafka.reads

@@ -22,7 +22,7 @@ const (
 	latestBytes = 80 // of a Latest by itself
 
 	// StateRun is how many slots one hold of the lock looks at.
-	StateRun = stateRun
+	StateRun = 512
 )
 
 // statePlan is a part, and how it comes to be.
@@ -156,7 +156,7 @@ func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePl
 		t.making, t.makingAt = &StatePart{Bytes: t.partBytes(), made: make(chan struct{})}, t.changes
 		return statePlan{t.making, t.copy(stream, 0, now)}
 	}
-	if q.Subject == "" && t.owner(uid).count > stateRun {
+	if q.Subject == "" && t.owner(uid).count > StateRun {
 		bytes := int64(t.owner(uid).count) * (latestBytes + t.arena.live/int64(max(t.used, 1)))
 		return statePlan{&StatePart{Bytes: bytes}, t.copy(stream, uid, now)}
 	}

@@ -85,7 +85,7 @@ func TestARecordAheadOfItsTimeIsOfItOnceItComes(t *testing.T) {
 		for range 3000 {
 			early.at(0, start+2_000_000, "o-1", "again")
 		}
-		if n := len(early.hub.logs[0].state.ahead); n > 3*stateRun {
+		if n := len(early.hub.logs[0].state.ahead); n > 3*StateRun {
 			t.Errorf("%d records wait for their time, of which all but one have been replaced", n)
 		}
 	})

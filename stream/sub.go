@@ -122,8 +122,8 @@ func (s Sub) AppendID(dst []byte) []byte {
 func (h *Hub) position(id uint32, slot *subSlot, dst []byte) []byte {
 	h.rouse(id, slot)
 	switch {
-	case slot.private:
-		return h.private[id].appendID(h, slot, dst)
+	case slot.hasOwn:
+		return h.own[id].appendID(h, slot, dst)
 	case slot.state == idle:
 		return h.appendID(dst, h.views[slot.view], h.seq)
 	case h.lagged(slot):
@@ -174,11 +174,11 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	h.rouse(s.id, slot)
 	h.scratch.puller = s.Key()
 	var p Pulled
-	if !slot.private && slot.state == following && h.lagged(slot) {
+	if !slot.hasOwn && slot.state == following && h.lagged(slot) {
 		h.overtake(s.id, slot)
 	}
-	if slot.private {
-		p = h.private[s.id].pull(h, s.id, slot, b, maxBytes)
+	if slot.hasOwn {
+		p = h.own[s.id].pull(h, s.id, slot, b, maxBytes)
 	} else {
 		p = h.pull(slot, b, maxBytes)
 	}

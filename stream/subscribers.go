@@ -90,12 +90,12 @@ func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	h.rouse(id, slot)
 	v := h.views[slot.view]
 	s = Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, State: SubscriberLive}
-	p := h.private[id] // nil for one that follows
+	p := h.own[id] // nil for one that follows
 	if p != nil {
 		s.Subject, s.AnyUser = string(p.subject), p.anyUser
 	}
 	switch {
-	case p != nil && p.isCold():
+	case p != nil && p.catchingUp():
 		s.State, s.Behind = SubscriberCatchingUp, -1
 	case p == nil && slot.state != idle && h.lagged(slot):
 		s.State, s.Behind = SubscriberLagged, -1
@@ -116,9 +116,9 @@ func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 // waiting counts the events that a subscriber is still to be sent from memory, up to MaxBehind, and
 // says when the oldest was read. n is -1 where none was found among as many entries as one pull
 // looks at. looked says how many that were.
-func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64, looked int) {
+func (h *Hub) waiting(slot *subSlot, p *ownPosition) (n int, oldest int64, looked int) {
 	v := h.views[slot.view]
-	feeds := h.feeds(v, slot.uid, p != nil && p.anyUser, func(i int) uint64 {
+	feeds := h.scans(v, slot.uid, p != nil && p.anyUser, func(i int) uint64 {
 		if slot.state != resuming {
 			return slot.seq
 		}
@@ -138,7 +138,7 @@ func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64, looked in
 			n++
 		}
 		tired = tired || f.tired
-		looked += lookOf(len(feeds)) - f.left
+		looked += scanShare(len(feeds)) - f.left
 	}
 	if n == 0 && tired {
 		n = -1
@@ -146,9 +146,9 @@ func (h *Hub) waiting(slot *subSlot, p *private) (n int, oldest int64, looked in
 	return n, oldest, looked
 }
 
-func (p *private) isCold() bool {
+func (p *ownPosition) catchingUp() bool {
 	for i := range p.streams {
-		if p.streams[i].cold != nil {
+		if p.streams[i].catchup != nil {
 			return true
 		}
 	}
@@ -156,6 +156,6 @@ func (p *private) isCold() bool {
 }
 
 // wants reports whether its filter leaves an entry.
-func (p *private) wants(l *log, e *entry) bool {
+func (p *ownPosition) wants(l *log, e *entry) bool {
 	return len(p.subject) == 0 || string(l.about(e)) == string(p.subject)
 }

@@ -104,7 +104,7 @@ func TestWhoIsNotWokenYetHasNotBeenSentTheEvent(t *testing.T) {
 			event := func(o int64) []Event {
 				return []Event{{Offset: o, Users: [][]byte{[]byte("u")}, Subject: []byte("s"), Data: []byte("x")}}
 			}
-			if _, more := h.publish(0, event(0)); !more {
+			if _, more := h.publishSome(0, event(0)); !more {
 				t.Fatal("all were woken under one hold")
 			}
 			if len(woken) == 0 || len(woken) > wakeRun+eachRun {
@@ -151,7 +151,7 @@ func TestWhoIsNotWokenYetHasNotBeenSentTheEvent(t *testing.T) {
 					subs[i].Close()
 				}
 			}
-			h.publish(0, event(1)) // before the first waking is over
+			h.publishSome(0, event(1)) // before the first waking is over
 			b.Reset()
 			if subs[pulled].Pull(&b, 1<<20); b.Events != 1 {
 				t.Errorf("pulled %d events of the second", b.Events)

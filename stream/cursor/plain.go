@@ -8,17 +8,17 @@ import (
 )
 
 // Plain writes offsets as they are. FORMAT.md has its grammar.
-var Plain Codec = plain{}
+var Plain Codec = plainText{}
 
-type plain struct{}
+type plainText struct{}
 
 // Sealed says that offsets may be seen.
-func (plain) Sealed() bool { return false }
+func (plainText) Sealed() bool { return false }
 
 // MaxLen counts packed ids. A partition takes 6 bytes, its leader epoch included, and a topic's
 // epoch 6 characters. No id is longer whose offsets are below 2^48. That is 8 years at a million
 // records a second and partition.
-func (plain) MaxLen(partitions map[string]int) int {
+func (plainText) MaxLen(partitions map[string]int) int {
 	const epoch = 6
 	n := 0
 	for name, count := range partitions {
@@ -29,7 +29,7 @@ func (plain) MaxLen(partitions map[string]int) int {
 }
 
 // Append writes the text form, or the packed one.
-func (plain) Append(dst []byte, s Segment, packed bool) []byte {
+func (plainText) Append(dst []byte, s Segment, packed bool) []byte {
 	dst = append(dst, s.Stream...)
 	dst = append(dst, '@')
 	dst = append(dst, s.Epoch...)
@@ -80,7 +80,7 @@ var (
 )
 
 // Parse reads both forms, and the packed form of before leader epochs.
-func (plain) Parse(text string) (Segment, error) {
+func (plainText) Parse(text string) (Segment, error) {
 	var s Segment
 	var rest, offsets string
 	var ok bool

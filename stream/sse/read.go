@@ -40,28 +40,28 @@ type Reader struct {
 	data  []byte // the lines, each with an LF
 	size  int    // bytes of the block's data lines as they came
 	name  string
-	id    string        // becomes lastID at the end of a block
-	retry time.Duration // the last said; -1 before
+	id    string        // becomes last at the end of a block
+	delay time.Duration // what Retry says
 
-	lastID string
+	last string // what LastID says
 }
 
 // NewReader returns a reader of r. It fails with [ErrTooLong] at an event that takes more than
 // maxEvent bytes.
 func NewReader(r io.Reader, maxEvent int) *Reader {
-	return &Reader{in: bufio.NewReaderSize(r, 32<<10), maxEvent: maxEvent, retry: -1}
+	return &Reader{in: bufio.NewReaderSize(r, 32<<10), maxEvent: maxEvent, delay: -1}
 }
 
 // LastID is what a browser would send as Last-Event-ID if the connection broke here: the id at
 // the end of the last whole block. A block without data is no event, and sets it too.
-func (r *Reader) LastID() string { return r.lastID }
+func (r *Reader) LastID() string { return r.last }
 
 // SetLastID says what the id was before the connection, for events that have none.
-func (r *Reader) SetLastID(id string) { r.lastID, r.id = id, id }
+func (r *Reader) SetLastID(id string) { r.last, r.id = id, id }
 
 // Retry is the reconnection time last said; -1: none was. Unlike an id it counts as soon as its
 // line has been read.
-func (r *Reader) Retry() time.Duration { return r.retry }
+func (r *Reader) Retry() time.Duration { return r.delay }
 
 // Next returns the next event. It fails with [io.EOF] at the end, with [ErrTooLong], or with the
 // underlying reader's error.
@@ -74,8 +74,8 @@ func (r *Reader) Next() (Event, error) {
 			r.field()
 			continue
 		}
-		r.lastID = r.id
-		e := Event{ID: r.lastID, Name: r.name, Data: string(bytes.TrimSuffix(r.data, []byte{'\n'}))}
+		r.last = r.id
+		e := Event{ID: r.last, Name: r.name, Data: string(bytes.TrimSuffix(r.data, []byte{'\n'}))}
 		isEvent := len(r.data) > 0
 		r.data, r.size, r.name = r.data[:0], 0, ""
 		if isEvent {
@@ -139,7 +139,7 @@ func (r *Reader) field() {
 		}
 	case "retry":
 		if d, ok := milliseconds(string(value)); ok {
-			r.retry = d
+			r.delay = d
 		}
 	}
 }

@@ -1,7 +1,8 @@
 // Package ssetest reads text/event-stream exactly as the WHATWG HTML standard says a
 // browser does ("Interpreting an event stream"), so that tests judge what was
 // written by the standard and not by another client's habits. It shares no code with
-// the writing side, does not reconnect, and is meant for tests only.
+// the writing side, does not reconnect, and is meant for tests only. utf8.go
+// has its decoder, ssetest.go the rest.
 package ssetest
 
 import (

@@ -1,0 +1,225 @@
+package stream
+
+// lane is what a pass found for all who may be sent the same events of a stream: everybody, one
+// user, or one subject. Each event is in it once, however many take it. Who takes has an index
+// into it, as one who follows has a place in the log, so a slow one holds up nobody. All of a
+// lane is guarded by the hub's lock.
+type lane struct {
+	pass   *catchupPass
+	key    laneKey
+	begins []int64 // it has all of its key's events from here on; of a single taker, its own position
+
+	events []found
+	bytes  int     // of its events, bodies included
+	freed  int     // events given up because their only taker has them
+	ends   []int64 // where it was full; nil: it goes as far as its pass has read
+	gone   bool    // given up to make room: takers read again from where they are
+
+	shared  bool             // who comes later may take from it too, so it keeps what all its takers have
+	members int              // who take from it
+	waiting []*catchupMember // of those, who have all there is and wait for more
+	ringing bool             // it is in its pass's list of lanes that have something new for those
+
+	newer, older *lane // in passes.lanes, by when somebody took from it last
+}
+
+// laneKey says whose events a lane has. The zero key is everybody's.
+type laneKey struct {
+	user    string
+	subject string // "": all
+	any     bool   // with subject: those of every user
+}
+
+// found is an event that a pass found.
+type found struct {
+	partition int32
+	next      int64
+	body      *foundBody
+}
+
+// foundBody is a frame without id, in all lanes that have its event.
+type foundBody struct {
+	frame []byte
+	in    int32 // lanes that it is in
+}
+
+const (
+	foundBytes = 48 // an event in a lane, beside its frame
+
+	// coldBytes is how much a lane of a user's has at most, or of a subject's. sharedBytes is
+	// how much one of everybody's has. A lane always has room for one event.
+	laneBytes   = 1 << 20
+	sharedBytes = 4 << 20
+	laneEvents  = 1 << 14
+
+	// coldTotal is how much all lanes have together. A frame that is in several counts once.
+	lanesBytes = 256 << 20
+)
+
+// full reports whether a lane has no room for an event of this size.
+func (la *lane) full(size int) bool {
+	limit := laneBytes
+	if la.key.user == "" {
+		limit = sharedBytes
+	}
+	return len(la.events) > 0 && (la.bytes+size > limit || len(la.events) == laneEvents)
+}
+
+// open reports whether events may still be added.
+func (la *lane) open() bool { return la.ends == nil && !la.gone && !la.pass.over }
+
+// reached returns how far it has all there is: it is the lane's, or its pass's.
+func (la *lane) reached() []int64 {
+	if la.ends != nil {
+		return la.ends
+	}
+	return la.pass.reached
+}
+
+// join adds a taker. The lane must have all events from its position on.
+func (la *lane) join(c *catchupMember) {
+	c.lane, c.next, c.waiting = la, 0, false
+	if la.members++; la.members == 1 && la.open() {
+		la.pass.active++
+	}
+}
+
+// leave takes a taker out. A lane that nobody takes from is given up, unless others may come who
+// are sent the same.
+func (la *lane) leave(c *catchupMember) {
+	c.lane, c.waiting = nil, false
+	if la.members--; la.members > 0 {
+		return
+	}
+	la.waiting = nil
+	if la.open() {
+		la.pass.active--
+	}
+	if !la.shared {
+		la.pass.hub.passes.giveUp(la)
+	}
+}
+
+// wait has a taker told when there is more.
+func (la *lane) wait(c *catchupMember) {
+	if !c.waiting {
+		c.waiting = true
+		la.waiting = append(la.waiting, c)
+	}
+}
+
+// took moves a taker past an event, and frees what nobody else will take.
+func (la *lane) took(c *catchupMember) {
+	c.next++
+	if la.members > 1 || la.shared {
+		return
+	}
+	for ; la.freed < c.next; la.freed++ {
+		la.pass.hub.passes.forget(la, &la.events[la.freed])
+	}
+}
+
+// close ends a lane where it is full: before offset next of a partition.
+func (la *lane) close(partition int32, next int64) {
+	la.ends = append([]int64(nil), la.pass.reached...)
+	la.ends[partition] = max(la.ends[partition], next)
+	if la.members > 0 {
+		la.pass.active--
+	}
+	la.ring()
+}
+
+// ring has those who wait for more of it told, by their pass and in runs.
+func (la *lane) ring() {
+	if !la.ringing && len(la.waiting) > 0 {
+		la.ringing = true
+		la.pass.ringing = append(la.pass.ringing, la)
+	}
+}
+
+// add puts an event into a lane that has room.
+func (ps *catchupPasses) add(la *lane, f found) {
+	if f.body.in++; f.body.in == 1 {
+		ps.bytes += len(f.body.frame)
+	}
+	ps.bytes += foundBytes
+	la.events = append(la.events, f)
+	la.bytes += foundBytes + len(f.body.frame)
+	ps.touch(la)
+	la.ring()
+	for ps.bytes > lanesBytes && ps.oldest != la { // who has taken nothing for longest gives way
+		ps.evict(ps.oldest)
+	}
+}
+
+// forget gives up one event of a lane.
+func (ps *catchupPasses) forget(la *lane, f *found) {
+	if f.body == nil {
+		return
+	}
+	if f.body.in--; f.body.in == 0 {
+		ps.bytes -= len(f.body.frame)
+	}
+	ps.bytes -= foundBytes
+	la.bytes -= foundBytes + len(f.body.frame)
+	*f = found{}
+}
+
+// evict makes room: those who still take from the lane read again from where they are.
+func (ps *catchupPasses) evict(la *lane) {
+	if la.open() && la.members > 0 {
+		la.pass.active--
+	}
+	ps.giveUp(la)
+	la.ring()
+}
+
+// giveUp frees all that a lane has.
+func (ps *catchupPasses) giveUp(la *lane) {
+	if la.gone {
+		return
+	}
+	la.gone = true
+	ps.hub.mu.did(len(la.events)/16 + 1)
+	for i := la.freed; i < len(la.events); i++ {
+		ps.forget(la, &la.events[i])
+	}
+	la.events, la.freed = nil, 0
+	ps.unlink(la)
+	la.pass.remove(la)
+	if la.shared {
+		ps.unshare(la)
+	}
+}
+
+// touch makes a lane the one that was used last.
+func (ps *catchupPasses) touch(la *lane) {
+	if ps.newest == la || la.gone {
+		return
+	}
+	ps.unlink(la)
+	if la.older = ps.newest; la.older != nil {
+		la.older.newer = la
+	} else {
+		ps.oldest = la
+	}
+	ps.newest = la
+}
+
+// unlink takes a lane out of the order of use, if it is in it.
+func (ps *catchupPasses) unlink(la *lane) {
+	if la.newer == nil && la.older == nil && ps.newest != la {
+		return
+	}
+	if la.newer != nil {
+		la.newer.older = la.older
+	} else {
+		ps.newest = la.older
+	}
+	if la.older != nil {
+		la.older.newer = la.newer
+	} else {
+		ps.oldest = la.newer
+	}
+	la.newer, la.older = nil, nil
+}

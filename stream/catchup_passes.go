@@ -1,0 +1,162 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// catchupPasses read Kafka for those whose position is older than memory. Who waits for a stream when a
+// pass begins is served by it, however many they are.
+type catchupPasses struct {
+	hub    *Hub
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	slots  chan struct{} // as many passes at once
+	ageing chan struct{} // as many readings at once that only ask how old a position is
+
+	// guarded by the hub's lock
+	streams []streamPasses
+	newest  *lane // the lane that was used last; older ones are linked
+	oldest  *lane //
+	bytes   int   // in all lanes
+
+	answers newestCache // has a lock of its own
+}
+
+// streamPasses is what the passes over one stream have.
+type streamPasses struct {
+	members queue[*catchupMember] // who waits for a pass
+	queries queue[*newestQuery]   // who asks for the newest of its older events
+	reading int                   // subscribers that wait or take from a lane
+	shared  []*lane               // the lanes that who comes later may take from too
+}
+
+// queue is who waits for a goroutine, the first who came first. The goroutine is there while
+// anybody waits.
+type queue[T any] struct {
+	waiting []T
+	served  bool // the goroutine is there
+}
+
+// add has one more wait. start: the caller starts the goroutine.
+func (q *queue[T]) add(one T) (start bool) {
+	q.waiting = append(q.waiting, one)
+	start, q.served = !q.served, true
+	return start
+}
+
+// take takes the first; false: nobody waits.
+func (q *queue[T]) take() (one T, ok bool) {
+	if len(q.waiting) == 0 {
+		return one, false
+	}
+	one, q.waiting[0] = q.waiting[0], one
+	q.waiting = q.waiting[1:]
+	return one, true
+}
+
+// put has these wait on. The goroutine ends if there is nobody; stay says that it has others.
+func (q *queue[T]) put(waiting []T, stay bool) {
+	q.waiting, q.served = waiting, stay || len(waiting) > 0
+}
+
+var errNobody = errors.New("stream: nobody is left in the pass")
+
+func (ps *catchupPasses) init(h *Hub, streams int) {
+	ps.hub = h
+	ps.ctx, ps.cancel = context.WithCancel(context.Background())
+	ps.slots = make(chan struct{}, h.catchup.Concurrency)
+	ps.ageing = make(chan struct{}, h.catchup.Concurrency)
+	ps.streams = make([]streamPasses, streams)
+}
+
+func (ps *catchupPasses) close() {
+	ps.cancel()
+	ps.wg.Wait()
+}
+
+// enqueue has a subscriber served: by a lane that has what it needs, or by the next pass. The
+// hub's lock is held.
+func (ps *catchupPasses) enqueue(stream int, c *catchupMember) {
+	s := &ps.streams[stream]
+	s.reading++
+	if la := ps.sharedFor(stream, c); la != nil {
+		la.join(c)
+		ps.touch(la)
+		return
+	}
+	if !ps.hub.closed && s.members.add(c) {
+		ps.wg.Go(func() { ps.run(stream) })
+	}
+}
+
+// sharedFor returns a lane that has the events from a subscriber's position on; nil: none has.
+func (ps *catchupPasses) sharedFor(stream int, c *catchupMember) *lane {
+	for _, la := range slices.Backward(ps.streams[stream].shared) {
+		p := la.pass
+		ps.hub.mu.did(1)
+		if la.key == c.key && p.epoch == c.epoch && p.gen == ps.hub.logs[stream].gen && !p.failed() &&
+			covers(c.own.pos, la.begins) && (la.open() || !covers(c.own.pos, la.reached())) {
+			return la
+		}
+	}
+	return nil
+}
+
+// unshare takes a lane from those that who comes later may take from.
+func (ps *catchupPasses) unshare(la *lane) {
+	s := &ps.streams[la.pass.stream]
+	s.shared = slices.DeleteFunc(s.shared, func(other *lane) bool { return other == la })
+	la.shared = false
+}
+
+// maxShared is how many lanes of a stream are kept for who comes later.
+const maxShared = 16
+
+// share keeps a new lane for who comes later: it may have several takers.
+func (ps *catchupPasses) share(la *lane) {
+	if la.shared {
+		return
+	}
+	la.shared, la.begins = true, slices.Clone(la.begins) // which were its only taker's
+	s := &ps.streams[la.pass.stream]
+	if len(s.shared) >= maxShared {
+		if i := slices.IndexFunc(s.shared, func(old *lane) bool { return old.members == 0 }); i >= 0 {
+			ps.giveUp(s.shared[i])
+		} else {
+			ps.unshare(s.shared[0])
+		}
+	}
+	s.shared = append(s.shared, la)
+}
+
+// forgetMember takes a subscriber that has gone out of what it waits for. The hub's lock is held.
+func (ps *catchupPasses) forgetMember(id uint32) {
+	for i := range ps.hub.own[id].streams {
+		if c := ps.hub.own[id].streams[i].catchup; c != nil {
+			c.close(ps)
+		}
+	}
+}
+
+// run makes passes over a stream until nobody waits for it.
+func (ps *catchupPasses) run(stream int) {
+	for {
+		select {
+		case ps.slots <- struct{}{}:
+		case <-ps.ctx.Done():
+			return
+		}
+		p := ps.begin(stream)
+		if p != nil {
+			p.end(ps.hub.history.Read(ps.ctx, stream, p.epoch, p.from, p.to, p.emit))
+		}
+		<-ps.slots
+		if p == nil {
+			return
+		}
+	}
+}
