@@ -187,7 +187,7 @@ func TestAFailureWhileServingIsStatus1(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, _, stderr := sluice(t, "serve", "-c", "other.yaml")
-	if status != statusFailed || !strings.Contains(stderr, "address already in use") {
+	if status != statusFailed || !strings.Contains(stderr, "address already in use: end the process that has it, or write another address (SLUICE_LISTEN)") {
 		t.Errorf("status %d, stderr %s", status, stderr)
 	}
 }

@@ -59,3 +59,12 @@ func TestALongFilesFaultIsWhereTheParserStopped(t *testing.T) {
 		t.Error(faults)
 	}
 }
+
+func TestAnchorsHaveAPlace(t *testing.T) {
+	const text = "x-orders: &orders {topic: order-topic, user: key}\nkafka: {brokers: [\"localhost:9092\"]}\nauth: none\nlisten: 127.0.0.1:8080\n" +
+		"streams:\n  orders: *orders\n  late: {<<: *orders, replay: 1h}\n"
+	c, findings := Parse("sluice.yaml", []byte(text), nil)
+	if len(findings) > 0 || len(c.Streams) != 2 || c.Streams[0].Topic != "order-topic" || c.Streams[1].Topic != "order-topic" {
+		t.Errorf("%v %+v", findings, c.Streams)
+	}
+}

@@ -123,6 +123,9 @@ func (f *file) mapping(key string, n *yaml.Node) {
 		child := join(key, name)
 		childPattern, _ := split(child)
 		first, seen := lines[name]
+		if pattern == "" && strings.HasPrefix(name, "x-") {
+			continue // a place for anchors
+		}
 		if pattern == "streams" && f.outdented(n, name, p.content) {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -19,7 +20,7 @@ const usage = `Usage: sluice cursor [-c FILE] ID
 
 Says what an event's id stands for: per stream the topic's epoch and the next offset of each partition,
 followed by the leader epoch of the record before it where that is known: 0:1042 (epoch 3). With ids: sealed it
-takes the configuration's keys to read one.
+takes the configuration's keys to read one. Without a sluice.yaml it reads those that aren't sealed.
 
 Example:
   sluice cursor orders@kZ3fQ1:1042.998.17
@@ -40,6 +41,9 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return cmdline.Status(flags, err, stderr)
 	}
 	c, findings := config.Load(*file, os.Environ())
+	if c.IDs == nil && *file == "" && absent() {
+		c.IDs = cursor.Plain // all that can be read without keys
+	}
 	if c.IDs == nil { // other faults are no matter here
 		fmt.Fprintln(stderr, findings.Faults())
 		return 2
@@ -53,6 +57,12 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// absent reports whether there is no configuration here.
+func absent() bool {
+	_, err := os.Stat(config.DefaultFile)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func describe(w io.Writer, p cursor.Segment) {

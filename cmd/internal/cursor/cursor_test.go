@@ -43,6 +43,8 @@ func TestCursor(t *testing.T) {
 		{"-c sealed.yaml orders@kZ3fQ1:1042.998", 1, "", "stream: invalid cursor: segment 1"},
 		{"-c plain.yaml stock@.AAAA~orders@kZ3fQ1:1042", 1, "orders\n  epoch      kZ3fQ1\n  partitions 0:1042\n", "segment 1: no valid epoch"},
 		{"-c plain.yaml " + sealed, 1, "", "stream: invalid cursor: segment 1"},
+		{"orders@kZ3fQ1:1042.998", 0, "orders\n  epoch      kZ3fQ1\n", ""}, // there is no sluice.yaml here
+		{"-c gone.yaml orders@kZ3fQ1:1042.998", 2, "", "gone.yaml: can't be read"},
 		{"-c broken.yaml x", 2, "", "ids_keys_file: is missing"},
 		{"-c plain.yaml", 2, "", "it needs an id"},
 		{"a b", 2, "", `"b" is one word too many`},

@@ -93,9 +93,9 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) 
 	}()
 	if err := g.Start(ctx); err != nil {
 		if g.AdminAddr() == nil {
-			return fmt.Errorf("%w (another address: --admin 127.0.0.1:0)", err)
+			return fmt.Errorf("%w, or --admin 127.0.0.1:0", err)
 		}
-		return fmt.Errorf("%w (another address: --listen :0)", err)
+		return fmt.Errorf("%w, or --listen 127.0.0.1:0", err)
 	}
 
 	ctx, cancel := context.WithCancel(ctx)

@@ -143,7 +143,7 @@ func New(o Options) (g *Gateway, err error) {
 func (g *Gateway) Start(ctx context.Context) error {
 	admin, err := server.ListenMode(ctx, g.config.Admin, g.config.SocketMode)
 	if err != nil {
-		return fmt.Errorf("admin: %w", err)
+		return taken("admin", err)
 	}
 	g.adminAddr = admin.Addr()
 	g.findDescriptors()

@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
+	"syscall"
 
 	"sluice/cmd/internal/config"
 	"sluice/server"
@@ -23,9 +26,18 @@ func (g *Gateway) public(ctx context.Context) (*http.Server, net.Listener, error
 	}
 	l, err := server.ListenMode(ctx, g.config.Listen, g.config.SocketMode)
 	if err != nil {
-		return nil, nil, fmt.Errorf("listen: %w", err)
+		return nil, nil, taken("listen", err)
 	}
 	return s, g.door().Guard(l), nil
+}
+
+// taken is the error of an address that can't be listened on. If another process has it, it says
+// what to do.
+func taken(key string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s: %w: end the process that has it, or write another address (SLUICE_%s)", key, err, strings.ToUpper(key))
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }
 
 // adminDoor bounds those of the admin address.
