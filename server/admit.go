@@ -109,6 +109,8 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 	p := unidentified(err)
 	if !p.anonymous {
 		s.refused(r, err)
+	} else if where := auth.Where(s.cfg.Auth); where != "" {
+		p.Detail += " The gateway looked for " + where + "."
 	}
 	return auth.Principal{}, p
 }

@@ -43,6 +43,17 @@ func (whoever) Authenticate(r *http.Request) (auth.Principal, error) {
 	return p, nil
 }
 
+// Whoever sends a cookie where a header is looked for learns it from the answer.
+func TestARefusalSaysWhereItLooked(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.Auth = auth.First{newTickets(t), whoever{}} })
+	for _, path := range []string{"/events", "/state"} {
+		w := inquire(f.Handler(), path)
+		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "The gateway looked for ?ticket=.") {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
 func TestAccess(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

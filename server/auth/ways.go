@@ -1,6 +1,9 @@
 package auth
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Way is how a request may say who is asking, for descriptions of the gateway: where a credential goes, never which
 // would be accepted.
@@ -25,6 +28,32 @@ func Ways(a Authenticator) []Way {
 		return says.ways()
 	}
 	return nil
+}
+
+// Where says in words where an authenticator looks for a credential: "Authorization: Bearer or
+// the cookie session". It is "" for one that doesn't say.
+func Where(a Authenticator) string {
+	var all []string
+	for _, w := range Ways(a) {
+		text := "?" + w.Name + "="
+		switch {
+		case w.Kind == "none":
+			continue // its refusal says it
+		case w.Kind == "authjs":
+			text = "a session cookie of Auth.js"
+		case w.In == InHeader:
+			text = strings.TrimSuffix(w.Name+": "+w.Scheme, ": ")
+		case w.In == InCookie:
+			text = "the cookie " + w.Name
+		}
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	if n := len(all); n > 1 {
+		return strings.Join(all[:n-1], ", ") + " or " + all[n-1]
+	}
+	return strings.Join(all, "")
 }
 
 func (None) ways() []Way { return []Way{{Kind: "none", In: InQuery, Name: "user"}} }

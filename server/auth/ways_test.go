@@ -37,6 +37,18 @@ func TestWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := First{tickets, Issuers{token("header", "cookie:session"), token("header", "query:token")}, cookies}
+	for _, tt := range []struct {
+		a    Authenticator
+		want string
+	}{
+		{None{}, ""},
+		{token("header"), "Authorization: Bearer"},
+		{all, "?ticket=, Authorization: Bearer, the cookie session, ?token= or a session cookie of Auth.js"},
+	} {
+		if got := Where(tt.a); got != tt.want {
+			t.Errorf("it looks for %q, want %q", got, tt.want)
+		}
+	}
 	want := "[{ticket query ticket } {jwt header Authorization Bearer} {jwt cookie session } {jwt query token } " +
 		"{authjs cookie __Secure-authjs.session-token } {authjs cookie authjs.session-token } {authjs cookie __Secure-next-auth.session-token } {authjs cookie next-auth.session-token }]"
 	if got := fmt.Sprint(Ways(all)); got != want {
