@@ -31,8 +31,8 @@ func (g *Gateway) public(ctx context.Context) (*http.Server, net.Listener, error
 	return s, g.door().Guard(l), nil
 }
 
-// taken is the error of an address that can't be listened on. If another process has it, it
-// says what to do.
+// taken is the error of an address that can't be listened on. If another process has it,
+// it says what to do.
 func taken(key string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s: %w: end the process that has it, or write another address (SLUICE_%s)", key, err, strings.ToUpper(key))
