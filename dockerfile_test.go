@@ -52,7 +52,7 @@ func TestTheDockerfileFitsTheProject(t *testing.T) {
 	}
 }
 
-// The builder is sent a few folders only; nothing that the program is made of may be
+// The builder is sent a few folders only. Nothing that the program is made of may be
 // missing there.
 func TestTheDockerBuilderIsSentAllItNeeds(t *testing.T) {
 	here, err := os.Getwd()

@@ -16,7 +16,8 @@ var (
 	noSlug       = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// A link to a file leads to one, and a link to a heading to a heading, which GitHub names so.
+// A link to a file leads to one, and a link to a heading to a heading, which GitHub names
+// so.
 func TestLinksLeadSomewhere(t *testing.T) {
 	pages := markdown(t)
 	if len(pages) < 10 {

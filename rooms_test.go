@@ -16,10 +16,10 @@ import (
 
 const module = "sluice"
 
-// A room is a directory with everything below it, and what its code may import beside the
-// standard library and itself. Tests inside its packages are held to the same, but may
-// use all of the standard library; tests outside them (package x_test) may import what
-// they like, for they see the room as any other does.
+// A room is a directory with everything below it, and what its code may import besides
+// the standard library and itself. Tests inside its packages are held to the same, but
+// may use all of the standard library. Tests outside them (package x_test) may import
+// what they like, for they see the room as any other does.
 type room struct {
 	dir    string
 	ours   []string          // of our rooms, the ones it may import

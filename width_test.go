@@ -83,7 +83,8 @@ func wideMarkdown(text string) (wide []int) {
 	return wide
 }
 
-// wideComments are the same of Go. It looks at whole lines: a comment behind code is bound by gofmt.
+// wideComments are the same of Go. It looks at whole lines: a comment behind code is
+// bound by gofmt.
 func wideComments(text string) (wide []int) {
 	for i, line := range strings.Split(text, "\n") {
 		if comment.MatchString(line) && tooWide(line, commentWidth) {
@@ -93,7 +94,8 @@ func wideComments(text string) (wide []int) {
 	return wide
 }
 
-// tooWide reports whether a line has more columns, of which a tab takes one, and could be wrapped.
+// tooWide reports whether a line has more columns, of which a tab takes one, and could be
+// wrapped.
 func tooWide(line string, columns int) bool {
 	words := strings.Fields(strings.TrimLeft(line, " \t/-*0123456789."))
 	return utf8.RuneCountInString(line) > columns && len(words) > 1

@@ -4,9 +4,9 @@
 //
 //	go run .ci/prosetext.go DIR FILE…
 //
-// For each FILE it writes DIR/FILE.md with the comments, and of a describe file the texts of the
-// OpenAPI document as well. Every text stands in the line that it has in the Go file, so the
-// linter's line numbers are the Go file's.
+// For each FILE it writes DIR/FILE.md with the comments, and of a describe file the texts
+// of the OpenAPI document as well. Every text stands in the line that it has in the Go
+// file, so the linter's line numbers are the Go file's.
 package main
 
 import (
@@ -66,9 +66,10 @@ func prose(name string) (string, error) {
 	return strings.Join(lines, "\n") + "\n", nil
 }
 
-// comments puts each line of a comment into lines. A comment behind code is a list item: it may be
-// a fragment, and belongs to no other line.
+// comments puts each line of a comment into lines. A comment behind code is a list item:
+// it may be a fragment, and belongs to no other line.
 func comments(files *token.FileSet, tree *ast.File, code, lines []string) {
+	lastBehind := 0 // the line of the last comment behind code
 	for _, group := range tree.Comments {
 		for _, c := range group.List {
 			at := files.Position(c.Pos())
@@ -78,8 +79,12 @@ func comments(files *token.FileSet, tree *ast.File, code, lines []string) {
 			body := strings.Split(strings.TrimSuffix(strings.TrimPrefix(c.Text, "/*"), "*/"), "\n")
 			for i, line := range body {
 				line = strings.TrimPrefix(strings.TrimPrefix(line, "//"), " ")
-				if i == 0 && strings.TrimSpace(code[at.Line-1][:at.Column-1]) != "" {
+				behind := i == 0 && strings.TrimSpace(code[at.Line-1][:at.Column-1]) != ""
+				if behind || lastBehind == at.Line-1 && i == 0 && strings.TrimSpace(line) != "" {
 					line = "- " + strings.TrimSpace(line)
+				}
+				if behind {
+					lastBehind = at.Line
 				}
 				lines[at.Line-1+i] = markdown(line)
 			}
@@ -95,7 +100,8 @@ func directive(comment string) bool {
 // link is a doc link such as [Hub.Publish].
 var link = regexp.MustCompile(`\[([A-Za-z.*/]+)\]`)
 
-// markdown makes a line of a Go comment one of Markdown: doc links become code, a tab begins code.
+// markdown makes a line of a Go comment one of Markdown: doc links become code, a tab
+// begins code.
 func markdown(line string) string {
 	if strings.HasPrefix(line, "\t") {
 		return "    " + line
@@ -103,7 +109,8 @@ func markdown(line string) string {
 	return link.ReplaceAllString(strings.ReplaceAll(line, "<", "&lt;"), "`$1`")
 }
 
-// texts puts string literals of some words into lines, with literals joined by + as one text.
+// texts puts string literals of some words into lines, with literals joined by + as one
+// text.
 func texts(files *token.FileSet, tree *ast.File, lines []string) {
 	ast.Inspect(tree, func(n ast.Node) bool {
 		switch n := n.(type) {

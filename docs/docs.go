@@ -1,5 +1,5 @@
-// Package docs holds the documentation: Markdown files, and llms.txt, which lists them for
-// programs. It has no logic.
+// Package docs holds the documentation: Markdown files, and llms.txt, which lists them
+// for programs. It has no logic.
 package docs
 
 import "embed"

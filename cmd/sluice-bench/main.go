@@ -1,13 +1,14 @@
 //go:build linux
 
-// Command sluice-bench loads a server that speaks Server-Sent Events and measures
-// what that costs the server, beside what the same load costs on this machine at
-// the very least and what it costs other servers. BENCHMARKS.md says what it showed.
+// Command sluice-bench loads a server that speaks Server-Sent Events and measures what
+// that costs the server. It compares this with what the same load costs on this machine
+// at the very least, and with what it costs other servers. BENCHMARKS.md says what it
+// showed.
 //
-// Everything that is measured is a process of its own: the server, the floors, the
-// peers, the clients. CPU is what the kernel charges the server's processes, memory
-// their proportional set size. The gateway is such a process too: nothing of its
-// code is in here.
+// Everything that is measured is a separate process: the server, the floors, the peers,
+// the clients. CPU is what the kernel charges the server's processes, memory their
+// proportional set size. The gateway is such a process too: nothing of its code is in
+// here.
 //
 // The packages, from the bottom up:
 //

@@ -58,8 +58,8 @@ func TestFanoutMeasuresPeersBesideTheFloor(t *testing.T) {
 	}
 }
 
-// The gateway is a process like any other, built from this source where none is beside
-// the program.
+// The gateway is a process like any other, built from this source if none is next to the
+// program.
 func TestTheGatewayIsBuiltAndMeasured(t *testing.T) {
 	r := measure(t, "hold --clients 20 --more 40")
 	if v := value(t, r, "sluice", "process memory per connection at 40"); v <= 0 {

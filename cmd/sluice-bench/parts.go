@@ -11,7 +11,7 @@ import (
 	"sluice/cmd/sluice-bench/internal/peers"
 )
 
-// A part is a command that a benchmark starts as a process of its own. It takes
+// A part is a command that a benchmark starts as a separate process. It takes
 // orders from its parent and is of no use by hand.
 type part func(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 

@@ -74,7 +74,7 @@ func TestTheCommandLine(t *testing.T) {
 	}
 }
 
-// Whoever asks for help learns from an example.
+// A user who asks for help learns from an example.
 func TestEveryHelpHasOneExample(t *testing.T) {
 	for _, c := range commands {
 		if status, stdout, _ := sluice(t, "help", c.name); status != 0 || strings.Count(stdout, "\nExample:\n  ") != 1 || !strings.HasPrefix(stdout, "Usage: sluice "+c.name) {

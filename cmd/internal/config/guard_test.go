@@ -92,7 +92,8 @@ func TestWhatHappensBeyondPerUserCanBeChosen(t *testing.T) {
 	}
 }
 
-// TestEveryLimitArrives: each limit of the configuration reaches the server, and none of the numbers may be negative.
+// TestEveryLimitArrives: each limit of the configuration reaches the server, and none of
+// the numbers may be negative.
 func TestEveryLimitArrives(t *testing.T) {
 	full := Guard{PerUserAction: PerUserEvict}
 	for v, i := reflect.ValueOf(&full.Limits).Elem(), 0; i < v.NumField(); i++ {

@@ -26,8 +26,8 @@ import (
 	"sluice/web"
 )
 
-// needs returns the first of the programs that there is; without any the test skips, or
-// fails where all must run.
+// needs returns the first of the programs that is installed. Without any the test skips,
+// or fails where all must run.
 func needs(t *testing.T, programs ...string) string {
 	t.Helper()
 	if testing.Short() {
@@ -159,7 +159,7 @@ func TestPageInABrowser(t *testing.T) {
 	}
 }
 
-// still is a gateway beside an embedded Kafka that only the test writes to.
+// still is a gateway with an embedded Kafka that only the test writes to.
 func still(t *testing.T) (url string, cluster *kfake.Cluster, restart func()) {
 	t.Helper()
 	cluster = embedded(t)

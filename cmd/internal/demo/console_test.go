@@ -7,8 +7,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Whoever follows the page's link sees all three users' orders come in, and beside them
-// how the gateway does.
+// A user who follows the page's link sees all three users' orders come in, and how the
+// gateway does.
 func TestTheDemoOpensOntoTheConsole(t *testing.T) {
 	b := browser(t)
 	demo := start(t, "--rate", "20")

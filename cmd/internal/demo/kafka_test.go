@@ -95,8 +95,8 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-// The embedded broker is a stand-in. This is what the gateway asks of a broker beside
-// plain reading; a new version of kfake that lacks any of it would show here first.
+// The embedded broker is a stand-in. This is what the gateway asks of a broker besides
+// plain reading. A new version of kfake that lacks any of it would show here first.
 func TestEmbeddedKafkaHasWhatTheGatewayAsksFor(t *testing.T) {
 	cluster := embedded(t)
 	ctx := t.Context()

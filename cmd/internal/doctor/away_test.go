@@ -9,7 +9,7 @@ import (
 	"sluice/cmd/internal/e2e/proxy"
 )
 
-// operator does what the doctor asks for, as somebody beside it would.
+// operator does what the doctor asks for, as somebody next to it would.
 func operator(ctx context.Context, t *testing.T, g *gateway.Gateway) func(string) {
 	return func(said string) {
 		switch {
@@ -25,7 +25,7 @@ func operator(ctx context.Context, t *testing.T, g *gateway.Gateway) func(string
 }
 
 // TestTheGatewayIsAway: with each recipe pages are told to wait and resume, of every
-// origin that may. With another nginx some or all are ended for good.
+// origin that may. With another nginx some or all are ended permanently.
 func TestTheGatewayIsAway(t *testing.T) {
 	type test struct {
 		name  string

@@ -31,8 +31,8 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// serving starts a gateway of its own Kafka, as a process, and waits until it is ready.
-// The settings are YAML.
+// serving starts a gateway with a Kafka for itself, as a process, and waits until it is
+// ready. The settings are YAML.
 func serving(ctx context.Context, t *testing.T, settings string) *gateway.Gateway {
 	t.Helper()
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
@@ -59,7 +59,7 @@ streams:
 }
 
 // nginx starts one with these lines in its location of /events, and returns its URL. more
-// stands beside the location.
+// stands next to the location.
 func nginx(ctx context.Context, t *testing.T, g *gateway.Gateway, lines, more string) string {
 	t.Helper()
 	proxy.Need(t, "nginx", "nginx-light")
@@ -85,7 +85,7 @@ http {
 	return "http://" + s.Listen
 }
 
-// good is what an nginx needs beside proxy_pass.
+// good is what an nginx needs besides proxy_pass.
 const good = `proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $remote_addr; proxy_buffering off; `
 
 // examination is what a doctor said.

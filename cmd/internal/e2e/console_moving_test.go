@@ -57,8 +57,8 @@ const watchLive = `(() => {
 	return true;
 })()`
 
-// stand pauses the console at two snapshots that are good for what is to be seen, has
-// them looked at, and lets it go on.
+// stand pauses the console at two snapshots that are good for what the test looks for. It
+// has them looked at, and lets the console go on.
 func (c *console) stand(g *gateway.Gateway, good func(*stood) bool, look func(*stood)) {
 	c.t.Helper()
 	if !ask[bool](&c.page, `"lives" in window`) {
@@ -88,9 +88,9 @@ func (c *console) stand(g *gateway.Gateway, good func(*stood) bool, look func(*s
 	c.t.Fatal("no two snapshots were good for it")
 }
 
-// compareMoving compares while everything moves: each level is that of the last snapshot,
-// each rate that of the last two, and what they count lies between the scrapes of
-// /metrics around them.
+// compareMoving compares while everything moves. Each level is that of the last snapshot,
+// each rate that of the last two. What they count lies between the scrapes of /metrics
+// around them.
 func (c *console) compareMoving(g *gateway.Gateway) {
 	c.t.Helper()
 	moved := func(s *stood) bool {

@@ -172,7 +172,7 @@ func (c *console) shoot(name string) {
 	})
 }
 
-// consoleGateway starts a gateway beside an embedded Kafka, with the topics of the
+// consoleGateway starts a gateway with an embedded Kafka, with the topics of the
 // configuration, and waits until it is ready.
 func consoleGateway(t *testing.T, config string, topics map[string]int32) (*gateway.Gateway, *kgo.Client) {
 	t.Helper()

@@ -101,8 +101,8 @@ func TestConsoleAsksForTheToken(t *testing.T) {
 	}
 }
 
-// The gateway goes and comes again under an open console: it says so, and goes on by
-// itself, and so does the stream that is tried there.
+// The gateway goes and comes again under an open console. The console says so, and goes
+// on by itself. So does the stream that is tried there.
 func TestConsoleOverARestart(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, producer := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
@@ -199,7 +199,7 @@ func (c *console) axe(view string) {
 }
 
 // tabular fails the test where a part of a table doesn't say its role, or a row has not
-// as many cells as there are columns: laid out as cards, to some screen readers it is a
+// as many cells as there are columns. Laid out as cards, to some screen readers it is a
 // table only by these.
 func (c *console) tabular(view, look string) {
 	c.t.Helper()

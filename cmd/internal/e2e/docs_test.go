@@ -13,8 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The page that says how to use the gateway, in a real browser: it says what holds for
-// this gateway and this caller, axe finds nothing serious, and nothing breaks the content
+// The page that says how to use the gateway, in a real browser. It says what holds for
+// this gateway and this caller. axe finds nothing serious, and nothing breaks the content
 // security policy.
 func TestDocs(t *testing.T) {
 	need(t, "chromium", "chromium")
@@ -76,7 +76,7 @@ func TestAPIToTry(t *testing.T) {
 			return block.querySelector(".live-responses-table .microlight")?.textContent.includes(%q);
 		})()`, id, want))
 	}
-	// Who one is goes in by "Authorize".
+	// The identity goes in by "Authorize".
 	c.do(chromedp.Click(".btn.authorize"), chromedp.WaitVisible(".auth-container input"), chromedp.SendKeys(".auth-container input", "alice"),
 		chromedp.Click(".auth-btn-wrapper .authorize"), chromedp.Click(".auth-btn-wrapper .btn-done"))
 	execute("state", "o-1")

@@ -25,9 +25,9 @@ var eventTimes = []struct {
 	{"microseconds for milliseconds", func(now time.Time) time.Time { return time.UnixMilli(now.UnixMicro()) }},
 }
 
-// Whatever timestamps records have, a page that comes back after a restart is sent what
-// it missed and no reset, every beginning finds what Kafka has, and the state shows what
-// was just written. It takes 30 s, half of it heartbeats that say that no more comes.
+// Records may have any timestamps. A page that comes back after a restart is sent what it
+// missed and no reset. Every beginning finds what Kafka has. The state shows what was
+// just written. It takes 30 s, half of it heartbeats that say that no more comes.
 func TestTimestampsOfOtherTimes(t *testing.T) {
 	kafka := kafkatest.Shared(t)
 	config, streams := fmt.Sprintf("heartbeat: 1s\nkafka: {brokers: [%q]}\nauth: none\nlimits: {per_user: 0}\nstreams:\n", kafka.Plaintext()), []string(nil)

@@ -70,7 +70,8 @@ func (w *world) abandonTransaction() {
 }
 
 // abortLast makes aborted transactions the last thing in every partition: the log ends
-// beyond the last record for good, and nobody may wait for more. The load must be over.
+// beyond the last record permanently, and nobody may wait for more. The load must be
+// over.
 func (w *world) abortLast() {
 	w.settle(w.readers)
 	w.must(w.transaction(true).client.EndTransaction(w.ctx, kgo.TryAbort))

@@ -31,11 +31,11 @@ type foreignClient struct {
 	read func(ctx context.Context, t *testing.T, url string, each func(seen)) error
 }
 
-// Any producer's records reach any client: kcat writes, and the clients that people use
-// are given the ids and the data that a reader true to the standard's letter is given,
-// each with the timeouts that it has by itself. The stream is then idle for longer than
-// OkHttp (10 s) and httpx (5 s) wait. By default a heartbeat comes every 9 s: OkHttp
-// stays, and httpx comes back with the last id. With one every 4 s httpx stays too.
+// Any producer's records reach any client: kcat writes. The clients that people use are
+// given the ids and the data that a reader true to the standard's letter is given. Each
+// has the timeouts that it has by itself. The stream is then idle for longer than OkHttp
+// (10 s) and httpx (5 s) wait. By default a heartbeat comes every 9 s: OkHttp stays, and
+// httpx comes back with the last id. With one every 4 s httpx stays too.
 func TestForeignClientsReadTheSame(t *testing.T) {
 	need(t, "kcat", "kcat")
 	clients, missing := foreignClients(t)

@@ -20,8 +20,8 @@ import (
 const longestID = 7500
 
 // The longest id comes through each proxy of deploy/proxies as it is there by default, in
-// the header and in the query, beside what a browser says as well; and the gateway
-// resumes at it. So it is no longer than proxies take.
+// the header and in the query. The request also has what a browser says. The gateway
+// resumes at the id. So it is no longer than proxies take.
 func TestProxiesPassTheLongestID(t *testing.T) {
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {

@@ -40,7 +40,7 @@ func seed(t *testing.T) uint64 {
 }
 
 // Whatever breaks, every client gets every event that is meant for it, once, in its
-// partition's order, and no other; and is told of a reset where one had to happen, and
+// partition's order, and no other. It is told of a reset where one had to happen, and
 // nowhere else.
 func TestNothingIsLost(t *testing.T) {
 	size, seed := runSize(), seed(t)

@@ -52,7 +52,7 @@ func openPage(browser context.Context, t *testing.T, address, stream string) *pa
 }
 
 // await waits for a condition on the page. It fails the test when the EventSource has
-// given up, which it does for good.
+// given up, which is permanent.
 func (p *page) await(condition string) {
 	p.t.Helper()
 	state := ask[string](p, `new Promise(resolve => {

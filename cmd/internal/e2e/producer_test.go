@@ -26,7 +26,7 @@ type producer struct {
 func newProducer(t *testing.T, kafka kafkaClients, books *checker.Checker, opts ...kgo.Opt) *producer {
 	t.Helper()
 	opts = append([]kgo.Opt{
-		// Partitions that are added are to be written to soon.
+		// Partitions that are added must be written to soon.
 		kgo.MetadataMinAge(100 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
 	}, opts...)
 	return &producer{books: books, client: kafka.Client(t, opts...)}

@@ -23,8 +23,8 @@ import (
 )
 
 // Through each proxy of deploy/proxies an event arrives while its stream stays open,
-// uncompressed; and pages with a plain EventSource, of the proxy's own origin and of
-// another, outlive the gateway and have each event once.
+// uncompressed. Pages with a plain EventSource, of the proxy's own origin and of another,
+// outlive the gateway and have each event once.
 func TestProxies(t *testing.T) {
 	need(t, "chromium", "chromium")
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -154,9 +154,9 @@ func arrivesAtOnce(b *backend, url string) {
 	}
 }
 
-// waits asks the proxy for a stream that no gateway has, many at once: it gives one that
-// says when to come back, not everyone at the same time, and ends. Only an origin that
-// may read the streams may read that.
+// waits asks the proxy for a stream that no gateway has, many at once. The proxy gives
+// one that says when to come back, not everyone at the same time, and ends. Only an
+// origin that may read the streams may read that.
 func waits(ctx context.Context, t *testing.T, url, origin string) {
 	t.Helper()
 	var (

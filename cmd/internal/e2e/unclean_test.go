@@ -84,9 +84,10 @@ func visitors() (all []visitor) {
 
 // Each election loses the end of several partitions, and other records take their
 // offsets. Every page is sent all that the surviving log has after its position. Where it
-// had been sent, or had passed, what was lost, it is told so first, by a reset from where
-// the loss began: pages that stayed, pages that were away, by streams and polls, with
-// plain and sealed ids, also by a gateway that never saw what was lost.
+// had been sent, or had passed, what was lost, a reset from where the loss began tells it
+// so first. This holds for pages that stayed and pages that were away, by streams and
+// polls, with plain and sealed ids. It also holds for a gateway that never saw what was
+// lost.
 //
 // It takes a minute and a half, most of it for brokers to start and for sessions of
 // killed ones to end.

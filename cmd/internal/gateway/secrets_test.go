@@ -17,8 +17,8 @@ import (
 )
 
 // TestNothingWritesSecrets runs a gateway that has every kind of secret and is asked with
-// every kind of credential, good and bad, and looks for them in all that it writes: log
-// at its most talkative, answers, metrics, profiles.
+// every kind of credential, good and bad. It looks for them in all that the gateway
+// writes: log at its most talkative, answers, metrics, profiles.
 func TestNothingWritesSecrets(t *testing.T) {
 	const (
 		jwtSecret    = "jwt-secret-3f9c1a77e2b84d60-0123456789"

@@ -46,7 +46,7 @@ func raw(w http.ResponseWriter, text string) {
 		panic(err)
 	}
 	defer conn.Close()
-	io.WriteString(conn, text) // who asked has what it gets
+	io.WriteString(conn, text) // the client has what it gets
 }
 
 func leads(to string) http.HandlerFunc {

@@ -109,8 +109,8 @@ func TestAGatewayOfTooWideStreamsIsNotReady(t *testing.T) {
 	}
 }
 
-// A topic that outgrows an id's room while it is read is no longer served; who reads it
-// is told, keeps the rest, and no id was ever too long. So it is after a restart, too.
+// A topic that outgrows an id's room while it is read is no longer served. Its readers
+// are told, keep the rest, and no id was ever too long. So it is after a restart, too.
 func TestATopicThatOutgrowsItsRoomCostsOnlyItself(t *testing.T) {
 	c, conf := wideShop(t, 100)
 	g := start(t, conf)

@@ -16,8 +16,8 @@ func parsed(t *testing.T, args ...string) (*Options, error) {
 	return o, o.Parse(flags, args, "", io.Discard)
 }
 
-// The token is that of the file, or of the environment; whoever writes the header says it
-// all.
+// The token is that of the file, or of the environment. A user who writes the header says
+// it all.
 func TestTheTokenIsSent(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("of-the-file\n"), 0o600); err != nil {

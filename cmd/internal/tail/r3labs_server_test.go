@@ -121,7 +121,7 @@ func TestR3labsServerBlocksAStreamOnOneSlowReader(t *testing.T) {
 		defer fast.leave()
 		defer slow.leave()
 
-		const queue = 64 // what it holds for a subscriber, beside the event in Write
+		const queue = 64 // what it holds for a subscriber, besides the event in Write
 		published := 0   // written by the publisher alone, read when it is blocked or has ended
 		go func() {
 			for range 2 * queue {

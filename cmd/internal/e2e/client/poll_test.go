@@ -88,7 +88,7 @@ func TestMixedClientsKeepTheirPosition(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		next++ // answers end at once, so that there is one request at a time
+		next++ // answers end at once, so only one request runs at a time
 		if r.URL.Path == "/events" {
 			w.Header().Set("Content-Type", "text/event-stream")
 			fmt.Fprintf(w, "id: %d\ndata: stream\n\n", next)

@@ -10,10 +10,10 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// One part after the other fails while orders are placed and confirmed all the time.
-// Pages that use a plain EventSource and pages that use the client, over HTTP/1.1 and
-// over HTTP/2 with TLS, live through all of it without being loaded again, and end with
-// exactly the right list each time.
+// One part after the other fails while orders are placed and confirmed all the time. Some
+// pages use a plain EventSource and some the client, over HTTP/1.1 and over HTTP/2 with
+// TLS. They live through all of it without being loaded again, and end with exactly the
+// right list each time.
 func TestEveryPartMayFail(t *testing.T) {
 	need(t)
 	buildShop(t)

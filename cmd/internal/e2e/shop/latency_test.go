@@ -66,7 +66,7 @@ func histogram(times []float64) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "from acknowledgement to text, %d orders: median %.1f ms, 90%% %.1f, 99%% %.1f, longest %.1f\n",
 		len(times), at(0.5), at(0.9), at(0.99), times[len(times)-1])
-	from := math.Inf(-1) // the page may be sooner than the producer, which hears of its own record last
+	from := math.Inf(-1) // the page may be sooner than the producer, which is the last to hear of the record
 	for to := 1.0; from < times[len(times)-1]; from, to = to, to*2 {
 		n := 0
 		for _, time := range times {

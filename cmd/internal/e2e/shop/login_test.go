@@ -8,12 +8,12 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// sessionLifetime is how long a login lasts here, in seconds: sluice says that it ends
-// ten seconds ahead, and a busy machine needs some to load a page in.
+// sessionLifetime is how long a login lasts here, in seconds. sluice says ten seconds
+// ahead that it ends, and a busy machine needs some to load a page in.
 const sessionLifetime = 20
 
-// clockTolerance is how many seconds Auth.js, and sluice with it, take a login for that
-// has ended.
+// clockTolerance is how many seconds Auth.js, and sluice with it, take a login that has
+// ended.
 const clockTolerance = 15
 
 // A login that lasts a few seconds is renewed again and again by pages that are open,

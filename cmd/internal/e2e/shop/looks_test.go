@@ -13,9 +13,9 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// Every page of the shop, light and dark, on a desk and on a phone: a picture of it, no
-// serious fault that axe could find, nothing that is wider than the screen, nothing in
-// the console, and a content security policy that nothing breaks.
+// Every page of the shop, light and dark, on a desk and on a phone. There is a picture of
+// each. axe finds no serious fault, nothing is wider than the screen, the console is
+// empty, and nothing breaks the content security policy.
 func TestLooks(t *testing.T) {
 	need(t)
 	buildShop(t)

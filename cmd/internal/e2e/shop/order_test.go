@@ -52,8 +52,8 @@ func TestAnOrderIsConfirmed(t *testing.T) {
 	s.rewrites(b)
 }
 
-// rewrites shows what the shop's page about Next's rewrites() says: through them, a
-// gateway that restarts ends a page's EventSource for good.
+// rewrites shows what the shop's page about Next's rewrites() says. Through them, a
+// gateway that restarts ends a page's EventSource permanently.
 func (s *site) rewrites(b *browser) {
 	v := b.visitor(s.t)
 	p := v.logIn(s.nginx.plain, "bob")
@@ -72,8 +72,8 @@ func (s *site) rewrites(b *browser) {
 	p.await(is("direct", "open", 4) + " && " + is("rewritten", "closed for good", 2))
 }
 
-// A page of the shop follows a gateway that has an origin of its own: with CORS, and with
-// the shop's cookie.
+// A page of the shop follows a gateway of another origin, with CORS and with the shop's
+// cookie.
 func TestAnOrderIsConfirmedCrossOrigin(t *testing.T) {
 	need(t)
 	buildShop(t)

@@ -78,9 +78,9 @@ func compare(orders map[string]account, page shown) (missing, wrong []string) {
 	return missing, wrong
 }
 
-// exact waits until a page's list is what Kafka has, counted: each order is there with
-// its last status, and has had each of its events once, be it by way of the state that
-// the page was rendered from or live.
+// exact waits until a page's list is what Kafka has, counted. Each order is there with
+// its last status, and has had each of its events once. They came by the state that the
+// page was rendered from, or live.
 func (p *tab) exact(orders map[string]account) shown {
 	p.t.Helper()
 	return p.exactIn("orders", orders)

@@ -18,8 +18,8 @@ import (
 )
 
 // watch runs in each page before anything of the page's own does. It notes how each order
-// first stood there, and if that was before any live event; when the page first said that
-// it was confirmed; and what the content security policy forbade.
+// first stood there, and if that was before any live event. It notes when the page first
+// said that the order was confirmed, and what the content security policy forbade.
 const watch = `
 	window.watched = {rendered: {}, confirmed: {}};
 	{

@@ -26,8 +26,8 @@ func (p *tab) logIn(url, user string) {
 	p.await(`location.pathname !== "/login" && document.readyState === "complete"`)
 }
 
-// follow opens a page that shows a user's orders, in a browser of its own, and waits
-// until its stream is open.
+// follow opens a page that shows a user's orders, in a new browser. It waits until the
+// page's stream is open.
 func (b *browser) follow(s *site, url, path, user string) *tab {
 	s.t.Helper()
 	v := b.visitor(s.t)

@@ -14,10 +14,9 @@ import (
 	"sluice/cmd/sluice-bench/internal/wire"
 )
 
-// A fleet is the clients of one process: raw sockets on one epoll, served by
-// one goroutine that owns everything here. A client costs its entry in a slice,
-// no goroutine and no buffer, so that a generator fits beside the server it
-// loads on the same cores.
+// A fleet is the clients of one process: raw sockets on one epoll, served by one
+// goroutine that owns everything here. A client costs its entry in a slice, no goroutine
+// and no buffer, so that a generator fits next to the server it loads, on the same cores.
 type fleet struct {
 	plan   Plan
 	tokens []string

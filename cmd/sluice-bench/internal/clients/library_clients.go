@@ -106,7 +106,7 @@ func (f *libraryFleet) openUpTo(n int, timeout time.Duration) {
 	asked.Wait()
 }
 
-// client is one with a connection of its own, or with room for another stream.
+// client is one with a separate connection, or with room for another stream.
 func (f *libraryFleet) client() *http.Client {
 	if f.shared != nil && f.streams < f.plan.Streams {
 		f.streams++

@@ -37,7 +37,7 @@ type Answer struct {
 	Failed map[int]int `json:",omitempty"` // clients refused, by HTTP status; 0 is a broken connection
 	Lost   int         // connections that the server ended
 
-	Events, WithID  uint64 // published by someone; of those, with an id of their own
+	Events, WithID  uint64 // published by someone; of those, with their own id
 	Reserved, Bytes uint64
 	Served          int               // clients that have all that opAwait names
 	Missing, Twice  uint64            // of those, over all clients; an event before From is one come twice

@@ -60,7 +60,7 @@ func (f *kafkaFeeder) Flush(ctx context.Context) error {
 // Close ends the producer.
 func (f *kafkaFeeder) Close() { f.client.Close() }
 
-// SendMarkers produces one event for user into every partition. Who has read
+// SendMarkers produces one event for user into every partition. A client that has read
 // them all has read everything before them.
 func SendMarkers(ctx context.Context, brokers []string, topic, user string, partitions int, data func(n int) []byte) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))

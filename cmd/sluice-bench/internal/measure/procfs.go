@@ -74,8 +74,8 @@ func PSS(pids []int) (int64, error) {
 	return sum, nil
 }
 
-// Switches is how often the processes' threads have gone to sleep of their own
-// will, which is how often they were woken.
+// Switches is how often the processes' threads have gone to sleep willingly, which is how
+// often they were woken.
 func Switches(pids []int) (int64, error) {
 	var sum int64
 	for _, pid := range pids {

@@ -12,7 +12,7 @@ import (
 
 func (o *options) flags(mode string) *flag.FlagSet {
 	fl := flag.NewFlagSet("sluice-bench "+mode, flag.ContinueOnError)
-	fl.SetOutput(io.Discard) // who calls says what is wrong
+	fl.SetOutput(io.Discard) // the caller says what is wrong
 	fl.IntVar(&o.clients, "clients", o.clients, "connections")
 	fl.IntVar(&o.more, "more", o.more, "hold: the second number of connections, for the slope")
 	fl.IntVar(&o.events, "events", o.events, "events of a run")

@@ -13,11 +13,11 @@ import (
 	"sluice/cmd/sluice-bench/internal/report"
 )
 
-// holdMode: idle connections, each its own user's. Memory is the PSS of the
-// untouched process (no collection is forced, no traffic sent) --settle after
-// the last connect, for two numbers of connections: what the second number adds
-// has no share of the process's fixed cost. The kernel's memory is this whole
-// machine's and so counts both ends of each connection.
+// holdMode: idle connections, each its own user's. Memory is the PSS of the untouched
+// process: no collection is forced, no traffic sent. It is taken --settle after the last
+// connect, for two numbers of connections. What the second number adds has no share of
+// the process's fixed cost. The kernel's memory is this whole machine's and so counts
+// both ends of each connection.
 var holdMode = Mode{
 	Name:     "hold",
 	About:    "memory of idle connections, and what they do to an idle process",
@@ -140,7 +140,7 @@ func (s *session) holdUpTo(ctx context.Context, t *peers.Target, crowd *clients.
 	}
 	at := " at " + report.Number(float64(n))
 	s.report.Add(t.Name, "process memory per connection"+at, "B", float64(now.pss-before.pss)/float64(n))
-	if n == s.clients { // later ones connect beside those there are
+	if n == s.clients { // later ones connect in addition
 		s.report.Add(t.Name, "CPU per connect", "µs", micros(cpu, n))
 	}
 	return now, nil

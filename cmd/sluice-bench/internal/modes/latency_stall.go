@@ -32,10 +32,10 @@ const leadTries = 10
 // p99Change is the p99 of one window by that of the first of its run.
 const p99Change = "latency, p99, by that with all reading"
 
-// runStall puts s.stall more clients beside those that are measured. Each run is
-// three windows: all read, all read again, the others stalled. The first two say
-// what the machine does by itself from one window to the next. The order turns
-// with the runs, so that a drift of the machine's speed falls on each alike.
+// runStall adds s.stall clients to those that are measured. Each run is three windows:
+// all read, all read again, the others stalled. The first two say what the machine does
+// by itself from one window to the next. The order turns with the runs, so that a drift
+// of the machine's speed falls on each alike.
 func (s *session) runStall(ctx context.Context, all []*contender) error {
 	others := map[*contender]*clients.Crowd{}
 	for _, c := range all {

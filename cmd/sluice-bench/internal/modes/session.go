@@ -131,8 +131,7 @@ func (s *session) kafkaBrokers(ctx context.Context) ([]string, error) {
 	return s.brokers, nil
 }
 
-// launch starts a server of its own kind, with topics of its own. The caller
-// stops it.
+// launch starts a new server of the peer's kind, with new topics. The caller stops it.
 func (s *session) launch(ctx context.Context, p peers.Peer, sh peers.Shape) (*peers.Target, error) {
 	if p.Kafka {
 		brokers, err := s.kafkaBrokers(ctx)

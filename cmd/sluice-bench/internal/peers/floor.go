@@ -39,11 +39,11 @@ var (
 	}
 )
 
-// A floor is the least that any server could do on this machine: the answer's
-// head, and then for each event one write(2) to each of its connections, in a
-// loop over raw descriptors. It has no heartbeats, no ids to resume at, no
-// second event in a write. Events come by POST or from Kafka by a bare poll
-// loop; what a server costs more than this is its own.
+// A floor is the least that any server could do on this machine. It writes the answer's
+// head, and then for each event one write(2) to each of its connections, in a loop over
+// raw descriptors. It has no heartbeats, no ids to resume at, no second event in a write.
+// Events come by POST or from Kafka by a bare poll loop; what a server costs more than
+// this is its own.
 type floor struct {
 	wait sync.WaitGroup // of connections being read
 

@@ -15,8 +15,8 @@ import (
 	"sluice/cmd/sluice-bench/internal/load"
 )
 
-// The peers that are Go libraries run in a process of their own, with as few
-// lines around them as make a server.
+// The peers that are Go libraries run in a separate process, with as few lines around
+// them as make a server.
 
 // runLibraryServer serves a library's handler until ctx ends.
 func runLibraryServer(ctx context.Context, args []string, handler http.Handler) error {
@@ -68,7 +68,7 @@ func libraryHandler(events http.Handler, publish func(user string, data []byte) 
 	return mux
 }
 
-// startLibrary starts one of these peers' processes. Arguments of its own come before
+// startLibrary starts one of these peers' processes. Its special arguments come before
 // those that all have.
 func startLibrary(ctx context.Context, env Env, sh Shape, name string, args ...string) (*Target, error) {
 	args = append([]string{name}, args...)

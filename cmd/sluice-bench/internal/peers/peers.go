@@ -12,7 +12,7 @@ import (
 	"sluice/cmd/sluice-bench/internal/load"
 )
 
-// A peer is a server that can stand beside sluice in a run. To add one, write
+// A peer is a server that can be compared with sluice in a run. To add one, write
 // its start function and enter it in [All].
 type Peer struct {
 	Name   string

@@ -15,8 +15,8 @@ import (
 // sluicePackage is what is built where there is no program yet.
 const sluicePackage = "sluice/cmd/sluice"
 
-// FindSluice returns the gateway's program: the one that was named, or the one
-// beside this program, or one built into dir from the source tree around the
+// FindSluice returns the gateway's program. It is the one that was named, or the one next
+// to this program. Otherwise it is one built into dir from the source tree around the
 // working directory, or the one in PATH.
 func FindSluice(ctx context.Context, named, dir string) (string, error) {
 	if named != "" {

@@ -22,7 +22,7 @@ import (
 const stopGrace = 10 * time.Second
 
 // A child is a process of the benchmark: a server under test, clients, a floor.
-// Each is a process of its own so that its CPU and memory are its own.
+// Each is a separate process, so that its CPU and memory are its own.
 type Child struct {
 	name  string
 	Log   string // file with its stderr

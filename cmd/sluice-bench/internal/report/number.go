@@ -18,9 +18,9 @@ func Median(v []float64) float64 {
 // IntervalMin is how many values it takes to be 95 % sure of anything.
 const IntervalMin = 6
 
-// MedianInterval is between which of the values, at least intervalMin, the median
-// of all there could be lies, with a confidence of 95 %: how many are below it is
-// the number of heads among as many coins.
+// MedianInterval is between which of the values, at least intervalMin, the median of all
+// there could be lies, with a confidence of 95 %. How many are below it is the number of
+// heads among as many coins.
 func MedianInterval(v []float64) (low, high float64) {
 	s := slices.Sorted(slices.Values(v))
 	below := math.Pow(0.5, float64(len(s))) // chance of at most k heads

@@ -2,11 +2,11 @@ package wire
 
 import "bytes"
 
-// Events counts the events of one text/event-stream as its bytes come in, in
-// whatever pieces. It follows the standard's parsing rules: LF, CR and CRLF end
-// a line, one leading byte order mark is skipped, an event without a data line
-// is not dispatched, an event cut off by the end of the stream is not either,
-// and an id takes effect with the blank line after it.
+// Events counts the events of one text/event-stream as its bytes come in, in whatever
+// pieces. It follows the standard's parsing rules. LF, CR and CRLF end a line. One
+// leading byte order mark is skipped. An event without a data line is not dispatched, nor
+// is an event cut off by the end of the stream. An id takes effect with the blank line
+// after it.
 //
 // The zero value counts; with keepID it also knows the last event id, and with
 // keepData the first bytes of each event's data, so many of them.
@@ -21,7 +21,7 @@ type Events struct {
 	nameLen uint8 // of the line's field name; nameUnknown when it is none of ours
 
 	hasData bool
-	hasID   bool  // the event has an id of its own, and it isn't empty
+	hasID   bool  // the event has its own id, and it isn't empty
 	idBytes bool  // the id line being read has a value
 	idNUL   bool  // with a NUL in it
 	reserve uint8 // bytes of reservedPrefix that the event's name has matched; reserveNo once it differs
@@ -53,7 +53,7 @@ const (
 // Tally is what a piece of stream added.
 type Tally struct {
 	Events   uint64 // dispatched, and published by someone
-	WithID   uint64 // of those, with an id of their own
+	WithID   uint64 // of those, with their own id
 	Reserved uint64 // dispatched, the gateway's own
 }
 
