@@ -11,9 +11,9 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// A stream of max_connection_age is told so and ends. Its client comes back, here to another gateway
-// each time, and has every record once and in order: those of before the end, of while it was
-// away, and of after.
+// A stream of max_connection_age is told so and ends. Its client comes back, here to
+// another gateway each time, and has every record once and in order: those of before the
+// end, of while it was away, and of after.
 func TestAStreamOfMaxConnectionAgeEndsAndComesBackWithoutALoss(t *testing.T) {
 	c := cluster(t, 2)
 	conf := shop(t, c, "max_connection_age: 10s\n")
