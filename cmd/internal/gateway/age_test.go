@@ -53,7 +53,8 @@ func TestAStreamOfMaxConnectionAgeEndsAndComesBackWithoutALoss(t *testing.T) {
 				write()
 			}
 		}
-		// Held connections are looked at in steps of 128 ms, and may end by one of them too early.
+		// Held connections are looked at in steps of 128 ms, and may end by one of them too
+		// early.
 		if lasted := time.Since(began); lasted < conf.MaxConnectionAge/2 {
 			t.Errorf("it lasted %v", lasted)
 		}
