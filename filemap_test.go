@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// mapped are the packages whose files are all on the map: each is named in the package's own
-// comment, or in the package's section of ARCHITECTURE.md.
+// mapped are the packages whose files are all on the map: each is named in the package's
+// own comment, or in the package's section of ARCHITECTURE.md.
 var mapped = []string{"stream", "stream/cursor", "stream/sse", "stream/ssetest"}
 
 // A file that nobody has named is found by chance only.
@@ -58,7 +58,8 @@ func doc(f *ast.File) string {
 	return f.Doc.Text()
 }
 
-// section is what ARCHITECTURE.md's file map has under the heading of a directory; "" if it has none.
+// section is what ARCHITECTURE.md's file map has under the heading of a directory; "" if
+// it has none.
 func section(text, dir string) string {
 	_, after, _ := strings.Cut(text, "### `"+dir+"/`")
 	section, _, _ := strings.Cut(after, "\n#")

@@ -12,8 +12,8 @@ import (
 )
 
 // A stream of max_connection_age is told so and ends. Its client comes back, here to
-// another gateway each time, and has every record once and in order: those of before the
-// end, of while it was away, and of after.
+// another gateway each time. It has every record once and in order: those before the end,
+// while it was away, and after.
 func TestAStreamOfMaxConnectionAgeEndsAndComesBackWithoutALoss(t *testing.T) {
 	c := cluster(t, 2)
 	conf := shop(t, c, "max_connection_age: 10s\n")
