@@ -57,7 +57,7 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 			s.cfg.Metrics.refused(auth.ReasonMissing)
 			return admission{}, unknown
 		}
-		s.cfg.Hub.Denied(principal.User, a.request.Denied)
+		s.cfg.Hub.Decisions().Denied(principal.User, a.request.Denied)
 		return admission{}, newProblem(http.StatusForbidden, "stream", "Not a stream of yours", err.Error())
 	}
 	a.leaveOut(s.absence.mask(s.cfg.Source, time.Now()))

@@ -76,7 +76,7 @@ type decidedVisitor struct {
 
 // decided answers GET /decisions.
 func (s *Server) decided(w http.ResponseWriter, r *http.Request) {
-	remembered := s.cfg.Hub.Remembered()
+	remembered := s.cfg.Hub.Decisions().Remembered()
 	if remembered.Capacity == 0 {
 		newProblem(http.StatusNotFound, "decisions-off", "Decisions are not remembered", "Write decisions: 10000 into the configuration to have the newest 10,000 records remembered.").write(w)
 		return
@@ -127,7 +127,7 @@ func (s *Server) decideRecord(body *decisions, query url.Values, user string) *p
 			continue
 		}
 		asked = true
-		d, cause := s.cfg.Hub.Decided(i, int32(partition), int64(offset), user)
+		d, cause := s.cfg.Hub.Decisions().Of(i, int32(partition), int64(offset), user)
 		if cause != "" {
 			if body.Cause == "" {
 				body.Cause, body.Because = cause, s.unknownBecause(cause, i, int32(partition), int64(offset), body.Since)
@@ -164,7 +164,7 @@ func (s *Server) decideUser(body *decisions, query url.Values, user string) *pro
 		topics[f.Name] = f.Topic
 	}
 	specs := s.cfg.Hub.Specs()
-	for _, d := range s.cfg.Hub.DecidedFor(q) {
+	for _, d := range s.cfg.Hub.Decisions().Newest(q) {
 		body.Records = append(body.Records, s.decision(d, topics[specs[d.Stream].Name]))
 	}
 	return nil

@@ -159,7 +159,7 @@ func (s *Server) snapshotLive(only []string) (*live, error) {
 		SocketsTurned: g.by("sluice_sockets_turned_away_total", "limit"),
 		Streams:       []liveStream{},
 	}
-	if r := s.cfg.Hub.Remembered(); r.Capacity > 0 {
+	if r := s.cfg.Hub.Decisions().Remembered(); r.Capacity > 0 {
 		l.Decisions = &remembering{r.Capacity, r.Records, *utc(r.Since)}
 	}
 	for i := range facts {

@@ -5,12 +5,18 @@ import (
 	"time"
 )
 
-// decisions remembers the newest records, who was there, and who was handed what: enough to say later why somebody got
-// an event or didn't, and nothing of what stood in it. It is all facts; [Hub.Decided] draws the conclusions.
+// Decisions remembers the newest records, who was there, and who was handed what. That is enough
+// to say later why somebody got an event or didn't, and holds nothing of what stood in it. It is
+// all facts. [Decisions.Of] draws the conclusions. The methods of a nil *Decisions say that
+// nothing is remembered.
 //
-// Everything is bounded: so many records, each with its first marks and a count of the rest; those who are
-// there, and as many of those who have gone; and as many who were denied a stream. It is guarded by the hub's lock.
-type decisions struct {
+// Everything is bounded. So many records are kept, each with its first marks and a count of the
+// rest. Those who are there are kept, as many of those who have gone, and as many who were denied
+// a stream.
+type Decisions struct {
+	hub *Hub
+
+	// guarded by the hub's lock
 	records ring[fact]
 	floor   [][]int64       // by stream and partition: what lies below it may have been forgotten
 	index   map[spot]uint64 // ordinal in records; of two in one spot, a topic having begun anew, the newer one
@@ -92,14 +98,22 @@ type denial struct {
 	at   int64
 }
 
-func newDecisions(records, streams int) *decisions {
-	if records <= 0 {
-		return nil
+func newDecisions(h *Hub, records, streams int) *Decisions {
+	return &Decisions{
+		hub:     h,
+		records: ring[fact]{size: records},
+		gone:    ring[*visit]{size: records},
+		denials: ring[denial]{size: min(records, decisionsStep)},
+		floor:   make([][]int64, streams),
+		index:   make(map[spot]uint64),
+		visits:  make(map[uint64]*visit),
 	}
-	return &decisions{
-		records: ring[fact]{size: records}, gone: ring[*visit]{size: records}, denials: ring[denial]{size: min(records, decisionsStep)},
-		floor: make([][]int64, streams), index: make(map[spot]uint64), visits: make(map[uint64]*visit),
-	}
+}
+
+// Decisions returns the record of decisions, nil if there is none.
+func (h *Hub) Decisions() *Decisions {
+	d, _ := h.observer.(*Decisions)
+	return d
 }
 
 // ring keeps the newest size items, each under its ordinal.
@@ -130,16 +144,14 @@ func (r *ring[T]) at(ordinal uint64) (*T, bool) {
 // oldest is the ordinal of the oldest item kept.
 func (r *ring[T]) oldest() uint64 { return r.n - uint64(len(r.items)) }
 
-// begin says from where a stream's partitions are read, those from the first one given on.
-func (d *decisions) begin(stream, first int, start []int64) {
-	if d != nil {
-		d.floor[stream] = append(d.floor[stream][:first:first], start...)
-	}
+// began says from where a stream's partitions are read.
+func (d *Decisions) began(stream, first int, start []int64) {
+	d.floor[stream] = append(d.floor[stream][:first:first], start...)
 }
 
 // remember adds a record, in the place of the oldest.
-func (d *decisions) remember(h *Hub, r fact) {
-	r.connected = h.reading(r.stream)
+func (d *Decisions) remember(r fact) {
+	r.connected = d.hub.reading(r.stream)
 	if old, full := d.records.at(d.records.oldest()); full && len(d.records.items) == d.records.size {
 		if d.index[old.spot] == d.records.oldest() {
 			delete(d.index, old.spot)
@@ -151,9 +163,13 @@ func (d *decisions) remember(h *Hub, r fact) {
 	d.index[r.spot] = d.records.add(r)
 }
 
-// event remembers one that was published as the entry h.seq.
-func (d *decisions) event(h *Hub, stream int, ev *Event, now int64) {
-	r := fact{spot: spot{stream, ev.Partition, ev.Offset}, read: now, stamp: ev.Timestamp, seq: h.seq, name: cut(ev.Name), subject: cut(string(ev.Subject))}
+// read remembers a record.
+func (d *Decisions) read(stream int, ev *Event, poison string) {
+	h := d.hub
+	r := fact{
+		spot: spot{stream, ev.Partition, ev.Offset}, read: h.now(), stamp: ev.Timestamp, seq: h.seq,
+		poison: poison, name: cut(ev.Name), subject: cut(string(ev.Subject)),
+	}
 	if h.logs[stream].spec.Audience == AudienceUser {
 		for i, user := range ev.Users {
 			if i < maxNamedUsers {
@@ -163,77 +179,69 @@ func (d *decisions) event(h *Hub, stream int, ev *Event, now int64) {
 			}
 		}
 	}
-	d.remember(h, r)
+	d.remember(r)
 }
 
 func cut(text string) string { return text[:min(len(text), maxFactText)] }
 
-// Refused says that a record could not be made an event of, and why: one of a few words. It only serves those who ask what became of it.
-func (h *Hub) Refused(stream int, partition int32, offset, timestamp int64, reason string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l := h.logs[stream]
-	if h.decisions == nil || offset < at(l.head, int(partition)) {
+// Denied says that a user asked for streams and may read none of them.
+func (d *Decisions) Denied(user string, streams uint64) {
+	if d == nil || user == "" {
 		return
 	}
-	h.decisions.remember(h, fact{spot: spot{stream, partition, offset}, read: h.now(), stamp: timestamp, seq: h.seq, poison: reason})
-}
-
-// Denied says that a user asked for streams and may read none of them.
-func (h *Hub) Denied(user string, streams uint64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.decisions != nil && user != "" {
-		h.decisions.denials.add(denial{user, streams, h.now()})
-	}
+	d.hub.mu.Lock()
+	defer d.hub.mu.Unlock()
+	d.denials.add(denial{user, streams, d.hub.now()})
 }
 
 // opened notes a subscription that begins.
-func (d *decisions) opened(h *Hub, id uint32, r *Request, places []streamStart) {
+func (d *Decisions) opened(id uint32, r *Request, starts []streamStart) {
+	h := d.hub
 	slot := h.subs.at(id)
 	v := &visit{
 		key: slot.key(id), user: r.User, subject: r.Subject, anyUser: r.AnyUser,
 		mask: h.views[slot.view].mask, denied: r.Denied, seq: h.seq, since: h.now(),
 	}
-	for i, pl := range places {
-		if pl.pos != nil {
+	for i, start := range starts {
+		if start.pos != nil {
 			if v.start == nil {
 				v.start = make([][]int64, len(h.logs))
 			}
-			v.start[r.Streams[i]] = slices.Clone(pl.pos)
+			v.start[r.Streams[i]] = slices.Clone(start.pos)
 		}
 	}
 	d.visits[v.key] = v
 }
 
 // handed notes that a subscription was handed the event of a record.
-func (d *decisions) handed(where spot, key uint64, now int64) {
-	ordinal, known := d.index[where]
+func (d *Decisions) handed(record spot, key uint64) {
+	ordinal, known := d.index[record]
 	if !known {
 		return
 	}
 	r, _ := d.records.at(ordinal)
 	r.written++
 	if len(r.marks) < maxMarks {
-		r.marks = append(r.marks, handing{key, now})
+		r.marks = append(r.marks, handing{key, d.hub.now()})
 	}
 }
 
 // skipped notes what a subscription that lagged is not sent.
-func (d *decisions) skipped(key, from, to uint64, now int64) {
+func (d *Decisions) skipped(key, from, to uint64) {
 	v := d.visits[key]
 	if len(v.skips) == maxVisitSkips {
 		v.skips = v.skips[:copy(v.skips, v.skips[1:])]
 	}
-	v.skips = append(v.skips, skip{from, to, now})
+	v.skips = append(v.skips, skip{from, to, d.hub.now()})
 }
 
 // closed notes the end of a subscription, whose slot is still there.
-func (d *decisions) closed(h *Hub, id uint32, slot *subSlot) {
+func (d *Decisions) closed(id uint32, slot *subSlot, why string) {
+	h := d.hub
 	key := slot.key(id)
 	v := d.visits[key]
 	delete(d.visits, key)
-	v.until, v.last = max(1, h.now()), h.seq
+	v.until, v.last, v.why = max(1, h.now()), h.seq, why
 	v.reached, v.pos = h.reachedBy(id, slot)
 	d.gone.add(v)
 }
@@ -259,22 +267,6 @@ func (h *Hub) reachedBy(id uint32, slot *subSlot) (seq uint64, pos [][]int64) {
 	return 0, pos
 }
 
-// CloseFor is Close for those who say why, in a word, for the record of decisions.
-func (s Sub) CloseFor(why string) {
-	if s.hub == nil {
-		return
-	}
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	if s.slot() == nil {
-		return
-	}
-	if d := s.hub.decisions; d != nil {
-		d.visits[s.Key()].why = why
-	}
-	s.hub.unregister(s.id)
-}
-
 // Remembered is what the record of decisions has.
 type Remembered struct {
 	Capacity int // records; 0: there is no record of decisions
@@ -283,16 +275,15 @@ type Remembered struct {
 }
 
 // Remembered says how far the record of decisions goes back.
-func (h *Hub) Remembered() Remembered {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	d := h.decisions
+func (d *Decisions) Remembered() Remembered {
 	if d == nil {
 		return Remembered{}
 	}
-	r := Remembered{Capacity: d.records.size, Records: len(d.records.items), Since: h.start}
+	d.hub.mu.Lock()
+	defer d.hub.mu.Unlock()
+	r := Remembered{Capacity: d.records.size, Records: len(d.records.items), Since: d.hub.start}
 	if oldest, ok := d.records.at(d.records.oldest()); ok && r.Records == r.Capacity {
-		r.Since = h.wall(oldest.read)
+		r.Since = d.hub.wall(oldest.read)
 	}
 	return r
 }

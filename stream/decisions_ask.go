@@ -29,37 +29,39 @@ type Decision struct {
 // maxEach is how many connections a decision names.
 const maxEach = 32
 
-// Decided says what became of a record: for a user, or for all it belongs to if user is "". Where nothing is known
+// Of says what became of a record: for a user, or for all it belongs to if user is "". Where nothing is known
 // of it, the cause says why not, else it is "".
-func (h *Hub) Decided(stream int, partition int32, offset int64, user string) (Decision, Cause) {
+func (d *Decisions) Of(stream int, partition int32, offset int64, user string) (Decision, Cause) {
+	h := d.hub
 	h.mu.Lock()
-	ordinal, known := h.decisions.index[spot{stream, partition, offset}]
+	ordinal, known := d.index[spot{stream, partition, offset}]
 	if !known {
 		defer h.mu.Unlock()
-		return Decision{}, h.unknown(stream, partition, offset)
+		return Decision{}, d.unknown(stream, partition, offset)
 	}
-	r, _ := h.decisions.records.at(ordinal)
+	r, _ := d.records.at(ordinal)
 	c := concern{users: []string{user}, stream: stream}
 	if user == "" {
 		c = concern{users: r.users, tickets: true, subject: r.subject, stream: stream, everyone: h.logs[stream].spec.Audience == AudienceEveryone}
 	}
 	h.mu.Unlock()
-	visits := h.visits(c)
+	visits := d.visitsOf(c)
 
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if r, known = h.decisions.records.at(ordinal); !known { // meanwhile
+	if r, known = d.records.at(ordinal); !known { // meanwhile
 		return Decision{}, CauseForgotten
 	}
-	return h.decision(r, user, visits), ""
+	return d.decision(r, user, visits), ""
 }
 
 // unknown says why nothing is known of a record.
-func (h *Hub) unknown(stream int, partition int32, offset int64) Cause {
+func (d *Decisions) unknown(stream int, partition int32, offset int64) Cause {
+	h := d.hub
 	if offset >= at(h.logs[stream].head, int(partition)) {
 		return CauseNotRead
 	}
-	if offset >= at(h.decisions.floor[stream], int(partition)) {
+	if offset >= at(d.floor[stream], int(partition)) {
 		return CauseNoRecord
 	}
 	return CauseForgotten
@@ -74,23 +76,23 @@ type Question struct {
 	Limit   int
 }
 
-// DecidedFor says what became of the newest records for a user, the newest first; of those that were read at one go, what could not be made an
+// Newest says what became of the newest records for a user, the newest first; of those that were read at one go, what could not be made an
 // event comes last.
-func (h *Hub) DecidedFor(q Question) []Decision {
-	visits := h.visits(concern{users: []string{q.User}})
+func (d *Decisions) Newest(q Question) []Decision {
+	visits := d.visitsOf(concern{users: []string{q.User}})
 	var found []Decision
 	before := uint64(math.MaxUint64)
 	for len(found) < q.Limit && before > 0 {
-		found, before = h.decidedStep(found, &q, visits, before)
+		found, before = d.decidedStep(found, &q, visits, before)
 	}
 	return found
 }
 
 // decidedStep looks at some records below an ordinal, and returns where to go on; 0: that was all.
-func (h *Hub) decidedStep(found []Decision, q *Question, visits []*visit, before uint64) ([]Decision, uint64) {
+func (d *Decisions) decidedStep(found []Decision, q *Question, visits []*visit, before uint64) ([]Decision, uint64) {
+	h := d.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	d := h.decisions
 	n := min(before, d.records.n)
 	for looked := 0; n > d.records.oldest() && len(found) < q.Limit; looked++ {
 		if looked == decisionsStep {
@@ -102,7 +104,7 @@ func (h *Hub) decidedStep(found []Decision, q *Question, visits []*visit, before
 		case q.Stream >= 0 && r.stream != q.Stream, q.Subject != "" && r.subject != q.Subject:
 		case q.Theirs && r.poison == "" && h.logs[r.stream].spec.Audience == AudienceUser && !r.isFor(q.User, h.users.hash):
 		default:
-			found = append(found, h.decision(r, q.User, visits))
+			found = append(found, d.decision(r, q.User, visits))
 			looked = min(looked+256, decisionsStep-1) // a verdict is more work than a look
 		}
 	}
@@ -110,8 +112,9 @@ func (h *Hub) decidedStep(found []Decision, q *Question, visits []*visit, before
 }
 
 // decision is a record as it is told.
-func (h *Hub) decision(r *fact, user string, visits []*visit) Decision {
-	d := Decision{
+func (d *Decisions) decision(r *fact, user string, visits []*visit) Decision {
+	h := d.hub
+	told := Decision{
 		Stream: r.stream, Partition: r.partition, Offset: r.offset, Read: h.wall(r.read), Stamp: Time(r.stamp), Poison: r.poison,
 		Name: r.name, Subject: r.subject, Users: slices.Clone(r.users), MoreUsers: len(r.others), Connected: r.connected, Written: r.written,
 	}
@@ -120,25 +123,25 @@ func (h *Hub) decision(r *fact, user string, visits []*visit) Decision {
 		users = []string{user}
 	}
 	for _, u := range users {
-		v, each := h.verdict(r, u, slices.DeleteFunc(slices.Clone(visits), func(v *visit) bool { return v.user != u }))
-		d.For = append(d.For, v)
-		d.Each = append(d.Each, each...)
+		v, each := d.verdict(r, u, slices.DeleteFunc(slices.Clone(visits), func(v *visit) bool { return v.user != u }))
+		told.For = append(told.For, v)
+		told.Each = append(told.Each, each...)
 	}
 	if user == "" && r.poison == "" { // tickets for the subject, and of a stream for everyone all
 		for _, v := range visits {
 			if len(users) > 0 && !v.anyUser {
 				continue
 			}
-			if got, ok := h.judge(r, v); ok {
-				d.Each = append(d.Each, got)
+			if got, ok := d.judge(r, v); ok {
+				told.Each = append(told.Each, got)
 			}
 		}
 	}
-	slices.SortStableFunc(d.Each, func(a, b Verdict) int {
+	slices.SortStableFunc(told.Each, func(a, b Verdict) int {
 		return cmp.Compare(slices.Index(causes, a.Cause), slices.Index(causes, b.Cause))
 	})
-	d.Each = d.Each[:min(len(d.Each), maxEach)]
-	return d
+	told.Each = told.Each[:min(len(told.Each), maxEach)]
+	return told
 }
 
 // concern is whose connections are asked about: those of some users, and of a record's own question those of tickets for its subject
@@ -156,22 +159,23 @@ func (c *concern) is(v *visit) bool {
 	return v.user != "" && slices.Contains(c.users, v.user) || c.tickets && v.anyUser && v.subject == c.subject && reads || c.everyone && reads
 }
 
-// visits returns connections, the newest first: at most maxVisitsAsked of those that are there, and as many of those that have gone.
-func (h *Hub) visits(c concern) []*visit {
-	found, next := h.visitsHere(&c)
+// visitsOf returns connections, the newest first: at most maxVisitsAsked of those that are there, and as many of those that have gone.
+func (d *Decisions) visitsOf(c concern) []*visit {
+	found, next := d.visitsHere(&c)
 	for left := maxVisitsAsked; next > 0 && left > 0; {
-		found, next, left = h.visitsGone(found, &c, next, left)
+		found, next, left = d.visitsGone(found, &c, next, left)
 	}
 	slices.SortStableFunc(found, func(a, b *visit) int { return cmp.Compare(b.seq, a.seq) })
 	return found
 }
 
 // visitsHere returns those that are there, and from where to look for those that have gone.
-func (h *Hub) visitsHere(c *concern) (found []*visit, gone uint64) {
+func (d *Decisions) visitsHere(c *concern) (found []*visit, gone uint64) {
+	h := d.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	add := func(id uint32) bool { // false: that is enough
-		if v := h.decisions.visits[h.subs.at(id).key(id)]; c.is(v) && !slices.Contains(found, v) { // a ticket's may be among everybody's
+		if v := d.visits[h.subs.at(id).key(id)]; c.is(v) && !slices.Contains(found, v) { // a ticket's may be among everybody's
 			found = append(found, v)
 		}
 		return len(found) < maxVisitsAsked
@@ -194,19 +198,20 @@ func (h *Hub) visitsHere(c *concern) (found []*visit, gone uint64) {
 		for _, view := range of[:min(len(of), decisionsStep)] {
 			for _, id := range h.views[view].members {
 				if !add(id) {
-					return found, h.decisions.gone.n
+					return found, d.gone.n
 				}
 			}
 		}
 	}
-	return found, h.decisions.gone.n
+	return found, d.gone.n
 }
 
 // visitsGone adds up to left of those that have gone, looking at some below an ordinal, and returns where to go on; 0: that was all.
-func (h *Hub) visitsGone(found []*visit, c *concern, below uint64, left int) (_ []*visit, next uint64, _ int) {
+func (d *Decisions) visitsGone(found []*visit, c *concern, below uint64, left int) (_ []*visit, next uint64, _ int) {
+	h := d.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	gone := &h.decisions.gone
+	gone := &d.gone
 	for range decisionsStep {
 		if below <= gone.oldest() || left == 0 {
 			return found, 0, left

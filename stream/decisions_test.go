@@ -29,7 +29,7 @@ func (h *Hub) join(tb testing.TB, r Request) Sub {
 
 func (h *Hub) wantCause(t *testing.T, stream int, offset int64, user string, want Cause) Decision {
 	t.Helper()
-	d, unknown := h.Decided(stream, 0, offset, user)
+	d, unknown := h.Decisions().Of(stream, 0, offset, user)
 	got := unknown
 	if got == "" {
 		got = d.For[0].Cause
@@ -72,7 +72,7 @@ func TestEndedBeforeItWasSent(t *testing.T) {
 // TestBefore: who comes with a position that this gateway is still to reach has had what lies before it from another.
 func TestBefore(t *testing.T) {
 	r := newRig(t, 1, orders)
-	r.hub.decisions = newDecisions(100, 1)
+	r.hub.observer = newDecisions(r.hub, 100, 1)
 	for i := range 3 {
 		r.put(0, 0, "alice", fmt.Sprint(i))
 	}
@@ -96,7 +96,7 @@ func TestMoreThanIsMarked(t *testing.T) {
 		s.Pull(new(Batch), 1<<20)
 	}
 	all[len(all)-2].CloseFor("gone")
-	d, _ := h.Decided(1, 0, 0, "")
+	d, _ := h.Decisions().Of(1, 0, 0, "")
 	if d.Connected != len(all)+1 || d.Written != len(all) || len(d.Each) != maxEach {
 		t.Errorf("%d connected, %d written, %d named", d.Connected, d.Written, len(d.Each))
 	}
@@ -147,13 +147,13 @@ func TestTicketsAreNamedOnce(t *testing.T) {
 	about := []Event{{Data: []byte("d"), Subject: []byte("o-1")}}
 	h.join(t, Request{Streams: []int{1}, Subject: "o-1", AnyUser: true})
 	h.Publish(1, about)
-	if d, _ := h.Decided(1, 0, 0, ""); len(d.Each) != 1 || d.Connected != 1 {
+	if d, _ := h.Decisions().Of(1, 0, 0, ""); len(d.Each) != 1 || d.Connected != 1 {
 		t.Errorf("of a stream for everyone: %+v", d)
 	}
 	for range 2 * maxVisitsAsked {
 		h.join(t, Request{Streams: []int{0}, Subject: "o-1", AnyUser: true})
 	}
-	if found, _ := h.visitsHere(&concern{tickets: true, subject: "o-1"}); len(found) != maxVisitsAsked {
+	if found, _ := h.Decisions().visitsHere(&concern{tickets: true, subject: "o-1"}); len(found) != maxVisitsAsked {
 		t.Errorf("%d are looked at", len(found))
 	}
 }
@@ -164,7 +164,7 @@ func TestRefusedWhileConnectedElsewhere(t *testing.T) {
 	h.join(t, Request{Streams: []int{0}, User: "alice"})
 	h.Publish(1, []Event{{Data: []byte("d")}})
 	h.wantCause(t, 1, 0, "alice", CauseStream)
-	h.Denied("alice", 1<<1)
+	h.Decisions().Denied("alice", 1<<1)
 	if d := h.wantCause(t, 1, 0, "alice", CauseRole); d.For[0].At.IsZero() || d.For[0].User != "alice" {
 		t.Errorf("%+v", d.For[0])
 	}
@@ -173,7 +173,7 @@ func TestRefusedWhileConnectedElsewhere(t *testing.T) {
 // TestReadFromKafka: what a pass finds for somebody who was away counts as written; what it is still to find, as not yet.
 func TestReadFromKafka(t *testing.T) {
 	r := newRig(t, 1, orders)
-	r.hub.decisions = newDecisions(100, 1)
+	r.hub.observer = newDecisions(r.hub, 100, 1)
 	older(r, 3, "alice")
 	r.hub.wantCause(t, 0, 1, "alice", CauseNotConnected)
 	gate := r.gated()
@@ -192,7 +192,7 @@ func TestForgottenIsNotUnknown(t *testing.T) {
 	h.Advance(0, 0, 1)
 	h.wantCause(t, 0, 0, "alice", CausePoison)
 	h.Refused(0, 0, 0, 0, "no_user") // read again
-	if r := h.Remembered(); r.Records != 1 || r.Capacity != 4 {
+	if r := h.Decisions().Remembered(); r.Records != 1 || r.Capacity != 4 {
 		t.Errorf("%+v", r)
 	}
 	for offset := int64(1); offset < 20; offset += 2 { // every other is no event
@@ -202,10 +202,10 @@ func TestForgottenIsNotUnknown(t *testing.T) {
 	for offset, want := range map[int64]Cause{21: CauseNotRead, 20: CauseNoRecord, 19: CauseNotConnected, 14: CauseNoRecord, 13: CauseNotConnected, 12: CauseNoRecord, 11: CauseForgotten, 0: CauseForgotten} {
 		h.wantCause(t, 0, offset, "alice", want)
 	}
-	if n := len(h.DecidedFor(Question{User: "alice", Stream: -1, Limit: 100})); n != 4 {
+	if n := len(h.Decisions().Newest(Question{User: "alice", Stream: -1, Limit: 100})); n != 4 {
 		t.Errorf("%d records", n)
 	}
-	if got, want := h.Remembered().Since, h.start; !got.After(want) && !got.Equal(want) {
+	if got, want := h.Decisions().Remembered().Since, h.start; !got.After(want) && !got.Equal(want) {
 		t.Errorf("since %v, the hub began %v", got, want)
 	}
 	h.Begin(0, "f", []int64{3}) // the topic is another
@@ -233,13 +233,13 @@ func TestTheRecordOfDecisionsIsBounded(t *testing.T) {
 	for i := range int64(500) {
 		h.Publish(0, ofUsers(i, "alice"))
 		h.join(t, Request{Streams: []int{0}, User: "alice"}).Close()
-		h.Denied("bob", 2)
+		h.Decisions().Denied("bob", 2)
 	}
-	d := h.decisions
+	d := h.Decisions()
 	if len(d.records.items) != 50 || len(d.index) != 50 || len(d.gone.items) != 50 || len(d.denials.items) != 50 || len(d.visits) != 0 {
 		t.Errorf("%d records, %d places, %d gone, %d denials, %d here", len(d.records.items), len(d.index), len(d.gone.items), len(d.denials.items), len(d.visits))
 	}
-	found := h.DecidedFor(Question{User: "alice", Stream: 0, Limit: 10})
+	found := h.Decisions().Newest(Question{User: "alice", Stream: 0, Limit: 10})
 	if len(found) != 10 || found[0].Offset != 499 || found[9].Offset != 490 {
 		t.Errorf("%+v", found)
 	}
@@ -251,12 +251,12 @@ func TestNoDecisionsAreNone(t *testing.T) {
 	s := h.join(t, Request{Streams: []int{0}, User: "alice"})
 	h.Publish(0, ofUsers(0, "alice"))
 	h.Refused(0, 0, 1, 0, "no_user")
-	h.Denied("bob", 1)
+	h.Decisions().Denied("bob", 1)
 	s.Pull(new(Batch), 1<<20)
 	s.CloseFor("gone")
 	s.CloseFor("gone")
 	Sub{}.CloseFor("gone")
-	if h.decisions != nil || h.Remembered() != (Remembered{}) || h.Subscribers() != 0 {
+	if h.Decisions() != nil || h.Decisions().Remembered() != (Remembered{}) || h.Subscribers() != 0 {
 		t.Error("there is something")
 	}
 }
@@ -290,7 +290,7 @@ func BenchmarkDecisions(b *testing.B) {
 				one()
 			}
 			with := heap()
-			h.decisions = nil
+			h.observer = unobserved{}
 			b.ReportMetric(float64(with-heap())/max(1, float64(records)), "B/record")
 		})
 	}

@@ -53,7 +53,8 @@ type Verdict struct {
 
 // judge says what became of a record for one connection. ok is false for one that has nothing to do with it: it ended before the
 // record was read, or began after it.
-func (h *Hub) judge(r *fact, v *visit) (got Verdict, ok bool) {
+func (d *Decisions) judge(r *fact, v *visit) (got Verdict, ok bool) {
+	h := d.hub
 	if v.until != 0 && v.last < r.seq {
 		return got, false
 	}
@@ -69,7 +70,7 @@ func (h *Hub) judge(r *fact, v *visit) (got Verdict, ok bool) {
 		}
 		return got, true
 	}
-	got.Cause = h.missed(r, v, there)
+	got.Cause = d.missed(r, v, there)
 	for _, s := range v.skips {
 		if got.Cause == CauseSkipped && s.from <= r.seq && r.seq <= s.to {
 			got.At = h.wall(s.at)
@@ -79,7 +80,7 @@ func (h *Hub) judge(r *fact, v *visit) (got Verdict, ok bool) {
 }
 
 // missed says why a connection was not handed a record, as far as marks say; "": it began after it.
-func (h *Hub) missed(r *fact, v *visit, there bool) Cause {
+func (d *Decisions) missed(r *fact, v *visit, there bool) Cause {
 	var start []int64
 	if v.start != nil {
 		start = v.start[r.stream]
@@ -103,7 +104,7 @@ func (h *Hub) missed(r *fact, v *visit, there bool) Cause {
 		return CauseBefore
 	case slices.ContainsFunc(v.skips, func(s skip) bool { return there && s.from <= r.seq && r.seq <= s.to }):
 		return CauseSkipped
-	case r.written > len(r.marks) && h.reached(r, v): // it is among those that were not marked
+	case r.written > len(r.marks) && d.reached(r, v): // it is among those that were not marked
 		if !there {
 			return CauseWrittenLater
 		}
@@ -117,7 +118,8 @@ func (h *Hub) missed(r *fact, v *visit, there bool) Cause {
 }
 
 // reached reports whether a connection has been handed all that is for it up to a record.
-func (h *Hub) reached(r *fact, v *visit) bool {
+func (d *Decisions) reached(r *fact, v *visit) bool {
+	h := d.hub
 	seq, pos := v.reached, v.pos
 	if v.until == 0 {
 		id := uint32(v.key)
@@ -130,7 +132,8 @@ func (h *Hub) reached(r *fact, v *visit) bool {
 }
 
 // verdict says what became of a record for a user with these connections, the newest first, and what each of them had of it.
-func (h *Hub) verdict(r *fact, user string, visits []*visit) (Verdict, []Verdict) {
+func (d *Decisions) verdict(r *fact, user string, visits []*visit) (Verdict, []Verdict) {
+	h := d.hub
 	v := Verdict{User: user, Cause: CauseNotConnected}
 	switch {
 	case r.poison != "":
@@ -142,7 +145,7 @@ func (h *Hub) verdict(r *fact, user string, visits []*visit) (Verdict, []Verdict
 	}
 	var each []Verdict
 	for _, one := range visits {
-		if got, ok := h.judge(r, one); ok {
+		if got, ok := d.judge(r, one); ok {
 			each = append(each, got)
 		} else if one.seq >= r.seq && one.mask&(1<<r.stream) != 0 {
 			v.Came = h.wall(one.since)
@@ -154,7 +157,7 @@ func (h *Hub) verdict(r *fact, user string, visits []*visit) (Verdict, []Verdict
 		}
 	}
 	// They read other streams, or none: it may be that they asked for this one, and were refused.
-	if d := h.decisions.denied(user, r.stream); d != nil {
+	if d := d.denied(user, r.stream); d != nil {
 		v = Verdict{User: user, Cause: CauseRole, At: h.wall(d.at)}
 	}
 	return v, each
@@ -167,7 +170,7 @@ func best(each []Verdict) Verdict {
 }
 
 // denied is the latest time that a user was denied a stream, nil if there is none.
-func (d *decisions) denied(user string, stream int) *denial {
+func (d *Decisions) denied(user string, stream int) *denial {
 	for n := d.denials.n; n > d.denials.oldest(); n-- {
 		if one, _ := d.denials.at(n - 1); one.user == user && one.mask&(1<<stream) != 0 {
 			return one

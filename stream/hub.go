@@ -30,7 +30,7 @@ type Config struct {
 	// it, Pull says Lagged as it does past the log's end. 0: only there.
 	MaxLag time.Duration
 
-	// Decisions is how many records are remembered with what became of each, for Hub.Decided. 0: none, which costs nothing.
+	// Decisions is how many records are remembered with what became of each, for Hub.Decisions. 0: none, which costs nothing.
 	Decisions int
 }
 
@@ -71,9 +71,37 @@ type Hub struct {
 	anyUser   anyUser                 // who is sent the events of a subject because of that, by subject
 	scratch   scratch
 
-	passes    catchupPasses
-	decisions *decisions // nil: none are remembered
+	passes   catchupPasses
+	observer observer
 }
+
+// observer is told what happens in the hub, under its lock: see [Decisions]. It does memory work
+// only.
+type observer interface {
+	// began: a stream's partitions from the first one given on are read from start.
+	began(stream, first int, start []int64)
+	// read: a record was read. It was published as the newest entry, or could not be made an
+	// event for the reason given.
+	read(stream int, ev *Event, poison string)
+	// opened: a subscription begins.
+	opened(id uint32, r *Request, starts []streamStart)
+	// handed: a subscription, by its key, was handed the event of a record.
+	handed(record spot, key uint64)
+	// skipped: a subscription that lagged is not sent the entries from one seq to another.
+	skipped(key, from, to uint64)
+	// closed: a subscription, whose slot is still there, ends. why may be "".
+	closed(id uint32, slot *subSlot, why string)
+}
+
+// unobserved is a hub that remembers no decisions, which costs nothing.
+type unobserved struct{}
+
+func (unobserved) began(int, int, []int64)                {}
+func (unobserved) read(int, *Event, string)               {}
+func (unobserved) opened(uint32, *Request, []streamStart) {}
+func (unobserved) handed(spot, uint64)                    {}
+func (unobserved) skipped(uint64, uint64, uint64)         {}
+func (unobserved) closed(uint32, *subSlot, string)        {}
 
 // status is what a stream's reader has said about it.
 type status struct {
@@ -99,13 +127,16 @@ func NewHub(c Config) *Hub {
 		viewsOf:    make([][]uint32, len(c.Streams)),
 		readers:    make([]int, len(c.Streams)),
 
-		decisions: newDecisions(c.Decisions, len(c.Streams)),
+		observer: unobserved{},
 	}
 	for _, spec := range c.Streams {
 		h.logs = append(h.logs, &log{spec: spec, stream: len(h.logs), ids: h.ids, lineage: &generation{}})
 		if spec.State.MaxBytes > 0 {
 			h.logs[len(h.logs)-1].state = newStateTable(h.logs[len(h.logs)-1], &h.users)
 		}
+	}
+	if c.Decisions > 0 {
+		h.observer = newDecisions(h, c.Decisions, len(c.Streams))
 	}
 	h.passes.init(h, len(c.Streams))
 	h.SetHistory(c.History)

@@ -248,10 +248,10 @@ var holdScenarios = []struct {
 		h.VisitSubscribers("", -1, 0, func(Subscriber) bool { return true })
 		h.VisitSubscribers(userName(n-1), 0, 0, func(Subscriber) bool { return true })
 		for i := range int64(64) {
-			h.Decided(0, 0, i, "")
-			h.Decided(0, 0, i, userName(int(i)))
+			h.Decisions().Of(0, 0, i, "")
+			h.Decisions().Of(0, 0, i, userName(int(i)))
 		}
-		h.DecidedFor(Question{User: userName(1), Stream: -1, Limit: 100})
+		h.Decisions().Newest(Question{User: userName(1), Stream: -1, Limit: 100})
 		h.Stats(0)
 	}},
 	{"many sets of streams", func(w *holds, n int) {

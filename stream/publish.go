@@ -19,7 +19,7 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l := h.logs[stream]
-	h.decisions.begin(stream, 0, start)
+	h.observer.began(stream, 0, start)
 	if l.epoch == "" {
 		l.epoch, l.head = epoch, slices.Clone(start)
 		l.base, l.baseEpoch, l.baseLineage = slices.Clone(start), l.epoch, l.lineage
@@ -49,7 +49,7 @@ func (h *Hub) AddPartitions(stream int, start []int64) {
 	defer h.mu.Unlock()
 	l := h.logs[stream]
 	known := len(l.head)
-	h.decisions.begin(stream, known, start)
+	h.observer.began(stream, known, start)
 	l.head = grow(l.head, known+len(start))
 	l.open()
 	if l.oldest() == nil {
@@ -185,9 +185,7 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 		}
 		h.seq++
 		h.append(l, ev, ms, now)
-		if h.decisions != nil {
-			h.decisions.event(h, stream, ev, now)
-		}
+		h.observer.read(stream, ev, "")
 		if l.spec.Audience == AudienceEveryone {
 			if first == 0 {
 				first = h.seq
@@ -280,5 +278,15 @@ func (h *Hub) SetWarm(stream int) {
 		if n++; n%wakeRun == 0 {
 			h.mu.breathe()
 		}
+	}
+}
+
+// Refused says that a record could not be made an event of, and why: one of a few words. It only
+// serves those who ask what became of it.
+func (h *Hub) Refused(stream int, partition int32, offset, timestamp int64, reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if offset >= at(h.logs[stream].head, int(partition)) {
+		h.observer.read(stream, &Event{Partition: partition, Offset: offset, Timestamp: timestamp}, reason)
 	}
 }

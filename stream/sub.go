@@ -92,14 +92,17 @@ func (s Sub) slot() *subSlot {
 }
 
 // Close ends the subscription. It may be called more than once.
-func (s Sub) Close() {
+func (s Sub) Close() { s.CloseFor("") }
+
+// CloseFor is Close for those who say why, in a word, for the record of decisions.
+func (s Sub) CloseFor(why string) {
 	if s.hub == nil {
 		return
 	}
 	s.hub.mu.Lock()
 	defer s.hub.mu.Unlock()
 	if s.slot() != nil {
-		s.hub.unregister(s.id)
+		s.hub.unregister(s.id, why)
 	}
 }
 

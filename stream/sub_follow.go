@@ -37,9 +37,7 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 // hand notes that the subscription that pulls is handed an event.
 func (h *Hub) hand(l *log, partition int32, next int64) {
 	l.deliveries++
-	if h.decisions != nil {
-		h.decisions.handed(spot{l.stream, partition, next - 1}, h.scratch.puller, h.now())
-	}
+	h.observer.handed(spot{l.stream, partition, next - 1}, h.scratch.puller)
 }
 
 // lagged reports whether entries that a follower has not looked at are gone. It may not have been
@@ -85,9 +83,7 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 		}
 		b.Append(h.resetBody(r))
 	}
-	if h.decisions != nil {
-		h.decisions.skipped(s.Key(), slot.seq, h.seq, h.now())
-	}
+	h.observer.skipped(s.Key(), slot.seq, h.seq)
 	slot.seq, slot.state, slot.woken = h.seq+1, idle, false
 	return resets, true
 }

@@ -109,13 +109,11 @@ func (h *Hub) register(id uint32) {
 	u.subs = id
 }
 
-// unregister takes a subscriber out of everything.
-func (h *Hub) unregister(id uint32) {
+// unregister takes a subscriber out of everything. why is for the record of decisions.
+func (h *Hub) unregister(id uint32, why string) {
 	h.mu.did(1)
 	s := h.subs.at(id)
-	if h.decisions != nil {
-		h.decisions.closed(h, id, s)
-	}
+	h.observer.closed(id, s, why)
 	h.exit(id, s)
 	if s.uid != 0 {
 		h.passed(id, s.next)
