@@ -13,11 +13,13 @@ import (
 	"sluice/stream"
 )
 
-// epochEnds asks a topic's leaders where leader epochs ended (OffsetForLeaderEpoch), each
-// leader once and all at the same time: of each partition, by its index, the largest
-// epoch not above epochs[p] that the leader knows, and the offset after its last record.
-// It is -1 where epochs[p] is, there is no leader, or brokers don't support it or don't
-// allow it. A partition has an error where asking again may help.
+// epochEnds asks a topic's leaders where leader epochs ended (OffsetForLeaderEpoch). Each
+// leader is asked once, and all at the same time. The answer for a partition is the
+// largest epoch not above epochs[p] that its leader knows, and the offset after the last
+// record of it.
+//
+// The epoch in the answer is -1 if epochs[p] is, if there is no leader, or if brokers
+// don't support or allow the question. A partition has an error if asking again may help.
 func epochEnds(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, epochs []int32) ([]stream.EpochEnd, []error) {
 	ends, errs := make([]stream.EpochEnd, len(epochs)), make([]error, len(epochs))
 	reqs := make(map[int32]*kmsg.OffsetForLeaderEpochRequest)
@@ -40,7 +42,7 @@ func epochEnds(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, e
 	}
 	var asking sync.WaitGroup
 	for leader, req := range reqs {
-		asking.Go(func() { // each writes only what it asks for
+		asking.Go(func() { // each goroutine writes only the partitions that it asks for
 			kresp, err := cl.Broker(int(leader)).Request(ctx, req)
 			if err != nil {
 				if mayAskAgain(err) {
@@ -77,14 +79,14 @@ func epochEnds(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, e
 }
 
 const (
-	// lineageSteps is how many elections back brokers are asked for when reading begins,
-	// one question each.
+	// lineageSteps is how many elections are asked about when reading begins. Each one
+	// takes a question.
 	lineageSteps   = 16
 	lineageTimeout = 2 * time.Second
 )
 
-// askLineages asks the leaders for the epochs of their partitions, from the newest back;
-// what isn't known, or not said in time, is left out.
+// askLineages asks the leaders for the epochs of their partitions, from the newest back.
+// It leaves out what nobody knows, and what nobody answers in time.
 func askLineages(ctx context.Context, cl *kgo.Client, topic string, m topicMeta) []lineage {
 	ctx, cancel := context.WithTimeout(ctx, lineageTimeout)
 	defer cancel()
@@ -106,7 +108,7 @@ func askLineages(ctx context.Context, cl *kgo.Client, topic string, m topicMeta)
 			}
 			if was := newer[p]; was.Epoch >= 0 {
 				if end.End >= was.End && step > 1 {
-					continue // of the epoch before nothing is left, and of those before it neither
+					continue // no record is left of the epoch before, nor of any before that
 				}
 				lineages[p] = append(lineages[p], epochStart{was.Epoch, end.End})
 			}

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// partitionOffset is an offset of a partition.
+// partitionOffset is a position in a partition.
 type partitionOffset struct {
 	partition int32
 	offset    int64
@@ -19,11 +19,11 @@ type partitionOffset struct {
 // fetched is what one fetch brought of a partition.
 type fetched struct {
 	partition        int32
-	records          []*kgo.Record // committed ones only, no markers, ascending
-	next             int64         // the position after all that was looked at: markers, aborted records, holes and batches that unpack to too much
-	lastStableOffset int64         // the last stable offset at that moment
+	records          []*kgo.Record // committed ones, without markers, ascending
+	next             int64         // after everything that was looked at, records or not
+	lastStableOffset int64         // at that moment
 	empty            bool          // the broker sent no batch at all
-	large            bool          // it ends with a batch that unpacks to too much
+	large            bool          // it ends before a batch that unpacks to too much
 	epochs           lineage       // leader epochs of the batches
 	err              error
 }
@@ -33,32 +33,33 @@ const (
 	fetchMaxWaitMillis     = 500     // fetch.max.wait.ms
 )
 
-// fetchByName is a Fetch that names its topics. Version 13 and later names them by id
-// alone (KIP-516), and brokers speak it that have no ids to name: new ones with an
-// inter.broker.protocol.version below 2.8.
+// fetchByName is a Fetch that names its topics. From version 13 on a Fetch names them
+// only by id (KIP-516). Brokers may speak that version and still have no ids. That
+// happens to new brokers whose inter.broker.protocol.version is below 2.8.
 type fetchByName struct{ *kmsg.FetchRequest }
 
 func (fetchByName) MaxVersion() int16 { return 12 }
 
-// fetch asks one broker once, read_committed, for partitions of a topic that it leads.
-// Unlike a poll of the client it says where reading stands after what is no record.
-// maxBytes bounds the answer, but for a first batch that is larger: put another partition
-// first each time. The topic is named by its id, and by its name where that is zero.
+// fetch asks one broker once for partitions that it leads (read_committed). Unlike a poll
+// of the client, it says how far the offsets without a record reach. The topic is named
+// by its id, or by its name if the id is zero.
+//
+// maxBytes bounds the answer. A first batch may be larger, so the caller must put another
+// partition first each time.
 func fetch(ctx context.Context, cl *kgo.Client, leader int32, topic string, id topicID, offsets []partitionOffset, maxBytes int32) ([]fetched, error) {
 	byTopic, err := fetchTopics(ctx, cl, leader, []topicOffsets{{topic, id, offsets}}, maxBytes, fetchMaxWaitMillis)
 	return byTopic[topic], err
 }
 
-// topicOffsets are places of one topic.
+// topicOffsets are positions in one topic.
 type topicOffsets struct {
 	topic   string
 	id      topicID
 	offsets []partitionOffset
 }
 
-// fetchTopics is fetch for several topics: either all are named by their ids, or all by
-// their names. The answer is by topic. maxWaitMillis is how long the broker may wait while
-// there is nothing.
+// fetchTopics is fetch for several topics. Either all have an id, or none has. The answer
+// is by topic. maxWaitMillis is how long the broker may wait if it has no records.
 func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []topicOffsets, maxBytes, maxWaitMillis int32) (map[string][]fetched, error) {
 	if leader < 0 {
 		return nil, kerr.LeaderNotAvailable
@@ -107,7 +108,7 @@ func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []top
 			p := &t.Partitions[i]
 			offset, wanted := from[name][p.Partition]
 			if !wanted {
-				return nil, fmt.Errorf("broker: an answer has partition %d, which was not asked for", p.Partition)
+				return nil, fmt.Errorf("an answer of Kafka's has partition %d, which was not asked for", p.Partition)
 			}
 			delete(from[name], p.Partition)
 			byTopic[name] = append(byTopic[name], readFetched(name, offset, p, decompressor))
@@ -116,7 +117,8 @@ func fetchTopics(ctx context.Context, cl *kgo.Client, leader int32, topics []top
 	return byTopic, nil
 }
 
-// readFetched reads what a fetch from offset brought of a partition.
+// readFetched reads the part of an answer that is about one partition. The fetch began at
+// offset.
 func readFetched(topic string, offset int64, p *kmsg.FetchResponseTopicPartition, decompressor kgo.Decompressor) fetched {
 	r := fetched{partition: p.Partition, empty: len(p.RecordBatches) == 0, epochs: epochsOf(p.RecordBatches, offset)}
 	got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{

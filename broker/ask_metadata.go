@@ -13,15 +13,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// topicID is a topic's id (KIP-516); the zero value where brokers have none.
+// topicID is the id of a topic (KIP-516). It is zero if brokers have no ids.
 type topicID [16]byte
 
-// epochLen is how much of an id an epoch keeps: 36 bits tell two topics of one name
-// apart.
+// epochLen is how many characters of an id an epoch has. 36 bits tell two topics of one
+// name apart.
 const epochLen = 6
 
-// epoch is the first characters of an id as Kafka's tools print it; "0" without one. A
-// topic that is re-created on brokers without ids can't be told from the one before.
+// epoch returns the first characters of an id as Kafka's tools print it, or "0" without
+// an id. Without ids a topic that was created anew looks like the one before.
 func (id topicID) epoch() string {
 	if id == (topicID{}) {
 		return noEpoch
@@ -31,27 +31,27 @@ func (id topicID) epoch() string {
 
 const noEpoch = "0"
 
-// topicMeta is what a broker says of a topic.
+// topicMeta is what one broker says of a topic.
 type topicMeta struct {
 	id      topicID
-	leaders []int32 // by partition; -1 where there is none
-	epochs  []int32 // by partition, the leader's epoch (KIP-320); -1 where the broker doesn't say it
-	err     error   // why there is nothing else
+	leaders []int32 // by partition; -1: there is none
+	epochs  []int32 // of the leader, by partition (KIP-320); -1: the broker doesn't say it
+	err     error   // if set, nothing else is
 }
 
 const (
-	// hedgeAfter is how long one broker may take before another is asked the same: one
-	// that hangs answers nothing, and closes nothing either.
+	// hedgeAfter is how long one broker may take before another one is asked the same. A
+	// broker that hangs answers nothing, and it closes no connection either.
 	hedgeAfter = time.Second
 	hedges     = 3 // brokers asked in all
 
 	surveyTimeout = 2 * time.Second // for each broker of a survey
-	surveyed      = 9               // brokers asked at most, so that a large cluster isn't asked as a whole
+	surveyed      = 9               // brokers that are asked at most, of a large cluster
 )
 
-// describe asks any broker for topics by name. It never creates one
-// (allow.auto.create.topics=false). The error is that no broker answers; a topic's own
-// error stands with it.
+// describe asks any broker for topics by name. It never creates a topic
+// (allow.auto.create.topics=false). It fails if no broker answers. An error of one topic
+// is in that topic's metadata.
 func describe(ctx context.Context, cl *kgo.Client, topics ...string) (map[string]topicMeta, error) {
 	return hedged(ctx, func(ctx context.Context) (map[string]topicMeta, error) {
 		kresp, err := cl.Request(ctx, nameTopics(topics)) // each time of the next broker in turn
@@ -62,10 +62,10 @@ func describe(ctx context.Context, cl *kgo.Client, topics ...string) (map[string
 	})
 }
 
-// hedged asks what any broker can answer, and asks another as well while none has
-// answered. It doesn't wait for those that were too slow: while a connection is being set
-// up the client doesn't heed ctx. They end with that, which the client bounds, or with
-// the client.
+// hedged asks a question that any broker can answer. While no answer has come, it asks
+// other brokers as well. It doesn't wait for the slow ones: while a connection is set up,
+// the client ignores ctx. Their requests end with the connection attempt, which has a
+// limit, or with the client.
 func hedged[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
 	type answer struct {
 		value T
@@ -132,15 +132,15 @@ func readMetadata(resp *kmsg.MetadataResponse, topics []string) map[string]topic
 	return metas
 }
 
-// readPartitions notes who leads a topic's partitions.
+// readPartitions notes who leads the partitions of a topic.
 func (m *topicMeta) readPartitions(partitions []kmsg.MetadataResponseTopicPartition) error {
 	if len(partitions) == 0 {
-		return kerr.UnknownTopicOrPartition // known, and not yet spread over the brokers
+		return kerr.UnknownTopicOrPartition // it was just created and has no partitions yet
 	}
 	m.leaders, m.epochs = make([]int32, len(partitions)), make([]int32, len(partitions))
 	for _, p := range partitions {
 		if p.Partition < 0 || int(p.Partition) >= len(partitions) {
-			return fmt.Errorf("broker: %d partitions, and one numbered %d", len(partitions), p.Partition)
+			return fmt.Errorf("Kafka says that a topic has %d partitions, and names one %d", len(partitions), p.Partition)
 		}
 		m.leaders[p.Partition], m.epochs[p.Partition] = p.Leader, p.LeaderEpoch
 	}
@@ -151,11 +151,11 @@ func (m *topicMeta) readPartitions(partitions []kmsg.MetadataResponseTopicPartit
 type surveyAnswer struct {
 	node  *kgo.Broker
 	metas map[string]topicMeta
-	byID  bool // it can be asked for topics by their id
+	byID  bool // the broker can be asked for topics by id
 }
 
-// survey asks every broker that is known, each by itself and all at the same time. Those
-// that don't answer in time are left out.
+// survey asks each known broker for topics, all at the same time. Brokers that don't
+// answer in time are left out.
 func survey(ctx context.Context, cl *kgo.Client, topics ...string) []surveyAnswer {
 	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
@@ -185,10 +185,10 @@ func survey(ctx context.Context, cl *kgo.Client, topics ...string) []surveyAnswe
 	return all
 }
 
-// metadataByID is the first version of Metadata in which brokers look topics up by id.
+// metadataByID is the first version of Metadata in which brokers find topics by id.
 const metadataByID = 12
 
-// knows asks the broker whether it has a topic of this id.
+// knows asks the broker whether it has a topic with this id.
 func (a *surveyAnswer) knows(ctx context.Context, id topicID) bool {
 	req := kmsg.NewPtrMetadataRequest()
 	req.AllowAutoTopicCreation = false

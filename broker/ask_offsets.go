@@ -11,13 +11,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Points in a log to ask for beside a time in milliseconds, as ListOffsets has them.
+// Points in a log that ListOffsets knows, besides a time in milliseconds.
 const (
 	latest   int64 = -1
 	earliest int64 = -2
 )
 
-// isolation says what the end of a log is: the high watermark or the last stable offset.
+// isolation says which end of a log is meant: the high watermark or the last stable
+// offset.
 type isolation int8
 
 const (
@@ -25,8 +26,8 @@ const (
 	committed   isolation = 1
 )
 
-// allOffsets returns the offset of each of a topic's partitions, from what kadm says of the topic.
-// It is all partitions or an error.
+// allOffsets takes the offset of each partition of a topic out of an answer of kadm's. It
+// returns all of them or an error.
 func allOffsets(listed kadm.ListedOffsets, failed error, topic string, partitions int) ([]int64, error) {
 	offsets := make([]int64, partitions)
 	for p := range offsets {
@@ -45,29 +46,30 @@ func allOffsets(listed kadm.ListedOffsets, failed error, topic string, partition
 	return offsets, nil
 }
 
-// listing is what leaders are asked about one point of partitions, each leader once and
-// all at the same time, so that one that hangs holds up only who waits for it.
+// listing is a question about one point in partitions, such as their ends. Each leader is
+// asked once, and all at the same time. A leader that hangs delays only those callers
+// that wait for it.
 type listing struct {
 	byLeader map[int32]*leaderListing
 	asking   sync.WaitGroup
 }
 
-// leaderListing is what one leader is asked.
+// leaderListing is the question to one leader, and its answer.
 type leaderListing struct {
 	req     *kmsg.ListOffsetsRequest
-	done    chan struct{} // closed when what follows stands
+	done    chan struct{} // closed once the fields below are filled
 	err     error
 	offsets map[string]map[int32]int64
 	errs    map[string]map[int32]error
 }
 
-// list begins to ask the leaders of topics for one offset of each partition: the earliest, the
-// latest, or the first whose record is not older than at, -1 where there is none. Wait for all of it by
-// listing.wait.
+// list begins to ask leaders for one offset of each partition of topics: the earliest,
+// the latest, or the first one whose record is not older than at. If there is none, the
+// offset is -1. listing.wait waits for all answers.
 func list(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, at int64, level isolation) *listing {
 	l := &listing{byLeader: make(map[int32]*leaderListing)}
 	for name, m := range metas {
-		topics := make(map[int32]int) // by leader, the index of the topic in what it is asked
+		topics := make(map[int32]int) // by leader, the index of the topic in its request
 		for p, leader := range m.leaders {
 			if leader < 0 {
 				continue
@@ -114,10 +116,10 @@ func list(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, at in
 	return l
 }
 
-// wait returns when nothing is being asked any more.
+// wait returns when all leaders have answered or failed.
 func (l *listing) wait() { l.asking.Wait() }
 
-// of returns a topic's offsets, by partition, and the error of each that has none.
+// of returns the offsets of one topic by partition, or the error of a partition.
 func (l *listing) of(topic string, m topicMeta) (offsets []int64, errs []error) {
 	offsets, errs = make([]int64, len(m.leaders)), make([]error, len(m.leaders))
 	for p, leader := range m.leaders {
@@ -142,17 +144,17 @@ func (l *listing) of(topic string, m topicMeta) (offsets []int64, errs []error) 
 	return offsets, errs
 }
 
-// listLeaders asks a topic's leaders, as the metadata names them, for one offset of each
-// partition. Partitions have an offset or an error.
+// listLeaders asks the leaders that the metadata names for one offset of each partition
+// of a topic. A partition has an offset or an error.
 func listLeaders(ctx context.Context, cl *kgo.Client, topic string, m topicMeta, at int64, level isolation) ([]int64, []error) {
 	l := list(ctx, cl, map[string]topicMeta{topic: m}, at, level)
 	defer l.wait()
 	return l.of(topic, m)
 }
 
-// offsetsAt returns per partition the first offset whose record is not older than unixMilli, and
-// the last stable offset where there is none. What an open transaction will publish lies beyond
-// that and is newer.
+// offsetsAt returns for each partition the first offset whose record is not older than
+// unixMilli. If there is none, it is the last stable offset. An open transaction
+// publishes records only beyond that, and they are newer.
 func offsetsAt(ctx context.Context, cl *kgo.Client, topic string, partitions int, unixMilli int64) ([]int64, error) {
 	admin := kadm.NewClient(cl)
 	var end, offsets []int64
@@ -173,7 +175,7 @@ func offsetsAt(ctx context.Context, cl *kgo.Client, topic string, partitions int
 	return untilEnd(offsets, end), nil
 }
 
-// untilEnd puts the end where there is no offset before it.
+// untilEnd puts the end in place of an offset that is missing or beyond it.
 func untilEnd(offsets, end []int64) []int64 {
 	for p, o := range offsets {
 		if o < 0 || o > end[p] {

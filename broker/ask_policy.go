@@ -10,7 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// policy is the part of a topic's configuration that says which old records are still there.
+// policy is the part of a topic's configuration that says which old records are still
+// there.
 type policy struct {
 	known           bool // false: this user may not read the configuration
 	compacted       bool
@@ -18,7 +19,8 @@ type policy struct {
 	remote          bool          // remote.storage.enable: an answer without records may mean "not yet"
 }
 
-// askPolicy asks for a topic's configuration. If this user may not read it, the policy is unknown.
+// askPolicy asks for a topic's configuration. If this user may not read it, the policy is
+// unknown.
 func askPolicy(ctx context.Context, cl *kgo.Client, topic string) (policy, error) {
 	described, err := hedged(ctx, func(ctx context.Context) (kadm.ResourceConfigs, error) {
 		described, err := kadm.NewClient(cl).DescribeTopicConfigs(ctx, topic)

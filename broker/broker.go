@@ -1,42 +1,48 @@
-// Package broker brings records in from Kafka. A [Reader] follows topics and gives their events to a
-// [Sink], which is the hub. A [History] reads older records again for clients that were away.
+// Package broker brings records in from Kafka. A [Reader] follows topics and gives their
+// events to a [Sink], which is the hub. A [History] reads older records again for clients
+// that were away.
 //
-// It joins no consumer group and commits nothing. Every gateway reads all partitions of its topics,
-// at offsets that it chooses itself. The package knows nothing of HTTP or of a subscriber. What a
-// record means is up to package record.
+// It joins no consumer group and commits nothing. Every gateway reads all partitions of
+// its topics, at offsets that it chooses itself. The package knows nothing of HTTP or of
+// a subscriber. What a record means is up to package record.
 //
 // The files of one family begin with the same word.
 //
-// connect_options.go has the options of every Kafka client. connect_credentials.go logs in and
-// encrypts, and connect_oauth.go gets tokens.
+// connect_options.go has the options of every Kafka client. connect_credentials.go logs
+// in and encrypts, and connect_oauth.go gets tokens.
 //
-// The ask files hold the requests to brokers. ask_metadata.go asks which topics there are and who
-// leads them, ask_offsets.go where partitions begin and end, and ask_epochs.go where leader epochs
-// ended. ask_fetch.go fetches records once. ask_policy.go asks for a topic's configuration.
-// errors.go has the errors, how to tell them apart, and their plain text.
+// The ask files hold the requests to brokers. ask_metadata.go asks which topics there are
+// and who leads them, ask_offsets.go where partitions begin and end, and ask_epochs.go
+// where leader epochs ended. ask_fetch.go fetches records once. ask_policy.go asks for a
+// topic's configuration. errors.go has the errors, how to tell them apart, and their
+// plain text.
 //
-// The topic files are about one topic. topic_identity.go tells which topic of a name it is, after it
-// may have been created anew. topic_lineage.go knows which leader epochs wrote a partition.
+// The topic files are about one topic. topic_identity.go tells which topic of a name it
+// is, after it may have been created anew. topic_lineage.go knows which leader epochs
+// wrote a partition.
 //
 // The reader files follow topics live:
 //   - reader.go begins and ends. reader_topic.go has the state of one topic.
 //   - reader_poll.go takes what a poll brings. reader_positions.go moves positions.
-//   - reader_watch.go asks Kafka every few seconds what there is, and reader_answers.go notes whether
-//     it answers. reader_fetch_faults.go notes whether records come.
-//   - reader_begin.go begins to read a topic, and reader_start_offsets.go finds out from where.
-//     reader_state_feed.go feeds a state from further back.
-//   - reader_leaderless.go waits for partitions without a leader. reader_lost.go finds a new position
-//     when Kafka doesn't have the old one. reader_stuck.go passes over batches without a record.
-//   - reader_epochs.go tells the sink the leader epochs. reader_status.go says how far the reader is.
+//   - reader_watch.go asks Kafka every few seconds what there is, and reader_answers.go
+//     notes whether it answers. reader_fetch_faults.go notes whether records come.
+//   - reader_begin.go begins to read a topic, and reader_start_offsets.go finds out from
+//     where. reader_state_fill.go fills a state from further back.
+//   - reader_leaderless.go waits for partitions without a leader. reader_lost.go finds a
+//     new position when Kafka doesn't have the old one. reader_stuck.go passes over
+//     batches without a record.
+//   - reader_epochs.go tells the sink the leader epochs. reader_status.go says how far
+//     the reader is.
 //   - sink.go has the sink's calls.
 //
-// The history files answer for the past. history.go has the calls, history_topic.go what is known of
-// a topic, and history_questions.go lets callers share a question. history_bounds.go and
-// history_epochs.go are such questions. history_catchup.go reads records.
+// The history files answer for the past. history.go has the calls, history_topic.go what
+// is known of a topic, and history_questions.go lets callers share a question.
+// history_bounds.go and history_epochs.go are such questions. history_catchup.go reads
+// records.
 //
 // control.go is the topic through which gateways tell each other what none may miss, and
-// control_watch.go notices when messages are missed. inspect.go asks about topics before anything is
-// read. produce.go writes one record.
+// control_watch.go notices when messages are missed. inspect.go asks about topics before
+// anything is read. produce.go writes one record.
 package broker
 
 import (
@@ -46,19 +52,20 @@ import (
 	"sluice/broker/record"
 )
 
-// StreamConfig says which records are a stream's, and how far back they are read.
+// StreamConfig says which records a stream has, and how far back they are read.
 type StreamConfig struct {
 	Name   string       // the stream's
 	Topic  string       // the Kafka topic that it shows
 	Record record.Rules // how its records become events
 
-	// Replay is how far back the reader begins at start, by the records' timestamps; where it has no record,
-	// with the newest ones.
-	// 0 begins at the end. Streams of one topic begin together, at the longest.
+	// Replay is how far back the reader begins at start, by the records' timestamps. If that
+	// finds no record, it begins with the newest ones. 0: it begins at the end. Streams of
+	// one topic begin together, with the longest Replay.
 	Replay time.Duration
 
-	// State says that the sink keeps the latest event of each subject: it is fed from further back, a compacted topic from
-	// its start, others for StateAge (0: from their start, too).
+	// State says that the sink keeps the latest event of each subject. A compacted topic is
+	// then read from its start, and any other topic for StateAge. StateAge 0: from its
+	// start.
 	State    bool
 	StateAge time.Duration
 }
@@ -72,12 +79,12 @@ func (s StreamConfig) decoder() (*record.Decoder, error) {
 	return d, nil
 }
 
-// minBatchBytes is what a batch may always unpack to: sixteen times what brokers take by default.
+// minBatchBytes is what every batch may unpack to: sixteen times what brokers accept by
+// default.
 const minBatchBytes = 16 << 20
 
-// maxBatchBytes is how much one batch of records may unpack to (KIP-98's record batch). What a
-// producer compresses well would otherwise take any amount of memory: zeros shrink to a
-// thousandth.
+// maxBatchBytes is what one batch of records may unpack to (KIP-98). Otherwise a batch
+// that compresses well could take any amount of memory. Zeros shrink to a thousandth.
 func maxBatchBytes(streams []StreamConfig) int {
 	most := minBatchBytes
 	for _, s := range streams {
@@ -86,7 +93,7 @@ func maxBatchBytes(streams []StreamConfig) int {
 	return most
 }
 
-// check says what is wrong with the streams, but for their rules.
+// check says what is wrong with the streams, except for their rules.
 func check(streams []StreamConfig) error {
 	if len(streams) == 0 {
 		return fmt.Errorf("broker: no streams")

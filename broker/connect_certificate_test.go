@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// certificate makes a certificate for the loopback address that vouches for itself, and returns
-// the file that says so.
+// certificate makes a certificate for the loopback address that vouches for itself, and
+// returns the file that says so.
 func certificate(t *testing.T) (caFile string, pair tls.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

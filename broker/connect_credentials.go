@@ -17,8 +17,8 @@ import (
 	"sluice/broker/reread"
 )
 
-// tlsDialer connects to brokers over TLS. The authority and the client's certificate are those that the
-// files hold when a connection is made; those that are open stay as they are.
+// tlsDialer connects to brokers over TLS. A new connection uses the authority and the
+// client certificate that the files hold at that moment. Open connections keep theirs.
 func tlsDialer(t TLS, log *slog.Logger) (func(ctx context.Context, network, host string) (net.Conn, error), error) {
 	roots := func() *x509.CertPool { return nil } // the system's
 	if t.CAFile != "" {
@@ -58,7 +58,7 @@ func tlsDialer(t TLS, log *slog.Logger) (func(ctx context.Context, network, host
 	}, nil
 }
 
-// mechanism is how to log in. A secret in a file is read again for each login.
+// mechanism says how to log in. A secret in a file is read again for each login.
 func mechanism(s SASL, log *slog.Logger) (sasl.Mechanism, error) {
 	password := func() string { return s.Password }
 	switch s.Mechanism {

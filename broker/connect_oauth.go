@@ -20,10 +20,9 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 )
 
-// OAuth is where an OAUTHBEARER token comes from: a file that something else
-// keeps fresh, or the client-credentials grant of RFC 6749, section 4.4. A
-// token is obtained for each connection to a broker and each
-// re-authentication, so none is kept here.
+// OAuth says where an OAUTHBEARER token comes from. It is a file that another program
+// keeps fresh, or the client-credentials grant (RFC 6749, section 4.4). Each connection
+// to a broker and each re-authentication gets a token, so none is kept here.
 type OAuth struct {
 	TokenFile string // holds the token; read again each time
 
@@ -32,10 +31,11 @@ type OAuth struct {
 	ClientSecret string
 	Scope        string // "" asks for none
 
-	// ClientSecretFile holds the client's secret, instead of ClientSecret. It is read again each time.
+	// ClientSecretFile holds the client's secret, instead of ClientSecret. It is read again
+	// each time.
 	ClientSecretFile string
 
-	log *slog.Logger // nil: nobody is told of a file that can't be used
+	log *slog.Logger // nil: nobody is told of a file that cannot be read again
 }
 
 const (
@@ -79,8 +79,8 @@ func (o OAuth) fromFile(context.Context) (oauth.Auth, error) {
 	return oauth.Auth{Token: string(token)}, nil
 }
 
-// tokenClient follows no redirect: the client's secret is for the configured address alone. A token
-// endpoint answers a POST itself (RFC 6749 section 3.2).
+// tokenClient follows no redirect: the client's secret is for the configured address
+// alone. A token endpoint answers a POST itself (RFC 6749 section 3.2).
 var tokenClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 func (o OAuth) fromEndpoint(ctx context.Context, clientSecret string) (oauth.Auth, error) {
@@ -119,8 +119,8 @@ var (
 	urlQuery = regexp.MustCompile(`[?#][^\s"]*`)
 )
 
-// tokenURLError is an error of asking the token URL. Those of net/http repeat the URL, the one that it
-// leads to and the proxy's, any of which may have a key in it.
+// tokenURLError is an error of asking the token URL. Those of net/http repeat the URL,
+// the one that it leads to and the proxy's, any of which may have a key in it.
 func tokenURLError(err error) error {
 	if asked := (*url.Error)(nil); errors.As(err, &asked) {
 		err = asked.Err
@@ -135,8 +135,8 @@ func tokenURLError(err error) error {
 	return fmt.Errorf("kafka.sasl.token_url: %w", err)
 }
 
-// bearer is the OAUTHBEARER mechanism with a refusal that says what it is: the broker
-// answers a token it doesn't take with data of its own instead of Kafka's error.
+// bearer is the OAUTHBEARER mechanism with a plain error. A broker that refuses a token
+// answers with data instead of Kafka's error.
 type bearer struct{ sasl.Mechanism }
 
 func (b bearer) Authenticate(ctx context.Context, host string) (sasl.Session, []byte, error) {

@@ -9,38 +9,41 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Config is how to reach Kafka, and how closely to watch it.
+// Config says how to reach Kafka, and how closely to watch it.
 type Config struct {
 	Brokers []string // host:port to begin with (bootstrap.servers)
 	TLS     TLS      //
 	SASL    SASL     //
-	Rack    string   // where this gateway stands (client.rack): the reader fetches from the nearest replica, where brokers choose one
+	Rack    string   // where this gateway runs (client.rack), for brokers that choose the nearest replica
 
-	Refresh    time.Duration // between two looks at topics and their ends (topic.metadata.refresh.interval.ms); 0: 3s
-	StaleAfter time.Duration // how long Kafka may stay silent, or no fetch succeed, before it is said; 0: 5s
+	Refresh    time.Duration // between two rounds of the watch (topic.metadata.refresh.interval.ms); 0: 3s
+	StaleAfter time.Duration // without an answer or a fetch that succeeds, after which a stream is stale; 0: 5s
 
-	HighWatermarks time.Duration // between two looks at high watermarks, for what open transactions hold back; 0: 10s
+	HighWatermarks time.Duration // between two questions for high watermarks, which tell what open transactions hold back; 0: 10s
 
-	// OfflineHold is how long partitions without a leader, or a topic that is missing or forbidden, may keep what can be read
-	// from being called warm, at start; 0: 10s.
+	// OfflineHold is how long the start waits for partitions without a leader before it
+	// calls the others warm. It waits as long for a topic that is missing or forbidden.
+	// 0: 10s.
 	OfflineHold time.Duration
 
 	ClientID string // what brokers call the gateway in logs, metrics and quotas (client.id); "": sluice
 
-	// How much the reader takes at a time. Catch-up and the control topic have bounds of their own.
+	// How much the reader fetches at a time. Catch-up and the control topic have other
+	// bounds.
 	FetchMaxBytes          int32 // one answer of one broker (fetch.max.bytes); 0: 16 MiB
 	FetchMaxPartitionBytes int32 // of one partition in it (max.partition.fetch.bytes); 0: 1 MiB
 
 	Opts []kgo.Opt // further options for the clients
 
-	// Instrument returns what counts for one client, such as the hooks of kprom. The client is reader,
-	// history, control_producer or control_consumer; no two with one name are open at a time. nil: nothing.
+	// Instrument returns options that count what one client does, such as the hooks of
+	// kprom. The client is reader, history, control_producer or control_consumer. No two
+	// clients of one name are open at a time. nil: nothing is counted.
 	Instrument func(client string) []kgo.Opt
 
-	log *slog.Logger // of the room that uses this; nil: nobody is told of files that can't be used
+	log *slog.Logger // of the caller; nil: nobody is told of files that cannot be read again
 }
 
-// logged is the configuration with a log for what happens to its files.
+// logged returns the configuration with a log for files that cannot be read again.
 func (c Config) logged(log *slog.Logger) Config {
 	c.log = log
 	return c
@@ -53,8 +56,8 @@ func (c Config) instrumented(client string) []kgo.Opt {
 	return c.Instrument(client)
 }
 
-// TLS is the encryption to brokers (security.protocol=SSL or SASL_SSL). Its files are read again for
-// each connection.
+// TLS says how connections to brokers are encrypted (security.protocol=SSL or SASL_SSL).
+// The files are read again for each connection.
 type TLS struct {
 	Enabled  bool   //
 	CAFile   string // PEM (ssl.truststore.location); "" trusts the system's roots
@@ -83,15 +86,15 @@ type SASL struct {
 }
 
 const (
-	requestTimeout = 5 * time.Second // one question of ours to Kafka, retries included
+	requestTimeout = 5 * time.Second // for one question to Kafka, with its retries
 
 	// fetchMaxBytes bounds one answer of one broker (fetch.max.bytes), and with it
 	// what the client holds undecoded: brokers × this.
 	fetchMaxBytes = 16 << 20
 )
 
-// options turns the configuration into client options, with nothing in it that reads or resumes.
-// Errors name the key at fault and never a secret.
+// options turns the configuration into options of a client. None of them reads or
+// resumes. Errors name the wrong key and never a secret.
 func options(cfg Config) ([]kgo.Opt, error) {
 	if len(cfg.Brokers) == 0 {
 		return nil, errors.New("kafka.brokers: is empty; give at least one host:port")
@@ -138,7 +141,8 @@ func readerOptions(cfg Config) ([]kgo.Opt, error) {
 		kgo.FetchMaxPartitionBytes(cmp.Or(cfg.FetchMaxPartitionBytes, fetchMaxPartitionBytes)),
 		kgo.FetchMaxWait(time.Second), // fetch.max.wait.ms; an answer comes as soon as there is a record
 
-		// auto.offset.reset=none: where reading goes on is ours to say, since followers must be told.
+		// auto.offset.reset=none: where reading goes on is ours to say, since followers must be
+		// told.
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 	), err
 }

@@ -72,8 +72,8 @@ func answers(t *testing.T, cl *kgo.Client) {
 	})
 }
 
-// The password is the one that is in its file when the gateway logs in, however often it changes. A
-// file that can't be used leaves the password as it was.
+// The password is the one that is in its file when the gateway logs in, however often it
+// changes. A file that can't be used leaves the password as it was.
 func TestAPasswordIsReadAtEachLogin(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -146,8 +146,8 @@ func (d *dropping) drop() {
 	d.open = nil
 }
 
-// shown is what a side shows of a TLS connection: the PEM text of a certificate that vouches for
-// itself, and its key.
+// shown is what a side shows of a TLS connection: the PEM text of a certificate that
+// vouches for itself, and its key.
 type shown struct {
 	certificate, key string
 	pair             tls.Certificate
@@ -170,8 +170,8 @@ func newShown(t *testing.T) shown {
 	return shown{string(text), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})), pair, pool}
 }
 
-// The authority and the client's certificate are those that are in their files when a connection is
-// made.
+// The authority and the client's certificate are those that are in their files when a
+// connection is made.
 func TestAuthorityAndClientCertificateAreReadForEachConnection(t *testing.T) {
 	brokers, clients := [2]shown{newShown(t), newShown(t)}, [2]shown{newShown(t), newShown(t)}
 	var era atomic.Int32 // which of both is wanted

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestNoErrorShowsWhatATokenURLHasInIt: its query may have a key, and the address that it leads on to, too.
+// TestNoErrorShowsWhatATokenURLHasInIt: its query may have a key, and the address that it
+// leads on to, too.
 func TestNoErrorShowsWhatATokenURLHasInIt(t *testing.T) {
 	raw := func(text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {

@@ -15,13 +15,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Control is a small topic through which gateways tell each other what none may miss. Every
-// gateway reads all of it from its beginning, without a group, and then as it grows. What a
-// message says is up to the caller.
+// Control is a small topic through which gateways tell each other what none may miss.
+// Every gateway reads all of it from its beginning, without a group, and then as it
+// grows. The meaning of a message is up to the caller.
 //
-// Two things run. A client of Kafka's usual kind consumes the topic and finds partitions that
-// are added. Beside it a watch asks where the partitions end (control_watch.go). So a client that
-// doesn't get on is noticed whatever the reason, and [Control.Unheard] says so.
+// A client consumes the topic and finds new partitions. A watch asks where the partitions
+// end (control_watch.go). So it notices a client that makes no progress, whatever the
+// reason, and [Control.Unheard] says so.
 type Control struct {
 	cl      *kgo.Client // produces, and asks where partitions end
 	consume []kgo.Opt
@@ -31,10 +31,10 @@ type Control struct {
 	isCaughtUp atomic.Bool
 
 	mu         sync.Mutex        // guards the rest; a leaf
-	next       []int64           // by partition, the offset up to which messages have been heard
+	next       []int64           // by partition, the position up to which messages have been read
 	failing    map[int32]failure // by partition, how the client last failed
 	complaints map[string]bool   // complaints since all was well
-	since      time.Time         // nothing is heard since; zero: all is
+	since      time.Time         // messages may be missed since then; zero: none is
 	why        string
 }
 
@@ -47,11 +47,11 @@ type failure struct {
 const (
 	controlMaxBytes = 1 << 20         // of one fetch (fetch.max.bytes)
 	controlPause    = time.Second     // after something failed
-	controlRefresh  = 2 * time.Second // between two looks at partitions and their ends, by the client and by the watch
-	controlSilence  = 5 * time.Second // without progress or an answer, after which nothing counts as heard
+	controlRefresh  = 2 * time.Second // between two questions for partitions and their ends, by the client and by the watch
+	controlSilence  = 5 * time.Second // without progress or an answer, after which messages may be missed
 )
 
-// NewControl connects to nothing yet. Close it at the end.
+// NewControl connects to nothing yet. Close ends it.
 func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	opts, err := options(cfg.logged(log))
 	if err != nil {
@@ -60,7 +60,7 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	cl, err := kgo.NewClient(append(slices.Concat(opts, cfg.instrumented("control_producer")),
 		kgo.RequiredAcks(kgo.AllISRAcks()),                   // acks=all
 		kgo.RecordDeliveryTimeout(requestTimeout),            // delivery.timeout.ms
-		kgo.ProducerLinger(0),                                // linger.ms: somebody waits
+		kgo.ProducerLinger(0),                                // linger.ms: a caller waits
 		kgo.UnknownTopicRetries(1),                           // an operator creates the topic
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // partitioner.class: by key, as Kafka's own does
 	)...)
@@ -80,11 +80,11 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	return &Control{cl: cl, consume: consume, topic: topic, log: log.With("topic", topic), complaints: make(map[string]bool)}, kgo.ValidateOpts(consume...)
 }
 
-// Close ends the connections. Run has returned before.
+// Close ends the connections. Run must have returned.
 func (c *Control) Close() { c.cl.Close() }
 
-// Announce writes a message and returns when all of Kafka's replicas have it. On a compacted
-// topic a later message with the same key replaces it.
+// Announce writes a message. It returns when all of Kafka's replicas have it. On a
+// compacted topic a later message with the same key replaces it.
 func (c *Control) Announce(ctx context.Context, key string, message []byte) error {
 	produce := func() error {
 		return c.cl.ProduceSync(ctx, &kgo.Record{Topic: c.topic, Key: []byte(key), Value: message}).FirstErr()
@@ -101,7 +101,8 @@ func (c *Control) Announce(ctx context.Context, key string, message []byte) erro
 	return nil
 }
 
-// CaughtUp reports whether all that was in the topic when Run first reached it has been heard.
+// CaughtUp reports whether every message has been read that the topic had when Run first
+// reached it.
 func (c *Control) CaughtUp() bool { return c.isCaughtUp.Load() }
 
 // Unheard says since when messages may be missed, and why. The zero time: none is.
@@ -111,19 +112,19 @@ func (c *Control) Unheard() (since time.Time, why string) {
 	return c.since, c.why
 }
 
-// Run hears every message, from the topic's first on, until ctx is done. It waits for Kafka and
-// for the topic, however long that takes. A message may be heard twice: a topic that was created
-// anew, or one whose client is stuck, is heard from its start. hear is called from one goroutine
-// at a time.
+// Run reads every message from the topic's first one on, until ctx is done. It waits for
+// Kafka and for the topic, however long that takes. It may read a message twice: after
+// the topic was created anew, or after its client was stuck, it reads from the start.
+// hear is called from one goroutine at a time.
 func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
 	w := &controlWatch{Control: c, admin: kadm.NewClient(c.cl), began: time.Now()}
 	for ctx.Err() == nil {
 		hearing, stop := context.WithCancel(ctx)
-		// The context is the client's, too: Close would race with a fetch that begins meanwhile.
+		// The client has the context as well, since Close would race with a fetch that begins.
 		cl, err := kgo.NewClient(append(slices.Clip(c.consume), kgo.WithContext(hearing))...)
 		if err != nil {
 			stop()
-			return fmt.Errorf("control_topic %s: %w", c.topic, err) // the options were valid before
+			return fmt.Errorf("control_topic %s: %w", c.topic, err) // NewControl has checked the options
 		}
 		c.startOver()
 		done := make(chan struct{})
@@ -139,14 +140,14 @@ func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
 	return nil
 }
 
-// startOver forgets how far the client before was.
+// startOver forgets how far the former client was.
 func (c *Control) startOver() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.next, c.failing = nil, make(map[int32]failure)
 }
 
-// consumeAll hands on what the client brings, until ctx is done.
+// consumeAll hands on the messages that the client fetches, until ctx is done.
 func (c *Control) consumeAll(ctx context.Context, cl *kgo.Client, hear func([]byte)) {
 	for ctx.Err() == nil {
 		failed := false
@@ -163,17 +164,17 @@ func (c *Control) consumeAll(ctx context.Context, cl *kgo.Client, hear func([]by
 				next = rec.Offset + 1
 			}
 			if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](p.Err); ok {
-				c.log.Error("the control topic has a batch that unpacks to too much; no gateway writes such a one, and it is passed over",
+				c.log.Error("the control topic has a batch that unpacks to too much: it is passed over, as no gateway writes such a batch",
 					"partition", p.Partition, "offset", large.Offset, "next", large.NextOffset)
 				cl.SetOffsets(map[string]map[int32]kgo.EpochOffset{c.topic: {p.Partition: {Epoch: large.Epoch, Offset: large.NextOffset}}})
 				next, p.Err = large.NextOffset, nil
 			}
-			if loss, ok := errors.AsType[*kgo.ErrDataLoss](p.Err); ok { // an unclean election: the client goes on there
+			if loss, ok := errors.AsType[*kgo.ErrDataLoss](p.Err); ok { // an unclean election: the client goes on from there
 				c.noteLoss(p.Partition, loss.ResetTo)
 			}
 			c.noteConsumed(p.Partition, next, p.Err)
 		})
-		if failed { // Kafka would say it again as fast as it is asked
+		if failed { // Kafka would repeat the error at once
 			select {
 			case <-ctx.Done():
 			case <-time.After(controlPause):
@@ -182,7 +183,8 @@ func (c *Control) consumeAll(ctx context.Context, cl *kgo.Client, hear func([]by
 	}
 }
 
-// noteConsumed notes how far a partition has been heard; -1: no further.
+// noteConsumed notes the position up to which a partition has been read. -1: it has not
+// moved.
 func (c *Control) noteConsumed(partition int32, next int64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -201,7 +203,7 @@ func (c *Control) noteConsumed(partition int32, next int64, err error) {
 	}
 }
 
-// noteLoss notes that a partition is heard from an earlier offset on.
+// noteLoss notes that a partition is read again from an earlier offset.
 func (c *Control) noteLoss(partition int32, to int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,31 +9,32 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// controlWatch looks whether a [Control] hears all there is.
+// controlWatch checks whether a [Control] reads all messages.
 type controlWatch struct {
 	*Control
 	admin    *kadm.Client
 	identity identity
-	began    time.Time            // of Run, or when all was last heard
-	end      []int64              // what has to be heard before it is caught up; nil: not known yet
-	stuck    map[int32]standstill // partitions with more to hear, and where the client stands in them
+	began    time.Time            // when Run began, or when all messages had last been read
+	end      []int64              // the positions from which it is caught up; nil: not known yet
+	stuck    map[int32]standstill // partitions with more messages that have not moved
 }
 
-// standstill is where a client stands in a partition, and since when.
+// standstill is the position of a client that makes no progress, and since when.
 type standstill struct {
 	offset int64
 	since  time.Time
 }
 
 const (
-	controlProbes     = 8  // partitions in which the client doesn't move that are looked into at a time
-	controlComplaints = 16 // different ones that go to the log until all is well
+	controlProbes     = 8  // partitions without progress that are fetched at a time
+	controlComplaints = 16 // different ones in the log, until all is well
 )
 
-// errUnheard says that there are messages that the client doesn't bring.
-var errUnheard = errors.New("messages are there, and the client doesn't bring them")
+// errUnheard says that the topic has messages and the client doesn't fetch them.
+var errUnheard = errors.New("the topic has messages, and the client does not fetch them")
 
-// watch looks again and again. It returns when the client is to be replaced, or ctx is done.
+// watch checks again and again. It returns when the client must be replaced, or ctx is
+// done.
 func (w *controlWatch) watch(ctx context.Context) {
 	w.stuck = make(map[int32]standstill)
 	for {
@@ -57,8 +58,9 @@ func (w *controlWatch) watch(ctx context.Context) {
 	}
 }
 
-// check compares what has been heard with where the partitions end. Its error is why not all is
-// heard. replace says that the client reads a topic that is gone, or is stuck.
+// check compares the positions with the ends of the partitions. Its error says why not
+// all messages are read. replace says that the client is stuck, or that its topic is
+// gone.
 func (w *controlWatch) check(ctx context.Context) (replace bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -71,7 +73,7 @@ func (w *controlWatch) check(ctx context.Context) (replace bool, err error) {
 		return false, err
 	}
 	if renewed {
-		w.log.Warn("the control topic was created anew; it is heard from its start")
+		w.log.Warn("the control topic was created anew: it is read from its start")
 		w.end = nil
 		return true, nil
 	}
@@ -105,8 +107,8 @@ func (w *controlWatch) check(ctx context.Context) (replace bool, err error) {
 	return false, nil
 }
 
-// askEnds returns where each partition begins and ends. The client may learn of a new partition a
-// moment later.
+// askEnds returns where each partition begins and ends. The client may learn of a new
+// partition a moment later.
 func (w *controlWatch) askEnds(ctx context.Context, partitions int) (start, end []int64, err error) {
 	err = untilAnswered(ctx, func() (err error) {
 		listed, failed := w.admin.ListStartOffsets(ctx, w.topic)
@@ -120,8 +122,8 @@ func (w *controlWatch) askEnds(ctx context.Context, partitions int) (start, end 
 	return start, end, err
 }
 
-// positions returns where the client stands, not before the partitions' starts, or how it fails.
-// A failure counts for as long as it would take to come again.
+// positions returns the client's positions, none before its partition's start, or why the
+// client fails. A failure counts until it would have come again.
 func (w *controlWatch) positions(start []int64) ([]int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,8 +141,8 @@ func (w *controlWatch) positions(start []int64) ([]int64, error) {
 	return append([]int64(nil), w.next...), nil
 }
 
-// findStuck returns where the client has more to hear and hasn't moved since the last look, and since
-// when the first of these stand.
+// findStuck returns the partitions that have more messages and have not moved since the
+// last check. since is when the first of them last moved.
 func (w *controlWatch) findStuck(next, end []int64) (at []partitionOffset, since time.Time) {
 	for p, to := range end {
 		partition := int32(p)
@@ -161,9 +163,10 @@ func (w *controlWatch) findStuck(next, end []int64) (at []partitionOffset, since
 	return at, since
 }
 
-// skipEmpty moves partitions over what is no message and so moves no client: holes that compaction left,
-// markers, and what was aborted. Each is asked for alone, so that an empty answer says that it has
-// nothing, and not that another one filled the answer.
+// skipEmpty moves partitions over offsets without a message, which move no client: holes
+// that compaction left, markers, and aborted messages. Each partition is asked for alone.
+// So an empty answer means that the partition has nothing, and not that another one
+// filled the answer.
 func (w *controlWatch) skipEmpty(ctx context.Context, m topicMeta, halted []partitionOffset) error {
 	for _, at := range halted[:min(len(halted), controlProbes)] {
 		answers, err := fetch(ctx, w.cl, m.leaders[at.partition], w.topic, m.id, []partitionOffset{at}, controlMaxBytes)
@@ -172,13 +175,13 @@ func (w *controlWatch) skipEmpty(ctx context.Context, m topicMeta, halted []part
 		}
 		for _, r := range answers {
 			switch {
-			case errors.Is(r.err, kerr.OffsetOutOfRange): // retention passed; the next look knows the start
+			case errors.Is(r.err, kerr.OffsetOutOfRange): // retention passed; the next check knows the start
 				continue
 			case r.err != nil:
 				return r.err
 			case len(r.records) > 0:
 				r.next = r.records[0].Offset
-			case r.empty: // and yet it ends later: the hole reaches to its end
+			case r.empty: // the end is later, so a hole reaches up to it
 				r.next = max(r.next, r.lastStableOffset)
 			}
 			w.noteConsumed(r.partition, r.next, nil)
@@ -187,7 +190,7 @@ func (w *controlWatch) skipEmpty(ctx context.Context, m topicMeta, halted []part
 	return nil
 }
 
-// allReached reports whether no partition stands before its end.
+// allReached reports whether no partition is before its end.
 func allReached(next, end []int64) bool {
 	for p, to := range end {
 		if next[p] < to {
@@ -197,8 +200,8 @@ func allReached(next, end []int64) bool {
 	return true
 }
 
-// report makes known whether all is heard: each complaint once to the log until all is well, and to
-// who asks [Control.Unheard] when it lasts.
+// report says whether all messages are read. Each complaint goes to the log once, until
+// all is well. A lasting one also goes to callers of [Control.Unheard].
 func (w *controlWatch) report(err error) {
 	now := time.Now()
 	w.mu.Lock()
@@ -206,7 +209,7 @@ func (w *controlWatch) report(err error) {
 	if err == nil {
 		if len(w.complaints) > 0 {
 			clear(w.complaints)
-			w.log.Info("the control topic is heard again")
+			w.log.Info("the control topic is read again")
 		}
 		w.began, w.since, w.why = now, time.Time{}, ""
 		return
@@ -217,7 +220,8 @@ func (w *controlWatch) report(err error) {
 	w.complain(err)
 }
 
-// complain says once why nothing is heard, until all is well. The lock is held.
+// complain says once why messages are not read, until all is well. The caller holds the
+// lock.
 func (c *Control) complain(err error) {
 	if text := plainText(err); !c.complaints[text] && len(c.complaints) < controlComplaints {
 		c.complaints[text] = true

@@ -19,7 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// plainTexts are errors of Kafka's in words that say what to do.
+// plainTexts are errors of Kafka in words that say what to do.
 var plainTexts = []struct {
 	err  error
 	text string
@@ -33,12 +33,12 @@ var plainTexts = []struct {
 	{kerr.UnknownTopicID, "the topic was deleted"},
 	{kerr.LeaderNotAvailable, "a partition has no leader at the moment"},
 	{kerr.NotLeaderForPartition, "a partition's leader is moving"},
-	{kerr.InvalidTopicException, "Kafka takes this for no topic name"},
+	{kerr.InvalidTopicException, "Kafka does not accept this topic name"},
 	{kgo.ErrClientClosed, "the reader has ended"},
 }
 
-// plainText says in plain words what an error of Kafka, the network or TLS means.
-// It knows no secret, and what it doesn't know it repeats.
+// plainText says in plain words what an error of Kafka, the network or TLS means. It has
+// no secret to tell. It repeats the text of an error that it doesn't know.
 func plainText(err error) string {
 	for _, f := range plainTexts {
 		if errors.Is(err, f.err) {
@@ -102,14 +102,14 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// isMoving says that an error is of the kind that asking anew, after a look at who leads
-// now, mends.
+// isMoving reports whether a leader may be moving. Then asking again helps, once the new
+// leader is known.
 func isMoving(err error) bool {
 	return kerr.IsRetriable(err) && !errors.Is(err, kerr.UnknownTopicID) && !errors.Is(err, kerr.InconsistentTopicID)
 }
 
-// unavailable marks an error of Kafka's or the network's as what it means to a caller, in
-// plain words; errors that say something of their own pass as they are.
+// unavailable says in plain words that Kafka or the network failed
+// ([stream.ErrUnavailable]). Errors that have a meaning for the caller stay as they are.
 func unavailable(err error) error {
 	var gone *stream.GoneError
 	switch {
@@ -123,10 +123,11 @@ func isForbidden(err error) bool {
 	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed)
 }
 
-var errNotAnswered = errors.New("broker: an answer lacks a partition")
+var errNotAnswered = errors.New("an answer of Kafka's lacks a partition")
 
-// partitionError keeps what a leader says of one partition from being taken for what it
-// isn't: that it doesn't know the partition doesn't mean that the topic is not there.
+// partitionError returns the error that one partition has. A leader that doesn't know the
+// partition says UNKNOWN_TOPIC_OR_PARTITION. That must not be taken for a topic that
+// doesn't exist.
 func partitionError(err error) error {
 	if errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
 		return kerr.NotLeaderForPartition
@@ -134,7 +135,7 @@ func partitionError(err error) error {
 	return err
 }
 
-// causeOf returns the first error of several that one call of kadm's had.
+// causeOf returns the first of several errors that one call of kadm had.
 func causeOf(err error) error {
 	if several, ok := errors.AsType[*kadm.ShardErrors](err); ok && len(several.Errs) > 0 {
 		return several.Errs[0].Err
@@ -143,10 +144,10 @@ func causeOf(err error) error {
 }
 
 // errLagging says that a broker answered with less than is known already.
-var errLagging = errors.New("broker: a broker's answer is older than what is known of the topic")
+var errLagging = errors.New("a broker's answer is older than what is known of the topic")
 
-// mayAskAgain reports whether a request that failed as a whole may go better the next
-// time. Otherwise the broker doesn't know it.
+// mayAskAgain reports whether a request that failed as a whole may succeed the next time.
+// Otherwise the broker doesn't know the request.
 func mayAskAgain(err error) bool {
 	var network net.Error
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) ||

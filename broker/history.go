@@ -14,15 +14,15 @@ import (
 	"sluice/stream"
 )
 
-// History answers from Kafka for what lies outside the hub's memory. It has a
-// client of its own, so that catching up never stands before the live reader. Its
-// methods may be called concurrently.
+// History reads from Kafka what the hub's memory doesn't have. It has a separate client,
+// so that catching up never delays the live reader. Its methods may be called
+// concurrently.
 //
-// It reads from leaders only: a follower may be behind what a cursor has seen.
+// It reads from leaders only. A follower may be behind a cursor.
 type History struct {
 	cl     *kgo.Client
 	log    *slog.Logger
-	topics []*topicHistory // by stream; streams of one topic share one
+	topics []*topicHistory // by stream; streams of one topic share it
 	decode []*record.Decoder
 
 	failureCounts []atomic.Uint64 // by stream
@@ -33,7 +33,7 @@ var (
 	_ stream.EpochHistory = (*History)(nil)
 )
 
-// NewHistory checks the configuration; nothing is asked of Kafka yet. Close ends it.
+// NewHistory checks the configuration. It asks Kafka nothing yet. Close ends it.
 func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History, error) {
 	opts, err := options(cfg.logged(log))
 	if err := errors.Join(err, check(streams)); err != nil {
@@ -63,8 +63,8 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 	return h, nil
 }
 
-// Close gives up what is being asked, closes the connections, and returns when
-// nothing of it runs any more but calls of Read, which end by their own contexts.
+// Close gives up all questions, closes the connections, and waits for the goroutines.
+// Calls of Read end by their own contexts.
 func (h *History) Close() {
 	h.cl.Close()
 	for _, t := range h.topics {
@@ -72,8 +72,8 @@ func (h *History) Close() {
 	}
 }
 
-// Bounds is [stream.History.Bounds]. Callers at the same time share a question, so that a
-// storm of reconnects asks a few times and not once each.
+// Bounds is [stream.History.Bounds]. Callers share a question, so a storm of reconnects
+// asks Kafka only a few times.
 func (h *History) Bounds(ctx context.Context, stream int) (stream.Bounds, error) {
 	t := h.topics[stream]
 	b, err := t.currentBounds(ctx)
@@ -118,14 +118,14 @@ func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int6
 		}
 	}
 	err := c.read(ctx)
-	if err == nil || errors.Is(err, stream.ErrUnavailable) { // others are no fault of Kafka's, or are told
+	if err == nil || errors.Is(err, stream.ErrUnavailable) { // other errors are not Kafka's fault, or the client is told of them
 		h.noteResult(s, &c.saidRead, err)
 	}
 	return err
 }
 
-// noteResult counts what can't be had from Kafka, and logs it once until it can be had again.
-// said is the last complaint of its kind.
+// noteResult counts failures and logs the first of them, until Kafka answers again. said
+// is the last complaint about the same kind of question.
 func (h *History) noteResult(s int, said *string, err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, kgo.ErrClientClosed) {
 		return
@@ -146,6 +146,5 @@ func (h *History) noteResult(s int, said *string, err error) {
 	}
 }
 
-// Failures is how often something older than memory was wanted of a stream and could not
-// be had from Kafka.
+// Failures is how often Kafka could not answer for a stream's past.
 func (h *History) Failures(stream int) uint64 { return h.failureCounts[stream].Load() }

@@ -13,7 +13,8 @@ import (
 // policyAge is how old an answer about a topic's configuration may be.
 const policyAge = time.Minute
 
-// currentBounds returns what Kafka holds, as asked after the call began. It must not be written to.
+// currentBounds returns the bounds that Kafka named after the call began. They must not
+// be written to.
 func (t *topicHistory) currentBounds(ctx context.Context) (stream.Bounds, error) {
 	b, err := t.bounds.answer(ctx,
 		func(*stream.Bounds) bool { return true }, // all callers ask the same
@@ -47,7 +48,7 @@ func (t *topicHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, err 
 	asking.Go(func() { b.End, errEnd = listLeaders(ctx, t.cl, t.topic, m, latest, uncommitted) })
 	asking.Wait()
 	for p, leader := range m.leaders {
-		if leader < 0 { // nothing of it can be read or denied until there is one
+		if leader < 0 { // without a leader nobody can say what the partition has
 			b.Start[p], b.End[p] = 0, math.MaxInt64
 		} else if err := cmp.Or(errStart[p], errEnd[p]); err != nil {
 			return b, err
@@ -71,8 +72,8 @@ func (t *topicHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, err 
 	return b, nil
 }
 
-// readPolicy returns what the topic's configuration says. Without the permission to read
-// it (DESCRIBE_CONFIGS on the topic) the zero policy, which is said once.
+// readPolicy returns the topic's policy. Without the permission to read it
+// (DESCRIBE_CONFIGS) that is the unknown policy, and the log says so once.
 func (t *topicHistory) readPolicy(ctx context.Context) (policy, error) {
 	t.mu.Lock()
 	p, fresh := t.policy, time.Since(t.policyAt) < policyAge

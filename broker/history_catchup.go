@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	catchupMaxBytes = 4 << 20 // of one answer of one broker, as sent; two answers a broker are held at most
+	catchupMaxBytes = 4 << 20 // of an answer, as sent; at most two answers of a broker are in memory
 
-	// catchupTries is how often in a row brokers may fail without any progress
-	// before a read gives up.
+	// catchupTries is how often brokers may fail in a row, without any progress, before a
+	// read gives up.
 	catchupTries = 5
 	catchupPause = 200 * time.Millisecond // between two such tries
 
-	maxIdle = 20 // fetches in a row that may bring nothing of what is there
+	maxIdle = 20 // fetches in a row that may bring nothing, although there are records
 )
 
 // catchup reads partitions of one topic from one position to another, once.
@@ -35,12 +35,12 @@ type catchup struct {
 	emit    func(partition int32, events []stream.Event, next int64) error
 
 	id     topicID
-	byName bool              // leaders don't know the id, although the topic has it: brokers are being upgraded
-	left   []partitionOffset // what is still to be read; one entry a partition
+	byName bool              // leaders don't know the topic's id: brokers are being upgraded
+	left   []partitionOffset // what is still to be read, one entry for each partition
 }
 
-// read reads all that is left, looking anew who leads which partition whenever a broker
-// fails.
+// read reads all that is left. When a broker fails, it finds out anew which broker leads
+// which partition.
 func (c *catchup) read(ctx context.Context) error {
 	tries := 0
 	for len(c.left) > 0 {
@@ -70,11 +70,12 @@ func (c *catchup) read(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// stopError ends a read: asking again would not help.
+// stopError ends a read. Asking again would not help.
 type stopError struct{ err error }
 
 func (e *stopError) Error() string { return e.err.Error() }
 
+// recordsLeft is how many offsets are still to be read.
 func (c *catchup) recordsLeft() (n int64) {
 	for _, at := range c.left {
 		n += c.to[at.partition] - at.offset
@@ -82,9 +83,8 @@ func (c *catchup) recordsLeft() (n int64) {
 	return n
 }
 
-// round reads from the brokers that lead now, each in a goroutine of its own that
-// fetches while what it fetched before is handed on here. It ends with the first error, or
-// when all is read.
+// round reads from the brokers that lead now. For each broker a goroutine fetches, while
+// this one hands on what came before. It ends with the first error, or when all is read.
 func (c *catchup) round(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -104,20 +104,20 @@ func (c *catchup) round(ctx context.Context) error {
 	byLeader := make(map[int32][]partitionOffset)
 	for _, at := range c.left {
 		if int(at.partition) >= len(m.leaders) {
-			return fmt.Errorf("broker: partition %d is not there, or not yet known to the broker that was asked", at.partition)
+			return fmt.Errorf("partition %d does not exist, or the broker that was asked does not know it yet", at.partition)
 		}
 		leader := m.leaders[at.partition]
 		byLeader[leader] = append(byLeader[leader], at)
 	}
 
 	ctx, cancel = context.WithCancel(ctx)
-	var lanes sync.WaitGroup
-	fetches := make(chan fetched) // no room: a lane is one answer ahead and no more
+	var fetching sync.WaitGroup
+	fetches := make(chan fetched) // no room: a goroutine is one answer ahead and no more
 	for leader, offsets := range byLeader {
-		lanes.Go(func() { c.fetchFrom(ctx, leader, offsets, fetches) })
+		fetching.Go(func() { c.fetchFrom(ctx, leader, offsets, fetches) })
 	}
 	ended := make(chan struct{})
-	go func() { lanes.Wait(); close(ended) }() // ends with the lanes, which end below at the latest
+	go func() { fetching.Wait(); close(ended) }() // ends with the fetching, which is cancelled below
 	defer func() { cancel(); <-ended }()
 	for {
 		select {
@@ -137,8 +137,8 @@ func (c *catchup) round(ctx context.Context) error {
 	}
 }
 
-// fetchFrom fetches from one broker until it has read its offsets, or fails, which it sends as a run
-// too.
+// fetchFrom fetches from one broker until it has read its partitions or fails. It sends
+// what it fetched, and its error, to fetches.
 func (c *catchup) fetchFrom(ctx context.Context, leader int32, offsets []partitionOffset, fetches chan<- fetched) {
 	send := func(r fetched) bool {
 		select {
@@ -180,7 +180,8 @@ func (c *catchup) fetchFrom(ctx context.Context, leader int32, offsets []partiti
 			if !send(r) {
 				return
 			}
-			// The next in turn stands first next time, so that a partition of large batches starves none.
+			// Another partition is first next time, so that one with large batches starves
+			// none.
 			offsets = append(offsets[:i], offsets[i+1:]...)
 			if r.next < c.to[at.partition] {
 				offsets = append(offsets, partitionOffset{at.partition, r.next})
@@ -189,7 +190,7 @@ func (c *catchup) fetchFrom(ctx context.Context, leader int32, offsets []partiti
 		if idle++; moved {
 			idle = 0
 		}
-		if idle > 0 { // the end is beyond the last stable offset, or a broker is slow: it waited, and may not have
+		if idle > 0 { // a transaction is open before the end, or the broker is slow and may not have waited
 			select {
 			case <-ctx.Done():
 				return
@@ -199,8 +200,9 @@ func (c *catchup) fetchFrom(ctx context.Context, leader int32, offsets []partiti
 	}
 }
 
-// isHole says that an answer without any batch below the last stable offset means that there is
-// none: compaction removed the last of them. With remote storage it may mean that it takes longer.
+// isHole reports whether an answer without any batch means that no batch is left below
+// the last stable offset. Compaction removes batches. With remote storage the answer may
+// just be late.
 func (c *catchup) isHole(ctx context.Context) bool {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -208,11 +210,11 @@ func (c *catchup) isHole(ctx context.Context) bool {
 	return err == nil && p.known && !p.remote
 }
 
-// judgeError says what a partition's error means.
+// judgeError says what a partition's error means for the read.
 func (c *catchup) judgeError(ctx context.Context, at partitionOffset, err error) error {
 	if !errors.Is(err, kerr.OffsetOutOfRange) {
 		if isMoving(err) || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.InconsistentTopicID) {
-			return err // the next round sees by the metadata whether it was re-created
+			return err // the next round sees whether the topic was created anew
 		}
 		return &stopError{unavailable(err)}
 	}
@@ -226,10 +228,10 @@ func (c *catchup) judgeError(ctx context.Context, at partitionOffset, err error)
 	if first := start[at.partition]; at.offset < first {
 		return &stopError{&stream.GoneError{Partition: at.partition, Start: first}}
 	}
-	return fmt.Errorf("broker: partition %d ends before offset %d", at.partition, at.offset)
+	return fmt.Errorf("partition %d ends before offset %d", at.partition, at.offset)
 }
 
-// handOn decodes a run, gives it to the caller and notes how far that is.
+// handOn decodes what was fetched, gives it to the caller and notes the new position.
 func (c *catchup) handOn(got fetched) error {
 	to := c.to[got.partition]
 	n := 0
@@ -255,11 +257,12 @@ func (c *catchup) handOn(got fetched) error {
 	return nil
 }
 
+// indexOfPartition returns the index of the partition.
 func indexOfPartition(offsets []partitionOffset, partition int32) int {
 	for i, at := range offsets {
 		if at.partition == partition {
 			return i
 		}
 	}
-	return -1 // not reached: only what was asked for comes back
+	return -1 // not reached: an answer has only partitions that were asked for
 }

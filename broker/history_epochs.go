@@ -7,17 +7,16 @@ import (
 	"sluice/stream"
 )
 
-// maxEpochsAsked is how many different epochs of one partition one question may have:
-// callers choose them.
+// maxEpochsAsked bounds the epochs of one partition in one question. Callers choose them.
 const maxEpochsAsked = 64
 
-// epochQuestion asks where leader epochs of a topic ended, for all who want to know when
-// it is asked.
+// epochQuestion asks where leader epochs of a topic ended, for all callers that joined
+// it.
 type epochQuestion struct {
 	epochs map[int32]map[int32]stream.EpochEnd // by partition and the epoch asked for
 }
 
-// add takes up what one caller wants to know; false: there is no room for it.
+// add takes up the epochs of one caller. It returns false if there is no room for them.
 func (q *epochQuestion) add(epochs []int32) bool {
 	for p, e := range epochs {
 		asked := q.epochs[int32(p)]
@@ -37,7 +36,7 @@ func (q *epochQuestion) add(epochs []int32) bool {
 	return true
 }
 
-// epochEnds answers [stream.EpochHistory.EpochEnds], as asked after the call began.
+// epochEnds answers [stream.EpochHistory.EpochEnds]. Kafka is asked after the call began.
 func (t *topicHistory) epochEnds(ctx context.Context, epochs []int32) ([]stream.EpochEnd, error) {
 	q, err := t.epochs.answer(ctx,
 		func(q *epochQuestion) bool { return q.add(epochs) },
@@ -76,8 +75,8 @@ func (t *topicHistory) askEpochs(ctx context.Context, q *epochQuestion) error {
 	})
 }
 
-// askEpochsLeft asks for one epoch of each partition that has some left, and takes what
-// is answered out of left.
+// askEpochsLeft asks for one epoch of each partition in left. It takes out of left what
+// is answered.
 func (t *topicHistory) askEpochsLeft(ctx context.Context, q *epochQuestion, left map[int32][]int32) error {
 	m, err := t.describe(ctx)
 	if err != nil {
@@ -89,7 +88,7 @@ func (t *topicHistory) askEpochsLeft(ctx context.Context, q *epochQuestion, left
 	}
 	for p, es := range left {
 		if int(p) >= len(epochs) || m.leaders[p] < 0 {
-			delete(left, p) // nobody knows
+			delete(left, p) // no leader, or no such partition: it stays unknown
 		} else {
 			epochs[p] = slices.Max(es)
 		}
@@ -118,9 +117,10 @@ func (t *topicHistory) askEpochsLeft(ctx context.Context, q *epochQuestion, left
 	return failed
 }
 
-// sameEnd reports whether the answer for one epoch is that for another, too: no epoch is between
-// the one asked for and the one that the leader named, and none is above the current one. So the
-// questions are about as many as there were elections, whatever callers ask for.
+// sameEnd reports whether the answer for one epoch holds for another epoch, too. It does
+// if no epoch lies between the one asked for and the one that the leader named, or if
+// both are above the current one. So there are about as many questions as there were
+// elections, whatever callers ask for.
 func sameEnd(end stream.EpochEnd, asked, other, current int32) bool {
 	if end.Epoch >= 0 {
 		return end.Epoch <= other && other <= asked

@@ -10,10 +10,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// questions asks Kafka one question after the other, each for all callers that want the answer.
-// A question is asked after its callers came, never before. An older answer would take a position
-// that another gateway handed out meanwhile for one past the end. A caller that comes while a
-// question is under way waits for the next one.
+// questions asks Kafka one question after the other, each for all callers that want the
+// answer. A question is asked after its callers came, never before. An older answer would
+// take a position that another gateway handed out meanwhile for one past the end. A
+// caller that comes while a question is under way waits for the next one.
 type questions[Q any] struct {
 	cl  *kgo.Client
 	ask func(ctx context.Context, asked Q) error // puts the answer into asked
@@ -31,8 +31,9 @@ type question[Q any] struct {
 	done  chan struct{}
 }
 
-// answer returns a question with its answer. join adds what the caller wants to know to a question
-// that waits, and reports whether that has room for it. Otherwise begin makes a new one.
+// answer returns a question with its answer. join adds what the caller wants to know to a
+// question that waits, and reports whether that has room for it. Otherwise begin makes a
+// new one.
 func (s *questions[Q]) answer(ctx context.Context, join func(Q) bool, begin func() Q) (Q, error) {
 	q := s.join(join, begin)
 	select {
@@ -59,8 +60,8 @@ func (s *questions[Q]) join(join func(Q) bool, begin func() Q) *question[Q] {
 	return q
 }
 
-// askAll asks Kafka until no question is left. The first caller may leave before the others, so
-// a question ends with the client and not with a caller's context.
+// askAll asks Kafka until no question is left. The first caller may leave before the
+// others, so a question ends with the client and not with a caller's context.
 func (s *questions[Q]) askAll() {
 	for q := s.next(); q != nil; q = s.next() {
 		ctx, cancel := context.WithTimeout(s.cl.Context(), requestTimeout)
@@ -83,8 +84,8 @@ func (s *questions[Q]) next() *question[Q] {
 	return q
 }
 
-// untilAnswered asks again and again, since leaders move and brokers restart. It gives up when
-// asking again would not help, or ctx is done.
+// untilAnswered asks again and again, since leaders move and brokers restart. It gives up
+// when asking again would not help, or ctx is done.
 func untilAnswered(ctx context.Context, ask func() error) error {
 	for {
 		err := ask()

@@ -30,7 +30,8 @@ func openHistory(t *testing.T, cfg Config, streams []StreamConfig) *History {
 	return h
 }
 
-// collected is what a read gave: events as "partition@offset data", and the last position by partition.
+// collected is what a read gave: events as "partition@offset data", and the last position
+// by partition.
 type collected struct {
 	events []string
 	next   map[int32]int64
@@ -293,12 +294,12 @@ func TestHistoryEndsWithItsCallersError(t *testing.T) {
 	}
 }
 
-// A client may come with a position that another gateway handed out a moment ago. An answer from before
-// that moment would make it one past Kafka's end.
+// A client may come with a position that another gateway handed out a moment ago. An
+// answer from before that moment would make it one past Kafka's end.
 func TestBoundsAreAskedAfterTheCall(t *testing.T) {
 	f := newFake(t)
-	// Where a compacted topic's deletes begin is asked once its ends are known. Held there, the
-	// fake has said them, and nothing else waits behind it on the connection.
+	// Where a compacted topic's deletes begin is asked once its ends are known. Held there,
+	// the fake has said them, and nothing else waits behind it on the connection.
 	if _, err := f.admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}, "orders"); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"sluice/stream"
 )
 
-// topicHistory is what is asked about one topic's past.
+// topicHistory asks about one topic's past, for all streams of the topic.
 type topicHistory struct {
 	topic string
 	cl    *kgo.Client
@@ -24,12 +24,12 @@ type topicHistory struct {
 	mu       sync.Mutex // guards the rest; never held across a question to Kafka
 	policy   policy
 	policyAt time.Time
-	denied   bool // it has been said that the configuration can't be read
+	denied   bool // the log says that the configuration can't be read
 	identity identity
 
-	saidBounds, saidOffsets, saidRead string // complaints logged last; "" it works
+	saidBounds, saidOffsets, saidRead string // the last complaints in the log; "": none
 
-	judging chan struct{} // one slot: who holds it may ask brokers which topic it is
+	judging chan struct{} // one slot; its holder may ask brokers which topic it is
 }
 
 func newTopicHistory(topic string, cl *kgo.Client, log *slog.Logger) *topicHistory {
@@ -39,14 +39,14 @@ func newTopicHistory(topic string, cl *kgo.Client, log *slog.Logger) *topicHisto
 	return t
 }
 
-// close waits for what is being asked. The client has been closed before.
+// close waits for questions that are under way. The client is closed already.
 func (t *topicHistory) close() {
 	t.bounds.running.Wait()
 	t.epochs.running.Wait()
 }
 
-// describe returns what holds of the topic by what brokers say; its own error is an error
-// too.
+// describe returns what is true of the topic, given what brokers say. An error of the
+// topic is an error.
 func (t *topicHistory) describe(ctx context.Context) (topicMeta, error) {
 	for {
 		metas, err := describe(ctx, t.cl, t.topic)
@@ -65,8 +65,8 @@ func (t *topicHistory) describe(ctx context.Context) (topicMeta, error) {
 	}
 }
 
-// believe is [identity.believe] for several at a time. What is as before costs one look
-// under the lock.
+// believe is [identity.believe] for concurrent callers. If nothing has changed it costs
+// one look under the lock.
 func (t *topicHistory) believe(ctx context.Context, m topicMeta) (topicMeta, error) {
 	t.mu.Lock()
 	if m.err == nil && t.identity.epoch != "" && t.identity.isSame(m) {
@@ -91,7 +91,7 @@ func (t *topicHistory) believe(ctx context.Context, m topicMeta) (topicMeta, err
 	return m, err
 }
 
-// epoch is that of the topic as it was last believed.
+// epoch is the epoch of the topic that was last believed.
 func (t *topicHistory) epoch() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -105,7 +105,7 @@ func (t *topicHistory) lacksIDs() bool {
 	return t.identity.withoutID
 }
 
-// isElsewhere asks all brokers whether one of them still has the topic of an epoch.
+// isElsewhere asks all brokers whether one of them still has the topic of that epoch.
 func (t *topicHistory) isElsewhere(ctx context.Context, epoch string) bool {
 	for _, a := range survey(ctx, t.cl, t.topic) {
 		if m := a.metas[t.topic]; m.err == nil && m.id.epoch() == epoch {

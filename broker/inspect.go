@@ -17,15 +17,15 @@ import (
 // Inspected is what Kafka says of a topic.
 type Inspected struct {
 	Partitions int
-	Fault      string // why it can't be read, in plain words; "" it can
-	Denied     bool   // it can't be because this user may not: no waiting helps
-	Leaders    string // which leaders of its partitions can't be reached, and why; "" all can
+	Fault      string // why it can't be read, in plain words; "": it can
+	Denied     bool   // this user may not read it, so waiting doesn't help
+	Leaders    string // which of its leaders can't be reached, and why; "": all can
 }
 
-// Inspect asks Kafka once for topics, on connections of its own, before anything is read. Any
-// broker says which topics there are; each leader is asked for the end of its partitions and
-// to fetch from there, as reading would be. It fails, in plain words around the cause, when
-// Kafka can't be asked at all.
+// Inspect asks Kafka once for topics, on separate connections, before anything is read.
+// Any broker says which topics exist. Each leader is asked where its partitions end, and
+// to fetch from there, as the reader would ask it. It fails if Kafka can't be asked at
+// all, in plain words around the cause.
 func Inspect(ctx context.Context, cfg Config, topics ...string) (map[string]Inspected, error) {
 	opts, err := options(cfg)
 	if err != nil {
@@ -49,7 +49,7 @@ func Inspect(ctx context.Context, cfg Config, topics ...string) (map[string]Insp
 	}
 }
 
-// A topic that was just made, or whose leader has just changed, is asked about again.
+// A topic that was just created, or whose leader has just changed, is asked about again.
 const (
 	inspections  = 4
 	inspectPause = 250 * time.Millisecond
@@ -73,8 +73,8 @@ func inspectOnce(ctx context.Context, cl *kgo.Client, topics []string) (all map[
 	return found, moving, nil
 }
 
-// inspectLeaders finds out whether what leads the topics' partitions can be read from here, and
-// says it in found. moving is as inspect returns it.
+// inspectLeaders finds out whether the leaders of the topics can be read from here, and
+// writes it to found. moving is that of inspectOnce.
 func inspectLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicMeta, found map[string]Inspected) (moving bool) {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -89,7 +89,7 @@ func inspectLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicM
 		for p, err := range errs {
 			leader := m.leaders[p]
 			switch a := ends.byLeader[leader]; {
-			case a != nil && a.err != nil: // said of the leader
+			case a != nil && a.err != nil: // found.Leaders says it
 			case err != nil:
 				partitionErrs[name] = append(partitionErrs[name], err)
 			default:
@@ -147,7 +147,7 @@ func inspectLeaders(ctx context.Context, cl *kgo.Client, metas map[string]topicM
 	return moving
 }
 
-// inspectError says plainly what its cause says to errors.Is.
+// inspectError has plain words for its text, and the cause for errors.Is.
 type inspectError struct{ cause error }
 
 func (e *inspectError) Error() string {

@@ -9,9 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Produce writes one record to its topic and returns when all of Kafka's replicas have it: then
-// the record has its Partition and Offset. A record with a key goes to the partition that Kafka's
-// own producer would choose. It never creates a topic.
+// Produce writes one record. It returns when all of Kafka's replicas have it, and the
+// record then has its Partition and Offset. A record with a key goes to the partition
+// that Kafka's own producer would choose. Produce never creates a topic.
 func Produce(ctx context.Context, cfg Config, record *kgo.Record) error {
 	opts, err := options(cfg)
 	if err != nil {

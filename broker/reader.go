@@ -14,30 +14,32 @@ import (
 	"sluice/stream"
 )
 
-// Reader follows the topics of its streams and hands their events to a sink. It survives
-// whatever Kafka does: it waits for a topic that isn't there, takes up new partitions and
-// topics that were re-created, and says since when Kafka is away.
+// Reader follows the topics of its streams and gives their events to a sink. It survives
+// whatever Kafka does. It waits for a topic that doesn't exist, takes up new partitions
+// and topics that were created anew, and says since when Kafka is away.
 //
-// Two goroutines do it, and mu lets only one of them act at a time: polling takes records
-// as they come; watching asks every few seconds what topics there are and where they end.
+// Two goroutines do this, and mu lets one of them act at a time. Polling takes records as
+// they come. The watch asks every few seconds which topics exist and where they end.
 type Reader struct {
 	cfg     Config
 	opts    []kgo.Opt
 	sink    Sink
 	log     *slog.Logger
 	streams int
-	wakeups chan struct{} // one slot: watching is wanted now; a second wish before it looks adds nothing
+	wakeups chan struct{} // one slot: the watch is wanted now
 
-	highsAt time.Time // when high watermarks were last asked; the watching goroutine's alone
+	highsAt time.Time // when high watermarks were last asked; only the watch uses it
 
-	mu     sync.Mutex // guards the topics' state and makes the sink's calls one at a time; taken before the hub's lock, and never held across a question to Kafka
+	// mu guards the topics' state, and only its holder calls the sink. It is taken before
+	// the hub's lock, and never held while Kafka is asked.
+	mu     sync.Mutex
 	cl     *kgo.Client
 	topics map[string]*topic
-	events []stream.Event // of one run; kept for the room of its Users
+	events []stream.Event // of one call; kept for the memory of its Users
 }
 
-// NewReader checks the configuration; nothing is asked of Kafka yet. Errors name the key
-// at fault.
+// NewReader checks the configuration. It asks Kafka nothing yet. Errors name the wrong
+// key.
 func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) (*Reader, error) {
 	if cfg.Refresh == 0 {
 		cfg.Refresh = 3 * time.Second
@@ -76,9 +78,9 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 	return r, nil
 }
 
-// Run reads until ctx ends, and returns nil then. It may be called once.
+// Run reads until ctx ends, and then returns nil. It may be called once.
 func (r *Reader) Run(ctx context.Context) error {
-	// The context is the client's, too: Close would race with a fetch that begins meanwhile.
+	// The client has the context as well, since Close would race with a fetch that begins.
 	cl, err := kgo.NewClient(append(slices.Clip(r.opts), kgo.WithContext(ctx))...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
@@ -87,7 +89,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	now := time.Now()
 	r.mu.Lock()
 	r.cl = cl
-	r.highsAt = now // not before there is something to tell
+	r.highsAt = now // the first question comes once there is something to tell
 	for _, t := range r.topics {
 		t.answeredAt = now
 	}
@@ -100,7 +102,7 @@ func (r *Reader) Run(ctx context.Context) error {
 		if r.takeFetches(cl.PollFetches(ctx)) {
 			continue
 		}
-		select { // nothing but errors: Kafka repeats them as fast as it is asked
+		select { // only errors: Kafka would repeat them at once
 		case <-ctx.Done():
 		case <-time.After(errorPause):
 		}
@@ -108,6 +110,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	return nil
 }
 
+// wakeWatch lets the watch begin its next round soon.
 func (r *Reader) wakeWatch() {
 	select {
 	case r.wakeups <- struct{}{}:

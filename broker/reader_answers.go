@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// noteAnswer notes that Kafka said what it was asked of a topic.
+// noteAnswer notes that Kafka answered all questions about a topic.
 func (r *Reader) noteAnswer(t *topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -32,7 +32,8 @@ func (r *Reader) noteAnswer(t *topic) {
 	r.setStale(t, since)
 }
 
-// noteDelivery notes that Kafka sends records of a topic, whatever else it doesn't answer.
+// noteDelivery notes that Kafka sends records of a topic, even if it answers nothing
+// else.
 func (r *Reader) noteDelivery(t *topic) {
 	t.answeredAt = time.Now()
 	if !t.staleSince.IsZero() {
@@ -41,7 +42,7 @@ func (r *Reader) noteDelivery(t *topic) {
 	}
 }
 
-// noteMissing notes that Kafka answers and has no such topic.
+// noteMissing notes that Kafka answers, and has no such topic.
 func (r *Reader) noteMissing(t *topic) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -51,9 +52,9 @@ func (r *Reader) noteMissing(t *topic) {
 	r.setStale(t, time.Time{})
 }
 
-// noteNoAnswer notes that Kafka didn't answer, or with an error. Before the topic was found
-// that is said at once; afterwards only if it lasts, as brokers restart and leaders move
-// all the time.
+// noteNoAnswer notes that Kafka didn't answer, or answered with an error. Before the
+// topic is found, the sink is told at once. Later it is told only if this lasts, since
+// brokers restart and leaders move.
 func (r *Reader) noteNoAnswer(ctx context.Context, t *topic, err error) {
 	if errors.Is(context.Cause(ctx), context.Canceled) {
 		return // the reader is ending
@@ -69,11 +70,12 @@ func (r *Reader) noteNoAnswer(ctx context.Context, t *topic, err error) {
 	}
 	t.outage = plainText(err)
 	t.complain(t.outage)
-	if t.begun && t.staleSince.IsZero() { // else it has been said, with an earlier time
+	if t.begun && t.staleSince.IsZero() { // else the sink was told, with an earlier time
 		r.setStale(t, t.answeredAt)
 	}
 }
 
+// setStale tells the sink since when the topic is stale. The zero time: it is not.
 func (r *Reader) setStale(t *topic, since time.Time) {
 	if t.staleSince.Equal(since) {
 		return

@@ -146,7 +146,8 @@ func TestReaderSaysWhenKafkaLostTheEnd(t *testing.T) {
 
 	t.Run("out of range", func(t *testing.T) {
 		f, sink := fiveRead(t)
-		// What a broker answers after an unclean election: the position is past its end, which is 3.
+		// What a broker answers after an unclean election: the position is past its end, which
+		// is 3.
 		f.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
 			f.KeepControl()
 			q := req.(*kmsg.ListOffsetsRequest)
@@ -219,7 +220,8 @@ func TestReaderPassesATrailingAbort(t *testing.T) {
 			t.Errorf("events %q, position %d; want 1 at 4", s.events, s.next)
 		}
 	})
-	// The same while following, and one that stays open: nothing beyond it may be read, and it is nothing to wait for.
+	// The same while following, and one that stays open: nothing beyond it may be read, and
+	// it is nothing to wait for.
 	transact(t, f.ListenAddrs(), kgo.TryAbort, recordOf("orders", 0, "alice", "d"))
 	sink.wait(0, "past the marker", func(s *recorded) bool { return s.next[0] == 6 })
 	tx := open(t, f.ListenAddrs(), recordOf("orders", 0, "alice", "late"))

@@ -11,9 +11,9 @@ import (
 	"sluice/stream"
 )
 
-// begin starts to read a topic: as far back as its replay window, or from the start of
-// one that was re-created while its predecessor was read. Partitions without a leader are
-// waited for, and not for long.
+// begin starts to read a topic, as far back as its replay window. A topic that was
+// created anew is read from its start. Partitions without a leader are waited for, but
+// not for long.
 func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int64, errs []error) error {
 	if text := r.waitForLeaders(t, errs); text != "" {
 		return errors.New(text)
@@ -28,20 +28,20 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	}
 	lineages := askLineages(ctx, r.cl, t.name, m)
 	if t.begun {
-		// The client keeps to the old id otherwise. This waits for a question it may have
-		// under way, so it comes before the lock; what a poll still brings of the old
-		// topic is told by its id.
+		// Otherwise the client keeps the old id. The call may wait for a request, so it
+		// comes before the lock. A poll may still bring records of the old topic, which have
+		// the old id.
 		r.cl.PurgeTopicsFromClient(t.name)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if t.begun {
-		t.log.Warn("the topic was deleted and created again; reading the new one from its start", "was", t.epoch, "is", t.identity.epoch)
+		t.log.Warn("the topic was deleted and created again: the new one is read from its start", "was", t.epoch, "is", t.identity.epoch)
 		for _, v := range t.views {
 			v.jumps[stream.ReasonRecreated]++
 		}
 	} else if m.id == (topicID{}) {
-		t.log.Info("brokers have no topic ids: a topic that is re-created can't be told from the one before")
+		t.log.Info("brokers have no topic ids: a topic that is created anew looks like the one before")
 	}
 	r.unpause(t)
 	t.begun, t.renewed, t.id, t.epoch = true, false, m.id, t.identity.epoch
@@ -69,7 +69,7 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	return nil
 }
 
-// grow takes up partitions added to a topic, from their first offset on.
+// grow takes up partitions that were added to a topic, from their first offset on.
 func (r *Reader) grow(t *topic, partitions int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,8 +84,8 @@ func (r *Reader) grow(t *topic, partitions int) {
 	r.consume(t, known)
 }
 
-// consume makes the client fetch the partitions from first on, at their positions; those
-// without one wait.
+// consume makes the client fetch the partitions from first on, at their positions.
+// Partitions that wait for a leader are left out.
 func (r *Reader) consume(t *topic, first int) {
 	at := make(map[int32]kgo.Offset)
 	for p := first; p < len(t.next); p++ {
@@ -98,9 +98,9 @@ func (r *Reader) consume(t *topic, first int) {
 	}
 }
 
-// offset is a partition's position for the client, with the leader epoch before it where
-// that is known: then the client finds out whether the records before it are those that
-// were read.
+// offset returns a partition's position for the client. If the leader epoch before it is
+// known, it is part of that. Then the client finds out whether the records before it are
+// still the ones that were read.
 func (t *topic) offset(p int32) kgo.Offset {
 	at := kgo.NewOffset().At(t.next[p])
 	if epoch := t.lineage(p).at(t.next[p]); epoch >= 0 {

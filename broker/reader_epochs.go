@@ -17,8 +17,8 @@ func (t *topic) lineage(p int32) lineage {
 	return t.lineages[p]
 }
 
-// tellLineage says to the streams which epochs a partition's records were written under, beyond
-// those said already.
+// tellLineage tells the streams under which epochs a partition's records were written,
+// unless they know it already.
 func (r *Reader) tellLineage(t *topic, p int32, epochs lineage) {
 	for int(p) >= len(t.lineages) {
 		t.lineages = append(t.lineages, nil)
@@ -26,7 +26,7 @@ func (r *Reader) tellLineage(t *topic, p int32, epochs lineage) {
 	for _, e := range epochs {
 		l := t.lineages[p]
 		if n := len(l); n > 0 && (l[n-1].epoch == e.epoch || e.start < l[n-1].start || e.epoch >= 0 && e.epoch < l.newest()) || n == 0 && e.epoch < 0 {
-			continue // said already, or no newer than what is
+			continue // known already, or no newer
 		}
 		if l = l.before(e.start); len(l) == 0 || l[len(l)-1].epoch != e.epoch {
 			l = append(slices.Clone(l), e)
@@ -38,8 +38,9 @@ func (r *Reader) tellLineage(t *topic, p int32, epochs lineage) {
 	}
 }
 
-// tellAfterGap is tell after a jump forward over what was not read: it begins at from.
-// The sink takes the leader of that for unknown; asked is what brokers say of it.
+// tellAfterGap is tellLineage after a jump forward over records that were not read. The
+// jump began at from. For the sink the leader of those is unknown. asked is what brokers
+// say of it.
 func (r *Reader) tellAfterGap(t *topic, p int32, from, to int64, asked lineage) {
 	for _, e := range asked.before(to) {
 		e.start = max(e.start, from)
@@ -47,9 +48,9 @@ func (r *Reader) tellAfterGap(t *topic, p int32, from, to int64, asked lineage) 
 	}
 }
 
-// tellEpochs is tell for batches that were read from the position on. Offsets between the
-// position and the first batch of a new epoch were no records any more when it was read,
-// so either leader may have written them.
+// tellEpochs is tellLineage for batches that were read from the position on. There may be
+// a gap before the first batch of a new epoch. Either leader may have written the records
+// that were there.
 func (r *Reader) tellEpochs(t *topic, p int32, epochs lineage) {
 	next := max(t.next[p], t.base[p])
 	for _, e := range epochs {
@@ -60,7 +61,7 @@ func (r *Reader) tellEpochs(t *topic, p int32, epochs lineage) {
 	}
 }
 
-// tellRecords is tellEpochs for records about to be published.
+// tellRecords is tellEpochs for records that are about to be published.
 func (r *Reader) tellRecords(t *topic, p int32, records []*kgo.Record) {
 	if len(records) == 0 {
 		return
@@ -70,7 +71,7 @@ func (r *Reader) tellRecords(t *topic, p int32, records []*kgo.Record) {
 		known = l[len(l)-1].epoch
 	}
 	if records[0].LeaderEpoch == known && records[len(records)-1].LeaderEpoch == known {
-		return // epochs ascend, so all between are of it
+		return // epochs ascend, so all records between have it, too
 	}
 	next := max(t.next[p], t.base[p])
 	for _, rec := range records {
@@ -85,9 +86,9 @@ func (r *Reader) tellRecords(t *topic, p int32, records []*kgo.Record) {
 	}
 }
 
-// diverged returns where the log parts from what was read, given where the leader says
-// that the epoch before the position ended. If it names an older epoch, it has nothing of
-// the newer ones that were read.
+// diverged returns where the log and what was read part. end is where, by the leader, the
+// epoch before the position ended. If the leader names an older epoch, it has no record
+// of the newer ones.
 func (t *topic) diverged(p int32, end stream.EpochEnd) int64 {
 	if end.Epoch < 0 {
 		return math.MaxInt64

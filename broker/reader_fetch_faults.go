@@ -9,21 +9,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// fetchFault says why a partition isn't fetched although Kafka answers for its topic.
+// fetchFault says why a partition can't be fetched although Kafka answers for its topic.
 type fetchFault struct {
 	since time.Time // when it first failed
 	last  time.Time // when it last did
 	text  string    // in plain words
-	moves bool      // leaders that move and offsets that go do this for a moment: it is said once it lasts
+	moves bool      // a moving leader or retention may cause it for a moment: it counts once it lasts
 
-	denied bool // this user may describe the topic, and not read it
+	denied bool // this user may describe the topic, but not read it
 }
 
-// lasts reports whether a fetch has failed again after d, with none between that succeeded.
+// lasts reports whether a fetch has failed again after d, and none succeeded in between.
 func (f *fetchFault) lasts(d time.Duration) bool { return f.last.Sub(f.since) >= d }
 
-// notDelivered is what is said of a partition with records that Kafka doesn't send, without
-// an error: a fetch that hangs, or one whose errors the client tries again by itself.
+// notDelivered is said of a partition that has records, which Kafka doesn't send, without
+// an error. The fetch hangs, or the client retries by itself.
 const notDelivered = "Kafka has records and does not send them"
 
 // noteFetchError notes that a fetch of a partition failed.
@@ -32,7 +32,7 @@ func (r *Reader) noteFetchError(t *topic, partition int32, err error) {
 	moves := errors.Is(err, kerr.OffsetOutOfRange) || errors.Is(err, kerr.UnknownTopicID) || errors.Is(err, kerr.UnknownTopicOrPartition)
 	f := fetchFault{since: now, last: now, moves: moves, denied: errors.Is(err, kerr.TopicAuthorizationFailed)}
 	if f.text = plainText(partitionError(err)); errors.Is(err, kerr.OffsetOutOfRange) {
-		f.text = "Kafka takes the position for out of range"
+		f.text = "Kafka says that the position is out of range"
 	}
 	if was, there := t.fetchFaults[partition]; there {
 		f.since = was.since
@@ -53,8 +53,8 @@ func (t *topic) noteRecords(partition int32) {
 	t.deliveredAt[partition] = time.Now()
 }
 
-// forgetOldFaults forgets faults that would have come again by now: a fetch that brings nothing
-// isn't shown by a poll.
+// forgetOldFaults forgets faults that would have come again by now. A poll doesn't show a
+// fetch that succeeds and brings nothing.
 func (r *Reader) forgetOldFaults(t *topic, now time.Time) {
 	enough := r.cfg.Refresh + 2*errorPause
 	for p, f := range t.fetchFaults {
@@ -65,16 +65,16 @@ func (r *Reader) forgetOldFaults(t *topic, now time.Time) {
 	}
 }
 
-// noteWaiting notes since when a partition has had records that aren't sent.
+// noteWaiting notes since when a partition has had records that Kafka doesn't send.
 func (t *topic) noteWaiting(partition int32, isStuck bool, now time.Time) {
-	if !isStuck || !t.warm { // until it is warm, others may have their turn first
+	if !isStuck || !t.warm { // before the topic is warm, other partitions may have their turn first
 		delete(t.stuckSince, partition)
 	} else if _, known := t.stuckSince[partition]; !known {
 		t.stuckSince[partition] = now
 	}
 }
 
-// fetchText says why the topic isn't fetched, or not all of it; "" it is.
+// fetchText says why the topic, or a part of it, is not fetched. "": all of it is.
 func (r *Reader) fetchText(t *topic) string {
 	for _, p := range slices.Sorted(maps.Keys(t.fetchFaults)) {
 		if f := t.fetchFaults[p]; !f.moves || f.lasts(r.cfg.StaleAfter) {
@@ -89,7 +89,7 @@ func (r *Reader) fetchText(t *topic) string {
 	return ""
 }
 
-// fetchDenied says that Kafka lets this user describe the topic, and not read it.
+// fetchDenied reports whether Kafka lets this user describe the topic, but not read it.
 func (t *topic) fetchDenied() bool {
 	for _, f := range t.fetchFaults {
 		if f.denied {
@@ -99,9 +99,9 @@ func (t *topic) fetchDenied() bool {
 	return false
 }
 
-// unfetchedSince says since when nothing of a topic is fetched; zero: it is, as far as is known.
-// A partition that sends records although others fail keeps the topic from being stale, as
-// one with a leader does where others have none.
+// unfetchedSince says since when nothing of a topic is fetched. The zero time: it is
+// fetched, as far as is known. One partition that sends records keeps the topic from
+// being stale, as one with a leader does.
 func (r *Reader) unfetchedSince(t *topic) (since time.Time) {
 	earlier := func(at time.Time) {
 		if since.IsZero() || at.Before(since) {
@@ -132,8 +132,8 @@ func (r *Reader) unfetchedSince(t *topic) (since time.Time) {
 	return since
 }
 
-// awaitsRecords says that a stale topic has records to read, and none has come since: that
-// leaders answer again doesn't mean that they send.
+// awaitsRecords reports whether a stale topic has records to read, and none has come
+// since. Leaders that answer again need not send records.
 func (t *topic) awaitsRecords() bool {
 	if t.staleSince.IsZero() {
 		return false
@@ -149,7 +149,7 @@ func (t *topic) awaitsRecords() bool {
 	return awaits
 }
 
-// forgetFetching begins anew with a topic that was created anew.
+// forgetFetching forgets all faults of a topic that was created anew.
 func (t *topic) forgetFetching() {
 	clear(t.fetchFaults)
 	clear(t.stuckSince)

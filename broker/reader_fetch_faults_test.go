@@ -106,8 +106,8 @@ func TestAFetchThatHangsMakesTheStreamStale(t *testing.T) {
 	sink.wait(0, "fresh", func(s *recorded) bool { return s.stale.IsZero() })
 }
 
-// As partitions without a leader do, one that fails makes the stream not stale while others
-// are read; it is no flood in the log either.
+// As partitions without a leader do, one that fails makes the stream not stale while
+// others are read; it is no flood in the log either.
 func TestOnePartitionThatFailsIsSaidOnceAndNotStaleWhileOthersAreRead(t *testing.T) {
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 2)

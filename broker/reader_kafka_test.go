@@ -83,8 +83,8 @@ func TestKafkaTransactions(t *testing.T) {
 	sink.wait(0, "past the marker", func(s *recorded) bool { return s.next[0] == b.End[0]+3 })
 }
 
-// waitStable waits until a topic's last stable offsets are these: a transaction's end is answered
-// before its markers are written.
+// waitStable waits until a topic's last stable offsets are these: a transaction's end is
+// answered before its markers are written.
 func waitStable(t *testing.T, cl *kgo.Client, topic string, want ...int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -101,8 +101,8 @@ func waitStable(t *testing.T, cl *kgo.Client, topic string, want ...int64) {
 	}
 }
 
-// texts are the last words of events, sorted: their data without their offsets, which depend
-// on when a marker was written.
+// texts are the last words of events, sorted: their data without their offsets, which
+// depend on when a marker was written.
 func texts(events []string) (all []string) {
 	for _, e := range events {
 		words := strings.Fields(e)

@@ -14,8 +14,8 @@ import (
 	"sluice/stream"
 )
 
-// noteLeaderless notes which partitions of a topic nobody answers for, and says it once it
-// lasts. It reports whether there are any.
+// noteLeaderless notes the partitions whose leader does not answer. It reports whether
+// there are any.
 func (r *Reader) noteLeaderless(t *topic, errs []error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -33,7 +33,7 @@ func (r *Reader) noteLeaderless(t *topic, errs []error) bool {
 	return len(t.leaderlessSince) > 0
 }
 
-// leaderless returns the partitions that nobody has answered for that long, ascending.
+// leaderless returns the partitions without an answer for that long, ascending.
 func (t *topic) leaderless(d time.Duration) []int32 {
 	var lasting []int32
 	for _, p := range slices.Sorted(maps.Keys(t.leaderlessSince)) {
@@ -44,13 +44,13 @@ func (t *topic) leaderless(d time.Duration) []int32 {
 	return lasting
 }
 
-// isLeaderless reports whether nobody has answered for a partition for that long.
+// isLeaderless reports whether a partition has had no answer for that long.
 func (t *topic) isLeaderless(p int32, d time.Duration) bool {
 	since, offline := t.leaderlessSince[p]
 	return offline && time.Since(since) >= d
 }
 
-// leaderlessText says which partitions can't be read, some of them where they are many.
+// leaderlessText says which partitions can't be read. Of many it names some.
 func leaderlessText(partitions []int32) string {
 	const named = 10
 	var list strings.Builder
@@ -69,8 +69,8 @@ func leaderlessText(partitions []int32) string {
 	return "partitions " + list.String() + " have no leader that answers"
 }
 
-// waitForLeaders says why a topic isn't begun yet: some of its partitions may come back in a
-// moment. "": it is.
+// waitForLeaders says why reading a topic doesn't begin yet: leaders may come back in a
+// moment. "": it begins.
 func (r *Reader) waitForLeaders(t *topic, errs []error) string {
 	var missing []int32
 	for p, err := range errs {
@@ -92,9 +92,9 @@ func (r *Reader) waitForLeaders(t *topic, errs []error) string {
 	return leaderlessText(missing)
 }
 
-// beginLeaderless begins to read partitions that had no leader when reading began, and have one
-// now. What was written while they had none is nothing, so they are read from where they
-// ended before: from where the epochs of leaders after that one begin.
+// beginLeaderless begins to read partitions that had no leader when reading began, and
+// have one now. Nothing was written to them in between. So they are read from where they
+// ended: where the next leader epoch begins.
 func (r *Reader) beginLeaderless(ctx context.Context, t *topic, m topicMeta) error {
 	r.mu.Lock()
 	ends := make([]int32, len(m.leaders)) // the epoch whose end is asked for
@@ -144,10 +144,10 @@ func (r *Reader) beginLeaderless(ctx context.Context, t *topic, m topicMeta) err
 		t.log.Info("a partition that had no leader is read from now on", "partition", p, "from", to)
 		if to > 0 {
 			t.next[p], t.base[p] = to, to
-			r.tellJump(t, part, stream.ReasonRetention, to) // whoever comes with a position has to be told that it is from here on
+			r.tellJump(t, part, stream.ReasonRetention, to) // clients that come with an earlier position must be told
 		}
 		r.tellLineage(t, part, lineages[p].before(to))
-		if t.state && from[p] < to { // the state is fed late
+		if t.state && from[p] < to { // the state is filled late
 			t.stateFrom[p], t.next[p] = from[p], from[p]
 		}
 		at[part] = t.offset(part)

@@ -10,8 +10,8 @@ import (
 	"sluice/stream"
 )
 
-// findLost finds a new place in partitions whose position Kafka doesn't have: it
-// removed what was there (retention), or lost it (an unclean election).
+// findLost finds a new position in partitions whose position Kafka doesn't have. Kafka
+// deleted the records there (retention), or lost them (an unclean election).
 func (r *Reader) findLost(ctx context.Context, t *topic, m topicMeta) error {
 	r.mu.Lock()
 	lost := slices.Sorted(maps.Keys(t.lost))
@@ -36,7 +36,7 @@ func (r *Reader) findLost(ctx context.Context, t *topic, m topicMeta) error {
 	var gone []int32
 	for _, p := range lost {
 		if errStart[p] != nil || errEnd[p] != nil || errEpoch[p] != nil {
-			continue // later
+			continue // the next round asks again
 		}
 		to := min(end[p], t.diverged(p, ends[p]))
 		switch {
@@ -46,13 +46,13 @@ func (r *Reader) findLost(ctx context.Context, t *topic, m topicMeta) error {
 			r.tellAfterGap(t, p, from, start[p], lineages[p])
 		case max(t.next[p], t.base[p]) > to:
 			r.jump(t, p, stream.ReasonTruncated, max(to, start[p]))
-		} // else it was a follower's error
+		} // otherwise it was the error of a follower
 		delete(t.lost, p)
 		gone = append(gone, p)
 		at[p] = t.offset(p)
 	}
 	if len(gone) > 0 {
-		r.cl.RemoveConsumePartitions(map[string][]int32{t.name: gone}) // its cursor is out of use since the error
+		r.cl.RemoveConsumePartitions(map[string][]int32{t.name: gone}) // the client does not use its cursor since the error
 		r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.name: at})
 	}
 	return nil

@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	errorPause = 250 * time.Millisecond // after a poll that brought nothing but errors of no partition
+	errorPause = 250 * time.Millisecond // after a poll that brought only errors without a partition
 	faultPause = 900 * time.Millisecond // before a partition that fails is fetched again
 )
 
-// takeFetches hands on what a poll brought. It says whether there was anything but errors of no
-// partition.
+// takeFetches hands on what a poll brought. It reports whether there was more than errors
+// without a partition.
 func (r *Reader) takeFetches(fetches kgo.Fetches) (useful bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -29,7 +29,7 @@ func (r *Reader) takeFetches(fetches kgo.Fetches) (useful bool) {
 			ft := &fetches[i].Topics[j]
 			t := r.topics[ft.Topic]
 			if t == nil || !t.begun || t.isOther(ft.TopicID) {
-				continue // fetched before the topic was re-created
+				continue // fetched before the topic was created anew
 			}
 			for k := range ft.Partitions {
 				fp := &ft.Partitions[k]
@@ -41,12 +41,12 @@ func (r *Reader) takeFetches(fetches kgo.Fetches) (useful bool) {
 					useful = true
 					r.handleFetchError(t, fp.Partition, fp.Err)
 				}
-				if len(fp.Records) > 0 && !t.lost[fp.Partition] { // a lost one is read again from its position
+				if len(fp.Records) > 0 && !t.lost[fp.Partition] { // a lost partition is read again from its position
 					useful = true
 					r.takeRecords(t, fp.Partition, fp.Records)
 					r.noteDelivery(t)
 				}
-				if isLarge { // what came before it has been taken
+				if isLarge { // the records before it have been taken
 					useful = true
 					r.skipBatch(t, large)
 				}
@@ -57,7 +57,8 @@ func (r *Reader) takeFetches(fetches kgo.Fetches) (useful bool) {
 	return useful
 }
 
-// takeRecords decodes a partition's records for each stream and moves the position past them.
+// takeRecords decodes a partition's records for each stream and moves the position past
+// them.
 func (r *Reader) takeRecords(t *topic, partition int32, records []*kgo.Record) {
 	first := 0
 	for first < len(records) && records[first].Offset < t.next[partition] {
@@ -70,7 +71,7 @@ func (r *Reader) takeRecords(t *topic, partition int32, records []*kgo.Record) {
 	base := t.base[partition]
 	if t.next[partition] < base {
 		older := sort.Search(len(records), func(i int) bool { return records[i].Offset >= base })
-		r.feedState(t, partition, records[:older], min(next, base))
+		r.fillState(t, partition, records[:older], min(next, base))
 		records = records[older:]
 	}
 	if next > base {
@@ -81,8 +82,8 @@ func (r *Reader) takeRecords(t *topic, partition int32, records []*kgo.Record) {
 	t.noteRecords(partition)
 }
 
-// publish hands records on to each stream. Where the last ones are events, their own
-// offsets say where it stands; where they are not, the sink is told once.
+// publish gives records to each stream. If the last ones are events, their offsets say
+// how far the stream is. Otherwise the sink is told.
 func (r *Reader) publish(t *topic, partition int32, records []*kgo.Record, next int64) {
 	for _, v := range t.views {
 		events := r.decode(t, v, records, true)
@@ -97,8 +98,8 @@ func (r *Reader) publish(t *topic, partition int32, records []*kgo.Record, next 
 	}
 }
 
-// decode returns a stream's events of records, good until the next call. live is false
-// for what only the state gets.
+// decode returns a stream's events of records. They are valid until the next call. live
+// is false for records that only a state needs.
 func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []stream.Event {
 	n := 0
 	for _, rec := range records {
@@ -121,7 +122,7 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 		case refused.Delivers():
 			v.events++
 			n++
-		case v.state && (ev.Tombstone || t.compacted): // no event, and yet it takes the place of its key's record
+		case v.state && (ev.Tombstone || t.compacted): // no event, but it replaces its key's record
 			ev.Users, ev.Subject = ev.Users[:0], nil
 			n++
 		}
@@ -129,9 +130,8 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 	return r.events[:n]
 }
 
-// handleFetchError acts on what a fetch of a partition came back with. What Kafka would repeat as
-// fast as it is asked is not asked for a while, so that it doesn't take the place of what
-// other topics have.
+// handleFetchError acts on the error of a fetch. Kafka would repeat some errors at once.
+// Such a partition is paused, so that it doesn't take the turn of other topics.
 func (r *Reader) handleFetchError(t *topic, partition int32, err error) {
 	var loss *kgo.ErrDataLoss
 	switch {
@@ -140,7 +140,7 @@ func (r *Reader) handleFetchError(t *topic, partition int32, err error) {
 		if to = min(to, loss.ResetTo); to < max(t.next[partition], t.base[partition]) {
 			r.jump(t, partition, stream.ReasonTruncated, to)
 		}
-		if t.next[partition] != loss.ResetTo { // the client went on elsewhere, or its state is fed anew
+		if t.next[partition] != loss.ResetTo { // the client went on elsewhere, or the state is filled anew
 			t.lost[partition] = true
 			r.wakeWatch()
 		}
@@ -158,8 +158,9 @@ func (r *Reader) handleFetchError(t *topic, partition int32, err error) {
 	}
 }
 
-// skipBatch passes over a batch that unpacks to more than the client takes. The client has
-// stopped at it, so it is started anew behind it, as for a lost partition.
+// skipBatch passes over a batch that unpacks to more than the client accepts. The client
+// has stopped there. So the partition counts as lost, and the client begins anew behind
+// the batch.
 func (r *Reader) skipBatch(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	p := batch.Partition
 	if t.lost[p] {
@@ -178,7 +179,7 @@ func (r *Reader) skipBatch(t *topic, batch *kgo.ErrDecompressTooLarge) {
 		}
 	}
 	if at := max(first, t.base[p]); batch.NextOffset > at {
-		r.tellLineage(t, p, lineage{{-1, at}}) // the batch isn't looked into
+		r.tellLineage(t, p, lineage{{-1, at}}) // nobody looks into the batch
 	}
 	r.advance(t, p, batch.NextOffset)
 }
@@ -191,8 +192,8 @@ func (r *Reader) pause(t *topic, partition int32) {
 	}
 }
 
-// resume lets the client try paused partitions again whose time has come. The topic may
-// have got an id.
+// resume lets the client try paused partitions again once their time has come. The topic
+// may have got an id.
 func (r *Reader) resume(t *topic, id topicID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -210,7 +211,7 @@ func (r *Reader) resume(t *topic, id topicID) {
 	}
 }
 
-// unpause forgets what was paused of a topic that is read anew.
+// unpause forgets the paused partitions of a topic that is read anew.
 func (r *Reader) unpause(t *topic) {
 	if len(t.pausedSince) > 0 {
 		r.cl.ResumeFetchPartitions(map[string][]int32{t.name: slices.Collect(maps.Keys(t.pausedSince))})

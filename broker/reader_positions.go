@@ -6,19 +6,19 @@ import (
 	"sluice/stream"
 )
 
-// jump moves the position of a partition by something that must be said.
+// jump moves the position of a partition, which subscribers must be told of.
 func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64) {
 	if reason == stream.ReasonRetention && to <= t.base[partition] {
-		r.advance(t, partition, to) // only the state misses it, and it shows nothing that Kafka has deleted
+		r.advance(t, partition, to) // only the state misses it, and a state shows nothing that Kafka has deleted
 		return
 	}
 	if t.next[partition] < t.base[partition] {
-		r.feedState(t, partition, nil, t.base[partition]) // there is no more to come of it
+		r.fillState(t, partition, nil, t.base[partition]) // no more comes for the state
 	}
-	from := max(t.next[partition], t.base[partition]) // where the sink stands
-	t.log.Warn("the reader lost its place and goes on elsewhere: events are missing or come again",
+	from := max(t.next[partition], t.base[partition]) // the position of the sink
+	t.log.Warn("the reader lost its position and goes on elsewhere: events are missing or come again",
 		"reason", string(reason), "partition", partition, "from", from, "to", to)
-	if l := t.lineage(partition); len(l) > 0 { // as the sink does
+	if l := t.lineage(partition); len(l) > 0 { // the sink does the same
 		if l = l.before(min(from, to)); to > from {
 			l = append(slices.Clone(l), epochStart{-1, from})
 		}
@@ -27,11 +27,11 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 	t.next[partition], t.base[partition] = to, to
 	r.tellJump(t, partition, reason, to)
 	if reason == stream.ReasonTruncated {
-		r.feedStateAnew(t, partition)
+		r.fillStateAnew(t, partition)
 	}
 }
 
-// tellJump counts a jump and tells the sink of it.
+// tellJump counts a jump and tells the sink.
 func (r *Reader) tellJump(t *topic, partition int32, reason stream.Reason, to int64) {
 	for _, v := range t.views {
 		v.jumps[reason]++
@@ -39,14 +39,14 @@ func (r *Reader) tellJump(t *topic, partition int32, reason stream.Reason, to in
 	}
 }
 
-// newJumpCounts counts nothing yet of each reason that a reader can have: rates need a zero
+// newJumpCounts begins at zero for each reason that a reader can have. Rates need a zero
 // to start from.
 func newJumpCounts() map[stream.Reason]uint64 {
 	return map[stream.Reason]uint64{stream.ReasonRetention: 0, stream.ReasonTruncated: 0, stream.ReasonRecreated: 0}
 }
 
-// checkWarm says once when a topic has been read to where it ended at start, but for
-// partitions that nobody has answered for in a while.
+// checkWarm tells the sink once that a topic has been read up to where it ended at start.
+// Partitions that nobody has answered for in a while don't count.
 func (r *Reader) checkWarm(t *topic) {
 	if t.warm {
 		return
@@ -62,11 +62,11 @@ func (r *Reader) checkWarm(t *topic) {
 	}
 }
 
-// advance moves the position over what is no record.
+// advance moves the position over offsets that are no event.
 func (r *Reader) advance(t *topic, partition int32, next int64) {
 	base := t.base[partition]
 	if t.next[partition] < base {
-		r.feedState(t, partition, nil, min(next, base))
+		r.fillState(t, partition, nil, min(next, base))
 	}
 	if next > base {
 		for _, v := range t.views {

@@ -8,13 +8,14 @@ import (
 	"sluice/stream"
 )
 
-// replayNewest is how many of a topic's newest records are read into memory at start, shared out
-// among its partitions, where the replay window has none by their timestamps. Those may be of the
-// events, or wrong, and with empty memory everybody who comes back would have Kafka read.
+// replayNewest is how many of a topic's newest records are read at start if, by their
+// timestamps, none is in the replay window. The partitions share that number. Timestamps
+// may be those of the events, or wrong. With empty memory every returning client would
+// make the gateway read Kafka.
 const replayNewest = 10_000
 
-// replayStart returns where the replay window starts: with what is no older by timestamp or, where
-// nothing is, with the newest records. end is the position after the last.
+// replayStart returns where the replay window starts, by timestamps. If it has no record,
+// it starts with the newest records. end is the position after the last one.
 func (r *Reader) replayStart(ctx context.Context, t *topic, m topicMeta, end []int64) ([]int64, error) {
 	now := time.Now()
 	start, err := r.offsetsAt(ctx, t, m, end, now.Add(-t.replay).UnixMilli())
@@ -27,7 +28,7 @@ func (r *Reader) replayStart(ctx context.Context, t *topic, m topicMeta, end []i
 	}
 	empty := true
 	for p := range start {
-		if start[p] == future[p] { // of the future: it may stand there for years, and says nothing
+		if start[p] == future[p] { // a timestamp in the future says nothing, and may stay there for years
 			start[p] = end[p]
 		}
 		empty = empty && start[p] >= end[p]
@@ -43,16 +44,16 @@ func (r *Reader) replayStart(ctx context.Context, t *topic, m topicMeta, end []i
 	return start, nil
 }
 
-// keepNewest takes starts back to where the newest n records of each partition are among what follows,
-// as far as Kafka has kept them. It counts offsets.
+// keepNewest moves starts back, so that the newest n offsets of each partition are read.
+// It moves none before the first offset that Kafka has kept.
 func keepNewest(start, kept, end []int64, n int64) {
 	for p := range start {
 		start[p] = min(start[p], max(end[p]-n, kept[p]))
 	}
 }
 
-// startOffsets returns where reading a topic starts, by partition; 0 where there is no
-// leader to ask.
+// startOffsets returns where reading a topic starts, by partition. It is 0 if there is no
+// leader.
 func (r *Reader) startOffsets(ctx context.Context, t *topic, m topicMeta, stable []int64) ([]int64, error) {
 	switch {
 	case t.begun:
@@ -63,7 +64,8 @@ func (r *Reader) startOffsets(ctx context.Context, t *topic, m topicMeta, stable
 	return slices.Clone(stable), nil
 }
 
-// offsets is [listLeaders] of the partitions that have a leader; the others' are 0.
+// offsets is [listLeaders]. A partition without a leader has offset 0. Any other error
+// fails it.
 func (r *Reader) offsets(ctx context.Context, t *topic, m topicMeta, at int64, level isolation) ([]int64, error) {
 	offsets, errs := listLeaders(ctx, r.cl, t.name, m, at, level)
 	for p, err := range errs {
@@ -74,8 +76,8 @@ func (r *Reader) offsets(ctx context.Context, t *topic, m topicMeta, at int64, l
 	return offsets, nil
 }
 
-// offsetsAt is the function of that name for the partitions that have a leader, whose
-// last stable offsets are end; the others' are 0.
+// offsetsAt is the function of that name, given the last stable offsets. A partition
+// without a leader has offset 0.
 func (r *Reader) offsetsAt(ctx context.Context, t *topic, m topicMeta, end []int64, unixMilli int64) ([]int64, error) {
 	offsets, err := r.offsets(ctx, t, m, max(unixMilli, 0), committed)
 	if err != nil {

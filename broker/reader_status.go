@@ -14,29 +14,29 @@ import (
 type Status struct {
 	Stream            string
 	Topic             string
-	Epoch             string    // "" before the topic was found
+	Epoch             string    // "": the topic has not been found yet
 	Partitions        int       //
 	Fetching          bool      // the topic is there and Kafka answers for it
 	Warm              bool      // the replay window has been read
-	Behind            int64     // records, markers and holes included, up to the last stable offset as last asked; -1: not known, Kafka hasn't said it in a while (Config.StaleAfter)
-	LSOLag            int64     // records between the last stable offset and the high watermark: what open transactions hold back; -1: not known
+	Behind            int64     // offsets up to the last stable one; -1: Kafka has not said it for Config.StaleAfter
+	LSOLag            int64     // records that open transactions hold back; -1: not known
 	Next              []int64   // the position, by partition
-	LastStableOffsets []int64   // the last stable offset as last asked, by partition; -1 where it isn't known any more; shorter where a partition was added since
-	AnsweredAt        time.Time // when Kafka last said everything asked of the topic; zero: it never has
-	StaleSince        time.Time // when Kafka last answered, while it doesn't, or since when no fetch succeeds; else zero
-	Waiting           string    // why it isn't fetching, or not all of it, in plain words; "" it is
+	LastStableOffsets []int64   // by partition, as last asked; -1: not known any more; a new partition may be missing
+	AnsweredAt        time.Time // when Kafka last answered all questions about the topic; zero: never
+	StaleSince        time.Time // since when Kafka has not answered, or no fetch has succeeded; zero: all is well
+	Waiting           string    // why it is not fetching, or not all of it, in plain words; "": it is
 	Exists            bool      // the topic is there, as Kafka last said
 	Forbidden         bool      // Kafka last said that this user may not read the topic
 	UnreadableSince   time.Time // since when the topic doesn't exist or may not be read; zero: it can be
-	Offline           []int32   // partitions that nobody has answered for in a while (Config.StaleAfter), ascending; they are read when somebody does
+	Offline           []int32   // partitions without an answer for Config.StaleAfter, ascending
 
 	Events  uint64                    // handed to the sink
-	Records uint64                    // read; transaction markers aren't
-	Jumps   map[stream.Reason]uint64  // times that reading went on elsewhere, by partition and reason: retention, truncated; recreated for all partitions together
+	Records uint64                    // read, without transaction markers
+	Jumps   map[stream.Reason]uint64  // by reason, one for each partition; recreated counts a topic once
 	Refused map[record.Refusal]uint64 // by single refusal; a record may have several
 }
 
-// Status returns where each stream stands, in the order they were given.
+// Status returns how far each stream is, in the order they were given.
 func (r *Reader) Status() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,12 +81,12 @@ func (r *Reader) Status() []Status {
 	return all
 }
 
-// endsKnown says that Kafka has said in a while where the topic ends.
+// endsKnown reports whether Kafka has said lately where the topic ends.
 func (r *Reader) endsKnown(t *topic) bool {
 	return t.begun && t.outage == "" && time.Since(t.endsAskedAt) < r.cfg.StaleAfter+r.cfg.Refresh
 }
 
-// knownEnds returns the last stable offset of each partition, -1 where nobody says it.
+// knownEnds returns the last stable offset of each partition. -1: nobody says it.
 func (r *Reader) knownEnds(t *topic) []int64 {
 	ends := slices.Clone(t.lastStableOffsets)
 	known := r.endsKnown(t)
@@ -98,7 +98,7 @@ func (r *Reader) knownEnds(t *topic) []int64 {
 	return ends
 }
 
-// behind is how many records there are to read; -1 where that isn't known of a partition.
+// behind is how many records are still to be read. -1: it is not known of a partition.
 func (r *Reader) behind(t *topic) int64 {
 	if !r.endsKnown(t) {
 		return -1
@@ -109,9 +109,9 @@ func (r *Reader) behind(t *topic) int64 {
 	return t.behind()
 }
 
-// lsoLag is how many records open transactions hold back; -1 where that isn't known of a
-// partition. A high watermark is older than the last stable offset it is compared with, so
-// it is none of what is written and committed in the meantime.
+// lsoLag is how many records open transactions hold back. -1: it is not known of a
+// partition. A high watermark is older than the last stable offset that it is compared
+// with. So records that were written and committed in between don't count.
 func (r *Reader) lsoLag(t *topic) (n int64) {
 	ends := r.knownEnds(t)
 	if len(t.highWatermarks) == 0 || !r.endsKnown(t) {

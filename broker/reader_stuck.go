@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// stuckPartitions are positions that have records before the end, and don't move.
+// stuckPartitions are partitions that have records before their end, and don't move.
 type stuckPartitions struct {
-	mu      sync.Mutex // guards all
+	mu      sync.Mutex // guards the rest
 	byFetch map[stuckFetch][]stuckTopic
 }
 
-// stuckFetch is what one fetch can ask for together: of one leader, and all topics by id or
-// all by name.
+// stuckFetch says what one fetch can ask for: one leader, and topics that are all named
+// by id or all by name.
 type stuckFetch struct {
 	leader int32
 	byName bool
@@ -26,7 +26,7 @@ type stuckTopic struct {
 	offsets []partitionOffset
 }
 
-// add takes up offsets of a topic.
+// add takes up partitions of a topic.
 func (s *stuckPartitions) add(t *topic, m topicMeta, offsets []partitionOffset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,8 +45,8 @@ func (s *stuckPartitions) add(t *topic, m topicMeta, offsets []partitionOffset) 
 	}
 }
 
-// noteEnds notes where the topic ends now, and returns the partitions that have
-// more to read and haven't moved since the last look.
+// noteEnds notes where the topic ends now. It returns the partitions that have more to
+// read and have not moved since the last round.
 func (t *topic) noteEnds(stable []int64, errs []error) (stuck []partitionOffset) {
 	if t.nextBefore == nil {
 		t.nextBefore = make([]int64, len(t.next))
@@ -76,10 +76,10 @@ func (t *topic) noteEnds(stable []int64, errs []error) (stuck []partitionOffset)
 	return stuck
 }
 
-// fetchStuck looks whether what is left of stuck partitions is no record at all: what
-// compaction left of a log's end may be an empty batch, which a poll doesn't show. Then
-// the position passes over it. Each leader is asked once for all of them; what it doesn't
-// answer is asked at the next look.
+// fetchStuck fetches from stuck partitions to see whether any record is left there.
+// Compaction may leave an empty batch at the end of a log, which a poll doesn't show.
+// Then the position passes over it. Each leader is asked once for all of them, and the
+// next round asks again for what it didn't answer.
 func (r *Reader) fetchStuck(ctx context.Context, stuck *stuckPartitions) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -92,10 +92,10 @@ func (r *Reader) fetchStuck(ctx context.Context, stuck *stuckPartitions) {
 			}
 			byTopic, err := fetchTopics(ctx, r.cl, of.leader, asked, fetchMaxPartitionBytes, 0)
 			if err != nil {
-				return // it is asked again
+				return // the next round asks again
 			}
-			// Once a partition has filled the answer, that another has nothing in it
-			// means nothing.
+			// If one partition fills the answer, another one may have more than the answer
+			// shows.
 			whole := true
 			for _, answers := range byTopic {
 				for _, got := range answers {
@@ -110,8 +110,8 @@ func (r *Reader) fetchStuck(ctx context.Context, stuck *stuckPartitions) {
 	asking.Wait()
 }
 
-// noteStuck acts on what a probe of one topic brought. whole says that an empty answer means
-// that there is nothing.
+// noteStuck acts on what was fetched of one topic. whole says that an empty answer means
+// that the partition has nothing.
 func (r *Reader) noteStuck(s stuckTopic, answers []fetched, whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,14 +121,14 @@ func (r *Reader) noteStuck(s stuckTopic, answers []fetched, whole bool) {
 		i := indexOfPartition(s.offsets, p)
 		at := s.offsets[i]
 		if got.err != nil || got.large || len(got.records) > 0 || int(p) >= len(t.next) || t.next[p] != at.offset {
-			continue // there are records: the client is about to bring them
+			continue // the client is about to fetch records, or has moved
 		}
 		if got.next > at.offset {
 			r.tellEpochs(t, p, got.epochs)
 			r.advance(t, p, got.next)
 		} else if whole && got.lastStableOffset > at.offset && p < int32(len(t.warmOffsets)) {
-			t.warmOffsets[p] = min(t.warmOffsets[p], at.offset) // not even a batch: nothing to wait for
-			r.feedState(t, p, nil, t.base[p])
+			t.warmOffsets[p] = min(t.warmOffsets[p], at.offset) // not even a batch: there is nothing to wait for
+			r.fillState(t, p, nil, t.base[p])
 		}
 	}
 	r.checkWarm(t)

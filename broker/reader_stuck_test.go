@@ -11,8 +11,8 @@ import (
 	"sluice/stream"
 )
 
-// emptied is a batch of offsets from first to last of which compaction left no record, as the cleaner
-// keeps it for the producer's sake.
+// emptied is a batch of offsets from first to last of which compaction left no record, as
+// the cleaner keeps it for the producer's sake.
 func emptied(first, last int64) []byte {
 	b := kmsg.RecordBatch{
 		FirstOffset: first, LastOffsetDelta: int32(last - first), Magic: 2,
@@ -24,7 +24,8 @@ func emptied(first, last int64) []byte {
 	return b.AppendTo(nil)
 }
 
-// withHole is a fake whose log ends in two offsets without a record: as an empty batch, or without any.
+// withHole is a fake whose log ends in two offsets without a record: as an empty batch,
+// or without any.
 func withHole(t *testing.T, batch []byte) *fake {
 	f := newFake(t)
 	f.create("orders", 1)

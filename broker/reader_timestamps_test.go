@@ -16,15 +16,17 @@ import (
 	"sluice/stream/sse"
 )
 
-// seconds is a record whose producer wrote its timestamp in seconds instead of milliseconds.
+// seconds is a record whose producer wrote its timestamp in seconds instead of
+// milliseconds.
 func seconds(topic string, number int) *kgo.Record {
 	rec := recordOf(topic, 0, "alice", fmt.Sprintf(`{"o":"o-%d"}`, number))
 	rec.Timestamp = time.UnixMilli(time.Now().Unix())
 	return rec
 }
 
-// TestSecondsForMilliseconds: what was just written is served by the gateway that read it and by one that starts
-// afterwards, to who resumes, in the state, and wherever one begins.
+// TestSecondsForMilliseconds: what was just written is served by the gateway that read it
+// and by one that starts afterwards, to who resumes, in the state, and wherever one
+// begins.
 func TestSecondsForMilliseconds(t *testing.T) {
 	f := newFake(t)
 	f.create("secs", 1)
@@ -55,7 +57,8 @@ func TestKafkaSecondsForMilliseconds(t *testing.T) {
 	}
 }
 
-// wantWhatWasJustWritten has gateways that read into memory at start, and such that don't.
+// wantWhatWasJustWritten has gateways that read into memory at start, and such that
+// don't.
 func wantWhatWasJustWritten(t *testing.T, cfg Config, cl *kgo.Client, topic string, write func(number int) *kgo.Record) {
 	streams := []StreamConfig{{Name: "orders", Topic: topic, Record: record.Rules{User: "key", Subject: "value:o"}, Replay: 10 * time.Minute, State: true, StateAge: 24 * time.Hour}}
 	cold := slices.Clone(streams)

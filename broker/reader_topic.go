@@ -10,7 +10,7 @@ import (
 	"sluice/stream"
 )
 
-// topic is one topic that is followed. All of it is guarded by Reader.mu.
+// topic is a topic that is followed. Reader.mu guards all of it.
 type topic struct {
 	name   string
 	views  []*view
@@ -22,45 +22,45 @@ type topic struct {
 	compacted bool          // as it was when reading began
 
 	begun             bool
-	identity          identity // which topic it is; the watching goroutine's alone
+	identity          identity // which topic it is; only the watch uses it
 	id                topicID
 	epoch             string
 	next              []int64        // the position, by partition
-	base              []int64        // where the sink's log starts: what is before it is read for the state alone
+	base              []int64        // where the sink's log starts; offsets before it are read only for the state
 	stateFrom         []int64        // where reading for the state starts
-	firstOffsets      []int64        // the first offset that Kafka has, as the sink was told; nil without state
-	lastStableOffsets []int64        // the last stable offset when last asked
-	nextBefore        []int64        // the position when last asked
+	firstOffsets      []int64        // the first offsets that Kafka has, as the sink was told; nil: there is no state
+	lastStableOffsets []int64        // as of the last round
+	nextBefore        []int64        // the position as of the last round
 	lost              map[int32]bool // partitions whose position Kafka doesn't have
 
 	lineages        []lineage           // by partition, as the sink was told
-	renewed         bool                // it was created anew, and reading the new one hasn't begun
-	leaderlessSince map[int32]time.Time // partitions that nobody answers for, since when
-	unbegun         map[int32]int32     // partitions that had no leader when reading began, with the leader epoch at that time; they aren't read
-	pausedSince     map[int32]time.Time // partitions that aren't fetched for a while, since when
-	resumedAt       time.Time           // when one was last fetched again
+	renewed         bool                // it was created anew, and the new one is not read yet
+	leaderlessSince map[int32]time.Time // partitions whose leader does not answer, since when
+	unbegun         map[int32]int32     // partitions without a leader when reading began, with their leader epoch at that time; they are not read yet
+	pausedSince     map[int32]time.Time // partitions that are not fetched for a while, since when
+	resumedAt       time.Time           // when a partition was last resumed
 
 	fetchFaults map[int32]fetchFault // partitions whose fetches fail
-	stuckSince  map[int32]time.Time  // partitions with records that aren't sent, since when
+	stuckSince  map[int32]time.Time  // partitions with records that Kafka does not send, since when
 	deliveredAt map[int32]time.Time  // when records of a partition last came
 
-	highWatermarks    []int64   // the high watermark as asked at the look before the last; -1 where unknown
-	newHighWatermarks []int64   // the same as asked at the last look that did; nil: taken over
-	endsAskedAt       time.Time // when stable was last asked
+	highWatermarks    []int64   // as of the question before the last; -1: unknown
+	newHighWatermarks []int64   // as of the last question; nil: they have become the highWatermarks
+	endsAskedAt       time.Time // when lastStableOffsets was last asked
 
-	heldSince time.Time // since when partitions without a leader keep reading from beginning; zero: they don't
+	heldSince time.Time // since when reading waits for leaders before it begins; zero: it does not
 
 	warm        bool
-	warmOffsets []int64 // the last stable offset at start: where it becomes warm
+	warmOffsets []int64 // the last stable offsets at start: the topic is warm from there on
 
-	answeredAt      time.Time       // when Kafka last said everything asked of this topic
-	staleSince      time.Time       // answered, while that is too long ago; else zero
-	outage          string          // why Kafka or the topic can't be had, in words
+	answeredAt      time.Time       // when Kafka last answered all questions about the topic
+	staleSince      time.Time       // answeredAt, if that is too long ago; else zero
+	outage          string          // why the topic can't be read, in plain words
 	exists          bool            // as Kafka last said
 	unreadableSince time.Time       // since when it doesn't exist or may not be read; zero: it can be
 	forbidden       bool            // Kafka last said that this user may not read it
 	complaints      map[string]bool // complaints since all was well
-	announced       bool            // it has been said that all is well
+	announced       bool            // the log says that all is well
 }
 
 func newTopic(name string, log *slog.Logger) *topic {
@@ -84,7 +84,7 @@ type view struct {
 	refused map[record.Refusal]*refusalCount // by single refusal
 }
 
-// refusalCount counts the records of one refusal, and holds back its log lines.
+// refusalCount counts the records with one refusal, and limits its log lines.
 type refusalCount struct {
 	n     uint64
 	limit limit
@@ -98,10 +98,11 @@ func newView(index int, s StreamConfig, d *record.Decoder) *view {
 	return v
 }
 
-// isOther says that an id is not this topic's. A fetch from brokers without ids
-// has none to compare.
+// isOther reports whether an id is not this topic's. Brokers without ids have none to
+// compare.
 func (t *topic) isOther(id topicID) bool { return id != (topicID{}) && id != t.id }
 
+// behind is how many offsets are still to be read.
 func (t *topic) behind() (n int64) {
 	for p, end := range t.lastStableOffsets {
 		n += max(0, end-t.next[p])
@@ -109,8 +110,8 @@ func (t *topic) behind() (n int64) {
 	return n
 }
 
-// complain logs what is wrong, each thing once until all is well again, so that
-// two that take turns are no flood.
+// complain logs what is wrong. Each thing is logged once until all is well again, so two
+// that alternate are no flood.
 func (t *topic) complain(text string) {
 	if t.complaints[text] {
 		return
@@ -122,7 +123,7 @@ func (t *topic) complain(text string) {
 	t.log.Warn("waiting for the topic", "why", text)
 }
 
-// recovered logs that all is well, the first time and after something wasn't.
+// recovered logs that all is well, the first time and after each complaint.
 func (t *topic) recovered() {
 	if t.complaints != nil || !t.announced {
 		t.complaints, t.announced = nil, true
@@ -130,16 +131,17 @@ func (t *topic) recovered() {
 	}
 }
 
-// limitEvery is how often a refusal of one kind may be logged.
+// limitEvery is the time between two log lines about one refusal.
 const limitEvery = 10 * time.Second
 
-// limit holds back what repeats.
+// limit holds back repeated log lines.
 type limit struct {
 	last       time.Time
 	suppressed uint64
 }
 
-// allow says whether it may be said now, and how many have been held back since the last.
+// allow reports whether a line may be logged now, and how many have been held back since
+// the last.
 func (l *limit) allow(now time.Time) (suppressed uint64, ok bool) {
 	if !l.last.IsZero() && now.Sub(l.last) < limitEvery {
 		l.suppressed++
@@ -149,7 +151,8 @@ func (l *limit) allow(now time.Time) (suppressed uint64, ok bool) {
 	return suppressed, true
 }
 
-// skipBatch counts the records of a batch that was not unpacked, and logs it as refuse does.
+// skipBatch counts the records of a batch that was not unpacked, and logs it as
+// noteRefused does.
 func (v *view) skipBatch(log *slog.Logger, partition int32, first, next int64) {
 	r := v.refused[record.BatchTooLarge]
 	v.records += uint64(next - first)
@@ -160,8 +163,8 @@ func (v *view) skipBatch(log *slog.Logger, partition int32, first, next int64) {
 	}
 }
 
-// noteRefused counts what was wrong with a record and logs it, at a limited rate. Neither key
-// nor value is logged: they may be anyone's data.
+// noteRefused counts what is wrong with a record, and logs it at a limited rate. It logs
+// neither key nor value, since they may be personal data.
 func (v *view) noteRefused(log *slog.Logger, rec *kgo.Record, refused record.Refusal) {
 	now := time.Now()
 	refused.Each(func(one record.Refusal) {

@@ -41,17 +41,17 @@ func (r *Reader) watch(ctx context.Context) {
 
 // watchRound is what one round of the watch finds out.
 type watchRound struct {
-	ends *listing // where the topics end, by what their leaders say
+	ends *listing // where the topics end, as their leaders say
 
-	mu      sync.Mutex           // guards the rest, as topics are dealt with at the same time
+	mu      sync.Mutex           // guards the rest, since topics are handled concurrently
 	failed  bool                 // not all was well
-	reached map[string]topicMeta // topics whose leaders have answered, without those that have not
+	reached map[string]topicMeta // topics whose leaders answered, without the leaders that did not
 	stuck   stuckPartitions
 }
 
-// watchOnce asks Kafka once about all topics and acts on the answers. Each of its questions has a
-// time limit of its own. A topic or a leader that takes long holds up no other. It reports whether
-// all was well.
+// watchOnce asks Kafka once about all topics and acts on the answers. Each of its
+// questions has a separate time limit. A slow topic or leader delays no other. It reports
+// whether all was well.
 func (r *Reader) watchOnce(ctx context.Context) bool {
 	metas, err := r.askTopics(ctx)
 	if err != nil {
@@ -74,14 +74,14 @@ func (r *Reader) watchOnce(ctx context.Context) bool {
 	return !w.failed
 }
 
-// askTopics asks any broker which topics there are.
+// askTopics asks any broker which topics exist.
 func (r *Reader) askTopics(ctx context.Context) (map[string]topicMeta, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return describe(ctx, r.cl, slices.Collect(maps.Keys(r.topics))...)
 }
 
-// watchTopic acts on what is said of one topic.
+// watchTopic acts on the answers about one topic.
 func (r *Reader) watchTopic(ctx context.Context, w *watchRound, t *topic, answer topicMeta) {
 	m, well := r.identify(ctx, t, answer)
 	if well {
@@ -94,7 +94,7 @@ func (r *Reader) watchTopic(ctx context.Context, w *watchRound, t *topic, answer
 	}
 }
 
-// identify finds out which topic an answer is about. ok: the topic is there.
+// identify finds out which topic an answer is about. ok: the topic exists.
 func (r *Reader) identify(ctx context.Context, t *topic, answer topicMeta) (m topicMeta, ok bool) {
 	var renewed bool
 	err := within(ctx, requestTimeout, func(ctx context.Context) (err error) {
@@ -115,8 +115,8 @@ func (r *Reader) identify(ctx context.Context, t *topic, answer topicMeta) (m to
 	return m, true
 }
 
-// reach waits for the topic's leaders to say where it ends, and follows it. It reports whether all
-// was well.
+// reach waits until the leaders say where the topic ends, and then follows it. It reports
+// whether all was well.
 func (r *Reader) reach(ctx context.Context, w *watchRound, t *topic, m topicMeta) bool {
 	stable, errs := w.ends.of(t.name, m)
 	someOffline := r.noteLeaderless(t, errs)
@@ -136,9 +136,10 @@ func (r *Reader) reach(ctx context.Context, w *watchRound, t *topic, m topicMeta
 	return !someOffline
 }
 
-// follow brings what is read of a topic in line with what Kafka has.
+// follow takes up what has changed in a topic.
 func (r *Reader) follow(ctx context.Context, w *watchRound, t *topic, m topicMeta, stable []int64, errs []error) error {
-	// Only the watch writes begun, id and the length of next, so they may be read without the lock.
+	// Only the watch writes begun, id and the length of next, so it may read them without
+	// the lock.
 	if !t.begun || t.renewed {
 		return within(ctx, 2*requestTimeout, func(ctx context.Context) error { return r.begin(ctx, t, m, stable, errs) })
 	}
@@ -165,7 +166,7 @@ func within(ctx context.Context, d time.Duration, ask func(context.Context) erro
 	return ask(ctx)
 }
 
-// askHighWatermarks asks up to where the topics have been written, from time to time.
+// askHighWatermarks asks from time to time how far the topics have been written.
 func (r *Reader) askHighWatermarks(ctx context.Context, metas map[string]topicMeta) {
 	now := time.Now()
 	if now.Sub(r.highsAt) < r.cfg.HighWatermarks {
@@ -191,8 +192,8 @@ func allFailed(errs []error) error {
 	return errs[0]
 }
 
-// noteHighs keeps the high watermarks for the next look: what was written by now and isn't
-// stable by then is held back by an open transaction (KIP-98).
+// noteHighs keeps the high watermarks for the next round. A record that is written by now
+// and not stable by then is held back by an open transaction (KIP-98).
 func (r *Reader) noteHighs(t *topic, m topicMeta, highs *listing) {
 	asked, errs := highs.of(t.name, m)
 	for p, err := range errs {
@@ -205,8 +206,8 @@ func (r *Reader) noteHighs(t *topic, m topicMeta, highs *listing) {
 	t.newHighWatermarks = asked
 }
 
-// isSettled reports whether all has been read to where it ended at start, nothing is paused,
-// and nothing waits for records that Kafka has.
+// isSettled reports whether all topics are warm, no partition is paused, and none waits
+// for records that Kafka has.
 func (r *Reader) isSettled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

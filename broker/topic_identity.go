@@ -9,33 +9,32 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// identity is which topic of a name is followed. Brokers learn of a change one after the
-// other, so an answer may be older than what this process knows already: of fewer
-// partitions, of no topic, or of one of the name before. Only what most brokers say, and
-// none can deny, makes it another topic.
+// identity knows which topic of a name is followed. Brokers learn of a change one after
+// the other. So an answer may be older than what is known here: it has fewer partitions,
+// no topic, or the topic of that name before. Only if most brokers say so, and none
+// denies it, is it another topic.
 //
 // The zero value knows nothing. It is for one goroutine at a time.
 type identity struct {
 	known  topicMeta // the newest answer that was believed
 	epoch  string    // of the topic; "" before the first answer
-	former []topicID // ids it had before, the newest last: nothing goes back to one
-	doubts int       // surveys in a row that spoke for another topic, where ids alone can't tell
+	former []topicID // its ids before, the newest last: it never gets one of them back
+	doubts int       // surveys in a row that spoke for another topic, without ids as a proof
 
-	withoutID bool // a broker has answered without an id: brokers are being upgraded, or none has ids
+	withoutID bool // a broker answered without an id
 }
 
 const (
-	formerIDs = 16 // kept; a topic isn't re-created more often while brokers lag behind
+	formerIDs = 16 // ids that are kept: more than a topic gets while a broker lags
 
-	// doubtsNeeded is how many surveys in a row must speak for another topic where
-	// brokers can't be asked for the former one by its id.
+	// doubtsNeeded is how many surveys in a row must speak for another topic, if brokers
+	// can't be asked for the former one by id.
 	doubtsNeeded = 3
 )
 
-// believe returns what holds of the topic, given a broker's answer: the answer itself, or
-// what was known before, where the answer is older than that. renewed says that it is
-// another topic than before. The error is that of the answer where it holds, or
-// errLagging where what holds can't be said yet.
+// believe returns what is true of the topic, given a broker's answer. That is the answer,
+// or what was known before if the answer is older. renewed says that it is another topic
+// than before. The error is the answer's, or errLagging while the truth is not known.
 func (k *identity) believe(ctx context.Context, cl *kgo.Client, name string, m topicMeta) (holds topicMeta, renewed bool, err error) {
 	switch {
 	case k.epoch == "":
@@ -72,21 +71,21 @@ func (k *identity) believe(ctx context.Context, cl *kgo.Client, name string, m t
 	return topicMeta{}, false, errLagging
 }
 
-// isSame reports whether an answer is of the topic that is known, and not older. A topic
-// never loses partitions.
+// isSame reports whether an answer is about the known topic, and not older. A topic never
+// loses partitions.
 func (k *identity) isSame(m topicMeta) bool {
 	return k.isOf(m) && len(m.leaders) >= len(k.known.leaders)
 }
 
-// isOf reports whether an answer is of the topic that is known. Without an id on either
-// side it may be.
+// isOf reports whether an answer is about the known topic. If one of them has no id, it
+// may be.
 func (k *identity) isOf(m topicMeta) bool {
 	return m.id == k.known.id || m.id == (topicID{}) || k.known.id == (topicID{})
 }
 
-// adopt takes up a newer answer on the same topic. An id is never lost: one old broker
-// among new ones has none to tell. One that comes later, as brokers are upgraded, makes
-// it no other topic: its epoch stays.
+// adopt takes up a newer answer about the same topic. An id is never lost, since an old
+// broker among new ones has none to tell. An id that comes later, as brokers are
+// upgraded, makes it no other topic. Its epoch stays.
 func (k *identity) adopt(m topicMeta) topicMeta {
 	if m.id == (topicID{}) {
 		k.withoutID = true
@@ -105,8 +104,8 @@ func (k *identity) renew(m topicMeta) {
 	k.known, k.epoch, k.doubts = m, m.id.epoch(), 0
 }
 
-// first takes up a topic that nothing is known of: as most brokers know it, in case the
-// one that answered lags behind.
+// first takes up a topic that is not known yet. It takes the answer of most brokers,
+// since the first one may lag.
 func (k *identity) first(ctx context.Context, cl *kgo.Client, name string, m topicMeta) topicMeta {
 	votes := make(map[topicID]int)
 	for _, a := range survey(ctx, cl, name) {
@@ -134,12 +133,11 @@ func (k *identity) first(ctx context.Context, cl *kgo.Client, name string, m top
 type ballot struct {
 	same, other                    *topicMeta // an answer of each kind
 	sameVotes, otherVotes, missing int
-	sure                           bool // those who spoke for another topic were asked for the known one, and have it no more
+	sure                           bool // brokers that spoke for another topic were asked for the known id, and do not have it
 }
 
-// count asks all brokers. Who knows the id that is known already speaks for it, whatever
-// topic it gives for the name: an id is never given twice, and a topic that is deleted
-// has none.
+// count asks all brokers. A broker that has the known id speaks for it, whatever it says
+// of the name: an id is never used twice, and a deleted topic has none.
 func (k *identity) count(ctx context.Context, cl *kgo.Client, name string) (b ballot) {
 	b.sure = true
 	votes := make(map[topicID]int)

@@ -2,8 +2,8 @@ package broker
 
 import "encoding/binary"
 
-// epochStart says that a partition's records from offset start on were written under a
-// leader epoch (KIP-320); -1: not known.
+// epochStart says that the records of a partition from offset start on were written under
+// a leader epoch (KIP-320). -1: it is not known.
 type epochStart struct {
 	epoch int32
 	start int64
@@ -15,8 +15,8 @@ type lineage []epochStart
 
 const maxLineage = 64 // epochs kept of a partition, the newest
 
-// at returns the epoch of the last record before an offset; -1 where it isn't known or
-// there is none.
+// at returns the epoch of the last record before an offset. -1: it is not known, or there
+// is none.
 func (l lineage) at(next int64) int32 {
 	for i := len(l) - 1; i >= 0; i-- {
 		if l[i].start < next {
@@ -26,7 +26,7 @@ func (l lineage) at(next int64) int32 {
 	return -1
 }
 
-// newest returns the newest epoch known; -1 where none is.
+// newest returns the newest epoch that is known. -1: none is.
 func (l lineage) newest() int32 {
 	for i := len(l) - 1; i >= 0; i-- {
 		if l[i].epoch >= 0 {
@@ -44,7 +44,7 @@ func (l lineage) before(next int64) lineage {
 	return l
 }
 
-// after returns where the first epoch above one began; false: it isn't known.
+// after returns where the first epoch above one began. false: it is not known.
 func (l lineage) after(epoch int32) (start int64, known bool) {
 	for i, e := range l {
 		if e.epoch < 0 {
@@ -57,10 +57,12 @@ func (l lineage) after(epoch int32) (start int64, known bool) {
 	return 0, false
 }
 
-// epochsOf returns the leader epochs that batches were written under, and from where on
-// each: -1 of a format that has none. A batch is: base offset (8 bytes), length of what
-// follows (4), partition leader epoch (4), magic (1), from 2 on. The last one may be cut
-// short. offset is where reading began.
+// epochsOf returns the leader epochs of batches, and where each begins. -1: the format of
+// a batch has none. offset is where reading began.
+//
+// A batch has its base offset (8 bytes), the length of the rest (4), the partition leader
+// epoch (4) and, from there on, the magic byte (1). Formats from 2 on have the epoch. The
+// last batch may be cut short.
 func epochsOf(batches []byte, offset int64) (epochs lineage) {
 	const lengthEnd, epochEnd, magicAt = 12, 16, 16
 	for len(batches) > magicAt {

@@ -35,7 +35,8 @@ func (a *access) close() {
 // Brokers are the addresses of the listeners without authentication.
 func (a *access) Brokers() []string { return a.addresses }
 
-// Client returns a client of the listeners without authentication. It is closed with the test.
+// Client returns a client of the listeners without authentication. It is closed with the
+// test.
 func (a *access) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(a.addresses...)}, opts...)...)
@@ -46,12 +47,12 @@ func (a *access) Client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	return client
 }
 
-// Admin is an administration client of the listeners without authentication. It lives as long as
-// the cluster.
+// Admin is an administration client of the listeners without authentication. It lives as
+// long as the cluster.
 func (a *access) Admin() *kadm.Client { return a.adminClient }
 
-// assignment says where a new topic's partitions are: so many with one replica, or for each the
-// ids of its brokers.
+// assignment says where a new topic's partitions are: so many with one replica, or for
+// each the ids of its brokers.
 type assignment struct {
 	partitions int32
 	replicas   [][]int32

@@ -21,8 +21,8 @@ type authority struct {
 	key         *ecdsa.PrivateKey
 }
 
-// writeCertificates makes an authority and has it sign one certificate for the broker and one
-// for a client. The broker reads key and certificate from one PEM file.
+// writeCertificates makes an authority and has it sign one certificate for the broker and
+// one for a client. The broker reads key and certificate from one PEM file.
 func writeCertificates(dir string) error {
 	now := time.Now()
 	root := &x509.Certificate{
@@ -71,8 +71,8 @@ func writeCertificates(dir string) error {
 	return nil
 }
 
-// issue makes a key and signs the certificate for it: with the authority's key, or with its
-// own when the certificate is the authority's. Both come back as PEM.
+// issue makes a key and signs the certificate for it: with the authority's key, or with
+// its own when the certificate is the authority's. Both come back as PEM.
 func (a *authority) issue(template *x509.Certificate) (certificate, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

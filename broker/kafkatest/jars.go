@@ -60,7 +60,8 @@ func fetchJars(release pom) (dir string, err error) {
 	return dir, download(release, dir)
 }
 
-// download lets Maven put the jars beside dir and renames them into place.
+// download lets Maven put the jars into a directory next to dir, and then renames that to
+// dir.
 func download(release pom, dir string) error {
 	maven, err := exec.LookPath("mvn")
 	if err != nil {

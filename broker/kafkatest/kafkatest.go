@@ -1,21 +1,28 @@
-// Package kafkatest runs a real Apache Kafka for tests, from Maven Central's jars, with data of its
-// own, on free ports of the loopback address.
+// Package kafkatest runs a real Apache Kafka for tests. It takes the jars from Maven
+// Central, and free ports of the loopback address. Each cluster has its own data.
 //
 //	cluster := kafkatest.Start(t)
 //	cluster.CreateTopic(t, "orders", 6)
 //	client := cluster.Client(t)
 //
-// [Start] is one KRaft node, [StartReplicated] are three, and [StartOld] is a broker of an older
-// release with its ZooKeeper.
+// [Start] is one KRaft node, [StartReplicated] are three, and [StartOld] is a broker of
+// an older release with its ZooKeeper.
 //
-// It needs Java 17 or newer, and Maven the first time. Where one is missing the test is
-// skipped with a word on what to install; with SLUICE_TEST_ALL=1 it fails instead.
+// It needs Java 17 or newer, and Maven the first time. If one is missing, the test is
+// skipped and says what to install. With SLUICE_TEST_ALL=1 it fails instead.
 //
-// A start costs three seconds or so of two cores, with replicas or ZooKeeper twice that. Packages
-// whose tests can live beside each other in one Kafka (own topics, no kills) take [Shared].
+// A start takes about three seconds of two cores, and twice that with replicas or
+// ZooKeeper. Tests that can live together in one Kafka (with separate topics, without
+// kills) take [Shared].
 //
-// Topics are never created by a client asking for them: a deleted topic that
-// comes back by itself would hide what re-creation tests look for.
+// A client that asks for a topic never creates it. Otherwise a deleted topic could come
+// back by itself, and hide what the tests of new topics look for.
+//
+// The files: kafkatest.go has a cluster of one node, replicated.go of three, old.go of an
+// old release, and shared.go the one for all tests. start.go starts them, and node.go is
+// one process (package child). access.go is how tests reach them. settings.go and
+// certificates.go write their files, jars.go and java.go find the programs. port_lease.go
+// finds ports, with the locks of lock_unix.go and lock_other.go.
 package kafkatest
 
 import (
@@ -31,8 +38,8 @@ const (
 	Password = "gateway-secret"
 )
 
-// patience bounds each wait for the broker. It is far beyond what a loaded machine needs, so
-// running into it is a failure and never a measure.
+// patience bounds each wait for the broker. It is far beyond what a loaded machine needs,
+// so running into it is a failure and never a measure.
 const patience = 2 * time.Minute
 
 // Cluster is one Kafka node. Kill, Stop and Start are for the goroutine of the test that
@@ -48,7 +55,8 @@ type Cluster struct {
 // An Option changes how a cluster is set up.
 type Option func(settings)
 
-// Properties overrides lines of server.properties, such as log.retention.check.interval.ms.
+// Properties overrides lines of server.properties, such as
+// log.retention.check.interval.ms.
 func Properties(override map[string]string) Option {
 	return func(p settings) {
 		for key, value := range override {
@@ -57,7 +65,8 @@ func Properties(override map[string]string) Option {
 	}
 }
 
-// AdvertiseSASL makes the broker tell clients of [Cluster.SASL] that it is at this host, on the same port.
+// AdvertiseSASL makes the broker tell clients of [Cluster.SASL] that it is at this host,
+// on the same port.
 func AdvertiseSASL(host string) Option {
 	return func(p settings) {
 		advertised := strings.Split(p["advertised.listeners"], ",")
@@ -71,7 +80,8 @@ func AdvertiseSASL(host string) Option {
 	}
 }
 
-// PasswordAndCertificate makes [Cluster.TLS] want a client certificate too, as [Cluster.MutualTLS] does.
+// PasswordAndCertificate makes [Cluster.TLS] want a client certificate too, as
+// [Cluster.MutualTLS] does.
 func PasswordAndCertificate() Option {
 	return func(p settings) {
 		for key, value := range maps.Clone(p) {
@@ -95,8 +105,8 @@ func Start(t testing.TB, opts ...Option) *Cluster {
 	return c
 }
 
-// Plaintext is the address of the listener without authentication. A broker of [StartOld] has no
-// other.
+// Plaintext is the address of the listener without authentication. A broker of [StartOld]
+// has no other.
 func (c *Cluster) Plaintext() string { return c.broker.lease.address(portPlaintext) }
 
 // SASL is the address of the listener that wants [User] and [Password], unencrypted.
@@ -113,13 +123,14 @@ func (c *Cluster) MutualTLS() string { return c.broker.lease.address(portMutualT
 // which is good for localhost and 127.0.0.1.
 func (c *Cluster) CAFile() string { return c.broker.lease.path(caFile) }
 
-// ClientCertificate returns the PEM files of a certificate that [Cluster.MutualTLS] accepts.
+// ClientCertificate returns the PEM files of a certificate that [Cluster.MutualTLS]
+// accepts.
 func (c *Cluster) ClientCertificate() (certFile, keyFile string) {
 	return c.broker.lease.path(clientCertFile), c.broker.lease.path(clientKeyFile)
 }
 
-// NewCertificates replaces the authority and all that it signed, in the same files. The broker takes them
-// up when it starts again.
+// NewCertificates replaces the authority and all that it signed, in the same files. The
+// broker takes them up when it starts again.
 func (c *Cluster) NewCertificates() {
 	if c.t == nil {
 		panic("kafkatest: the shared cluster is everybody's: take Start(t) for certificates of its own")
@@ -154,8 +165,8 @@ func endNode(t testing.TB, n *node, how func(*node) error) {
 	}
 }
 
-// Start starts the broker again after [Cluster.Kill] or [Cluster.Stop], with the same data
-// on the same ports, and returns when it answers.
+// Start starts the broker again after [Cluster.Kill] or [Cluster.Stop], with the same
+// data on the same ports, and returns when it answers.
 func (c *Cluster) Start() {
 	c.t.Helper()
 	if c.zookeeper != nil {

@@ -40,8 +40,9 @@ func broker(lease *portLease, java, jars, heap string) *node {
 	}
 }
 
-// command is a Java program from the node's jars. TieredStopAtLevel=1 and the serial collector
-// halve the processor time of a start. A test's broker never lives long enough to miss the rest.
+// command is a Java program from the node's jars. TieredStopAtLevel=1 and the serial
+// collector halve the processor time of a start. A test's broker never lives long enough
+// to miss the rest.
 func (n *node) command(ctx context.Context, class string, args ...string) *exec.Cmd {
 	flags := []string{
 		"-Xmx" + n.heap, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData",
@@ -83,8 +84,8 @@ func (n *node) boot(answers func(context.Context) bool) error {
 	return nil
 }
 
-// bootBroker starts a broker. It answers once it has recovered its logs and opened its listeners,
-// when its own metadata counts it among the living.
+// bootBroker starts a broker. It answers once it has recovered its logs and opened its
+// listeners, when its own metadata counts it among the living.
 func (n *node) bootBroker(id int32) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(n.lease.address(portPlaintext)))
 	if err != nil {

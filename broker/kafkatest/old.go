@@ -21,17 +21,17 @@ type Old struct {
 
 // The releases that [StartOld] runs.
 var (
-	// Upgraded is a broker of release 3.9 as a rolling upgrade from 2.6 leaves it: the protocol
-	// between the brokers is still the old one, so topics have no ids, though clients may speak
-	// versions of Fetch in which a topic is nothing but its id.
+	// Upgraded is a broker of release 3.9 in the middle of a rolling upgrade from 2.6. The
+	// brokers still speak the old protocol with each other, so topics have no ids. But
+	// clients may speak versions of Fetch that name a topic by its id alone.
 	Upgraded = Old{"3.9.1", pom39, settings{"inter.broker.protocol.version": "2.6"}}
 
 	// BeforeIDs is the last release in which nobody knew of topic ids.
 	BeforeIDs = Old{"2.7.2", pom27, nil}
 )
 
-// StartOld starts an old Kafka of the test's own, with its ZooKeeper, and returns when it answers.
-// Both are killed, and their data removed, when the test ends.
+// StartOld starts an old Kafka of the test's own, with its ZooKeeper, and returns when it
+// answers. Both are killed, and their data removed, when the test ends.
 func StartOld(t testing.TB, old Old, opts ...Option) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t}
@@ -70,7 +70,7 @@ func (c *Cluster) startOld(old Old, opts []Option) error {
 		"tickTime":          "500", // ms; no session can be shorter than two
 		// How a test asks which brokers' sessions go on.
 		"4lw.commands.whitelist": "dump",
-		// The web page that it would open on a port of its own.
+		// Otherwise it opens a web page on another port.
 		"admin.enableServer": "false",
 	}.write(keeper.path(zookeeperFile))
 	if err != nil {
@@ -119,8 +119,8 @@ func (c *Cluster) sessions(ctx context.Context) (string, error) {
 	return string(answer), err
 }
 
-// awaitNoSession waits until ZooKeeper has forgotten the broker that was killed: until then it
-// would end as it starts.
+// awaitNoSession waits until ZooKeeper has forgotten the broker that was killed: until
+// then it would end as it starts.
 func (c *Cluster) awaitNoSession() error {
 	return c.zookeeper.await(c.zookeeper.process, func(ctx context.Context) bool {
 		sessions, err := c.sessions(ctx)

@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// The ports of a place, counted from its first.
+// The ports of a lease, counted from its first.
 const (
 	portController = iota
 	portPlaintext
@@ -19,24 +19,24 @@ const (
 	portsEach
 )
 
-// Places lie below the range from which systems hand out ports to outgoing connections
-// (32768 and up on Linux, 49152 elsewhere): a port from that range could be someone
-// else's by the time a killed broker comes back to it.
+// Leases lie below the ports that systems give to outgoing connections (from 32768 on
+// Linux, from 49152 elsewhere). A killed broker comes back to its port, and a port from
+// that range could be in use by then.
 const (
 	firstPort = 24000
 	lastPort  = 32000
 )
 
-// place is where one cluster lives: a run of ports, and the directory named after them. It
-// is held by a lock that ends with the process, so whatever the directory still holds when
-// the lock is won was left by a test that was killed.
+// portLease is where one cluster runs: a range of ports, and the directory named after
+// them. A lock that ends with the process holds it. So if the directory has files when
+// the lock is won, a killed test left them.
 type portLease struct {
 	first int // port, of portsEach
 	dir   string
 	lock  *os.File
 }
 
-// takePlace finds a place that no other test on this machine holds.
+// leasePorts finds ports that no other test on this machine uses.
 func leasePorts() (*portLease, error) {
 	for port := firstPort; port+portsEach <= lastPort; port += portsEach {
 		dir := filepath.Join(os.TempDir(), fmt.Sprintf("sluice-kafka-%d-%d", os.Getuid(), port))
@@ -49,7 +49,7 @@ func leasePorts() (*portLease, error) {
 		}
 		l := &portLease{first: port, dir: dir, lock: lock}
 		if !l.portsFree() {
-			_ = lock.Close() // the next place will do
+			_ = lock.Close() // the next ports will do
 			continue
 		}
 		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
@@ -73,13 +73,13 @@ func (l *portLease) portsFree() bool {
 
 func (l *portLease) address(offset int) string { return net.JoinHostPort("127.0.0.1", l.port(offset)) }
 
-// port is one of the place's ports, as text.
+// port is one of the lease's ports, as text.
 func (l *portLease) port(offset int) string { return strconv.Itoa(l.first + offset) }
 
 func (l *portLease) path(name string) string { return filepath.Join(l.dir, name) }
 
-// leave removes the directory and lets go of the place. The lock file stays: removing it
-// would let two hold a lock of the same name at once.
+// release removes the directory and gives up the ports. The lock file stays. If it were
+// removed, two processes could hold a lock of the same name.
 func (l *portLease) release() {
 	_ = os.RemoveAll(l.dir) // the next to come here tries again, and reports it
 	_ = l.lock.Close()

@@ -14,9 +14,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// Replicated is a Kafka of three KRaft brokers, 1, 2 and 3. Broker 1 is the controller too, and
-// the only one: with it down nobody is elected, and with it up an election waits for no quorum.
-// Kill, Stop and Start are for the goroutine of the test; everything else may be called by anyone.
+// Replicated is a Kafka of three KRaft brokers, 1, 2 and 3. Broker 1 is the controller
+// too, and the only one: with it down nobody is elected, and with it up an election waits
+// for no quorum. Kill, Stop and Start are for the goroutine of the test; everything else
+// may be called by anyone.
 type Replicated struct {
 	access
 	t     testing.TB
@@ -26,12 +27,12 @@ type Replicated struct {
 // replicas is how many brokers there are.
 const replicas = 3
 
-// StartReplicated starts three brokers of the test's own, and returns when all of them answer. They
-// are killed, and their data removed, when the test ends.
+// StartReplicated starts three brokers of the test's own, and returns when all of them
+// answer. They are killed, and their data removed, when the test ends.
 //
-// A partition has the replicas that [Replicated.CreateTopic] gives it. By default one in-sync
-// replica is enough to write, and the leader is not chosen uncleanly: see the topic's
-// unclean.leader.election.enable.
+// A partition has the replicas that [Replicated.CreateTopic] gives it. By default one
+// in-sync replica is enough to write, and the leader is not chosen uncleanly: see the
+// topic's unclean.leader.election.enable.
 func StartReplicated(t testing.TB, opts ...Option) *Replicated {
 	t.Helper()
 	c := &Replicated{t: t, nodes: make(map[int32]*node)}
@@ -100,15 +101,16 @@ func (c *Replicated) Stop(id int32) {
 	endNode(c.t, c.nodes[id], (*node).stop)
 }
 
-// Start starts a broker again after [Replicated.Kill] or [Replicated.Stop], with the same data on
-// the same ports, and returns when it answers.
+// Start starts a broker again after [Replicated.Kill] or [Replicated.Stop], with the same
+// data on the same ports, and returns when it answers.
 func (c *Replicated) Start(id int32) {
 	c.t.Helper()
 	startNode(c.t, c.nodes[id], id)
 }
 
-// CreateTopic creates a topic with a partition for each list of replicas: the ids of the brokers
-// that hold it, of which the first is to lead. Configuration is given as "key=value".
+// CreateTopic creates a topic with a partition for each list of replicas: the ids of the
+// brokers that hold it, of which the first is to lead. Configuration is given as
+// "key=value".
 func (c *Replicated) CreateTopic(t testing.TB, topic string, replicas [][]int32, config ...string) {
 	t.Helper()
 	c.createTopic(t, topic, assignment{replicas: replicas}, config)
@@ -117,8 +119,8 @@ func (c *Replicated) CreateTopic(t testing.TB, topic string, replicas [][]int32,
 	})
 }
 
-// Await waits until all partitions of the topic are as the condition has it. Partitions that no
-// broker leads have the leader -1.
+// Await waits until all partitions of the topic are as the condition has it. Partitions
+// that no broker leads have the leader -1.
 func (c *Replicated) Await(t testing.TB, topic, what string, condition func(kadm.PartitionDetail) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -153,7 +155,7 @@ func replica(lease *portLease, id int32, controller *portLease) settings {
 	p := kraft(lease)
 	p["node.id"] = strconv.Itoa(int(id))
 	p["controller.quorum.voters"] = "1@" + controller.address(portController)
-	p["auto.leader.rebalance.enable"] = "false" // who leads is the test's to say
+	p["auto.leader.rebalance.enable"] = "false" // the test decides which broker leads
 	p["min.insync.replicas"] = "1"
 	p["log.dirs"] = lease.path(dataDir)
 	open := []listener{{"PLAINTEXT", "PLAINTEXT", portPlaintext}}

@@ -11,8 +11,8 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-// What only the killed leader had is gone, and what is written afterwards takes its offsets. This is what tests of
-// unclean elections rest on.
+// What only the killed leader had is gone, and what is written afterwards takes its
+// offsets. This is what tests of unclean elections rest on.
 func TestUncleanElectionLosesWhatTheFollowerLacked(t *testing.T) {
 	c := kafkatest.StartReplicated(t)
 	c.CreateTopic(t, "orders", [][]int32{{2, 3}, {1, 2}}, "unclean.leader.election.enable=true")
@@ -53,7 +53,8 @@ func values(t *testing.T, c interface {
 	return found
 }
 
-// Upgraded is the one of the two that speaks versions of Fetch which name a topic by its id alone.
+// Upgraded is the one of the two that speaks versions of Fetch which name a topic by its
+// id alone.
 func TestOldBrokersHaveNoTopicIDs(t *testing.T) {
 	for _, tt := range []struct {
 		old       kafkatest.Old

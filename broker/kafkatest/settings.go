@@ -31,8 +31,8 @@ func (p settings) with(opts []Option) settings {
 	return p
 }
 
-// common are the properties of every broker: small, and quick about everything that tests would
-// otherwise wait for.
+// common are the properties of every broker: small, and quick about everything that tests
+// would otherwise wait for.
 func common() settings {
 	return settings{
 		"inter.broker.listener.name":       "PLAINTEXT",
@@ -75,8 +75,8 @@ func kraft(lease *portLease) settings {
 	return p
 }
 
-// singleNode are the properties of a node that is broker and controller, with a listener for each
-// way to come in.
+// singleNode are the properties of a node that is broker and controller, with a listener
+// for each way to come in.
 func singleNode(lease *portLease) settings {
 	p := kraft(lease)
 	p["process.roles"] = "broker,controller"
@@ -126,8 +126,9 @@ func (p settings) listeners(lease *portLease, open []listener) {
 	p["listener.security.protocol.map"] = strings.Join(security, ",")
 }
 
-// logins enables the SASL mechanisms of one listener. The SCRAM user stands in the cluster's
-// metadata (see format), the PLAIN one here, and OAUTHBEARER takes any unsigned token.
+// logins enables the SASL mechanisms of one listener. The SCRAM user stands in the
+// cluster's metadata (see format), the PLAIN one here, and OAUTHBEARER takes any unsigned
+// token.
 func (p settings) logins(listener string) {
 	const modules = "org.apache.kafka.common.security."
 	p[listener+"scram-sha-256.sasl.jaas.config"] = modules + "scram.ScramLoginModule required;"

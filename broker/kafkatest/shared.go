@@ -5,21 +5,21 @@ import (
 	"testing"
 )
 
-// shared is the one cluster of this test binary.
+// sharedCluster is the one cluster of this test binary.
 var sharedCluster struct {
 	once    sync.Once
 	cluster *Cluster
 	err     error
 }
 
-// Shared returns a cluster that all tests of the test binary use together, started by the
-// first that asks. Tests keep to topics of their own and never end it. The package's TestMain
-// removes it:
+// Shared returns a cluster that all tests of the test binary use. The first caller starts
+// it. Each test keeps to its own topics and never ends the cluster. The package's
+// TestMain removes it:
 //
 //	func TestMain(m *testing.M) { os.Exit(kafkatest.Run(m)) }
 //
-// Without that it still dies with the test binary (on Linux), but its
-// data stays until the next cluster takes its place.
+// Without that it still dies with the test binary (on Linux), but its data stays until
+// the next cluster uses the directory.
 func Shared(t testing.TB) *Cluster {
 	t.Helper()
 	sharedCluster.once.Do(func() { sharedCluster.cluster, sharedCluster.err = startCluster(nil) })

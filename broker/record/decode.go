@@ -8,8 +8,8 @@ import (
 	"sluice/stream"
 )
 
-// Decoder makes events of a stream's records. Its methods must not be called concurrently. Use a
-// [Decoder.Clone] in each goroutine.
+// Decoder makes events of a stream's records. Its methods must not be called
+// concurrently. Use a [Decoder.Clone] in each goroutine.
 type Decoder struct {
 	audience stream.Audience
 	user     Selector
@@ -19,8 +19,8 @@ type Decoder struct {
 	names    eventNames
 }
 
-// NewDecoder makes a decoder. Its errors begin with the key of the stream's configuration that is
-// wrong, such as "user: ".
+// NewDecoder makes a decoder. Its errors begin with the key of the stream's configuration
+// that is wrong, such as "user: ".
 func NewDecoder(rules Rules) (*Decoder, error) {
 	d := &Decoder{audience: rules.Audience, maxBytes: rules.SizeLimit(), names: make(eventNames)}
 	for _, sel := range []struct {
@@ -50,9 +50,9 @@ func (d *Decoder) Clone() *Decoder {
 	return &c
 }
 
-// Decode makes ev of the record. It reuses the memory of ev.Users. The event refers to the record's
-// bytes. If the refusal doesn't deliver, ev is no event, and only its position, timestamp and key
-// may be used.
+// Decode makes ev of the record. It reuses the memory of ev.Users. The event refers to
+// the record's bytes. If the refusal doesn't deliver, ev is no event, and only its
+// position, timestamp and key may be used.
 func (d *Decoder) Decode(rec *kgo.Record, ev *stream.Event) Refusal {
 	ev.Partition, ev.Offset, ev.Timestamp = rec.Partition, rec.Offset, rec.Timestamp.UnixMilli()
 	ev.Key, ev.Tombstone = rec.Key, rec.Value == nil

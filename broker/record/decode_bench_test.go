@@ -10,8 +10,8 @@ import (
 	"sluice/stream"
 )
 
-// Most records are too short to nest too deep. The ratio says what decoding one takes, with
-// the look through its value that only a longer one needs to what it takes without.
+// Most records are too short to nest too deep. The ratio says what decoding one takes,
+// with the look through its value that only a longer one needs to what it takes without.
 func BenchmarkDecode(b *testing.B) {
 	value := []byte(`{"id":"o-1","customer":{"id":"user-4711"},"pad":"` + strings.Repeat("x", 230) + `"}`)
 	for _, selector := range []string{"value:customer.id", "value:id"} {

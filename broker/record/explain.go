@@ -10,8 +10,8 @@ import (
 type Explanation struct {
 	Delivered bool
 	Everyone  bool     // every subscriber of the stream would get it
-	Users     []string // who would get it, if not everyone
-	Subject   string   // "" none
+	Users     []string // the users that would get it, if not everyone
+	Subject   string   // "": none
 	Name      string   // the SSE event name; "" unnamed
 	Data      string
 	Refusals  []Refusal

@@ -18,8 +18,8 @@ func fieldsOf(rec *kgo.Record) fields {
 	return fields{headers: rec.Headers, key: document{raw: rec.Key}, value: document{raw: rec.Value}}
 }
 
-// header returns the value of the last header with that name, as Headers.lastHeader of Kafka's own
-// clients does. nil: there is none.
+// header returns the value of the last header with that name, as Headers.lastHeader of
+// Kafka's own clients does. nil: there is none.
 func (f *fields) header(name string) []byte {
 	for i := len(f.headers) - 1; i >= 0; i-- {
 		if f.headers[i].Key == name {
@@ -49,12 +49,12 @@ func (d *document) json() (root gjson.Result, ok bool) {
 	return d.root, d.isJSON
 }
 
-// maxDepth bounds how deep JSON may nest. gjson validates by recursion. A record of nothing but
-// brackets must not exhaust a goroutine's stack.
+// maxDepth bounds how deep JSON may nest. gjson validates by recursion. A record of
+// nothing but brackets must not exhaust a goroutine's stack.
 const maxDepth = 1000
 
-// isShallow reports whether raw nests no deeper than maxDepth. It need not be JSON. Text of at most
-// maxDepth bytes is always shallow, so most records are not searched for it.
+// isShallow reports whether raw nests no deeper than maxDepth. It need not be JSON. Text
+// of at most maxDepth bytes is always shallow, so most records are not searched for it.
 func isShallow(raw []byte) bool {
 	depth, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
@@ -78,8 +78,8 @@ func isShallow(raw []byte) bool {
 	return true
 }
 
-// scalar returns a string's bytes, unescaped, or a number's literal text. An empty string is empty
-// and not nil. nil: it is something else.
+// scalar returns a string's bytes, unescaped, or a number's literal text. An empty string
+// is empty and not nil. nil: it is something else.
 func scalar(v gjson.Result) []byte {
 	switch v.Type {
 	case gjson.String:
@@ -90,7 +90,7 @@ func scalar(v gjson.Result) []byte {
 	return nil
 }
 
-// stringOf and bytesOf return the same memory as the other type, which saves a copy for each
-// record. Nobody writes to the bytes of a fetched record, or to those of an event.
+// stringOf and bytesOf return the same memory as the other type, which saves a copy for
+// each record. Nobody writes to the bytes of a fetched record, or to those of an event.
 func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 func bytesOf(s string) []byte  { return unsafe.Slice(unsafe.StringData(s), len(s)) }

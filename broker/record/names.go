@@ -2,8 +2,8 @@ package record
 
 import "sluice/stream/sse"
 
-// eventNames remembers what sse.EventName said of a name. So a topic with a handful of event
-// names costs no allocation for each record.
+// eventNames remembers what sse.EventName said of a name. So a topic with a handful of
+// event names costs no allocation for each record.
 type eventNames map[string]eventName
 
 type eventName struct {

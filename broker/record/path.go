@@ -10,8 +10,8 @@ import (
 
 // path leads to a value in a JSON document: names in objects, indexes in arrays.
 //
-// It is not given to gjson as a path of its own kind, in which *, ?, #, |, @ and ! have a meaning.
-// A name from a configuration means itself.
+// It is not given to gjson as one of its paths, in which *, ?, #, |, @ and ! have a
+// meaning. A name from a configuration means itself.
 type path []step
 
 type step struct {
@@ -19,7 +19,8 @@ type step struct {
 	index int // name as an array index; -1 where it is none
 }
 
-// parsePath reads a PATH. Its errors end a sentence that begins with the text that was read.
+// parsePath reads a PATH. Its errors end a sentence that begins with the text that was
+// read.
 func parsePath(s string) (path, error) {
 	if s == "" {
 		return nil, errors.New("has no path")
@@ -38,8 +39,8 @@ func parsePath(s string) (path, error) {
 	return p, nil
 }
 
-// find returns the value that p leads to. If there is none, the result doesn't exist. Of several
-// members with one name the last one counts, as in JSON.parse.
+// find returns the value that p leads to. If there is none, the result doesn't exist. Of
+// several members with one name the last one counts, as in JSON.parse.
 func (p path) find(doc gjson.Result) gjson.Result {
 	for _, s := range p {
 		var next gjson.Result

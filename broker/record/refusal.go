@@ -34,8 +34,8 @@ func (r Refusal) Each(f func(Refusal)) {
 	}
 }
 
-// String is the name of a single refusal, as metrics use it for a label. Of a set it is the first
-// one's.
+// String is the name of a single refusal, as metrics use it for a label. Of a set it is
+// the first one's.
 func (r Refusal) String() string {
 	if r == 0 {
 		return "none"
@@ -43,7 +43,8 @@ func (r Refusal) String() string {
 	return refusalTexts[r.index()].label
 }
 
-// Text says in words what is wrong. It ends a sentence that begins with "the record is refused:".
+// Text says in words what is wrong. It ends a sentence that begins with "the record is
+// refused:".
 func (r Refusal) Text() string {
 	if r == 0 {
 		return "nothing is wrong with it"

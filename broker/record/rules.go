@@ -16,12 +16,13 @@ type Rules struct {
 	Subject  string          // what the event is about; "": nothing
 	Event    string          // the SSE event name; "": no event has a name
 
-	// MaxBytes bounds a record's key, value and headers together, unpacked. A larger record is
-	// no event. 0: DefaultMaxBytes.
+	// MaxBytes bounds a record's key, value and headers together, unpacked. A larger record
+	// is no event. 0: DefaultMaxBytes.
 	MaxBytes int
 }
 
-// DefaultMaxBytes is the largest record that Kafka's brokers accept by default (message.max.bytes).
+// DefaultMaxBytes is the largest record that Kafka's brokers accept by default
+// (message.max.bytes).
 const DefaultMaxBytes = 1 << 20
 
 // SizeLimit is MaxBytes or its default.

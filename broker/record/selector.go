@@ -23,8 +23,8 @@ const (
 	fromValue
 )
 
-// ParseSelector reads key, header:NAME, value:PATH or key:PATH. PATH is names and array indexes
-// joined by dots, as in lines.0.sku. The empty string selects nothing.
+// ParseSelector reads key, header:NAME, value:PATH or key:PATH. PATH is names and array
+// indexes joined by dots, as in lines.0.sku. The empty string selects nothing.
 func ParseSelector(s string) (Selector, error) {
 	kind, rest, has := strings.Cut(s, ":")
 	switch {
@@ -54,11 +54,12 @@ func ParseSelector(s string) (Selector, error) {
 // IsZero reports whether the selector selects nothing.
 func (s Selector) IsZero() bool { return s.source == fromNothing }
 
-// UsesValue reports whether the selector looks into a record's value. A tombstone has none.
+// UsesValue reports whether the selector looks into a record's value. A tombstone has
+// none.
 func (s Selector) UsesValue() bool { return s.source == fromValue }
 
-// one returns the string or number that s selects; nil: there is none. bad: s looks into JSON, and
-// the text isn't JSON. The bytes may be the record's own.
+// one returns the string or number that s selects; nil: there is none. bad: s looks into
+// JSON, and the text isn't JSON. The bytes may be the record's own.
 func (s Selector) one(f *fields) (found []byte, bad bool) {
 	switch {
 	case s.source == fromHeader:

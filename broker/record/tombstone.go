@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// deletion is the data of a tombstone's event: its subject and key as JSON strings. Each is null if
-// there is none. Bytes that are not UTF-8 become U+FFFD.
+// deletion is the data of a tombstone's event: its subject and key as JSON strings. Each
+// is null if there is none. Bytes that are not UTF-8 become U+FFFD.
 func deletion(subject, key []byte) []byte {
 	var data struct {
 		Subject *string `json:"subject"`

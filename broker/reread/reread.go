@@ -1,5 +1,6 @@
-// Package reread holds values that are made from files, and makes them again when the files change:
-// passwords, keys and certificates are rotated by writing files, and a restart would end every stream.
+// Package reread holds values that are made from files, and makes them again when the
+// files change. Passwords, keys and certificates are rotated by writing files. A restart
+// instead would end every stream.
 package reread
 
 import (
@@ -37,9 +38,9 @@ type Value[T any] struct {
 	complained string     // what was last said of files that can't be used; "" since all was well
 }
 
-// New reads the files and makes the first value. Later files that can't be read, or that parse refuses,
-// leave the value as it is, and the log says so once. The errors of parse must not quote the files. A
-// nil log is told nothing.
+// New reads the files and makes the first value. If the files later can't be read, or
+// parse refuses them, the value stays as it is, and the log says so once. The errors of
+// parse must not quote the files. A nil log is told nothing.
 func New[T any](name string, log *slog.Logger, parse func(contents [][]byte) (T, error), files ...string) (*Value[T], error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -58,8 +59,8 @@ func New[T any](name string, log *slog.Logger, parse func(contents [][]byte) (T,
 	return v, nil
 }
 
-// Get returns the value. It looks at the files once a second at most. Nobody waits for a look that
-// another call has begun: until it ends they get the value of before.
+// Get returns the value. It reads the files once a second at most. It doesn't wait for
+// another call that reads them, and then returns the value before.
 func (v *Value[T]) Get() T {
 	if time.Since(v.start).Nanoseconds()-v.looked.Load() >= int64(every) && v.mu.TryLock() {
 		v.renew()
@@ -68,7 +69,8 @@ func (v *Value[T]) Get() T {
 	return *v.current.Load()
 }
 
-// Latest returns the value of what the files hold now. It is for what happens rarely, such as a login.
+// Latest returns the value of what the files hold now. It is for rare events, such as a
+// login.
 func (v *Value[T]) Latest() T {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -76,10 +78,10 @@ func (v *Value[T]) Latest() T {
 	return *v.current.Load()
 }
 
-// renew makes a new value if the files have changed. The lock is held.
+// renew makes a new value if the files have changed. The caller holds the lock.
 //
-// It compares contents and no times: a file may be written twice within one tick of its clock, and a
-// file that could not be read may be made readable without a change of its time.
+// It compares contents and not times. A file may be written twice within one tick of its
+// clock. And a file that could not be read may become readable without a new time.
 func (v *Value[T]) renew() {
 	defer func() { v.looked.Store(time.Since(v.start).Nanoseconds()) }()
 	contents, err := v.read()
@@ -136,8 +138,9 @@ func readFile(name string) ([]byte, error) {
 	return content, err
 }
 
-// Text is the content of a file that holds one text, such as a password. One newline at its end is the
-// editor's. It is for use in a parse function, and fails where there is nothing.
+// Text is the content of a file that holds one text, such as a password. One newline at
+// its end is the editor's. It is for use in a parse function, and fails where there is
+// nothing.
 func Text(name string, content []byte) (string, error) {
 	text := bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r"))
 	if len(text) == 0 {

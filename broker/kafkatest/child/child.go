@@ -1,5 +1,6 @@
-// Package child runs a test's server processes: brokers, gateways. A child has a goroutine that
-// waits for its end from the start, and (on Linux) it dies with the test however that ends.
+// Package child runs a test's server processes: brokers, gateways. A child has a
+// goroutine that waits for its end from the start, and (on Linux) it dies with the test
+// however that ends.
 package child
 
 import (
@@ -13,8 +14,8 @@ import (
 	"time"
 )
 
-// patience bounds the wait for a child that was told to end. It is far beyond what a loaded
-// machine needs, so running into it is a failure and never a measure.
+// patience bounds the wait for a child that was told to end. It is far beyond what a
+// loaded machine needs, so running into it is a failure and never a measure.
 const patience = 2 * time.Minute
 
 // Process is a running child. Its methods may be called from anywhere.
@@ -63,8 +64,8 @@ func (p *Process) Kill() error {
 	return err
 }
 
-// Terminate asks the child to end (SIGTERM), waits until it has, and returns its exit status: -1
-// when a signal ended it.
+// Terminate asks the child to end (SIGTERM), waits until it has, and returns its exit
+// status: -1 when a signal ended it.
 func (p *Process) Terminate() (status int, err error) { return p.end(syscall.SIGTERM) }
 
 func (p *Process) end(s syscall.Signal) (int, error) {
@@ -81,5 +82,6 @@ func (p *Process) end(s syscall.Signal) (int, error) {
 	}
 }
 
-// Signal sends the child a signal. It fails with [os.ErrProcessDone] when the child has ended.
+// Signal sends the child a signal. It fails with [os.ErrProcessDone] when the child has
+// ended.
 func (p *Process) Signal(s os.Signal) error { return p.process.Signal(s) }

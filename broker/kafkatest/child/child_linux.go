@@ -2,9 +2,9 @@ package child
 
 import "syscall"
 
-// diesWithUs has the kernel kill the child when this process ends in any way, so that a test
-// that is killed leaves nothing behind. The group of its own keeps Ctrl-C from reaching
-// the child before the test has ended it.
+// diesWithUs lets the kernel kill the child when this process ends in any way. So a
+// killed test leaves nothing behind. The child has a separate process group. Otherwise
+// Ctrl-C would reach it before the test has ended it.
 func diesWithUs() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

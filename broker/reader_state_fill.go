@@ -10,7 +10,7 @@ import (
 	"sluice/stream"
 )
 
-// noteState notes that a stream of the topic keeps its state.
+// noteState notes that a stream of the topic has a state.
 func (t *topic) noteState(s StreamConfig) {
 	if !s.State {
 		return
@@ -23,8 +23,9 @@ func (t *topic) noteState(s StreamConfig) {
 	t.state = true
 }
 
-// stateStart returns where reading a topic starts, which is start or, where a state is kept, what that needs, and the first
-// offsets that Kafka has. It finds out whether the topic is compacted. end is the position after the last record.
+// stateStart returns where reading a topic starts so that states are complete, and the
+// first offsets that Kafka has. Without a state that is start. It also finds out whether
+// the topic is compacted. end is the position after the last record.
 func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, end []int64) (from, kept []int64, err error) {
 	from = slices.Clone(start)
 	if !t.state {
@@ -38,7 +39,7 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, e
 		return nil, nil, err
 	}
 	if !p.known {
-		t.log.Warn("Kafka doesn't let this user read the topic's configuration (DESCRIBE_CONFIGS): its state is that of a topic that is not compacted")
+		t.log.Warn("Kafka doesn't let this user read the topic's configuration (DESCRIBE_CONFIGS): the state treats the topic as not compacted")
 	}
 	t.compacted = p.compacted
 	older := kept
@@ -54,7 +55,7 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, e
 	return from, kept, nil
 }
 
-// checkRetention looks how much Kafka has deleted of a topic whose state is kept.
+// checkRetention asks how much Kafka has deleted of a topic with a state.
 func (r *Reader) checkRetention(ctx context.Context, t *topic, m topicMeta) error {
 	if !t.state {
 		return nil
@@ -66,7 +67,7 @@ func (r *Reader) checkRetention(ctx context.Context, t *topic, m topicMeta) erro
 		if err != nil {
 			kept[p] = 0
 			if p < len(t.firstOffsets) {
-				kept[p] = t.firstOffsets[p] // it has deleted nothing since that could be known
+				kept[p] = t.firstOffsets[p] // what Kafka said before still holds
 			}
 		}
 	}
@@ -77,6 +78,7 @@ func (r *Reader) checkRetention(ctx context.Context, t *topic, m topicMeta) erro
 	return nil
 }
 
+// tellRetention tells the sink what Kafka still has.
 func (r *Reader) tellRetention(t *topic) {
 	for _, v := range t.views {
 		if v.state {
@@ -85,8 +87,9 @@ func (r *Reader) tellRetention(t *topic) {
 	}
 }
 
-// feedState gives records from before the log to the states; next is the position after them.
-func (r *Reader) feedState(t *topic, partition int32, records []*kgo.Record, next int64) {
+// fillState gives the states records from before the log. next is the position after
+// them.
+func (r *Reader) fillState(t *topic, partition int32, records []*kgo.Record, next int64) {
 	for _, v := range t.views {
 		if v.state {
 			r.sink.FillState(v.stream, partition, r.decode(t, v, records, false), next)
@@ -94,13 +97,14 @@ func (r *Reader) feedState(t *topic, partition int32, records []*kgo.Record, nex
 	}
 }
 
-// feedStateAnew takes the position of a partition, of which Kafka lost the end, back to where its state begins.
-func (r *Reader) feedStateAnew(t *topic, partition int32) {
+// fillStateAnew moves the position of a partition back to where its state begins. Kafka
+// has lost the end of the partition.
+func (r *Reader) fillStateAnew(t *topic, partition int32) {
 	if !t.state {
 		return
 	}
 	t.next[partition] = min(t.stateFrom[partition], t.base[partition])
 	if t.next[partition] == t.base[partition] {
-		r.feedState(t, partition, nil, t.base[partition])
+		r.fillState(t, partition, nil, t.base[partition])
 	}
 }
