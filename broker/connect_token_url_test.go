@@ -18,7 +18,7 @@ func TestNoErrorShowsWhatATokenURLHasInIt(t *testing.T) {
 				panic(err)
 			}
 			defer conn.Close()
-			io.WriteString(conn, strings.ReplaceAll(text, "URL", r.URL.String())) // who asked has what it gets
+			io.WriteString(conn, strings.ReplaceAll(text, "URL", r.URL.String())) // the client has what it gets
 		}
 	}
 	const secret = "s3cret"

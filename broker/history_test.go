@@ -132,7 +132,7 @@ func TestHistoryPassesOverAbortedTransactions(t *testing.T) {
 	})
 }
 
-// transact produces in a transaction of its own and ends it.
+// transact produces in a new transaction and ends it.
 func transact(t *testing.T, brokers []string, end kgo.TransactionEndTry, recs ...*kgo.Record) {
 	t.Helper()
 	cl := open(t, brokers, recs...)
@@ -143,7 +143,7 @@ func transact(t *testing.T, brokers []string, end kgo.TransactionEndTry, recs ..
 
 var transactions atomic.Int64
 
-// open produces in a transaction of its own and leaves it open.
+// open produces in a new transaction and leaves it open.
 func open(t *testing.T, brokers []string, recs ...*kgo.Record) *kgo.Client {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.TransactionalID(fmt.Sprint("tx", transactions.Add(1))), kgo.RecordPartitioner(kgo.ManualPartitioner()))
