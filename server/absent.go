@@ -9,9 +9,10 @@ import (
 // absentFor is how long it is believed which streams are absent.
 const absentFor = time.Second
 
-// absence is which streams can't be read for now and have not been read yet: their topics don't
-// exist, or may not be read. A request that names such a stream among others is served the
-// others, so that one missing topic keeps no page from its events. See stream.Widened.
+// absence is which streams can't be read for now and have not been read yet: their topics
+// don't exist, or may not be read. A request that names such a stream among others is
+// served the others, so that one missing topic keeps no page from its events. See
+// stream.Widened.
 type absence struct{ last atomic.Pointer[absentAt] }
 
 type absentAt struct {
@@ -39,7 +40,8 @@ func (s *StreamStatus) heldUp(now time.Time) bool {
 	return !s.UnreadableSince.IsZero() && now.Sub(s.UnreadableSince) >= heldUp
 }
 
-// leaveOut takes the streams that are absent out of a request, unless nothing would be left.
+// leaveOut takes the streams that are absent out of a request, unless nothing would be
+// left.
 func (a *admission) leaveOut(absent uint64) {
 	is := func(i int) bool { return absent&(1<<i) != 0 }
 	if absent == 0 || !slices.ContainsFunc(a.request.Streams, func(i int) bool { return !is(i) }) {

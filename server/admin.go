@@ -10,8 +10,8 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// sameOrigin refuses what a page of another origin makes an operator's browser do, which has the operator's password, or is on a machine that
-// needs none.
+// sameOrigin refuses what a page of another origin makes an operator's browser do, which
+// has the operator's password, or is on a machine that needs none.
 func sameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -20,8 +20,10 @@ func sameOrigin(next http.Handler) http.Handler {
 	return guard.Handler(next)
 }
 
-// knownHost refuses a request whose Host is no address and not localhost. Without a token the address is this machine's own, and a page
-// whose name is made to lead there (DNS rebinding) would be of the same origin. /livez and /readyz tell nothing that such a page may not know.
+// knownHost refuses a request whose Host is no address and not localhost. Without a token
+// the address is this machine's own, and a page whose name is made to lead there (DNS
+// rebinding) would be of the same origin. /livez and /readyz tell nothing that such a
+// page may not know.
 func knownHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, served := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // else nobody has connected
@@ -44,11 +46,12 @@ func ownName(host string) bool {
 	return err == nil || name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") // RFC 6761
 }
 
-// adminRoutes are for operators. pprof's cmdline is left out: a command line may hold what a
-// profile must not.
+// adminRoutes are for operators. pprof's cmdline is left out: a command line may hold
+// what a profile must not.
 //
-// /console/events is /events, for the console's "try a stream", and /console/discovery says what it takes: a page may read no other
-// address than its own. Both take a user's identity as in public, and being an operator is none.
+// /console/events is /events, for the console's "try a stream", and /console/discovery
+// says what it takes: a page may read no other address than its own. Both take a user's
+// identity as in public, and being an operator is none.
 func (s *Server) adminRoutes() chi.Router {
 	r := newRouter(s.cfg.Logger)
 	if s.cfg.AdminAuth.open() {

@@ -12,8 +12,8 @@ const (
 	loginWrong   = "wrong"
 )
 
-// How many failed logins of a reason go to the log: so many at once, and one in each pause after that. The
-// metric counts all.
+// How many failed logins of a reason go to the log: so many at once, and one in each
+// pause after that. The metric counts all.
 const (
 	loginBurst = 5
 	loginPause = 10 * time.Second
@@ -31,7 +31,8 @@ type loginLog struct {
 	silent int // that did not, since the last that did
 }
 
-// note takes note of a failed login, and reports whether it goes to the log, and how many before it did not.
+// note takes note of a failed login, and reports whether it goes to the log, and how many
+// before it did not.
 func (a *adminLogins) note(why string, now time.Time) (log bool, silent int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -51,7 +52,8 @@ func (a *adminLogins) note(why string, now time.Time) (log bool, silent int) {
 	return true, silent
 }
 
-// notOperator counts a failed login and logs where it came from, and never what it showed.
+// notOperator counts a failed login and logs where it came from, and never what it
+// showed.
 func (s *Server) notOperator(r *http.Request) {
 	why := loginWrong
 	if r.Header.Get("Authorization") == "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// On every route for operators, a failed login is counted and logged with the address that it came from, and
-// never with what it showed.
+// On every route for operators, a failed login is counted and logged with the address
+// that it came from, and never with what it showed.
 func TestFailedAdminLoginsAreCountedAndLoggedWithTheirAddress(t *testing.T) {
 	const token, guess = "a token for operators", "a-guess-at-the-token"
 	closed := map[string]bool{}
@@ -65,7 +65,8 @@ func TestFailedAdminLoginsAreCountedAndLoggedWithTheirAddress(t *testing.T) {
 	}
 }
 
-// A flood of failed logins fills no log, hides none of the other reason, and is counted whole.
+// A flood of failed logins fills no log, hides none of the other reason, and is counted
+// whole.
 func TestAFloodOfFailedAdminLoginsDoesNotFillTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logins adminLogins

@@ -55,7 +55,8 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-// A page whose own name leads to this machine is of the same origin as what it asks there.
+// A page whose own name leads to this machine is of the same origin as what it asks
+// there.
 func TestAnAdminAddressWithoutATokenIsAskedByItsOwnName(t *testing.T) {
 	f := newFixture(t, nil)
 	guarded := newFixture(t, func(c *Config) { c.AdminAuth.Token = "a token for operators" })

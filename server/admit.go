@@ -86,8 +86,9 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 	return a, nil
 }
 
-// identify finds out who is asking. It fails with the problem to answer with. Who shows no credentials is not counted as a failure here:
-// the caller may have an answer for them.
+// identify finds out who is asking. It fails with the problem to answer with. A request
+// without credentials is not counted as a failure here: the caller may have an answer for
+// it.
 func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 	if twice := doubled(r.URL.Query()); twice != nil {
 		return auth.Principal{}, twice
@@ -123,13 +124,15 @@ func (s *Server) caller(r *http.Request) netip.Addr {
 	return netip.Addr{}
 }
 
-// public reports whether a request without an identity may go on: it carries no credentials, and there are streams
-// for anyone. Credentials that are refused are not ignored.
+// public reports whether a request without an identity may go on: it carries no
+// credentials, and there are streams for anyone. Credentials that are refused are not
+// ignored.
 func (s *Server) public(unknown *problem) bool {
 	return unknown.anonymous && s.forAnyone
 }
 
-// claim takes what the caller's credential gives only once. Where no stream comes of it, release gives it back.
+// claim takes what the caller's credential gives only once. Where no stream comes of it,
+// release gives it back.
 func (s *Server) claim(r *http.Request, who auth.Principal, notes []string) (release func(), refused *problem) {
 	if who.Claim == nil {
 		return func() {}, nil
@@ -143,8 +146,8 @@ func (s *Server) claim(r *http.Request, who auth.Principal, notes []string) (rel
 }
 
 // refused counts a failed identity. What failed that way goes to the log only when it is
-// not the caller's doing: auth's own errors are part of every day, and
-// anyone could fill a disk with them.
+// not the caller's doing. auth's own errors are part of every day, and anyone could fill
+// a disk with them.
 func (s *Server) refused(r *http.Request, err error) {
 	var known *auth.Error
 	if errors.As(err, &known) {
@@ -162,8 +165,8 @@ var errNotYours = errors.New("The stream parameter names a stream that doesn't e
 // errNoneYours is for a caller who names no stream and may read none.
 var errNoneYours = errors.New("There is no stream that you may read.")
 
-// choose returns the streams asked for, ascending, or all that the caller may read and that are in service; and, as a set of bits,
-// those it may not read.
+// choose returns the streams asked for, ascending, or all that the caller may read and
+// that are in service; and, as a set of bits, those it may not read.
 func (s *Server) choose(query url.Values, who auth.Principal) (streams []int, names []string, denied uint64, err error) {
 	specs := s.cfg.Hub.Specs()
 	out := false // some are out of service
@@ -199,7 +202,8 @@ func (s *Server) choose(query url.Values, who auth.Principal) (streams []int, na
 	return streams, names, denied, nil
 }
 
-// mayRead decides about one stream. What an audience of users gets of it is the hub's to see to.
+// mayRead decides about one stream. What an audience of users gets of it is the hub's to
+// see to.
 func (s *Server) mayRead(who auth.Principal, name string) bool {
 	access := s.cfg.Access[name]
 	switch {
@@ -225,9 +229,9 @@ func inList(list, name string) bool {
 }
 
 // cursorOf finds where to resume: an EventSource sends the header when it reconnects by
-// itself, and its URL may still hold the older position it was first opened at. For the same
-// reason the last of several counts: a polyfill appends its own to that URL. The notes
-// are those of the newest id; that one may have no position yet.
+// itself, and its URL may still hold the older position it was first opened at. For the
+// same reason the last of several counts: a polyfill appends its own to that URL. The
+// notes are those of the newest id; that one may have no position yet.
 func cursorOf(r *http.Request, query url.Values) (position string, notes []string) {
 	header, param := lastSet(r.Header.Values("Last-Event-ID")), lastSet(query["lastEventId"])
 	if header == "" {
@@ -249,12 +253,12 @@ func lastSet(values []string) string {
 	return ""
 }
 
-// once are the parameters of which a request can have one value only. (A stream parameter adds
-// to the one before, and of several positions the last counts.)
+// once are the parameters of which a request can have one value only. (A stream parameter
+// adds to the one before, and of several positions the last counts.)
 var once = []string{"from", "snapshot", "subject", "ticket", "user", "wait"}
 
-// doubled returns the problem of a request that has two values of such a parameter. To follow
-// only one of them would leave out the other in silence.
+// doubled returns the problem of a request that has two values of such a parameter. To
+// follow only one of them would leave out the other in silence.
 func doubled(query url.Values) *problem {
 	for _, name := range once {
 		if values := query[name]; len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return v != values[0] }) {

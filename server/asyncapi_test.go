@@ -41,7 +41,8 @@ func officialSchema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// TestAsyncAPI: the documents are as AsyncAPI has them, and each caller's has the streams that it may read.
+// TestAsyncAPI: the documents are as AsyncAPI has them, and each caller's has the streams
+// that it may read.
 func TestAsyncAPI(t *testing.T) {
 	official := officialSchema(t)
 	if err := official.Validate(map[string]any{"asyncapi": "3.0.0"}); err == nil {

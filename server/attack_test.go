@@ -38,8 +38,8 @@ func sealedIDs(t testing.TB) cursor.Codec {
 	return s
 }
 
-// TestAttacks: alice tries to get at what is bob's. Whatever she sends, she reads nothing of his, nothing forged into what
-// is hers, and the gateway goes on serving.
+// TestAttacks: alice tries to get at what is bob's. Whatever she sends, she reads nothing
+// of his, nothing forged into what is hers, and the gateway goes on serving.
 func TestAttacks(t *testing.T) {
 	const (
 		ask    = "GET /events HTTP/1.1\nHost: x\nX-User: alice\n"
@@ -155,7 +155,8 @@ func readUntil(conn net.Conn, last string) (string, error) {
 	return got.String(), nil
 }
 
-// TestOneUserManyConnections: 5,000 of them take what one user may have and no more, and leave nothing behind.
+// TestOneUserManyConnections: 5,000 of them take what one user may have and no more, and
+// leave nothing behind.
 func TestOneUserManyConnections(t *testing.T) {
 	const many, allowed = 5000, 12
 	f := begin(t, func(c *Config) {

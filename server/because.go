@@ -91,7 +91,8 @@ var poisonTexts = map[string]string{
 	"tombstone_without_user": "it has no value, and its user would stand in the value (tombstone_without_user)",
 }
 
-// endedSince tells of a connection that has ended since: what was on its way may not have arrived.
+// endedSince tells of a connection that has ended since: what was on its way may not have
+// arrived.
 func endedSince(v stream.Verdict) string {
 	if v.Until.IsZero() {
 		return ""

@@ -7,8 +7,8 @@ import (
 	"sluice/server/hold"
 )
 
-// carriers are the ways a server carries sessions: held where that is possible, on a goroutine elsewhere; and polls,
-// which wait for one answer.
+// carriers are the ways a server carries sessions: held where that is possible, on a
+// goroutine elsewhere; and polls, which wait for one answer.
 type carriers struct {
 	polls    *polls
 	held     *held // nil: not on this system, or not wanted

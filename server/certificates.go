@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Certificates are a certificate and its key in two files, read again when either has changed: those who renew
-// certificates write files, and a restart would end every stream.
+// Certificates are a certificate and its key in two files, read again when either has
+// changed: those who renew certificates write files, and a restart would end every
+// stream.
 type Certificates struct {
 	certFile, keyFile string
 	log               *slog.Logger
@@ -46,8 +47,9 @@ func NewCertificates(certFile, keyFile string, log *slog.Logger) (*Certificates,
 	return c, nil
 }
 
-// Get is a tls.Config's GetCertificate. While the files don't go together (one has been written, the other not yet) it
-// stays with what it has, and says so once for each state of them.
+// Get is a tls.Config's GetCertificate. While the files don't go together (one has been
+// written, the other not yet) it stays with what it has, and says so once for each state
+// of them.
 func (c *Certificates) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

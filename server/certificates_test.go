@@ -54,7 +54,8 @@ func put(t *testing.T, name string, text []byte) {
 	}
 }
 
-// TestCertificatesAreReadAgain when they change, and not used while they don't go together.
+// TestCertificatesAreReadAgain when they change, and not used while they don't go
+// together.
 func TestCertificatesAreReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
@@ -104,7 +105,8 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	}
 }
 
-// TestTLSBehindADoorIsHeld: a counted connection, named by a proxy, is held below its TLS like any other.
+// TestTLSBehindADoorIsHeld: a counted connection, named by a proxy, is held below its TLS
+// like any other.
 func TestTLSBehindADoorIsHeld(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := pair(t, "gateway")

@@ -7,13 +7,16 @@ import (
 	"strings"
 )
 
-// Proxies says whose word is taken about a client's address. The zero Proxies takes nobody's.
+// Proxies says whose word is taken about a client's address. The zero Proxies takes
+// nobody's.
 type Proxies struct {
 	Trusted []netip.Prefix
-	// Header is the one that they write: X-Forwarded-For, or Forwarded (RFC 7239). The other one is never looked at:
-	// a proxy that writes one hands the other on as the client made it up. "" is X-Forwarded-For.
+	// Header is the one that they write: X-Forwarded-For, or Forwarded (RFC 7239). The other
+	// one is never looked at: a proxy that writes one hands the other on as the client made
+	// it up. "" is X-Forwarded-For.
 	Header string
-	// Unix says that a peer without an address, at the other end of a Unix socket, is a proxy.
+	// Unix says that a peer without an address, at the other end of a Unix socket, is a
+	// proxy.
 	Unix bool
 }
 
@@ -23,9 +26,10 @@ const forwarded = "Forwarded"
 // maxHops bounds how many addresses of a header are looked at.
 const maxHops = 32
 
-// client is the address a request came from: the last one, going back from this gateway, that no trusted proxy has.
-// What stands before it in the header is the client's own claim. It is the zero Addr where there is none: for what
-// the proxies themselves ask, or don't say anything of, and where the peer has no address (a Unix socket).
+// client is the address a request came from: the last one, going back from this gateway,
+// that no trusted proxy has. What stands before it in the header is the client's own
+// claim. It is the zero Addr where there is none: for what the proxies themselves ask, or
+// don't say anything of, and where the peer has no address (a Unix socket).
 func (p Proxies) client(r *http.Request) netip.Addr {
 	ip := peerAddr(r.RemoteAddr)
 	if !p.believes(ip) {
@@ -47,8 +51,8 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 	return unreadable
 }
 
-// unreadable stands for all clients whose proxy says of them what can't be read. They share one address's
-// limits: to write "unknown" must not be a way around these.
+// unreadable stands for all clients whose proxy says of them what can't be read. They
+// share one address's limits: to write "unknown" must not be a way around these.
 var unreadable = netip.IPv6Unspecified()
 
 // believes reports whether the other end of a connection is a trusted proxy.
@@ -66,9 +70,9 @@ func (p Proxies) trusts(ip netip.Addr) bool {
 	return false
 }
 
-// hops returns what gives the header's addresses from the last to the first, the zero Addr for one that can't be read;
-// false: there are no more. A header written several times counts
-// as one with commas.
+// hops returns what gives the header's addresses from the last to the first, the zero
+// Addr for one that can't be read; false: there are no more. A header written several
+// times counts as one with commas.
 func (p Proxies) hops(header http.Header) func() (netip.Addr, bool) {
 	parse := parseHop
 	name := "X-Forwarded-For"
@@ -97,8 +101,9 @@ func (p Proxies) hops(header http.Header) func() (netip.Addr, bool) {
 	}
 }
 
-// cutLast cuts s around its last sep, one inside a quoted string not counted. It looks from the end, which a proxy wrote: an
-// open quote in what the client wrote before can't swallow that.
+// cutLast cuts s around its last sep, one inside a quoted string not counted. It looks
+// from the end, which a proxy wrote: an open quote in what the client wrote before can't
+// swallow that.
 func cutLast(s string, sep byte) (before, after string, found bool) {
 	quoted := false
 	for i := len(s) - 1; i >= 0; i-- {
@@ -129,8 +134,9 @@ func forwardedFor(element string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// parseHop reads an address, with or without a port: 192.0.2.1, 192.0.2.1:80, 2001:db8::1, [2001:db8::1], [2001:db8::1]:80. "unknown"
-// and obfuscated names are no address.
+// parseHop reads an address, with or without a port: 192.0.2.1, 192.0.2.1:80,
+// 2001:db8::1, [2001:db8::1], [2001:db8::1]:80. "unknown" and obfuscated names are no
+// address.
 func parseHop(hop string) (netip.Addr, bool) {
 	if ip, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]")); err == nil {
 		return plainAddr(ip), ip.Zone() == ""

@@ -65,7 +65,8 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-// FuzzClientAddress: whatever a client writes before what the proxy adds, the proxy's word is what counts.
+// FuzzClientAddress: whatever a client writes before what the proxy adds, the proxy's
+// word is what counts.
 func FuzzClientAddress(f *testing.F) {
 	f.Add("for=\"1.2.3.4", "1.2.3.4, \"", true)
 	f.Add("for=10.0.0.1;\\\"", "10.0.0.1,10.0.0.2:1,[::1]", false)
@@ -97,7 +98,8 @@ func FuzzClientAddress(f *testing.F) {
 	})
 }
 
-// A client can have its proxy write "unknown" or nonsense: all of them share one address's limits.
+// A client can have its proxy write "unknown" or nonsense: all of them share one
+// address's limits.
 func TestClientsThatTheProxyCannotNameCountAsOneAddress(t *testing.T) {
 	f := begin(t, limitedBy(Limits{PerIP: 2}))
 	for i, claim := range []string{"unknown", "_hidden", "nonsense"} {

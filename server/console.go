@@ -31,8 +31,8 @@ var assetKinds = map[string]string{
 	".txt":  "text/plain; charset=utf-8",
 }
 
-// consoleAssets are the console's files by name, but for the page of the other address. index is the one of this, which is
-// known by the empty name.
+// consoleAssets are the console's files by name, but for the page of the other address.
+// index is the one of this, which is known by the empty name.
 func consoleAssets(index string) map[string]asset {
 	assets := make(map[string]asset)
 	names, err := fs.Glob(web.Console, "*.*")
@@ -56,8 +56,9 @@ func consoleAssets(index string) map[string]asset {
 	return assets
 }
 
-// mountConsole serves the console, which on either address is a page that asks that same address. The files hold
-// nothing that isn't in everybody's binary, so they ask for no token: what the page shows, it has to ask for.
+// mountConsole serves the console, which on either address is a page that asks that same
+// address. The files hold nothing that isn't in everybody's binary, so they ask for no
+// token: what the page shows, it has to ask for.
 func mountConsole(r chi.Router, index string) {
 	assets := consoleAssets(index)
 	get(r, "/console", leadTo("console/"))

@@ -58,7 +58,8 @@ func TestConsoleFiles(t *testing.T) {
 	}
 }
 
-// The console's stream on the admin address is a user's: who is an operator has no events by that.
+// The console's stream on the admin address is a user's: who is an operator has no events
+// by that.
 func TestConsoleEventsNeedAUser(t *testing.T) {
 	f := begin(t, func(c *Config) { c.AdminAuth.Token = "open sesame" })
 	admin := httptest.NewServer(f.Admin())

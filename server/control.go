@@ -10,17 +10,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Control carries revocations to the other gateways. It is declared here, where it is called; what speaks to Kafka implements it,
-// and hands what it hears to [Server.Hear].
+// Control carries revocations to the other gateways. It is declared here, where it is
+// called; what speaks to Kafka implements it, and hands what it hears to [Server.Hear].
 type Control interface {
-	// Announce returns when the message can't get lost any more. A later one with the same key may take its place.
+	// Announce returns when the message can't get lost any more. A later one with the same
+	// key may take its place.
 	Announce(ctx context.Context, key string, message []byte) error
-	// CaughtUp reports whether all that was announced before this gateway started has been heard.
+	// CaughtUp reports whether all that was announced before this gateway started has been
+	// heard.
 	CaughtUp() bool
 }
 
-// controlHearing is what a [Control] may say besides: since when revocations of other gateways may be
-// missed, and why, in words without a secret. The zero time: none is.
+// controlHearing is what a [Control] may say besides: since when revocations of other
+// gateways may be missed, and why, in words without a secret. The zero time: none is.
 type controlHearing interface {
 	Unheard() (since time.Time, why string)
 }
@@ -51,10 +53,12 @@ func (m *Metrics) watchControl(c controlHearing) {
 	}))
 }
 
-// caughtUp reports whether every revocation that was announced before the start is in force.
+// caughtUp reports whether every revocation that was announced before the start is in
+// force.
 func (s *Server) caughtUp() bool { return s.cfg.Control == nil || s.cfg.Control.CaughtUp() }
 
-// Hear takes what the control topic says. Nobody waits for an answer: what is no revocation goes to the log.
+// Hear takes what the control topic says. Nobody waits for an answer: what is no
+// revocation goes to the log.
 func (s *Server) Hear(message []byte) {
 	var r revocation
 	err := json.Unmarshal(message, &r)
@@ -74,10 +78,10 @@ func (s *Server) Hear(message []byte) {
 	}
 }
 
-// keepLonger announces what is in force when a message is heard that says less. On a compacted
-// topic that message replaces the one that said more, and a gateway that starts would know only the
-// lesser: two gateways were asked at about the same time. Each that notices says what both come
-// to, after which nobody has anything to add.
+// keepLonger announces what is in force when a message is heard that says less. On a
+// compacted topic that message replaces the one that said more, and a gateway that starts
+// would know only the lesser. This happens when two gateways were asked at about the same
+// time. Each that notices says what both come to, after which nobody has anything to add.
 func (s *Server) keepLonger(heard, inForce revocation) {
 	if s.cfg.Control == nil || !time.Now().Before(inForce.Until) {
 		return

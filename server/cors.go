@@ -18,14 +18,15 @@ const preflightAge = 2 * time.Hour
 type CORS struct {
 	Origins     []string // what ParseOrigin reads
 	Credentials bool     // with the caller's cookies
-	Headers     []string // that requests may have beside eventHeaders; "*" is any. nil: DefaultCORSHeaders
+	Headers     []string // that requests may have besides eventHeaders; "*" is any. nil: DefaultCORSHeaders
 }
 
-// eventHeaders are those that clients of event streams and states send. They are always allowed.
+// eventHeaders are those that clients of event streams and states send. They are always
+// allowed.
 var eventHeaders = []string{"Accept", "Authorization", "Cache-Control", "If-None-Match", "Last-Event-ID"}
 
-// DefaultCORSHeaders are what libraries and tracing add to a page's requests without being asked: one
-// that isn't allowed fails the whole request.
+// DefaultCORSHeaders are what libraries and tracing add to a page's requests without
+// being asked: one that isn't allowed fails the whole request.
 var DefaultCORSHeaders = []string{
 	"Content-Type", "Pragma", "X-Requested-With", "X-Request-Id", "X-Correlation-Id",
 	"traceparent", "tracestate", "baggage", // W3C Trace Context and Baggage
@@ -36,8 +37,8 @@ var DefaultCORSHeaders = []string{
 	"Request-Id", "Request-Context", // Application Insights
 }
 
-// exposedHeaders are those of an answer that a page may read: when to come back, what is asked for, and
-// the ids by which proxies and tracing name a request.
+// exposedHeaders are those of an answer that a page may read: when to come back, what is
+// asked for, and the ids by which proxies and tracing name a request.
 var exposedHeaders = []string{"ETag", "Retry-After", "WWW-Authenticate", "Last-Event-ID", "X-Request-Id", "X-Correlation-Id", "traceparent"}
 
 // validate names every fault.
@@ -67,7 +68,8 @@ func CheckCORSHeader(name string) error {
 // tokenChars are those of a token, as names of headers are (RFC 9110 section 5.6.2).
 const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// middleware returns nil when no other origin may read: without the headers browsers refuse.
+// middleware returns nil when no other origin may read: without the headers browsers
+// refuse.
 func (c CORS) middleware() func(http.Handler) http.Handler {
 	if len(c.Origins) == 0 {
 		return nil

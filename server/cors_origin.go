@@ -19,22 +19,24 @@ type origin struct {
 	port   string // ":8443"; "": the scheme's own
 }
 
-// originScheme is one that an Origin can have. Beside http and https these are the schemes of apps and
-// extensions: capacitor, ionic, tauri, chrome-extension, moz-extension and others.
+// originScheme is one that an Origin can have. Apart from http and https these are the
+// schemes of apps and extensions: capacitor, ionic, tauri, chrome-extension,
+// moz-extension and others.
 var originScheme = regexp.MustCompile(`^[a-z][a-z0-9+.-]*$`)
 
-// opaque are the schemes whose pages have no origin: browsers send "null" for them (HTML, section 7.1.1).
+// opaque are the schemes whose pages have no origin: browsers send "null" for them (HTML,
+// section 7.1.1).
 var opaque = map[string]bool{"about": true, "blob": true, "data": true, "file": true, "javascript": true, "null": true}
 
 // hostChars are those of a host name and of an IPv6 address in its brackets.
 var hostChars = regexp.MustCompile(`^(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)$`)
 
-// CheckOrigin fails for what is no origin, and for a pattern that is too wide for cookies. Its errors
-// are to be shown.
+// CheckOrigin fails for what is no origin, and for a pattern that is too wide for
+// cookies. Its errors are for people.
 //
-// An origin is scheme://host or scheme://host:port. "*" alone is any, and one * may stand for part
-// of the host. With credentials an origin is named as it is, or is *. above two labels or more: a
-// page of any origin that matches reads as its visitor.
+// An origin is scheme://host or scheme://host:port. "*" alone is any, and one * may stand
+// for part of the host. With credentials an origin is named as it is, or is *. above two
+// labels or more: a page of any origin that matches reads as its visitor.
 func CheckOrigin(text string, credentials bool) error {
 	if text == "*" {
 		if credentials {
@@ -52,7 +54,7 @@ func CheckOrigin(text string, credentials bool) error {
 	return nil
 }
 
-// parseOrigin reads an origin. Its errors are to be shown.
+// parseOrigin reads an origin. Its errors are for people.
 func parseOrigin(text string) (origin, error) {
 	bad := fmt.Errorf("%q is no origin: write scheme://host or scheme://host:port, with nothing after it", text)
 	scheme, host, ok := strings.Cut(strings.ToLower(text), "://")
@@ -88,8 +90,8 @@ func isIPv6(host string) bool {
 	return err == nil && ip.Is6()
 }
 
-// narrow reports whether a pattern is *. above two labels of a name or more. A last label of digits is
-// an address's.
+// narrow reports whether a pattern is *. above two labels of a name or more. A last label
+// of digits is an address's.
 func (o origin) narrow() bool {
 	labels := strings.Split(strings.TrimPrefix(o.after, "."), ".")
 	if o.before != "" || !strings.HasPrefix(o.after, ".") || len(labels) < 2 {
@@ -104,8 +106,8 @@ func (o origin) narrow() bool {
 	return strings.Trim(last, "0123456789") != "" && net.ParseIP(o.after[1:]) == nil
 }
 
-// matches reports whether an Origin, in small letters, is one of these. The * stands for one
-// character at least, and for nothing but characters of a host.
+// matches reports whether an Origin, in small letters, is one of these. The * stands for
+// one character at least, and for nothing but characters of a host.
 func (o origin) matches(from string) bool {
 	rest, ok := strings.CutPrefix(from, o.scheme+"://")
 	if !ok {

@@ -17,9 +17,10 @@ import (
 	"time"
 )
 
-// BenchmarkConnection measures what one more idle stream costs the process, beside a bare net/http handler that says hello and
-// waits: PSS with garbage returned, from 500 streams to 2,000. Clients live in a process of their own. One after the other in one process
-// each finds room that the one before has left, so it is to be asked for one at a time:
+// BenchmarkConnection measures what one more idle stream costs the process, next to a
+// bare net/http handler that says hello and waits. It is PSS with garbage returned, from
+// 500 streams to 2,000. Clients live in a separate process. One after the other in one
+// process each finds room that the one before has left, so ask for one at a time:
 //
 //	go test ./server -run '^$' -bench 'Connection/h2c/bare' -benchtime 1x
 func BenchmarkConnection(b *testing.B) {

@@ -90,9 +90,9 @@ func (s *Server) describeAll(public, admin chi.Routes) {
 	s.discovery = s.discoverable(routes)
 }
 
-// describe makes the description of the routes that there are from the table of all there
-// can be, so that it has none that isn't there. What the table lacks is found by a test.
-// limited says that each route knows the limits of addresses.
+// describe builds the OpenAPI document for the registered routes. A test fails for a
+// route that is missing from the table. limited says that each route knows the limits of
+// addresses.
 func describe(routes chi.Routes, table map[string]described, info openapi.Info, schemes map[asker]schemes, limited bool) []byte {
 	d := openapi.Document{OpenAPI: openapi.Version, Info: info, Servers: []openapi.Server{{URL: "."}}, Paths: map[string]openapi.Path{}}
 

@@ -43,7 +43,7 @@ func closingReasons() (names []string) {
 	return names
 }
 
-// unavailableReasons are why the gateway says that there is nothing now.
+// unavailableReasons are why the gateway can't serve a caller now.
 func unavailableReasons() []string {
 	return slices.Sorted(maps.Keys(waiting))
 }

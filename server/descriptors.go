@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Descriptors says how many of the process's file descriptors connections may take. Without a bound
-// of its own the gateway would meet the system's: then it could neither accept a connection, nor
-// open one to Kafka, nor a file.
+// Descriptors says how many of the process's file descriptors connections may take.
+// Without this bound the gateway would meet the system's: then it could neither accept a
+// connection, nor open one to Kafka, nor a file.
 type Descriptors struct {
 	Limit   int // RLIMIT_NOFILE of the process; 0: unknown, or none
 	Reserve int // of it, for everything else: Kafka, files, epoll, connections that change hands
@@ -21,7 +21,8 @@ type Descriptors struct {
 // maxAdminSockets is how many connections the admin address takes at most.
 const maxAdminSockets = 256
 
-// shareDescriptors divides a limit. A process with very few leaves half of them to connections.
+// shareDescriptors divides a limit. A process with very few leaves half of them to
+// connections.
 func shareDescriptors(limit int) Descriptors {
 	if limit <= 0 {
 		return Descriptors{Admin: maxAdminSockets}
@@ -45,8 +46,8 @@ func (s *Server) Held() int {
 	return s.held.holder.Places()
 }
 
-// acceptLog logs that there are no descriptors left to accept a connection with, once a minute: it
-// comes as often as somebody connects.
+// acceptLog logs once a minute that no descriptors are left to accept a connection with.
+// It comes as often as somebody connects.
 type acceptLog struct {
 	mu   sync.Mutex // guards the rest; a leaf
 	last time.Time

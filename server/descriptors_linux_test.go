@@ -19,9 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitedProcess runs this test again in a process of its own that may have so many descriptors. In that process it
-// serves a gateway and an admin address until its input ends, and returns nil: the test is over
-// there. In this one it returns the process.
+// limitedProcess runs this test again in a new process that may have so many descriptors.
+// In that process it serves a gateway and an admin address until its input ends, and
+// returns nil: the test is over there. In this one it returns the process.
 type limitedProcess struct {
 	public, admin string
 	logs          func() string // what it has logged, once it has ended
@@ -85,7 +85,7 @@ func serveLimited(t *testing.T, limit uint64, door func(Descriptors) Door) {
 	}
 	f := newFixture(t, func(c *Config) { c.Goroutines = os.Getenv(limitedEnv) == "true" })
 	f.warm()
-	f.headerTimeout = 2 * time.Second // who says nothing is gone soon
+	f.headerTimeout = 2 * time.Second // a silent client is gone soon
 	l, err := Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -145,8 +145,8 @@ func (p *limitedProcess) alive() bool {
 	return true
 }
 
-// Connections take no more descriptors than fit: what is beyond is closed at once, the admin address answers, and
-// there is room again when some have gone.
+// Connections take no more descriptors than fit: what is beyond is closed at once, the
+// admin address answers, and there is room again when some have gone.
 func TestConnectionsKeepWithinTheDescriptors(t *testing.T) {
 	p := runLimited(t, 160, func(d Descriptors) Door { return Door{Descriptors: d.Public()} })
 	if p == nil {
@@ -197,7 +197,8 @@ func TestAdminConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// Where the system has no descriptor left all the same, accepting pauses, says so once, and recovers.
+// Where the system has no descriptor left all the same, accepting pauses, says so once,
+// and recovers.
 func TestAcceptingRecoversFromTheSystemsLimit(t *testing.T) {
 	p := runLimited(t, 64, func(Descriptors) Door { return Door{} }) // nothing is kept back
 	if p == nil {
@@ -212,7 +213,8 @@ func TestAcceptingRecoversFromTheSystemsLimit(t *testing.T) {
 		defer conn.Close()
 		conns = append(conns, conn)
 	}
-	// Those that fit have been accepted once the first of them is answered, or closed for its silence.
+	// Those that fit have been accepted once the first of them is answered, or closed for
+	// its silence.
 	io.WriteString(conns[0], "GET /.well-known/sluice HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 	io.Copy(io.Discard, conns[0])
 	for _, c := range conns {

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProcessDescriptors raises the process's soft limit to its hard one, and shares out what there is.
+// ProcessDescriptors raises the process's soft limit to its hard one, and shares out what
+// there is.
 func ProcessDescriptors() Descriptors {
 	var l unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {

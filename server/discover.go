@@ -9,11 +9,13 @@ import (
 	"sluice/stream"
 )
 
-// discoveryVersion is raised when something goes from a [discovery], or changes its meaning.
+// discoveryVersion is raised when something goes from a [discovery], or changes its
+// meaning.
 const discoveryVersion = 1
 
-// discovery is the body of /.well-known/sluice: for programs, what the caller may read, and how. Who shows nothing is told how
-// it is shown, and no stream that isn't for anyone.
+// discovery is the body of /.well-known/sluice: for programs, what the caller may read,
+// and how. A caller without credentials is told how to show some, and no stream that
+// isn't for anyone.
 type discovery struct {
 	Version int               `json:"version"`
 	Caller  *discoveredCaller `json:"caller"` // null: nobody

@@ -27,7 +27,8 @@ func (a as) Authenticate(r *http.Request) (auth.Principal, error) {
 	return p, nil
 }
 
-// TestDiscoveryIsTheCallersOwn: each is told of the streams that it may read, and of no other.
+// TestDiscoveryIsTheCallersOwn: each is told of the streams that it may read, and of no
+// other.
 func TestDiscoveryIsTheCallersOwn(t *testing.T) {
 	expires := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
 	people := as{

@@ -17,12 +17,12 @@ import (
 	"sluice/web"
 )
 
-// viewerPolicy is what Swagger UI takes beyond what other pages do: its style sheet has pictures in it. It writes
-// its page as text, so it can't do with Trusted Types.
+// viewerPolicy is what Swagger UI takes beyond what other pages do: its style sheet has
+// pictures in it. It writes its page as text, so it can't do with Trusted Types.
 const viewerPolicy = pagePolicy + "; img-src 'self' data:"
 
-// docsFiles are the files of the API's pages by name, but for the page that index takes the place of; index is the page itself,
-// which has the empty name.
+// docsFiles are the files of the API's pages by name, but for the page that index takes
+// the place of; index is the page itself, which has the empty name.
 func docsFiles(index string) map[string]http.Handler {
 	files := map[string]http.Handler{}
 	err := fs.WalkDir(web.Docs, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -79,8 +79,8 @@ const (
 	apiPage    = "api.html"
 )
 
-// mountDocs serves the API's pages, which on either address are about that same address. Like the console's, the files hold nothing that isn't in
-// everybody's binary.
+// mountDocs serves the API's pages, which on either address are about that same address.
+// Like the console's, the files hold nothing that isn't in everybody's binary.
 func mountDocs(r chi.Router, index string) {
 	files := docsFiles(index)
 	get(r, "/docs", leadTo("docs/"))
@@ -98,7 +98,8 @@ func mountDocs(r chi.Router, index string) {
 	})))
 }
 
-// packed is a text that stands compressed in the binary, and goes out so to whoever takes it.
+// packed is a text that is compressed in the binary, and goes out so to clients that take
+// it.
 type packed struct {
 	small document
 	large func() document // for those who don't

@@ -16,7 +16,8 @@ import (
 	"sluice/web"
 )
 
-// TestDocsFiles: what a page asks for is there, and says how it may be kept and what it may do.
+// TestDocsFiles: what a page asks for is there, and says how it may be kept and what it
+// may do.
 func TestDocsFiles(t *testing.T) {
 	f := newFixture(t, nil)
 	for name, tt := range map[string]struct{ policy, holds string }{
@@ -58,8 +59,8 @@ func TestDocsFiles(t *testing.T) {
 	}
 }
 
-// TestDocsLinkToNothingThatIsNotServed: a link of a page leads to another page, or to a place on
-// the web.
+// TestDocsLinkToNothingThatIsNotServed: a link of a page leads to another page, or to a
+// place on the web.
 func TestDocsLinkToNothingThatIsNotServed(t *testing.T) {
 	f := newFixture(t, nil)
 	pages, err := fs.Glob(docs.Pages, "*")
@@ -79,7 +80,8 @@ func TestDocsLinkToNothingThatIsNotServed(t *testing.T) {
 	}
 }
 
-// TestDocsAreSentAsTheyAreKept: compressed to whoever takes that, and the same text to others, each with a tag of its own.
+// TestDocsAreSentAsTheyAreKept: compressed to clients that take that, and the same text
+// to others, each with a different tag.
 func TestDocsAreSentAsTheyAreKept(t *testing.T) {
 	f := newFixture(t, nil)
 	const path = "/docs/swagger-ui.css"

@@ -42,7 +42,8 @@ func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// mustJSON is for what can't fail: texts, numbers, times. It escapes no HTML, which none of it is.
+// mustJSON is for what can't fail: texts, numbers, times. It escapes no HTML, which none
+// of it is.
 func mustJSON(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

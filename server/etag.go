@@ -11,13 +11,15 @@ import (
 	"sluice/stream"
 )
 
-// etagLife bounds how long a state's tag stays the same: a cache that is told again and again that nothing is new keeps its
-// cursor as well, which must not grow older than what is cheap to resume at.
+// etagLife bounds how long a state's tag stays the same. A cache that is told again and
+// again that nothing is new keeps its cursor as well. That must not grow older than what
+// is cheap to resume at.
 const etagLife = 5 * time.Minute
 
-// etag is made of what tells the state's events from others (stream.State.Tag), and not of where it is true: the cursor moves with everybody's events. But it
-// changes when cursors of before may not hold any more, or a page that loads the state because of a reset would be given
-// the same cursor by its cache.
+// etag is made of what tells the state's events from others (stream.State.Tag). It is not
+// made of where the state is true, since the cursor moves with everybody's events. But it
+// changes when cursors of before may not hold any more. Otherwise a page that loads the
+// state because of a reset would be given the same cursor by its cache.
 func etag(state *stream.State, names []string, now time.Time) string {
 	sum := sha256.New()
 	word := func(b []byte) {
@@ -35,8 +37,8 @@ func etag(state *stream.State, names []string, now time.Time) string {
 	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:12]) + `"`
 }
 
-// matches reports whether If-None-Match names a tag. It compares weakly, as RFC 9110 has it: a proxy that
-// compresses marks tags as weak.
+// matches reports whether If-None-Match names a tag. It compares weakly, as RFC 9110 has
+// it: a proxy that compresses marks tags as weak.
 func matches(header []string, tag string) bool {
 	for _, line := range header {
 		for one := range strings.SplitSeq(line, ",") {

@@ -136,15 +136,16 @@ func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// writeStreamHeader begins the answer. no-transform keeps proxies from compressing; Incremental and
-// X-Accel-Buffering keep them from collecting what should go out at once.
+// writeStreamHeader begins the answer. no-transform keeps proxies from compressing;
+// Incremental and X-Accel-Buffering keep them from collecting what should go out at once.
 func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
 	setStreamHeader(w.Header(), r)
 	w.WriteHeader(http.StatusOK)
 }
 
 func setStreamHeader(header http.Header, r *http.Request) {
-	// The charset is always UTF-8 (HTML, section 9.2.5). Clients that know text only take ISO-8859-1 without it.
+	// The charset is always UTF-8 (HTML, section 9.2.5). Clients that know text only take
+	// ISO-8859-1 without it.
 	header.Set("Content-Type", "text/event-stream; charset=utf-8")
 	header.Set("Cache-Control", "private, no-store, no-transform")
 	header.Add("Vary", "Accept, Authorization, Cookie, Last-Event-ID")
@@ -152,8 +153,8 @@ func setStreamHeader(header http.Header, r *http.Request) {
 	header.Set("X-Accel-Buffering", "no")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if r.ProtoMajor == 1 {
-		// A stream is its connection's last answer: when it ends, the client's next connection goes
-		// where the balancer now wants it. (HTTP/2 would close all its streams.)
+		// A stream is its connection's last answer: when it ends, the client's next connection
+		// goes where the balancer now wants it. (HTTP/2 would close all its streams.)
 		header.Set("Connection", "close")
 	}
 }

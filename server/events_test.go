@@ -117,7 +117,8 @@ func TestHostileParameters(t *testing.T) {
 	}
 }
 
-// TestInjection sends CR, LF and NUL through every input: none of it may become a header line or a field.
+// TestInjection sends CR, LF and NUL through every input: none of it may become a header
+// line or a field.
 func TestInjection(t *testing.T) {
 	f := begin(t, func(c *Config) { c.CORS = CORS{Origins: []string{"https://shop.example"}} })
 	evil := url.QueryEscape("x\r\nInjected: 1\r\n\r\ndata: injected\n\nid: injected\x00")
@@ -156,8 +157,8 @@ func TestInjection(t *testing.T) {
 	}
 }
 
-// TestHTTP2 reads a stream past several write deadlines: HTTP/2's would reset the stream if
-// they stood while nothing is written.
+// TestHTTP2 reads a stream past several write deadlines: HTTP/2's would reset the stream
+// if they stood while nothing is written.
 func TestHTTP2(t *testing.T) {
 	f := begin(t, func(c *Config) {
 		c.WriteTimeout = 20 * time.Millisecond
@@ -212,7 +213,8 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// TestSlowClient: one that takes nothing is closed by the write deadline, and costs another nothing.
+// TestSlowClient: one that takes nothing is closed by the write deadline, and costs
+// another nothing.
 func TestSlowClient(t *testing.T) {
 	f := begin(t, func(c *Config) { c.WriteTimeout = 50 * time.Millisecond })
 	stuck := f.raw("GET /events?user=alice HTTP/1.1\nHost: x\n\n")
@@ -285,7 +287,8 @@ func TestDrainGivenUp(t *testing.T) {
 	s.wantEnd()
 }
 
-// TestOpenWaitsForKafka: history that doesn't answer within OpenTimeout is Kafka being away.
+// TestOpenWaitsForKafka: history that doesn't answer within OpenTimeout is Kafka being
+// away.
 func TestOpenWaitsForKafka(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OpenTimeout = 10 * time.Millisecond })
 	f.hub.SetHistory(silent{})

@@ -17,17 +17,20 @@ const (
 	// evictedFor is how long an evicted stream is refused.
 	evictedFor = 10 * time.Minute
 
-	// maxEvictions bounds what is remembered of 65,536 evictions. While there is as much, nobody is evicted.
+	// maxEvictions bounds what is remembered of 65,536 evictions. While there is as much,
+	// nobody is evicted.
 	maxEvictions = 2 << 16
 )
 
-// evictions remembers streams that were evicted, each by the note that its last id ends with. A client that
-// comes back with one is the one that gave way: it is refused for a while, also where there is room.
-// Without this thirteen pages where twelve may be would evict each other without end.
+// evictions remembers streams that were evicted, each by the note that its last id ends
+// with. A client that comes back with one is the one that gave way. It is refused for a
+// while, also where there is room. Without this thirteen pages where twelve may be would
+// evict each other without end.
 //
-// It also remembers the positions at which they were evicted. Who comes back with one of those may be the one
-// that gave way and missed its last id, or another page of the user at the same position:
-// it is let in where there is room, and evicts nobody.
+// It also remembers the positions at which they were evicted. A client that comes back
+// with one of those may be the one that gave way and missed its last id. It may also be
+// another page of the user at the same position. It is let in where there is room, and
+// evicts nobody.
 type evictions struct {
 	seed maphash.Seed
 
@@ -48,7 +51,8 @@ func (e *evictions) key(user uint64, text string) uint64 {
 	return h.Sum64()
 }
 
-// remember notes that a user's stream was evicted at an id ("": it has none yet), and returns the id to tell it.
+// remember notes that a user's stream was evicted at an id ("": it has none yet), and
+// returns the id to tell it.
 func (e *evictions) remember(user uint64, id string) string {
 	if e == nil {
 		return id
@@ -66,7 +70,8 @@ func (e *evictions) remember(user uint64, id string) string {
 	return cursor.AddNote(id, note)
 }
 
-// refuses returns for how long a stream of a user that comes back with these notes is still refused; 0: it isn't.
+// refuses returns for how long a stream of a user that comes back with these notes is
+// still refused; 0: it isn't.
 func (e *evictions) refuses(user uint64, notes []string) (left time.Duration) {
 	if len(notes) == 0 {
 		return 0
@@ -97,8 +102,9 @@ func (e *evictions) may(user uint64, position string) bool {
 	return len(e.until)+1 < maxEvictions && !(gaveWay && now.Before(until))
 }
 
-// takeStream counts a stream that begins, where there is room or the user's oldest stream gives way. One that
-// gave way itself is not counted: it is to stay away for as long as left says.
+// takeStream counts a stream that begins, where there is room or the user's oldest stream
+// gives way. One that gave way itself is not counted: it is to stay away for as long as
+// left says.
 func (s *Server) takeStream(ip netip.Addr, a *admission) (taken stake, why string, left time.Duration) {
 	user, callers := a.principal.User, s.limits.callers(a.principal.User, ip)
 	if left = s.terms.evictions.refuses(callers[0], a.notes); left > 0 {

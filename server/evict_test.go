@@ -39,7 +39,7 @@ func TestTheOldestStreamGivesWayToANewOne(t *testing.T) {
 	}
 	eventually(t, "it is counted no more", func() bool { return f.closings(evicted) == 1 })
 
-	// Who gave way is refused, and is told for how long.
+	// The client that gave way is refused, and is told for how long.
 	told := func(retry int) bool { return retry > 590_000 && retry <= 600_000 }
 	isRefused := func() {
 		t.Helper()
@@ -80,7 +80,8 @@ func TestTheOldestStreamGivesWayToANewOne(t *testing.T) {
 	}
 }
 
-// A stream that is evicted while it is sent the state has no position, and is known again nevertheless.
+// A stream that is evicted while it is sent the state has no position, and is known again
+// nevertheless.
 func TestAStreamEvictedInItsSnapshotStaysAway(t *testing.T) {
 	f := begin(t, evicting(1))
 	f.large()

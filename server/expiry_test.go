@@ -15,8 +15,9 @@ import (
 	"sluice/server/auth"
 )
 
-// TestExpiry follows a stream through the life of its token, in the clock of a bubble: an hour of heartbeats,
-// the warning, the end, and the refusal that waits for whoever comes back with the same token.
+// TestExpiry follows a stream through the life of its token, in the clock of a bubble. It
+// sees an hour of heartbeats, the warning, the end, and the refusal of a client that
+// comes back with the same token.
 func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		secret := []byte("0123456789abcdef0123456789abcdef")
@@ -103,7 +104,8 @@ func sign(t *testing.T, secret []byte, claims map[string]any) string {
 	return string(signed)
 }
 
-// pipes is a listener in memory: a bubble's clock stands still while real sockets are waited for.
+// pipes is a listener in memory: a bubble's clock stands still while real sockets are
+// waited for.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}

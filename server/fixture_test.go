@@ -43,7 +43,8 @@ const (
 	logBytes = 32 << 20 // of each; more than any socket's buffers
 )
 
-// stateBounds are of each stream's state, without an age: the tests' events are of any time.
+// stateBounds are of each stream's state, without an age: the tests' events are of any
+// time.
 var stateBounds = stream.StateBounds{MaxBytes: logBytes}
 
 // begin starts one; change may alter the config, cold leaves the streams unwarmed.
@@ -221,7 +222,8 @@ func (f *fixture) closings(why reason) float64 {
 	return testutil.ToFloat64(f.cfg.Metrics.closings.WithLabelValues(why.String()))
 }
 
-// empty reports whether nothing is left of any stream: no handler, no place in the hub's sight, no subscription.
+// empty reports whether nothing is left of any stream: no handler, no place in the hub's
+// sight, no subscription.
 func (f *fixture) empty() bool {
 	if f.held != nil && f.held.holder.Places() > 0 {
 		return false

@@ -14,7 +14,7 @@ type gate struct {
 
 func (g *gate) init() { g.empty, g.shutting = make(chan struct{}), make(chan struct{}) }
 
-// enter reports whether the gate was open. Whoever got in must leave.
+// enter reports whether the gate was open. A caller that got in must leave.
 func (g *gate) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -34,7 +34,8 @@ func (g *gate) leave() {
 	}
 }
 
-// shut closes the gate, any number of times, and returns what is closed when nobody is inside.
+// shut closes the gate, any number of times, and returns what is closed when nobody is
+// inside.
 func (g *gate) shut() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()

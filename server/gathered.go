@@ -20,7 +20,8 @@ func gather(from prometheus.Gatherer) (gathered, error) {
 	return g, nil
 }
 
-// one is the value of a metric, the sum where it has labels; 0 where this system doesn't have it.
+// one is the value of a metric, the sum where it has labels; 0 where this system doesn't
+// have it.
 func (g gathered) one(name string) (sum float64) {
 	for _, m := range g[name] {
 		sum += value(m)

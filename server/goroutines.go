@@ -10,12 +10,12 @@ import (
 	"sluice/stream"
 )
 
-// goroutines carries each session as a ride, on a connection that net/http keeps. It works wherever
-// that does: HTTP/1.0, 1.1 and 2, TLS, any system, any middleware that unwraps.
-// The first turn is taken in carry, on the handler's goroutine; each later one has a goroutine that
-// ends with it. Meanwhile the handler's goroutine only waits for the end: after carry has returned,
-// in doLater, or in carry where there is none around it. While a session
-// waits it holds no buffer of ours.
+// goroutines carries each session as a ride, on a connection that net/http keeps. It
+// works wherever that does: HTTP/1.0, 1.1 and 2, TLS, any system, any middleware that
+// unwraps. The first turn is taken in carry, on the handler's goroutine; each later one
+// has a goroutine that ends with it. Meanwhile the handler's goroutine only waits for the
+// end: after carry has returned, in doLater, or in carry where there is none around it.
+// While a session waits it holds no buffer of ours.
 type goroutines struct {
 	rides   rides
 	waker   stream.WakerID

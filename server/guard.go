@@ -32,7 +32,8 @@ func guard(logger *slog.Logger) func(http.Handler) http.Handler {
 				panic(http.ErrAbortHandler) // the answer may have begun: only a broken connection says that it is not whole
 			}()
 			if r.ContentLength != 0 {
-				// net/http would read a body that nobody wants, before it answers, to use the connection again.
+				// net/http would read a body that nobody wants, before it answers, to use the
+				// connection again.
 				http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 				if !endsEmpty(w, r) && r.ProtoMajor == 1 {
 					w.Header().Set("Connection", "close")
@@ -43,9 +44,9 @@ func guard(logger *slog.Logger) func(http.Handler) http.Handler {
 	}
 }
 
-// endsEmpty reports whether a request to read something has a body in its framing only, and makes it one
-// without. Envoy, Linkerd and other proxies write Transfer-Encoding: chunked into a GET that has none, and
-// over HTTP/2 the end may come in a frame of its own.
+// endsEmpty reports whether a request to read something has a body in its framing only,
+// and makes it one without. Envoy, Linkerd and other proxies write Transfer-Encoding:
+// chunked into a GET that has none, and over HTTP/2 the end may come in a separate frame.
 func endsEmpty(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || r.ContentLength > 0 {
 		return false
@@ -58,8 +59,8 @@ func endsEmpty(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// readBody reads the body of a request that has one, and lets its connection serve the next: a back
-// end asks for many tickets.
+// readBody reads the body of a request that has one, and lets its connection serve the
+// next: a back end asks for many tickets.
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err == nil {

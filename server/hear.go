@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// heard is what of a probe's request has arrived here, through whatever is in between. It repeats no value: neither what the caller
-// keeps secret nor what a proxy has added.
+// heard is what of a probe's request has arrived here, through whatever is in between. It
+// repeats no value: neither what the caller keeps secret nor what a proxy has added.
 type heard struct {
 	Proto     string            `json:"proto"` // HTTP/1.1
 	TLS       bool              `json:"tls"`
@@ -58,7 +58,8 @@ func parseSent(lists []string) (sent []sentHeader, err error) {
 	return sent, nil
 }
 
-// hashDigits is how much of a hash is compared: to see a change, and of no use to guess a value by.
+// hashDigits is how much of a hash is compared: to see a change, and of no use to guess a
+// value by.
 const hashDigits = 8
 
 func (s *Server) hear(w http.ResponseWriter, r *http.Request, sent []sentHeader) heard {

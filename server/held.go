@@ -75,8 +75,8 @@ func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session,
 	}
 }
 
-// fill is session.fill for a session in its slot. One that panics ends its own connection, and not
-// the worker, which has thousands of others.
+// fill is session.fill for a session in its slot. One that panics ends its own
+// connection, and not the worker, which has thousands of others.
 func (h *held) fill(k *kept, now int64, out *stream.Batch) (then hold.Verdict) {
 	defer func() {
 		if fault := recover(); fault != nil {

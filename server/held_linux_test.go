@@ -20,7 +20,8 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// TestSlot: what is kept of a connection is small, and nothing in it makes work for the garbage collector.
+// TestSlot: what is kept of a connection is small, and nothing in it makes work for the
+// garbage collector.
 func TestSlot(t *testing.T) {
 	workers, _ := reflect.TypeFor[hold.Holder[kept]]().FieldByName("workers")
 	slots, ok := workers.Type.Elem().Elem().FieldByName("slots")
@@ -36,8 +37,8 @@ func TestSlot(t *testing.T) {
 	}
 }
 
-// maxSlot is the whole slot; 24 bytes of it are what a session counts for. What is added to a slot
-// is added to every connection.
+// maxSlot is the whole slot; 24 bytes of it are what a session counts for. What is added
+// to a slot is added to every connection.
 const maxSlot = 96
 
 // pointer returns the path of a pointer in a type, "" if it has none.
@@ -57,7 +58,8 @@ func pointer(in reflect.Type, path string) string {
 	return ""
 }
 
-// TestOverloaded: a connection that can't be held for want of descriptors ends with what brings its client back.
+// TestOverloaded: a connection that can't be held for want of descriptors ends with what
+// brings its client back.
 func TestOverloaded(t *testing.T) {
 	f := begin(t, nil)
 	if f.held == nil {
@@ -99,8 +101,9 @@ func TestOverloaded(t *testing.T) {
 	f.get("/events?user=alice").want("sluice.hello", "*")
 }
 
-// TestStalledClient: a client that reads nothing while 24 MB are published to it, and then reads, gets every event
-// once, in order, with ids that go up; what it missed stood in the log and nowhere else.
+// TestStalledClient: a client reads nothing while 24 MB are published to it, and then
+// reads. It gets every event once, in order, with ids that go up. What it missed was in
+// the log and nowhere else.
 func TestStalledClient(t *testing.T) {
 	f := begin(t, nil)
 	conn := f.raw("GET /events?user=alice HTTP/1.1\nHost: x\n\n")
@@ -129,7 +132,8 @@ func TestStalledClient(t *testing.T) {
 	}
 }
 
-// TestThousands: many connections, some of them stalled, end by a drain and by a close, each told so, and nothing is left.
+// TestThousands: many connections, some of them stalled, end by a drain and by a close,
+// each told so, and nothing is left.
 func TestThousands(t *testing.T) {
 	const many = 2000
 	for name, end := range map[string]func(f *fixture) error{
@@ -164,7 +168,8 @@ func TestThousands(t *testing.T) {
 	}
 }
 
-// TestBeats: streams that came together beat apart, none more often than four fifths of the interval.
+// TestBeats: streams that came together beat apart, none more often than four fifths of
+// the interval.
 func TestBeats(t *testing.T) {
 	const beat = 500 * time.Millisecond
 	f := begin(t, func(c *Config) { c.Heartbeat = beat })
@@ -222,8 +227,8 @@ func TestHeldTLS(t *testing.T) {
 	s.wantEnd()
 }
 
-// TestSkippedClient: with slow clients moved to live, one that lags past the log is told so between two whole
-// frames, and has what comes after.
+// TestSkippedClient: with slow clients moved to live, one that lags past the log is told
+// so between two whole frames, and has what comes after.
 func TestSkippedClient(t *testing.T) {
 	f := begin(t, func(c *Config) { c.SkipLagging = true })
 	events := ssetest.NewReader(body(t, f.raw("GET /events?user=alice&stream=orders HTTP/1.1\nHost: x\n\n")))

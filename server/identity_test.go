@@ -28,10 +28,11 @@ func newTickets(t testing.TB) *auth.Tickets {
 	return tickets
 }
 
-// whoever is identified by the header X-Test, a principal as JSON; without it there are no credentials.
-type whoever struct{}
+// headerIdentity identifies a caller by the header X-Test, a principal as JSON; without
+// it there are no credentials.
+type headerIdentity struct{}
 
-func (whoever) Authenticate(r *http.Request) (auth.Principal, error) {
+func (headerIdentity) Authenticate(r *http.Request) (auth.Principal, error) {
 	var p auth.Principal
 	text := r.Header.Get("X-Test")
 	if text == "" {
@@ -43,9 +44,9 @@ func (whoever) Authenticate(r *http.Request) (auth.Principal, error) {
 	return p, nil
 }
 
-// Whoever sends a cookie where a header is looked for learns it from the answer.
+// A caller that sends a cookie where a header is looked for learns it from the answer.
 func TestARefusalSaysWhereItLooked(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Auth = auth.First{newTickets(t), whoever{}} })
+	f := newFixture(t, func(c *Config) { c.Auth = auth.First{newTickets(t), headerIdentity{}} })
 	for _, path := range []string{"/events", "/state"} {
 		w := inquire(f.Handler(), path)
 		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "The gateway looked for ?ticket=.") {
@@ -85,7 +86,7 @@ func TestAccess(t *testing.T) {
 		{"a ticket, asking for another subject", nil, `{"Subject":"o-1","Streams":["orders"]}`, "?subject=o-2", "403"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := begin(t, func(c *Config) { c.Auth, c.Access = whoever{}, tt.access })
+			f := begin(t, func(c *Config) { c.Auth, c.Access = headerIdentity{}, tt.access })
 			s := f.get("/events"+tt.query, "X-Test", tt.who)
 			if s.StatusCode != http.StatusOK {
 				if got := fmt.Sprint(s.StatusCode); got != tt.want || s.Header.Get("Content-Type") != "application/problem+json" {
@@ -107,7 +108,7 @@ func TestAccess(t *testing.T) {
 
 // TestAnyoneGetsWhatIsForEveryoneOnly: who is nobody is sent nobody's orders.
 func TestAnyoneGetsWhatIsForEveryoneOnly(t *testing.T) {
-	f := begin(t, func(c *Config) { c.Auth, c.Access = whoever{}, map[string][]string{"news": {auth.Anyone}} })
+	f := begin(t, func(c *Config) { c.Auth, c.Access = headerIdentity{}, map[string][]string{"news": {auth.Anyone}} })
 	s := f.get("/events")
 	s.want("sluice.hello", "*")
 	f.order("", "nobody's")
@@ -264,7 +265,7 @@ func TestTicketRequestsRefused(t *testing.T) {
 	}
 }
 
-// TestCRLFInEveryInput: nothing that a caller sends comes back as a line of its own.
+// TestCRLFInEveryInput: nothing that a caller sends comes back as a separate line.
 func TestCRLFInEveryInput(t *testing.T) {
 	f := begin(t, nil)
 	const evil = "x\r\nX-Evil: 1\r\n\r\nevent: evil\ndata: evil\n\n"
@@ -381,7 +382,7 @@ func TestASessionThatEndsEndsItsStreams(t *testing.T) {
 
 	// The app is down: who is there stays, who comes waits.
 	app.set(func() { app.down = true })
-	eventually(t, "whoever comes waits", func() bool {
+	eventually(t, "a new caller waits", func() bool {
 		return f.get("/events", "Cookie", "s=2").StatusCode == http.StatusServiceUnavailable
 	})
 	late := f.get("/events", "Cookie", "s=3", "Accept", "text/event-stream")

@@ -54,8 +54,9 @@ func (r rule) may(p auth.Principal) bool {
 	return p.User != "" && (len(r.access) == 0 || slices.ContainsFunc(r.access, has))
 }
 
-// TestIsolationOfRoles asks over HTTP as people with roles, narrowed tokens and tickets at random, and compares what each is
-// sent with a plain model. (What the hub alone decides is proven in package stream.)
+// TestIsolationOfRoles asks over HTTP as people with roles, narrowed tokens and tickets
+// at random, and compares what each is sent with a plain model. (What the hub alone
+// decides is proven in package stream.)
 func TestIsolationOfRoles(t *testing.T) {
 	people, events := 60, 300
 	if os.Getenv("SLUICE_TEST_FULL") == "1" {

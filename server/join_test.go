@@ -68,8 +68,9 @@ func (s seen) next(data []byte) error {
 	return nil
 }
 
-// TestJoins loads the state and then opens a stream, or polls, or asks for a snapshot, again and again while events are
-// published: each subject's versions follow one another, from the one in the state on.
+// TestJoins loads the state and then opens a stream, or polls, or asks for a snapshot,
+// again and again while events are published. Each subject's versions follow one another,
+// from the one in the state on.
 func TestJoins(t *testing.T) {
 	joins := int64(10_000)
 	if os.Getenv("SLUICE_TEST_FULL") != "" {

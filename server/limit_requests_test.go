@@ -19,8 +19,8 @@ func (a *countingAuth) Authenticate(*http.Request) (auth.Principal, error) {
 	return auth.Principal{User: "alice"}, nil
 }
 
-// Every public route refuses an address that asks too often, before it looks who is asking, and says
-// which limit it was.
+// Every public route refuses an address that asks too often, before it looks who is
+// asking, and says which limit it was.
 func TestEveryPublicRouteLimitsAnAddress(t *testing.T) {
 	who := new(countingAuth)
 	limits := limitedBy(Limits{PerIPRequests: Rate{N: 3, Per: time.Hour}})

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Limits bounds what callers can take of this gateway; 0 is no limit. An address is a /64 with IPv6, which is what one
-// customer of a provider gets at the least. This machine's own addresses have no limit of theirs: who comes from there
-// is a proxy, or an operator.
+// Limits bounds what callers can take of this gateway; 0 is no limit. An address is a /64
+// with IPv6, which is what one customer of a provider gets at the least. This machine's
+// own addresses have no limit of theirs: who comes from there is a proxy, or an operator.
 type Limits struct {
 	Connections   int  // streams at a time
 	PerUser       int  // streams at a time of one user
@@ -21,16 +21,16 @@ type Limits struct {
 	Connects      Rate // streams begun
 	PerIPConnects Rate // streams begun by one address
 
-	// PerIPRequests are requests of one address, whatever they ask for. It is the first thing that is
-	// looked at: before who is asking.
+	// PerIPRequests are requests of one address, whatever they ask for. It is the first
+	// thing that is looked at: before who is asking.
 	PerIPRequests Rate
 
-	// StateBytes is what states may hold that clients have not taken yet, those of polls included;
-	// one caller may have a quarter of it.
+	// StateBytes is what states may hold that clients have not taken yet, those of polls
+	// included; one caller may have a quarter of it.
 	StateBytes int64
 
-	// Streams and polls begun for which Kafka has to be asked: older than memory, or from=last:N,
-	// earliest or since where memory alone doesn't tell.
+	// Streams and polls begun for which Kafka has to be asked: older than memory, or
+	// from=last:N, earliest or since where memory alone doesn't tell.
 	PerUserCatchups Rate // of one user
 	PerIPCatchups   Rate // of one address
 }
@@ -50,13 +50,15 @@ const (
 	limitPerUserCatchups = "per_user_catchups"
 	limitPerIPCatchups   = "per_ip_catchups"
 
-	// limitDescriptors is the process's own limit, and only a reason of sluice_sockets_turned_away_total.
+	// limitDescriptors is the process's own limit, and only a reason of
+	// sluice_sockets_turned_away_total.
 	limitDescriptors = "descriptors"
 )
 
-// limiter counts against the limits. Users and addresses are counted by a hash with a seed of this process, so that
-// a count holds no pointer and costs a session 16 bytes: two that collide (one chance in 2^64 for a pair that
-// nobody can choose) would share their limit, and nothing else.
+// limiter counts against the limits. Users and addresses are counted by a hash with a
+// seed of this process. So a count holds no pointer and costs a session 16 bytes. Two
+// that collide (one chance in 2^64 for a pair that nobody can choose) would share their
+// limit, and nothing else.
 type limiter struct {
 	limits Limits
 	seed   maphash.Seed
@@ -101,8 +103,8 @@ type stake struct {
 	taken    bool
 }
 
-// connect counts an attempt to begin a stream; why is "" where it may go on. The address is asked first: one that knocks too often
-// must not use up what is everybody's.
+// connect counts an attempt to begin a stream; why is "" where it may go on. The address
+// is asked first: one that knocks too often must not use up what is everybody's.
 func (l *limiter) connect(ip netip.Addr, now time.Time) (why string) {
 	if l.limits.Connects.N == 0 && l.limits.PerIPConnects.N == 0 {
 		return ""
@@ -118,7 +120,8 @@ func (l *limiter) connect(ip netip.Addr, now time.Time) (why string) {
 	return ""
 }
 
-// request counts a request of an address, whatever it asks for; why is "" where it may go on.
+// request counts a request of an address, whatever it asks for; why is "" where it may go
+// on.
 func (l *limiter) request(ip netip.Addr, now time.Time) (why string) {
 	key := l.address(ip)
 	if key == 0 || l.limits.PerIPRequests.N == 0 {
@@ -132,7 +135,8 @@ func (l *limiter) request(ip netip.Addr, now time.Time) (why string) {
 	return ""
 }
 
-// apart is what a caller is counted by for something else: another number, as odd or even as the first.
+// apart is what a caller is counted by for something else: another number, as odd or even
+// as the first.
 func apart(caller uint64) uint64 { return max(2, bits.RotateLeft64(caller, 32)&^1) | caller&1 }
 
 // limitRequests has every route know the limit of requests.
@@ -159,8 +163,8 @@ func (s *buckets) forget(now time.Time) {
 	s.sweep = max(minSweep, 2*len(s.by))
 }
 
-// catchup counts a stream or poll that needs Kafka; why is "" where it may go on. who is its user, or what
-// else it is counted by; "" is nobody.
+// catchup counts a stream or poll that needs Kafka; why is "" where it may go on. The
+// parameter who is its user, or what else it is counted by; "" is nobody.
 func (l *limiter) catchup(who string, ip netip.Addr, now time.Time) (why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,13 +187,15 @@ func (s *Server) mayCatchUp(who string, ip netip.Addr) func() error {
 	}
 }
 
-// take counts a stream that begins. who is its user, or what else it is counted by; "" is nobody.
+// take counts a stream that begins. The parameter who is its user, or what else it is
+// counted by; "" is nobody.
 func (l *limiter) take(who string, ip netip.Addr) (s stake, why string) {
 	return l.count(l.callers(who, ip))
 }
 
-// takeState counts a state that is being sent. A caller may have as many of them as streams, beside the streams: a page
-// that is rendered asks for the state while the one before still has its stream.
+// takeState counts a state that is being sent. A caller may have as many of them as
+// streams, in addition to the streams. A page that is rendered asks for the state while
+// the one before still has its stream.
 func (l *limiter) takeState(who string, ip netip.Addr) (s stake, why string) {
 	callers := l.callers(who, ip)
 	for i, c := range callers {
@@ -200,7 +206,8 @@ func (l *limiter) takeState(who string, ip netip.Addr) (s stake, why string) {
 	return l.count(callers)
 }
 
-// callers are what a request is counted by: its user, an odd number, and its address; 0: none.
+// callers are what a request is counted by: its user, an odd number, and its address; 0:
+// none.
 func (l *limiter) callers(who string, ip netip.Addr) (callers [2]uint64) {
 	if who != "" {
 		callers[0] = maphash.String(l.seed, who) | 1
@@ -213,7 +220,8 @@ func (l *limiter) count(callers [2]uint64) (s stake, why string) {
 	return l.countUpTo(callers, l.limits.PerUser)
 }
 
-// countBeyond counts a stream for which another of its user is ending, which counts until it has.
+// countBeyond counts a stream for which another of its user is ending, which counts until
+// it has.
 func (l *limiter) countBeyond(callers [2]uint64) (s stake, why string) {
 	return l.countUpTo(callers, 2*l.limits.PerUser)
 }
@@ -271,7 +279,8 @@ func (l *limiter) give(s stake) {
 	}
 }
 
-// address is what an address is counted by: an even number, as users have odd ones; 0 for one without a limit.
+// address is what an address is counted by: an even number, as users have odd ones; 0 for
+// one without a limit.
 func (l *limiter) address(ip netip.Addr) uint64 {
 	if !limited(ip) {
 		return 0

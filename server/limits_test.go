@@ -23,13 +23,14 @@ func limitedBy(l Limits) func(*Config) {
 	}
 }
 
-// TestLimits: what is beyond a limit is told to wait, in the way that its kind of client survives; what ends makes room again.
+// TestLimits: what is beyond a limit is told to wait, in the way that its kind of client
+// survives; what ends makes room again.
 func TestLimits(t *testing.T) {
 	for _, tt := range []struct {
 		limits Limits
 		why    string
 		status int
-		other  []string // who is not concerned: user, address
+		other  []string // not concerned: user, address
 	}{
 		{Limits{Connections: 2}, limitConnections, 503, nil},
 		{Limits{PerUser: 2}, limitPerUser, 429, []string{"bob", "203.0.113.1"}},
@@ -113,7 +114,7 @@ func TestConnectRates(t *testing.T) {
 		want(one, "")
 	}
 	for range 2 {
-		want(netip.MustParseAddr("127.0.0.1"), "") // which counts towards what is everybody's, and has no limit of its own
+		want(netip.MustParseAddr("127.0.0.1"), "") // which counts towards what is everybody's, and has no limit itself
 	}
 	want(netip.MustParseAddr("127.0.0.1"), limitConnects)
 }
@@ -132,14 +133,14 @@ func TestAddressesCountBy64(t *testing.T) {
 	}
 }
 
-// Who asks too often for what Kafka has to tell waits; what memory tells is had as often as one likes, and
-// nobody else is concerned.
+// A caller that asks too often for what Kafka has to tell must wait. What memory tells is
+// free, and nobody else is concerned.
 func TestCatchUpsOfOneUserAndAddressAreBounded(t *testing.T) {
 	old := url.QueryEscape("orders@other:0")
 	for _, tt := range []struct {
 		limits Limits
 		why    string
-		other  []string // who is not concerned: user, address
+		other  []string // not concerned: user, address
 	}{
 		{Limits{PerUserCatchups: Rate{3, time.Hour}}, limitPerUserCatchups, []string{"bob", "203.0.113.1"}},
 		{Limits{PerIPCatchups: Rate{3, time.Hour}}, limitPerIPCatchups, []string{"alice", "203.0.113.9"}},

@@ -21,7 +21,8 @@ const (
 	SystemdPrefix = "systemd:" // with the name of a socket that systemd hands over (FileDescriptorName=)
 )
 
-// SocketMode is the mode of a Unix socket, unless another is asked for: for its owner and group.
+// SocketMode is the mode of a Unix socket, unless another is asked for: for its owner and
+// group.
 const SocketMode fs.FileMode = 0o660
 
 // Listen is [ListenMode] with [SocketMode].
@@ -29,8 +30,8 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	return ListenMode(ctx, address, SocketMode)
 }
 
-// ListenMode listens as streams need it, on host:port, unix:PATH or systemd:NAME. The mode is a new Unix
-// socket's.
+// ListenMode listens as streams need it, on host:port, unix:PATH or systemd:NAME. The
+// mode is a new Unix socket's.
 func ListenMode(ctx context.Context, address string, mode fs.FileMode) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(address, UnixPrefix); ok {
 		return listenUnix(ctx, path, mode)
@@ -58,8 +59,8 @@ func listenUnix(ctx context.Context, path string, mode fs.FileMode) (net.Listene
 	return l, nil
 }
 
-// removeStale removes the socket of a process that was killed. It touches nothing else: no file that is
-// not a socket, and no socket that somebody listens on, or may.
+// removeStale removes the socket of a process that was killed. It touches nothing else:
+// no file that is not a socket, and no socket that somebody listens on, or may.
 func removeStale(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	switch {

@@ -79,8 +79,8 @@ func TestASocketThatSystemdDoesNotHandOverIsNamed(t *testing.T) {
 	}
 }
 
-// The other end of a Unix socket is believed about the client's address if it is named as a proxy, and
-// nobody else is by that.
+// The other end of a Unix socket is believed about the client's address if it is named as
+// a proxy, and nobody else is by that.
 func TestAProxyAtAUnixSocketIsBelievedWhenTrusted(t *testing.T) {
 	for _, tt := range []struct {
 		p      Proxies

@@ -10,8 +10,9 @@ import (
 	"sluice/stream"
 )
 
-// live is the body of GET /live: the gateway at one moment. What is counted only ever rises, so that rates are
-// the difference of two of them. Every number is one of /metrics, read from where /metrics reads it.
+// live is the body of GET /live: the gateway at one moment. What is counted only ever
+// rises, so that rates are the difference of two of them. Every number is one of
+// /metrics, read from where /metrics reads it.
 type live struct {
 	Time          time.Time         `json:"time"`
 	Gateway       liveGateway       `json:"gateway"`

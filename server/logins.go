@@ -21,10 +21,11 @@ const (
 	renewPause = 5 * time.Second
 )
 
-// logins knows the streams that depend on something that may end at any time, by what they depend on: a session
-// that an app may end, a ticket that may be revoked. One loop asks after each login when that is due, however many
-// streams depend on it; a login that is over ends its streams through the hub, whose subscriptions outlive no carrier,
-// so that it doesn't matter how they are carried. Streams of other kinds of identity are not in here and cost nothing.
+// logins knows the streams that depend on something that may end at any time: a session
+// that an app may end, a ticket that may be revoked. One loop asks after each login when
+// that is due, however many streams depend on it. A login that is over ends its streams
+// through the hub. Its subscriptions outlive no carrier, so it doesn't matter how they
+// are carried. Streams of other kinds of identity are not in here and cost nothing.
 type logins struct {
 	hub    *stream.Hub
 	ctx    context.Context
@@ -64,7 +65,7 @@ func (ls *logins) close() {
 	ls.wg.Wait()
 }
 
-// attach has a stream depend on its principal's login. Whoever attaches detaches.
+// attach has a stream depend on its principal's login. The caller that attaches detaches.
 func (ls *logins) attach(sub stream.Sub, p auth.Principal) {
 	ls.mu.Lock()
 	l := ls.byKey[p.Login.Key]
@@ -89,13 +90,14 @@ func (ls *logins) attach(sub stream.Sub, p auth.Principal) {
 	ls.end(others)
 }
 
-// still reports whether p is who the login's streams were opened for, with the same roles: what else a caller may read is
-// found out when it comes back.
+// still reports whether p is who the login's streams were opened for, with the same
+// roles: what else a caller may read is found out when it comes back.
 func (l *login) still(p auth.Principal) bool {
 	return p.User == l.user && slices.Equal(p.Roles, l.roles)
 }
 
-// take takes over what the latest answer says, and queues the login for the next question. The lock is held.
+// take takes over what the latest answer says, and queues the login for the next
+// question. The lock is held.
 func (ls *logins) take(l *login, p auth.Principal) {
 	l.Login, l.user, l.roles = *p.Login, p.User, p.Roles
 	if l.Renew != nil {
@@ -213,7 +215,8 @@ func (ls *logins) next() (*login, time.Duration) {
 	return l, 0
 }
 
-// renew asks after a login, and ends its streams when it is over, or when there was no answer for too long.
+// renew asks after a login, and ends its streams when it is over, or when there was no
+// answer for too long.
 func (ls *logins) renew(l *login) {
 	ls.mu.Lock()
 	ask := l.Renew
@@ -245,11 +248,12 @@ func (ls *logins) renew(l *login) {
 	ls.mu.Unlock()
 }
 
-// EndUser ends the streams of a user on this gateway, and says how many. What lets the user in is not looked at: a
-// client that comes back is asked again.
+// EndUser ends the streams of a user on this gateway, and says how many. What lets the
+// user in is not looked at: a client that comes back is asked again.
 func (s *Server) EndUser(user string) int { return s.cfg.Hub.EndUser(user) }
 
-// EndTicket ends the streams on this gateway that were opened by the ticket of this id, and says how many.
+// EndTicket ends the streams on this gateway that were opened by the ticket of this id,
+// and says how many.
 func (s *Server) EndTicket(id string) int { return s.logins.endKey(auth.TicketKey(id)) }
 
 // dueQueue is a heap of logins.

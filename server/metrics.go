@@ -31,7 +31,7 @@ type Metrics struct {
 	bytes         prometheus.Counter
 }
 
-// NewMetrics returns metrics with a registry of their own, Go's and the process's included.
+// NewMetrics returns metrics with a new registry, Go's and the process's included.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry:      prometheus.NewRegistry(),

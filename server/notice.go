@@ -12,8 +12,9 @@ import (
 // The gateway's own events. Their data is JSON; what stands in it is ours, so
 // nothing needs escaping but stream names, which have no character that does.
 
-// appendOpening appends what every stream begins with: how long to wait before coming back, and
-// what had to be skipped. Then comes hello, after the state where that was asked for.
+// appendOpening appends what every stream begins with: how long to wait before coming
+// back, and what had to be skipped. Then comes hello, after the state where that was
+// asked for.
 func appendOpening(dst []byte, retry tick, o stream.Opening) []byte {
 	dst = sse.AppendRetry(dst, retry.duration())
 	for _, reset := range o.Resets {
@@ -36,9 +37,10 @@ func appendHello(dst []byte, heartbeat tick, names []string, o stream.Opening) [
 // carries the position, so that a long silence costs no catch-up.
 // Every connection gets one all the time, so it allocates nothing.
 //
-// The position may be unknown: the log can have overrun the subscriber since its last Pull. Then
-// there is no id line. An empty one would clear the client's last event id (WHATWG HTML,
-// "Interpreting an event stream"), and it would come back without a position.
+// The position may be unknown: the log can have overrun the subscriber since its last
+// Pull. Then there is no id line. An empty one would clear the client's last event id
+// (WHATWG HTML, "Interpreting an event stream"), and it would come back without a
+// position.
 func appendHeartbeat(dst []byte, sub stream.Sub, now time.Time) []byte {
 	const field = "id: "
 	start := len(dst)
@@ -74,7 +76,7 @@ func appendClosing(dst []byte, id string, why reason, retry tick) []byte {
 	return sse.AppendEvent(dst, id, "sluice.closing", fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry))
 }
 
-// appendUnavailable says that there is nothing to be had now, and when to ask again.
+// appendUnavailable says why the caller can't be served now, and when to ask again.
 func appendUnavailable(dst []byte, why string, retry tick) []byte {
 	dst = sse.AppendRetry(dst, retry.duration())
 	return sse.AppendEvent(dst, "", "sluice.unavailable", unavailableData(why, retry))

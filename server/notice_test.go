@@ -16,8 +16,9 @@ type unheard struct{}
 
 func (unheard) Wake(uint32) {}
 
-// What the gateway writes for a subscription that the log has overrun since its last Pull has no
-// id line: its position isn't known, and an empty id would clear the client's last one.
+// What the gateway writes for a subscription that the log has overrun since its last Pull
+// has no id line. Its position isn't known, and an empty id would clear the client's last
+// one.
 func TestNoEventHasAnEmptyID(t *testing.T) {
 	h := stream.NewHub(stream.Config{Streams: []stream.Spec{{Name: "orders", ReplayBytes: 2000}}})
 	defer h.Close()
@@ -64,7 +65,8 @@ func TestNoEventHasAnEmptyID(t *testing.T) {
 	}
 }
 
-// A poll that the log overruns between its last Pull and its answer keeps the position it is at.
+// A poll that the log overruns between its last Pull and its answer keeps the position it
+// is at.
 func TestPollHasNoEmptyCursor(t *testing.T) {
 	p := &page{id: "orders@e:3"}
 	p.reached([]byte("orders@e:4"))

@@ -11,7 +11,8 @@ import (
 
 const onceForAlice = `{"user":"alice","once":true}`
 
-// usedTicket is a once-ticket of alice's with the stream that it opened, and that stream's first id.
+// usedTicket is a once-ticket of alice's with the stream that it opened, and that
+// stream's first id.
 func (f *fixture) usedTicket(key string) (ticket string, first *opened, id string) {
 	f.t.Helper()
 	ticket = f.ticket(key, onceForAlice).Ticket
@@ -42,7 +43,8 @@ func TestTheStreamOfAOnceTicketComesBack(t *testing.T) {
 		s.want("sluice.hello", `{"resume":"resumed","heartbeat":9000,"streams":["orders","news"]}`)
 		id = s.want("message", data).ID
 	}
-	// The URL's own position, from before the ticket was used, is no proof, nor does it hinder.
+	// The URL's own position, from before the ticket was used, is no proof, nor does it
+	// hinder.
 	s = f.get("/events?lastEventId=orders@e:0~news@e:0&ticket="+ticket, "Last-Event-ID", id)
 	s.want("sluice.hello", "*")
 	f.order("alice", "4")
@@ -80,14 +82,15 @@ func TestAUsedTicketIsRefusedWithAnyOtherID(t *testing.T) {
 			f.wantUsed("/state?ticket=" + ticket + "&cursor=" + url.QueryEscape(plain))
 		})
 	}
-	// What the ticket's own stream was sent is good with its own ticket, and a mere position with another one.
+	// What the ticket's own stream was sent is good with its own ticket, and a mere position
+	// with another one.
 	f.get("/events?ticket="+ticket, "Last-Event-ID", own).want("sluice.hello", "*")
 	f.get("/events?ticket="+f.ticket(key, onceForAlice).Ticket, "Last-Event-ID", own).
 		want("sluice.hello", `{"resume":"resumed","heartbeat":9000,"streams":["orders","news"]}`)
 }
 
-// Another gateway, and the one after a restart, know by the id that the stream was there. Without
-// the id they take no ticket that may have been used before they began.
+// Another gateway, and the one after a restart, know by the id that the stream was there.
+// Without the id they take no ticket that may have been used before they began.
 func TestAOnceTicketOnAnotherGateway(t *testing.T) {
 	f, key := backend(t)
 	ticket, _, id := f.usedTicket(key)
@@ -100,7 +103,8 @@ func TestAOnceTicketOnAnotherGateway(t *testing.T) {
 	restarted.wantUsed("/events?ticket=" + ticket)
 }
 
-// A stream that begins with the state has no position until all of it is sent. What the page has got by then is enough.
+// A stream that begins with the state has no position until all of it is sent. What the
+// page has got by then is enough.
 func TestASnapshotOfAOnceTicketComesBack(t *testing.T) {
 	f, key := backend(t)
 	f.about(orders, 1, "o-1", "order.confirmed", `{}`, "alice")

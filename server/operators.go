@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// AdminAuth is who may use the admin routes. The zero AdminAuth lets everyone who reaches them: then the address must be one that only
-// operators reach. /livez and /readyz are open in any case: probes have no secret, and these tell no more than
-// which topics there are and how far each has been read.
+// AdminAuth is who may use the admin routes. The zero AdminAuth lets everyone who reaches
+// them: then the address must be one that only operators reach. /livez and /readyz are
+// open in any case: probes have no secret, and these tell no more than which topics there
+// are and how far each has been read.
 type AdminAuth struct {
 	Token   string // as a bearer token, or as the password of basic authentication, of whatever name
 	APIKeys bool   // Config.APIKeys are taken too

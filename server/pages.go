@@ -2,7 +2,8 @@ package server
 
 import "net/http"
 
-// pagePolicy is what the gateway's own pages never do: they name no other host, have nothing inline, send no form, and stand in no frame.
+// pagePolicy is what the gateway's own pages never do: they name no other host, have
+// nothing inline, send no form, and stand in no frame.
 const pagePolicy = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
 
 // pageHeaders tells browsers so.

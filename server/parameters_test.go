@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Of several positions the last counts: a polyfill appends its own to the URL it was given, and some
-// proxies and clients repeat a header.
+// Of several positions the last counts: a polyfill appends its own to the URL it was
+// given, and some proxies and clients repeat a header.
 func TestTheLastPositionCounts(t *testing.T) {
 	f := begin(t, nil)
 	for _, data := range []string{"0", "1", "2"} {
@@ -37,8 +37,8 @@ func TestTheLastPositionCounts(t *testing.T) {
 	}
 }
 
-// What a request can have only one of is refused where it has two, since one of them would be left
-// out in silence. The same value twice is one value, and streams add up.
+// What a request can have only one of is refused where it has two, since one of them
+// would be left out in silence. The same value twice is one value, and streams add up.
 func TestDoubledParameters(t *testing.T) {
 	f := begin(t, nil)
 	for path, want := range map[string]string{

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// patience is a request's context for opening its stream: it also ends after OpenTimeout, and when no stream may begin. What
-// that takes is made when somebody first waits. Most streams open from memory and wait for nobody, and a context that has had a
-// child stays larger for it as long as it lives, which for the request's is as long as the stream.
+// patience is a request's context for opening its stream. It also ends after OpenTimeout,
+// and when no stream may begin. What that takes is made when somebody first waits. Most
+// streams open from memory and wait for nobody. A context that has had a child stays
+// larger for it as long as it lives, which for the request's is as long as the stream.
 type patience struct {
 	request context.Context
 	stop    context.Context // done: no stream may begin

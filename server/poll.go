@@ -73,13 +73,13 @@ const (
 	pollShutDown                // the gateway goes away before that came
 )
 
-// poll answers with every event after the cursor, in order, as soon as there is one or when
-// the wait is over. A position is a position: it makes the same promises as a stream, resets
-// included. It reports whether it came to an answer.
+// poll answers with every event after the cursor, in order, as soon as there is one or
+// when the wait is over. A position is a position: it makes the same promises as a
+// stream, resets included. It reports whether it came to an answer.
 //
-// A poll always gets on. Its subscription ends with it, and a catch-up that has not begun to
-// deliver by then would begin anew with the next poll. So a poll waits for its catch-up
-// for up to OpenTimeout, also without a wait, and says 503 when nothing came.
+// A poll always gets on. Its subscription ends with it, and a catch-up that has not begun
+// to deliver by then would begin anew with the next poll. So a poll waits for its
+// catch-up for up to OpenTimeout, also without a wait, and says 503 when nothing came.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask *asked) bool {
 	ip := s.cfg.Proxies.client(r)
 	stake, why := s.limits.take(a.principal.User, ip)
@@ -180,9 +180,9 @@ func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, a *admission, 
 	return pollAnswers
 }
 
-// awaitCatchup waits until catch-up has something for each stream that is older than memory:
-// for the poll's wait, and for OpenTimeout where that is longer. read is false where it
-// has not.
+// awaitCatchup waits until catch-up has something for each stream that is older than
+// memory: for the poll's wait, and for OpenTimeout where that is longer. read is false
+// where it has not.
 func (s *Server) awaitCatchup(r *http.Request, a *admission, ask *asked, sub stream.Sub, p *page) (read bool, end pollEnd) {
 	if p.events > 0 || sub.CatchupProgress() != stream.CatchupPending {
 		return true, pollAnswers
@@ -229,8 +229,8 @@ func (s *Server) await(r *http.Request, a *admission, sub stream.Sub, p *page, o
 	}
 }
 
-// pull takes what there is, up to a page. It returns More where the page is full, and else how
-// the last Pull ended.
+// pull takes what there is, up to a page. It returns More where the page is full, and
+// else how the last Pull ended.
 func (s *Server) pull(ctx context.Context, sub stream.Sub, p *page) stream.Pulled {
 	out := batches.Get().(*stream.Batch)
 	defer batches.Put(out)
@@ -267,8 +267,8 @@ type page struct {
 	stale bool
 }
 
-// reached moves the page to a position. It is empty where the log has overrun the subscription
-// since its last Pull: then the position before is good.
+// reached moves the page to a position. It is empty where the log has overrun the
+// subscription since its last Pull: then the position before is good.
 func (p *page) reached(id []byte) {
 	if len(id) > 0 {
 		p.id = string(id)

@@ -18,8 +18,8 @@ import (
 	"sluice/stream"
 )
 
-// olderKafka has every order that was published, in one partition. It holds each reading until
-// the test lets it go.
+// olderKafka has every order that was published, in one partition. It holds each reading
+// until the test lets it go.
 type olderKafka struct {
 	reads chan chan struct{} // takes a channel for each reading: closed, the reading goes on
 
@@ -101,7 +101,8 @@ func (f *fixture) polled(path string) pollAnswer {
 	return a
 }
 
-// A poll waits for its catch-up however short its own wait is, so that polls in a row get everything once.
+// A poll waits for its catch-up however short its own wait is, so that polls in a row get
+// everything once.
 func TestPollWithoutWaitGetsOn(t *testing.T) {
 	for _, tt := range []struct{ name, query string }{
 		{"no wait", "&stream=orders"},
@@ -147,7 +148,8 @@ func TestPollWithoutWaitGetsOn(t *testing.T) {
 	}
 }
 
-// filteredCursor returns the cursor before the first order, as one who follows a subject has it.
+// filteredCursor returns the cursor before the first order, as one who follows a subject
+// has it.
 func (f *fixture) filteredCursor(subject string) string {
 	f.t.Helper()
 	sub, opening, err := f.hub.Open(f.t.Context(), stream.Request{Streams: []int{orders}, User: "alice", Subject: subject, Waker: f.polls.waker})
@@ -173,7 +175,8 @@ func (k *olderKafka) letGo(t *testing.T, answer <-chan pollAnswer) pollAnswer {
 	}
 }
 
-// A poll that Kafka doesn't answer in time is told to come back, and never that nothing happened.
+// A poll that Kafka doesn't answer in time is told to come back, and never that nothing
+// happened.
 func TestPollThatCatchUpDoesNotReachIsUnavailable(t *testing.T) {
 	f, k := beginOlder(t, 20*time.Millisecond)
 	k.order(f, "alice", "o-1", "1")
@@ -229,7 +232,7 @@ func TestPollOverrunByTheLogReadsOn(t *testing.T) {
 	}
 }
 
-// A full page says that there is more, and only a full one does.
+// A full page says "more", and only a full one does.
 func TestPollSaysMore(t *testing.T) {
 	f := begin(t, nil)
 	for range 10 {

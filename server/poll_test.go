@@ -66,7 +66,8 @@ func TestPollWaitsForAnEvent(t *testing.T) {
 	}
 }
 
-// A position is carried on without events, so that a page that polls for hours doesn't fall behind memory.
+// A position is carried on without events, so that a page that polls for hours doesn't
+// fall behind memory.
 func TestPollCarriesThePositionOn(t *testing.T) {
 	f := begin(t, nil)
 	cursor := f.readState("/state?user=alice&stream=orders").Cursor
@@ -105,7 +106,7 @@ func TestPollPages(t *testing.T) {
 	}
 }
 
-// TestPollEnds: whoever waits is not waited for.
+// TestPollEnds: a poll that waits holds up nothing.
 func TestPollEnds(t *testing.T) {
 	for name, end := range map[string]func(f *fixture, hangUp func()){
 		"drain":     func(f *fixture, _ func()) { f.Drain(f.t.Context()) },

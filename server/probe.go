@@ -15,7 +15,8 @@ import (
 	"sluice/stream/sse"
 )
 
-// What one probe may ask for. None has to be more than a person waits for, nor than a proxy's buffers are large.
+// What one probe may ask for. None has to be more than a person waits for, nor than a
+// proxy's buffers are large.
 const (
 	maxProbes      = 100  // events
 	maxProbeBytes  = 4096 // of padding in each
@@ -25,8 +26,8 @@ const (
 	// probesAtOnce is how many this gateway answers at a time, for all callers together.
 	probesAtOnce = 16
 
-	// probesPerAddress is how many of them one address has. sluice doctor asks for one after the other, but
-	// a proxy may keep those that it left.
+	// probesPerAddress is how many of them one address has. sluice doctor asks for one after
+	// the other, but a proxy may keep those that it left.
 	probesPerAddress = 4
 )
 
@@ -40,7 +41,8 @@ type probing struct {
 	byAddress map[uint64]int // as limits count addresses
 }
 
-// begin counts a probe of an address, 0 for one without limits; why is "" where it may go on. Then end follows.
+// begin counts a probe of an address, 0 for one without limits; why is "" where it may go
+// on. Then end follows.
 func (p *probing) begin(address uint64) (why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,7 +68,8 @@ func (p *probing) end(address uint64) {
 	}
 }
 
-// plan is what a probe asks for: count events after the opening one, every so often, each with so many bytes of padding.
+// plan is what a probe asks for: count events after the opening one, every so often, each
+// with so many bytes of padding.
 type plan struct {
 	count, bytes int
 	every        time.Duration
@@ -75,7 +78,8 @@ type plan struct {
 
 var planText = regexp.MustCompile(`^(\d{1,3})x(\d{1,4})@([0-9.]{1,8}(?:ms|s|m))$`)
 
-// readProbe returns what ?probe=6x100@300ms asks for; nil: the request is for a real stream.
+// readProbe returns what ?probe=6x100@300ms asks for; nil: the request is for a real
+// stream.
 func readProbe(r *http.Request) (*plan, *problem) {
 	query := r.URL.Query()
 	sent, err := parseSent(query["sent"])
@@ -101,8 +105,9 @@ func readProbe(r *http.Request) (*plan, *problem) {
 	return p, nil
 }
 
-// probe answers a probe: an event stream like any other on its way, of events that say nothing but when they were sent. The first
-// one also says what of the request has arrived. There is no heartbeat in it, so that it can be as silent as it is asked to be.
+// probe answers a probe: an event stream like any other on its way, of events that say
+// nothing but when they were sent. The first one also says what of the request has
+// arrived. There is no heartbeat in it, so that it can be as silent as it is asked to be.
 func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 	address := s.limits.address(s.cfg.Proxies.client(r))
 	if why := s.probing.begin(address); why != "" {
@@ -126,7 +131,7 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 		return out.writeBy(&batch, patience()) == nil
 	}
 	began := time.Now()
-	// Who isn't a doctor would come back and ask for the same again: not soon.
+	// Another client would come back and ask for the same again: not soon.
 	if !send(appendProbe(sse.AppendRetry(nil, limitPatience*s.terms.retry().duration()), probeOpening{Of: p.count, Heartbeat: s.terms.heartbeat, Heard: heard})) {
 		return
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// TestProbe: a probe is an event stream as any other on its way, of as many events as were asked for, with times that the gateway keeps.
+// TestProbe: a probe is an event stream as any other on its way, of as many events as
+// were asked for, with times that the gateway keeps.
 func TestProbe(t *testing.T) {
 	f := begin(t, func(c *Config) { c.CORS = CORS{Origins: []string{"https://shop.example"}, Credentials: true} })
 	f.order("alice", "not for probes")
@@ -50,7 +51,8 @@ func TestProbe(t *testing.T) {
 	eventually(t, "it is over", func() bool { return testutil.ToFloat64(f.cfg.Metrics.probes) == 0 && f.empty() })
 }
 
-// TestProbesAreForCallersOnly: a probe is refused to whom a stream is, and repeats nothing of what was sent.
+// TestProbesAreForCallersOnly: a probe is refused to whom a stream is, and repeats
+// nothing of what was sent.
 func TestProbesAreForCallersOnly(t *testing.T) {
 	f := begin(t, nil)
 	if s := f.get("/events?probe=1x1@10ms"); s.StatusCode != http.StatusUnauthorized {
@@ -65,7 +67,8 @@ func TestProbesAreForCallersOnly(t *testing.T) {
 	}
 }
 
-// TestProbesAreBounded: nothing beyond its bounds can be asked for, and only so many are answered at a time.
+// TestProbesAreBounded: nothing beyond its bounds can be asked for, and only so many are
+// answered at a time.
 func TestProbesAreBounded(t *testing.T) {
 	f := begin(t, func(c *Config) { c.Limits = Limits{PerUser: probesAtOnce + 1} })
 	for _, bad := range []string{
@@ -110,7 +113,8 @@ func TestProbesEndWithTheGateway(t *testing.T) {
 	s.wantEnd()
 }
 
-// TestAnAddressHasAFewProbes: one address can't keep the others from theirs, and this machine has all.
+// TestAnAddressHasAFewProbes: one address can't keep the others from theirs, and this
+// machine has all.
 func TestAnAddressHasAFewProbes(t *testing.T) {
 	f := begin(t, limitedBy(Limits{}))
 	ask := func(ip string) *opened {

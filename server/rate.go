@@ -8,8 +8,9 @@ type Rate struct {
 	Per time.Duration
 }
 
-// bucket lets N through at once, and then one every Per/N. It is a leaky bucket kept as one time (the generic cell rate
-// algorithm of ATM): when it will have emptied, if nothing more comes.
+// bucket lets N through at once, and then one every Per/N. It is a leaky bucket kept as
+// one time (the generic cell rate algorithm of ATM): when it will have emptied, if
+// nothing more comes.
 type bucket struct{ empties time.Time }
 
 // take reports whether there is room for one more now, and counts it.

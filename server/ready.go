@@ -28,13 +28,13 @@ type StreamStatus struct {
 	Waiting    string    // what for, while it is not fetching, or why it is withdrawn; no secret in it
 	Withdrawn  bool      // it is not served, whatever its reader does
 
-	// UnreadableSince is since when its topic doesn't exist, may not be read, or has partitions without
-	// a leader; zero: none of that.
+	// UnreadableSince is since when its topic doesn't exist, may not be read, or has
+	// partitions without a leader; zero: none of that.
 	UnreadableSince time.Time
 
 	Records    uint64            // read
 	Events     uint64            // made of them
-	Refused    map[string]uint64 // records with something wrong, by reason, all that there are; a record may have several
+	Refused    map[string]uint64 // records with something wrong, by reason, each reason listed; a record may have several
 	Partitions []PartitionStatus
 	Jumps      map[string]uint64 // times that its reader had to go on elsewhere, by reason
 
@@ -54,8 +54,9 @@ type readiness struct {
 	Unread   bool              `json:"revocations_unread,omitempty"` // those of before the start
 	Streams  []streamReadiness `json:"streams"`
 
-	// Control is there while revocations of other gateways may be missed. The gateway stays ready: all
-	// gateways not ready at once would have the load balancer answer 503, which ends every page for good.
+	// Control is there while revocations of other gateways may be missed. The gateway stays
+	// ready: all gateways not ready at once would have the load balancer answer 503, which
+	// ends every page permanently.
 	Control *controlReadiness `json:"control_topic,omitempty"`
 }
 
@@ -77,19 +78,20 @@ type streamReadiness struct {
 	Waiting    string `json:"waiting,omitempty"`
 }
 
-// heldUp is how long a topic that can't be read keeps a gateway from becoming ready: long enough
-// for a look at Kafka that came too early, and no longer.
+// heldUp is how long a topic that can't be read keeps a gateway from becoming ready: long
+// enough for a look at Kafka that came too early, and no longer.
 const heldUp = 10 * time.Second
 
-// ready says whether a load balancer should send new streams here. was says that the gateway has
-// been ready before.
+// ready says whether a load balancer should send new streams here. was says that the
+// gateway has been ready before.
 //
-// Until then it waits for every stream to be read once. A topic that doesn't exist, may not be
-// read or has partitions without a leader holds it up for heldUp: it may stay so, and the other
-// streams can be served. Afterwards no fault of a stream counts. Only when Kafka has answered for
-// none of them for grace is the gateway not ready. A stream that is withdrawn counts for nothing: no
-// restart would help it. Within grace it serves from memory. All gateways
-// not ready at once would have the load balancer answer 503, which ends every page for good.
+// Until then it waits for every stream to be read once. A topic that doesn't exist, may
+// not be read or has partitions without a leader holds it up for heldUp. It may stay so,
+// and the other streams can be served. Afterwards no fault of a stream counts. Only when
+// Kafka has answered for none of them for grace is the gateway not ready. A stream that
+// is withdrawn counts for nothing: no restart would help it. Within grace it serves from
+// memory. All gateways not ready at once would have the load balancer answer 503, which
+// ends every page permanently.
 func ready(statuses []StreamStatus, isDraining, unread, was bool, grace time.Duration, now time.Time) readiness {
 	r := readiness{Draining: isDraining, Unread: unread, Streams: []streamReadiness{}}
 	warmed, silent := true, len(statuses) > 0
@@ -124,8 +126,8 @@ func (s *Server) readiness(statuses []StreamStatus, now time.Time) readiness {
 	return r
 }
 
-// readyz answers 200 or 503, each with the same body: for the gateway, or for the streams of
-// ?stream= alone.
+// readyz answers 200 or 503, each with the same body: for the gateway, or for the streams
+// of ?stream= alone.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	state := s.readiness(s.cfg.Source.Status(), time.Now())
 	if asked := r.URL.Query()["stream"]; len(asked) > 0 {
@@ -142,8 +144,8 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, state)
 }
 
-// of narrows it to streams by name, lists with commas among them. It is ready when each of them
-// is, and the gateway takes streams at all.
+// of narrows it to streams by name, lists with commas among them. It is ready when each
+// of them is, and the gateway takes streams at all.
 func (r readiness) of(asked []string) (readiness, *problem) {
 	r.Ready = !r.Draining && !r.Unread
 	all := r.Streams
@@ -161,7 +163,8 @@ func (r readiness) of(asked []string) (readiness, *problem) {
 	return r, nil
 }
 
-// livez answers whenever the process can: what waits for Kafka is alive, and to restart it would not help.
+// livez answers whenever the process can: what waits for Kafka is alive, and to restart
+// it would not help.
 func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, struct {
 		Live bool `json:"live"`

@@ -17,7 +17,8 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// closingsSent has sessions end in every way that they can, and returns the reasons that are told.
+// closingsSent has sessions end in every way that they can, and returns the reasons that
+// are told.
 func closingsSent(t *testing.T) []string {
 	var told []string
 	for _, way := range []struct {
@@ -77,7 +78,8 @@ func closingsSent(t *testing.T) []string {
 	return slices.Compact(told)
 }
 
-// What the documentation and both descriptions list is what can be sent, no more and no less.
+// What the documentation and both descriptions list is what can be sent, no more and no
+// less.
 func TestEveryReasonIsListedAndSent(t *testing.T) {
 	closing := closingReasons()
 	slices.Sort(closing)

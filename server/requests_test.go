@@ -48,7 +48,7 @@ func TestAStreamAfterAnEmptyChunkedBodyLives(t *testing.T) {
 	eventually(t, "it is noticed that the client has gone", f.empty)
 }
 
-// OverHTTP/2 the end of a request can come in a frame of its own.
+// OverHTTP/2 the end of a request can come in a separate frame.
 func TestAGETOverHTTP2ThatEndsInAFrameOfItsOwnIsOneWithoutABody(t *testing.T) {
 	f := begin(t, nil)
 	protocols := new(http.Protocols)
@@ -105,7 +105,8 @@ func TestAStreamIsFoundHoweverItsPathIsWritten(t *testing.T) {
 	}
 }
 
-// A proxy may drop Accept, or write */*. An EventSource that was told an error would never come back.
+// A proxy may drop Accept, or write */*. An EventSource that was told an error would
+// never come back.
 func TestAnEventSourceWhoseAcceptIsLostIsToldToWaitInAStream(t *testing.T) {
 	f := newFixture(t, nil) // not warm: all have to wait
 	for _, tt := range []struct {

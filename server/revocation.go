@@ -41,7 +41,8 @@ func (r revocation) check() error {
 	return nil
 }
 
-// maxRevocationAhead is how far ahead of this gateway's clock another's may be that announces a revocation.
+// maxRevocationAhead is how far ahead of this gateway's clock another's may be that
+// announces a revocation.
 const maxRevocationAhead = time.Hour
 
 // revocations are those in force.
@@ -55,8 +56,8 @@ func newRevocations() *revocations {
 	return &revocations{byKey: make(map[string]revocation), sweep: minSweep}
 }
 
-// add puts one into force. Of two, each part that reaches further counts: it returns what is in
-// force then.
+// add puts one into force. Of two, each part that reaches further counts: it returns what
+// is in force then.
 func (rs *revocations) add(r revocation, now time.Time) revocation {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -90,8 +91,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// refuses reports whether what a principal showed has been revoked. A credential that doesn't say when it was issued counts
-// as older than any revocation: it may be.
+// refuses reports whether what a principal showed has been revoked. A credential that
+// doesn't say when it was issued counts as older than any revocation: it may be.
 func (rs *revocations) refuses(p auth.Principal, now time.Time) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -100,7 +101,8 @@ func (rs *revocations) refuses(p auth.Principal, now time.Time) bool {
 	}
 	for _, shown := range []revocation{{User: p.User}, {Ticket: p.Ticket}} {
 		r, ok := rs.byKey[shown.key()]
-		// Tokens count in whole seconds: one of the second of the revocation may have been issued before it.
+		// Tokens count in whole seconds: one of the second of the revocation may have been
+		// issued before it.
 		if ok && now.Before(r.Until) && p.Issued.Before(r.At.Add(time.Second).Truncate(time.Second)) {
 			return true
 		}
@@ -108,8 +110,9 @@ func (rs *revocations) refuses(p auth.Principal, now time.Time) bool {
 	return false
 }
 
-// revoke puts a revocation into force and ends what it concerns, here. It is in force first: a
-// stream that begins meanwhile is either ended or asks after this. It returns what is in force then.
+// revoke puts a revocation into force and ends what it concerns, here. It is in force
+// first: a stream that begins meanwhile is either ended or asks after this. It returns
+// what is in force then.
 func (s *Server) revoke(r revocation) (inForce revocation, ended int) {
 	inForce = s.revoked.add(r, time.Now())
 	switch {

@@ -64,7 +64,8 @@ func (s *Server) announce(ctx context.Context, r revocation) error {
 	return s.cfg.Control.Announce(ctx, r.key(), message)
 }
 
-// readRevocation reads the body of POST /revoke. Its errors are written to be shown, and repeat nothing of it.
+// readRevocation reads the body of POST /revoke. Its errors are written to be shown, and
+// repeat nothing of it.
 func readRevocation(body io.Reader, now time.Time) (revocation, error) {
 	var asked struct {
 		User   string `json:"user"`

@@ -84,7 +84,8 @@ func (f *fixture) revoke(key, body string) (int, string) {
 	return resp.StatusCode, o.body()
 }
 
-// TestRevoke ends a user's streams on every gateway, keeps what was issued before out, and lets in what is issued after.
+// TestRevoke ends a user's streams on every gateway, keeps what was issued before out,
+// and lets in what is issued after.
 func TestRevoke(t *testing.T) {
 	control := new(topic)
 	here, there := begin(t, revocable(control)), begin(t, revocable(control))
@@ -159,7 +160,7 @@ func TestRevokeRefuses(t *testing.T) {
 	}
 	f.get("/events", "X-User", "alice").want("sluice.hello", "*")
 	for _, message := range []string{"", "{}", "null", `{"user":"alice","at":"2026-01-01T00:00:00Z","until":"9999-01-01T00:00:00Z"}`, `[1]`} {
-		f.Hear([]byte(message)) // whoever wrote that
+		f.Hear([]byte(message)) // from any writer
 	}
 	f.get("/events", "X-User", "alice").want("sluice.hello", "*")
 	if strings.Contains(f.logs.String(), apiKey) || strings.Contains(f.logs.String(), "alice") {

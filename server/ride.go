@@ -9,9 +9,9 @@ import (
 	"sluice/stream"
 )
 
-// ride is a session on the ordinary carrier. What there is to do is done in turns, one at a time. The
-// first is the handler's; each later one has a goroutine that ends with it. Writing takes 8 KB of
-// stack, and a goroutine that has once had them keeps them.
+// ride is a session on the ordinary carrier. What there is to do is done in turns, one at
+// a time. The first is the handler's; each later one has a goroutine that ends with it.
+// Writing takes 8 KB of stack, and a goroutine that has once had them keeps them.
 type ride struct {
 	*goroutines
 	session session
@@ -69,7 +69,8 @@ func (r *ride) catch() {
 	}
 }
 
-// finish gives back what the session has. The turn it is called in is the last: its rings are never taken back.
+// finish gives back what the session has. The turn it is called in is the last: its rings
+// are never taken back.
 func (r *ride) finish(why reason) {
 	if r.alarm != nil {
 		r.alarm.Stop()
@@ -112,7 +113,8 @@ func (r *ride) part() {
 	}
 }
 
-// write writes what there is, and sees to it that the session is woken when there is something to do again. At the end it says why.
+// write writes what there is, and sees to it that the session is woken when there is
+// something to do again. At the end it says why.
 func (r *ride) write() (next verdict, why reason) {
 	now := r.terms.now()
 	r.session.hurry(r.terms, now, r.ending.Load())
@@ -136,8 +138,8 @@ func (r *ride) write() (next verdict, why reason) {
 	return next, 0
 }
 
-// send sends a batch within the carrier's timeout: the alarm, which has nothing else to do meanwhile, says when that is over.
-// An empty batch sends nothing.
+// send sends a batch within the carrier's timeout: the alarm, which has nothing else to
+// do meanwhile, says when that is over. An empty batch sends nothing.
 func (r *ride) send(out *stream.Batch) error {
 	if out.Bytes == 0 {
 		return nil

@@ -13,7 +13,8 @@ import (
 	"sluice/stream"
 )
 
-// TestRidePanics: a fault in one stream is logged, breaks its connection, and leaves nothing behind.
+// TestRidePanics: a fault in one stream is logged, breaks its connection, and leaves
+// nothing behind.
 func TestRidePanics(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Goroutines = true })
 	f.warm()
@@ -37,7 +38,8 @@ type faulty struct{ http.ResponseWriter }
 
 func (faulty) WriteHeader(int) { panic("out of order") }
 
-// TestDoLater: a handler's stream is waited for after everything around the handler has returned, and writes to the writer that the server gave.
+// TestDoLater: a handler's stream is waited for after everything around the handler has
+// returned, and writes to the writer that the server gave.
 func TestDoLater(t *testing.T) {
 	for proto := 1; proto <= 2; proto++ {
 		given := httptest.NewRecorder()
@@ -63,7 +65,8 @@ func TestDoLater(t *testing.T) {
 	}
 }
 
-// TestDoLaterPanics: a handler's panic is its server's to see, whatever goroutine it was on.
+// TestDoLaterPanics: a handler's panic is its server's to see, whatever goroutine it was
+// on.
 func TestDoLaterPanics(t *testing.T) {
 	for proto := 1; proto <= 2; proto++ {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -79,7 +82,8 @@ func TestDoLaterPanics(t *testing.T) {
 	}
 }
 
-// TestDoLaterPanicsAround: where what is around a stream panics, nothing is written any more when the server takes its writer back.
+// TestDoLaterPanicsAround: where what is around a stream panics, nothing is written any
+// more when the server takes its writer back.
 func TestDoLaterPanicsAround(t *testing.T) {
 	for proto := 1; proto <= 2; proto++ {
 		f := newFixture(t, func(c *Config) { c.Goroutines = true })
@@ -115,7 +119,8 @@ type wrapping struct{ http.ResponseWriter }
 
 func (w wrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// TestSlowStream: over HTTP/2 too, a client that takes nothing is found by the time a write takes, and only its stream is ended.
+// TestSlowStream: over HTTP/2 too, a client that takes nothing is found by the time a
+// write takes, and only its stream is ended.
 func TestSlowStream(t *testing.T) {
 	f := begin(t, func(c *Config) { c.WriteTimeout = 250 * time.Millisecond })
 	protocols := new(http.Protocols)
@@ -132,8 +137,9 @@ func TestSlowStream(t *testing.T) {
 	f.getBy(client, f.url+"/events?user=bob").want("sluice.hello", "*") // on the same connection
 }
 
-// TestRidesComeAndGo: streams of one HTTP/2 connection are reset while they are written to, woken and ended; nothing is left of them,
-// and nothing is written to a stream that net/http has taken back.
+// TestRidesComeAndGo: streams of one HTTP/2 connection are reset while they are written
+// to, woken and ended. Nothing is left of them, and nothing is written to a stream that
+// net/http has taken back.
 func TestRidesComeAndGo(t *testing.T) {
 	f := begin(t, nil)
 	protocols := new(http.Protocols)

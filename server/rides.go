@@ -2,7 +2,8 @@ package server
 
 import "sync"
 
-// rides finds the session that the hub wakes by a token. A token without a ride wakes nobody: a ride that begins looks anyway.
+// rides finds the session that the hub wakes by a token. A token without a ride wakes
+// nobody: a ride that begins looks anyway.
 type rides struct {
 	mu   sync.Mutex // guards the rest; a leaf, taken under the hub's lock
 	list []*ride    // by token
@@ -46,7 +47,7 @@ func (s *rides) Wake(token uint32) {
 	}
 }
 
-// wakeAll wakes every ride. Who isn't concerned looks in vain.
+// wakeAll wakes every ride. Those that are not concerned look in vain.
 func (s *rides) wakeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,8 +8,9 @@ import (
 	"sluice/stream"
 )
 
-// roster knows of each open subscription what operators are told and nobody else needs: since when it is there, from which address, and
-// what carries it. It stands in chunks by the subscription's place in the hub, without pointers: 20 bytes a connection.
+// roster knows of each open subscription what operators are told and nobody else needs:
+// since when it is there, from which address, and what carries it. It stands in chunks by
+// the subscription's place in the hub, without pointers: 20 bytes a connection.
 type roster struct {
 	began time.Time
 
@@ -19,8 +20,8 @@ type roster struct {
 
 const rosterChunk = 1 << 10
 
-// arrival is how a subscription came. An address takes 8 bytes, since of an IPv6 address the first half is what tells who it is, as
-// the limits have it.
+// arrival is how a subscription came. An address takes 8 bytes, since of an IPv6 address
+// the first half is what tells who it is, as the limits have it.
 type arrival struct {
 	gen   uint32 // of the subscription: another one of the same place has another
 	since uint32 // tenths of a second after the roster began
@@ -37,7 +38,8 @@ const (
 	ip6
 )
 
-// add notes a subscription that has just been opened. What it says of an earlier one in the same place is forgotten.
+// add notes a subscription that has just been opened. What it says of an earlier one in
+// the same place is forgotten.
 func (r *roster) add(sub stream.Sub, ip netip.Addr, by carrierKind) {
 	a := arrival{gen: uint32(sub.Key() >> 32), since: uint32(time.Since(r.began) / (100 * time.Millisecond)), by: by}
 	if ip = ip.Unmap(); ip.Is4() {

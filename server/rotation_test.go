@@ -86,7 +86,8 @@ func (i *issuer) token(key int, user string) string {
 	return "Bearer " + string(signed)
 }
 
-// TestKeysRotateUnderOpenStreams: nobody is dropped, new keys work, and a dead issuer stops nobody it is known of.
+// TestKeysRotateUnderOpenStreams: nobody is dropped, new keys work, and a dead issuer
+// stops nobody it is known of.
 func TestKeysRotateUnderOpenStreams(t *testing.T) {
 	login := newIssuer(t)
 	keys := auth.NewJWKS(auth.JWKSConfig{URL: login.URL, Refresh: 20 * time.Millisecond, Pause: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})

@@ -16,7 +16,8 @@ import (
 	"sluice/stream"
 )
 
-// schemathesis installs what testdata/schemathesis/requirements.txt pins, once per machine, and returns the Python that has it.
+// schemathesis installs what testdata/schemathesis/requirements.txt pins, once per
+// machine, and returns the Python that has it.
 var schemathesis = sync.OnceValues(func() (python string, err error) {
 	python, err = exec.LookPath("python3")
 	if err != nil {
@@ -58,8 +59,8 @@ var schemathesis = sync.OnceValues(func() (python string, err error) {
 	return filepath.Join(have, "bin", "python"), nil
 })
 
-// fuzz asks for everything that a description has, in every way that it allows and in some that it doesn't, and holds the
-// answers against it. seconds is about how long.
+// fuzz asks for everything that a description has, in every way that it allows and in
+// some that it doesn't, and holds the answers against it. seconds is about how long.
 func fuzz(t *testing.T, url string, about document, config string, more ...string) {
 	t.Helper()
 	if everythingOnGoroutines {
@@ -120,7 +121,7 @@ func TestPublicRoutesAnswerAsDescribed(t *testing.T) {
 api_key = "fuzzer"
 [auth.openapi.apiKey]
 bearer = "sluice_k"
-`, "--exclude-checks", "ignored_auth") // who says so is believed
+`, "--exclude-checks", "ignored_auth") // a claim is believed
 }
 
 // withTokens takes tokens, and returns one.
@@ -147,8 +148,9 @@ bearer = %q
 `, token))
 }
 
-// TestAdminRoutesAnswerAsDescribed. Profiles over a time are left out: they take as long as they are asked to. What a question to /decisions
-// needs depends on what else it asks, so that which is refused isn't looked at there.
+// TestAdminRoutesAnswerAsDescribed. Profiles over a time are left out: they take as long
+// as they are asked to. What a question to /decisions needs depends on what else it asks,
+// so that which is refused isn't looked at there.
 func TestAdminRoutesAnswerAsDescribed(t *testing.T) {
 	hub := stream.NewHub(stream.Config{Decisions: 100, Streams: []stream.Spec{
 		{Name: "orders", ReplayBytes: logBytes, State: stateBounds}, {Name: "news", ReplayBytes: logBytes, Audience: stream.AudienceEveryone, State: stateBounds},

@@ -2,13 +2,16 @@ package server
 
 import "net/http"
 
-// doLater serves next, and waits for the ride that next may have left, once everything around it has returned: routing,
-// middleware and their frames. A goroutine that waits for hours keeps the stack of what it has done, so it does little.
+// doLater serves next. It waits for the ride that next may have left, once everything
+// around it has returned: routing, middleware and their frames. A goroutine that waits
+// for hours keeps the stack of what it has done. Therefore it does little.
 type doLater struct{ next http.Handler }
 
-// ServeHTTP is careful with its own stack. Over HTTP/2 the goroutine is only the handler's, and one that never calls
-// anything deep keeps the 2 KB it was born with, of which net/http has used a quarter by now and the runtime reserves half. So next has
-// a goroutine of its own, for as long as it takes, and this one waits at one channel and no more: a select would be too deep.
+// ServeHTTP is careful with its own stack. Over HTTP/2 the goroutine is only the
+// handler's. One that never calls anything deep keeps the 2 KB it was born with, of which
+// net/http has used a quarter by now and the runtime reserves half. So next has another
+// goroutine, for as long as it takes. This one waits at one channel and no more: a select
+// would be too deep.
 func (d *doLater) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rethrow(<-d.start(w, r))
 }
@@ -30,7 +33,8 @@ func rethrow(fault any) {
 	}
 }
 
-// serve has next answer, and says when all is over: nil, or what panicked. A ride that was left says it instead.
+// serve has next answer, and says when all is over: nil, or what panicked. A ride that
+// was left says it instead.
 func serve(next http.Handler, w http.ResponseWriter, r *http.Request, over chan<- any) {
 	l := leaver{ResponseWriter: w}
 	defer func() {

@@ -15,13 +15,13 @@ const (
 	idleTimeout       = 2 * time.Minute  // of a connection between requests
 	maxHeaderBytes    = 16 << 10
 
-	// keepAliveIdle: with Go's 15 s, 100,000 idle streams are 6,700 probes a second. The heartbeats
-	// find dead peers; the probes only clear away what never became a stream.
+	// keepAliveIdle: with Go's 15 s, 100,000 idle streams are 6,700 probes a second. The
+	// heartbeats find dead peers; the probes only clear away what never became a stream.
 	keepAliveIdle = 5 * time.Minute
 )
 
-// NewHTTP returns a server for h over HTTP/1.0, 1.1 and 2, without TLS too (h2c, for proxies that
-// speak it). It has no WriteTimeout: streams set a deadline for each write.
+// NewHTTP returns a server for h over HTTP/1.0, 1.1 and 2, without TLS too (h2c, for
+// proxies that speak it). It has no WriteTimeout: streams set a deadline for each write.
 func NewHTTP(h http.Handler, logger *slog.Logger) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -35,11 +35,12 @@ func NewHTTP(h http.Handler, logger *slog.Logger) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
 		ConnContext:       hold.Mark,
-		// What net/http logs is what strangers do to the port: handshakes broken off, bad requests.
+		// What net/http logs is what strangers do to the port: handshakes broken off, bad
+		// requests.
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 }
 
-// BelowTLS wraps a listener for ServeTLS, so that HTTP/1 streams are held there too. A server that isn't given it carries them
-// on goroutines.
+// BelowTLS wraps a listener for ServeTLS, so that HTTP/1 streams are held there too. A
+// server that isn't given it carries them on goroutines.
 func BelowTLS(l net.Listener) net.Listener { return hold.Listen(l) }

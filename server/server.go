@@ -2,11 +2,11 @@
 // hub has for each of them to its socket. It knows HTTP and the hub, and
 // nothing of Kafka.
 //
-// A request becomes a stream in three steps. admit finds out who asks, for which
-// streams and from where. events counts it against the limits, takes what can be
-// taken once, and opens its subscription and its session (what is to be written
-// now; no I/O). A carrier then moves the bytes: held without a goroutine, or
-// goroutines. Another way of holding connections is another carrier.
+// A request becomes a stream in three steps. admit finds out who asks, for which streams
+// and from where. events counts it against the limits, takes what can be taken once, and
+// opens its subscription and its session (what is due now; no I/O). A carrier then moves
+// the bytes: held without a goroutine, or goroutines. Another way of holding connections
+// is another carrier.
 package server
 
 import (
@@ -33,15 +33,15 @@ type Config struct {
 
 	Version string // of the gateway, for operators
 
-	// Metrics counts what happens here. The same one serves whoever else counts
-	// (undecodable records, Kafka clients). nil: one of its own.
+	// Metrics counts what happens here. The same one serves others that count (undecodable
+	// records, Kafka clients). nil: a new one.
 	Metrics *Metrics
 
-	// Goroutines has no connection held: net/http keeps each, with the goroutine of its handler, also
-	// those that could be held for less.
+	// Goroutines has no connection held: net/http keeps each, with the goroutine of its
+	// handler, also those that could be held for less.
 	Goroutines bool
 
-	// Page answers GET / and whatever has no route of its own. nil: there is none.
+	// Page answers GET / and all paths without a route. nil: there is none.
 	Page http.Handler
 	CORS CORS
 
@@ -51,20 +51,22 @@ type Config struct {
 	APIKeys   APIKeys // nil: back ends have no way in
 	Control   Control // nil: revocations stay here
 
-	// Access has the roles of which a caller needs one, by stream; auth.Anyone lets in those without an identity. A stream that is
-	// missing is for any identified user, who gets events of its own only.
+	// Access has the roles of which a caller needs one, by stream; auth.Anyone lets in those
+	// without an identity. A stream that is missing is for any identified user, who gets
+	// only their own events.
 	Access  map[string][]string
 	Tickets *auth.Tickets // issues what POST /tickets is asked for; nil: nothing does
 
-	// Subjects names the streams whose events are about something, for those who discover them.
+	// Subjects names the streams whose events are about something, for those who discover
+	// them.
 	Subjects []string
 
-	// NoPages leaves pages and descriptions off the public port, but for /.well-known/sluice. The
-	// admin address has them in any case.
+	// NoPages leaves pages and descriptions off the public port, but for
+	// /.well-known/sluice. The admin address has them in any case.
 	NoPages bool
 
-	// SkipLagging moves a client that lags too far (see stream.Config.MaxLag) to live, where it is told so by a reset, instead
-	// of closing it, which lets it catch up by coming back.
+	// SkipLagging moves a client that lags too far (see stream.Config.MaxLag) to live. A
+	// reset tells it so. Otherwise the client is closed, and catches up by coming back.
 	SkipLagging bool
 
 	Heartbeat    time.Duration // 9 s: no stream is silent for longer
@@ -167,8 +169,8 @@ type Server struct {
 	stopNow context.CancelFunc
 }
 
-// New fails with every fault of the config at once, or where the system has nothing to hold
-// connections with.
+// New fails with every fault of the config at once, or where the system has nothing to
+// hold connections with.
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -223,10 +225,10 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) Admin() http.Handler { return s.admin }
 
 // Drain takes no more streams and ends those there are, each at a random moment of
-// DrainSpread (or of half the time that ctx leaves, if that is less) so that they
-// don't all come back at once. Every stream is told so, and ends as a stream
-// should. Polls are answered at once, with what there is. Drain returns when the last
-// stream, poll and state has ended, or with ctx's error; after that Close is still due.
+// DrainSpread, so that they don't all come back at once. If half the time that ctx leaves
+// is less, it takes that. Every stream is told so, and ends as a stream should. Polls are
+// answered at once, with what there is. Drain returns when the last stream, poll and
+// state has ended, or with ctx's error; after that Close is still due.
 func (s *Server) Drain(ctx context.Context) error {
 	spread := s.cfg.DrainSpread
 	if deadline, ok := ctx.Deadline(); ok {
@@ -242,9 +244,10 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// Close ends all streams at once, each told so as by Drain, and waits for them, for polls and
-// for states: for a client that takes nothing, WriteTimeout at most. Then it frees what the server keeps,
-// and waits for its goroutines. It comes before the hub's Close, and may be called more than once.
+// Close ends all streams at once, each told so as by Drain, and waits for them, for polls
+// and for states: for a client that takes nothing, WriteTimeout at most. Then it frees
+// what the server keeps, and waits for its goroutines. It comes before the hub's Close,
+// and may be called more than once.
 func (s *Server) Close() {
 	empty := s.gate.shut()
 	s.stopNow()

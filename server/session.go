@@ -11,7 +11,8 @@ const (
 	// spread thin, little enough that a slow client's place in the log moves often.
 	batchBytes = 32 << 10
 
-	// expiringLead is how far ahead a page is told that its identity ends: time to renew a cookie.
+	// expiringLead is how far ahead a page is told that its identity ends: time to renew a
+	// cookie.
 	expiringLead tick = 10_000
 )
 
@@ -55,20 +56,22 @@ func (t *terms) now() tick { return tick(time.Since(t.began) / time.Millisecond)
 // retry is how long one client is to wait before it comes back.
 func (t *terms) retry() tick { return t.random(t.retryMin, t.retryMax) }
 
-// nextBeat is when a stream silent from now on is due a heartbeat. The interval is what was
-// promised or a little less, so that clients that came together don't beat together for ever.
+// nextBeat is when a stream silent from now on is due a heartbeat. The interval is what
+// was promised or a little less, so that clients that came together don't beat together
+// for ever.
 func (t *terms) nextBeat(now tick) tick { return now + t.random(t.heartbeat*4/5, t.heartbeat) }
 
-// session is one connection's stream: where it is in the log, and what is due when.
-// It is a small value without I/O: a carrier asks it what is to be written now and
-// keeps time for it, with a timer of its own or one wheel for a hundred thousand.
-// Only its carrier calls it, one goroutine at a time.
+// session is one connection's stream: where it is in the log, and what is due when. It is
+// a small value without I/O. A carrier asks it what to write now and keeps time for it,
+// with one timer each or one wheel for a hundred thousand. Only its carrier calls it, one
+// goroutine at a time.
 type session struct {
 	sub stream.Sub
 	course
 }
 
-// course is all of a session but its subscription. It has no pointers, so that a slot can keep it.
+// course is all of a session but its subscription. It has no pointers, so that a slot can
+// keep it.
 type course struct {
 	beat  tick  // a heartbeat, unless something is written before
 	warn  tick  // sluice.closing with reason expiring; never, once said
@@ -103,7 +106,8 @@ func (c *course) endBy(at tick, why reason) {
 	}
 }
 
-// hurry sets the end once all sessions are to end. ending is 1 + the spread over which they are, 0: they aren't.
+// hurry sets the end once all sessions are to end. ending is 1 + the spread over which
+// they are, 0: they aren't.
 func (c *course) hurry(t *terms, now tick, ending int64) {
 	spread := tick(ending - 1)
 	if spread < 0 || c.ending && spread > 0 {
@@ -125,7 +129,7 @@ const (
 	end                 // the end of the stream; why says why
 )
 
-// fill appends all that is to be written now.
+// fill appends all that is due now.
 func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 	if now >= s.warn {
 		s.warn = never
@@ -223,7 +227,8 @@ func (s *session) id() string {
 	return string(s.sub.AppendID(nil))
 }
 
-// over lets go of what the session is not sent any more. It is for its carrier, when it has ended.
+// over lets go of what the session is not sent any more. It is for its carrier, when it
+// has ended.
 func (s *session) over(t *terms) {
 	if s.snapshot {
 		t.snapshots.drop(s.sub.Key())

@@ -13,7 +13,7 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// TestSession asks a session, at moments of its choosing, what is to be written.
+// TestSession asks a session, at moments of its choosing, what is due.
 func TestSession(t *testing.T) {
 	f := newFixture(t, nil)
 	f.warm()
@@ -123,8 +123,8 @@ func TestSession(t *testing.T) {
 	})
 }
 
-// ask fills once and compares the verdict, and the name of the one event written, with its data
-// where want has any.
+// ask fills once and compares the verdict, and the name of the one event written, with
+// its data where want has any.
 func ask(t *testing.T, f *fixture, s *session, now tick, verdict verdict, want string) {
 	t.Helper()
 	var b stream.Batch

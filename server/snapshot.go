@@ -10,7 +10,8 @@ import (
 	"sluice/stream/sse"
 )
 
-// outcomeSnapshot says that a stream begins with the state, and goes on from where that is true.
+// outcomeSnapshot says that a stream begins with the state, and goes on from where that
+// is true.
 const outcomeSnapshot stream.Outcome = "snapshot"
 
 // errSnapshot is for a snapshot parameter that can't be meant.
@@ -26,12 +27,14 @@ func wantsSnapshot(query url.Values) (bool, error) {
 	return false, errSnapshot
 }
 
-// snapshotTries is how often a topic may be created anew between a state and the stream that begins with it.
+// snapshotTries is how often a topic may be created anew between a state and the stream
+// that begins with it.
 const snapshotTries = 3
 
-// begin opens a request's subscription. Where a snapshot was asked for and the request doesn't resume, or can't without a
-// reset, the stream begins with the state, which is the caller's to release. None of its events has an id: who is cut off
-// before the last of them comes back without the position they belong to, and starts over.
+// begin opens a request's subscription. Where a snapshot was asked for and the request
+// doesn't resume, or can't without a reset, the stream begins with the state. The caller
+// releases the state. None of its events has an id. A client that is cut off before the
+// last of them comes back without their position, and starts over.
 func (s *Server) begin(ctx context.Context, a *admission, callers [2]uint64) (stream.Sub, stream.Opening, *heldState, error) {
 	var told []stream.Reset
 	if !a.snapshot || a.request.Cursor != "" {
@@ -63,8 +66,9 @@ func (s *Server) begin(ctx context.Context, a *admission, callers [2]uint64) (st
 	return stream.Sub{}, stream.Opening{}, nil, stream.ErrNotWarm
 }
 
-// appendSnapshotHead appends what a page needs to know of a state that comes as events: that it
-// begins (anew), and how far it reaches. Its id is a note only, if there is one: there is no position yet.
+// appendSnapshotHead appends what a page needs to know of a state that comes as events:
+// that it begins (anew), and how far it reaches. Its id is a note only, if there is one:
+// there is no position yet.
 func appendSnapshotHead(dst []byte, note string, state *heldState) []byte {
 	data, err := json.Marshal(struct {
 		reach

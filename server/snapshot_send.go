@@ -16,8 +16,8 @@ type snapshotSend struct {
 	until time.Time // a client that hasn't taken all by then is closed
 }
 
-// snapshots has them by the key of their subscription. A session that waits has no pointers, and a
-// snapshot is soon over.
+// snapshots has them by the key of their subscription. A session that waits has no
+// pointers, and a snapshot is soon over.
 type snapshots struct {
 	mu   sync.Mutex // guards all, and what it points at; a leaf, but for the budget's lock
 	sent map[uint64]*snapshotSend
@@ -41,8 +41,8 @@ func (s *snapshots) drop(key uint64) {
 	}
 }
 
-// fill appends what comes next for a subscription, up to about maxBytes. done is true once hello was
-// among it; cut where the client has taken too long.
+// fill appends what comes next for a subscription, up to about maxBytes. done is true
+// once hello was among it; cut where the client has taken too long.
 func (s *snapshots) fill(key uint64, out *stream.Batch, maxBytes int) (done, cut bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,8 +66,8 @@ func (s *snapshots) fill(key uint64, out *stream.Batch, maxBytes int) (done, cut
 	return true, false
 }
 
-// cutSlow lets go of what is held for clients that have taken too long. Their streams end when they
-// take something again, or nothing for WriteTimeout.
+// cutSlow lets go of what is held for clients that have taken too long. Their streams end
+// when they take something again, or nothing for WriteTimeout.
 func (s *snapshots) cutSlow(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,8 +12,9 @@ import (
 // larger than any batch is meant to be.
 const maxPooled = 2 * batchBytes
 
-// socket writes batches to a response, each at once and within a time. It is this that tells a slow client from a dead
-// server: without it a client that takes nothing would be waited for for good.
+// socket writes batches to a response, each at once and within a time. It is this that
+// tells a slow client from a dead server. Without it a client that takes nothing would be
+// waited for without end.
 type socket struct {
 	w       http.ResponseWriter
 	control http.ResponseController
@@ -27,15 +28,16 @@ func (s *socket) init(w http.ResponseWriter) {
 	s.w, s.control = w, *http.NewResponseController(w)
 }
 
-// open sends the header. A deadline of net/http's must not stand from here on: HTTP/2 resets a stream when it
-// passes, though nothing is being written. And to set one for each write would be two messages to the connection's goroutine, and a timer.
+// open sends the header. A deadline of net/http's must not stand from here on: HTTP/2
+// resets a stream when it passes, though nothing is being written. And to set one for
+// each write would be two messages to the connection's goroutine, and a timer.
 func (s *socket) open() error {
 	s.w.WriteHeader(http.StatusOK)
 	return s.control.SetWriteDeadline(time.Time{})
 }
 
-// write sends a batch as one write and one flush, so one chunk or frame where it fits. It lasts until late says that the
-// deadline expected has passed.
+// write sends a batch as one write and one flush, so one chunk or frame where it fits. It
+// lasts until late says that the deadline expected has passed.
 func (s *socket) write(b *stream.Batch) error {
 	defer s.expect(time.Time{})
 	if err := s.writeAll(b); err != nil {
@@ -44,7 +46,8 @@ func (s *socket) write(b *stream.Batch) error {
 	return s.control.Flush()
 }
 
-// writeBy is write for those who keep no watch: net/http does, until the batch is written.
+// writeBy is write for those who keep no watch: net/http does, until the batch is
+// written.
 func (s *socket) writeBy(b *stream.Batch, deadline time.Time) error {
 	if err := s.control.SetWriteDeadline(deadline); err != nil {
 		return err
@@ -62,7 +65,8 @@ func (s *socket) expect(deadline time.Time) {
 	s.deadline = deadline
 }
 
-// late reports whether a write is under way, and makes it fail if its deadline has passed.
+// late reports whether a write is under way, and makes it fail if its deadline has
+// passed.
 func (s *socket) late(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,8 +97,8 @@ func (s *socket) writeAll(b *stream.Batch) error {
 	return err
 }
 
-// finish bounds what net/http writes after the handler has returned: the end of the body. The
-// connection serves nothing afterwards, so the deadline can stay.
+// finish bounds what net/http writes after the handler has returned: the end of the body.
+// The connection serves nothing afterwards, so the deadline can stay.
 func (s *socket) finish(deadline time.Time) { s.control.SetWriteDeadline(deadline) }
 
 // lost says why a write failed.

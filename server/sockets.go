@@ -14,18 +14,20 @@ import (
 
 // Door is how connections come in.
 type Door struct {
-	// Sockets is how many connections net/http may have at a time, streams carried on goroutines included but not those held;
-	// PerIP how many of them from one address. 0: no limit. What is beyond is closed at once: nothing has been said
-	// on it, so every client counts that as a network error and tries again.
+	// Sockets is how many connections net/http may have at a time, streams carried on
+	// goroutines included but not those held; PerIP how many of them from one address. 0: no
+	// limit. What is beyond is closed at once: nothing has been said on it, so every client
+	// counts that as a network error and tries again.
 	Sockets, PerIP int
-	// Proxies are not counted by address. With ProxyProtocol their connections begin with HAProxy's PROXY
-	// protocol, version 1 or 2, and are refused without; no one else's word of that kind is taken.
+	// Proxies are not counted by address. With ProxyProtocol their connections begin with
+	// HAProxy's PROXY protocol, version 1 or 2, and are refused without; no one else's word
+	// of that kind is taken.
 	Proxies       Proxies
 	ProxyProtocol bool
 	Metrics       *Metrics // counts what was closed
 
-	// Descriptors is how many connections may have a descriptor, Held of them outside net/http; 0: any
-	// number. nil Held: none.
+	// Descriptors is how many connections may have a descriptor, Held of them outside
+	// net/http; 0: any number. nil Held: none.
 	Descriptors int
 	Held        func() int
 	Logger      *slog.Logger // is told when the system has no descriptor left; nil: nobody is
@@ -36,7 +38,8 @@ func (d Door) Guard(l net.Listener) net.Listener {
 	return &sockets{Listener: l, door: d, byIP: make(map[netip.Addr]int)}
 }
 
-// sockets counts the connections that net/http has: from accept until they are closed, or detached to be held.
+// sockets counts the connections that net/http has: from accept until they are closed, or
+// detached to be held.
 type sockets struct {
 	net.Listener
 	door Door
@@ -115,7 +118,8 @@ func (s *sockets) leave(ip netip.Addr) {
 	}
 }
 
-// socketConn is a counted connection. Whoever takes it over gets at its descriptor by SyscallConn, and closes it.
+// socketConn is a counted connection. Code that takes it over gets at its descriptor by
+// SyscallConn, and closes it.
 type socketConn struct {
 	net.Conn
 	leave  func()
@@ -141,8 +145,9 @@ func rawConn(conn net.Conn) (syscall.RawConn, error) {
 	return nil, syscall.ENOTSUP
 }
 
-// proxiedConn is a connection whose client a proxy has named. That is read with the connection's first bytes, by its own
-// goroutine. What was read ahead with it is the request, which is read by the time somebody wants the descriptor.
+// proxiedConn is a connection whose client a proxy has named. That is read with the
+// connection's first bytes, by its own goroutine. What was read ahead with it is the
+// request, which is read by the time somebody wants the descriptor.
 type proxiedConn struct {
 	*proxyproto.Conn
 	socket *socketConn

@@ -31,8 +31,8 @@ func beginBehind(t testing.TB, change func(*Config), d Door) *fixture {
 	return f
 }
 
-// TestProxyProtocol: the client's address is what a trusted proxy says before the request, and the stream is held as any
-// other is.
+// TestProxyProtocol: the client's address is what a trusted proxy says before the
+// request, and the stream is held as any other is.
 func TestProxyProtocol(t *testing.T) {
 	trusted := proxies("", "127.0.0.0/8")
 	limit := func(c *Config) { c.Limits, c.Proxies = Limits{PerIP: 1}, trusted }
@@ -103,7 +103,7 @@ func TestProxyProtocolOfStrangers(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 400 ")) {
 		t.Errorf("%s, %v", got, err)
 	}
-	f.get("/events?user=a").want("sluice.hello", "*") // who says nothing of the kind is served
+	f.get("/events?user=a").want("sluice.hello", "*") // a client that says nothing of the kind is served
 }
 
 // roundTrip asks on a connection and reads the answer's header.
@@ -171,7 +171,7 @@ func TestSocketsAreBounded(t *testing.T) {
 	dial("2001:db8::2")
 	accept()
 	third := dial("2001:db8::3") // of the same /64
-	dial("10.0.0.1")             // proxies have no limit of their own
+	dial("10.0.0.1")             // proxies have no limit
 	accept()
 	if !third() {
 		t.Error("a third of one /64 was let in")
@@ -200,7 +200,8 @@ func TestSocketsAreBounded(t *testing.T) {
 	}
 }
 
-// TestSlowloris: 2,000 connections that never finish a request take nothing from those who do, and are gone by themselves.
+// TestSlowloris: 2,000 connections that never finish a request take nothing from those
+// who do, and are gone by themselves.
 func TestSlowloris(t *testing.T) {
 	if everythingOnGoroutines {
 		t.Skip("the same on both")

@@ -9,7 +9,8 @@ import (
 	"sluice/stream/sse"
 )
 
-// state answers GET and HEAD /state: the latest event of each subject of the caller's, or with ?cursor= what came after that.
+// state answers GET and HEAD /state: the latest event of each subject of the caller's, or
+// with ?cursor= what came after that.
 func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 	if refused := embedded(r); refused != nil {
 		refused.write(w)
@@ -53,8 +54,8 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// writeState answers with the state, in runs: what is made of it at a time is one run. It reports whether it came to
-// an answer.
+// writeState answers with the state, in runs: what is made of it at a time is one run. It
+// reports whether it came to an answer.
 func (s *Server) writeState(w http.ResponseWriter, r *http.Request, a *admission) bool {
 	head, err := s.cfg.Hub.StateHead(a.stateRequest())
 	if err != nil {
@@ -166,8 +167,9 @@ func appendLatest(dst []byte, specs []stream.Spec, l *stream.Latest) []byte {
 	return append(appendEvent(dst, name, data), '}')
 }
 
-// appendEvent appends an event's name, if it has one, and its payload: as data where that is JSON, else as text. With one name for
-// both, the text hello and the JSON string "hello" would look the same.
+// appendEvent appends an event's name, if it has one, and its payload: as data where that
+// is JSON, else as text. With one name for both, the text hello and the JSON string
+// "hello" would look the same.
 func appendEvent(dst []byte, name string, data []byte) []byte {
 	if name != "" {
 		dst = appendText(append(dst, `,"event":`...), []byte(name))

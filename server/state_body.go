@@ -9,11 +9,12 @@ import (
 )
 
 const (
-	// writeRun is how much of an answer is made at a time, and must be taken within WriteTimeout.
+	// writeRun is how much of an answer is made at a time, and must be taken within
+	// WriteTimeout.
 	writeRun = 64 << 10
 
-	// writeRate is what a client has to take of an answer on average, bytes a second. What it has not
-	// taken holds memory.
+	// writeRate is what a client has to take of an answer on average, bytes a second. What
+	// it has not taken holds memory.
 	writeRate = 16 << 10
 )
 
@@ -40,8 +41,9 @@ func (s *Server) newBody(w http.ResponseWriter, r *http.Request) *bodyWriter {
 	return &bodyWriter{server: s, w: w, control: http.NewResponseController(w), begun: time.Now(), buf: bodyRuns.Get().(*[]byte), head: r.Method == http.MethodHead}
 }
 
-// renderers is how many answers are made at a time: half of the cores. Making one is work of the processor
-// alone, and hundreds at once would keep everything else waiting for a core.
+// renderers is how many answers are made at a time: half of the cores. Making one is work
+// of the processor alone, and hundreds at once would keep everything else waiting for a
+// core.
 func renderers() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
 // rest lets another answer be made.
@@ -52,8 +54,8 @@ func (b *bodyWriter) rest() {
 	}
 }
 
-// run appends to the answer what write appends, and sends a run that is full. It is false once there is no use in
-// going on.
+// run appends to the answer what write appends, and sends a run that is full. It is false
+// once there is no use in going on.
 func (b *bodyWriter) run(write func(dst []byte) []byte) bool {
 	if !b.turn {
 		b.server.rendering <- struct{}{}
@@ -91,8 +93,8 @@ func (b *bodyWriter) send() bool {
 	return true
 }
 
-// end sends the rest. whole is false where run was. A client that has not been sent all is told by the
-// connection's end: a body that is cut must not look whole.
+// end sends the rest. whole is false where run was. A client that has not been sent all
+// is told by the connection's end: a body that is cut must not look whole.
 func (b *bodyWriter) end(whole bool) {
 	b.rest()
 	defer func() {
@@ -117,8 +119,8 @@ func (b *bodyWriter) end(whole bool) {
 	b.control.SetWriteDeadline(time.Time{}) // the connection's next answer has its own
 }
 
-// writeBody sends an answer that is there already. Errors are the client's going, or its taking
-// nothing.
+// writeBody sends an answer that is there already. Errors are the client's going, or its
+// taking nothing.
 func (s *Server) writeBody(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if r.Method == http.MethodHead {

@@ -9,8 +9,8 @@ import (
 	"sluice/stream"
 )
 
-// stateBudget bounds what the states hold that clients have not taken yet. A part that several
-// clients read counts once for the gateway, and once for each caller.
+// stateBudget bounds what the states hold that clients have not taken yet. A part that
+// several clients read counts once for the gateway, and once for each caller.
 type stateBudget struct {
 	limit int64 // bytes; 0: none
 
@@ -20,15 +20,16 @@ type stateBudget struct {
 	callers map[uint64]int64                     // bytes
 }
 
-// callerShare is the part of the budget that one caller may have: a quarter. A single state always
-// fits where there is nothing else.
+// callerShare is the part of the budget that one caller may have: a quarter. A single
+// state always fits where there is nothing else.
 const callerShare = 4
 
 func newStateBudget(limit int64) *stateBudget {
 	return &stateBudget{limit: limit, parts: make(map[*stream.StatePart]map[uint64]int), callers: make(map[uint64]int64)}
 }
 
-// acquire counts a part for its callers (0: nobody) and reports whether there is room for it.
+// acquire counts a part for its callers (0: nobody) and reports whether there is room for
+// it.
 func (b *stateBudget) acquire(part *stream.StatePart, callers [2]uint64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,8 +91,8 @@ func (b *stateBudget) inUse() int64 {
 	return b.used
 }
 
-// stateTurns has states copied a few at a time. Callers take turns: one who asks for many waits for
-// them itself, and nobody else does.
+// stateTurns has states copied a few at a time. Callers take turns: one who asks for many
+// waits for them itself, and nobody else does.
 type stateTurns struct {
 	mu      sync.Mutex // guards the rest; a leaf
 	free    int
@@ -198,8 +199,8 @@ type overLimit struct{ why string }
 
 func (e overLimit) Error() string { return "server: beyond limits." + e.why }
 
-// holdState takes the state that a request may see, to be released. It waits for its turn where much
-// has to be looked at for it.
+// holdState takes the state that a request may see, to be released. It waits for its turn
+// where much has to be looked at for it.
 func (s *Server) holdState(ctx context.Context, a *admission, callers [2]uint64) (*heldState, error) {
 	waiting := &patience{request: ctx, stop: s.stop, limit: s.cfg.OpenTimeout}
 	defer waiting.close()

@@ -30,7 +30,8 @@ func (f *fixture) stall(path, ip string) (net.Conn, string) {
 	return f.stallBy(path, ip, 4<<10)
 }
 
-// stallBy is stall with so much of a receive buffer. The rest comes slowly through a small one.
+// stallBy is stall with so much of a receive buffer. The rest comes slowly through a
+// small one.
 func (f *fixture) stallBy(path, ip string, buffer int) (net.Conn, string) {
 	f.t.Helper()
 	conn := f.raw("GET " + path + " HTTP/1.1\nHost: x\nX-Forwarded-For: " + ip + "\n\n")
@@ -64,7 +65,8 @@ func TestStateComesInRuns(t *testing.T) {
 	}
 }
 
-// Clients that ask for a state and don't take it share what it holds, and are given it back.
+// Clients that ask for a state and don't take it share what it holds, and are given it
+// back.
 func TestStalledStatesShareOneList(t *testing.T) {
 	f := begin(t, limitedBy(Limits{StateBytes: 64 << 20}))
 	f.large()
@@ -107,8 +109,9 @@ func (f *fixture) one(path string) int64 {
 	return held
 }
 
-// Beyond the budget a state is refused as other limits refuse, by caller before by gateway; who has
-// the state already, or only asks whether it changed, is not concerned.
+// Beyond the budget a state is refused as other limits refuse, by caller before by
+// gateway. A client that has the state already, or only asks whether it changed, is not
+// concerned.
 func TestStatesBeyondTheBudgetAreRefused(t *testing.T) {
 	f := begin(t, limitedBy(Limits{StateBytes: 25 << 20}))
 	f.large()
@@ -155,7 +158,8 @@ func TestStatesBeyondTheBudgetAreRefused(t *testing.T) {
 	}
 }
 
-// A snapshot that ends in the middle gives no position: there is none before all of it is sent.
+// A snapshot that ends in the middle gives no position: there is none before all of it is
+// sent.
 func TestSnapshotThatEndsEarlyHasNoID(t *testing.T) {
 	f := begin(t, limitedBy(Limits{StateBytes: 64 << 20}))
 	f.large()
@@ -209,7 +213,8 @@ func TestSlowSnapshotsMakeRoom(t *testing.T) {
 	}
 }
 
-// A state request counts against the limits of its user and address, beside their streams.
+// A state request counts against the limits of its user and address, separately from
+// their streams.
 func TestStatesAtATimeAreLimited(t *testing.T) {
 	f := begin(t, limitedBy(Limits{PerUser: 1, PerIP: 2}))
 	f.large()

@@ -81,7 +81,8 @@ func (f *fixture) story() {
 	f.about(news, 5, "sale", "", `[1,2]`)
 }
 
-// TestStateTag: the tag follows what the caller is shown, and neither the cursor nor others' events.
+// TestStateTag: the tag follows what the caller is shown, and neither the cursor nor
+// others' events.
 func TestStateTag(t *testing.T) {
 	f := begin(t, nil)
 	f.story()
@@ -117,7 +118,8 @@ func TestStateTag(t *testing.T) {
 		t.Errorf("bob with alice's tag: %d", s.StatusCode)
 	}
 
-	// A page that is told of a reset loads the state for its cursor: no cache may give it the one of before.
+	// A page that is told of a reset loads the state for its cursor: no cache may give it
+	// the one of before.
 	_, tag = ask("")
 	f.hub.Jump(news, 0, stream.ReasonRetention, 1)
 	if status, _ := ask(tag); status != http.StatusOK {
@@ -129,7 +131,8 @@ func TestStateTag(t *testing.T) {
 	}
 }
 
-// TestStateOfStreamsWithout: what has no state is left out, and its place is in the cursor all the same.
+// TestStateOfStreamsWithout: what has no state is left out, and its place is in the
+// cursor all the same.
 func TestStateOfStreamsWithout(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		c.Hub = stream.NewHub(stream.Config{Streams: []stream.Spec{{Name: "orders"}, {Name: "news", Audience: stream.AudienceEveryone, State: stream.StateBounds{MaxBytes: 1 << 20}}}})
@@ -191,7 +194,8 @@ func (a answered) data() (all []string) {
 	return all
 }
 
-// A page gets back the payload that was produced: text and a JSON string are told apart, in a state and in a poll.
+// A page gets back the payload that was produced: text and a JSON string are told apart,
+// in a state and in a poll.
 func TestTextIsNotAJSONString(t *testing.T) {
 	f := begin(t, nil)
 	start := f.readState("/state?user=alice&stream=orders").Cursor

@@ -6,8 +6,8 @@ import (
 	"sluice/stream"
 )
 
-// streamFacts is what is known of one stream at a moment: by its reader, and by the hub. /metrics and /live both
-// say what stands here.
+// streamFacts is what is known of one stream at a moment: by its reader, and by the hub.
+// /metrics and /live both say what stands here.
 type streamFacts struct {
 	StreamStatus
 	stream.Stats

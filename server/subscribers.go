@@ -147,9 +147,10 @@ func (s *Server) closeSubscriber(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// subscriberNames are the names by which operators know subscriptions: this run's of the gateway, then the subscription's key. The key's
-// generation tells it from others that have had its place, and the run from those of a gateway before: whoever closes by an id that is
-// old closes nothing.
+// subscriberNames are the names by which operators know subscriptions: this run's of the
+// gateway, then the subscription's key. The key's generation tells it from others that
+// have had its slot, and the run from those of a gateway before. So an old id closes
+// nothing.
 type subscriberNames struct{ run string }
 
 func newSubscriberNames() subscriberNames {

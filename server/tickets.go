@@ -59,7 +59,7 @@ func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusCreated, ticketAnswer{ticket.Text, ticket.ID, ticket.Expires.UTC()})
 }
 
-// readGrant reads what a ticket is to be for. Its errors are for the back end.
+// readGrant reads what a ticket is for. Its errors are for the back end.
 func (s *Server) readGrant(body io.Reader) (auth.Grant, error) {
 	var q ticketRequest
 	d := json.NewDecoder(body)

@@ -10,9 +10,11 @@ const (
 	tidyRush  = 500 // streams opened within a tidyPause that are worth tidying up after
 )
 
-// tidy gives memory back after a rush. Each request leaves some 25 KB of net/http's behind when its connection is taken
-// over; after a deploy that is gigabytes, which the collector, with the little that held connections allocate, would not look at
-// for hours. So once as many as tidyRush streams have opened and then fewer in tidyPause, free is called.
+// tidy gives memory back after a rush. Each request leaves some 25 KB of net/http's
+// behind when its connection is taken over. After a deploy that is gigabytes. The
+// collector, with the little that held connections allocate, would not look at it for
+// hours. So once as many as tidyRush streams have opened and then fewer in tidyPause,
+// free is called.
 type tidy struct {
 	free func() // debug.FreeOSMemory
 

@@ -19,14 +19,14 @@ import (
 	"sluice/stream"
 )
 
-// extremeTimes are timestamps that a record may have, whoever wrote them.
+// extremeTimes are timestamps that a record may have from any producer.
 func extremeTimes() []int64 {
 	now := time.Now().UnixMilli()
 	return []int64{math.MinInt64, math.MinInt64 / 1_000_000, -1, 0, 1, now / 1000, now, now + 3_600_000, now * 1000, 253402300800_000, math.MaxInt64 / 1_000_000, math.MaxInt64}
 }
 
-// extreme is a gateway whose streams have such records, more than its states can hold, and a
-// caller whose identity ends in thirty thousand million years.
+// extreme is a gateway whose streams have such records, more than its states can hold,
+// and a caller whose identity ends in thirty thousand million years.
 func extreme(t *testing.T) (*fixture, string) {
 	secret := []byte("thirty-two bytes are long enough")
 	f := newFixture(t, func(c *Config) {
@@ -71,7 +71,8 @@ func extreme(t *testing.T) (*fixture, string) {
 	return f, "Bearer " + string(token)
 }
 
-// TestNoTimeFailsARoute: each answers, each stream begins, and what is written of times any JSON reader can read.
+// TestNoTimeFailsARoute: each answers, each stream begins, and what is written of times
+// any JSON reader can read.
 func TestNoTimeFailsARoute(t *testing.T) {
 	f, alice := extreme(t)
 	held := f.get("/events?stream=orders", "Authorization", alice)
@@ -163,7 +164,8 @@ func wantTimes(t *testing.T, where string, text []byte) {
 	walk("", all)
 }
 
-// TestAnIdentityWithoutAnEndInSight has a stream that isn't ended, though no clock can count to its end.
+// TestAnIdentityWithoutAnEndInSight has a stream that isn't ended, though no clock can
+// count to its end.
 func TestAnIdentityWithoutAnEndInSight(t *testing.T) {
 	f, alice := extreme(t)
 	s := f.get("/events?stream=orders", "Authorization", alice)

@@ -4,9 +4,10 @@ import (
 	"net/http"
 )
 
-// unavailable answers a request that has only to wait. A browser's EventSource never comes back
-// after any status but 200, whatever Retry-After says, so what accepts an event stream (see waitsAsStream) is
-// given one: when to come back, why, and the end. Everyone else gets the 503.
+// unavailable answers a request that has only to wait. A browser's EventSource never
+// comes back after any status but 200, whatever Retry-After says. So a client that
+// accepts an event stream (see waitsAsStream) is given one: when to come back, why, and
+// the end. Everyone else gets the 503.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string) {
 	s.unavailableFor(w, r, why, 0)
 }
@@ -35,7 +36,8 @@ func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why stri
 	p.write(w)
 }
 
-// mustWait is the problem of a request that has only to wait. What it is answered with, refuse decides.
+// mustWait is the problem of a request that has only to wait. What it is answered with,
+// refuse decides.
 func (s *Server) mustWait(why string) *problem {
 	p := newProblem(http.StatusServiceUnavailable, "unavailable", "Not available now", waiting[why])
 	p.retryAfter, p.wait = s.terms.retry().duration(), why
@@ -51,8 +53,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 	p.write(w)
 }
 
-// limitPatience is how much longer than others those wait who were beyond a limit, or ask for a stream that isn't served. What they
-// wait for takes more than a restart, and their asking is part of the load.
+// limitPatience is how much longer than others those wait who were beyond a limit, or ask
+// for a stream that isn't served. What they wait for takes more than a restart, and their
+// asking is part of the load.
 const limitPatience = 10
 
 // identity is why a caller waits whose identity can't be told now.

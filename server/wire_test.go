@@ -72,7 +72,8 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// two publishes an event with all that framing has to care for, and another user's that must not show.
+// two publishes an event with all that framing has to care for, and another user's that
+// must not show.
 func two(f *fixture) {
 	f.publish(orders, stream.Event{Name: "order.confirmed", Data: []byte("{\"orderId\":\"o-77\",\n\"status\":\"confirmed\"}\r: no comment\rid: forged")}, "alice")
 	f.order("bob", "bob's")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A stream that is withdrawn ends its followers with a reason, is left out of what is asked for without a name, and is
-// waited for by name. The others go on.
+// A stream that is withdrawn ends its followers with a reason, is left out of what is
+// asked for without a name, and is waited for by name. The others go on.
 func TestWithdrawnStreamIsToldAndLeftOut(t *testing.T) {
 	f := begin(t, nil)
 	both, one := f.get("/events?user=alice"), f.get("/events?user=alice&stream=orders")

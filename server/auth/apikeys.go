@@ -14,17 +14,19 @@ import (
 // apiKeyPrefix lets people, and scanners of repositories, see what such a text is.
 const apiKeyPrefix = "sluice_"
 
-// hashPrefix names how a key is hashed. One fast hash is enough, and cheap to check: a key is 32 random bytes, so
-// that there is nothing to guess, and a slow hash would only give strangers work to hand out.
+// hashPrefix names how a key is hashed. One fast hash is enough, and cheap to check. A
+// key is 32 random bytes, which nobody can guess. A slow hash would only give strangers
+// work to hand out.
 const hashPrefix = "sha256:"
 
 // APIKey is a back end's key, as it is kept: hashed.
 type APIKey struct {
-	Name string // who has it, for logs
+	Name string // its holder, for logs
 	hash [sha256.Size]byte
 }
 
-// NewAPIKey makes a key: the text for its owner, which is kept nowhere, and its hash for the file of keys.
+// NewAPIKey makes a key: the text for its owner, which is kept nowhere, and its hash for
+// the file of keys.
 func NewAPIKey() (text, hash string) {
 	var random [32]byte
 	rand.Read(random[:])
@@ -48,7 +50,8 @@ func ParseAPIKey(name, hash string) (APIKey, error) {
 // APIKeys are the keys of back ends.
 type APIKeys []APIKey
 
-// Check finds whose key a request carries as Authorization: Bearer. It fails with an [*Error].
+// Check finds whose key a request carries as Authorization: Bearer. It fails with an
+// [*Error].
 func (k APIKeys) Check(r *http.Request) (name string, err error) {
 	text := bearer(r)
 	if text == "" {

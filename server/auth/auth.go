@@ -23,7 +23,7 @@ type Principal struct {
 	User    string    // compared byte for byte with a record's users; "": nobody, see Subject
 	Roles   []string  // roles and scopes
 	Streams []string  // the only streams it may read; nil: not narrowed
-	Subject string    // by a ticket without a user: the one subject of Streams[0] that it may read, whoever its events belong to
+	Subject string    // by a ticket without a user: the one subject of Streams[0] that it may read, with the events of any user
 	Ticket  string    // the id of the ticket it was let in by, "" if by something else
 	Issued  time.Time // since when the identity holds; zero: it doesn't say
 	Expires time.Time // when it ends, and with it the stream; zero: it doesn't say
@@ -31,28 +31,28 @@ type Principal struct {
 	// Login is what can end before Expires; nil: nothing can.
 	Login *Login
 
-	// Claim takes what can be had only once, just before a stream is opened; nil: nothing to take. It fails with an
-	// [*Error]. release gives it back, where no stream came of it. With the Note among those of the
-	// id that the request resumes at it is for a stream that comes back, which may.
+	// Claim takes what can be had only once, just before a stream is opened; nil: nothing to
+	// take. It fails with an [*Error]. release gives it back, where no stream came of it.
+	// With the Note among those of the id that the request resumes at it is for a stream
+	// that comes back, which may.
 	Claim func(notes []string) (release func(), err error)
 	Note  string // to be at the end of the ids of its stream; "" without Claim
 }
 
 // Authenticator finds out who a request speaks for.
 //
-// It is called once for each request, concurrently, before anything is read or
-// sent. It fails with an [*Error] when the request proves no identity; a request
-// that carries no credential of this source's kind at all fails with
-// [ReasonMissing], so that sources can be tried in turn. It fails with
-// [ErrUnavailable] when it can't tell now.
+// It is called once for each request, concurrently, before anything is read or sent. It
+// fails with an [*Error] when the request proves no identity. A request that carries no
+// credential of this source's kind at all fails with [ReasonMissing], so that sources can
+// be tried in turn. It fails with [ErrUnavailable] when it can't tell now.
 //
 // One that is an io.Closer keeps something running until it is closed.
 type Authenticator interface {
 	Authenticate(r *http.Request) (Principal, error)
 }
 
-// ErrUnavailable says that who is asking can't be told now: the caller has only to wait. What wraps it
-// says why, for operators.
+// ErrUnavailable says that who is asking can't be told now: the caller has only to wait.
+// What wraps it says why, for operators.
 var ErrUnavailable = errors.New("auth: can't be told now")
 
 // Reason classes an [Error]. It is a metric label: a fixed set, never input.

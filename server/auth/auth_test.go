@@ -65,7 +65,8 @@ func as(token string) *http.Request {
 	return r
 }
 
-// wantRefused checks the reason, and that nothing of the credential or of what is accepted shows.
+// wantRefused checks the reason, and that nothing of the credential or of what is
+// accepted shows.
 func wantRefused(t *testing.T, err error, reason Reason, secrets ...string) {
 	t.Helper()
 	var refused *Error

@@ -38,7 +38,8 @@ type AuthJSConfig struct {
 	Claims Claims
 }
 
-// AuthJS takes the encrypted session cookies of Auth.js (v5, @auth/core) and NextAuth (v4).
+// AuthJS takes the encrypted session cookies of Auth.js (v5, @auth/core) and NextAuth
+// (v4).
 type AuthJS struct {
 	claims  Claims
 	cookies []authJSCookie // in the order they are tried
@@ -95,7 +96,8 @@ func deriveKey(secret []byte, salt, info string, length int) (*cookieKey, error)
 	return &cookieKey{bytes: func() []byte { return bytes }}, nil
 }
 
-// thumbprint is RFC 7638's, with SHA-512 for a key of 64 bytes and SHA-256 for one of 32, as v5 takes it.
+// thumbprint is RFC 7638's, with SHA-512 for a key of 64 bytes and SHA-256 for one of 32,
+// as v5 takes it.
 func thumbprint(key []byte) (string, error) {
 	entry, err := jwk.Import(key)
 	if err != nil {
@@ -112,8 +114,8 @@ func thumbprint(key []byte) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum), nil
 }
 
-// Authenticate opens the request's session cookie. An app that went from one version or name to another leaves old
-// cookies behind, so that any that opens is good.
+// Authenticate opens the request's session cookie. An app that went from one version or
+// name to another leaves old cookies behind, so that any that opens is good.
 func (a *AuthJS) Authenticate(r *http.Request) (Principal, error) {
 	sent := map[string]string{}
 	for _, cookie := range r.Cookies() {
@@ -139,7 +141,8 @@ func (a *AuthJS) Authenticate(r *http.Request) (Principal, error) {
 	return Principal{}, first
 }
 
-// joined returns a cookie's value, put together from NAME.0, NAME.1 and so on where it was too long for one.
+// joined returns a cookie's value, put together from NAME.0, NAME.1 and so on where it
+// was too long for one.
 func joined(sent map[string]string, name string) string {
 	if value := sent[name]; value != "" {
 		return value
@@ -172,8 +175,8 @@ func (a *AuthJS) open(cookie authJSCookie, token string) (Principal, error) {
 	return principal, err
 }
 
-// key reads a token's header, strictly, and returns the key that it asks for: nothing but direct encryption in
-// one of the version's ways, uncompressed, with no extension.
+// key reads a token's header, strictly, and returns the key that it asks for: nothing but
+// direct encryption in one of the version's ways, uncompressed, with no extension.
 func (c authJSCookie) key(token string) (*cookieKey, error) {
 	malformed := sessionRefused(ReasonMalformed, "The session cookie can't be read as an encrypted token.")
 	parts := strings.Split(token, ".")

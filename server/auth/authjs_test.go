@@ -18,7 +18,8 @@ func withCookie(cookie string) *http.Request {
 	return r
 }
 
-// sealedFor encrypts a payload as a version does for a cookie of this name, with what a test changes.
+// sealedFor encrypts a payload as a version does for a cookie of this name, with what a
+// test changes.
 func sealedFor(t *testing.T, a *AuthJS, name, enc, payload string, change ...jwe.EncryptOption) string {
 	t.Helper()
 	for _, c := range a.cookies {

@@ -7,8 +7,9 @@ import (
 
 type callerKey struct{}
 
-// WithCaller returns a context that knows the address a request came from. [Forward] shares the
-// app's time out among addresses; the zero Addr stands for all who have no limit of their own.
+// WithCaller returns a context that knows the address a request came from. [Forward]
+// shares the app's time out among addresses; the zero Addr stands for all callers without
+// a limit per address.
 func WithCaller(ctx context.Context, address netip.Addr) context.Context {
 	return context.WithValue(ctx, callerKey{}, address)
 }

@@ -19,8 +19,8 @@ const (
 	defaultRolesClaim = "roles"
 )
 
-// Claims says which claims of a token mean what. A name is first looked for as it stands, then as a path
-// ("realm_access.roles").
+// Claims says which claims of a token mean what. A name is first looked for as it stands,
+// then as a path ("realm_access.roles").
 type Claims struct {
 	User    string // default sub
 	Roles   string // default roles; scope and scp count too
@@ -127,8 +127,8 @@ func text(literal []byte) (user string, ok bool) {
 	return user, user != "" && len(user) <= MaxUser && !strings.ContainsRune(user, utf8.RuneError)
 }
 
-// words reads a list of names: a JSON array of strings, or a string with spaces or commas between them. The
-// list is not nil, even when it has nothing.
+// words reads a list of names: a JSON array of strings, or a string with spaces or commas
+// between them. The list is not nil, even when it has nothing.
 func words(literal []byte) (list []string, ok bool) {
 	list = []string{}
 	if len(literal) == 0 {

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// First asks sources in turn. The first one that finds a credential of its kind decides: a bad token is
-// not made good by a cookie that comes along with it.
+// First asks sources in turn. The first one that finds a credential of its kind decides:
+// a bad token is not made good by a cookie that comes along with it.
 type First []Authenticator
 
 // Authenticate returns what the first source says that finds anything.

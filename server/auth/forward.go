@@ -29,7 +29,8 @@ const (
 	refusedFor     = time.Second // how long a no is kept, so that a page that asks in a loop doesn't ask the app
 	maxAnswer      = 64 << 10    // bytes of the app's answer
 
-	// After appFailures questions in a row without any answer, the app is left alone for appRest.
+	// After appFailures questions in a row without any answer, the app is left alone for
+	// appRest.
 	appFailures = 8
 	appRest     = time.Second
 
@@ -48,8 +49,9 @@ type ForwardConfig struct {
 	Transport http.RoundTripper // default: one with as many connections as questions
 }
 
-// Forward asks the app who a request speaks for: any session scheme. 2xx with a user is yes; 401, 403, a redirect (to a login)
-// and 2xx without a user are no; anything else is no answer, and has the caller wait.
+// Forward asks the app who a request speaks for: any session scheme. 2xx with a user is
+// yes; 401, 403, a redirect (to a login) and 2xx without a user are no; anything else is
+// no answer, and has the caller wait.
 //
 // The app's time is shared out: see [line]. What nobody waits for any more is not asked.
 type Forward struct {
@@ -113,7 +115,8 @@ func NewForward(cfg ForwardConfig) (*Forward, error) {
 	return f, nil
 }
 
-// Close gives up what is being asked, and waits for that. Who waits for an answer gets none.
+// Close gives up what is being asked, and waits for that. Callers that wait for an answer
+// get none.
 func (f *Forward) Close() error {
 	f.mu.Lock()
 	f.cancel() // under the lock: no question begins after it
@@ -178,8 +181,9 @@ func (f *Forward) principal(ctx context.Context, key LoginKey, c credentials, re
 	}
 }
 
-// answer returns the answer for these credentials that holds, or the question that is to bring
-// it, for all who ask meanwhile. Whoever gets a question waits for its answer, or leaves.
+// answer returns the answer for these credentials that holds. Otherwise it returns the
+// question that will bring it, for all that ask meanwhile. A caller that gets a question
+// waits for its answer, or leaves.
 func (f *Forward) answer(ctx context.Context, key LoginKey, c credentials, renewal bool) (*answer, *question) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -210,8 +214,9 @@ func (f *Forward) hasTurn(q *question) bool {
 	return q.asked
 }
 
-// leave is for who doesn't wait for an answer any more. A question that nobody waits for is not
-// asked. One that is being asked goes on: to begin it and give it up would cost the app more.
+// leave is for who doesn't wait for an answer any more. A question that nobody waits for
+// is not asked. One that is being asked goes on: to begin it and give it up would cost
+// the app more.
 func (f *Forward) leave(q *question) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -342,10 +347,10 @@ func (f *Forward) read(resp *http.Response) (Principal, error) {
 	return p, nil
 }
 
-// issued returns since when a session lasts, as the app says it: in seconds since 1970, as a JWT's
-// iat (RFC 7519, section 2), or as an RFC 3339 time. The zero time: it doesn't say. Then the session
-// counts as older than any revocation. When it was first seen says nothing: another cookie beside
-// the session's makes it look new.
+// issued returns since when a session lasts, as the app says it: in seconds since 1970,
+// as a JWT's iat (RFC 7519, section 2), or as an RFC 3339 time. The zero time: it doesn't
+// say. Then the session counts as older than any revocation. When it was first seen says
+// nothing: one more cookie makes it look new.
 func issued(place string, header http.Header, body []byte) time.Time {
 	var said string
 	if name, inHeader := strings.CutPrefix(place, headerPrefix); inHeader {
@@ -367,7 +372,8 @@ func issued(place string, header http.Header, body []byte) time.Time {
 	return at
 }
 
-// warn says once a minute that answers mean nothing: it is the app's fault, or the configuration's, and any caller can bring it on.
+// warn says once a minute that answers mean nothing: it is the app's fault, or the
+// configuration's, and any caller can bring it on.
 func (f *Forward) warn(status int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -384,8 +390,8 @@ func (f *Forward) rests() bool {
 	return time.Now().Before(f.resting)
 }
 
-// answered takes note of whether the app answered at all. Only that counts: an answer that some caller's credentials
-// spoil must not cost the others theirs.
+// answered takes note of whether the app answered at all. Only that counts: an answer
+// that some caller's credentials spoil must not cost the others theirs.
 func (f *Forward) answered(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

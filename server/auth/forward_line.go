@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// appQuestions is how many questions of callers the app is asked at a time, appRenewals how
-	// many about the logins of open streams. They are apart, so that strangers keep no ended
-	// session alive.
+	// appQuestions is how many questions of callers the app is asked at a time, appRenewals
+	// how many about the logins of open streams. They are apart, so that strangers keep no
+	// ended session alive.
 	appQuestions = 48
 	appRenewals  = 16
 
@@ -20,26 +20,26 @@ const (
 	// maxWaiting is how many questions of callers wait for a turn.
 	maxWaiting = 1024
 
-	// callerWait and renewalWait are how long one waits for its turn before it is given up. The
-	// app's own time comes on top, at most askTimeout.
+	// callerWait and renewalWait are how long one waits for its turn before it is given up.
+	// The app's own time comes on top, at most askTimeout.
 	callerWait  = 5 * time.Second
 	renewalWait = 2 * time.Second
 )
 
-// question is one that the app is to be asked, until its answer is there. Forward.mu guards it.
+// question is one for the app, until its answer is there. Forward.mu guards it.
 type question struct {
 	key LoginKey
 	credentials
 	answer  *answer
 	address netip.Addr // of who asked first
 	renewal bool       // about open streams
-	askers  int        // who wait for the answer
+	askers  int        // how many wait for the answer
 	asked   bool       // it has had its turn
 }
 
-// line is the order in which the app is asked. Renewals go by themselves, first come, first
-// served. Callers take turns by address, however many questions an address has. Nothing in
-// it blocks. Forward.mu guards it.
+// line is the order in which the app is asked. Renewals go by themselves, first come,
+// first served. Callers take turns by address, however many questions an address has.
+// Nothing in it blocks. Forward.mu guards it.
 type line struct {
 	renewals []*question
 	renewing int
@@ -57,8 +57,8 @@ type callerLine struct {
 	asking  int
 }
 
-// most is how many questions of an address are asked at a time. Callers without an address, as
-// behind a proxy that isn't configured, have no limit of their own.
+// most is how many questions of an address are asked at a time. Callers without an
+// address, as behind a proxy that isn't configured, have no such limit.
 func (c *callerLine) most() int {
 	if c.address.IsValid() {
 		return callerQuestions
@@ -66,8 +66,8 @@ func (c *callerLine) most() int {
 	return appQuestions
 }
 
-// add lets a question wait. Where the line is full, one has to go: the newest of the address
-// that has most waiting. It is returned, nil if there was room.
+// add lets a question wait. Where the line is full, one has to go: the newest of the
+// address that has most waiting. It is returned, nil if there was room.
 func (l *line) add(q *question) (dropped *question) {
 	if q.renewal {
 		l.renewals = append(l.renewals, q)

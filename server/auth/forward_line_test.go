@@ -188,7 +188,8 @@ func TestAnEndedSessionEndsInAFlood(t *testing.T) {
 	})
 }
 
-// A caller's question stands in the line when the streams of the same login are asked after.
+// A caller's question stands in the line when the streams of the same login are asked
+// after.
 func TestARenewalOvertakesTheCallersOwnQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &slowApp{takes: time.Second}

@@ -120,7 +120,7 @@ func TestASessionThatIsOver(t *testing.T) {
 		_, err := p.Login.Renew(t.Context())
 		wantRefused(t, err, ReasonSession, "s=1", "alice")
 
-		// A no is kept for a moment only: whoever logs in again is let in.
+		// A no is kept for a moment only: a user who logs in again is let in.
 		_, err = f.Authenticate(withCookie("s=1"))
 		wantRefused(t, err, ReasonSession)
 		if n := a.questions(); n != 2 {

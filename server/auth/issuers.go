@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// Issuers takes tokens of several issuers. Each that looks for tokens where the request has one is
-// tried with it; one that believes it is enough. The first place that holds a token decides: a bad
-// one there is not made good by another one elsewhere.
+// Issuers takes tokens of several issuers. Each that looks for tokens where the request
+// has one is tried with it; one that believes it is enough. The first place that holds a
+// token decides: a bad one there is not made good by another one elsewhere.
 type Issuers []*JWT
 
 // telling orders reasons by how far a token got before it was refused.
 var telling = []Reason{ReasonMissing, ReasonMalformed, ReasonIssuer, ReasonAlgorithm, ReasonSignature, ReasonAudience, ReasonNotYet, ReasonExpired, ReasonNoExpiry, ReasonUser}
 
-// Authenticate verifies the request's token. Refused by all, it fails as with the issuer that came nearest; where
-// one can't tell now, that one might have taken it.
+// Authenticate verifies the request's token. Refused by all, it fails as with the issuer
+// that came nearest; where one can't tell now, that one might have taken it.
 func (s Issuers) Authenticate(r *http.Request) (Principal, error) {
 	var nearest *Error
 	var unsure error

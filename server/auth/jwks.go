@@ -30,10 +30,11 @@ type JWKSConfig struct {
 
 // JWKS is the key set that an issuer publishes, kept fresh.
 //
-// A key that is known is used while newer ones are fetched, and for as long as they can't be: a dead endpoint
-// stops nobody. A token of an unknown key has the set fetched once for all who ask at that time, and not again before
-// Pause is over: until then whether the key exists can't be told, so the caller has to wait. Only
-// a set fetched after the question says no.
+// A key that is known is used while newer ones are fetched, and for as long as they can't
+// be: a dead endpoint stops nobody. A token of an unknown key has the set fetched once
+// for all that ask at that time, and not again before Pause is over. Until then nobody
+// can tell whether the key exists, so the caller has to wait. Only a set fetched after
+// the question says no.
 type JWKS struct {
 	cfg    JWKSConfig
 	client *http.Client
@@ -63,8 +64,8 @@ func NewJWKS(cfg JWKSConfig) *JWKS {
 	return j
 }
 
-// stays lets a redirect lead to the same host only, and not from https to http: who answers there would
-// say whose tokens are believed.
+// stays lets a redirect lead to the same host only, and not from https to http: who
+// answers there would say whose tokens are believed.
 func stays(r *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	switch {
@@ -120,8 +121,8 @@ func (j *JWKS) known(ctx context.Context, kid string) ([]Key, time.Duration) {
 	return keys, time.Since(j.fetched)
 }
 
-// refresh returns what is closed when the fetch under way has ended, having begun one if there is none; nil
-// when it is too early for another.
+// refresh returns what is closed when the fetch under way has ended, having begun one if
+// there is none; nil when it is too early for another.
 func (j *JWKS) refresh() <-chan struct{} {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -141,7 +142,8 @@ func (j *JWKS) refresh() <-chan struct{} {
 	return done
 }
 
-// take keeps what a fetch brought. A failure leaves the keys there are; it is logged once, as its end is.
+// take keeps what a fetch brought. A failure leaves the keys there are; it is logged
+// once, as its end is.
 func (j *JWKS) take(set KeySet, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

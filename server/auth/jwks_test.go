@@ -55,7 +55,8 @@ func by(t *testing.T, kid string, algorithm jwa.SignatureAlgorithm, key any) str
 	return string(must(jws.Sign([]byte(goodFor), jws.WithKey(algorithm, key, jws.WithProtectedHeaders(h)))))
 }
 
-// login is an issuer: it answers for its keys as told, in memory, so that it works in a bubble's time.
+// login is an issuer: it answers for its keys as told, in memory, so that it works in a
+// bubble's time.
 type issuerFake struct {
 	mu    sync.Mutex // guards the rest
 	set   []byte

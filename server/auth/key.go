@@ -24,15 +24,15 @@ const minRSA = 2048
 
 // Keys finds the keys that may have signed a token.
 type Keys interface {
-	// find returns the candidates for a key id, "" if the token names none. It fails with [ErrUnavailable]
-	// when that can't be told now.
+	// find returns the candidates for a key id, "" if the token names none. It fails with
+	// [ErrUnavailable] when that can't be told now.
 	find(ctx context.Context, kid string) ([]Key, error)
 	empty() bool
 }
 
-// Key verifies signatures. The algorithms it accepts follow from its kind alone,
-// never from what a token says of itself; that is what keeps "none" out, and a
-// public key from being taken for an HMAC secret.
+// Key verifies signatures. The algorithms it accepts follow from its kind alone, never
+// from what a token says of itself. That keeps "none" out, and a public key from being
+// taken for an HMAC secret.
 type Key struct{ k *key }
 
 type key struct {
@@ -41,7 +41,7 @@ type key struct {
 	algorithms []jwa.SignatureAlgorithm
 }
 
-// String says that there is a key, and nothing of it.
+// String says that a key is set, and nothing of it.
 func (k Key) String() string {
 	if k.k == nil {
 		return "none"

@@ -11,8 +11,8 @@ import (
 // KeySet is the public keys of an issuer (RFC 7517).
 type KeySet struct{ keys []Key }
 
-// ParseKeySet reads a JSON Web Key Set. Keys that can't verify a token, of other kinds or for other uses, are passed
-// over; a set that has no other is an error.
+// ParseKeySet reads a JSON Web Key Set. Keys that can't verify a token, of other kinds or
+// for other uses, are passed over; a set that has no other is an error.
 func ParseKeySet(text []byte) (KeySet, error) {
 	set, err := jwk.Parse(text, jwk.WithIgnoreParseError(true)) // of a key of a kind not known here
 	if err != nil {

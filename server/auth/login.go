@@ -9,13 +9,15 @@ import (
 // LoginKey tells logins apart. It is a hash: it shows nothing of a credential.
 type LoginKey [sha256.Size]byte
 
-// Login is something that open streams depend on, beside the clock: a session that the app may end, a ticket that
-// may be revoked. Streams of equal keys depend on the same one, and are asked after together.
+// Login is something that open streams depend on, besides the clock: a session that the
+// app may end, a ticket that may be revoked. Streams of equal keys depend on the same
+// one, and are asked after together.
 type Login struct {
 	Key LoginKey
 
-	// Renew asks whether it still holds: the principal as it is now, with the Login for the time after; an [*Error]
-	// when it is over; any other error when there is no answer. nil: there is nobody to ask.
+	// Renew asks whether it still holds. It returns the principal as it is now, with the
+	// Login for the time after. It fails with an [*Error] when the login is over, and with
+	// any other error when there is no answer. nil: there is nobody to ask.
 	Renew func(context.Context) (Principal, error)
 	Due   time.Time // when to Renew
 	Until time.Time // how long streams may go on without an answer

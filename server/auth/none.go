@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// None believes the query parameter user. It is for trying things out: anyone
-// is whoever they say they are.
+// None believes the query parameter user. It is for trying things out: a caller can claim
+// any name.
 type None struct{}
 
 // Authenticate takes the user from the query.
@@ -28,7 +28,7 @@ func (None) Authenticate(r *http.Request) (Principal, error) {
 	return Principal{User: user}, nil
 }
 
-// noUser names a scheme of its own in the challenge: RFC 9110 wants one with
+// noUser names an invented scheme in the challenge: RFC 9110 wants one with
 // every 401, and Bearer would send the caller looking for a token.
 func noUser(reason Reason, detail string) *Error {
 	return &Error{Reason: reason, Detail: detail, Challenge: `Query realm="sluice"`}

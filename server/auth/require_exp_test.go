@@ -8,7 +8,8 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwa"
 )
 
-// Wherever a token comes from, and of whichever issuer it is, it must say when it expires.
+// Wherever a token comes from, and of whichever issuer it is, it must say when it
+// expires.
 func TestATokenWithoutExpIsRefusedWhereItIsRequired(t *testing.T) {
 	const endless = `{"sub":"alice"}`
 	from := places("header", "cookie:session", "query:token")

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// The types of this file hand on to what their function returns at the time. They are for secrets in
-// files that are read again.
+// The types of this file hand on to what their function returns at the time. They are for
+// secrets in files that are read again.
 
 // KeysFunc returns the keys that hold now.
 type KeysFunc func() Keys

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// ShownURL is a URL as it may be shown: without user, password, query and fragment. Any of them may be a key.
+// ShownURL is a URL as it may be shown: without user, password, query and fragment. Any
+// of them may be a key.
 func ShownURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -17,7 +18,8 @@ func ShownURL(text string) string {
 	return u.String()
 }
 
-// What a URL in a text may have that is a key: its user and password, and what follows its path.
+// What a URL in a text may have that is a key: its user and password, and what follows
+// its path.
 var (
 	urlUser  = regexp.MustCompile(`(//|")[^\s"/]*@`)
 	urlQuery = regexp.MustCompile(`[?#][^\s"]*`)
@@ -32,8 +34,8 @@ type shownError struct {
 func (e *shownError) Error() string { return e.text }
 func (e *shownError) Unwrap() error { return e.err }
 
-// shown is an error of asking a URL as it may be shown. Those of net/http repeat the URL, the one that it
-// leads to, and the proxy's.
+// shown is an error of asking a URL as it may be shown. Those of net/http repeat the URL,
+// the one that it leads to, and the proxy's.
 func shown(err error) error {
 	inner := err
 	if asked := (*url.Error)(nil); errors.As(err, &asked) {

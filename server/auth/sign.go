@@ -11,8 +11,8 @@ import (
 // ErrVerifiesOnly is of keys that tokens can't be signed with.
 var ErrVerifiesOnly = errors.New("the key is public: it verifies tokens and can't sign them")
 
-// SignToken signs claims as the compact form of a JWT (RFC 7519) with HS256. Keys that are not
-// one shared secret fail with [ErrVerifiesOnly].
+// SignToken signs claims as the compact form of a JWT (RFC 7519) with HS256. Keys that
+// are not one shared secret fail with [ErrVerifiesOnly].
 func SignToken(keys Keys, claims map[string]any) (string, error) {
 	key, ok := keys.(Key)
 	if !ok || !key.IsSet() {

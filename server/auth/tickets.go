@@ -24,7 +24,8 @@ import (
 const (
 	defaultTicketTTL = time.Minute
 
-	// MaxTicketTTL bounds how long a ticket may last: it stands in URLs, which are kept in many places.
+	// MaxTicketTTL bounds how long a ticket may last: it stands in URLs, which are kept in
+	// many places.
 	MaxTicketTTL = 24 * time.Hour
 
 	// MaxRoles is how many roles a ticket may have.
@@ -48,7 +49,7 @@ type Grant struct {
 	Once    bool          // it opens one stream only, which may come back
 }
 
-// Validate says what is wrong with a grant, for whoever asks for a ticket.
+// Validate says what is wrong with a grant, for the back end that asks for a ticket.
 func (g Grant) Validate() error {
 	switch {
 	case g.User != "" && (g.Stream != "" || g.Subject != ""):
@@ -79,8 +80,9 @@ type Ticket struct {
 	Expires time.Time
 }
 
-// Tickets issues and takes tickets: grants sealed with a key that all gateways share. Sealed and not only signed, since
-// they stand in URLs and users' ids have no business there.
+// Tickets issues and takes tickets: grants sealed with a key that all gateways share.
+// Sealed and not only signed, since they stand in URLs and users' ids have no business
+// there.
 type Tickets struct {
 	box   func() cipher.AEAD
 	prove func() hash.Hash // makes the notes of once-tickets
@@ -138,8 +140,9 @@ func NewTickets(secret []byte, ttl time.Duration) (*Tickets, error) {
 	}, nil
 }
 
-// Follow makes the tickets sealed and opened with the key that current has at the time: one in a file
-// that is read again. It is called before the tickets are used. Those of an older key are refused.
+// Follow makes the tickets sealed and opened with the key that current has at the time:
+// one in a file that is read again. It is called before the tickets are used. Those of an
+// older key are refused.
 func (t *Tickets) Follow(current func() *Tickets) {
 	t.box = func() cipher.AEAD { return current().box() }
 	t.prove = func() hash.Hash { return current().prove() }
@@ -218,8 +221,8 @@ func (t *Tickets) open(text string) (sealed, error) {
 	return s, nil
 }
 
-// note is what the ids of a once-ticket's stream end with: a browser that comes back by itself shows
-// it by its last id. Only who was sent an id of that stream can know it, and
+// note is what the ids of a once-ticket's stream end with: a browser that comes back by
+// itself shows it by its last id. Only who was sent an id of that stream can know it, and
 // every gateway with the secret knows it without having been told.
 func (t *Tickets) note(id string) string {
 	mac := t.prove()
@@ -227,11 +230,11 @@ func (t *Tickets) note(id string) string {
 	return "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
 }
 
-// claim takes a ticket that may be used once, or takes it again for who comes back with the note of
-// its stream. What has been used is this gateway's memory: of several gateways each would take a ticket,
-// so it opens at most as many streams as there are gateways, and none after it has
-// expired. One that was issued before this gateway began may have been used by then, so it is
-// refused.
+// claim takes a ticket that may be used once, or takes it again for a client that comes
+// back with the note of its stream. What has been used is this gateway's memory. Of
+// several gateways each would take a ticket. So it opens at most as many streams as there
+// are gateways, and none after it has expired. One that was issued before this gateway
+// began may have been used by then, so it is refused.
 func (t *Tickets) claim(s *sealed, note string, shown []string) (release func(), err error) {
 	back := slices.ContainsFunc(shown, func(n string) bool { return subtle.ConstantTimeCompare([]byte(n), []byte(note)) == 1 })
 	t.mu.Lock()

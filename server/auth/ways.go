@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Way is how a request may say who is asking, for descriptions of the gateway: where a credential goes, never which
-// would be accepted.
+// Way is how a request may say who is asking, for descriptions of the gateway: where a
+// credential goes, never which would be accepted.
 type Way struct {
 	Kind   string `json:"kind"`             // none, jwt, authjs, forward, ticket
 	In     string `json:"in"`               // header, cookie, query
@@ -21,8 +21,8 @@ const (
 	InQuery  = "query"
 )
 
-// Ways returns the ways in which an authenticator is shown who is asking, in the order in which they are tried. One that
-// doesn't say has none.
+// Ways returns the ways in which an authenticator is shown who is asking, in the order in
+// which they are tried. One that doesn't say has none.
 func Ways(a Authenticator) []Way {
 	if says, ok := a.(interface{ ways() []Way }); ok {
 		return says.ways()
@@ -30,8 +30,8 @@ func Ways(a Authenticator) []Way {
 	return nil
 }
 
-// Where says in words where an authenticator looks for a credential: "Authorization: Bearer or
-// the cookie session". It is "" for one that doesn't say.
+// Where says in words where an authenticator looks for a credential: "Authorization:
+// Bearer or the cookie session". It is "" for one that doesn't say.
 func Where(a Authenticator) string {
 	var all []string
 	for _, w := range Ways(a) {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// appendHead appends the status line and header of a stream as net/http would write them for the handler's header. A stream is its
-// connection's last answer, so it always says close.
+// appendHead appends the status line and header of a stream as net/http would write them
+// for the handler's header. A stream is its connection's last answer, so it always says
+// close.
 func appendHead(dst []byte, header http.Header, chunked bool) []byte {
 	h := header.Clone()
 	for _, ours := range []string{"Date", "Content-Length", "Transfer-Encoding"} {
@@ -31,8 +32,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// refuse ends a connection that could not be taken over for want of descriptors: with 200 and what to say, after
-// which an EventSource comes back by itself. The body ends with the connection, which any HTTP/1 client understands.
+// refuse ends a connection that could not be taken over for want of descriptors: with 200
+// and what to say, after which an EventSource comes back by itself. The body ends with
+// the connection, which any HTTP/1 client understands.
 func refuse(conn net.Conn, header http.Header, body []byte) {
 	conn.SetWriteDeadline(time.Now().Add(time.Second))
 	conn.Write(append(appendHead(nil, header, false), body...)) // the client comes back in any case

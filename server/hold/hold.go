@@ -1,12 +1,16 @@
-// Package hold keeps open connections that have nothing to say for almost nothing: no goroutine, no buffer and no
-// net.Conn each, only a descriptor and a slot without pointers.
+// Package hold keeps open connections that have nothing to say for almost nothing: no
+// goroutine, no buffer and no net.Conn each, only a descriptor and a slot without
+// pointers.
 //
-// A connection begins at an ordinary HTTP handler. Once that has decided what the client gets, [Holder.Adopt] takes the socket
-// away from net/http, and from then on one of the holder's workers owns it: a goroutine per core with an epoll of
-// its own and one timer wheel. A worker asks its [Craft] what is to be written, writes everything in one
-// sendmsg(2) of slices that all connections share, and remembers what a full socket didn't take.
+// A connection begins at an ordinary HTTP handler. Once that has decided what the client
+// gets, [Holder.Adopt] takes the socket away from net/http. From then on one of the
+// holder's workers owns it. A worker is a goroutine, one per core, with its own epoll and
+// one timer wheel. It asks its [Craft] what to write, and writes everything in one
+// sendmsg(2) of slices that all connections share. It remembers what a full socket didn't
+// take.
 //
-// A worker's descriptors and slots are touched by its goroutine only. Others reach it through its mailbox.
+// A worker's descriptors and slots are touched by its goroutine only. Others reach it
+// through its mailbox.
 package hold
 
 import (
@@ -37,11 +41,12 @@ const (
 	Slow             // the client took nothing for WriteTimeout
 )
 
-// Craft is what the holder's connections carry. T is one connection's state, kept in its slot: without pointers it costs the
-// garbage collector nothing. All times are milliseconds of Now's clock. The worker calls it, one call at a time for a connection.
+// Craft is what the holder's connections carry. T is one connection's state, kept in its
+// slot: without pointers it costs the garbage collector nothing. All times are
+// milliseconds of Now's clock. The worker calls it, one call at a time for a connection.
 type Craft[T any] struct {
 	Now func() int64
-	// Fill appends what is to be written now.
+	// Fill appends what the connection is due now.
 	Fill func(t *T, now int64, out *stream.Batch) Verdict
 	// Due is when Fill has something to do though nobody wakes it.
 	Due func(t *T) int64
@@ -61,13 +66,16 @@ type Config struct {
 	Unsent       int           // TCP_NOTSENT_LOWAT, bytes; 0: DefaultUnsent
 }
 
-// DefaultUnsent is how much may wait in a socket for the client's window before nothing more is written to it. With the batch
-// written last, and the kernel's bookkeeping, a stalled client has 70 KB of the kernel's memory, not the 4 MB that Linux
-// would give it. What is on its way to the client doesn't count, so that a distant one isn't held to this much per round trip, as
-// SO_SNDBUF would hold it; nor do large events crawl over loopback, whose segments are larger than a buffer that small.
+// DefaultUnsent is how much may wait in a socket for the client's window before nothing
+// more is written to it. With the batch written last, and the kernel's bookkeeping, a
+// stalled client has 70 KB of the kernel's memory, not the 4 MB that Linux would give it.
+// What is on its way to the client doesn't count. So a distant client isn't held to this
+// much per round trip, as SO_SNDBUF would hold it. Nor do large events crawl over
+// loopback, whose segments are larger than a buffer that small.
 const DefaultUnsent = 8 << 10
 
-// Place is where a connection will be held. It is reserved before, so that whoever wakes it knows it by then.
+// Place is where a connection will be held. It is reserved before, so that the code that
+// wakes it knows it by then.
 type Place struct {
 	Worker int
 	Slot   uint32

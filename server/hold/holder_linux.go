@@ -70,11 +70,12 @@ func (h *Holder[T]) Reserve() Place {
 	return Place{Worker: i, Slot: h.workers[i].reserve()}
 }
 
-// Release gives back a place that no connection came to, and that nobody will wake any more.
+// Release gives back a place that no connection came to, and that nobody will wake any
+// more.
 func (h *Holder[T]) Release(p Place) { h.workers[p.Worker].release(p.Slot) }
 
-// Can reports whether a request's connection can be adopted: HTTP/1.x, plain or of a TLS server on [Listen], without a
-// body that somebody would still have to read.
+// Can reports whether a request's connection can be adopted: HTTP/1.x, plain or of a TLS
+// server on [Listen], without a body that somebody would still have to read.
 func (h *Holder[T]) Can(rw http.ResponseWriter, r *http.Request) bool {
 	if r.ProtoMajor != 1 || r.TLS != nil && !marked(r.Context()) || r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
 		return false
@@ -91,14 +92,16 @@ func (h *Holder[T]) Can(rw http.ResponseWriter, r *http.Request) bool {
 	}
 }
 
-// Adopt takes a request's connection, for which Can is true, away from net/http and holds it at p. header is the response's; framing and
-// connection fields are added. opening begins the body. If it fails, the connection is lost, and p and t stay the caller's.
+// Adopt takes a request's connection, for which Can is true, away from net/http and holds
+// it at p. header is the response's; framing and connection fields are added. opening
+// begins the body. If it fails, the connection is lost, and p and t stay the caller's.
 func (h *Holder[T]) Adopt(p Place, rw http.ResponseWriter, r *http.Request, header http.Header, opening []byte, t T) error {
 	conn, _, err := http.NewResponseController(rw).Hijack()
 	if err != nil {
 		return fmt.Errorf("hold: hijack: %w", err)
 	}
-	// What the client has sent beyond its request is read by no one: the stream is the connection's last answer.
+	// What the client has sent beyond its request is read by no one: the stream is the
+	// connection's last answer.
 	secure, _ := conn.(*tls.Conn)
 	fd, err := h.detach(conn)
 	chunked := r.ProtoAtLeast(1, 1)
@@ -117,8 +120,9 @@ func (h *Holder[T]) Adopt(p Place, rw http.ResponseWriter, r *http.Request, head
 	return nil
 }
 
-// detach duplicates a connection's descriptor and closes the connection, which leaves the socket to the duplicate alone: no
-// shutdown is sent, and net's own bookkeeping of it is freed.
+// detach duplicates a connection's descriptor and closes the connection, which leaves the
+// socket to the duplicate alone: no shutdown is sent, and net's own bookkeeping of it is
+// freed.
 func (h *Holder[T]) detach(conn net.Conn) (int, error) {
 	below := wireOf(conn)
 	if below != nil {
@@ -143,7 +147,8 @@ func (h *Holder[T]) detach(conn net.Conn) (int, error) {
 	if below != nil {
 		below.Conn = nil
 	}
-	// All three only bound what a client that has vanished or stalled can cost; the stream is right without them.
+	// All three only bound what a client that has vanished or stalled can cost; the stream
+	// is right without them.
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, h.cfg.Unsent)
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(h.cfg.UserTimeout.Milliseconds()))

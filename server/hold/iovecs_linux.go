@@ -16,8 +16,9 @@ type iovecs struct {
 	msg  unix.Msghdr
 }
 
-// sendFlags: the socket never blocks and a dead one raises no signal. MSG_EOR keeps the kernel from filling its last buffer
-// up to 64 KB with what comes later, past every bound: with it a stalled client's share is about one batch.
+// sendFlags: the socket never blocks and a dead one raises no signal. MSG_EOR keeps the
+// kernel from filling its last buffer up to 64 KB with what comes later, past every
+// bound: with it a stalled client's share is about one batch.
 const sendFlags = unix.MSG_EOR | unix.MSG_NOSIGNAL | unix.MSG_DONTWAIT
 
 func (v *iovecs) reset() {
@@ -39,7 +40,8 @@ func (v *iovecs) write(fd int) (left [][]byte, err error) {
 	first := 0
 	for first < len(v.vecs) {
 		vecs := v.vecs[first:min(len(v.vecs), first+maxIovecs)]
-		// Raw: the socket doesn't block, so telling the scheduler would cost more than the call may take.
+		// Raw: the socket doesn't block, so telling the scheduler would cost more than the call
+		// may take.
 		v.msg.Iov = &vecs[0]
 		v.msg.SetIovlen(len(vecs))
 		n, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&v.msg)), sendFlags)

@@ -10,10 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestChurn: 5,000 connections come and go in every way; no descriptor, place or session is left of them.
+// TestChurn: 5,000 connections come and go in every way; no descriptor, place or session
+// is left of them.
 func TestChurn(t *testing.T) {
 	r := newRig(t, nil)
-	r.open(1).Close() // what a first connection leaves behind for good is the base
+	r.open(1).Close() // what a first connection leaves behind permanently is the base
 	r.wantGone(1, Gone)
 	r.wantEmpty()
 	base := descriptors(t)
@@ -57,7 +58,8 @@ func TestChurn(t *testing.T) {
 	}
 }
 
-// TestDue: the wheel wakes a connection when it is due, not before, though nobody rings; and moves with it.
+// TestDue: the wheel wakes a connection when it is due, not before, though nobody rings;
+// and moves with it.
 func TestDue(t *testing.T) {
 	r := newRig(t, nil)
 	due := r.now() + 700
@@ -78,7 +80,8 @@ func TestDue(t *testing.T) {
 	far.wantEnd()
 }
 
-// TestIdle: while a thousand connections have nothing to say, their worker sleeps, however busy another holder is.
+// TestIdle: while a thousand connections have nothing to say, their worker sleeps,
+// however busy another holder is.
 func TestIdle(t *testing.T) {
 	idle := newRig(t, func(c *Config) { c.Workers = 1 })
 	for k := range key(1000) {
@@ -107,7 +110,8 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestReuse: an event for the descriptor that had the slot before doesn't touch the one that has it now.
+// TestReuse: an event for the descriptor that had the slot before doesn't touch the one
+// that has it now.
 func TestReuse(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Workers = 1 })
 	first := r.open(1)
@@ -134,8 +138,9 @@ func TestReuse(t *testing.T) {
 	}
 }
 
-// TestCloseInEveryState: Close ends who is open, blocked, about to be filled again, or reads its end, tells each
-// session once, and gives every descriptor back before it returns.
+// TestCloseInEveryState: Close ends who is open, blocked, about to be filled again, or
+// reads its end, tells each session once, and gives every descriptor back before it
+// returns.
 func TestCloseInEveryState(t *testing.T) {
 	base := descriptors(t)
 	r := newRig(t, nil)
@@ -190,11 +195,13 @@ func TestCloseInEveryState(t *testing.T) {
 		c.Close()
 	}
 	late.Close()
-	// The listener is still there, and what the runtime's poller opened with the first socket.
+	// The listener is still there, and what the runtime's poller opened with the first
+	// socket.
 	eventually(t, "the descriptors were given back", func() bool { return descriptors(t) <= base+3 })
 }
 
-// TestEndSurvivesClose: a client that has not read its end yet still can after Close, even if it has sent what nobody read.
+// TestEndSurvivesClose: a client that has not read its end yet still can after Close,
+// even if it has sent what nobody read.
 func TestEndSurvivesClose(t *testing.T) {
 	r := newRig(t, nil)
 	c := r.open(1)
@@ -225,8 +232,9 @@ func TestLingerEnds(t *testing.T) {
 	}
 }
 
-// TestOutOfDescriptors: whose descriptor can't be duplicated is told with a 200 to come back, for only that brings an EventSource
-// back; and once there are descriptors again it is held.
+// TestOutOfDescriptors: whose descriptor can't be duplicated is told with a 200 to come
+// back, for only that brings an EventSource back; and once there are descriptors again it
+// is held.
 func TestOutOfDescriptors(t *testing.T) {
 	r := newRig(t, nil)
 	held := r.open(1)

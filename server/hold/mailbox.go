@@ -48,7 +48,8 @@ func (m *mailbox[T]) ring() {
 	}
 }
 
-// Wake tells the worker that a connection has something to send. The hub calls it with its lock held.
+// Wake tells the worker that a connection has something to send. The hub calls it with
+// its lock held.
 func (m *mailbox[T]) Wake(slot uint32) {
 	m.mu.Lock()
 	first := len(m.mail.woken) == 0

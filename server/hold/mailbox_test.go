@@ -7,7 +7,8 @@ import (
 
 func newMailbox() *mailbox[int] { return &mailbox[int]{bell: make(chan struct{}, 1)} }
 
-// TestMailboxRingsOnceForMany: a thousand wake-ups before the worker looks are one ring, and none is lost.
+// TestMailboxRingsOnceForMany: a thousand wake-ups before the worker looks are one ring,
+// and none is lost.
 func TestMailboxRingsOnceForMany(t *testing.T) {
 	m := newMailbox()
 	var wg sync.WaitGroup
@@ -40,7 +41,8 @@ func TestMailboxRingsOnceForMany(t *testing.T) {
 	}
 }
 
-// TestMailboxForgets: memory used again must not keep what it held from the garbage collector.
+// TestMailboxForgets: memory used again must not keep what it held from the garbage
+// collector.
 func TestMailboxForgets(t *testing.T) {
 	m := newMailbox()
 	m.post(func(m *mail[int]) {
@@ -62,7 +64,8 @@ func TestMailboxTakesNothingOnceClosed(t *testing.T) {
 	}
 }
 
-// TestPlaces gives out each slot once, whatever the order they come back in, and never slot 0.
+// TestPlaces gives out each slot once, whatever the order they come back in, and never
+// slot 0.
 func TestPlaces(t *testing.T) {
 	m := newMailbox()
 	out := make(map[uint32]bool)

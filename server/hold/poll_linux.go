@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poll is a worker's epoll. It is itself watched by the runtime's poller, so that waiting for it
-// takes a parked goroutine and no thread.
+// poll is a worker's epoll. It is itself watched by the runtime's poller, so that waiting
+// for it takes a parked goroutine and no thread.
 type poll struct {
 	fd   int
 	file *os.File
@@ -30,8 +30,8 @@ func newPoll() (*poll, error) {
 	return &poll{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), next: make(chan struct{}, 1), quit: make(chan struct{})}, nil
 }
 
-// add watches a descriptor for its client's going away. Not for input, if it isn't TLS's: whatever the
-// client sends stays in its receive window.
+// add watches a descriptor for its client's going away. Not for input, if it isn't TLS's:
+// whatever the client sends stays in its receive window.
 func (p *poll) add(fd int, slot, gen uint32, input bool) error {
 	return p.control(unix.EPOLL_CTL_ADD, fd, slot, gen, false, input)
 }

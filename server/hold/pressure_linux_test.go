@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestStall: a client that reads nothing while tens of megabytes are sent to it, and then reads, gets every byte once and in
-// order, whether the socket cut a batch between its frames or within one; meanwhile the holder keeps no more of it than one batch.
+// TestStall: a client reads nothing while tens of megabytes are sent to it, and then
+// reads. It gets every byte once and in order, whether the socket cut a batch between its
+// frames or within one. Meanwhile the holder keeps no more of it than one batch.
 func TestStall(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Workers = 1 })
 	k := key(0)
@@ -60,7 +61,8 @@ func numbered(n, size int) (frames [][]byte, sum []byte) {
 	return frames, all.Sum(nil)
 }
 
-// TestSentWhileBlocked: what is sent to a client that hasn't taken all of the last is not forgotten, though its waking came to nothing.
+// TestSentWhileBlocked: what is sent to a client that hasn't taken all of the last is not
+// forgotten, though its waking came to nothing.
 func TestSentWhileBlocked(t *testing.T) {
 	r := newRig(t, nil)
 	c := r.open(1)
@@ -73,8 +75,8 @@ func TestSentWhileBlocked(t *testing.T) {
 	c.want("and then")
 }
 
-// TestSlow: a client that takes nothing for WriteTimeout is closed, and sees that its stream was cut: what it may
-// have of a frame can't be taken for a whole one.
+// TestSlow: a client that takes nothing for WriteTimeout is closed, and sees that its
+// stream was cut. What it may have of a frame can't be taken for a whole one.
 func TestSlow(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.WriteTimeout = 400 * time.Millisecond })
 	c := r.open(1)
@@ -89,7 +91,8 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestTrickle: a client that takes a little now and then is no client that takes nothing. The clock is the test's.
+// TestTrickle: a client that takes a little now and then is no client that takes nothing.
+// The clock is the test's.
 func TestTrickle(t *testing.T) {
 	const timeout = 1000_000 // so much more than a loaded machine takes between two steps
 	r := newRig(t, func(c *Config) { c.WriteTimeout = timeout * time.Millisecond })
@@ -123,7 +126,8 @@ func TestTrickle(t *testing.T) {
 	r.wantGone(1, Slow)
 }
 
-// TestStalledMemory: a stalled client has little of the kernel's memory, however its events are sized.
+// TestStalledMemory: a stalled client has little of the kernel's memory, however its
+// events are sized.
 func TestStalledMemory(t *testing.T) {
 	r := newRig(t, nil)
 	for i, size := range []int{300, 1500, 30_000, 64 << 10, 8 << 20} {
@@ -150,7 +154,8 @@ func TestStalledMemory(t *testing.T) {
 	}
 }
 
-// writeMemory is what a socket's unsent and unacknowledged bytes cost (skmem w of ss): SK_MEMINFO_WMEM_QUEUED of SO_MEMINFO.
+// writeMemory is what a socket's unsent and unacknowledged bytes cost (skmem w of ss):
+// SK_MEMINFO_WMEM_QUEUED of SO_MEMINFO.
 func writeMemory(t *testing.T, fd int) uint32 {
 	var info [9]uint32
 	size := uint32(unsafe.Sizeof(info))

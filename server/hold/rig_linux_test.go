@@ -21,8 +21,8 @@ import (
 	"sluice/stream"
 )
 
-// rig is a holder behind a real net/http server on loopback. Each connection says by ?n= which it is, and gets what the
-// test sends to that number.
+// rig is a holder behind a real net/http server on loopback. Each connection says by ?n=
+// which it is, and gets what the test sends to that number.
 type rig struct {
 	t      testing.TB
 	holder *Holder[key]
@@ -161,7 +161,8 @@ func (r *rig) gone(k *key, why Why) {
 	r.feeds[*k].whys = append(r.feeds[*k].whys, why)
 }
 
-// whys returns how a connection ended: nothing while it hasn't, one entry after, more never.
+// whys returns how a connection ended: nothing while it hasn't, one entry after, more
+// never.
 func (r *rig) whys(k key) []Why {
 	r.mu.Lock()
 	defer r.mu.Unlock()

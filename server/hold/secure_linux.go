@@ -8,7 +8,8 @@ import (
 	"sluice/stream"
 )
 
-// secure is the TLS side of a connection that is held: some kilobytes of keys and buffers, which its slot can't have.
+// secure is the TLS side of a connection that is held: some kilobytes of keys and
+// buffers, which its slot can't have.
 type secure struct {
 	conn *tls.Conn
 	deaf bool // has sent what isn't TLS's own; it is not listened to any more
@@ -17,11 +18,11 @@ type secure struct {
 // maxSealed is how much room for one write is kept for the next.
 const maxSealed = 128 << 10
 
-// seal writes what w.iov has gathered through the connection's TLS, which leaves the records in w.sealed, and sends those. It
-// returns what the socket didn't take.
+// seal writes what w.iov has gathered through the connection's TLS, which leaves the
+// records in w.sealed, and sends those. It returns what the socket didn't take.
 func (w *worker[T]) seal(slot uint32, s *slot[T], then Verdict) (left [][]byte, err error) {
 	conn := w.secures[slot].conn
-	for _, buf := range w.iov.bufs { // in one piece: each write becomes records of its own
+	for _, buf := range w.iov.bufs { // in one piece: each write becomes separate records
 		w.plain = append(w.plain, buf...)
 	}
 	if len(w.plain) > 0 {
@@ -51,8 +52,9 @@ func (w *worker[T]) sendSealed(s *slot[T]) (left [][]byte, err error) {
 	return left, err
 }
 
-// hear reads what the client has sent: TLS has messages of its own at any time, such as the closing of the connection
-// and new keys. Anything else is nobody's, as without TLS, and ends the listening.
+// hear reads what the client has sent: TLS itself sends messages at any time, such as the
+// closing of the connection and new keys. Anything else is nobody's, as without TLS, and
+// ends the listening.
 func (w *worker[T]) hear(slot uint32, s *slot[T], now int64) {
 	secure := w.secures[slot]
 	if secure.deaf {

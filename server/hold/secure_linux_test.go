@@ -71,7 +71,8 @@ func (r *rig) openTLS(k key, change func(*tls.Config)) *secureClient {
 
 func tls12(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }
 
-// TestSecureStall: records that a full socket cuts anywhere arrive whole and in order, in each version of TLS.
+// TestSecureStall: records that a full socket cuts anywhere arrive whole and in order, in
+// each version of TLS.
 func TestSecureStall(t *testing.T) {
 	r := newSecureRig(t, func(c *Config) { c.Workers = 1 })
 	sizes := []int{2000, 300_001, 2000, 300_001}
@@ -134,7 +135,8 @@ func TestSecureGone(t *testing.T) {
 	}
 }
 
-// TestSecureInput: what a client says after its request is not answered and disturbs nothing, however much it is.
+// TestSecureInput: what a client says after its request is not answered and disturbs
+// nothing, however much it is.
 func TestSecureInput(t *testing.T) {
 	r := newSecureRig(t, func(c *Config) { c.Workers = 1 })
 	c := r.openTLS(1, nil)
@@ -160,8 +162,9 @@ func TestSecureInput(t *testing.T) {
 	r.wantGone(1, Ended)
 }
 
-// TestSecureKeyUpdate: a record that arrives in pieces, and one that asks for new keys while the socket is full: the answer
-// goes out after all that was written before, and what is written then has the new keys.
+// TestSecureKeyUpdate: a record arrives in pieces, and one asks for new keys while the
+// socket is full. The answer goes out after all that was written before, and what is
+// written then has the new keys.
 func TestSecureKeyUpdate(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		r := newSecureRig(t, func(c *Config) { c.Workers = 1 })
@@ -199,7 +202,8 @@ func TestSecureKeyUpdate(t *testing.T) {
 	}
 }
 
-// keyUpdate is a client's second record of application data: a KeyUpdate (RFC 8446, 4.6.3) that asks for the other side's too.
+// keyUpdate is a client's second record of application data: a KeyUpdate (RFC 8446,
+// 4.6.3) that asks for the other side's too.
 func (c *secureClient) keyUpdate() []byte {
 	c.t.Helper()
 	_, line, _ := strings.Cut(c.secrets.String(), "CLIENT_TRAFFIC_SECRET_0 ")

@@ -1,6 +1,7 @@
 package hold
 
-// slots are a worker's connections, in chunks: growing moves none, so a reserved slot may be reached while others are added.
+// slots are a worker's connections, in chunks: growing moves none, so a reserved slot may
+// be reached while others are added.
 type slots[T any] [][]slot[T]
 
 const slotChunk = 1 << 10

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestBytes compares whole answers: the head as net/http would write it, the framing of the protocol's version, and the
-// end that belongs to it.
+// TestBytes compares whole answers. The head is as net/http would write it, with the
+// framing of the protocol's version and its end.
 func TestBytes(t *testing.T) {
 	r := newRig(t, nil)
 	for i, tt := range []struct{ name, request, want string }{
@@ -45,7 +45,8 @@ func TestBytes(t *testing.T) {
 	r.wantEmpty()
 }
 
-// TestEmptyEnd: a stream that ends with nothing more to say ends with the last chunk alone.
+// TestEmptyEnd: a stream that ends with nothing more to say ends with the last chunk
+// alone.
 func TestEmptyEnd(t *testing.T) {
 	r := newRig(t, nil)
 	c := r.open(1)
@@ -53,7 +54,8 @@ func TestEmptyEnd(t *testing.T) {
 	c.wantEnd()
 }
 
-// TestHeadIsHarmless: whatever a handler put into a header value, it stays in its line, and the fields of framing are ours.
+// TestHeadIsHarmless: whatever a handler put into a header value, it stays in its line.
+// The fields of framing are ours.
 func TestHeadIsHarmless(t *testing.T) {
 	header := http.Header{"X-A": {"b\r\nX-Forged: yes"}, "Content-Length": {"3"}, "Transfer-Encoding": {"gzip"}, "Connection": {"keep-alive"}, "Vary": {"Origin", "Accept"}}
 	got := regexp.MustCompile(`Date: [^\r]*`).ReplaceAllString(string(appendHead(nil, header, true)), "Date: -")
@@ -66,7 +68,8 @@ func TestHeadIsHarmless(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotTaken: who would have to be read, or can't be hijacked, stays with net/http.
+// TestWhatIsNotTaken: a request that would have to be read, or can't be hijacked, stays
+// with net/http.
 func TestWhatIsNotTaken(t *testing.T) {
 	r := newRig(t, nil)
 	for _, request := range []string{
@@ -116,8 +119,9 @@ func TestGone(t *testing.T) {
 	})
 }
 
-// TestInputIsNobodys: whatever a client sends after its request is not answered, disturbs nothing, and doesn't
-// cost it the end of the stream, which a close with input unread would.
+// TestInputIsNobodys: whatever a client sends after its request is not answered and
+// disturbs nothing. It doesn't cost the client the end of the stream, as a close with
+// input unread would.
 func TestInputIsNobodys(t *testing.T) {
 	r := newRig(t, nil)
 	junk := bytes.Repeat([]byte("junk"), 1<<10)

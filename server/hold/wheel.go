@@ -7,9 +7,10 @@ const (
 	wheelSlots = 1024 // power of two; 131 s around
 )
 
-// wheel tells which slots are due, at the cost of two links each. It is coarse, by wheelStep ms and always early, and lazy: a
-// slot whose time has moved on is only found out when its old time comes. Most events
-// move a heartbeat, and none of them touches the wheel.
+// wheel tells which slots are due, at the cost of two links each. It is coarse, by
+// wheelStep ms and always early, and lazy: a slot whose time has moved on is only found
+// out when its old time comes. Most events move a heartbeat, and none of them touches the
+// wheel.
 type wheel struct {
 	heads [wheelSlots]uint32 // first slot of each list; 0: none
 	used  [wheelSlots / 64]uint64
@@ -22,7 +23,8 @@ type links struct {
 	bucket     uint16 // 1 + list; 0: in none
 }
 
-// add puts a slot where it will be found at due, or at the far end of the wheel, to be put again.
+// add puts a slot where it will be found at due, or at the far end of the wheel, to be
+// put again.
 func (w *wheel) add(at func(uint32) *links, slot uint32, due int64) {
 	step := min(max(due/wheelStep, w.turn+1), w.turn+wheelSlots-1)
 	i := step % wheelSlots

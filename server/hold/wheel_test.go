@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// TestWheelAgainstAList plays random adds, removes and passing time on the wheel and on a plain table of due times:
-// what is taken is taken once, at most a step early, and never more than two steps late.
+// TestWheelAgainstAList plays random adds, removes and passing time on the wheel and on a
+// plain table of due times. What is taken is taken once, at most a step early, and never
+// more than two steps late.
 func TestWheelAgainstAList(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
@@ -72,7 +73,8 @@ func TestWheelAgainstAList(t *testing.T) {
 	}
 }
 
-// TestWheelFarEnd: what is due after more than one turn of the wheel is found at its far end, to be put again.
+// TestWheelFarEnd: what is due after more than one turn of the wheel is found at its far
+// end, to be put again.
 func TestWheelFarEnd(t *testing.T) {
 	var w wheel
 	places := make([]links, 2)

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// wire is a connection below a TLS connection. Once it is detached, its bytes go through a worker, which never waits: what the TLS
-// connection writes is collected for the worker to send, what it reads is what has arrived.
+// wire is a connection below a TLS connection. Once it is detached, its bytes go through
+// a worker, which never waits. What the TLS connection writes is collected for the worker
+// to send. What it reads is what has arrived.
 type wire struct {
 	net.Conn // nil: detached
 
@@ -18,8 +19,8 @@ type wire struct {
 	sent *[]byte // records to be sent
 }
 
-// Listen wraps the listener below a TLS server, so that its connections can be held too. The server needs [Mark] as its
-// ConnContext. Connections that aren't held don't notice.
+// Listen wraps the listener below a TLS server, so that its connections can be held too.
+// The server needs [Mark] as its ConnContext. Connections that aren't held don't notice.
 func Listen(l net.Listener) net.Listener { return wires{l} }
 
 type wires struct{ net.Listener }
@@ -35,7 +36,8 @@ func (w wires) Accept() (net.Conn, error) {
 
 type markKey struct{}
 
-// Mark is an http.Server's ConnContext that lets [Holder.Can] know which TLS connections stand on a listener made by [Listen].
+// Mark is an http.Server's ConnContext that lets [Holder.Can] know which TLS connections
+// stand on a listener made by [Listen].
 func Mark(ctx context.Context, conn net.Conn) context.Context {
 	if wireOf(conn) == nil {
 		return ctx
@@ -54,8 +56,9 @@ func wireOf(conn net.Conn) *wire {
 	return nil
 }
 
-// Read implements net.Conn. Detached, it fails with os.ErrDeadlineExceeded when there is nothing to read: crypto/tls lets a
-// read that has timed out be taken up again, in the middle of a record too.
+// Read implements net.Conn. Detached, it fails with os.ErrDeadlineExceeded when there is
+// nothing to read. crypto/tls lets a read that has timed out be taken up again, in the
+// middle of a record too.
 func (w *wire) Read(p []byte) (int, error) {
 	if w.Conn != nil {
 		return w.Conn.Read(p)
@@ -63,7 +66,8 @@ func (w *wire) Read(p []byte) (int, error) {
 	return receive(w.fd, p)
 }
 
-// Write implements net.Conn. Detached, it takes everything: a record that was left out, or cut, would end the connection.
+// Write implements net.Conn. Detached, it takes everything: a record that was left out,
+// or cut, would end the connection.
 func (w *wire) Write(p []byte) (int, error) {
 	if w.Conn != nil {
 		return w.Conn.Write(p)

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// lingerTime is how long a client may take to read the end before the descriptor is closed anyway. Closing at once
-	// could answer something the client has sent with a reset, which destroys what it hasn't read yet.
+	// lingerTime is how long a client may take to read the end before the descriptor is
+	// closed anyway. Closing at once could answer something the client has sent with a
+	// reset, which destroys what it hasn't read yet.
 	lingerTime = 1000
 )
 
@@ -90,7 +91,8 @@ func (w *worker[T]) run() {
 	}
 }
 
-// arrive begins a connection: its header, its opening and what there is already go out in one call.
+// arrive begins a connection: its header, its opening and what there is already go out in
+// one call.
 func (w *worker[T]) arrive(a *arrival[T], now int64) {
 	s := w.slots.at(a.slot)
 	s.t, s.fd, s.gen, s.chunked, s.state, s.again = a.t, int32(a.fd), s.gen+1, a.chunked, open, false
@@ -111,7 +113,8 @@ func (w *worker[T]) arrive(a *arrival[T], now int64) {
 	}
 }
 
-// serve fills a connection that has been woken, unless it is still to take what it was given.
+// serve fills a connection that has been woken, unless it is still to take what it was
+// given.
 func (w *worker[T]) serve(slot uint32, now int64) {
 	if s := w.slots.at(slot); s.state == open && !s.again {
 		w.fill(slot, s, now, nil)
@@ -134,7 +137,7 @@ func (w *worker[T]) refill(now int64) {
 	}
 }
 
-// fill asks what is to be written now and writes it.
+// fill asks what the connection is due now and writes it.
 func (w *worker[T]) fill(slot uint32, s *slot[T], now int64, head []byte) {
 	b := &w.batch
 	then := w.craft.Fill(&s.t, now, b)
@@ -267,7 +270,8 @@ func (w *worker[T]) tick(now int64) {
 			return
 		}
 		s := w.slots.at(slot)
-		// A list's slots are taken up to wheelStep early; their session is asked as of the list's end.
+		// A list's slots are taken up to wheelStep early; their session is asked as of the
+		// list's end.
 		until := now + wheelStep
 		switch {
 		case s.state == lingering:

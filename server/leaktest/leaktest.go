@@ -1,4 +1,5 @@
-// Package leaktest finds goroutines that outlive the tests they belong to. It is meant for TestMain.
+// Package leaktest finds goroutines that outlive the tests they belong to. It is meant
+// for TestMain.
 package leaktest
 
 import (
@@ -13,8 +14,9 @@ import (
 // patience is how long goroutines have to end after the last test.
 const patience = 5 * time.Second
 
-// Exit ends the process with a run's status, and makes that a failure if goroutines of ours, of net/http's server,
-// or with one of the marks in their stack stay. Those of net/http's idle client connections may: they are the transport's.
+// Exit ends the process with a run's status, and makes that a failure if goroutines of
+// ours, of net/http's server, or with one of the marks in their stack stay. Those of
+// net/http's idle client connections may: they are the transport's.
 func Exit(status int, marks ...string) {
 	if left := leaked(append(marks, "sluice/", "net/http.(*conn).serve"), patience); left != "" && status == 0 {
 		fmt.Fprintln(os.Stderr, "goroutines left behind:\n"+left)
@@ -23,7 +25,8 @@ func Exit(status int, marks ...string) {
 	os.Exit(status)
 }
 
-// leaked waits for goroutines with one of the marks in their stack to end, and returns the stacks of those that don't.
+// leaked waits for goroutines with one of the marks in their stack to end, and returns
+// the stacks of those that don't.
 func leaked(marks []string, patience time.Duration) string {
 	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
 		buf := make([]byte, 1<<20)

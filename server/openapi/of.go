@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Of is the schema of what a Go value marshals to, from its type: a field without omitempty is always there, and a pointer
-// that always is may be null.
+// Of is the schema of what a Go value marshals to, from its type: a field without
+// omitempty is always there, and a pointer that always is may be null.
 func Of[T any](description string) *Schema {
 	s := of(reflect.TypeFor[T]())
 	s.Description = description

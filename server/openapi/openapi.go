@@ -1,5 +1,5 @@
-// Package openapi has the words of OpenAPI 3.1 that the gateway describes itself in. They only marshal to JSON, and know
-// nothing of what they describe.
+// Package openapi has the words of OpenAPI 3.1 that the gateway describes itself in. They
+// only marshal to JSON, and know nothing of what they describe.
 package openapi
 
 // Version is the OpenAPI version of a [Document].
@@ -89,7 +89,8 @@ type Header struct {
 	Schema      *Schema `json:"schema"`
 }
 
-// Media is content of one media type. The schema of a text/event-stream is of each event, as tools have it that read OpenAPI before 3.2.
+// Media is content of one media type. The schema of a text/event-stream is of each event,
+// as tools have it that read OpenAPI before 3.2.
 type Media struct {
 	Schema   *Schema            `json:"schema,omitempty"`
 	Example  any                `json:"example,omitempty"`

@@ -75,12 +75,14 @@ func Enum(description string, values ...string) *Schema {
 // Properties are an object's, by name.
 type Properties = map[string]*Schema
 
-// Object has properties, of which those named in required are always there. Others may come with later versions.
+// Object has properties, of which those named in required are always there. Others may
+// come with later versions.
 func Object(description string, properties Properties, required ...string) *Schema {
 	return &Schema{Type: "object", Description: description, Properties: properties, Required: required}
 }
 
-// Closed has no other properties: for what is sent to the gateway, which refuses what it doesn't know.
+// Closed has no other properties: for what is sent to the gateway, which refuses what it
+// doesn't know.
 func (s *Schema) Closed() *Schema {
 	s.Additional = false
 	return s

@@ -7,7 +7,8 @@ import (
 
 var reference = regexp.MustCompile(`"#/components/schemas/([^"]+)"`)
 
-// Used returns those of all schemas that v refers to once it is JSON, and those that these refer to.
+// Used returns those of all schemas that v refers to once it is JSON, and those that
+// these refer to.
 func Used(v any, all Properties) Properties {
 	used := Properties{}
 	var look func(v any)
