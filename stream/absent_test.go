@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A gateway of two topics, of which one doesn't exist yet: what is there is served, and who waits for the
-// other comes back for it.
+// A gateway of two topics, of which one doesn't exist yet: what is there is served, and
+// who waits for the other comes back for it.
 func TestAMissingStreamKeepsNobodyFromTheOthers(t *testing.T) {
 	begin := func(t *testing.T) *rig {
 		k := newKafka(2, 1)

@@ -9,10 +9,10 @@ const (
 	maxChunk = 64 << 10
 )
 
-// arena keeps byte strings one after another in chunks without pointers, so that a million of
-// them are a few thousand objects to the garbage collector. Strings are added at the end and given
-// up from the front. Bytes handed out stay valid and unchanged as long as somebody
-// refers to them, even after the arena has given their chunk up.
+// arena keeps byte strings one after another in chunks without pointers, so that a
+// million of them are a few thousand objects to the garbage collector. Strings are added
+// at the end and given up from the front. Bytes handed out stay valid and unchanged as
+// long as somebody refers to them, even after the arena has given their chunk up.
 type arena struct {
 	chunks [][]byte // oldest first
 	first  uint32   // number of chunks[0]; numbers wrap, only differences count
@@ -25,8 +25,8 @@ type ref struct {
 	off, n uint32
 }
 
-// room returns an empty slice that can take n bytes without growing; commit makes what was
-// appended to it part of the arena.
+// room returns an empty slice that can take n bytes without growing; commit makes what
+// was appended to it part of the arena.
 func (a *arena) room(n int) []byte {
 	if len(a.chunks) > 0 {
 		tail := a.chunks[len(a.chunks)-1]
@@ -34,8 +34,8 @@ func (a *arena) room(n int) []byte {
 			return tail[len(tail):len(tail):cap(tail)]
 		}
 	}
-	// A log grows its chunks with itself, so that fifty quiet streams cost little. A long string has
-	// a chunk to itself, so that none is half empty.
+	// A log grows its chunks with itself, so that fifty quiet streams cost little. A long
+	// string has a chunk to itself, so that none is half empty.
 	c := int(min(max(a.size, minChunk), maxChunk))
 	if n > maxChunk/4 {
 		c = n
@@ -87,9 +87,10 @@ const (
 	stateHeader   = 8 // before each string: its slot and its length
 )
 
-// stateArena keeps a table's strings. Unlike a log's they die in any order, so it cleans up: when too much
-// of it is dead, the strings that live in the emptiest chunk are written anew and the chunk is given up. As with
-// [arena], bytes handed out stay valid and unchanged as long as somebody refers to them.
+// stateArena keeps a table's strings. Unlike a log's they die in any order, so it cleans
+// up: when too much of it is dead, the strings that live in the emptiest chunk are
+// written anew and the chunk is given up. As with [arena], bytes handed out stay valid
+// and unchanged as long as somebody refers to them.
 type stateArena struct {
 	chunks []stateChunk
 	free   []uint32 // numbers of chunks given up
@@ -108,8 +109,8 @@ type stateChunk struct {
 // stateRef is where a string stands.
 type stateRef struct{ chunk, off, n uint32 }
 
-// room returns an empty slice that can take n bytes without growing, with the header for slot before it; commit
-// makes what was appended to it part of the arena.
+// room returns an empty slice that can take n bytes without growing, with the header for
+// slot before it; commit makes what was appended to it part of the arena.
 func (a *stateArena) room(slot uint32, n int) []byte {
 	need := stateHeader + n
 	switch {
@@ -128,7 +129,8 @@ func (a *stateArena) room(slot uint32, n int) []byte {
 	return b[stateHeader:]
 }
 
-// commit adds b, the slice got from the last call of room with exactly so many bytes appended.
+// commit adds b, the slice got from the last call of room with exactly so many bytes
+// appended.
 func (a *stateArena) commit(b []byte) stateRef {
 	c := &a.chunks[a.target]
 	off := len(c.buf) + stateHeader
@@ -191,7 +193,8 @@ func (a *stateArena) drop(chunk uint32) {
 // wasted reports whether more than a quarter of the arena is dead.
 func (a *stateArena) wasted() bool { return a.size-a.live > max(a.live/3, 2*maxStateChunk) }
 
-// clean empties the chunk with the most dead bytes. ref finds the string of a slot, to be changed where it moves.
+// clean empties the chunk with the most dead bytes. ref finds the string of a slot, to be
+// changed where it moves.
 func (a *stateArena) clean(ref func(slot uint32) *stateRef) {
 	victim, most := uint32(0), 0
 	for i := range a.chunks {

@@ -1,9 +1,9 @@
 package stream
 
-// lane is what a pass found for all who may be sent the same events of a stream: everybody, one
-// user, or one subject. Each event is in it once, however many take it. Who takes has an index
-// into it, as one who follows has a place in the log, so a slow one holds up nobody. All of a
-// lane is guarded by the hub's lock.
+// lane is what a pass found for all who may be sent the same events of a stream:
+// everybody, one user, or one subject. Each event is in it once, however many take it.
+// Who takes has an index into it, as one who follows has a place in the log, so a slow
+// one holds up nobody. All of a lane is guarded by the hub's lock.
 type lane struct {
 	pass   *catchupPass
 	key    laneKey
@@ -46,13 +46,15 @@ type foundBody struct {
 const (
 	foundBytes = 48 // an event in a lane, beside its frame
 
-	// coldBytes is how much a lane of a user's has at most, or of a subject's. sharedBytes is
-	// how much one of everybody's has. A lane always has room for one event.
+	// coldBytes is how much a lane of a user's has at most, or of a subject's.
+	// sharedBytes is how much one of everybody's has. A lane always has room for one
+	// event.
 	laneBytes   = 1 << 20
 	sharedBytes = 4 << 20
 	laneEvents  = 1 << 14
 
-	// coldTotal is how much all lanes have together. A frame that is in several counts once.
+	// coldTotal is how much all lanes have together. A frame that is in several counts
+	// once.
 	lanesBytes = 256 << 20
 )
 
@@ -84,8 +86,8 @@ func (la *lane) join(c *catchupMember) {
 	}
 }
 
-// leave takes a taker out. A lane that nobody takes from is given up, unless others may come who
-// are sent the same.
+// leave takes a taker out. A lane that nobody takes from is given up, unless others may
+// come who are sent the same.
 func (la *lane) leave(c *catchupMember) {
 	c.lane, c.waiting = nil, false
 	if la.members--; la.members > 0 {

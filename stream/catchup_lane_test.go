@@ -15,7 +15,8 @@ type rings struct{ ch chan uint32 }
 
 func (r *rings) Wake(token uint32) { r.ch <- token }
 
-// longPast is a Kafka of one partition with n events for everybody, which it hands on in runs of 500.
+// longPast is a Kafka of one partition with n events for everybody, which it hands on in
+// runs of 500.
 type longPast struct {
 	memoryOnly
 	n     int64
@@ -70,8 +71,8 @@ func pastHub(t *testing.T, spec Spec, n int64, size int) (*Hub, *longPast, *ring
 	return h, k, w
 }
 
-// takeAll pulls for each subscriber as it is woken until all have n events; it returns how often one was
-// handed something by a pull. first is the token of the first of them.
+// takeAll pulls for each subscriber as it is woken until all have n events; it returns
+// how often one was handed something by a pull. first is the token of the first of them.
 func takeAll(t *testing.T, w *rings, subs []Sub, first uint32, n int) (pulls int) {
 	t.Helper()
 	got := make([]int, len(subs))
@@ -122,7 +123,8 @@ func TestManyWhoAreNearEachOtherShareOneReading(t *testing.T) {
 				want = n / 10
 			}
 			q.Cursor = spec.Name + "@e:0" + strings.Repeat("*"+cursor.FilterMark(q.Subject), min(1, len(q.Subject)))
-			// Of one user's those share a reading who wait for it together; everybody's is also there for who comes later.
+			// Of one user's those share a reading who wait for it together; everybody's
+			// is also there for who comes later.
 			together := spec.Audience == AudienceUser
 			for range cap(h.passes.slots) {
 				if together {
@@ -157,8 +159,8 @@ func TestManyWhoAreNearEachOtherShareOneReading(t *testing.T) {
 	}
 }
 
-// Those who take get on at full speed, whatever those hold who take nothing: each in a lane of
-// its own, and more than there is room for.
+// Those who take get on at full speed, whatever those hold who take nothing: each in a
+// lane of its own, and more than there is room for.
 func TestWhoTakesIsNotHeldUpByWhoDoesNot(t *testing.T) {
 	const n = 5000
 	for _, stalled := range []int{0, 300} {
@@ -243,7 +245,8 @@ func TestAPassEndsWhenAllHaveLeft(t *testing.T) {
 	}
 }
 
-// One far behind the others waits for its turn, and holds them up no longer than for one lane.
+// One far behind the others waits for its turn, and holds them up no longer than for one
+// lane.
 func TestOneFarBehindHasAReadingOfItsOwn(t *testing.T) {
 	const n = 100_000
 	h, k, w := pastHub(t, news, n, 300)

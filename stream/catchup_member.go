@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// catchupMember is what a private subscriber's stream has while it reads older than memory: what it waits
-// for, or takes from. How far it has read is its own position.
+// catchupMember is what a private subscriber's stream has while it reads older than
+// memory: what it waits for, or takes from. How far it has read is its own position.
 type catchupMember struct {
 	id      uint32
 	own     *ownStream
@@ -19,8 +19,8 @@ type catchupMember struct {
 	closed  bool  // it is done, or the subscriber has gone
 }
 
-// close takes it out of the passes for good. What is kept for others who may come goes with the
-// last who reads older than memory.
+// close takes it out of the passes for good. What is kept for others who may come goes
+// with the last who reads older than memory.
 func (c *catchupMember) close(ps *catchupPasses) {
 	if c.closed {
 		return
@@ -53,8 +53,8 @@ func (p *ownPosition) laneKey(everyone bool) laneKey {
 	return laneKey{user: string(p.user), subject: string(p.subject)}
 }
 
-// locate takes stream i of a private subscriber to where its position is served: to memory, or to the passes if it is
-// older than that.
+// locate takes stream i of a private subscriber to where its position is served: to
+// memory, or to the passes if it is older than that.
 func (p *ownPosition) locate(h *Hub, v *view, id uint32, i int) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	if covers(o.pos, l.floor()) {
@@ -65,8 +65,9 @@ func (p *ownPosition) locate(h *Hub, v *view, id uint32, i int) {
 	h.passes.enqueue(v.streams[i], o.catchup)
 }
 
-// serveCatchup sends what was found, and returns stream i to memory when the passes have read up to it. Drained: go on with the
-// next stream, or with this one from memory if it is no longer cold.
+// serveCatchup sends what was found, and returns stream i to memory when the passes have
+// read up to it. Drained: go on with the next stream, or with this one from memory if it
+// is no longer cold.
 func (p *ownPosition) serveCatchup(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int) Pulled {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	for looked := 0; o.catchup != nil; {
@@ -115,7 +116,8 @@ func (p *ownPosition) serveCatchup(h *Hub, v *view, id uint32, i int, b *Batch, 
 			return Drained
 		}
 		if c.failed() {
-			// Also recreated, and our reader hasn't noticed yet: coming back is the simplest way to wait for that.
+			// Also recreated, and our reader hasn't noticed yet: coming back is the
+			// simplest way to wait for that.
 			return Unavailable
 		}
 		var gone *GoneError
@@ -143,8 +145,8 @@ func (p *ownPosition) passOver(h *Hub, v *view, i int, gone *GoneError, b *Batch
 	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 }
 
-// recreated takes stream i, which the log has left behind, into the topic created anew: to the jump in the log or,
-// when that is gone as well, to the new topic's start.
+// recreated takes stream i, which the log has left behind, into the topic created anew:
+// to the jump in the log or, when that is gone as well, to the new topic's start.
 func (p *ownPosition) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	o.catchup = nil
@@ -170,19 +172,19 @@ type CatchupProgress uint8
 const (
 	// CatchupNone: no stream of the subscription is older than memory.
 	CatchupNone CatchupProgress = iota
-	// CatchupPending: for one of its streams nothing has been read yet. The waker is told when
-	// that changes.
+	// CatchupPending: for one of its streams nothing has been read yet. The waker is told
+	// when that changes.
 	CatchupPending
-	// CatchupMoved: each of its older streams has something for the next Pull: events, or a
-	// position further on.
+	// CatchupMoved: each of its older streams has something for the next Pull: events, or
+	// a position further on.
 	CatchupMoved
 	// CatchupFailed: Kafka didn't answer for one of them.
 	CatchupFailed
 )
 
-// CatchupProgress reports how far the subscription's catch-up is since the last Pull. Pull can't
-// tell it: that is Drained too while there is nothing yet. Those who have to answer once (a
-// poll), instead of going on for ever, wait by it.
+// CatchupProgress reports how far the subscription's catch-up is since the last Pull.
+// Pull can't tell it: that is Drained too while there is nothing yet. Those who have to
+// answer once (a poll), instead of going on for ever, wait by it.
 func (s Sub) CatchupProgress() CatchupProgress {
 	if s.hub == nil {
 		return CatchupNone
@@ -215,7 +217,8 @@ func (s Sub) CatchupProgress() CatchupProgress {
 	return progress
 }
 
-// failed reports whether all that was found has been taken, and Kafka didn't answer for the rest.
+// failed reports whether all that was found has been taken, and Kafka didn't answer for
+// the rest.
 func (c *catchupMember) failed() bool {
 	la := c.lane
 	if la == nil || la.gone || la.ends != nil || !la.pass.failed() || c.next < len(la.events) {
@@ -225,8 +228,8 @@ func (c *catchupMember) failed() bool {
 	return !errors.As(la.pass.err, &gone)
 }
 
-// pending reports whether nothing has been read for a subscriber whose position is pos. It is told
-// when that changes.
+// pending reports whether nothing has been read for a subscriber whose position is pos.
+// It is told when that changes.
 func (c *catchupMember) pending(pos []int64) bool {
 	if c.lane == nil {
 		return true

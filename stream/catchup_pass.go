@@ -7,8 +7,8 @@ import (
 	"sluice/stream/sse"
 )
 
-// catchupPass is one reading of a stream, from the lowest position it serves up to where the log was
-// when it began, or until all its lanes are full.
+// catchupPass is one reading of a stream, from the lowest position it serves up to where
+// the log was when it began, or until all its lanes are full.
 type catchupPass struct {
 	hub      *Hub
 	stream   int
@@ -30,15 +30,16 @@ type catchupPass struct {
 	err     error   // why it was given up; nil: it has been read, was overtaken, or nobody was left
 }
 
-// A member joins a pass although its position is further back than that of who waited longest, if
-// it is this many records at most. Else the pass would be full before it has anything for those
-// who waited longest.
+// A member joins a pass although its position is further back than that of who waited
+// longest, if it is this many records at most. Else the pass would be full before it has
+// anything for those who waited longest.
 const (
 	nearRecords     = 10_000
 	nearUserRecords = 1 << 20 // a pass is seldom full of one user's
 )
 
-// joinWork is what a member of a pass costs, or an event that is framed for it, in units of work.
+// joinWork is what a member of a pass costs, or an event that is framed for it, in units
+// of work.
 const joinWork = 8
 
 // begin takes those who wait into a pass; nil if nobody does.
@@ -94,7 +95,8 @@ func (ps *catchupPasses) begin(stream int) *catchupPass {
 	return p
 }
 
-// takes takes a subscriber into its lane of the pass; false: it has to wait for the next pass.
+// takes takes a subscriber into its lane of the pass; false: it has to wait for the next
+// pass.
 func (p *catchupPass) takes(c *catchupMember) bool {
 	la := p.lane(c.key)
 	near := int64(nearUserRecords)

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// replayed is a Kafka that has a benchmark's events, n of them, and counts the time the hub takes for them.
+// replayed is a Kafka that has a benchmark's events, n of them, and counts the time the
+// hub takes for them.
 type replayed struct {
 	memoryOnly
 	users, n int
@@ -51,8 +52,9 @@ func (k *replayed) Read(_ context.Context, _ int, _ string, _, _ []int64, emit f
 	return nil
 }
 
-// BenchmarkPassForMany reads 10,000 events older than memory for 100,000 who wait for theirs; the baseline reads
-// the same for one. The time is that in which the hub's lock is held.
+// BenchmarkPassForMany reads 10,000 events older than memory for 100,000 who wait for
+// theirs; the baseline reads the same for one. The time is that in which the hub's lock
+// is held.
 func BenchmarkPassForMany(b *testing.B) {
 	const n, many = 120_000, 100_000
 	pass := func(waiting int) *replayed {

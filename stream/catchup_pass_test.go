@@ -63,7 +63,8 @@ func TestPassReadsWhatIsNeeded(t *testing.T) {
 	r.resume("orders@ep0:1.0").begins(OutcomeResumed).gets("alice 1", "alice 2", "in memory")
 }
 
-// Between a pass's end and the next pull the log goes on, so far that it leaves the pass's end behind: it reads again.
+// Between a pass's end and the next pull the log goes on, so far that it leaves the
+// pass's end behind: it reads again.
 func TestHandOverWhileTheLogEvicts(t *testing.T) {
 	r := newRig(t, 1, orders)
 	older(r, 3, "alice")
@@ -90,7 +91,8 @@ func TestHandOverWhileTheLogEvicts(t *testing.T) {
 	}
 }
 
-// untilRead waits until nothing more is added to the lane of the page's first stream, which is cold.
+// untilRead waits until nothing more is added to the lane of the page's first stream,
+// which is cold.
 func (p *page) untilRead() {
 	for reading := true; reading; runtime.Gosched() {
 		p.r.hub.mu.Lock()
@@ -100,7 +102,8 @@ func (p *page) untilRead() {
 	}
 }
 
-// Published during a pass, once the log keeps it: live meets the pass without a hole and without a repeat.
+// Published during a pass, once the log keeps it: live meets the pass without a hole and
+// without a repeat.
 func TestPassMeetsLiveExactly(t *testing.T) {
 	r := newRig(t, 2, orders)
 	older(r, 10, "alice")
@@ -118,7 +121,8 @@ func TestPassMeetsLiveExactly(t *testing.T) {
 	}
 }
 
-// Who takes too slowly leaves the pass where it is, holds nobody up, and goes on from there by the next.
+// Who takes too slowly leaves the pass where it is, holds nobody up, and goes on from
+// there by the next.
 func TestSlowInAPassLeavesIt(t *testing.T) {
 	r := newRig(t, 1, orders)
 	const n = 40
@@ -155,7 +159,8 @@ func TestSlowInAPassLeavesIt(t *testing.T) {
 	slow.neverBack()
 }
 
-// What all together may have waiting is bounded too, and yet each gets on by an event at least.
+// What all together may have waiting is bounded too, and yet each gets on by an event at
+// least.
 func TestFullPassesStillMakeProgress(t *testing.T) {
 	r := newRig(t, 1, orders)
 	older(r, 5, "alice")
@@ -205,7 +210,8 @@ func TestRetentionInAPass(t *testing.T) {
 	p.neverBack()
 }
 
-// A reset in the middle of a pass says from where on: what was read and wasn't its own is not missing.
+// A reset in the middle of a pass says from where on: what was read and wasn't its own is
+// not missing.
 func TestResetInAPassSaysOnlyWhatIsMissing(t *testing.T) {
 	r := newRig(t, 1, orders)
 	older(r, 20, "alice")
@@ -236,7 +242,8 @@ func TestFilterInAPass(t *testing.T) {
 	}
 }
 
-// A page that goes away in a pass leaves nothing behind, and the pass ends with nobody left.
+// A page that goes away in a pass leaves nothing behind, and the pass ends with nobody
+// left.
 func TestClosedInAPass(t *testing.T) {
 	r := newRig(t, 1, orders)
 	older(r, 50, "alice")

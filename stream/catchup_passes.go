@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// catchupPasses read Kafka for those whose position is older than memory. Who waits for a stream when a
-// pass begins is served by it, however many they are.
+// catchupPasses read Kafka for those whose position is older than memory. Who waits for a
+// stream when a pass begins is served by it, however many they are.
 type catchupPasses struct {
 	hub    *Hub
 	ctx    context.Context
@@ -34,8 +34,8 @@ type streamPasses struct {
 	shared  []*lane               // the lanes that who comes later may take from too
 }
 
-// queue is who waits for a goroutine, the first who came first. The goroutine is there while
-// anybody waits.
+// queue is who waits for a goroutine, the first who came first. The goroutine is there
+// while anybody waits.
 type queue[T any] struct {
 	waiting []T
 	served  bool // the goroutine is there
@@ -58,7 +58,8 @@ func (q *queue[T]) take() (one T, ok bool) {
 	return one, true
 }
 
-// put has these wait on. The goroutine ends if there is nobody; stay says that it has others.
+// put has these wait on. The goroutine ends if there is nobody; stay says that it has
+// others.
 func (q *queue[T]) put(waiting []T, stay bool) {
 	q.waiting, q.served = waiting, stay || len(waiting) > 0
 }
@@ -78,8 +79,8 @@ func (ps *catchupPasses) close() {
 	ps.wg.Wait()
 }
 
-// enqueue has a subscriber served: by a lane that has what it needs, or by the next pass. The
-// hub's lock is held.
+// enqueue has a subscriber served: by a lane that has what it needs, or by the next pass.
+// The hub's lock is held.
 func (ps *catchupPasses) enqueue(stream int, c *catchupMember) {
 	s := &ps.streams[stream]
 	s.reading++
@@ -93,7 +94,8 @@ func (ps *catchupPasses) enqueue(stream int, c *catchupMember) {
 	}
 }
 
-// sharedFor returns a lane that has the events from a subscriber's position on; nil: none has.
+// sharedFor returns a lane that has the events from a subscriber's position on; nil: none
+// has.
 func (ps *catchupPasses) sharedFor(stream int, c *catchupMember) *lane {
 	for _, la := range slices.Backward(ps.streams[stream].shared) {
 		p := la.pass
@@ -133,7 +135,8 @@ func (ps *catchupPasses) share(la *lane) {
 	s.shared = append(s.shared, la)
 }
 
-// forgetMember takes a subscriber that has gone out of what it waits for. The hub's lock is held.
+// forgetMember takes a subscriber that has gone out of what it waits for. The hub's lock
+// is held.
 func (ps *catchupPasses) forgetMember(id uint32) {
 	for i := range ps.hub.own[id].streams {
 		if c := ps.hub.own[id].streams[i].catchup; c != nil {

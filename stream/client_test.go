@@ -14,8 +14,9 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// client is a browser: it knows its URL and the last id it was sent, nothing else. What else is
-// here is the test's, which holds every id against the one sentence of ARCHITECTURE.md.
+// client is a browser: it knows its URL and the last id it was sent, nothing else. What
+// else is here is the test's, which holds every id against the one sentence of
+// ARCHITECTURE.md.
 type client struct {
 	n       int
 	user    string
@@ -153,9 +154,10 @@ func (c *client) reset(t *testing.T, data []byte) {
 	}
 }
 
-// check holds an id, and the event that it comes with, against the one sentence: every event for
-// the client that the id covers and that the one before it didn't has been sent with it, and no
-// other. What is not sent has been told by a reset that names its partition.
+// check holds an id, and the event that it comes with, against the one sentence: every
+// event for the client that the id covers and that the one before it didn't has been sent
+// with it, and no other. What is not sent has been told by a reset that names its
+// partition.
 func (c *client) check(t *testing.T, id string, data *string) {
 	t.Helper()
 	places, err := cursor.Positions(c.world.ids, id)
@@ -203,7 +205,8 @@ func (c *client) check(t *testing.T, id string, data *string) {
 	c.told, c.whole = map[string]map[int][]Moved{}, map[string]Reason{}
 }
 
-// checkPartition is check for one partition; it reports whether data is the event that comes there.
+// checkPartition is check for one partition; it reports whether data is the event that
+// comes there.
 func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, was, v cursor.Segment, data *string) (found bool) {
 	t.Helper()
 	if p >= len(topic.partitions) {
@@ -243,7 +246,8 @@ func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, w
 				found = true
 				continue
 			}
-			// Read from Kafka after an election that the gateway has yet to notice, and tell.
+			// Read from Kafka after an election that the gateway has yet to notice, and
+			// tell.
 			if o >= alive && c.anywhere(topic, stream, p, o, *data) {
 				return true
 			}
@@ -259,7 +263,8 @@ func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, w
 	return found
 }
 
-// anywhere reports whether an event of the client's stands at an offset in any leader's log.
+// anywhere reports whether an event of the client's stands at an offset in any leader's
+// log.
 func (c *client) anywhere(topic *fakeTopic, stream, p int, o int64, data string) bool {
 	for epoch := range topic.lineage(p).newest() + 1 {
 		if log := topic.log(p, epoch); o < int64(len(log)) && log[o] != nil && string(log[o].Data) == data {
@@ -269,7 +274,8 @@ func (c *client) anywhere(topic *fakeTopic, stream, p int, o int64, data string)
 	return false
 }
 
-// partedAt returns the first offset before end at which two logs differ, end if there is none.
+// partedAt returns the first offset before end at which two logs differ, end if there is
+// none.
 func partedAt(a, b []*Event, end int64) int64 {
 	if len(a) > 0 && len(b) > 0 && &a[0] == &b[0] { // of one leader
 		return min(end, int64(len(a)), int64(len(b)))

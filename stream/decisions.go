@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Decisions remembers the newest records, who was there, and who was handed what. That is enough
-// to say later why somebody got an event or didn't, and holds nothing of what stood in it. It is
-// all facts. [Decisions.Of] draws the conclusions. The methods of a nil *Decisions say that
-// nothing is remembered.
+// Decisions remembers the newest records, who was there, and who was handed what. That is
+// enough to say later why somebody got an event or didn't, and holds nothing of what
+// stood in it. It is all facts. [Decisions.Of] draws the conclusions. The methods of a
+// nil *Decisions say that nothing is remembered.
 //
-// Everything is bounded. So many records are kept, each with its first marks and a count of the
-// rest. Those who are there are kept, as many of those who have gone, and as many who were denied
-// a stream.
+// Everything is bounded. So many records are kept, each with its first marks and a count
+// of the rest. Those who are there are kept, as many of those who have gone, and as many
+// who were denied a stream.
 type Decisions struct {
 	hub *Hub
 
@@ -246,7 +246,8 @@ func (d *Decisions) closed(id uint32, slot *subSlot, why string) {
 	d.gone.add(v)
 }
 
-// reachedBy says what a subscription has been handed: all entries before a seq, or, on its own, what its positions cover.
+// reachedBy says what a subscription has been handed: all entries before a seq, or, on
+// its own, what its positions cover.
 func (h *Hub) reachedBy(id uint32, slot *subSlot) (seq uint64, pos [][]int64) {
 	h.rouse(id, slot)
 	p := h.own[id]

@@ -29,8 +29,8 @@ type Decision struct {
 // maxEach is how many connections a decision names.
 const maxEach = 32
 
-// Of says what became of a record: for a user, or for all it belongs to if user is "". Where nothing is known
-// of it, the cause says why not, else it is "".
+// Of says what became of a record: for a user, or for all it belongs to if user is "".
+// Where nothing is known of it, the cause says why not, else it is "".
 func (d *Decisions) Of(stream int, partition int32, offset int64, user string) (Decision, Cause) {
 	h := d.hub
 	h.mu.Lock()
@@ -76,8 +76,8 @@ type Question struct {
 	Limit   int
 }
 
-// Newest says what became of the newest records for a user, the newest first; of those that were read at one go, what could not be made an
-// event comes last.
+// Newest says what became of the newest records for a user, the newest first; of those
+// that were read at one go, what could not be made an event comes last.
 func (d *Decisions) Newest(q Question) []Decision {
 	visits := d.visitsOf(concern{users: []string{q.User}})
 	var found []Decision
@@ -88,7 +88,8 @@ func (d *Decisions) Newest(q Question) []Decision {
 	return found
 }
 
-// decidedStep looks at some records below an ordinal, and returns where to go on; 0: that was all.
+// decidedStep looks at some records below an ordinal, and returns where to go on; 0: that
+// was all.
 func (d *Decisions) decidedStep(found []Decision, q *Question, visits []*visit, before uint64) ([]Decision, uint64) {
 	h := d.hub
 	h.mu.Lock()
@@ -144,8 +145,8 @@ func (d *Decisions) decision(r *fact, user string, visits []*visit) Decision {
 	return told
 }
 
-// concern is whose connections are asked about: those of some users, and of a record's own question those of tickets for its subject
-// too, or everybody's.
+// concern is whose connections are asked about: those of some users, and of a record's
+// own question those of tickets for its subject too, or everybody's.
 type concern struct {
 	users    []string
 	tickets  bool
@@ -159,7 +160,8 @@ func (c *concern) is(v *visit) bool {
 	return v.user != "" && slices.Contains(c.users, v.user) || c.tickets && v.anyUser && v.subject == c.subject && reads || c.everyone && reads
 }
 
-// visitsOf returns connections, the newest first: at most maxVisitsAsked of those that are there, and as many of those that have gone.
+// visitsOf returns connections, the newest first: at most maxVisitsAsked of those that
+// are there, and as many of those that have gone.
 func (d *Decisions) visitsOf(c concern) []*visit {
 	found, next := d.visitsHere(&c)
 	for left := maxVisitsAsked; next > 0 && left > 0; {
@@ -169,7 +171,8 @@ func (d *Decisions) visitsOf(c concern) []*visit {
 	return found
 }
 
-// visitsHere returns those that are there, and from where to look for those that have gone.
+// visitsHere returns those that are there, and from where to look for those that have
+// gone.
 func (d *Decisions) visitsHere(c *concern) (found []*visit, gone uint64) {
 	h := d.hub
 	h.mu.Lock()
@@ -206,7 +209,8 @@ func (d *Decisions) visitsHere(c *concern) (found []*visit, gone uint64) {
 	return found, d.gone.n
 }
 
-// visitsGone adds up to left of those that have gone, looking at some below an ordinal, and returns where to go on; 0: that was all.
+// visitsGone adds up to left of those that have gone, looking at some below an ordinal,
+// and returns where to go on; 0: that was all.
 func (d *Decisions) visitsGone(found []*visit, c *concern, below uint64, left int) (_ []*visit, next uint64, _ int) {
 	h := d.hub
 	h.mu.Lock()

@@ -48,7 +48,8 @@ func ofUsers(offset int64, users ...string) []Event {
 	return []Event{ev}
 }
 
-// TestEndedBeforeItWasSent: what waited for a connection that ended is told from what was sent.
+// TestEndedBeforeItWasSent: what waited for a connection that ended is told from what was
+// sent.
 func TestEndedBeforeItWasSent(t *testing.T) {
 	h := decidingHub(t, 100)
 	s := h.join(t, Request{Streams: []int{0}, User: "alice"})
@@ -69,7 +70,8 @@ func TestEndedBeforeItWasSent(t *testing.T) {
 	}
 }
 
-// TestBefore: who comes with a position that this gateway is still to reach has had what lies before it from another.
+// TestBefore: who comes with a position that this gateway is still to reach has had what
+// lies before it from another.
 func TestBefore(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.hub.observer = newDecisions(r.hub, 100, 1)
@@ -83,7 +85,8 @@ func TestBefore(t *testing.T) {
 	r.hub.wantCause(t, 0, 2, "alice", CauseWritten)
 }
 
-// TestMoreThanIsMarked: of many that get an event the first few are remembered with the time, and of the others it is still true that they got it.
+// TestMoreThanIsMarked: of many that get an event the first few are remembered with the
+// time, and of the others it is still true that they got it.
 func TestMoreThanIsMarked(t *testing.T) {
 	h := decidingHub(t, 100)
 	var all []Sub
@@ -113,7 +116,8 @@ func TestMoreThanIsMarked(t *testing.T) {
 	h.wantCause(t, 1, 0, "slow", CauseDisconnected)
 }
 
-// TestAnEventOfManyUsers: beyond the few that are remembered by name it is still known whose it is.
+// TestAnEventOfManyUsers: beyond the few that are remembered by name it is still known
+// whose it is.
 func TestAnEventOfManyUsers(t *testing.T) {
 	h := decidingHub(t, 100)
 	var users []string
@@ -127,7 +131,8 @@ func TestAnEventOfManyUsers(t *testing.T) {
 	}
 }
 
-// TestATicketsConnection follows a subject and is nobody's: it is named where the record is asked about.
+// TestATicketsConnection follows a subject and is nobody's: it is named where the record
+// is asked about.
 func TestATicketsConnection(t *testing.T) {
 	h := decidingHub(t, 100)
 	s := h.join(t, Request{Streams: []int{0}, Subject: "o-1", AnyUser: true})
@@ -141,7 +146,8 @@ func TestATicketsConnection(t *testing.T) {
 	}
 }
 
-// TestTicketsAreNamedOnce, and no more of them are looked at than of others, however many follow a subject.
+// TestTicketsAreNamedOnce, and no more of them are looked at than of others, however many
+// follow a subject.
 func TestTicketsAreNamedOnce(t *testing.T) {
 	h := decidingHub(t, 100)
 	about := []Event{{Data: []byte("d"), Subject: []byte("o-1")}}
@@ -158,7 +164,8 @@ func TestTicketsAreNamedOnce(t *testing.T) {
 	}
 }
 
-// TestRefusedWhileConnectedElsewhere: who reads one stream and was refused another lacks the role for that.
+// TestRefusedWhileConnectedElsewhere: who reads one stream and was refused another lacks
+// the role for that.
 func TestRefusedWhileConnectedElsewhere(t *testing.T) {
 	h := decidingHub(t, 100)
 	h.join(t, Request{Streams: []int{0}, User: "alice"})
@@ -170,7 +177,8 @@ func TestRefusedWhileConnectedElsewhere(t *testing.T) {
 	}
 }
 
-// TestReadFromKafka: what a pass finds for somebody who was away counts as written; what it is still to find, as not yet.
+// TestReadFromKafka: what a pass finds for somebody who was away counts as written; what
+// it is still to find, as not yet.
 func TestReadFromKafka(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.hub.observer = newDecisions(r.hub, 100, 1)
@@ -212,7 +220,8 @@ func TestForgottenIsNotUnknown(t *testing.T) {
 	h.wantCause(t, 0, 3, "alice", CauseNotRead)
 }
 
-// TestPoisonIsForgottenFirst: it is remembered ahead of the events that were read with it, and what is forgotten stays so when they are.
+// TestPoisonIsForgottenFirst: it is remembered ahead of the events that were read with
+// it, and what is forgotten stays so when they are.
 func TestPoisonIsForgottenFirst(t *testing.T) {
 	h := decidingHub(t, 3)
 	h.Refused(0, 0, 2, 0, "no_user")
@@ -261,8 +270,8 @@ func TestNoDecisionsAreNone(t *testing.T) {
 	}
 }
 
-// BenchmarkDecisions is what remembering costs: an event of one of 1,000 users who are there is published and pulled; and the memory that
-// a record takes.
+// BenchmarkDecisions is what remembering costs: an event of one of 1,000 users who are
+// there is published and pulled; and the memory that a record takes.
 func BenchmarkDecisions(b *testing.B) {
 	const users = 1000
 	for _, records := range []int{0, 10_000} {

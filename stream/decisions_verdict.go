@@ -30,7 +30,8 @@ const (
 	CauseNoRecord  Cause = "no_record" // it is neither an event nor refused: a transaction marker, aborted, compacted
 )
 
-// causes are those of connections, the one that says most first: it stands for all of somebody's.
+// causes are those of connections, the one that says most first: it stands for all of
+// somebody's.
 var causes = []Cause{CauseWritten, CauseWrittenLater, CauseNotYet, CauseSkipped, CauseLagged, CauseDisconnected, CauseSubject, CauseBefore, CauseRole, CauseStream, CauseNotConnected}
 
 // Verdict is what became of a record for a user, or for one connection.
@@ -47,12 +48,13 @@ type Verdict struct {
 	Until   time.Time // zero: it is still there
 	Ended   string    // why, as Sub.CloseFor was told
 
-	// Came is when the user came after the record, with nothing to resume from before it. Zero: they didn't.
+	// Came is when the user came after the record, with nothing to resume from before it.
+	// Zero: they didn't.
 	Came time.Time
 }
 
-// judge says what became of a record for one connection. ok is false for one that has nothing to do with it: it ended before the
-// record was read, or began after it.
+// judge says what became of a record for one connection. ok is false for one that has
+// nothing to do with it: it ended before the record was read, or began after it.
 func (d *Decisions) judge(r *fact, v *visit) (got Verdict, ok bool) {
 	h := d.hub
 	if v.until != 0 && v.last < r.seq {
@@ -79,7 +81,8 @@ func (d *Decisions) judge(r *fact, v *visit) (got Verdict, ok bool) {
 	return got, got.Cause != ""
 }
 
-// missed says why a connection was not handed a record, as far as marks say; "": it began after it.
+// missed says why a connection was not handed a record, as far as marks say; "": it began
+// after it.
 func (d *Decisions) missed(r *fact, v *visit, there bool) Cause {
 	var start []int64
 	if v.start != nil {
@@ -131,7 +134,8 @@ func (d *Decisions) reached(r *fact, v *visit) bool {
 	return seq > r.seq
 }
 
-// verdict says what became of a record for a user with these connections, the newest first, and what each of them had of it.
+// verdict says what became of a record for a user with these connections, the newest
+// first, and what each of them had of it.
 func (d *Decisions) verdict(r *fact, user string, visits []*visit) (Verdict, []Verdict) {
 	h := d.hub
 	v := Verdict{User: user, Cause: CauseNotConnected}
@@ -156,7 +160,8 @@ func (d *Decisions) verdict(r *fact, user string, visits []*visit) (Verdict, []V
 			return v, each
 		}
 	}
-	// They read other streams, or none: it may be that they asked for this one, and were refused.
+	// They read other streams, or none: it may be that they asked for this one, and were
+	// refused.
 	if d := d.denied(user, r.stream); d != nil {
 		v = Verdict{User: user, Cause: CauseRole, At: h.wall(d.at)}
 	}

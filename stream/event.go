@@ -41,8 +41,8 @@ type Event struct {
 	Data      []byte   // the payload as it is; framing keeps it from forging fields
 }
 
-// ResetEvent is the name of the event that says a position had to move. Clients that show state
-// load it anew.
+// ResetEvent is the name of the event that says a position had to move. Clients that show
+// state load it anew.
 const ResetEvent = "sluice.reset"
 
 // Reason says why a position had to move.
@@ -84,9 +84,9 @@ func (h *Hub) resetBody(r Reset) []byte {
 	return sse.AppendBody(nil, ResetEvent, r.AppendJSON(nil))
 }
 
-// Moved is a partition whose position moved: events from From up to, not including, To are not sent.
-// To may be below From where offsets began anew. From is Unknown to the gateway where its log has moved past the position:
-// the client's own last id says it.
+// Moved is a partition whose position moved: events from From up to, not including, To
+// are not sent. To may be below From where offsets began anew. From is Unknown to the
+// gateway where its log has moved past the position: the client's own last id says it.
 type Moved struct {
 	Partition int32
 	From, To  int64

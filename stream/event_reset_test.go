@@ -70,7 +70,8 @@ func TestRecreatedIsBounded(t *testing.T) {
 	r.resume("orders@old:7").begins(OutcomeReset, "reset recreated orders [0 7 0]", "reset bounds orders [0 0 4]").gets()
 }
 
-// Rule 7 for those connected at that moment, whatever they are doing, and with other streams untouched.
+// Rule 7 for those connected at that moment, whatever they are doing, and with other
+// streams untouched.
 func TestRecreatedReachesTheConnected(t *testing.T) {
 	r := newRig(t, 1, orders, stock)
 	r.tell(0, 0, "alice", "1")
@@ -101,7 +102,8 @@ func TestRecreatedReachesTheConnected(t *testing.T) {
 	}
 }
 
-// Rule 7 for one that reads the old topic from Kafka when it goes, and is so slow that memory no longer knows of the change.
+// Rule 7 for one that reads the old topic from Kafka when it goes, and is so slow that
+// memory no longer knows of the change.
 func TestRecreatedReachesTheCold(t *testing.T) {
 	for _, forgotten := range []bool{false, true} {
 		t.Run(fmt.Sprint(forgotten), func(t *testing.T) {
@@ -168,7 +170,8 @@ func TestPastTheEndIsTruncatedOnlyThere(t *testing.T) {
 	r.resume(fmt.Sprintf("orders@ep0:%d.1.1", int64(math.MaxInt64))).begins(OutcomeReset, fmt.Sprintf("reset truncated orders [0 %d 1]", int64(math.MaxInt64)))
 }
 
-// Rule 8 for those connected when Kafka loses records: they are told, and get what is written in their place.
+// Rule 8 for those connected when Kafka loses records: they are told, and get what is
+// written in their place.
 func TestTruncationReachesTheConnected(t *testing.T) {
 	r := newRig(t, 2, orders)
 	for i := range 4 {
@@ -206,7 +209,8 @@ func TestTruncationReachesTheCold(t *testing.T) {
 	p.gets("3", "reset truncated orders [0 2 1]", "instead")
 }
 
-// Between the look at Kafka and subscribing the topic loses records, or is another one: looked at again.
+// Between the look at Kafka and subscribing the topic loses records, or is another one:
+// looked at again.
 func TestMovedWhileOpening(t *testing.T) {
 	for name, tt := range map[string]struct {
 		move  func(k *fakeKafka)
@@ -304,7 +308,8 @@ func TestTooFarBehindIsBounds(t *testing.T) {
 	r.resume("orders@ep0:4.0").begins(OutcomeResumed).gets("0", "1", "2", "3")
 }
 
-// Rule 9 by age, which nobody asks about a position that is near, nor about what this gateway has just read.
+// Rule 9 by age, which nobody asks about a position that is near, nor about what this
+// gateway has just read.
 func TestTooOldIsBounds(t *testing.T) {
 	r := newRig(t, 2, orders)
 	old := time.Now().Add(-25 * time.Hour).UnixMilli()
@@ -359,7 +364,8 @@ func TestCompactedIsSaidAndMovesNothing(t *testing.T) {
 	r.resume("orders@ep0:3.0").begins(OutcomeResumed).gets("3")
 }
 
-// Several resets at once: each is said, and only the last moves the client's id, so that none can be skipped.
+// Several resets at once: each is said, and only the last moves the client's id, so that
+// none can be skipped.
 func TestOnlyTheLastResetHasAnID(t *testing.T) {
 	r := newRig(t, 2, orders, stock)
 	for i := range 3 {

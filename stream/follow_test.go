@@ -9,7 +9,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// Rule 11: a subscriber that never pulls, a waker that has been told, a pass that is stuck: none of them holds Publish up.
+// Rule 11: a subscriber that never pulls, a waker that has been told, a pass that is
+// stuck: none of them holds Publish up.
 func TestPublishWaitsForNobody(t *testing.T) {
 	r := newRig(t, 1, orders)
 	older(r, 3, "alice")
@@ -157,8 +158,9 @@ func TestLongSearchIsCutIntoPulls(t *testing.T) {
 	}
 }
 
-// Who missed many of her own gets them in time in proportion to what is sent: her chain isn't walked
-// again by every pull, neither for one who resumes nor for one who follows and was slow.
+// Who missed many of her own gets them in time in proportion to what is sent: her chain
+// isn't walked again by every pull, neither for one who resumes nor for one who follows
+// and was slow.
 func TestAPullOfOneFarBehindCostsWhatItSends(t *testing.T) {
 	for name, follows := range map[string]bool{"resumes": false, "follows": true} {
 		t.Run(name, func(t *testing.T) {
@@ -270,7 +272,8 @@ func (c *counter) of(token uint32) int {
 	return c.n[token]
 }
 
-// Staleness wakes those who read the stream, moves nobody, and is the oldest of a connection's streams.
+// Staleness wakes those who read the stream, moves nobody, and is the oldest of a
+// connection's streams.
 func TestStale(t *testing.T) {
 	r := newRig(t, 1, orders, stock)
 	both, one := r.open(Request{}), r.open(Request{Streams: []int{1}})

@@ -83,8 +83,8 @@ func (g *gateway) tell(stream, p int, epochs lineage) {
 	}
 }
 
-// parted returns where a partition's log has parted from what the gateway has read of it, as Kafka
-// tells a consumer; its position where it hasn't.
+// parted returns where a partition's log has parted from what the gateway has read of it,
+// as Kafka tells a consumer; its position where it hasn't.
 func (g *gateway) parted(stream, p int) int64 {
 	t, next := &g.kafka.topics[stream], g.pos[stream][p]
 	g.hub.mu.Lock()

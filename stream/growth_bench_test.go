@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// growthKafka is a Kafka of one partition with events of 300 bytes for everybody up to where it is read.
+// growthKafka is a Kafka of one partition with events of 300 bytes for everybody up to
+// where it is read.
 type growthKafka struct {
 	memoryOnly
 	reads int
@@ -90,7 +91,8 @@ func growthPast(h *Hub, n int64) *growthKafka {
 	return k
 }
 
-// growthLaws are what grows with the number of subscribers, or of events; each returns a cost and its unit.
+// growthLaws are what grows with the number of subscribers, or of events; each returns a
+// cost and its unit.
 var growthLaws = []struct {
 	name string
 	n    []int

@@ -18,14 +18,16 @@ type History interface {
 	// unixMilli, and the end offset where there is none (Kafka's offset-for-time).
 	OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([]int64, error)
 
-	// Read reads the stream's partitions from from[p] up to, not including, to[p], read_committed,
-	// and calls emit for each run of one partition's events, in offset order within a partition.
-	// next is the position after the run: it also passes over what is no event, and the last
-	// call for a partition has next >= to[p]. An emit without events only moves the
-	// position. Events are the callee's only during the call.
+	// Read reads the stream's partitions from from[p] up to, not including, to[p],
+	// read_committed, and calls emit for each run of one partition's events, in offset
+	// order within a partition. next is the position after the run: it also passes over
+	// what is no event, and the last call for a partition has next >= to[p]. An emit
+	// without events only moves the position. Events are the callee's only during the
+	// call.
 	//
-	// Read ends early with emit's error, with ctx's, with a [*GoneError] when Kafka no longer has from[p],
-	// with [ErrRecreated] when the topic is not the one of epoch, or with another error when Kafka doesn't answer.
+	// Read ends early with emit's error, with ctx's, with a [*GoneError] when Kafka no
+	// longer has from[p], with [ErrRecreated] when the topic is not the one of epoch, or
+	// with another error when Kafka doesn't answer.
 	Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(partition int32, events []Event, next int64) error) error
 }
 
@@ -33,10 +35,10 @@ type History interface {
 // OffsetForLeaderEpoch, KIP-320). Without it a position is judged by the epochs that this
 // gateway has read itself.
 type EpochHistory interface {
-	// EpochEnds returns for each partition the largest leader epoch not above the one asked for
-	// that the leader knows, and the offset where it ended (the log's end for the newest).
-	// epochs[p] -1: not asked; the answer's Epoch -1: not known. It may block on the network,
-	// is called concurrently and must honour ctx.
+	// EpochEnds returns for each partition the largest leader epoch not above the one
+	// asked for that the leader knows, and the offset where it ended (the log's end for
+	// the newest). epochs[p] -1: not asked; the answer's Epoch -1: not known. It may
+	// block on the network, is called concurrently and must honour ctx.
 	EpochEnds(ctx context.Context, stream int, epochs []int32) ([]EpochEnd, error)
 }
 
@@ -52,8 +54,8 @@ type Bounds struct {
 	Start []int64 // first offset still there
 	End   []int64 // offset after the last record (the high watermark, so it may be beyond the last stable offset)
 
-	// Compacted is nil unless the topic is compacted. Then a cursor below Compacted[p] is older than
-	// delete.retention.ms: tombstones it has not seen may have been removed.
+	// Compacted is nil unless the topic is compacted. Then a cursor below Compacted[p] is
+	// older than delete.retention.ms: tombstones it has not seen may have been removed.
 	Compacted []int64
 }
 

@@ -26,11 +26,13 @@ type Config struct {
 	IDs     cursor.Codec // how positions are written; nil: cursor.Plain
 	Catchup Catchup
 
-	// MaxLag is how long the oldest event that a follower has not been sent may wait, from when this gateway read it: beyond
-	// it, Pull says Lagged as it does past the log's end. 0: only there.
+	// MaxLag is how long the oldest event that a follower has not been sent may wait,
+	// from when this gateway read it: beyond it, Pull says Lagged as it does past the
+	// log's end. 0: only there.
 	MaxLag time.Duration
 
-	// Decisions is how many records are remembered with what became of each, for Hub.Decisions. 0: none, which costs nothing.
+	// Decisions is how many records are remembered with what became of each, for
+	// Hub.Decisions. 0: none, which costs nothing.
 	Decisions int
 }
 
@@ -75,19 +77,20 @@ type Hub struct {
 	observer observer
 }
 
-// observer is told what happens in the hub, under its lock: see [Decisions]. It does memory work
-// only.
+// observer is told what happens in the hub, under its lock: see [Decisions]. It does
+// memory work only.
 type observer interface {
 	// began: a stream's partitions from the first one given on are read from start.
 	began(stream, first int, start []int64)
-	// read: a record was read. It was published as the newest entry, or could not be made an
-	// event for the reason given.
+	// read: a record was read. It was published as the newest entry, or could not be made
+	// an event for the reason given.
 	read(stream int, ev *Event, poison string)
 	// opened: a subscription begins.
 	opened(id uint32, r *Request, starts []streamStart)
 	// handed: a subscription, by its key, was handed the event of a record.
 	handed(record spot, key uint64)
-	// skipped: a subscription that lagged is not sent the entries from one seq to another.
+	// skipped: a subscription that lagged is not sent the entries from one seq to
+	// another.
 	skipped(key, from, to uint64)
 	// closed: a subscription, whose slot is still there, ends. why may be "".
 	closed(id uint32, slot *subSlot, why string)
@@ -143,7 +146,8 @@ func NewHub(c Config) *Hub {
 	return h
 }
 
-// SetHistory sets what is older than memory; nil: nothing is. It comes before the first [Hub.Open].
+// SetHistory sets what is older than memory; nil: nothing is. It comes before the first
+// [Hub.Open].
 func (h *Hub) SetHistory(history History) {
 	if history == nil {
 		history = memoryOnly{h}
@@ -151,7 +155,8 @@ func (h *Hub) SetHistory(history History) {
 	h.history = history
 }
 
-// Close ends all subscriptions (their Pull says Closed) and the catch-up, and waits for it.
+// Close ends all subscriptions (their Pull says Closed) and the catch-up, and waits for
+// it.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	h.closed = true
@@ -178,7 +183,8 @@ func (h *Hub) Lookup(name string) (stream int, ok bool) {
 	return i, i >= 0
 }
 
-// Positions returns a copy of what the log has reached. The epoch is "" before the stream has begun.
+// Positions returns a copy of what the log has reached. The epoch is "" before the stream
+// has begun.
 func (h *Hub) Positions(stream int) (epoch string, next []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -190,20 +196,22 @@ func (h *Hub) noteReading(l *log, now int64) {
 	l.reads.note(now, h.catchup.MaxAge.Milliseconds(), l.head)
 }
 
-// now is the hub's clock, in ms. Only differences matter; it doesn't go back when the wall clock does.
+// now is the hub's clock, in ms. Only differences matter; it doesn't go back when the
+// wall clock does.
 func (h *Hub) now() int64 { return time.Since(h.start).Milliseconds() }
 
 // Waker is told that a subscriber has something to read.
 type Waker interface {
-	// Wake is called with the hub's lock held, once until the subscriber's next Pull. It must not block
-	// nor call the hub.
+	// Wake is called with the hub's lock held, once until the subscriber's next Pull. It
+	// must not block nor call the hub.
 	Wake(token uint32)
 }
 
 // WakerID is a registered [Waker].
 type WakerID uint8
 
-// AddWaker registers a waker for good. There are at most 256: a few carriers, not one per connection.
+// AddWaker registers a waker for good. There are at most 256: a few carriers, not one per
+// connection.
 func (h *Hub) AddWaker(w Waker) WakerID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -217,9 +225,9 @@ func (h *Hub) AddWaker(w Waker) WakerID {
 // ErrWithdrawn says that a stream isn't served for now, see [Hub.Withdraw].
 var ErrWithdrawn = errors.New("stream: withdrawn")
 
-// Withdraw takes a stream out of service, or back in. While it is out, Open and State fail with [ErrWithdrawn], and those
-// who read it are woken and their Pull says [Withdrawn]: the last id that they were sent stays good. Its
-// log goes on being written.
+// Withdraw takes a stream out of service, or back in. While it is out, Open and State
+// fail with [ErrWithdrawn], and those who read it are woken and their Pull says
+// [Withdrawn]: the last id that they were sent stays good. Its log goes on being written.
 func (h *Hub) Withdraw(stream int, out bool) {
 	h.mu.Lock()
 	bit := uint64(1) << stream
@@ -242,8 +250,8 @@ func (h *Hub) IsWithdrawn(stream int) bool {
 }
 
 // hubLock is the hub's lock. Nothing may hold it for longer than it takes to do a bounded
-// amount of work, whatever callers and producers send. A watch, which only tests set, is told
-// how much was done in each hold, so that a test can fail above the bound.
+// amount of work, whatever callers and producers send. A watch, which only tests set, is
+// told how much was done in each hold, so that a test can fail above the bound.
 type hubLock struct {
 	mu    sync.Mutex
 	watch *holdWatch // nil: nothing is counted
@@ -272,22 +280,24 @@ func (l *hubLock) Unlock() {
 	l.mu.Unlock()
 }
 
-// did counts work of this hold: a subscriber, an entry or a partition that was touched is one
-// unit each, and so is a KB that was copied.
+// did counts work of this hold: a subscriber, an entry or a partition that was touched is
+// one unit each, and so is a KB that was copied.
 func (l *hubLock) did(n int) {
 	if l.watch != nil {
 		l.watch.work += n
 	}
 }
 
-// breathe gives the lock back for a moment, so that others have it between two runs of work.
+// breathe gives the lock back for a moment, so that others have it between two runs of
+// work.
 func (l *hubLock) breathe() {
 	l.Unlock()
 	l.Lock()
 }
 
-// holdRun is how many units of work one hold of the lock does before it is given back. One call
-// may exceed it by what cannot be split: the copy of one record, one vector of positions.
+// holdRun is how many units of work one hold of the lock does before it is given back.
+// One call may exceed it by what cannot be split: the copy of one record, one vector of
+// positions.
 const holdRun = 4096
 
 // wakeRun is how many subscribers are woken under one hold.

@@ -6,7 +6,8 @@ import (
 	"unsafe"
 )
 
-// threadTime is the CPU time of the calling thread: what a hold takes by itself, however busy the machine is.
+// threadTime is the CPU time of the calling thread: what a hold takes by itself, however
+// busy the machine is.
 func threadTime() time.Duration {
 	const threadCPU = 3 // CLOCK_THREAD_CPUTIME_ID
 	var ts syscall.Timespec

@@ -24,8 +24,8 @@ func sized(n int) int {
 	return n / 10
 }
 
-// mostWork is the most that one hold of the hub's lock may do, in units of hubLock.did: a run of work, what cannot be
-// split at its end, and the first run of wakings.
+// mostWork is the most that one hold of the hub's lock may do, in units of hubLock.did: a
+// run of work, what cannot be split at its end, and the first run of wakings.
 const mostWork = 2*holdRun + wakeRun
 
 // holds watches the holds of the hubs of one scenario.
@@ -37,7 +37,8 @@ type holds struct {
 	began   time.Duration
 }
 
-// hub is a hub whose holds are watched, of streams that have begun with so many partitions.
+// hub is a hub whose holds are watched, of streams that have begun with so many
+// partitions.
 func (w *holds) hub(partitions int, c Config) *Hub {
 	h := NewHub(c)
 	w.tb.Cleanup(h.Close)
@@ -114,7 +115,8 @@ func runOf(from int64, n int, user, subject string) (events []Event) {
 
 func same(q Request) func(int) Request { return func(int) Request { return q } }
 
-// holdScenarios do all that callers and producers can have done under the hub's lock, with n of them.
+// holdScenarios do all that callers and producers can have done under the hub's lock,
+// with n of them.
 var holdScenarios = []struct {
 	name string
 	run  func(w *holds, n int)
@@ -346,7 +348,8 @@ func (k *wide) Read(ctx context.Context, stream int, epoch string, from, to []in
 	return k.longPast.Read(ctx, stream, epoch, from[:1], to[:1], emit)
 }
 
-// No hold of the hub's lock does more than a bounded amount of work, with as many subscribers and entries as there may be.
+// No hold of the hub's lock does more than a bounded amount of work, with as many
+// subscribers and entries as there may be.
 func TestEveryHoldOfTheLockIsBounded(t *testing.T) {
 	for _, s := range holdScenarios {
 		t.Run(s.name, func(t *testing.T) {
@@ -363,8 +366,9 @@ func TestEveryHoldOfTheLockIsBounded(t *testing.T) {
 	}
 }
 
-// BenchmarkLockHold prints how long the longest hold of the hub's lock takes, with 100,000 subscribers: the median of
-// five rounds of each scenario, in milliseconds of CPU, and the most work in one. The collector's share is in it.
+// BenchmarkLockHold prints how long the longest hold of the hub's lock takes, with
+// 100,000 subscribers: the median of five rounds of each scenario, in milliseconds of
+// CPU, and the most work in one. The collector's share is in it.
 func BenchmarkLockHold(b *testing.B) {
 	for _, s := range holdScenarios {
 		b.Run(strings.ReplaceAll(s.name, " ", "-"), func(b *testing.B) {

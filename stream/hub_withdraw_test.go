@@ -7,8 +7,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// A stream that is withdrawn ends those who read it, and nobody else; nobody may open it until it is back, and then all
-// that came meanwhile is there.
+// A stream that is withdrawn ends those who read it, and nobody else; nobody may open it
+// until it is back, and then all that came meanwhile is there.
 func TestWithdrawnStreamEndsOnlyWhoReadsIt(t *testing.T) {
 	r := newRig(t, 1, orders, stock, news)
 	both, one, other := r.open(Request{Streams: []int{0, 1}}), r.open(Request{Streams: []int{0}}), r.open(Request{Streams: []int{1}, Subject: "s"})
@@ -46,8 +46,8 @@ func TestWithdrawnStreamEndsOnlyWhoReadsIt(t *testing.T) {
 	r.open(Request{Streams: []int{0, 1}, Cursor: p.id}).begins(OutcomeResumed).gets("while it was out")
 }
 
-// A cursor may name partitions that Kafka has and this gateway hasn't found yet. Where those are too many for an id it
-// waits for what its own reader is about to find.
+// A cursor may name partitions that Kafka has and this gateway hasn't found yet. Where
+// those are too many for an id it waits for what its own reader is about to find.
 func TestNoIDIsTooLongForPartitionsNotFoundYet(t *testing.T) {
 	k := newKafka(1, 1)
 	r := rigOn(t, k, orders)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// alike are ids that something careless would take for one another: by prefix, case, white space, normal form, look,
-// number, encoding, or where a C string ends.
+// alike are ids that something careless would take for one another: by prefix, case,
+// white space, normal form, look, number, encoding, or where a C string ends.
 var alike = []string{
 	"alice", "alic", "alice2", "alicealice", "Alice", "ALICE", "alice ", " alice", "alice\t", "alice\x00", "alice\x00bob",
 	"alice.", "alice/", "alice%20", "alice@", "alice~", "al\u0131ce", "аlice", "\u200balice", "alice\ufe0f",
@@ -20,9 +20,10 @@ var alike = []string{
 	strings.Repeat("a", 1024), strings.Repeat("a", 1023) + "b",
 }
 
-// TestIsolation makes users, streams, filters, events and reconnects at random, cursors of others among them, and compares each delivery with
-// a plain model: an event reaches whom it names and who follows it, in order, once, and no one else. It
-// runs once as it is and once with every user's hash the same.
+// TestIsolation makes users, streams, filters, events and reconnects at random, cursors
+// of others among them, and compares each delivery with a plain model: an event reaches
+// whom it names and who follows it, in order, once, and no one else. It runs once as it
+// is and once with every user's hash the same.
 func TestIsolation(t *testing.T) {
 	want := 100_000
 	if os.Getenv("SLUICE_TEST_FULL") == "1" {
@@ -141,7 +142,8 @@ func (r record) gets(q Request) bool {
 		(r.stream == 2 || q.AnyUser || slices.Contains(r.users, q.User))
 }
 
-// connect opens a connection: live, or at a cursor that somebody was given, whoever that was.
+// connect opens a connection: live, or at a cursor that somebody was given, whoever that
+// was.
 func (w *isolated) connect() {
 	l := &listener{request: Request{Waker: w.waker, User: w.pick(alike), Streams: [][]int{{0}, {1}, {2}, {0, 1}, {0, 2}, {0, 1, 2}}[w.rand.IntN(6)]}}
 	switch w.rand.IntN(6) {
@@ -153,7 +155,8 @@ func (w *isolated) connect() {
 	l.seen = len(w.past)
 	if len(w.subs) > 0 && w.rand.IntN(2) == 0 {
 		other := w.subs[w.rand.IntN(len(w.subs))]
-		// What a cursor doesn't name begins live, and another filter's is refused: those begin live altogether.
+		// What a cursor doesn't name begins live, and another filter's is refused: those
+		// begin live altogether.
 		if slices.Equal(other.request.Streams, l.request.Streams) && other.request.filter() == l.request.filter() {
 			w.drain(other)
 			l.request.Cursor, l.seen = string(other.sub.AppendID(nil)), other.seen
@@ -175,7 +178,8 @@ func (w *isolated) open(l *listener) {
 	w.opened++
 }
 
-// leave closes a connection; half of them come back where they were, the batch they were in half read.
+// leave closes a connection; half of them come back where they were, the batch they were
+// in half read.
 func (w *isolated) leave() {
 	i := w.rand.IntN(len(w.subs))
 	l := w.subs[i]

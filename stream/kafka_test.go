@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// fakeKafka is a model of what Kafka promises: partitions of records with holes, retention, and topics created anew.
-// It is the test's, not a mock of ours: the hub under test is real, and so are its bytes.
+// fakeKafka is a model of what Kafka promises: partitions of records with holes,
+// retention, and topics created anew. It is the test's, not a mock of ours: the hub under
+// test is real, and so are its bytes.
 type fakeKafka struct {
 	gate      chan struct{} // each run that Read emits takes one first; nil: none needed
 	meanwhile func()        // done once, before Bounds or OffsetsAt says its answer; nil: nothing
@@ -52,8 +53,9 @@ func (t *fakeTopic) lineage(p int) lineage {
 	return nil
 }
 
-// elect makes a replica the leader that has the records of a partition before end only: an
-// election that is unclean where end is below the log's end. Records get leader epochs from then on.
+// elect makes a replica the leader that has the records of a partition before end only:
+// an election that is unclean where end is below the log's end. Records get leader epochs
+// from then on.
 func (t *fakeTopic) elect(p int, end int64) {
 	for len(t.epochs) < len(t.partitions) {
 		t.epochs = append(t.epochs, lineage{{0, 0}})
@@ -257,7 +259,8 @@ func (k *fakeKafka) answer(err error) {
 	k.down = err
 }
 
-// put adds an event to the end of a partition. It fills in which and where, and the time if there is none.
+// put adds an event to the end of a partition. It fills in which and where, and the time
+// if there is none.
 func (k *fakeKafka) put(stream, p int, ev Event) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -13,7 +13,8 @@ const (
 	kindJump    // the position moved by something that everybody has to be told; the body is the frame that says so
 )
 
-// everyPartition is the partition of a jump into a topic created again; other jumps go from time to next in one.
+// everyPartition is the partition of a jump into a topic created again; other jumps go
+// from time to next in one.
 const everyPartition = -1
 
 // entry is one line of a log. It holds no pointer.
@@ -37,9 +38,9 @@ type posting struct {
 	next uint32 // how many ordinals further on the user's next entry is; 0: none yet
 }
 
-// chainEnd is the newest of a user's entries: its ordinal, and the number of its posting in the
-// block. That is below 1<<16, as an entry has 255 at most. The zero chainEnd is that of a user
-// without entries.
+// chainEnd is the newest of a user's entries: its ordinal, and the number of its posting
+// in the block. That is below 1<<16, as an entry has 255 at most. The zero chainEnd is
+// that of a user without entries.
 type chainEnd uint64
 
 func endOf(o ordinal, posting int) chainEnd { return chainEnd((o+1)<<16 | ordinal(posting)) }
@@ -63,8 +64,8 @@ type block struct {
 	n    int
 }
 
-// log is what a stream remembers: the newest entries, bounded by age and bytes. An entry has a
-// seq, by which it is known outside, and an ordinal, by which it is found.
+// log is what a stream remembers: the newest entries, bounded by age and bytes. An entry
+// has a seq, by which it is known outside, and an ordinal, by which it is found.
 type log struct {
 	spec    Spec
 	stream  int // its index in the hub
@@ -153,9 +154,9 @@ func (l *log) push(b *block, e entry) ordinal {
 	return o
 }
 
-// advance moves the head over records that are no event. It writes over an advance of the same partition
-// at the log's end, since a position between the two is of no use to anybody; it reports
-// whether it needed an entry, numbered seq.
+// advance moves the head over records that are no event. It writes over an advance of the
+// same partition at the log's end, since a position between the two is of no use to
+// anybody; it reports whether it needed an entry, numbered seq.
 func (l *log) advance(partition int32, next, now int64, seq uint64) bool {
 	if n := len(l.blocks); n > 0 {
 		b, kept := l.blocks[n-1], 0
@@ -186,9 +187,10 @@ func (l *log) floor() []int64 {
 	return l.base
 }
 
-// resume returns the seq to read on from at a position that covers floor: every entry before
-// it is covered. It is exact to a block. A jump into that block is behind the position: whoever is told of it again would
-// load its state anew, come back at the same place, and be told again.
+// resume returns the seq to read on from at a position that covers floor: every entry
+// before it is covered. It is exact to a block. A jump into that block is behind the
+// position: whoever is told of it again would load its state anew, come back at the same
+// place, and be told again.
 func (l *log) resume(pos []int64) uint64 {
 	lo := int(max(l.gen, l.number) - l.number)
 	n := sort.Search(len(l.blocks)-lo, func(i int) bool { return !covers(pos, l.blocks[lo+i].base) }) - 1
@@ -202,11 +204,11 @@ func (l *log) resume(pos []int64) uint64 {
 	return max(e.seq, l.evicted+1)
 }
 
-// expire evicts what is past the stream's bounds, at most budget entries for their age, so that a publish
-// after a long silence doesn't hold everybody up.
+// expire evicts what is past the stream's bounds, at most budget entries for their age,
+// so that a publish after a long silence doesn't hold everybody up.
 //
-// It also stops where that is enough for one hold of the lock: see over. It returns how much work
-// it was.
+// It also stops where that is enough for one hold of the lock: see over. It returns how
+// much work it was.
 func (l *log) expire(now int64, u *users, budget int) (work int) {
 	for l.over() && work < holdRun {
 		e := l.oldest()
@@ -253,8 +255,8 @@ func (l *log) oldest() *entry {
 	return &l.blocks[0].entries[l.skip]
 }
 
-// baseAt moves the base to the first block: partitions may have been added between blocks. What a
-// jump moves it does when it is evicted.
+// baseAt moves the base to the first block: partitions may have been added between
+// blocks. What a jump moves it does when it is evicted.
 func (l *log) baseAt() {
 	if len(l.blocks) == 0 {
 		return

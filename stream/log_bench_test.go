@@ -11,15 +11,16 @@ import (
 	"sluice/stream/cursor"
 )
 
-// The benchmarks compare with a baseline in the same run, in turns, since only such ratios mean
-// anything on a machine that others use too.
+// The benchmarks compare with a baseline in the same run, in turns, since only such
+// ratios mean anything on a machine that others use too.
 
 const (
 	benchPartitions = 12
 	benchPayload    = 300 // bytes
 )
 
-// benchEvents makes the events of a log: event i is of partition i%12 and of user i*7919 modulo users.
+// benchEvents makes the events of a log: event i is of partition i%12 and of user i*7919
+// modulo users.
 type benchEvents struct {
 	batch []Event
 	next  int
@@ -105,8 +106,8 @@ var bigLog = sync.OnceValues(func() (*Hub, *benchEvents) {
 	return h, g
 })
 
-// BenchmarkResume resumes a user who missed 3 events of a million, from the id to the frames; the baseline looks for them by a
-// scan of the log from the same position.
+// BenchmarkResume resumes a user who missed 3 events of a million, from the id to the
+// frames; the baseline looks for them by a scan of the log from the same position.
 func BenchmarkResume(b *testing.B) {
 	h, g := bigLog()
 	l := h.logs[0]
@@ -175,8 +176,8 @@ func scan(l *log, uid uint32, pos []int64) (n int) {
 	return n
 }
 
-// BenchmarkIngest publishes events of a user each with nobody subscribed, into a log that is full; the
-// baseline copies their payloads.
+// BenchmarkIngest publishes events of a user each with nobody subscribed, into a log that
+// is full; the baseline copies their payloads.
 func BenchmarkIngest(b *testing.B) {
 	const bound = 64 << 20
 	g := newBenchEvents(100_000)

@@ -5,14 +5,17 @@ import (
 	"sort"
 )
 
-// A burst may push out of memory what a follower has not had the time to pull. Then it goes on from
-// Kafka, as one who resumes, for which its position has to be known. So a log remembers the
-// positions of what has left it, for as long as a follower that isn't slow takes to come.
+// A burst may push out of memory what a follower has not had the time to pull. Then it
+// goes on from Kafka, as one who resumes, for which its position has to be known. So a
+// log remembers the positions of what has left it, for as long as a follower that isn't
+// slow takes to come.
 
-// droppedFor is how long before the newest entry one may have been read whose position is remembered, in ms.
+// droppedFor is how long before the newest entry one may have been read whose position is
+// remembered, in ms.
 const droppedFor = 30_000
 
-// minDroppedBytes is how many bytes of positions may be remembered, or an eighth of ReplayBytes if that is more.
+// minDroppedBytes is how many bytes of positions may be remembered, or an eighth of
+// ReplayBytes if that is more.
 const minDroppedBytes = 1 << 20
 
 // droppedBlock is what is remembered of a block that has left the log.
@@ -37,7 +40,8 @@ func (b *droppedBlock) bytes() int64 {
 	return droppedEntryBytes*int64(len(b.entries)) + 8*int64(len(b.base)) + 128
 }
 
-// rememberDropped remembers the oldest block, which is about to be dropped, and forgets what was remembered for long enough.
+// rememberDropped remembers the oldest block, which is about to be dropped, and forgets
+// what was remembered for long enough.
 func (l *log) rememberDropped() {
 	b := l.blocks[0]
 	if len(b.entries) == 0 {
@@ -77,8 +81,9 @@ func (l *log) newestRead() int64 {
 	return 0
 }
 
-// droppedPosition returns the position after all entries with a seq up to this one, of which the last has
-// left memory. It is unknown where that is too long ago, or the topic was created anew since.
+// droppedPosition returns the position after all entries with a seq up to this one, of
+// which the last has left memory. It is unknown where that is too long ago, or the topic
+// was created anew since.
 func (l *log) droppedPosition(seq uint64) (pos []int64, known bool) {
 	if len(l.blocks) == 0 || len(l.back) > 0 && l.back[len(l.back)-1].seq > seq {
 		return nil, false
@@ -122,8 +127,9 @@ func (l *log) droppedPosition(seq uint64) (pos []int64, known bool) {
 	return pos, true
 }
 
-// overtake has a follower, some of whose entries have left memory, go on as one who resumes where it
-// is; false if that isn't known any more, or there is nothing to resume from.
+// overtake has a follower, some of whose entries have left memory, go on as one who
+// resumes where it is; false if that isn't known any more, or there is nothing to resume
+// from.
 func (h *Hub) overtake(id uint32, s *subSlot) bool {
 	if _, alone := h.history.(memoryOnly); alone {
 		return false

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestABurstBeyondMemoryClosesNobody: who had read all before gets all of it, once and in order, from Kafka what
-// memory has no more.
+// TestABurstBeyondMemoryClosesNobody: who had read all before gets all of it, once and in
+// order, from Kafka what memory has no more.
 func TestABurstBeyondMemoryClosesNobody(t *testing.T) {
 	const burst = 3000
 	small := func(s Spec) Spec { s.ReplayBytes = 64 << 10; return s }
@@ -54,8 +54,8 @@ func TestABurstBeyondMemoryClosesNobody(t *testing.T) {
 	}
 }
 
-// inOrder reports whether got has what want has, once each, and those of a partition in its order:
-// "order ROUND NUMBER" of the partition NUMBER%3, all others of partition 0.
+// inOrder reports whether got has what want has, once each, and those of a partition in
+// its order: "order ROUND NUMBER" of the partition NUMBER%3, all others of partition 0.
 func inOrder(got, want []string) bool {
 	if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
 		return false
@@ -78,7 +78,8 @@ func inOrder(got, want []string) bool {
 	return true
 }
 
-// TestBusyStreamsLeaveOthersAlone: what another stream of hers evicts is nobody's reason to close.
+// TestBusyStreamsLeaveOthersAlone: what another stream of hers evicts is nobody's reason
+// to close.
 func TestBusyStreamsLeaveOthersAlone(t *testing.T) {
 	spec := stock
 	spec.ReplayBytes = 32 << 10
@@ -98,7 +99,8 @@ func TestBusyStreamsLeaveOthersAlone(t *testing.T) {
 	}
 }
 
-// TestASlowFollowerLags: who leaves for long what memory had is closed, and no position of it is kept.
+// TestASlowFollowerLags: who leaves for long what memory had is closed, and no position
+// of it is kept.
 func TestASlowFollowerLags(t *testing.T) {
 	spec := orders
 	spec.ReplayBytes = 64 << 10

@@ -4,13 +4,13 @@ import (
 	"sort"
 )
 
-// blockLen is the number of entries to a block, a power of two. A block's base vector is what
-// finding a position costs in memory. Its length is what that costs in time.
+// blockLen is the number of entries to a block, a power of two. A block's base vector is
+// what finding a position costs in memory. Its length is what that costs in time.
 const blockLen = 256
 
-// ordinal is where an entry is in its log: in which block, and at which index of it. Blocks are
-// numbered, so an entry is found by a shift. Ordinals ascend with the entries' seqs. They skip
-// where a block ended early.
+// ordinal is where an entry is in its log: in which block, and at which index of it.
+// Blocks are numbered, so an entry is found by a shift. Ordinals ascend with the entries'
+// seqs. They skip where a block ended early.
 type ordinal uint64
 
 // noOrdinal is that of no entry. It comes after all others.
@@ -34,8 +34,8 @@ func (o ordinal) before(n uint32) ordinal { return o - ordinal(n) }
 // after is the ordinal that comes n after it.
 func (o ordinal) after(n uint32) ordinal { return o + ordinal(n) }
 
-// blockAt is the index in l.blocks of an ordinal's block; it is not below len(l.blocks) for one
-// that isn't kept.
+// blockAt is the index in l.blocks of an ordinal's block; it is not below len(l.blocks)
+// for one that isn't kept.
 func (l *log) blockAt(o ordinal) uint64 { return o.block() - l.number }
 
 // entry returns the entry at an ordinal, nil if it isn't kept.
@@ -94,7 +94,8 @@ func (l *log) seek(o ordinal) (ordinal, *entry) {
 	}
 }
 
-// upTo returns the ordinal of the last entry with a seq up to this one; false: none is kept.
+// upTo returns the ordinal of the last entry with a seq up to this one; false: none is
+// kept.
 func (l *log) upTo(seq uint64) (last ordinal, kept bool) {
 	next := l.from(seq + 1) // the first entry after; the one before it is at most seq
 	n, i := int(l.blockAt(next)), next.index()

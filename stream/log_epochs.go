@@ -12,19 +12,19 @@ const noEpoch = -1
 // election begins one. What is older is asked of Kafka.
 const maxLineage = 64
 
-// epochStart says that the records of a partition from offset start on were written under a
-// leader epoch, up to the next one's start.
+// epochStart says that the records of a partition from offset start on were written under
+// a leader epoch, up to the next one's start.
 type epochStart struct {
 	epoch int32 // noEpoch: not known from there
 	start int64
 }
 
-// lineage has a partition's leader epochs, ascending (KIP-101). The epoch of a position is that
-// of the last record before it, so an epoch begins after its start.
+// lineage has a partition's leader epochs, ascending (KIP-101). The epoch of a position
+// is that of the last record before it, so an epoch begins after its start.
 type lineage []epochStart
 
-// at returns the leader epoch of the last record before an offset, noEpoch where that is not
-// known or there is none.
+// at returns the leader epoch of the last record before an offset, noEpoch where that is
+// not known or there is none.
 func (e lineage) at(next int64) int32 {
 	for i := len(e) - 1; i >= 0 && next > 0; i-- {
 		if e[i].start < next {
@@ -44,8 +44,8 @@ func (e lineage) newest() int32 {
 	return noEpoch
 }
 
-// with returns the lineage with an epoch that begins at start. Epochs only ascend, so one that is
-// older than the newest says nothing.
+// with returns the lineage with an epoch that begins at start. Epochs only ascend, so one
+// that is older than the newest says nothing.
 func (e lineage) with(epoch int32, start int64) lineage {
 	if epoch != noEpoch && epoch <= e.newest() {
 		if last := e[len(e)-1]; epoch < e.newest() || last.epoch != noEpoch || start < last.start {
@@ -72,8 +72,9 @@ func (e lineage) before(next int64) lineage {
 	return e
 }
 
-// generation is the time in which a log's positions compare: a jump back and a topic created
-// anew begin another. Positions of an earlier one keep the leader epochs that they had.
+// generation is the time in which a log's positions compare: a jump back and a topic
+// created anew begin another. Positions of an earlier one keep the leader epochs that
+// they had.
 type generation struct {
 	epochs []lineage // by partition, as far as known; replaced as a whole, never changed
 	ended  []int64   // how far the log had been read when another began; nil: it is the log's present one
@@ -104,7 +105,8 @@ func (g *generation) cut(p int, to int64) *generation {
 	return next
 }
 
-// leaders returns the leader epochs of a position in dst's memory; nil where none is known.
+// leaders returns the leader epochs of a position in dst's memory; nil where none is
+// known.
 func (g *generation) leaders(dst []int32, pos []int64) []int32 {
 	if g == nil || len(g.epochs) == 0 {
 		return nil
@@ -122,12 +124,12 @@ func (g *generation) leaders(dst []int32, pos []int64) []int32 {
 	return dst
 }
 
-// SetLeaderEpoch says that the records of a partition from offset start on were written under
-// this leader epoch, until another is said; -1: not known from there. It comes before such
-// records are published, and right after [Hub.Begin] or [Hub.Jump] for what was written before,
-// ascending. From then on ids say the epoch of their positions (KIP-320), and a position whose
-// epoch ended before it is told so. That records read already were lost is not said by this, but
-// by Jump.
+// SetLeaderEpoch says that the records of a partition from offset start on were written
+// under this leader epoch, until another is said; -1: not known from there. It comes
+// before such records are published, and right after [Hub.Begin] or [Hub.Jump] for what
+// was written before, ascending. From then on ids say the epoch of their positions
+// (KIP-320), and a position whose epoch ended before it is told so. That records read
+// already were lost is not said by this, but by Jump.
 func (h *Hub) SetLeaderEpoch(stream int, partition, epoch int32, start int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -152,9 +154,9 @@ func (h *Hub) SetLeaderEpoch(stream int, partition, epoch int32, start int64) {
 	}
 }
 
-// parted returns where the log parted from a position whose last record has a leader epoch: where
-// the first later epoch began below it. exact is false if the log doesn't know where epoch itself
-// ended. Then it may have been earlier.
+// parted returns where the log parted from a position whose last record has a leader
+// epoch: where the first later epoch began below it. exact is false if the log doesn't
+// know where epoch itself ended. Then it may have been earlier.
 func (e lineage) parted(epoch int32, next int64) (to int64, parted, exact bool) {
 	for i, s := range e {
 		if s.epoch <= epoch {
@@ -169,12 +171,13 @@ func (e lineage) parted(epoch int32, next int64) (to int64, parted, exact bool) 
 	return 0, false, false
 }
 
-// has reports whether a log read up to head has the record before a position, under this epoch.
+// has reports whether a log read up to head has the record before a position, under this
+// epoch.
 func (e lineage) has(epoch int32, next, head int64) bool { return next <= head && e.at(next) == epoch }
 
-// holdEpochs holds a position against the leader epochs that a cursor says of it. It moves the position
-// back where it has parted from the topic, and returns what moved, and the epochs that only the
-// cursor can tell of. asked: Kafka was asked.
+// holdEpochs holds a position against the leader epochs that a cursor says of it. It
+// moves the position back where it has parted from the topic, and returns what moved, and
+// the epochs that only the cursor can tell of. asked: Kafka was asked.
 func (h *Hub) holdEpochs(ctx context.Context, m memory, said []int32, pos []int64, reach func() error) (moved []Moved, leaders []int32, asked bool, err error) {
 	var ask []int32
 	keep := func(p int, epoch int32) {
@@ -258,8 +261,8 @@ func (m *memory) lineage(p int) lineage {
 	return nil
 }
 
-// ownEpoch returns the leader epoch that the cursor said of the position in a partition, noEpoch if
-// it said none or the position has moved since.
+// ownEpoch returns the leader epoch that the cursor said of the position in a partition,
+// noEpoch if it said none or the position has moved since.
 func (o *ownStream) ownEpoch(p int) int32 {
 	if p < len(o.leaders) && at(o.pos, p) == o.came[p] {
 		return o.leaders[p]
@@ -292,8 +295,9 @@ func (o *ownStream) appendLeaders(dst []int32, l *log) []int32 {
 	return dst
 }
 
-// part tells a subscriber that is ahead of this gateway where stream i has parted from its
-// position: records below it were written under a later leader epoch than its cursor said.
+// part tells a subscriber that is ahead of this gateway where stream i has parted from
+// its position: records below it were written under a later leader epoch than its cursor
+// said.
 func (p *ownPosition) part(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	if o.leaders == nil || o.epoch != l.epoch || o.lineage != l.lineage {

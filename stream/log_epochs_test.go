@@ -74,8 +74,8 @@ func TestStateCursorsSayLeaderEpochs(t *testing.T) {
 	}
 }
 
-// A page that was away during an unclean election is told where the log has parted from its id,
-// whatever was written since, on whichever gateway it comes back.
+// A page that was away during an unclean election is told where the log has parted from
+// its id, whatever was written since, on whichever gateway it comes back.
 func TestAwayDuringAnUncleanElectionIsTold(t *testing.T) {
 	for written := range 12 {
 		for _, away := range []string{"same gateway", "evicted", "fresh", "before it noticed"} {
@@ -115,7 +115,8 @@ func TestAwayDuringAnUncleanElectionIsTold(t *testing.T) {
 	}
 }
 
-// One election may truncate several partitions: each is told of, the others are untouched.
+// One election may truncate several partitions: each is told of, the others are
+// untouched.
 func TestPartedInSeveralPartitionsIsToldOfEach(t *testing.T) {
 	r := newEpochs(t, 4, orders)
 	for p := range 4 {
@@ -156,7 +157,8 @@ func TestKnownLeaderEpochsAreNotAskedFor(t *testing.T) {
 	}
 }
 
-// A position under an epoch that the brokers left don't know is told to be lost where the log goes on.
+// A position under an epoch that the brokers left don't know is told to be lost where the
+// log goes on.
 func TestEpochThatNoBrokerKnowsIsTold(t *testing.T) {
 	r := newEpochs(t, 1, orders)
 	r.fill(0, 0, 3, "old")
@@ -176,8 +178,9 @@ func TestEpochThatNoBrokerKnowsIsTold(t *testing.T) {
 	}
 }
 
-// Whoever is ahead of this gateway learns that it has parted when the records that were written in
-// the place of its own come, though nothing was lost that this gateway had read.
+// Whoever is ahead of this gateway learns that it has parted when the records that were
+// written in the place of its own come, though nothing was lost that this gateway had
+// read.
 func TestAheadOfAnUncleanElectionIsTold(t *testing.T) {
 	for _, filter := range []string{"", "s"} {
 		r := newEpochs(t, 2, orders)
@@ -209,8 +212,8 @@ func TestAheadOfAnUncleanElectionIsTold(t *testing.T) {
 	}
 }
 
-// Whoever comes from after the election to a gateway that is still before it waits, and is told
-// nothing when that one's log goes back: its own position is of the later log.
+// Whoever comes from after the election to a gateway that is still before it waits, and
+// is told nothing when that one's log goes back: its own position is of the later log.
 func TestAheadInALaterEpochIsNotToldOfTheTruncation(t *testing.T) {
 	r := newEpochs(t, 1, orders)
 	r.fill(0, 0, 5, "old")
@@ -228,8 +231,8 @@ func TestAheadInALaterEpochIsNotToldOfTheTruncation(t *testing.T) {
 	r.resume("orders@ep0:4-1").begins(OutcomeResumed).gets(numbered("new", 4, 9)...)
 }
 
-// A truncation while a pass reads the very partition: what the page is sent from there on is the
-// new log's, from where the two parted.
+// A truncation while a pass reads the very partition: what the page is sent from there on
+// is the new log's, from where the two parted.
 func TestElectionWhileCatchingUpIsTold(t *testing.T) {
 	r := newEpochs(t, 2, orders)
 	r.fill(0, 0, 20, "old")
@@ -309,7 +312,8 @@ func (s *slowEpochs) EpochEnds(ctx context.Context, stream int, epochs []int32) 
 	return s.fakeKafka.EpochEnds(ctx, stream, epochs)
 }
 
-// The topic is created anew while its leader epochs are asked for: the answer is of the other topic.
+// The topic is created anew while its leader epochs are asked for: the answer is of the
+// other topic.
 func TestRecreatedWhileLeaderEpochsAreAskedFor(t *testing.T) {
 	r := newEpochs(t, 1, orders)
 	r.fill(0, 0, 3, "old")
@@ -324,7 +328,8 @@ func TestRecreatedWhileLeaderEpochsAreAskedFor(t *testing.T) {
 	r.resume("orders@ep0:4-0").begins(OutcomeReset, "reset recreated orders [0 4 0]").gets()
 }
 
-// What a jump forward passes over may have begun an epoch: ids say nothing of it until a record does.
+// What a jump forward passes over may have begun an epoch: ids say nothing of it until a
+// record does.
 func TestEpochAfterAJumpForwardIsUnknown(t *testing.T) {
 	r := newEpochs(t, 1, orders)
 	r.fill(0, 0, 3, "old")
@@ -342,7 +347,8 @@ func TestEpochAfterAJumpForwardIsUnknown(t *testing.T) {
 	}
 }
 
-// An epoch that begins beyond what this gateway has read may be lost as well by now: Kafka is asked.
+// An epoch that begins beyond what this gateway has read may be lost as well by now:
+// Kafka is asked.
 func TestEpochBeyondWhatWasReadIsAskedFor(t *testing.T) {
 	r := newEpochs(t, 1, orders)
 	r.fill(0, 0, 30, "old")
@@ -363,7 +369,8 @@ func TestEpochBeyondWhatWasReadIsAskedFor(t *testing.T) {
 	p.gets(numbered("new", 33, 41)...)
 }
 
-// Where retention moves a position on from where it has parted, its leader epoch isn't known.
+// Where retention moves a position on from where it has parted, its leader epoch isn't
+// known.
 func TestPartedAndPassedByRetentionKeepsNoEpoch(t *testing.T) {
 	r := newEpochs(t, 1, orders)
 	r.fill(0, 0, 8, "old")

@@ -4,9 +4,9 @@ import (
 	"slices"
 )
 
-// jumpBack is a jump that took a log's position back: the topic lost the records of a partition
-// from an offset on. The log remembers it after its entry has been evicted, for those who are
-// served from elsewhere meanwhile and stand before it.
+// jumpBack is a jump that took a log's position back: the topic lost the records of a
+// partition from an offset on. The log remembers it after its entry has been evicted, for
+// those who are served from elsewhere meanwhile and stand before it.
 type jumpBack struct {
 	seq       uint64 // of the newest of those that it stands for
 	partition int32
@@ -14,8 +14,9 @@ type jumpBack struct {
 	leader    int32 // leader epoch of the position that was left; noEpoch: not known
 }
 
-// maxJumpsBack is how many jumps back are remembered of a partition. Beyond it the two oldest
-// become one, to the lower offset: a position between the two may be told of more than it lost.
+// maxJumpsBack is how many jumps back are remembered of a partition. Beyond it the two
+// oldest become one, to the lower offset: a position between the two may be told of more
+// than it lost.
 const maxJumpsBack = 8
 
 // rememberBack adds a jump back.
@@ -50,24 +51,25 @@ func (l *log) backAfter(seq uint64) []jumpBack {
 	return l.back[n:]
 }
 
-// crosses reports whether one of these jumps was in a partition where a position lies below floor.
-// Kafka is read on from there in the log as it is after the jump, so the position has to be taken
-// behind the jump first. Beyond it, it would seem to be of the log that is no more.
+// crosses reports whether one of these jumps was in a partition where a position lies
+// below floor. Kafka is read on from there in the log as it is after the jump, so the
+// position has to be taken behind the jump first. Beyond it, it would seem to be of the
+// log that is no more.
 func crosses(jumps []jumpBack, pos, floor []int64) bool {
 	return slices.ContainsFunc(jumps, func(j jumpBack) bool {
 		return at(pos, int(j.partition)) < at(floor, int(j.partition))
 	})
 }
 
-// isBehind reports whether a pass has read a partition after a jump back that the position is still
-// before: what it found there is of the log after it. It reads the partition for others; memory
-// has it for this one, once that has been told.
+// isBehind reports whether a pass has read a partition after a jump back that the
+// position is still before: what it found there is of the log after it. It reads the
+// partition for others; memory has it for this one, once that has been told.
 func (o *ownStream) isBehind(l *log, pass *catchupPass, p int) bool {
 	return slices.ContainsFunc(l.backAfter(o.told), func(j jumpBack) bool { return int(j.partition) == p && j.seq <= pass.began })
 }
 
-// rejoin takes a position into the log's present generation: for each jump back since the one
-// it was last told of, it tells of what that took from it.
+// rejoin takes a position into the log's present generation: for each jump back since the
+// one it was last told of, it tells of what that took from it.
 func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	for _, j := range l.backAfter(o.told) {
@@ -84,8 +86,9 @@ func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 	o.told, o.lineage = l.newest, l.lineage
 }
 
-// goBack moves the position as a jump back says; false if that doesn't concern it: it lies before
-// it, or, ahead of this gateway, is of a later leader epoch than the log that has lost its end.
+// goBack moves the position as a jump back says; false if that doesn't concern it: it
+// lies before it, or, ahead of this gateway, is of a later leader epoch than the log that
+// has lost its end.
 func (o *ownStream) goBack(j jumpBack) bool {
 	o.told = max(o.told, j.seq)
 	p := int(j.partition)
@@ -109,8 +112,9 @@ func (l *log) jumpAt(e *entry) jumpBack {
 	return jumpBack{seq: e.seq, partition: e.partition, to: e.next, leader: noEpoch}
 }
 
-// overtaken reports whether the topic has lost records, since the pass began, of what it reads:
-// what it finds from there on may be other records than its members' positions are of.
+// overtaken reports whether the topic has lost records, since the pass began, of what it
+// reads: what it finds from there on may be other records than its members' positions are
+// of.
 func (p *catchupPass) overtaken() bool {
 	for _, j := range p.hub.logs[p.stream].backAfter(p.began) {
 		if q := int(j.partition); q < len(p.to) && p.from[q] < p.to[q] && p.to[q] > j.to {

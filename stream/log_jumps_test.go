@@ -10,8 +10,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// behindJump is a gateway whose log of stock begins with a jump. Before it alice was sent nothing
-// of stock and, after the page was opened, one order.
+// behindJump is a gateway whose log of stock begins with a jump. Before it alice was sent
+// nothing of stock and, after the page was opened, one order.
 func behindJump(t *testing.T, q Request, jump func(r *rig)) (*rig, *page) {
 	r := newRig(t, 1, orders, stock)
 	for range 5 {
@@ -47,8 +47,8 @@ var jumps = []struct {
 	}, "reset recreated stock [0 5 0]", "stock@ep1:0"},
 }
 
-// Rule 1: what is sent before a jump has the position before it, though the jump is the oldest
-// entry of its log.
+// Rule 1: what is sent before a jump has the position before it, though the jump is the
+// oldest entry of its log.
 func TestIDsBeforeAJumpLieBeforeIt(t *testing.T) {
 	for _, j := range jumps {
 		t.Run(j.name, func(t *testing.T) {
@@ -111,7 +111,8 @@ func (p *page) neverBackBut(stream string, to int64) {
 	}
 }
 
-// twoLose is a page that reads partition 2 from Kafka while partitions 0 and 1 lose a record each.
+// twoLose is a page that reads partition 2 from Kafka while partitions 0 and 1 lose a
+// record each.
 func twoLose(t *testing.T) (*rig, *page) {
 	r := newRig(t, 3, orders)
 	for i := range 3 {
@@ -129,7 +130,8 @@ func twoLose(t *testing.T) (*rig, *page) {
 	return r, p
 }
 
-// Rule 8: an election that truncates several partitions reaches those that catch up for each.
+// Rule 8: an election that truncates several partitions reaches those that catch up for
+// each.
 func TestTruncationsOfSeveralPartitionsReachTheCold(t *testing.T) {
 	for _, evicted := range []bool{false, true} {
 		t.Run(fmt.Sprint(evicted), func(t *testing.T) {
@@ -168,8 +170,8 @@ func TestTruncationEvictedReachesTheCold(t *testing.T) {
 	p.getsAll("3", "reset truncated orders [0 2 1]", "instead", "after")
 }
 
-// A pass over a partition that loses records ends there: what it would find next are other records
-// than those that its members' positions are of.
+// A pass over a partition that loses records ends there: what it would find next are
+// other records than those that its members' positions are of.
 func TestPassEndsWhereItsPartitionLosesRecords(t *testing.T) {
 	r := newRig(t, 1, orders)
 	for i := range 20 {
@@ -196,7 +198,8 @@ func TestPassEndsWhereItsPartitionLosesRecords(t *testing.T) {
 	p.gets(want...)
 }
 
-// Several jumps in a row, of all kinds, are each told of once, and what came between is sent.
+// Several jumps in a row, of all kinds, are each told of once, and what came between is
+// sent.
 func TestJumpsInARowAreAllTold(t *testing.T) {
 	for name, meanwhile := range map[string]func(r *rig){
 		"kept": func(*rig) {}, "evicted": func(r *rig) { r.evict(0) },
@@ -293,7 +296,8 @@ func TestJumpsBackAreBounded(t *testing.T) {
 	}
 }
 
-// Whoever is moved to live over a truncation is told what the topic lost, and what is skipped from there on.
+// Whoever is moved to live over a truncation is told what the topic lost, and what is
+// skipped from there on.
 func TestSkipOverATruncation(t *testing.T) {
 	h, s := lagging(t, nil)
 	for i := range int64(5) {
@@ -313,8 +317,8 @@ func TestSkipOverATruncation(t *testing.T) {
 	}
 }
 
-// Who catches up before where a partition lost its records, and reads on after it, is told nothing:
-// what it is sent is the log as it is now.
+// Who catches up before where a partition lost its records, and reads on after it, is
+// told nothing: what it is sent is the log as it is now.
 func TestCatchingUpFromBeforeATruncationIsNotToldOfIt(t *testing.T) {
 	r := newRig(t, 1, orders)
 	for i := range 20 {

@@ -6,8 +6,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// A position is a vector: per partition the next offset to come. A vector shorter than the
-// stream has partitions counts as 0, the beginning, in those missing: a partition
+// A position is a vector: per partition the next offset to come. A vector shorter than
+// the stream has partitions counts as 0, the beginning, in those missing: a partition
 // that a cursor doesn't know was added after it (see [Hub.AddPartitions]).
 
 // at returns the next offset of partition p.
@@ -53,11 +53,12 @@ func distance(from, to []int64) (n int64) {
 	return n
 }
 
-// cachedBlocks is how far behind the head id segments are kept once written. Those who follow
-// are there, thousands at the same entry; further back a segment is of use once.
+// cachedBlocks is how far behind the head id segments are kept once written. Those who
+// follow are there, thousands at the same entry; further back a segment is of use once.
 const cachedBlocks = 16
 
-// after returns the position after the entry at an ordinal that is kept. It is the log's: not to be kept nor changed.
+// after returns the position after the entry at an ordinal that is kept. It is the log's:
+// not to be kept nor changed.
 func (l *log) after(o ordinal) []int64 {
 	b, i := l.blocks[l.blockAt(o)], o.index()
 	if b.fold == nil || b.n > i+1 {
@@ -82,9 +83,9 @@ func (f *forms[T]) of(packed bool) *T {
 	return &f[0]
 }
 
-// segment returns the text of the position after all entries with a seq up to this one: the
-// id segment of everybody who follows and has been served that far. packed asks
-// for the packed form. The bytes are shared and never change.
+// segment returns the text of the position after all entries with a seq up to this one:
+// the id segment of everybody who follows and has been served that far. packed asks for
+// the packed form. The bytes are shared and never change.
 func (l *log) segment(seq uint64, packed bool) []byte {
 	if seq >= l.newest {
 		text := l.headIDs.of(packed)
@@ -100,7 +101,8 @@ func (l *log) segment(seq uint64, packed bool) []byte {
 	return l.segmentAfter(last, packed)
 }
 
-// segmentAfter is segment for those who have been served up to the entry at an ordinal, which is kept.
+// segmentAfter is segment for those who have been served up to the entry at an ordinal,
+// which is kept.
 func (l *log) segmentAfter(o ordinal, packed bool) []byte {
 	n, i := int(l.blockAt(o)), o.index()
 	b := l.blocks[n]
@@ -146,7 +148,8 @@ func (h *Hub) appendID(dst []byte, v *view, seq uint64) []byte {
 	})
 }
 
-// appendIDAt appends the id of a follower of the view who is sent the next entry of a feed.
+// appendIDAt appends the id of a follower of the view who is sent the next entry of a
+// feed.
 func (h *Hub) appendIDAt(dst []byte, v *view, f *logScan) []byte {
 	return cursor.Join(h.ids, dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
 		if l := h.logs[v.streams[i]]; l != f.log {
@@ -156,8 +159,9 @@ func (h *Hub) appendIDAt(dst []byte, v *view, f *logScan) []byte {
 	})
 }
 
-// position returns the position after all entries with a seq up to this one. It is unknown
-// once the log has moved past it, or the topic was created again since. It is the log's: not to be kept nor changed.
+// position returns the position after all entries with a seq up to this one. It is
+// unknown once the log has moved past it, or the topic was created again since. It is the
+// log's: not to be kept nor changed.
 func (l *log) position(seq uint64) (pos []int64, known bool) {
 	if seq >= l.newest {
 		return l.head, true

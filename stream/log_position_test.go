@@ -10,7 +10,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// Rule 1: whoever comes back with any id it was sent gets exactly what came after it, on any gateway.
+// Rule 1: whoever comes back with any id it was sent gets exactly what came after it, on
+// any gateway.
 func TestIDCoversExactlyWhatWasSent(t *testing.T) {
 	write := func(r *rig, n int) {
 		for i := range n {
@@ -63,8 +64,9 @@ func TestHeartbeatSaysNothingThatWasNotTaken(t *testing.T) {
 	p.neverBack()
 }
 
-// All who are at one place have one id, whether they follow or came with a cursor of their own: tabs that share a
-// connection know each other's places by their ids. Streams and partitions move on between, by what is others'.
+// All who are at one place have one id, whether they follow or came with a cursor of
+// their own: tabs that share a connection know each other's places by their ids. Streams
+// and partitions move on between, by what is others'.
 func TestWhoResumesMeetsWhoFollows(t *testing.T) {
 	r := newRig(t, 3, orders, stock)
 	busy := func() {
@@ -92,7 +94,8 @@ func TestWhoResumesMeetsWhoFollows(t *testing.T) {
 	}
 }
 
-// Where another stream went back since, what stood there before says nothing about who begins after that.
+// Where another stream went back since, what stood there before says nothing about who
+// begins after that.
 func TestWhoBeginsAfterATruncationIsNotAheadOfIt(t *testing.T) {
 	r := newRig(t, 1, orders, stock)
 	for i := range 3 {
@@ -110,7 +113,8 @@ func TestWhoBeginsAfterATruncationIsNotAheadOfIt(t *testing.T) {
 	r.resume(p.id).gets("instead")
 }
 
-// Rule 1 at the end of a connection that fell off the log: what was not taken is gone, so is the position before it.
+// Rule 1 at the end of a connection that fell off the log: what was not taken is gone, so
+// is the position before it.
 func TestLaggedHasNoID(t *testing.T) {
 	r := newRig(t, 1, orders)
 	p := r.open(Request{})
@@ -159,7 +163,8 @@ func TestIDsNeverGoDown(t *testing.T) {
 	}
 }
 
-// An advance that the log has evicted isn't written over: the base would stay behind what a heartbeat has said.
+// An advance that the log has evicted isn't written over: the base would stay behind what
+// a heartbeat has said.
 func TestAdvanceAfterEvictionKeepsIDsMonotone(t *testing.T) {
 	r := newRig(t, 1, orders, news)
 	p := r.open(Request{})
@@ -177,7 +182,8 @@ func TestAdvanceAfterEvictionKeepsIDsMonotone(t *testing.T) {
 	p.neverBack()
 }
 
-// An advance written over while others follow: what a heartbeat has said, the next event's id says too.
+// An advance written over while others follow: what a heartbeat has said, the next
+// event's id says too.
 func TestAdvanceWrittenOverKeepsIDsMonotone(t *testing.T) {
 	r := newRig(t, 2, orders)
 	p := r.open(Request{})
@@ -197,7 +203,8 @@ func TestAdvanceWrittenOverKeepsIDsMonotone(t *testing.T) {
 	p.neverBack()
 }
 
-// A partition that has lost records before it was found begins where it begins, and a follower's ids don't waver about it.
+// A partition that has lost records before it was found begins where it begins, and a
+// follower's ids don't waver about it.
 func TestPartitionAddedAfterItsStart(t *testing.T) {
 	for _, read := range []int{0, 3} { // into an empty log, and into one with entries
 		r := newRig(t, 1, orders)
@@ -232,7 +239,8 @@ func TestEqualPositionsShareTheirBytes(t *testing.T) {
 	}
 }
 
-// An id is packed from 1,000 characters on, and both forms mean the same to whoever reads them.
+// An id is packed from 1,000 characters on, and both forms mean the same to whoever reads
+// them.
 func TestLongIDsArePacked(t *testing.T) {
 	const partitions = 95
 	r := newRig(t, partitions, orders)

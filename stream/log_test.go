@@ -49,7 +49,8 @@ func TestLogIsBoundedByAge(t *testing.T) {
 	}
 }
 
-// What has expired during a long silence goes little by little: publishing holds the lock no longer for it.
+// What has expired during a long silence goes little by little: publishing holds the lock
+// no longer for it.
 func TestExpiryIsSharedOutOverPublishes(t *testing.T) {
 	r := newRig(t, 1, Spec{Name: "orders", Replay: time.Minute})
 	for range 5000 {
@@ -119,7 +120,8 @@ func TestFramesOutliveTheLog(t *testing.T) {
 	}
 }
 
-// The name and the subject of an event come out where they belong: the first on the wire, the other not.
+// The name and the subject of an event come out where they belong: the first on the wire,
+// the other not.
 func TestFrameHoldsNameNotSubject(t *testing.T) {
 	r := newRig(t, 1, orders)
 	p := r.open(Request{})
@@ -159,7 +161,8 @@ func TestChainsOverBlocks(t *testing.T) {
 	}
 }
 
-// A resume at any place of a log whose first block is partly evicted, with the partitions read in turns.
+// A resume at any place of a log whose first block is partly evicted, with the partitions
+// read in turns.
 func TestResumeInAPartlyEvictedBlock(t *testing.T) {
 	r := newRig(t, 2, orders)
 	const n = 40

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// TestBytesBoundMemory publishes many times what ReplayBytes and MaxBytes allow and looks at the heap: what is configured
-// is what is used, but for a small factor, whatever the events are made of.
+// TestBytesBoundMemory publishes many times what ReplayBytes and MaxBytes allow and looks
+// at the heap: what is configured is what is used, but for a small factor, whatever the
+// events are made of.
 func TestBytesBoundMemory(t *testing.T) {
 	const bound = 8 << 20
 	// A little comes on top for each stream: an open block, half-empty chunks.

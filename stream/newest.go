@@ -18,9 +18,10 @@ type newestEvent struct {
 	time      int64 // the record's timestamp; in newest, the lowest of it and of those after it in its partition
 }
 
-// newestPick takes the n newest of events that it is shown, each partition's from its newest on. Newest
-// is by the records' timestamps, but never against the order of a partition: an event is as old
-// as the oldest timestamp from it to its partition's end. It keeps n marks, however many it is shown.
+// newestPick takes the n newest of events that it is shown, each partition's from its
+// newest on. Newest is by the records' timestamps, but never against the order of a
+// partition: an event is as old as the oldest timestamp from it to its partition's end.
+// It keeps n marks, however many it is shown.
 type newestPick struct {
 	n      int
 	events []newestEvent // a heap, the oldest first
@@ -45,8 +46,8 @@ func (k *newestPick) tail(stream int, partition int32) *pickTail {
 	return &k.tails[stream][partition]
 }
 
-// show shows the next older event of a partition; false: nothing older of it can be among the newest.
-// What was shown already is passed over.
+// show shows the next older event of a partition; false: nothing older of it can be among
+// the newest. What was shown already is passed over.
 func (k *newestPick) show(stream int, partition int32, offset, time int64) bool {
 	t := k.tail(stream, partition)
 	if t.shut || offset >= t.offset {
@@ -70,7 +71,8 @@ func (k *newestPick) show(stream int, partition int32, offset, time int64) bool 
 	return true
 }
 
-// since is the timestamp of the oldest that is taken, if there are n; else the beginning of time.
+// since is the timestamp of the oldest that is taken, if there are n; else the beginning
+// of time.
 func (k *newestPick) since() int64 {
 	if len(k.events) < k.n {
 		return math.MinInt64
@@ -78,7 +80,8 @@ func (k *newestPick) since() int64 {
 	return k.events[0].time
 }
 
-// olderThan is the order in which marks give way. Of the same time, one of a later stream or partition does first.
+// olderThan is the order in which marks give way. Of the same time, one of a later stream
+// or partition does first.
 func (m newestEvent) olderThan(o newestEvent) bool {
 	switch {
 	case m.time != o.time:
@@ -106,11 +109,11 @@ func (k *newestPick) Push(any) {}
 // Pop implements heap.Interface; show replaces.
 func (k *newestPick) Pop() any { return nil }
 
-// lastN finds the place just before the newest N events that the request would get, over all its
-// streams together, as newest has it.
+// lastN finds the place just before the newest N events that the request would get, over
+// all its streams together, as newest has it.
 //
-// Kafka is asked about a stream only if it can make a difference: when memory alone hasn't N, or when it
-// reaches less far back in this stream than the oldest of those N.
+// Kafka is asked about a stream only if it can make a difference: when memory alone
+// hasn't N, or when it reaches less far back in this stream than the oldest of those N.
 func (h *Hub) lastN(ctx context.Context, r Request, unnamed []int, st *starts) error {
 	pick := &newestPick{n: min(r.From.N, MaxLast)}
 	memories := make([]memory, len(unnamed))
@@ -140,9 +143,9 @@ func (h *Hub) lastN(ctx context.Context, r Request, unnamed []int, st *starts) e
 	return nil
 }
 
-// newestAnswer is what a reading of Kafka has found of somebody's newest events: the newest n of each
-// partition from one position to another, or all if they are fewer. What it found stays true, so it
-// is read once.
+// newestAnswer is what a reading of Kafka has found of somebody's newest events: the
+// newest n of each partition from one position to another, or all if they are fewer. What
+// it found stays true, so it is read once.
 type newestAnswer struct {
 	key      newestKey
 	epoch    string
@@ -172,7 +175,8 @@ func (s *newestAnswer) size() int {
 	return size
 }
 
-// newestCacheBytes is how much is remembered of what readings found, those who asked last first.
+// newestCacheBytes is how much is remembered of what readings found, those who asked last
+// first.
 const newestCacheBytes = 8 << 20
 
 // newestCache remembers what was found.
@@ -183,7 +187,8 @@ type newestCache struct {
 	bytes int
 }
 
-// find returns what is known of a key if it reaches from a position up to memory; nil: it must be read.
+// find returns what is known of a key if it reaches from a position up to memory; nil: it
+// must be read.
 func (l *newestCache) find(key newestKey, m memory, from []int64, n int) *newestAnswer {
 	s := l.known(key, m, from, n)
 	if s == nil || !covers(s.to, m.floor) {
@@ -192,7 +197,8 @@ func (l *newestCache) find(key newestKey, m memory, from []int64, n int) *newest
 	return s
 }
 
-// known returns a copy of what is known of a key from a position on, as far as it reaches.
+// known returns a copy of what is known of a key from a position on, as far as it
+// reaches.
 func (l *newestCache) known(key newestKey, m memory, from []int64, n int) *newestAnswer {
 	l.mu.Lock()
 	defer l.mu.Unlock()

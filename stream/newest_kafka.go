@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// newestQuery is a question for the newest events older than memory. All that are asked while a reading is
-// under way are answered by the next one, or by what that one has found.
+// newestQuery is a question for the newest events older than memory. All that are asked
+// while a reading is under way are answered by the next one, or by what that one has
+// found.
 type newestQuery struct {
 	key     newestKey
 	n       int
@@ -27,12 +28,12 @@ type newestKey struct {
 	any     bool // of every user
 }
 
-// maxQueryMarks is how many marks the looks of one reading may keep together, some 32 MiB of them. Who
-// would be beyond it waits for the next reading.
+// maxQueryMarks is how many marks the looks of one reading may keep together, some 32 MiB
+// of them. Who would be beyond it waits for the next reading.
 const maxQueryMarks = 2 << 20
 
-// newestFromKafka shows pick the newest of the request's events between what Kafka still has, within the
-// bounds of catch-up, and memory.
+// newestFromKafka shows pick the newest of the request's events between what Kafka still
+// has, within the bounds of catch-up, and memory.
 func (h *Hub) newestFromKafka(ctx context.Context, m memory, r Request, pick *newestPick, index int) error {
 	if err := r.reach(); err != nil {
 		return err
@@ -71,7 +72,8 @@ func (h *Hub) newestFromKafka(ctx context.Context, m memory, r Request, pick *ne
 	return nil
 }
 
-// newestFrom is how far back a look goes: each partition has its share in what may be read.
+// newestFrom is how far back a look goes: each partition has its share in what may be
+// read.
 func (h *Hub) newestFrom(start, floor []int64) []int64 {
 	from := make([]int64, len(floor))
 	for p := range from {
@@ -124,7 +126,8 @@ func (ps *catchupPasses) serveQueries(stream int) {
 // gone reports whether nobody waits for the answer any more.
 func (q *newestQuery) gone() bool { return q.waiting.Err() != nil }
 
-// answerQueries makes one reading for those who asked, as many as it has room for, and returns the others.
+// answerQueries makes one reading for those who asked, as many as it has room for, and
+// returns the others.
 func (ps *catchupPasses) answerQueries(stream int, asked []*newestQuery) (later []*newestQuery) {
 	g := newestReading{hub: ps.hub, stream: stream, epoch: asked[0].epoch, everyone: ps.hub.logs[stream].spec.Audience == AudienceEveryone}
 	for _, q := range asked {
@@ -278,8 +281,8 @@ func (g *newestReading) gone() bool {
 	return true
 }
 
-// see remembers an event's mark if it is among the newest n of its partition so far. ms is when it is
-// of, as recordTimes has it.
+// see remembers an event's mark if it is among the newest n of its partition so far. ms
+// is when it is of, as recordTimes has it.
 func (g *newestFound) see(ev *Event, ms int64) {
 	p := int(ev.Partition)
 	if ev.Offset < at(g.begin, p) || ev.Offset >= at(g.to, p) || g.key.subject != "" && string(ev.Subject) != g.key.subject {

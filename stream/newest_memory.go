@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// newestFromMemory shows the request's events in memory, newest first, and returns since when memory has
-// events, by the timestamp of the oldest; the end of time if that is not known. Where few events are about
-// the request's subject that is a look at the whole log, so it is done in steps, between which others have the lock.
+// newestFromMemory shows the request's events in memory, newest first, and returns since
+// when memory has events, by the timestamp of the oldest; the end of time if that is not
+// known. Where few events are about the request's subject that is a look at the whole
+// log, so it is done in steps, between which others have the lock.
 func (h *Hub) newestFromMemory(c *memorySearch) (since int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -18,7 +19,8 @@ func (h *Hub) newestFromMemory(c *memorySearch) (since int64) {
 	return c.end(h)
 }
 
-// memorySearch looks for a request's newest events in a log, from its end on. Its methods are called with the hub's lock held.
+// memorySearch looks for a request's newest events in a log, from its end on. Its methods
+// are called with the hub's lock held.
 type memorySearch struct {
 	memory
 	r     Request
@@ -42,7 +44,8 @@ func (c *memorySearch) begin(h *Hub) {
 	}
 }
 
-// step looks at replayRun entries; false: that was all. What has been evicted meanwhile was older than what is left to look at.
+// step looks at replayRun entries; false: that was all. What has been evicted meanwhile
+// was older than what is left to look at.
 func (c *memorySearch) step(h *Hub) bool {
 	l := h.logs[c.stream]
 	first := l.from(l.resume(l.floor()))
@@ -75,7 +78,8 @@ func (c *memorySearch) step(h *Hub) bool {
 	return true
 }
 
-// leaveOut is done with the partitions of which memory has nothing older than where it looks.
+// leaveOut is done with the partitions of which memory has nothing older than where it
+// looks.
 func (c *memorySearch) leaveOut(l *log) {
 	n := int(l.blockAt(c.below)) + 1 // a block above the entry to look at
 	if n < 0 || n >= len(l.blocks) {
@@ -106,8 +110,8 @@ func (c *memorySearch) see(l *log, e *entry) {
 	}
 }
 
-// end settles what memory has now that all has been looked at: what was evicted since the first step, and not seen, is
-// Kafka's to tell of.
+// end settles what memory has now that all has been looked at: what was evicted since the
+// first step, and not seen, is Kafka's to tell of.
 func (c *memorySearch) end(h *Hub) (since int64) {
 	l := h.logs[c.stream]
 	c.floor = slices.Clone(c.head) // what came later is no matter

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Others have the lock while somebody looks for what is rare, and what they do to the log meanwhile is no matter.
+// Others have the lock while somebody looks for what is rare, and what they do to the log
+// meanwhile is no matter.
 func TestALongLookIsTakenInSteps(t *testing.T) {
 	for name, spec := range map[string]Spec{"everyone's": news, "one hot user's": orders} {
 		t.Run(name, func(t *testing.T) {

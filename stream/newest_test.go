@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// newestOfAll is what newest has to take, from all marks at once: n off the ends of the partitions,
-// each time the one with the latest timestamp.
+// newestOfAll is what newest has to take, from all marks at once: n off the ends of the
+// partitions, each time the one with the latest timestamp.
 func newestOfAll(all []newestEvent, n int) (taken []newestEvent) {
 	byPartition := map[[2]int][]newestEvent{}
 	for _, m := range all {
@@ -43,7 +43,8 @@ func newestOfAll(all []newestEvent, n int) (taken []newestEvent) {
 	return taken
 }
 
-// The newest are the same whatever order the partitions are shown in, with clocks that go back.
+// The newest are the same whatever order the partitions are shown in, with clocks that go
+// back.
 func TestNewestTakesWhatIsNewestAtThePartitionsEnds(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for round := range 300 {
@@ -79,8 +80,8 @@ func TestNewestTakesWhatIsNewestAtThePartitionsEnds(t *testing.T) {
 	}
 }
 
-// What a reading found is remembered, above all that it found nothing: the next who asks reads only
-// what has become older than memory since.
+// What a reading found is remembered, above all that it found nothing: the next who asks
+// reads only what has become older than memory since.
 func TestLastReadsNothingTwice(t *testing.T) {
 	for _, q := range []Request{{User: "alice"}, {User: "nobody"}, {User: "nobody", Subject: "s"}, {AnyUser: true, Subject: "none"}} {
 		t.Run(fmt.Sprintf("%s %s", q.User, q.Subject), func(t *testing.T) {
@@ -190,7 +191,8 @@ func TestWhatWasSeenIsBounded(t *testing.T) {
 	}
 }
 
-// last:N takes memory in proportion to N, however many partitions there are and however many ask.
+// last:N takes memory in proportion to N, however many partitions there are and however
+// many ask.
 func TestLastTakesMemoryByItsN(t *testing.T) {
 	const partitions = 400
 	h := NewHub(Config{Streams: []Spec{news}})
@@ -292,8 +294,8 @@ func TestALookEndsWhenAllHaveGone(t *testing.T) {
 	}
 }
 
-// A producer whose clock is years ahead takes nobody's room among the newest, whether they are in
-// memory or read from Kafka.
+// A producer whose clock is years ahead takes nobody's room among the newest, whether
+// they are in memory or read from Kafka.
 func TestLastIsNotTakenByTimestampsOfTheFuture(t *testing.T) {
 	r := newRig(t, 2, news)
 	ahead := time.Now().Add(48 * time.Hour).UnixMilli()

@@ -12,7 +12,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// Request is what a connection asks for. Cursor and Subject come from outside and may be anything.
+// Request is what a connection asks for. Cursor and Subject come from outside and may be
+// anything.
 type Request struct {
 	Streams []int   // ascending, not empty
 	User    string  // who; "": nobody, who gets events for everyone only
@@ -26,8 +27,9 @@ type Request struct {
 	Waker   WakerID // told Token when there is something to pull
 	Token   uint32
 
-	// BeforeKafka is called once before Open first asks Kafka for this request; its error is Open's.
-	// Most requests are served from memory and ask nothing. nil: Kafka may be asked.
+	// BeforeKafka is called once before Open first asks Kafka for this request; its error
+	// is Open's. Most requests are served from memory and ask nothing. nil: Kafka may be
+	// asked.
 	BeforeKafka func() error
 }
 
@@ -56,9 +58,10 @@ type Opening struct {
 	ID      string  // the position it begins at
 }
 
-// Open finds where a request begins and subscribes it there. It asks Kafka only for what memory can't tell.
-// It fails with [ErrNotWarm], [ErrWithdrawn], [ErrUnavailable], [ErrClosed], the context's error or BeforeKafka's. What is wrong with
-// the cursor is no error: it is answered by resets.
+// Open finds where a request begins and subscribes it there. It asks Kafka only for what
+// memory can't tell. It fails with [ErrNotWarm], [ErrWithdrawn], [ErrUnavailable],
+// [ErrClosed], the context's error or BeforeKafka's. What is wrong with the cursor is no
+// error: it is answered by resets.
 //
 // The subscription counts as woken: pull it first.
 func (h *Hub) Open(ctx context.Context, r Request) (Sub, Opening, error) {
@@ -97,7 +100,8 @@ type starts struct {
 	absent  uint64        // streams that the request is for too, as bits
 }
 
-// streamStart is a position in a topic; a nil pos is the head at the moment of subscribing.
+// streamStart is a position in a topic; a nil pos is the head at the moment of
+// subscribing.
 type streamStart struct {
 	epoch string
 	gen   uint64 // the log's at that time

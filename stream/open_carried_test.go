@@ -11,7 +11,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// What can't be read costs the place in its own stream, and that is said. All others keep theirs.
+// What can't be read costs the place in its own stream, and that is said. All others keep
+// theirs.
 func TestUnreadableSegmentCostsOnlyItself(t *testing.T) {
 	long := "stock@ep0:" + strings.Repeat("1.", 40) + "1"
 	for _, tt := range []struct{ name, bad string }{
@@ -64,7 +65,8 @@ func TestUnreadableSegmentCostsOnlyItself(t *testing.T) {
 	}
 }
 
-// Nothing that can be read, too much, or too many: the place is lost in all, and so the reset names none.
+// Nothing that can be read, too much, or too many: the place is lost in all, and so the
+// reset names none.
 func TestWholeIDIsInvalidOnlyWithoutAnythingToRead(t *testing.T) {
 	r := newRig(t, 1, orders, stock)
 	for _, id := range []string{
@@ -99,7 +101,8 @@ func TestSegmentTooLongToCarryIsSaid(t *testing.T) {
 	}
 }
 
-// What is carried in the form of before is written in today's, and so can still be read when that one no longer is.
+// What is carried in the form of before is written in today's, and so can still be read
+// when that one no longer is.
 func TestCarriedSegmentIsWrittenInTodaysForm(t *testing.T) {
 	r := newRig(t, 1, orders, stock)
 	for before, want := range map[string]string{
@@ -138,7 +141,8 @@ func sealedGateway(t *testing.T, ids cursor.Codec) (open func(cursor string, str
 	}
 }
 
-// A carried segment is sealed anew, with the key of today: an id outlives no key but those it was away for.
+// A carried segment is sealed anew, with the key of today: an id outlives no key but
+// those it was away for.
 func TestCarriedSegmentIsSealedWithTodaysKey(t *testing.T) {
 	a := sealer(t, "a")
 	id := string(a.Append(nil, cursor.Segment{Stream: "orders", Epoch: "e", Offsets: []int64{1}, Leaders: []int32{4}}, false)) + "~" +
@@ -158,7 +162,8 @@ func TestCarriedSegmentIsSealedWithTodaysKey(t *testing.T) {
 	}
 }
 
-// A key is dropped, or a gateway begins or ceases to seal, while a page is away with one segment of each kind.
+// A key is dropped, or a gateway begins or ceases to seal, while a page is away with one
+// segment of each kind.
 func TestSegmentsOfAnotherSealingCostOnlyThemselves(t *testing.T) {
 	old, now := sealer(t, "old"), sealer(t, "now")
 	segment := func(ids cursor.Codec, name string) string {

@@ -11,7 +11,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// errMoved says that a topic was created anew or lost records between the look at Kafka and subscribing.
+// errMoved says that a topic was created anew or lost records between the look at Kafka
+// and subscribing.
 var errMoved = errors.New("stream: moved")
 
 // memory is what a log can serve at a moment.
@@ -101,7 +102,8 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *cursor.Segment, r *Requ
 	return h.fit(ctx, m, b, pl, truncated)
 }
 
-// fit moves a position to where Kafka has records, partition by partition. truncated is what has moved already.
+// fit moves a position to where Kafka has records, partition by partition. truncated is
+// what has moved already.
 func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl streamStart, truncated Reset) (streamStart, []Reset, error) {
 	retention := Reset{Reason: ReasonRetention, Stream: m.name}
 	compacted := Reset{Reason: ReasonCompacted, Stream: m.name}
@@ -131,13 +133,14 @@ func said(resets ...Reset) []Reset {
 	return slices.DeleteFunc(resets, func(r Reset) bool { return len(r.Partitions) == 0 })
 }
 
-// youngDistance is how many records a position may lie behind, in all partitions together, and never be
-// too old: so few are read in no time, and their timestamps may be of anything.
+// youngDistance is how many records a position may lie behind, in all partitions
+// together, and never be too old: so few are read in no time, and their timestamps may be
+// of anything.
 const youngDistance = 10_000
 
-// limit moves the partitions of pos that are further behind than catch-up may read to the head.
-// byAge has it ask how old a position is: no older than when this gateway read past it, and
-// no older than the timestamps from there on say.
+// limit moves the partitions of pos that are further behind than catch-up may read to the
+// head. byAge has it ask how old a position is: no older than when this gateway read past
+// it, and no older than the timestamps from there on say.
 func (h *Hub) limit(ctx context.Context, m memory, pos []int64, byAge bool) (Reset, error) {
 	r := Reset{Reason: ReasonBounds, Stream: m.name}
 	if covers(pos, m.floor) {
@@ -173,7 +176,8 @@ func (h *Hub) limit(ctx context.Context, m memory, pos []int64, byAge bool) (Res
 	return r, nil
 }
 
-// youngFrom reports whether everything that memory doesn't have from pos on was read within Catchup.MaxAge.
+// youngFrom reports whether everything that memory doesn't have from pos on was read
+// within Catchup.MaxAge.
 func (m *memory) youngFrom(pos []int64) bool {
 	for p, floor := range m.floor {
 		if from := at(pos, p); from < floor && (m.young == nil || from < at(m.young, p)) {
@@ -185,8 +189,9 @@ func (m *memory) youngFrom(pos []int64) bool {
 
 var errAged = errors.New("stream: an event is too old")
 
-// aged reports whether an event older than cut lies between pos and young, the first records that are younger. That young is
-// above pos doesn't say so by itself: what is between may be holes that compaction left.
+// aged reports whether an event older than cut lies between pos and young, the first
+// records that are younger. That young is above pos doesn't say so by itself: what is
+// between may be holes that compaction left.
 func (h *Hub) aged(ctx context.Context, m memory, pos, young []int64, cut int64) (bool, error) {
 	to := make([]int64, len(m.floor))
 	for p := range to {
@@ -217,8 +222,8 @@ func (h *Hub) aged(ctx context.Context, m memory, pos, young []int64, cut int64)
 	return false, unavailableError(ctx, err)
 }
 
-// beginUnnamed finds the start of the streams that the cursor doesn't name. It returns resets where the bounds of catch-up
-// don't allow what was asked for.
+// beginUnnamed finds the start of the streams that the cursor doesn't name. It returns
+// resets where the bounds of catch-up don't allow what was asked for.
 func (h *Hub) beginUnnamed(ctx context.Context, r Request, unnamed []int, st *starts) ([]Reset, error) {
 	if r.From.Kind == FromLast {
 		return nil, h.lastN(ctx, r, unnamed, st)
@@ -257,14 +262,15 @@ func (h *Hub) beginUnnamed(ctx context.Context, r Request, unnamed []int, st *st
 	return resets, nil
 }
 
-// carry joins the segments of streams that aren't read, to be repeated in every id: the caller may read them
-// again on its next connection. Streams that this gateway doesn't know are among them, since a role or a
-// configuration may come back. They are written anew, in today's form and sealed with today's key, so that
-// an id never outlives the keys and forms of before.
+// carry joins the segments of streams that aren't read, to be repeated in every id: the
+// caller may read them again on its next connection. Streams that this gateway doesn't
+// know are among them, since a role or a configuration may come back. They are written
+// anew, in today's form and sealed with today's key, so that an id never outlives the
+// keys and forms of before.
 //
-// A segment that can't be read, or would make an id too long, has lost its stream's place, which an id that is refused
-// would cost all of them. For a stream of this gateway that is kept in its stead, and said once
-// the stream is read.
+// A segment that can't be read, or would make an id too long, has lost its stream's
+// place, which an id that is refused would cost all of them. For a stream of this gateway
+// that is kept in its stead, and said once the stream is read.
 func (h *Hub) carry(others []cursor.Segment, read, readLen int) string {
 	var kept []string
 	for i := range others {
@@ -282,7 +288,8 @@ func (h *Hub) carry(others []cursor.Segment, read, readLen int) string {
 	return strings.Join(kept, "~")
 }
 
-// rewrite writes a segment as this gateway does; "" for one that can't be read. A plain one stays in the form it came in.
+// rewrite writes a segment as this gateway does; "" for one that can't be read. A plain
+// one stays in the form it came in.
 func (h *Hub) rewrite(s *cursor.Segment) string {
 	if s.Err != nil {
 		return ""
@@ -290,7 +297,8 @@ func (h *Hub) rewrite(s *cursor.Segment) string {
 	return string(h.ids.Append(nil, *s, s.Packed))
 }
 
-// lost is the segment that says that a stream's place is lost; "" for a stream that isn't ours.
+// lost is the segment that says that a stream's place is lost; "" for a stream that isn't
+// ours.
 func (h *Hub) lost(stream string) string {
 	if _, ok := h.Lookup(stream); !ok {
 		return ""
@@ -298,9 +306,9 @@ func (h *Hub) lost(stream string) string {
 	return string(h.ids.Append(nil, cursor.Segment{Stream: stream, Epoch: cursor.Lost}, false))
 }
 
-// absent makes segments of streams that can't be read yet and that the cursor doesn't name. Whoever comes
-// back with one is told by a reset that events may be missing: there may be some from before
-// they came back.
+// absent makes segments of streams that can't be read yet and that the cursor doesn't
+// name. Whoever comes back with one is told by a reset that events may be missing: there
+// may be some from before they came back.
 func (h *Hub) absent(streams []int, named []cursor.Segment) (unnamed []cursor.Segment) {
 	for _, i := range streams {
 		name := h.logs[i].spec.Name

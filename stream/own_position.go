@@ -6,9 +6,9 @@ import (
 	"sluice/stream/cursor"
 )
 
-// ownPosition is a subscriber on its own: it resumes, is ahead of this gateway, reads older than
-// memory, is filtered, has a note, or carries segments of streams it doesn't read. It has its own
-// position in each stream.
+// ownPosition is a subscriber on its own: it resumes, is ahead of this gateway, reads
+// older than memory, is filtered, has a note, or carries segments of streams it doesn't
+// read. It has its own position in each stream.
 type ownPosition struct {
 	user       []byte
 	subject    []byte        // filter; empty: none
@@ -31,8 +31,9 @@ type ownStream struct {
 
 	lineage *generation // of its positions
 
-	// What the cursor said that the log can't tell: the leader epoch before a position, by
-	// partition, as long as the position is where it came. leaders is nil where there is none.
+	// What the cursor said that the log can't tell: the leader epoch before a position,
+	// by partition, as long as the position is where it came. leaders is nil where there
+	// is none.
 	leaders []int32
 	came    []int64
 }
@@ -72,8 +73,10 @@ func (p *ownPosition) catchHead(h *Hub, v *view) {
 	}
 }
 
-// reach moves the positions to where one who follows stands at the entry seq of a stream, which is being sent. All entries up to
-// there that are for it have been sent before, or its position covered them. So all who are at one place have one id, wherever they came from.
+// reach moves the positions to where one who follows stands at the entry seq of a stream,
+// which is being sent. All entries up to there that are for it have been sent before, or
+// its position covered them. So all who are at one place have one id, wherever they came
+// from.
 func (p *ownPosition) reach(h *Hub, v *view, of *ownStream, seq uint64) {
 	for i := range p.streams {
 		o, l := &p.streams[i], h.logs[v.streams[i]]
@@ -153,8 +156,8 @@ func (p *ownPosition) follows(h *Hub, v *view) bool {
 	return true
 }
 
-// replayRun is how many entries one pull looks at, lest it hold the lock for long where a filter or
-// the position leaves nearly nothing of them.
+// replayRun is how many entries one pull looks at, lest it hold the lock for long where a
+// filter or the position leaves nearly nothing of them.
 const replayRun = 4096
 
 // ownScan is a stream of a private subscriber that memory serves.
@@ -163,7 +166,8 @@ type ownScan struct {
 	own *ownStream
 }
 
-// replay serves the streams that memory serves, in the order of their entries; false: there is more to look at.
+// replay serves the streams that memory serves, in the order of their entries; false:
+// there is more to look at.
 func (p *ownPosition) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int) bool {
 	h.scratch.ownScans = h.scratch.ownScans[:0]
 	for i := range p.streams {

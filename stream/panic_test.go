@@ -19,7 +19,8 @@ func (f *faulty) Append(dst []byte, s cursor.Segment, packed bool) []byte {
 	return f.Codec.Append(dst, s, packed)
 }
 
-// TestAPanicLeavesNoLockHeld: a carrier recovers from it and ends one stream, and all others go on.
+// TestAPanicLeavesNoLockHeld: a carrier recovers from it and ends one stream, and all
+// others go on.
 func TestAPanicLeavesNoLockHeld(t *testing.T) {
 	ids := &faulty{Codec: cursor.Plain}
 	h := NewHub(Config{IDs: ids, Streams: []Spec{{Name: "orders", State: StateBounds{MaxBytes: 1 << 20}}}})

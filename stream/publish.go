@@ -11,9 +11,10 @@ import (
 // publishRun is how many events are published under one hold of the lock.
 const publishRun = 64
 
-// Begin says that a stream's topic was found, at which epoch, and from which offset of each
-// partition its reader starts. Called again with another epoch it says that the topic was deleted
-// and created again: whoever follows is told so by a reset and goes on in the new one.
+// Begin says that a stream's topic was found, at which epoch, and from which offset of
+// each partition its reader starts. Called again with another epoch it says that the
+// topic was deleted and created again: whoever follows is told so by a reset and goes on
+// in the new one.
 func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	defer h.wakeRest()
 	h.mu.Lock()
@@ -42,8 +43,9 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	l.back, l.began, l.start = nil, h.seq, slices.Clone(start)
 }
 
-// AddPartitions says that a topic has partitions beyond those known, and where each is read from. A cursor
-// that doesn't name them begins at their beginning, as Kafka's own consumers would have to.
+// AddPartitions says that a topic has partitions beyond those known, and where each is
+// read from. A cursor that doesn't name them begins at their beginning, as Kafka's own
+// consumers would have to.
 func (h *Hub) AddPartitions(stream int, start []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -62,7 +64,8 @@ func (h *Hub) AddPartitions(stream int, start []int64) {
 	}
 }
 
-// Jump says that the reader lost its place in a partition and goes on at to. Whoever follows is told by a reset.
+// Jump says that the reader lost its place in a partition and goes on at to. Whoever
+// follows is told by a reset.
 func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	defer h.wakeRest()
 	h.mu.Lock()
@@ -94,9 +97,9 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	}
 }
 
-// addJump adds a jump entry for a head that has moved, in a block of its own, and wakes everybody. back says
-// that the position went back: what is older can't be resumed from memory any more, as its positions don't
-// compare with those after.
+// addJump adds a jump entry for a head that has moved, in a block of its own, and wakes
+// everybody. back says that the position went back: what is older can't be resumed from
+// memory any more, as its positions don't compare with those after.
 func (h *Hub) addJump(stream int, reason Reason, moved []Moved, back bool) {
 	l := h.logs[stream]
 	b := l.open()
@@ -134,9 +137,9 @@ func (h *Hub) addAdvance(l *log, partition int32, next, now int64) {
 	}
 }
 
-// Publish adds events to a stream's log and wakes those they are for. Offsets ascend within
-// a partition; events that the log is past already are ignored, so that a reader may read again. It copies what it
-// keeps and waits for no subscriber.
+// Publish adds events to a stream's log and wakes those they are for. Offsets ascend
+// within a partition; events that the log is past already are ignored, so that a reader
+// may read again. It copies what it keeps and waits for no subscriber.
 func (h *Hub) Publish(stream int, events []Event) {
 	for len(events) > 0 {
 		n, more := h.publishSome(stream, events[:min(len(events), publishRun)])
@@ -159,8 +162,9 @@ func (h *Hub) expireRest(stream int) {
 	}
 }
 
-// publishSome publishes the first of some events, as many as one hold of the lock has time for. more says
-// that there is something left to be done for them: others to be woken, or older entries to be evicted.
+// publishSome publishes the first of some events, as many as one hold of the lock has
+// time for. more says that there is something left to be done for them: others to be
+// woken, or older entries to be evicted.
 func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -209,7 +213,8 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 	return n, more
 }
 
-// append frames an event, which is of the moment ms, into the log and links it into its users' chains.
+// append frames an event, which is of the moment ms, into the log and links it into its
+// users' chains.
 func (h *Hub) append(l *log, ev *Event, ms, now int64) {
 	b := l.tail()
 	body := sse.AppendBody(l.bodies.room(sse.BodyLen(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
@@ -246,7 +251,8 @@ func (h *Hub) wakeUsers(stream int, l *log, seq uint64) (n int) {
 	return n
 }
 
-// SetStale says since when Kafka hasn't answered for a stream; the zero time: it answers. Everybody who reads it is woken.
+// SetStale says since when Kafka hasn't answered for a stream; the zero time: it answers.
+// Everybody who reads it is woken.
 func (h *Hub) SetStale(stream int, since time.Time) {
 	defer h.wakeRest()
 	h.mu.Lock()
@@ -281,8 +287,8 @@ func (h *Hub) SetWarm(stream int) {
 	}
 }
 
-// Refused says that a record could not be made an event of, and why: one of a few words. It only
-// serves those who ask what became of it.
+// Refused says that a record could not be made an event of, and why: one of a few words.
+// It only serves those who ask what became of it.
 func (h *Hub) Refused(stream int, partition int32, offset, timestamp int64, reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Every exported method at the same time, for the race detector; and those who were there all along got everything once.
+// Every exported method at the same time, for the race detector; and those who were there
+// all along got everything once.
 func TestEverythingAtOnce(t *testing.T) {
 	k := newKafka(2, 3)
 	r := &rig{newGateway(k, []Spec{{Name: "orders", ReplayBytes: 20_000}, {Name: "news", Audience: AudienceEveryone, ReplayBytes: 20_000}}, func(int64) int64 { return 0 }), t}

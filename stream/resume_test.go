@@ -40,7 +40,8 @@ func TestResumeNeedsTheIDAlone(t *testing.T) {
 	}
 }
 
-// Rule 4: markers, aborted records and holes are passed over, also when they are the last thing in the log.
+// Rule 4: markers, aborted records and holes are passed over, also when they are the last
+// thing in the log.
 func TestPositionPassesOverMarkers(t *testing.T) {
 	r := newRig(t, 1, orders)
 	p := r.open(Request{})
@@ -155,7 +156,8 @@ func TestCarriedSegmentComesBackUnchanged(t *testing.T) {
 	r.resume(p.id).gets("stock") // the role is back
 }
 
-// Rule 6 within the bound of an id: what is carried never makes one that would be refused.
+// Rule 6 within the bound of an id: what is carried never makes one that would be
+// refused.
 func TestCarriedSegmentsAreBounded(t *testing.T) {
 	wide := func(n int) string { return "wide@x:1" + strings.Repeat(".1", (n-8)/2) }
 	for _, tt := range []struct {

@@ -124,8 +124,9 @@ func (p *page) sent(id string) {
 	p.ids = append(p.ids, id)
 }
 
-// take returns the data of all that there is for the page now, waiting for passes over Kafka. A reset reads
-// "reset REASON STREAM [PARTITION FROM TO] …"; an end of the connection "lagged", "unavailable", "closed" or "ended".
+// take returns the data of all that there is for the page now, waiting for passes over
+// Kafka. A reset reads "reset REASON STREAM [PARTITION FROM TO] …"; an end of the
+// connection "lagged", "unavailable", "closed" or "ended".
 func (p *page) take() []string {
 	p.r.t.Helper()
 	var got []string
@@ -213,7 +214,8 @@ func (p *page) gets(want ...string) {
 	}
 }
 
-// getsAll expects exactly these to be taken, in any order: streams and partitions have none between them.
+// getsAll expects exactly these to be taken, in any order: streams and partitions have
+// none between them.
 func (p *page) getsAll(want ...string) {
 	p.r.t.Helper()
 	got := p.take()

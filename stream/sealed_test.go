@@ -26,8 +26,8 @@ func sealer(t testing.TB, names ...string) *cursor.Sealer {
 	return s
 }
 
-// TestSealedHub: with sealed ids no offset stands in what a connection is sent, resets included, and it
-// resumes as with plain ones.
+// TestSealedHub: with sealed ids no offset stands in what a connection is sent, resets
+// included, and it resumes as with plain ones.
 func TestSealedHub(t *testing.T) {
 	h := NewHub(Config{IDs: sealer(t, "a"), Streams: []Spec{{Name: "orders", Audience: AudienceEveryone, Replay: time.Hour}}})
 	defer h.Close()

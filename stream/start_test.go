@@ -80,7 +80,8 @@ func TestLastCountsOverAllStreamsTogether(t *testing.T) {
 	r.open(lastN(100)).getsAll("1", "2", "3", "4", "5", "6", "7", "8", "9")
 }
 
-// Timestamps choose among partitions; within one, order is order: what is left out is before what is taken.
+// Timestamps choose among partitions; within one, order is order: what is left out is
+// before what is taken.
 func TestLastKeepsAPartitionsOrder(t *testing.T) {
 	r := newRig(t, 2, orders)
 	timed(r, 0, 0, 9, 1, 2) // a producer's clock went back
@@ -151,7 +152,8 @@ func TestLastOfAUserUnknownToMemory(t *testing.T) {
 	r.open(lastN(2)).gets("2", "3")
 }
 
-// Enough in the memory of one stream doesn't settle it when another one's memory reaches less far back.
+// Enough in the memory of one stream doesn't settle it when another one's memory reaches
+// less far back.
 func TestLastLooksWhereMemoryIsShorter(t *testing.T) {
 	r := newRig(t, 1, orders, stock)
 	timed(r, 0, 0, 1, 2, 3)

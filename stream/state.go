@@ -12,7 +12,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// StateBounds says how much a stream's state may hold: the latest event of each subject, beside the log.
+// StateBounds says how much a stream's state may hold: the latest event of each subject,
+// beside the log.
 type StateBounds struct {
 	MaxAge   time.Duration // by the records' timestamps, see stateTable; the newest of a partition, and a compacted topic's state, have no age. 0 is no bound
 	MaxBytes int64         // bookkeeping included; 0: no state is kept
@@ -34,8 +35,9 @@ type State struct {
 	Cursor string // the position of that moment: who opens there misses nothing and gets nothing twice
 	Latest []Latest
 
-	// Since is the time of the oldest event that is certain to be there; zero: nothing is too old. Complete is false where
-	// that is later than the bounds on age alone would have it, since MaxBytes was reached.
+	// Since is the time of the oldest event that is certain to be there; zero: nothing is
+	// too old. Complete is false where that is later than the bounds on age alone would
+	// have it, since MaxBytes was reached.
 	Since    time.Time
 	Complete bool
 
@@ -44,11 +46,12 @@ type State struct {
 	// Parts are what Latest is put together from, by stream.
 	Parts []*StatePart
 
-	// Tag is the same as long as the events are, and where they are the same on another gateway it mostly is
-	// there too. It says nothing of the cursor.
+	// Tag is the same as long as the events are, and where they are the same on another
+	// gateway it mostly is there too. It says nothing of the cursor.
 	Tag []uint64
 
-	// Turn is another number once a cursor of before may have to be reset. It differs between gateways.
+	// Turn is another number once a cursor of before may have to be reset. It differs
+	// between gateways.
 	Turn uint64
 
 	now int64 // the moment, ms
@@ -64,8 +67,9 @@ type Latest struct {
 	Frame     []byte // as on the wire, without an id; [sse.Cut] takes it apart
 }
 
-// State returns the state of those of the streams that keep one, in the order of streams and then of (time, partition,
-// offset). It fails as [Hub.Open] does, and with [ErrNoState].
+// State returns the state of those of the streams that keep one, in the order of streams
+// and then of (time, partition, offset). It fails as [Hub.Open] does, and with
+// [ErrNoState].
 func (h *Hub) State(ctx context.Context, r StateRequest) (State, error) {
 	s, err := h.ShareState(ctx, r, nil)
 	for _, part := range s.Parts {
@@ -78,8 +82,8 @@ func (r *StateRequest) request() Request {
 	return Request{Streams: r.Streams, User: r.User, Subject: r.Subject, AnyUser: r.AnyUser}
 }
 
-// beginState takes the moment: its cursor, and of each stream either what the caller has of it or, where that
-// may be long, a copy to be made.
+// beginState takes the moment: its cursor, and of each stream either what the caller has
+// of it or, where that may be long, a copy to be made.
 func (h *Hub) beginState(q *Request) (State, []statePlan, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -98,7 +102,8 @@ func (h *Hub) beginState(q *Request) (State, []statePlan, error) {
 	return s, plans, err
 }
 
-// stateMoment is a state without its events, and the tables that have them, by stream. The hub's lock is held.
+// stateMoment is a state without its events, and the tables that have them, by stream.
+// The hub's lock is held.
 func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 	if h.closed {
 		return State{}, nil, ErrClosed
@@ -153,8 +158,9 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 	return s, tables, nil
 }
 
-// FillState gives a stream's state events of one partition that are older than where its log begins, offsets ascending. next is the
-// position up to which the partition has been fed. [Hub.Publish] feeds what comes after.
+// FillState gives a stream's state events of one partition that are older than where its
+// log begins, offsets ascending. next is the position up to which the partition has been
+// fed. [Hub.Publish] feeds what comes after.
 func (h *Hub) FillState(stream int, partition int32, events []Event, next int64) {
 	for len(events) > 0 {
 		n := min(len(events), publishRun)
@@ -183,8 +189,9 @@ func (h *Hub) feedState(stream int, events []Event) {
 	t.expire(now)
 }
 
-// Retained says what Kafka holds of a stream's topic: whether it is compacted, and the first offset of each partition. The
-// state shows nothing from before, so that a gateway started now agrees with one that has read it.
+// Retained says what Kafka holds of a stream's topic: whether it is compacted, and the
+// first offset of each partition. The state shows nothing from before, so that a gateway
+// started now agrees with one that has read it.
 func (h *Hub) Retained(stream int, compacted bool, start []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -199,18 +206,19 @@ type stateOwner struct {
 	count uint32 // of them
 }
 
-// A tag tells whether a state is still the same, and costs no look at the events. It rests on sums
-// that every slot is added to when it comes and taken from when it goes: of the table, and of each
-// user. They are the same on every gateway that has read the same records.
+// A tag tells whether a state is still the same, and costs no look at the events. It
+// rests on sums that every slot is added to when it comes and taken from when it goes: of
+// the table, and of each user. They are the same on every gateway that has read the same
+// records.
 //
-// What a user's slots show can also change without them: another slot of the same subject may be
-// later, in another partition or under another key. contended changes with every slot that comes
-// or goes beside others of its subject.
+// What a user's slots show can also change without them: another slot of the same subject
+// may be later, in another partition or under another key. contended changes with every
+// slot that comes or goes beside others of its subject.
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// stateSum is what a slot adds: where its record stands, and what was made of it, which another
-// configuration may have made otherwise.
+// stateSum is what a slot adds: where its record stands, and what was made of it, which
+// another configuration may have made otherwise.
 func stateSum(s *stateSlot, body []byte) uint64 {
 	sum := uint64(crc32.Checksum(body, castagnoli))
 	for _, n := range [...]uint64{uint64(s.partition), uint64(s.offset), uint64(s.time)} {
@@ -234,8 +242,8 @@ func (t *stateTable) came(id uint32) {
 	t.count(id, s.sum, 1)
 }
 
-// goes takes a slot off the counts that is about to be emptied, and has the copies that are being made
-// look at it before.
+// goes takes a slot off the counts that is about to be emptied, and has the copies that
+// are being made look at it before.
 func (t *stateTable) goes(id uint32) {
 	for _, c := range t.copies {
 		c.leaving(id)
@@ -278,8 +286,8 @@ func (t *stateTable) owner(uid uint32) stateOwner {
 	return t.owners[uid]
 }
 
-// settled removes some of what is too old, and reports whether nothing of that is left: then what shows is
-// what the sums are of.
+// settled removes some of what is too old, and reports whether nothing of that is left:
+// then what shows is what the sums are of.
 func (t *stateTable) settled(now int64) bool {
 	if t.shows(now) {
 		return true
@@ -306,8 +314,8 @@ func (t *stateTable) shows(now int64) bool {
 	return true
 }
 
-// tag appends what tells whether the part of a state that is of this table is still the same. own is the
-// caller's part where that is of one subject.
+// tag appends what tells whether the part of a state that is of this table is still the
+// same. own is the caller's part where that is of one subject.
 func (t *stateTable) tag(dst []uint64, uid uint32, own []Latest, q *Request, now int64) []uint64 {
 	settled := t.settled(now) // before its sums are read
 	dst = append(dst, t.retained)

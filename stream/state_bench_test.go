@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// BenchmarkPublishWithState is a record of 300 bytes on its way into log and state; three make an order.
+// BenchmarkPublishWithState is a record of 300 bytes on its way into log and state; three
+// make an order.
 func BenchmarkPublishWithState(b *testing.B) {
 	for name, bounds := range map[string]StateBounds{"without": {}, "with": {MaxAge: time.Hour, MaxBytes: 64 << 20}} {
 		b.Run(name, func(b *testing.B) {

@@ -7,7 +7,8 @@ import (
 	"sluice/stream/sse"
 )
 
-// insert fills a slot with a record, unless it is too old. own says that its time is its timestamp.
+// insert fills a slot with a record, unless it is too old. own says that its time is its
+// timestamp.
 func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 	old := s.time <= t.bound(s.kind, now)
 	if old && s.offset < t.from(s.partition) {
@@ -139,7 +140,8 @@ func (t *stateTable) bytes() int64 {
 	return t.arena.live + int64(t.used)*stateSlotBytes + int64(t.usedPostings)*statePostingBytes + t.userBytes
 }
 
-// stateCleans is how many chunks a run of records may clean: more than it can have left dead, most times.
+// stateCleans is how many chunks a run of records may clean: more than it can have left
+// dead, most times.
 const stateCleans = 4
 
 // expire removes what is past the bounds.
@@ -174,8 +176,8 @@ func (t *stateTable) age(a *stateAges, kind stateKind, now int64) {
 	}
 }
 
-// cut removes a slot for MaxBytes: one that is too old and only among the newest of its partition,
-// if there is one, the furthest behind; else the oldest.
+// cut removes a slot for MaxBytes: one that is too old and only among the newest of its
+// partition, if there is one, the furthest behind; else the oldest.
 func (t *stateTable) cut(now int64) {
 	if id := t.furthest(); id != 0 {
 		t.cutBefore(t.slots.at(id))
@@ -195,8 +197,9 @@ func (t *stateTable) cut(now int64) {
 	t.remove(id)
 }
 
-// outdate removes a slot that is too old, and what it was later than in other partitions. That is too
-// old as well, and would be the subject's latest now, were it among the newest there.
+// outdate removes a slot that is too old, and what it was later than in other partitions.
+// That is too old as well, and would be the subject's latest now, were it among the
+// newest there.
 func (t *stateTable) outdate(id uint32) {
 	s := t.slots.at(id)
 	if s.kind != stateGrave {
@@ -216,7 +219,8 @@ func (t *stateTable) cutBefore(s *stateSlot) {
 	t.kept[s.partition] = max(t.kept[s.partition], s.offset+1)
 }
 
-// furthest returns the slot furthest behind its partition's head of those in kept, 0 if there is none.
+// furthest returns the slot furthest behind its partition's head of those in kept, 0 if
+// there is none.
 func (t *stateTable) furthest() (id uint32) {
 	most := int64(math.MinInt64)
 	for _, a := range []*stateAges{&t.values, &t.dead} {
@@ -244,9 +248,10 @@ func (t *stateTable) clear() {
 	*t = *fresh
 }
 
-// jump follows the position of a partition. Back means that Kafka lost the records from to on: what they had taken the
-// place of is no longer known, so the partition is to be fed anew. (What a lost tombstone deleted in other partitions
-// stays deleted.) What it had is then still to be removed, by forget; the table isn't whole meanwhile.
+// jump follows the position of a partition. Back means that Kafka lost the records from
+// to on: what they had taken the place of is no longer known, so the partition is to be
+// fed anew. (What a lost tombstone deleted in other partitions stays deleted.) What it
+// had is then still to be removed, by forget; the table isn't whole meanwhile.
 func (t *stateTable) jump(partition int32, to int64, back bool) {
 	t.turns++
 	if !back {
@@ -259,8 +264,8 @@ func (t *stateTable) jump(partition int32, to int64, back bool) {
 	t.due[partition], t.fed[partition] = to, 0
 }
 
-// forget removes the slots of a partition from one on, a run of them at a time. It returns
-// the slot to go on with; 0: that was all.
+// forget removes the slots of a partition from one on, a run of them at a time. It
+// returns the slot to go on with; 0: that was all.
 func (t *stateTable) forget(partition int32, from uint32) (next uint32) {
 	end := min(int(from)+holdRun, t.slots.len())
 	for id := from; int(id) < end; id++ {

@@ -1,9 +1,10 @@
 package stream
 
-// stateIndex finds slots by their subject, or by their key. Those of one text and partition are a
-// chain, the newest first; its first slot is the head, and the heads of one text are siblings. So
-// a slot is put in, taken out, and told to be the latest without a look at the others of its
-// text, however many keys a subject has; what is looked through is at most the partitions.
+// stateIndex finds slots by their subject, or by their key. Those of one text and
+// partition are a chain, the newest first; its first slot is the head, and the heads of
+// one text are siblings. So a slot is put in, taken out, and told to be the latest
+// without a look at the others of its text, however many keys a subject has; what is
+// looked through is at most the partitions.
 type stateIndex struct {
 	which int               // of stateSlot.hash and links
 	heads map[uint64]uint32 // hash → the first head
@@ -30,7 +31,8 @@ func (x *stateIndex) head(t *stateTable, hash uint64, text []byte, partition int
 	return id
 }
 
-// link makes a slot the head of its chain. The records of a partition come in order of their offsets.
+// link makes a slot the head of its chain. The records of a partition come in order of
+// their offsets.
 func (x *stateIndex) link(t *stateTable, id uint32) {
 	s := t.slots.at(id)
 	hash, l := s.hash[x.which], &s.links[x.which]
@@ -89,9 +91,9 @@ func (x *stateIndex) unlink(t *stateTable, id uint32) {
 	}
 }
 
-// stateAges has slots in the order in which they become too old. Most stand in young, by time.
-// What is too old by its time, and yet among the newest records of its partition, stands in
-// kept, by offset.
+// stateAges has slots in the order in which they become too old. Most stand in young, by
+// time. What is too old by its time, and yet among the newest records of its partition,
+// stands in kept, by offset.
 type stateAges struct {
 	young stateHeap
 	kept  []stateHeap // by partition

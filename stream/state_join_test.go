@@ -52,7 +52,8 @@ func (w *joinWriter) write(rnd *rand.Rand) {
 	w.hub.Publish(i, []Event{ev})
 }
 
-// between returns the data of a user's events from one position to another, by stream and partition.
+// between returns the data of a user's events from one position to another, by stream and
+// partition.
 func (w *joinWriter) between(user string, from, to [2][]int64) (data [2][joinPartitions][]string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -106,8 +107,9 @@ func position(t *testing.T, id string) (pos [2][]int64) {
 	return pos
 }
 
-// TestStateJoins opens a stream at the cursor of a state, again and again while events are published: the state
-// is what the cursor says, and what comes after it is everything that was written since, once.
+// TestStateJoins opens a stream at the cursor of a state, again and again while events
+// are published: the state is what the cursor says, and what comes after it is everything
+// that was written since, once.
 func TestStateJoins(t *testing.T) {
 	rounds := 4
 	if os.Getenv("SLUICE_TEST_FULL") != "" {

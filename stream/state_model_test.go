@@ -115,8 +115,8 @@ func (m *modelTopic) state(user string, now int64) map[string]string {
 	return got
 }
 
-// TestStateModel has gateways read a topic from different places and in different orders, one of them after its
-// compaction, and expects of each what the state is by definition.
+// TestStateModel has gateways read a topic from different places and in different orders,
+// one of them after its compaction, and expects of each what the state is by definition.
 func TestStateModel(t *testing.T) {
 	seeds := uint64(500)
 	if os.Getenv("SLUICE_TEST_FULL") != "" {
@@ -168,7 +168,8 @@ func TestStateModel(t *testing.T) {
 	}
 }
 
-// readModel is a gateway that has read the topic: from its start, from the age on, or compacted.
+// readModel is a gateway that has read the topic: from its start, from the age on, or
+// compacted.
 func readModel(m *modelTopic, rnd *rand.Rand, reader int, audience Audience, now int64) *Hub {
 	h := NewHub(Config{Streams: []Spec{{Name: "orders", Audience: audience, State: StateBounds{MaxAge: time.Duration(m.maxAge) * time.Millisecond, MaxBytes: 1 << 30}}}})
 	h.logs[0].state.newest = func(int) int64 { return m.newest }
@@ -201,7 +202,8 @@ func readModel(m *modelTopic, rnd *rand.Rand, reader int, audience Audience, now
 	return h
 }
 
-// TestStateBytes lets subjects of all sizes come and go, and looks at what the arena keeps alive for them.
+// TestStateBytes lets subjects of all sizes come and go, and looks at what the arena
+// keeps alive for them.
 func TestStateBytes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 3))
 	h := NewHub(Config{Streams: []Spec{{Name: "orders", ReplayBytes: 1 << 20, State: StateBounds{MaxBytes: 4 << 20}}}})

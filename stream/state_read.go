@@ -51,7 +51,8 @@ func (t *stateTable) newestOf(head uint32, sight *stateSight) uint32 {
 	return head
 }
 
-// wins reports whether a slot shows, is the latest of its subject in its partition, and no other that is so is later.
+// wins reports whether a slot shows, is the latest of its subject in its partition, and
+// no other that is so is later.
 func (t *stateTable) wins(s *stateSlot, sight *stateSight) bool {
 	if !sight.shows(s) {
 		return false
@@ -91,11 +92,13 @@ func (t *stateTable) latest(stream int, s *stateSlot) Latest {
 	}
 }
 
-// stateCopy is a table as it was at one moment, copied a run at a time. What changes before the copy has come to
-// it is taken just before it changes, so writers never wait for more than a run.
+// stateCopy is a table as it was at one moment, copied a run at a time. What changes
+// before the copy has come to it is taken just before it changes, so writers never wait
+// for more than a run.
 //
-// It is of all of a table, or of a user's slots, which are found by the user's chain. What of other users
-// has the same subjects as those is copied too, since it may be later.
+// It is of all of a table, or of a user's slots, which are found by the user's chain.
+// What of other users has the same subjects as those is copied too, since it may be
+// later.
 type stateCopy struct {
 	table   *stateTable
 	stream  int
@@ -170,9 +173,9 @@ func (c *stateCopy) leaving(id uint32) {
 	}
 }
 
-// takeGroup copies one of the user's slots, and the others of its subject: of each partition the latest
-// that shows, since no older one can be the subject's. So a subject of many keys costs no more
-// than one of few.
+// takeGroup copies one of the user's slots, and the others of its subject: of each
+// partition the latest that shows, since no older one can be the subject's. So a subject
+// of many keys costs no more than one of few.
 func (c *stateCopy) takeGroup(id uint32) {
 	t := c.table
 	s := t.slots.at(id)
@@ -193,7 +196,8 @@ func (c *stateCopy) takeGroup(id uint32) {
 	}
 }
 
-// take copies a slot, if it shows at the copy's moment. It may come twice: then the first counts.
+// take copies a slot, if it shows at the copy's moment. It may come twice: then the first
+// counts.
 func (c *stateCopy) take(s *stateSlot, mine bool) (taken bool) {
 	c.looked++
 	is := s.kind == stateValue || s.kind == stateGone

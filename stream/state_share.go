@@ -7,9 +7,10 @@ import (
 	"weak"
 )
 
-// StatePart is one stream's part of a state. All who ask while the table stays as it is share one part, so that
-// a hundred readers of a state that everyone sees cost one list. It never changes, and what it
-// refers to (the frames) doesn't either: it is free once nobody has it.
+// StatePart is one stream's part of a state. All who ask while the table stays as it is
+// share one part, so that a hundred readers of a state that everyone sees cost one list.
+// It never changes, and what it refers to (the frames) doesn't either: it is free once
+// nobody has it.
 type StatePart struct {
 	Latest []Latest // in the order of (time, partition, offset)
 	Bytes  int64    // what it keeps from being freed, at most
@@ -31,13 +32,13 @@ type statePlan struct {
 	copy *stateCopy // nil: it is there, or somebody else is making it
 }
 
-// StateHead is all of a state but its events, in one short hold of the lock: what it takes to say that
-// nothing has changed.
+// StateHead is all of a state but its events, in one short hold of the lock: what it
+// takes to say that nothing has changed.
 type StateHead struct {
 	State // without Latest and Parts
 
-	// Look is about how many slots have to be looked at for the events, Bytes what they hold. They
-	// are 0 where somebody has the same part already.
+	// Look is about how many slots have to be looked at for the events, Bytes what they
+	// hold. They are 0 where somebody has the same part already.
 	Look  int
 	Bytes int64
 }
@@ -72,8 +73,8 @@ func (h *Hub) StateHead(r StateRequest) (StateHead, error) {
 	return head, nil
 }
 
-// ShareState returns a state in parts, which are shared and never to be changed. admit is asked about each part
-// before it is made, without a lock; its error ends the call.
+// ShareState returns a state in parts, which are shared and never to be changed. admit is
+// asked about each part before it is made, without a lock; its error ends the call.
 func (h *Hub) ShareState(ctx context.Context, r StateRequest, admit func(*StatePart) error) (State, error) {
 	q := r.request()
 	if err := q.check(); err != nil {
@@ -105,8 +106,8 @@ func (h *Hub) ShareState(ctx context.Context, r StateRequest, admit func(*StateP
 	}
 }
 
-// await waits for the parts that others make; false: one of them came to nothing. What the caller makes is made by
-// then, so that two who wait for each other's get on.
+// await waits for the parts that others make; false: one of them came to nothing. What
+// the caller makes is made by then, so that two who wait for each other's get on.
 func await(ctx context.Context, plans []statePlan) (whole bool, _ error) {
 	for _, plan := range plans {
 		if plan.copy != nil || plan.part.made == nil {
@@ -124,7 +125,8 @@ func await(ctx context.Context, plans []statePlan) (whole bool, _ error) {
 	return true, nil
 }
 
-// underWay returns the part that somebody is making of a table as it is now, nil if nobody is.
+// underWay returns the part that somebody is making of a table as it is now, nil if
+// nobody is.
 func (t *stateTable) underWay(now int64) *StatePart {
 	if t.making == nil || t.makingAt != t.changes || !t.shows(now) {
 		return nil
@@ -143,8 +145,8 @@ func (t *stateTable) shared(now int64) *StatePart {
 // partBytes is what a part of all of a table holds, at most.
 func (t *stateTable) partBytes() int64 { return int64(t.used)*latestBytes + t.arena.live }
 
-// plan begins a part: what is shared or small is taken at once, what may be long is copied later, as it
-// is now.
+// plan begins a part: what is shared or small is taken at once, what may be long is
+// copied later, as it is now.
 func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePlan {
 	if q.Subject == "" && t.everyone {
 		if part := t.shared(now); part != nil {
@@ -179,8 +181,8 @@ func (p *StatePart) sort() {
 	})
 }
 
-// copyState makes the copies, a run under each hold of the lock, unless there is an error already. It is not
-// whole where a table was emptied meanwhile.
+// copyState makes the copies, a run under each hold of the lock, unless there is an error
+// already. It is not whole where a table was emptied meanwhile.
 func (h *Hub) copyState(ctx context.Context, plans []statePlan, err error) (whole bool, _ error) {
 	whole = true
 	for _, plan := range plans {
@@ -223,8 +225,9 @@ func (h *Hub) copyRun(ctx context.Context, c *stateCopy, err error) (more bool, 
 	return more, nil
 }
 
-// share lets others have a part that is of all of a table: those who wait for it, and who comes as long as
-// the table stays as it was. Where it came to nothing, one of those who wait makes it anew.
+// share lets others have a part that is of all of a table: those who wait for it, and who
+// comes as long as the table stays as it was. Where it came to nothing, one of those who
+// wait makes it anew.
 func (h *Hub) share(plan statePlan, good bool) {
 	c, part := plan.copy, plan.part
 	if part.made == nil { // a user's

@@ -101,7 +101,8 @@ func TestStateTagStaysWhereNothingOfTheCallersChanged(t *testing.T) {
 	}
 }
 
-// A user's state that takes many holds of the lock is of one moment, whatever is published between them.
+// A user's state that takes many holds of the lock is of one moment, whatever is
+// published between them.
 func TestLongStateIsOfOneMoment(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
@@ -163,7 +164,8 @@ func (h *Hub) atOnce(user string, now int64) []Latest {
 	return all
 }
 
-// Who asks while nothing changes shares one list; who has it keeps it, and nobody else does.
+// Who asks while nothing changes shares one list; who has it keeps it, and nobody else
+// does.
 func TestStatePartsAreShared(t *testing.T) {
 	r := newStateRig(t, 1, keeping(AudienceEveryone))
 	for i := range 1000 {
@@ -212,7 +214,8 @@ func TestStateIsAdmittedBeforeItIsCopied(t *testing.T) {
 	}
 }
 
-// Who asks while a part is being made waits for that one. If it comes to nothing, one of them makes it anew.
+// Who asks while a part is being made waits for that one. If it comes to nothing, one of
+// them makes it anew.
 func TestStatePartsAreMadeOnce(t *testing.T) {
 	r := newStateRig(t, 1, keeping(AudienceEveryone))
 	for i := range 1000 {

@@ -6,10 +6,11 @@ import (
 	"weak"
 )
 
-// stateTable is a stream's state: of each subject the latest event in each partition, which is nearly always one. That the other
-// partitions' are kept as well is what makes the state depend on the records alone and not on the order in
-// which a gateway happened to read partitions: producers' clocks may go back, so a
-// single winner could not be found event by event. The rest serves the same end:
+// stateTable is a stream's state: of each subject the latest event in each partition,
+// which is nearly always one. That the other partitions' are kept as well is what makes
+// the state depend on the records alone and not on the order in which a gateway happened
+// to read partitions: producers' clocks may go back, so a single winner could not be
+// found event by event. The rest serves the same end:
 //
 //   - Age is the record's timestamp's, since gateways read a record at different times. (The log's age
 //     bounds memory and is nobody's promise, so there it is the time of reading.) Timestamps may be of
@@ -22,10 +23,12 @@ import (
 //   - On a compacted topic a record takes the place of the earlier ones of its key, and of no others, as it will when the
 //     cleaner has run. So there it is a subject's latest of each key that is kept.
 //
-// A tombstone deletes what is earlier of its key: in its own partition at once, and in others, where a key may have been
-// before partitions were added, by a grave that is remembered for MaxAge.
+// A tombstone deletes what is earlier of its key: in its own partition at once, and in
+// others, where a key may have been before partitions were added, by a grave that is
+// remembered for MaxAge.
 //
-// All of it stands in slots and chunks without pointers, for the garbage collector's sake. The hub's lock guards it.
+// All of it stands in slots and chunks without pointers, for the garbage collector's
+// sake. The hub's lock guards it.
 type stateTable struct {
 	bounds   StateBounds
 	everyone bool
@@ -85,13 +88,14 @@ func newStateTable(l *log, u *users) *stateTable {
 	}
 }
 
-// Newest returns how many of the newest records of each partition are never too old for a state,
-// whatever their timestamps say: 10,000, or fewer where a topic has more than ten partitions, since
-// a gateway that starts reads all of them; never fewer than 1,000. It counts offsets.
+// Newest returns how many of the newest records of each partition are never too old for a
+// state, whatever their timestamps say: 10,000, or fewer where a topic has more than ten
+// partitions, since a gateway that starts reads all of them; never fewer than 1,000. It
+// counts offsets.
 func Newest(partitions int) int64 { return min(max(100_000/int64(max(partitions, 1)), 1000), 10_000) }
 
-// apply takes a record's place in the state. Records of a partition come in order of their offsets.
-// ms and own are what recordTimes says of it.
+// apply takes a record's place in the state. Records of a partition come in order of
+// their offsets. ms and own are what recordTimes says of it.
 func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 	s := stateSlot{time: ms, partition: ev.Partition, offset: ev.Offset, keyed: ev.Key != nil}
 	if s.keyed {
@@ -124,7 +128,8 @@ func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 	}
 }
 
-// bound returns the time up to which slots of a kind are too old, if they are not among the newest.
+// bound returns the time up to which slots of a kind are too old, if they are not among
+// the newest.
 func (t *stateTable) bound(kind stateKind, now int64) int64 {
 	if t.bounds.MaxAge <= 0 || t.compacted && kind == stateValue {
 		return t.floor
@@ -145,8 +150,8 @@ func (t *stateTable) among(partition int32) int64 {
 	return at(t.log.head, int(partition)) - t.newest(len(t.log.head))
 }
 
-// since returns the first timestamp from which on everything is shown, 0 where that is from the beginning, and whether
-// MaxBytes leaves out nothing.
+// since returns the first timestamp from which on everything is shown, 0 where that is
+// from the beginning, and whether MaxBytes leaves out nothing.
 func (t *stateTable) since(now int64) (first int64, complete bool) {
 	first = t.bound(stateValue, now)
 	if first == math.MinInt64 {
@@ -174,7 +179,8 @@ func (t *stateTable) sight(now int64) stateSight {
 	return v
 }
 
-// shows reports whether a slot is one of those that show, or would if they were the latest.
+// shows reports whether a slot is one of those that show, or would if they were the
+// latest.
 func (v *stateSight) shows(s *stateSlot) bool {
 	return s.offset >= at(v.start, int(s.partition)) && (s.time > v.oldest || s.offset >= at(v.newest, int(s.partition)))
 }
@@ -207,8 +213,9 @@ func (t *stateTable) dropKey(s *stateSlot, key []byte) {
 	}
 }
 
-// bury remembers a tombstone and removes what it deletes in other partitions. That costs time for
-// each value that they have of its key, and nothing where a key stays in one partition.
+// bury remembers a tombstone and removes what it deletes in other partitions. That costs
+// time for each value that they have of its key, and nothing where a key stays in one
+// partition.
 func (t *stateTable) bury(tomb stateSlot, ev *Event, now int64, own bool) {
 	tomb.kind, tomb.hash = stateGrave, [2]uint64{tomb.hash[1]}
 	if id := t.graves.head(t, tomb.hash[0], ev.Key, tomb.partition); id != 0 {
@@ -265,8 +272,8 @@ type stateSlot struct {
 	kept       bool // it is in stateAges.kept
 }
 
-// stateSlots are a table's slots by number. They stand in chunks, so that a table that grows copies none
-// of them under the hub's lock.
+// stateSlots are a table's slots by number. They stand in chunks, so that a table that
+// grows copies none of them under the hub's lock.
 type stateSlots struct {
 	chunks [][]stateSlot
 	n      int
@@ -312,8 +319,9 @@ type statePosting struct {
 	other      uint32 // the slot's next, or the next free
 }
 
-// later reports whether a comes after b: by offset within a partition, by (time, partition, offset) across them. It is no
-// order of all slots, but whoever compares the latest of each partition, as tables do, finds one winner.
+// later reports whether a comes after b: by offset within a partition, by (time,
+// partition, offset) across them. It is no order of all slots, but whoever compares the
+// latest of each partition, as tables do, finds one winner.
 func (a *stateSlot) later(b *stateSlot) bool {
 	switch {
 	case a.partition == b.partition:

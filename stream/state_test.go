@@ -13,7 +13,8 @@ import (
 	"sluice/stream/sse"
 )
 
-// stateRig is a hub whose streams keep their state, and records as a topic would have them.
+// stateRig is a hub whose streams keep their state, and records as a topic would have
+// them.
 type stateRig struct {
 	t    *testing.T
 	hub  *Hub
@@ -34,7 +35,8 @@ func keeping(audience Audience) Spec {
 	return Spec{Name: "orders", Audience: audience, State: StateBounds{MaxAge: time.Hour, MaxBytes: 1 << 20}}
 }
 
-// record publishes one: "key subject user,user data" or "key subject user x" without a value if data is "". A field of "-" is none.
+// record publishes one: "key subject user,user data" or "key subject user x" without a
+// value if data is "". A field of "-" is none.
 func (r *stateRig) record(p int, age time.Duration, text string) {
 	f := append(strings.Fields(text), "", "", "", "")
 	ev := Event{Partition: int32(p), Offset: r.next[p], Timestamp: time.Now().Add(-age).UnixMilli(), Data: []byte(f[3])}
@@ -160,7 +162,8 @@ func TestTombstoneDeletesByKey(t *testing.T) {
 	r.has("alice", "o-5=newer")
 }
 
-// What compaction will remove from the topic is removed at once: a gateway started afterwards couldn't know it.
+// What compaction will remove from the topic is removed at once: a gateway started
+// afterwards couldn't know it.
 func TestCompactedStateIsByKey(t *testing.T) {
 	r := newStateRig(t, 1, keeping(AudienceUser))
 	r.hub.Retained(0, true, []int64{0})
@@ -279,7 +282,8 @@ func TestStateIsFedWhatIsOlderThanTheLog(t *testing.T) {
 	wantErr(ErrClosed)
 }
 
-// The filter stands in the cursor as in every id of a filtered connection, so that it is good for one.
+// The filter stands in the cursor as in every id of a filtered connection, so that it is
+// good for one.
 func TestStateCursorOpensWhatItWasAskedFor(t *testing.T) {
 	r := newStateRig(t, 1, keeping(AudienceUser))
 	r.record(0, 0, "k o-1 alice placed")

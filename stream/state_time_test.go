@@ -20,8 +20,9 @@ func (r *stateRig) at(p int, timestamp int64, subject, data string) {
 	r.next[p]++
 }
 
-// TestFutureTimestampsPushNobodyOut: a producer that writes microseconds fills the state, and what others write
-// afterwards is in it, and what they wrote before lives as long as the producer's.
+// TestFutureTimestampsPushNobodyOut: a producer that writes microseconds fills the state,
+// and what others write afterwards is in it, and what they wrote before lives as long as
+// the producer's.
 func TestFutureTimestampsPushNobodyOut(t *testing.T) {
 	for name, wrong := range map[string]func(now int64) int64{
 		"microseconds": func(now int64) int64 { return now * 1000 },
@@ -57,8 +58,8 @@ func TestFutureTimestampsPushNobodyOut(t *testing.T) {
 	}
 }
 
-// TestARecordAheadOfItsTimeIsOfItOnceItComes: two gateways agree, one that has read a record whose clock was ahead at
-// once, the other afterwards.
+// TestARecordAheadOfItsTimeIsOfItOnceItComes: two gateways agree, one that has read a
+// record whose clock was ahead at once, the other afterwards.
 func TestARecordAheadOfItsTimeIsOfItOnceItComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now().UnixMilli()
@@ -91,8 +92,9 @@ func TestARecordAheadOfItsTimeIsOfItOnceItComes(t *testing.T) {
 	})
 }
 
-// TestTheNewestRecordsAreNeverTooOld: timestamps of events long ago, in seconds, or none at all; what was just written
-// is in the state of every gateway all the same, and age bounds what is further behind.
+// TestTheNewestRecordsAreNeverTooOld: timestamps of events long ago, in seconds, or none
+// at all; what was just written is in the state of every gateway all the same, and age
+// bounds what is further behind.
 func TestTheNewestRecordsAreNeverTooOld(t *testing.T) {
 	now := time.Now()
 	for name, timestamp := range map[string]int64{"seconds": now.Unix(), "event time": now.AddDate(-3, 0, 0).UnixMilli(), "none": -1, "zero": 0} {
@@ -136,8 +138,8 @@ func TestTheNewestRecordsAreNeverTooOld(t *testing.T) {
 	}
 }
 
-// TestWhatIsTooOldBringsNothingOlderBack: a subject's latest goes, and what another partition has of it isn't its
-// latest then.
+// TestWhatIsTooOldBringsNothingOlderBack: a subject's latest goes, and what another
+// partition has of it isn't its latest then.
 func TestWhatIsTooOldBringsNothingOlderBack(t *testing.T) {
 	r := newStateRig(t, 2, keeping(AudienceUser))
 	r.hub.logs[0].state.newest = func(int) int64 { return 3 }
@@ -151,7 +153,8 @@ func TestWhatIsTooOldBringsNothingOlderBack(t *testing.T) {
 	r.has("alice", "o-2=placed", "o-3=x")
 }
 
-// TestKeysOfOneSubject: on a compacted topic a subject has many keys, and an event looks at none of the others.
+// TestKeysOfOneSubject: on a compacted topic a subject has many keys, and an event looks
+// at none of the others.
 func TestKeysOfOneSubject(t *testing.T) {
 	spec := keeping(AudienceUser)
 	spec.State.MaxBytes = 64 << 20
@@ -203,7 +206,8 @@ func TestTimesFromOutsideCanBeWritten(t *testing.T) {
 	}
 }
 
-// TestStateWithoutSaneTimes: extreme timestamps in a table that is full, on every way to read it.
+// TestStateWithoutSaneTimes: extreme timestamps in a table that is full, on every way to
+// read it.
 func TestStateWithoutSaneTimes(t *testing.T) {
 	r := newStateRig(t, 1, Spec{Name: "orders", State: StateBounds{MaxBytes: 8 << 10}})
 	for i, ms := range slices.Repeat([]int64{math.MinInt64, -1, 0, math.MaxInt64, math.MaxInt64 / 1000}, 40) {

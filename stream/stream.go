@@ -1,23 +1,25 @@
-// Package stream holds the events of all streams in memory and knows how far each subscriber is.
+// Package stream holds the events of all streams in memory and knows how far each
+// subscriber is.
 //
-// It is between Kafka and the connections. A reader (package broker) publishes what it reads to a
-// [Hub]. A carrier (package server) opens a [Sub] for each connection and pulls from it what is to
-// be written next. The package itself does no I/O. What is older than memory it asks for through
-// [History].
+// It is between Kafka and the connections. A reader (package broker) publishes what it
+// reads to a [Hub]. A carrier (package server) opens a [Sub] for each connection and
+// pulls from it what is to be written next. The package itself does no I/O. What is older
+// than memory it asks for through [History].
 //
 // # Terms
 //
 // A stream is what clients subscribe to. It is the events of one Kafka topic.
 //
-// A position is a vector: for each partition of a topic the next offset to come. A cursor is a
-// position in each of some streams, and its text is the SSE id of an event (package cursor).
+// A position is a vector: for each partition of a topic the next offset to come. A cursor
+// is a position in each of some streams, and its text is the SSE id of an event (package
+// cursor).
 //
-// A log is what the hub remembers of a stream: the newest entries, in the order this gateway read
-// them. Each entry has a number, seq, counted across all streams of the hub.
+// A log is what the hub remembers of a stream: the newest entries, in the order this
+// gateway read them. Each entry has a number, seq, counted across all streams of the hub.
 //
-// A subscriber follows, resumes or catches up. One that follows has a number, the seq of its next
-// entry. One that resumes has a position of its own, and memory serves it. One that catches up
-// is older than memory, and Kafka is read for it.
+// A subscriber follows, resumes or catches up. One that follows has a number, the seq of
+// its next entry. One that resumes has a position of its own, and memory serves it. One
+// that catches up is older than memory, and Kafka is read for it.
 //
 // # What is promised
 //
@@ -32,35 +34,37 @@
 //  6. V is enough to go on at any gateway and at any time. What can't be handed to it any more is
 //     said by a [Reset], before anything that comes after it.
 //
-// An event is for a subscription when its stream is for everyone, or when it names the user of
-// the request, compared as a whole byte string. A filter leaves those about one subject.
+// An event is for a subscription when its stream is for everyone, or when it names the
+// user of the request, compared as a whole byte string. A filter leaves those about one
+// subject.
 //
-// Less formally: resuming at the last id loses nothing, repeats nothing and shows nobody what is
-// somebody else's. TestModel holds this against a model with many gateways, and a Kafka that is
-// truncated, compacted and created anew.
+// Less formally: resuming at the last id loses nothing, repeats nothing and shows nobody
+// what is somebody else's. TestModel holds this against a model with many gateways, and a
+// Kafka that is truncated, compacted and created anew.
 //
 // # What is not promised
 //
-// There is no order between partitions. Two gateways may read them in another order, and a client
-// that changes gateways may see that. Timestamps order nothing but last:N and the state.
+// There is no order between partitions. Two gateways may read them in another order, and
+// a client that changes gateways may see that. Timestamps order nothing but last:N and
+// the state.
 //
-// An event is handed over once. Whether it arrived is the carrier's to know: it sends the id with
-// the event, so what did not arrive is asked for again.
+// An event is handed over once. Whether it arrived is the carrier's to know: it sends the
+// id with the event, so what did not arrive is asked for again.
 //
 // # Concurrency
 //
-// One lock guards the whole hub. It is held for memory work only, and for a bounded amount of it.
-// That is what makes replay and live meet exactly: nothing is published between a subscriber's
-// look at the log and its being registered. Publish waits for no subscriber. A [Waker] is called
-// under the lock, so it must not call the hub.
+// One lock guards the whole hub. It is held for memory work only, and for a bounded
+// amount of it. That is what makes replay and live meet exactly: nothing is published
+// between a subscriber's look at the log and its being registered. Publish waits for no
+// subscriber. A [Waker] is called under the lock, so it must not call the hub.
 //
-// All methods of [Hub] may be called concurrently, but a stream has one reader: [Hub.Begin],
-// [Hub.Publish], [Hub.Advance], [Hub.Jump] and [Hub.FillState] of one stream are called by one
-// goroutine at a time. [Sub.Pull] and [Sub.AppendID] of one subscription are called by one
-// goroutine at a time, its carrier.
+// All methods of [Hub] may be called concurrently, but a stream has one reader:
+// [Hub.Begin], [Hub.Publish], [Hub.Advance], [Hub.Jump] and [Hub.FillState] of one stream
+// are called by one goroutine at a time. [Sub.Pull] and [Sub.AppendID] of one
+// subscription are called by one goroutine at a time, its carrier.
 //
 // # Where to find what
 //
-// ARCHITECTURE.md has the account of cursor, log and hand-over, its rules, and a line for each
-// file.
+// ARCHITECTURE.md has the account of cursor, log and hand-over, its rules, and a line for
+// each file.
 package stream

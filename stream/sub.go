@@ -2,16 +2,17 @@ package stream
 
 import "time"
 
-// Sub is one subscription. It is a small value without pointers of its own beside the hub; the zero Sub
-// is none. Its methods may be called concurrently with anything, but Pull and
-// AppendID of one Sub only by one goroutine at a time, its carrier.
+// Sub is one subscription. It is a small value without pointers of its own beside the
+// hub; the zero Sub is none. Its methods may be called concurrently with anything, but
+// Pull and AppendID of one Sub only by one goroutine at a time, its carrier.
 type Sub struct {
 	hub *Hub
 	id  uint32
 	gen uint32
 }
 
-// Key is the subscription as a number, for those who keep many without pointers; see [Hub.Sub].
+// Key is the subscription as a number, for those who keep many without pointers; see
+// [Hub.Sub].
 func (s Sub) Key() uint64 { return uint64(s.gen)<<32 | uint64(s.id) }
 
 // Sub returns the subscription of a key, which need not be open any more.
@@ -25,8 +26,9 @@ const (
 	Drained Pulled = iota
 	// More: there is more, or more to look through; pull again.
 	More
-	// Lagged: the log has evicted events this subscriber was not sent yet, some time ago, or they wait longer than
-	// Config.MaxLag. Close the connection: it resumes from Kafka by its last id. Or Skip.
+	// Lagged: the log has evicted events this subscriber was not sent yet, some time ago,
+	// or they wait longer than Config.MaxLag. Close the connection: it resumes from Kafka
+	// by its last id. Or Skip.
 	Lagged
 	// Unavailable: events older than memory are due, and Kafka doesn't answer.
 	Unavailable
@@ -40,7 +42,8 @@ const (
 	Evicted
 	// Withdrawn: a stream that it reads was taken out of service, by Hub.Withdraw.
 	Withdrawn
-	// Widened: a stream of Request.Absent can be read now. Close the connection: it comes back for it.
+	// Widened: a stream of Request.Absent can be read now. Close the connection: it comes
+	// back for it.
 	Widened
 )
 
@@ -59,13 +62,15 @@ func (b *Batch) Reset() {
 	b.Bufs, b.Bytes, b.Events, b.scratch = b.Bufs[:0], 0, 0, b.scratch[:0]
 }
 
-// Append adds bytes of the caller's, a frame of its own for instance. They must not change until Reset.
+// Append adds bytes of the caller's, a frame of its own for instance. They must not
+// change until Reset.
 func (b *Batch) Append(frame []byte) {
 	b.Bufs = append(b.Bufs, frame)
 	b.Bytes += len(frame)
 }
 
-// Compose appends bytes that write appends to the batch's own memory: what is of one connection only costs no allocation.
+// Compose appends bytes that write appends to the batch's own memory: what is of one
+// connection only costs no allocation.
 func (b *Batch) Compose(write func(dst []byte) []byte) {
 	start := len(b.scratch)
 	b.scratch = write(b.scratch)
@@ -106,8 +111,9 @@ func (s Sub) CloseFor(why string) {
 	}
 }
 
-// AppendID appends the position reached: everything for this subscriber before it has been pulled. It
-// appends nothing when that is no longer known: the log has evicted what was not pulled.
+// AppendID appends the position reached: everything for this subscriber before it has
+// been pulled. It appends nothing when that is no longer known: the log has evicted what
+// was not pulled.
 func (s Sub) AppendID(dst []byte) []byte {
 	if s.hub == nil {
 		return dst
@@ -135,7 +141,8 @@ func (h *Hub) position(id uint32, slot *subSlot, dst []byte) []byte {
 	return h.appendID(dst, h.views[slot.view], slot.seq-1)
 }
 
-// Stale returns since when Kafka hasn't answered for one of the subscription's streams, the earliest of them.
+// Stale returns since when Kafka hasn't answered for one of the subscription's streams,
+// the earliest of them.
 func (s Sub) Stale() (since time.Time, stale bool) {
 	if s.hub == nil {
 		return since, false
@@ -155,8 +162,9 @@ func (s Sub) Stale() (since time.Time, stale bool) {
 	return since, stale
 }
 
-// Pull appends to b what is to be sent now, until there is nothing more or b has maxBytes. It works in memory only.
-// Each event comes with its id; the position counts as sent from here on.
+// Pull appends to b what is to be sent now, until there is nothing more or b has
+// maxBytes. It works in memory only. Each event comes with its id; the position counts as
+// sent from here on.
 func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	if s.hub == nil {
 		return Closed

@@ -4,11 +4,12 @@ import (
 	"slices"
 )
 
-// End ends the subscription from outside: its next Pull says Ended, and its waker is told. Close is still to follow. It may be
-// called for one that is closed already.
+// End ends the subscription from outside: its next Pull says Ended, and its waker is
+// told. Close is still to follow. It may be called for one that is closed already.
 func (s Sub) End() { s.endAs(Ended) }
 
-// Dismiss is End by an operator: Pull says Dismissed. It is false for a subscription that is closed, or ended, already.
+// Dismiss is End by an operator: Pull says Dismissed. It is false for a subscription that
+// is closed, or ended, already.
 func (s Sub) Dismiss() bool { return s.endAs(Dismissed) }
 
 func (s Sub) endAs(why Pulled) bool {
@@ -25,9 +26,10 @@ func (s Sub) endAs(why Pulled) bool {
 	return true
 }
 
-// EvictOldest ends the subscription of a user that was opened first, of those that haven't ended and
-// that may says yes to, by their key. Its Pull says Evicted. false: there is none. may is called under
-// the hub's lock, for at most maxEvictLook of the user's subscriptions.
+// EvictOldest ends the subscription of a user that was opened first, of those that
+// haven't ended and that may says yes to, by their key. Its Pull says Evicted. false:
+// there is none. may is called under the hub's lock, for at most maxEvictLook of the
+// user's subscriptions.
 func (h *Hub) EvictOldest(user string, may func(key uint64) bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -57,8 +59,8 @@ const maxEvictLook = 1 << 10
 // ending is a user's subscriptions being ended.
 type ending struct{ sub uint32 } // the next; 0: all have been
 
-// EndUser ends all subscriptions of a user that are there when it is called, as [Sub.End] does, and
-// returns how many there were. Others have the hub's lock between runs of them.
+// EndUser ends all subscriptions of a user that are there when it is called, as [Sub.End]
+// does, and returns how many there were. Others have the hub's lock between runs of them.
 func (h *Hub) EndUser(user string) (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -85,8 +87,8 @@ func (h *Hub) end(id uint32, why Pulled) {
 	h.wake(id, h.seq+1)
 }
 
-// Over returns how a subscription has ended, as Pull would: Closed, Ended or Dismissed. Drained: it
-// goes on.
+// Over returns how a subscription has ended, as Pull would: Closed, Ended or Dismissed.
+// Drained: it goes on.
 func (s Sub) Over() Pulled {
 	if s.hub == nil {
 		return Closed

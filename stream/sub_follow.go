@@ -40,19 +40,21 @@ func (h *Hub) hand(l *log, partition int32, next int64) {
 	h.observer.handed(spot{l.stream, partition, next - 1}, h.scratch.puller)
 }
 
-// lagged reports whether entries that a follower has not looked at are gone. It may not have been
-// meant by any of them; that is no longer known.
+// lagged reports whether entries that a follower has not looked at are gone. It may not
+// have been meant by any of them; that is no longer known.
 func (h *Hub) lagged(s *subSlot) bool {
 	return slices.ContainsFunc(h.views[s.view].streams, func(i int) bool { return h.logs[i].evicted >= s.seq })
 }
 
-// late reports whether the oldest entry that a follower has not been sent waits longer than [Config.MaxLag].
+// late reports whether the oldest entry that a follower has not been sent waits longer
+// than [Config.MaxLag].
 func (h *Hub) late(e *entry) bool {
 	return h.maxLag > 0 && e.read < h.now()-h.maxLag.Milliseconds()
 }
 
-// Skip moves a subscriber for whom Pull said Lagged to live: it appends the resets that say which events it is not sent,
-// the last of them with the id to go on from, and returns them. It is false where there is nothing to skip, for a subscription that is
+// Skip moves a subscriber for whom Pull said Lagged to live: it appends the resets that
+// say which events it is not sent, the last of them with the id to go on from, and
+// returns them. It is false where there is nothing to skip, for a subscription that is
 // closed for instance.
 func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	if s.hub == nil {
@@ -88,8 +90,8 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	return resets, true
 }
 
-// missed is what lies between the position after all entries with a seq up to this one and the head: first
-// what the topic lost before that position, then what follows.
+// missed is what lies between the position after all entries with a seq up to this one
+// and the head: first what the topic lost before that position, then what follows.
 func (l *log) missed(seq uint64) (back, moved []Moved) {
 	if seq >= l.newest {
 		return nil, nil
@@ -117,7 +119,8 @@ func (l *log) missed(seq uint64) (back, moved []Moved) {
 	return back, moved
 }
 
-// lowest has each partition once, ascending, from where it was first to the lowest that it went to.
+// lowest has each partition once, ascending, from where it was first to the lowest that
+// it went to.
 func lowest(moved []Moved) []Moved {
 	slices.SortStableFunc(moved, func(a, b Moved) int { return cmp.Compare(a.Partition, b.Partition) })
 	once := moved[:0]

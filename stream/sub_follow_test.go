@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// lagging is a hub of two streams with a follower of both: orders of two partitions, her own; news of one, everyone's.
+// lagging is a hub of two streams with a follower of both: orders of two partitions, her
+// own; news of one, everyone's.
 func lagging(t *testing.T, change func(*Config)) (*Hub, Sub) {
 	t.Helper()
 	c := Config{MaxLag: time.Minute, Streams: []Spec{{Name: "orders", Replay: time.Hour}, {Name: "news", Audience: AudienceEveryone, Replay: time.Hour}}}
@@ -64,8 +65,8 @@ func (s Sub) skip(b *Batch) bool {
 
 func (s Sub) all(b *Batch) Pulled { return s.Pull(b, 1<<20) }
 
-// TestSkip: whoever waits too long lags, and can be moved to live: told what it is not sent, to the offset, with an id to
-// resume from that stands after it.
+// TestSkip: whoever waits too long lags, and can be moved to live: told what it is not
+// sent, to the offset, with an id to resume from that stands after it.
 func TestSkip(t *testing.T) {
 	h, s := lagging(t, nil)
 	h.order(0, 5, "alice")
@@ -95,7 +96,8 @@ func TestSkip(t *testing.T) {
 	}
 }
 
-// TestSkipPastTheLog: where the log has moved on, the client's own last id is all that is known of where it was.
+// TestSkipPastTheLog: where the log has moved on, the client's own last id is all that is
+// known of where it was.
 func TestSkipPastTheLog(t *testing.T) {
 	h, s := lagging(t, func(c *Config) { c.MaxLag, c.Streams[0].ReplayBytes = 0, 3*entryBytes })
 	for i := range int64(10) {
@@ -110,7 +112,8 @@ func TestSkipPastTheLog(t *testing.T) {
 	}
 }
 
-// TestSkipBlocks: the position skipped from is found wherever it stands: within a block, at its end, before a jump.
+// TestSkipBlocks: the position skipped from is found wherever it stands: within a block,
+// at its end, before a jump.
 func TestSkipBlocks(t *testing.T) {
 	for _, before := range []int64{1, 2, blockLen - 1, blockLen, blockLen + 1, 3 * blockLen} {
 		h, s := lagging(t, nil)

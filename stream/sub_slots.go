@@ -7,8 +7,9 @@ import (
 	"sluice/stream/cursor"
 )
 
-// subs are the subscribers, in slots without pointers: 100,000 of them cost the garbage collector nothing.
-// Slots stand in chunks, so that growing copies nothing while the hub's lock is held.
+// subs are the subscribers, in slots without pointers: 100,000 of them cost the garbage
+// collector nothing. Slots stand in chunks, so that growing copies nothing while the
+// hub's lock is held.
 type subs struct {
 	chunks [][]subSlot
 	free   uint32 // first free slot, linked by next; 0 none
@@ -39,13 +40,14 @@ type subSlot struct {
 	end     Pulled // Ended, Dismissed or Widened; Drained: neither
 }
 
-// subState is how far a subscriber is in memory. What Kafka is read for besides, each stream of
-// its own knows: see own.catchup.
+// subState is how far a subscriber is in memory. What Kafka is read for besides, each
+// stream of its own knows: see own.catchup.
 type subState uint8
 
 const (
-	// idle: it has been sent all there is. It has no place in the log, so it costs nothing per
-	// entry and can't fall off the log's end. The entry that wakes it becomes its seq: see wake.
+	// idle: it has been sent all there is. It has no place in the log, so it costs
+	// nothing per entry and can't fall off the log's end. The entry that wakes it becomes
+	// its seq: see wake.
 	idle subState = iota
 	// following: all entries before its seq are done with.
 	following
@@ -95,7 +97,8 @@ func (h *Hub) Subscribers() int {
 	return h.subs.open
 }
 
-// register makes a subscriber known to its view and its user. The slot's uid holds a reference already.
+// register makes a subscriber known to its view and its user. The slot's uid holds a
+// reference already.
 func (h *Hub) register(id uint32) {
 	s := h.subs.at(id)
 	h.enter(id, s)
@@ -147,8 +150,9 @@ type view struct {
 	spare   bool     // it is in Hub.spareViews, having been without members
 }
 
-// viewOf returns the number of the view of these streams. Views without members are used again: which
-// streams to read together is the callers' choice, and there are many ways to choose.
+// viewOf returns the number of the view of these streams. Views without members are used
+// again: which streams to read together is the callers' choice, and there are many ways
+// to choose.
 func (h *Hub) viewOf(streams []int) uint32 {
 	mask := uint64(0)
 	for _, s := range streams {
@@ -168,8 +172,8 @@ func (h *Hub) viewOf(streams []int) uint32 {
 	return n
 }
 
-// spareView returns a view without members that is in no list, an old one or a new one. While a
-// waking walks through the lists, nothing is taken out of them.
+// spareView returns a view without members that is in no list, an old one or a new one.
+// While a waking walks through the lists, nothing is taken out of them.
 func (h *Hub) spareView() uint32 {
 	for len(h.spareViews) > 0 && len(h.wakings) == 0 {
 		last := len(h.spareViews) - 1
@@ -212,7 +216,8 @@ func (h *Hub) indexed(id uint32, s *subSlot) {
 	h.swapMembers(v, v.plain, int(s.memberIndex), id)
 }
 
-// swapMembers puts a subscriber at a place of its view, and who is there in the place that it leaves.
+// swapMembers puts a subscriber at a place of its view, and who is there in the place
+// that it leaves.
 func (h *Hub) swapMembers(v *view, to, from int, id uint32) {
 	other := v.members[to]
 	v.members[from], v.members[to] = other, id
@@ -245,8 +250,9 @@ func (h *Hub) exit(id uint32, s *subSlot) {
 // reading is how many subscriptions read a stream.
 func (h *Hub) reading(stream int) int { return h.readers[stream] }
 
-// A subscriber with [Request.AnyUser] follows one subject of a stream whoever its events belong to. It is nobody, so the
-// users' chains lead to nothing for it: it is always on its own, looks through whole logs, and is woken by subject.
+// A subscriber with [Request.AnyUser] follows one subject of a stream whoever its events
+// belong to. It is nobody, so the users' chains lead to nothing for it: it is always on
+// its own, looks through whole logs, and is woken by subject.
 
 // errAnyUser refuses what would show everybody's events, or mean two things.
 var errAnyUser = errors.New("stream: AnyUser needs a Subject, and no User")
@@ -258,8 +264,9 @@ func (r *Request) check() error {
 	return nil
 }
 
-// filter is the mark of what a request leaves of its streams, for ids; "" where it takes all that is its user's. One
-// who follows a subject for any user has another mark than a user who follows it: their positions cover different events.
+// filter is the mark of what a request leaves of its streams, for ids; "" where it takes
+// all that is its user's. One who follows a subject for any user has another mark than a
+// user who follows it: their positions cover different events.
 func (r *Request) filter() string {
 	switch {
 	case r.AnyUser:
@@ -270,21 +277,23 @@ func (r *Request) filter() string {
 	return ""
 }
 
-// takes reports whether a position of a segment is one of this request's. A position taken without a filter covers
-// what a filter leaves of it, so it is good under any, but not for one who follows events of other users.
+// takes reports whether a position of a segment is one of this request's. A position
+// taken without a filter covers what a filter leaves of it, so it is good under any, but
+// not for one who follows events of other users.
 func (r *Request) takes(seg *cursor.Segment) bool {
 	return seg.Filter == r.filter() || seg.Filter == "" && !r.AnyUser
 }
 
-// anyUser are the subscribers that are sent the events of a subject because they follow it, and not
-// because of who they are: those with AnyUser, and those who read a stream for everyone with a filter.
+// anyUser are the subscribers that are sent the events of a subject because they follow
+// it, and not because of who they are: those with AnyUser, and those who read a stream
+// for everyone with a filter.
 type anyUser map[string]*subjectGroup
 
 // subjectGroup are the subscribers of one subject.
 type subjectGroup struct{ ids []uint32 }
 
-// index makes a subscriber that follows a subject known under it, if it needs to be: an event is
-// looked up there, and wakes nobody who follows another.
+// index makes a subscriber that follows a subject known under it, if it needs to be: an
+// event is looked up there, and wakes nobody who follows another.
 func (h *Hub) index(id uint32, s *subSlot, p *ownPosition) {
 	everyone := slices.ContainsFunc(h.views[s.view].streams, func(i int) bool { return h.logs[i].spec.Audience == AudienceEveryone })
 	if len(p.subject) == 0 || !p.anyUser && !everyone {

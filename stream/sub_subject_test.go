@@ -53,8 +53,9 @@ func TestOneSubjectOfAnyUser(t *testing.T) {
 	r.open(earliest).begins(OutcomeReplay).gets("before", "paid", "sent", "arrived", "returned")
 }
 
-// A position covers what its connection was sent. One of a user's covers nothing of others', so it is none
-// for who follows a subject of any user, filtered or not; nor the other way round.
+// A position covers what its connection was sent. One of a user's covers nothing of
+// others', so it is none for who follows a subject of any user, filtered or not; nor the
+// other way round.
 func TestAPositionOfOneUserIsNotOneOfAny(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.about(0, "bob", "o-1", "paid")

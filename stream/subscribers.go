@@ -29,14 +29,17 @@ type Subscriber struct {
 // MaxBehind is how far the events that wait for a subscriber are counted.
 const MaxBehind = 1000
 
-// rollWork is how much is done under one hold of the lock: slots looked at, and events counted.
+// rollWork is how much is done under one hold of the lock: slots looked at, and events
+// counted.
 const rollWork = 4096
 
-// VisitSubscribers calls visit for open subscriptions, of a user if that isn't "", and of a stream if that isn't negative, in the order of
-// their places after the one given (0: the first), until visit is false. It returns the place to go on after; 0: that was all.
+// VisitSubscribers calls visit for open subscriptions, of a user if that isn't "", and of
+// a stream if that isn't negative, in the order of their places after the one given (0:
+// the first), until visit is false. It returns the place to go on after; 0: that was all.
 //
-// The hub's lock is held for a few subscriptions at a time, and not while visit is called. Which
-// is there all the time is visited once; which comes or goes meanwhile, once or not at all.
+// The hub's lock is held for a few subscriptions at a time, and not while visit is
+// called. Which is there all the time is visited once; which comes or goes meanwhile,
+// once or not at all.
 func (h *Hub) VisitSubscribers(user string, stream int, after uint32, visit func(Subscriber) bool) (next uint32) {
 	var some []Subscriber
 	for {
@@ -85,7 +88,8 @@ func (h *Hub) someSubscribers(some []Subscriber, user string, stream int, after 
 	return some, 0
 }
 
-// describe says how a subscription stands, and how many entries it has looked at for that.
+// describe says how a subscription stands, and how many entries it has looked at for
+// that.
 func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	h.rouse(id, slot)
 	v := h.views[slot.view]
@@ -113,9 +117,9 @@ func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	return s, looked
 }
 
-// waiting counts the events that a subscriber is still to be sent from memory, up to MaxBehind, and
-// says when the oldest was read. n is -1 where none was found among as many entries as one pull
-// looks at. looked says how many that were.
+// waiting counts the events that a subscriber is still to be sent from memory, up to
+// MaxBehind, and says when the oldest was read. n is -1 where none was found among as
+// many entries as one pull looks at. looked says how many that were.
 func (h *Hub) waiting(slot *subSlot, p *ownPosition) (n int, oldest int64, looked int) {
 	v := h.views[slot.view]
 	feeds := h.scans(v, slot.uid, p != nil && p.anyUser, func(i int) uint64 {

@@ -13,7 +13,8 @@ func (h *Hub) subscribersOf(user string, stream int) []Subscriber {
 	return all
 }
 
-// TestVisitSubscribersSaysHowFarBehind follows one subscriber through all that can become of it.
+// TestVisitSubscribersSaysHowFarBehind follows one subscriber through all that can become
+// of it.
 func TestVisitSubscribersSaysHowFarBehind(t *testing.T) {
 	h, s := lagging(t, func(c *Config) { c.MaxLag = 0; c.Streams[0].Replay = time.Minute })
 	want := func(state SubscriberState, behind int, position string) Subscriber {
@@ -50,7 +51,8 @@ func TestVisitSubscribersSaysHowFarBehind(t *testing.T) {
 	want(SubscriberLagged, -1, "")
 }
 
-// TestVisitSubscribersCountsWhatAFilterLeaves: those on their own have positions and filters.
+// TestVisitSubscribersCountsWhatAFilterLeaves: those on their own have positions and
+// filters.
 func TestVisitSubscribersCountsWhatAFilterLeaves(t *testing.T) {
 	h, s := lagging(t, nil)
 	s.Close()
@@ -89,7 +91,8 @@ func TestVisitSubscribersCountsWhatAFilterLeaves(t *testing.T) {
 	}
 }
 
-// TestVisitSubscribersGoesOnWhereItStopped: in pages of any size everyone there is comes once, though others come and go.
+// TestVisitSubscribersGoesOnWhereItStopped: in pages of any size everyone there is comes
+// once, though others come and go.
 func TestVisitSubscribersGoesOnWhereItStopped(t *testing.T) {
 	h, _ := lagging(t, nil)
 	const many = 3*subChunk + 7

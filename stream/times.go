@@ -12,13 +12,14 @@ const MaxAhead = time.Minute
 // lastTime is the last moment that RFC 3339 and JSON can write, in ms since 1970.
 var lastTime = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
 
-// Time returns the moment of a number of milliseconds since 1970 that comes from outside: of a
-// record's timestamp, for instance, which a producer may set to anything. It lies in the years
-// 1970 to 9999, which RFC 3339 and JSON can write; what lies outside is moved to the nearest.
+// Time returns the moment of a number of milliseconds since 1970 that comes from outside:
+// of a record's timestamp, for instance, which a producer may set to anything. It lies in
+// the years 1970 to 9999, which RFC 3339 and JSON can write; what lies outside is moved
+// to the nearest.
 func Time(ms int64) time.Time { return time.UnixMilli(min(max(ms, 0), lastTime)) }
 
-// BoundTime returns t where the years 1970 to 9999 have it, else the nearest moment that they
-// have. The zero time, which stands for none, stays.
+// BoundTime returns t where the years 1970 to 9999 have it, else the nearest moment that
+// they have. The zero time, which stands for none, stays.
 func BoundTime(t time.Time) time.Time {
 	switch {
 	case t.IsZero():
@@ -31,15 +32,16 @@ func BoundTime(t time.Time) time.Time {
 	return t
 }
 
-// recordTimes says when records are of, by their timestamps. A timestamp that lies in the future
-// is a producer's fault, and would make its record newer than all others for ever. Such a
-// record is as new as the newest record before it in its partition whose timestamp can be.
+// recordTimes says when records are of, by their timestamps. A timestamp that lies in the
+// future is a producer's fault, and would make its record newer than all others for ever.
+// Such a record is as new as the newest record before it in its partition whose timestamp
+// can be.
 type recordTimes struct {
 	newest []int64 // by partition: the newest timestamp that can be, in ms
 }
 
-// of returns when a record is of, in ms, and whether that is its timestamp. The records of a
-// partition come in order of their offsets; now is in ms since 1970.
+// of returns when a record is of, in ms, and whether that is its timestamp. The records
+// of a partition come in order of their offsets; now is in ms since 1970.
 func (t *recordTimes) of(partition int32, timestamp, now int64) (ms int64, own bool) {
 	if timestamp <= now+MaxAhead.Milliseconds() {
 		t.see(partition, timestamp)
@@ -53,8 +55,9 @@ func (t *recordTimes) see(partition int32, timestamp int64) {
 	t.newest[partition] = max(t.newest[partition], timestamp)
 }
 
-// ahead are the slots of records whose timestamps lie in the future, the next to come first. Once
-// its time has come a record is of its own timestamp: a gateway that reads it then says the same.
+// ahead are the slots of records whose timestamps lie in the future, the next to come
+// first. Once its time has come a record is of its own timestamp: a gateway that reads it
+// then says the same.
 type ahead []aheadSlot
 
 type aheadSlot struct {
@@ -63,7 +66,8 @@ type aheadSlot struct {
 	slot uint32
 }
 
-// maxWait is how far ahead a timestamp may lie for its slot to wait. Beyond, it is nonsense.
+// maxWait is how far ahead a timestamp may lie for its slot to wait. Beyond, it is
+// nonsense.
 const maxWait = 7 * 24 * time.Hour
 
 func (a ahead) Len() int           { return len(a) }
@@ -116,9 +120,9 @@ func (t *stateTable) arrive(now int64) {
 	}
 }
 
-// readTimes remembers how far this gateway had read a stream at some moments, the newest last. It
-// is how the age of a position is known whatever timestamps say: what this gateway read at a
-// moment, or later, is no older than that.
+// readTimes remembers how far this gateway had read a stream at some moments, the newest
+// last. It is how the age of a position is known whatever timestamps say: what this
+// gateway read at a moment, or later, is no older than that.
 type readTimes []readTime
 
 type readTime struct {
@@ -126,7 +130,8 @@ type readTime struct {
 	head []int64 // everything from here on was read then or later
 }
 
-// readMoments is about how many moments are remembered of the time that a position may be old.
+// readMoments is about how many moments are remembered of the time that a position may be
+// old.
 const readMoments = 64
 
 // note remembers that nothing from head on has been read before now. maxAge is in ms.
@@ -141,7 +146,8 @@ func (r *readTimes) note(now, maxAge int64, head []int64) {
 	*r = append(slices.Delete(*r, 0, old), readTime{now, slices.Clone(head)})
 }
 
-// since returns a position from which on everything was read at cut or later, nil if none is known.
+// since returns a position from which on everything was read at cut or later, nil if none
+// is known.
 func (r readTimes) since(cut int64) []int64 {
 	for _, one := range r {
 		if one.at >= cut {

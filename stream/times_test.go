@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A position is no older than when this gateway had read no further, whatever timestamps say, and no younger
-// than that after a while.
+// A position is no older than when this gateway had read no further, whatever timestamps
+// say, and no younger than that after a while.
 func TestAgeGoesByWhenItWasRead(t *testing.T) {
 	r := newRig(t, 1, orders)
 	const seconds = 1_700_000_000 // a timestamp in seconds by mistake

@@ -4,10 +4,10 @@ import (
 	"hash/maphash"
 )
 
-// users gives every user that has events in a log or subscribers a small number, the uid, and
-// takes it back when neither is left. Only the whole id decides who somebody is: the hash finds candidates,
-// the bytes are always compared. Nothing here holds a pointer per user, so
-// that 100,000 of them cost the garbage collector nothing.
+// users gives every user that has events in a log or subscribers a small number, the uid,
+// and takes it back when neither is left. Only the whole id decides who somebody is: the
+// hash finds candidates, the bytes are always compared. Nothing here holds a pointer per
+// user, so that 100,000 of them cost the garbage collector nothing.
 type users struct {
 	hash  func([]byte) uint64 // seeded in this process, so that nobody can choose ids that collide
 	index map[uint64]uint32   // hash → first uid of those with that hash
@@ -36,12 +36,12 @@ func newUsers() users {
 
 func (u *users) id(uid uint32) []byte { return u.ids.bytes(u.slot(uid).id) }
 
-// userBytes is what a user costs besides its id: a slot, a place in index, and one in each log's or
-// state's list of users.
+// userBytes is what a user costs besides its id: a slot, a place in index, and one in
+// each log's or state's list of users.
 const userBytes = 96
 
-// cost returns what a user costs, in bytes: what a log or a state counts for as long as one of
-// its entries is the user's. The arena of the ids may waste a third.
+// cost returns what a user costs, in bytes: what a log or a state counts for as long as
+// one of its entries is the user's. The arena of the ids may waste a third.
 func (u *users) cost(uid uint32) int64 { return userBytes + int64(u.slot(uid).id.n)*4/3 }
 
 // find returns id's uid, 0 if it has none.
@@ -109,8 +109,9 @@ func (u *users) unlink(uid uint32) {
 	u.slot(at).next = s.next
 }
 
-// maxChainWalk is how far a user's chain is walked back, from its newest entry, to find the first
-// that a subscriber has not been sent. One further behind finds it by a look through the log.
+// maxChainWalk is how far a user's chain is walked back, from its newest entry, to find
+// the first that a subscriber has not been sent. One further behind finds it by a look
+// through the log.
 const maxChainWalk = 1024
 
 // newestOf returns the ordinal of a user's newest entry kept.
@@ -121,8 +122,9 @@ func (l *log) newestOf(uid uint32) (newest ordinal, ok bool) {
 	return l.last[uid].entry()
 }
 
-// chainTo makes the entry to come at an ordinal, under this posting of its block, the newest of a
-// user's. The entry before learns of it, so that a chain can be walked on from any entry.
+// chainTo makes the entry to come at an ordinal, under this posting of its block, the
+// newest of a user's. The entry before learns of it, so that a chain can be walked on
+// from any entry.
 func (l *log) chainTo(uid uint32, to ordinal, number int) posting {
 	if int(uid) >= len(l.last) {
 		l.last = append(l.last, make([]chainEnd, int(uid)+1-len(l.last))...)
@@ -131,7 +133,8 @@ func (l *log) chainTo(uid uint32, to ordinal, number int) posting {
 	if last, ok := l.last[uid].entry(); ok && last == to { // named twice by one event: the first counts
 		return p
 	} else if ok {
-		// Further apart than 32 bits hold, the links stay 0. The log would have 300 GB between the two.
+		// Further apart than 32 bits hold, the links stay 0. The log would have 300 GB
+		// between the two.
 		if back := to - last; back < 1<<32 {
 			p.back = uint32(back)
 			l.blocks[l.blockAt(last)].postings[l.last[uid].posting()].next = uint32(back)
@@ -141,9 +144,9 @@ func (l *log) chainTo(uid uint32, to ordinal, number int) posting {
 	return p
 }
 
-// firstOf finds the ordinal of a user's first entry with at least this seq; noOrdinal: there is
-// none. known is false if it has not been found yet, after a look at so many entries. It is not
-// before the ordinal then.
+// firstOf finds the ordinal of a user's first entry with at least this seq; noOrdinal:
+// there is none. known is false if it has not been found yet, after a look at so many
+// entries. It is not before the ordinal then.
 func (l *log) firstOf(uid uint32, seq uint64, look int) (_ ordinal, known bool, looked int) {
 	at, ok := l.newestOf(uid)
 	if !ok {
@@ -183,8 +186,8 @@ func (l *log) firstOf(uid uint32, seq uint64, look int) (_ ordinal, known bool, 
 	return at, false, looked
 }
 
-// nextOf returns the ordinal of the user's entry after the one at an ordinal, which is theirs;
-// noOrdinal: there is none.
+// nextOf returns the ordinal of the user's entry after the one at an ordinal, which is
+// theirs; noOrdinal: there is none.
 func (l *log) nextOf(uid uint32, o ordinal) ordinal {
 	b, e := l.entry(o)
 	if p := b.posting(e, uid); p.next != 0 {

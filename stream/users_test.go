@@ -11,8 +11,8 @@ var likeAlice = []string{
 	"Alice", "ALICE", "alice ", " alice", "alice\x00", "alic", "alice2", "аlice", "alicé", "alice\u0301", "alice\u200b", "a", "\xff", "alice\n", "*", "%",
 }
 
-// Rule 10: users are whole byte strings: no case, no prefix, no normal form makes two of them one, not in memory, not in
-// a pass, not in last:N.
+// Rule 10: users are whole byte strings: no case, no prefix, no normal form makes two of
+// them one, not in memory, not in a pass, not in last:N.
 func TestUsersNeverMeet(t *testing.T) {
 	r := newRig(t, 1, orders)
 	everyone := append([]string{"alice"}, likeAlice...)
@@ -76,7 +76,8 @@ func TestUsersOfOneHashNeverMeet(t *testing.T) {
 	r.evict(0)
 }
 
-// No identity, no one's events: an event that names the empty user, if one came, would not be everybody's without a name.
+// No identity, no one's events: an event that names the empty user, if one came, would
+// not be everybody's without a name.
 func TestNobodyIsNoUser(t *testing.T) {
 	r := newRig(t, 1, orders, news)
 	nobody := func(cursor string) *page {
@@ -165,7 +166,8 @@ func TestUserWithSeveralConnections(t *testing.T) {
 	pages[4].gets("closed")
 }
 
-// The table of users gives back what nobody refers to, and keeps everybody else's names whole.
+// The table of users gives back what nobody refers to, and keeps everybody else's names
+// whole.
 func TestUsersTable(t *testing.T) {
 	u := newUsers()
 	name := func(i int) []byte { return fmt.Appendf(nil, "user %d %s", i, strings.Repeat("x", i%50)) }

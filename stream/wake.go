@@ -2,20 +2,24 @@ package stream
 
 import "slices"
 
-// Waking everybody who reads a stream is work in proportion to their number, and so is waking all
-// subscribers of one user or one subject. It is done in runs, between which others have the hub's lock.
+// Waking everybody who reads a stream is work in proportion to their number, and so is
+// waking all subscribers of one user or one subject. It is done in runs, between which
+// others have the hub's lock.
 //
-// While such a waking is under way, a subscriber that it has not come to looks as if it had been sent
-// everything. So whoever looks at an idle subscriber calls Hub.rouse first, which gives it the
-// place it would have if the waking had come to it already. From the moment the entry is in the log
-// no position that anybody is told covers it without its having been sent.
+// While such a waking is under way, a subscriber that it has not come to looks as if it
+// had been sent everything. So whoever looks at an idle subscriber calls Hub.rouse first,
+// which gives it the place it would have if the waking had come to it already. From the
+// moment the entry is in the log no position that anybody is told covers it without its
+// having been sent.
 
-// waking is one that is under way: the entries from first to last are for some who may be idle.
+// waking is one that is under way: the entries from first to last are for some who may be
+// idle.
 type waking struct {
 	mask        uint64 // the streams that they are of
 	first, last uint64
 
-	// Who is woken: the subscribers of uid; those of group; or else all who read the stream.
+	// Who is woken: the subscribers of uid; those of group; or else all who read the
+	// stream.
 	uid      uint32
 	group    *subjectGroup
 	stream   int
@@ -26,7 +30,8 @@ type waking struct {
 	sub          uint32 // of the user's
 }
 
-// maxWakings is how many wakings may be under way before no more is published under this hold.
+// maxWakings is how many wakings may be under way before no more is published under this
+// hold.
 const maxWakings = 32
 
 // eachRun is how many subscribers of one user or subject are woken at once.
@@ -43,7 +48,8 @@ func (w *waking) concerns(h *Hub, id uint32, s *subSlot) bool {
 	return w.filtered || !s.indexed
 }
 
-// rouse gives an idle subscriber its place if a waking that is under way has not come to it yet.
+// rouse gives an idle subscriber its place if a waking that is under way has not come to
+// it yet.
 func (h *Hub) rouse(id uint32, s *subSlot) {
 	if len(h.wakings) == 0 || s.state != idle {
 		return
@@ -81,8 +87,9 @@ func (h *Hub) tell(s *subSlot) {
 	}
 }
 
-// wakeStream begins to wake those who read a stream, for the entries from first to last: all of
-// them, or those without a filter. Whoever calls it calls wakeRest when the lock has been given back.
+// wakeStream begins to wake those who read a stream, for the entries from first to last:
+// all of them, or those without a filter. Whoever calls it calls wakeRest when the lock
+// has been given back.
 func (h *Hub) wakeStream(stream int, first, last uint64, filtered bool) {
 	if len(h.viewsOf[stream]) == 0 {
 		return
@@ -110,8 +117,8 @@ func (h *Hub) wakeUser(uid uint32, stream int, seq uint64) (n int) {
 	return n
 }
 
-// wakeSubject wakes those who are sent a subject's events of a stream because they follow it: some
-// now, the rest by wakeRest.
+// wakeSubject wakes those who are sent a subject's events of a stream because they follow
+// it: some now, the rest by wakeRest.
 func (h *Hub) wakeSubject(stream int, subject []byte, seq uint64) (n int) {
 	g := h.anyUser[string(subject)]
 	if g == nil {
@@ -133,8 +140,8 @@ func (h *Hub) wakeSubject(stream int, subject []byte, seq uint64) (n int) {
 	return n
 }
 
-// wakingOf returns the newest waking if it is this one and nobody has been woken by it yet, else
-// a new one.
+// wakingOf returns the newest waking if it is this one and nobody has been woken by it
+// yet, else a new one.
 func (h *Hub) wakingOf(is func(*waking) bool) *waking {
 	if n := len(h.wakings); n > 0 && is(h.wakings[n-1]) && h.wakings[n-1].first > h.told {
 		return h.wakings[n-1]
@@ -220,8 +227,8 @@ func (w *waking) nextOne(h *Hub) (id uint32, ok bool) {
 	return members[w.member-1], true
 }
 
-// moved sees to a subscriber that took another's place among the members of a view or group: a
-// waking that is past that place would not come to it.
+// moved sees to a subscriber that took another's place among the members of a view or
+// group: a waking that is past that place would not come to it.
 func (h *Hub) moved(id uint32) {
 	if len(h.wakings) == 0 {
 		return

@@ -11,8 +11,8 @@ type told map[uint32]int
 
 func (w told) Wake(token uint32) { w[token]++ }
 
-// An event wakes those it is for: of a stream for everyone those without a filter and those who follow
-// its subject, not those who follow another.
+// An event wakes those it is for: of a stream for everyone those without a filter and
+// those who follow its subject, not those who follow another.
 func TestAnEventWakesNobodyWhoFollowsAnotherSubject(t *testing.T) {
 	for _, spec := range []Spec{news, orders} {
 		h := NewHub(Config{Streams: []Spec{spec, {Name: "other"}}})
@@ -65,7 +65,8 @@ func TestAnEventWakesNobodyWhoFollowsAnotherSubject(t *testing.T) {
 	}
 }
 
-// wakeRig is a hub of a stream for everyone with n who follow it, have all, and are nobody in particular.
+// wakeRig is a hub of a stream for everyone with n who follow it, have all, and are
+// nobody in particular.
 func wakeRig(t *testing.T, spec Spec, n int, q Request) (*Hub, told, []Sub) {
 	h := NewHub(Config{Streams: []Spec{spec}})
 	t.Cleanup(h.Close)
@@ -86,7 +87,8 @@ func wakeRig(t *testing.T, spec Spec, n int, q Request) (*Hub, told, []Sub) {
 	return h, woken, subs
 }
 
-// In the middle of waking many, whoever looks at one that has not been woken finds it as if it had been.
+// In the middle of waking many, whoever looks at one that has not been woken finds it as
+// if it had been.
 func TestWhoIsNotWokenYetHasNotBeenSentTheEvent(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec Spec

@@ -1,9 +1,9 @@
 // Package cursor writes positions as the SSE ids of events, and reads them again.
 //
 // A cursor says, for each stream that a connection reads, which topic it is and the next
-// offset of each partition. It is all that a client needs to resume, at any gateway and at
-// any time. FORMAT.md in this directory writes the format down: fields, sizes, byte order and
-// versions. The types:
+// offset of each partition. It is all that a client needs to resume, at any gateway and
+// at any time. FORMAT.md in this directory writes the format down: fields, sizes, byte
+// order and versions. The types:
 //
 //   - [Segment] is one stream's part of a cursor.
 //   - [Codec] writes segments and reads them. [Plain] writes them as text, and [Sealer] seals
@@ -13,8 +13,9 @@
 //
 // Equal positions are equal text. The frames that connections share rely on it.
 //
-// The files: cursor.go has these types, plain.go the text, packed.go the shorter form of it,
-// seal.go the sealed form, notes.go what may follow a position, and fit.go what has room in an id.
+// The files: cursor.go has these types, plain.go the text, packed.go the shorter form of
+// it, seal.go the sealed form, notes.go what may follow a position, and fit.go what has
+// room in an id.
 package cursor
 
 import (
@@ -50,8 +51,8 @@ const (
 	maxEpoch = 22 // a whole topic id, 16 bytes, in base64url
 	markLen  = 6
 
-	// maxPartitions bounds the memory that a hostile id costs: the packed form may name many
-	// in a few bytes. In text no more than MaxID/2 fit.
+	// maxPartitions bounds the memory that a hostile id costs: the packed form may name
+	// many in a few bytes. In text no more than MaxID/2 fit.
 	maxPartitions = 4096
 )
 
@@ -75,18 +76,18 @@ type Segment struct {
 // IsLost reports whether a segment no longer says a position.
 func (s *Segment) IsLost() bool { return s.Err != nil || s.Epoch == Lost }
 
-// Codec writes positions as the segments of an id, and reads them. There is [Plain] text, and
-// [Sealer]. Gateways behind one load balancer must all use the same.
+// Codec writes positions as the segments of an id, and reads them. There is [Plain] text,
+// and [Sealer]. Gateways behind one load balancer must all use the same.
 type Codec interface {
-	// MaxLen is the longest id, in characters, of a connection that reads all the streams of
-	// partitions (stream name to number of partitions), each filtered. A configuration is
-	// sound when that is at most [MaxID].
+	// MaxLen is the longest id, in characters, of a connection that reads all the streams
+	// of partitions (stream name to number of partitions), each filtered. A configuration
+	// is sound when that is at most [MaxID].
 	MaxLen(partitions map[string]int) int
 
-	// Append appends a segment. Equal segments give equal text, which lets connections at one
-	// position share it. packed asks for the shorter form, where there are two. The segment is
-	// taken as valid: offsets are not negative. Leaders may be shorter than Offsets; what is
-	// missing is unknown.
+	// Append appends a segment. Equal segments give equal text, which lets connections at
+	// one position share it. packed asks for the shorter form, where there are two. The
+	// segment is taken as valid: offsets are not negative. Leaders may be shorter than
+	// Offsets; what is missing is unknown.
 	Append(dst []byte, s Segment, packed bool) []byte
 
 	// Parse reads what Append wrote, and nothing else. Its errors quote nothing of text.
@@ -96,13 +97,14 @@ type Codec interface {
 	Sealed() bool
 }
 
-// Read reads an id, segment by segment. An id is input from outside, so the result says what
-// was asked for and not what the caller may have. Its memory is bounded, whatever the id.
+// Read reads an id, segment by segment. An id is input from outside, so the result says
+// what was asked for and not what the caller may have. Its memory is bounded, whatever
+// the id.
 //
 // A segment that can't be read costs only itself: its Err says why, and its Stream is set
-// where the name can be told. Keys are dropped, and forms change, while pages are away. Two
-// segments of a stream are one that can't be read. The whole id is invalid when it is too
-// long, has too many segments, or none that can be read.
+// where the name can be told. Keys are dropped, and forms change, while pages are away.
+// Two segments of a stream are one that can't be read. The whole id is invalid when it is
+// too long, has too many segments, or none that can be read.
 func Read(c Codec, id string) ([]Segment, error) {
 	if len(id) > MaxID {
 		return nil, fmt.Errorf("%w: %d characters, at most %d", ErrInvalid, len(id), MaxID)
@@ -141,8 +143,8 @@ func Read(c Codec, id string) ([]Segment, error) {
 	return segments, nil
 }
 
-// Positions returns the segments of an id that can be read, whether or not it has notes. The
-// error tells of the others.
+// Positions returns the segments of an id that can be read, whether or not it has notes.
+// The error tells of the others.
 func Positions(c Codec, id string) ([]Segment, error) {
 	id, _ = SplitNotes(id)
 	segments, err := Read(c, id)
@@ -159,8 +161,8 @@ func Positions(c Codec, id string) ([]Segment, error) {
 	return segments, errors.Join(unreadable...)
 }
 
-// Join appends an id of n segments, which segment appends one at a time. They are packed if
-// the id would otherwise be longer than [MaxText]. A codec that seals has one form.
+// Join appends an id of n segments, which segment appends one at a time. They are packed
+// if the id would otherwise be longer than [MaxText]. A codec that seals has one form.
 func Join(c Codec, dst []byte, n int, segment func(dst []byte, i int, packed bool) []byte) []byte {
 	start := len(dst)
 	for _, packed := range []bool{false, true} {
@@ -192,8 +194,8 @@ func ValidName(s string) bool {
 }
 
 // FilterMark is the mark that a connection filtered to subject puts at the end of its
-// segments: 6 base64url characters of the subject's SHA-256. It tells filters apart and keeps
-// nothing secret. Each request decides anew whether the caller may see the subject.
+// segments: 6 base64url characters of the subject's SHA-256. It tells filters apart and
+// keeps nothing secret. Each request decides anew whether the caller may see the subject.
 func FilterMark(subject string) string {
 	sum := sha256.Sum256([]byte(subject))
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:markLen]

@@ -7,9 +7,11 @@ import (
 	"slices"
 )
 
-// TooWide returns which of the streams of partitions (stream name to number of partitions) have no room in an id, by
-// name, and how long an id of the others can be. Room is given from the narrowest stream to the widest, by name among
-// equals, so that a wide topic costs only itself and all gateways decide alike. Those of last come last of all.
+// TooWide returns which of the streams of partitions (stream name to number of
+// partitions) have no room in an id, by name, and how long an id of the others can be.
+// Room is given from the narrowest stream to the widest, by name among equals, so that a
+// wide topic costs only itself and all gateways decide alike. Those of last come last of
+// all.
 func TooWide(c Codec, partitions map[string]int, last map[string]bool) (refused []string, length int) {
 	names := slices.SortedFunc(maps.Keys(partitions), func(a, b string) int {
 		if last[a] != last[b] {
@@ -31,7 +33,8 @@ func TooWide(c Codec, partitions map[string]int, last map[string]bool) (refused 
 	return refused, length
 }
 
-// WhyTooWide says why a stream of so many partitions, which [TooWide] refuses, can't be served, and what to do.
+// WhyTooWide says why a stream of so many partitions, which [TooWide] refuses, can't be
+// served, and what to do.
 func WhyTooWide(partitions int) string {
 	return fmt.Sprintf("its %d partitions don't fit into event ids beside those of the other streams: an id may have %d characters, since proxies cut longer headers. "+
 		"Serve it from a gateway for itself, or from a topic of fewer partitions", partitions, MaxID)

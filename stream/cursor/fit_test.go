@@ -38,7 +38,8 @@ func TestMaxLen(t *testing.T) {
 	}
 }
 
-// The numbers that README.md and docs/config.md give. What is served is counted with them: proxies cut what is longer.
+// The numbers that README.md and docs/config.md give. What is served is counted with
+// them: proxies cut what is longer.
 func TestHowManyPartitionsFitIntoAnID(t *testing.T) {
 	fit := func(c Codec, streams int) int {
 		for n := 1; ; n++ {

@@ -7,17 +7,18 @@ import (
 	"math/bits"
 )
 
-// packedBits is how many bits a partition takes at most in the packed form, offset and leader
-// epoch together, while offsets are below 2^packedBits.
+// packedBits is how many bits a partition takes at most in the packed form, offset and
+// leader epoch together, while offsets are below 2^packedBits.
 const packedBits = 48
 
-// appendPacked appends a position as the packed form has it, before base64. Topics have many
-// partitions of similar offsets and of few leader epochs, so a column says once what is common.
-// Equal positions are equal bytes, and parsePacked reads nothing else. FORMAT.md has the bytes.
+// appendPacked appends a position as the packed form has it, before base64. Topics have
+// many partitions of similar offsets and of few leader epochs, so a column says once what
+// is common. Equal positions are equal bytes, and parsePacked reads nothing else.
+// FORMAT.md has the bytes.
 //
-// Offsets that take w bits leave packedBits-w bits for a leader epoch. Those that are too far
-// below the largest to fit are unknown. That happens where epochs are hundreds apart. It bounds
-// an id's length (see [Codec.MaxLen]).
+// Offsets that take w bits leave packedBits-w bits for a leader epoch. Those that are too
+// far below the largest to fit are unknown. That happens where epochs are hundreds apart.
+// It bounds an id's length (see [Codec.MaxLen]).
 func appendPacked(dst []byte, offsets []int64, leaders []int32) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(offsets)))
 	c := columnOf(offsets)
@@ -47,7 +48,8 @@ func appendPacked(dst []byte, offsets []int64, leaders []int32) []byte {
 	return columnOf(epochs).append(dst, epochs)
 }
 
-// maxPackedLen is the most bytes that appendPacked appends for n partitions with offsets below 2^packedBits.
+// maxPackedLen is the most bytes that appendPacked appends for n partitions with offsets
+// below 2^packedBits.
 func maxPackedLen(n int) int {
 	const width, base, epochBase, rounding = 1, 7, 5, 1 // uvarints of packedBits and of 32 bits
 	return uvarintLen(uint64(n)) + width + base + width + epochBase + (packedBits*n+7)/8 + rounding
@@ -156,7 +158,8 @@ func parsePacked(text string) (offsets []int64, leaders []int32, err error) {
 	return offsets, leaders, nil
 }
 
-// parseColumn reads a column of n numbers, none above most, and returns what comes after it.
+// parseColumn reads a column of n numbers, none above most, and returns what comes after
+// it.
 func parseColumn(raw []byte, n int, most uint64) (numbers []int64, rest []byte, ok bool) {
 	if len(raw) == 0 {
 		return nil, nil, false
@@ -236,7 +239,8 @@ func parseFormerPacked(text string) ([]int64, error) {
 	return offsets, nil
 }
 
-// decodePacked reads the base64 of a packed form. Its text is one of ours, so there is one for the same bytes.
+// decodePacked reads the base64 of a packed form. Its text is one of ours, so there is
+// one for the same bytes.
 func decodePacked(text string) ([]byte, error) {
 	if !isBase64(text) { // the decoder skips CR and LF even when strict
 		return nil, errSegmentPacked

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// appendFormer appends offsets as the packed form had them before leader epochs, to compare with.
+// appendFormer appends offsets as the packed form had them before leader epochs, to
+// compare with.
 func appendFormer(dst []byte, offsets []int64) []byte {
 	var scratch [512]byte
 	raw := scratch[:0]
@@ -17,7 +18,8 @@ func appendFormer(dst []byte, offsets []int64) []byte {
 	return cursorBase64.AppendEncode(append(dst, '_'), raw)
 }
 
-// packedShapes are positions as topics have them: offsets by partition, and leader epochs.
+// packedShapes are positions as topics have them: offsets by partition, and leader
+// epochs.
 func packedShapes() []struct {
 	name    string
 	offsets []int64
@@ -57,8 +59,8 @@ func packedShapes() []struct {
 	}
 }
 
-// The form is the shorter of two, so it costs little more than the former at its worst, and much less for
-// topics as they are.
+// The form is the shorter of two, so it costs little more than the former at its worst,
+// and much less for topics as they are.
 func TestPackedPositionsAreShort(t *testing.T) {
 	t.Logf("characters for 200 partitions:%15s %8s %8s %12s", "text", "former", "packed", "with epochs")
 	for _, shape := range packedShapes() {
@@ -107,8 +109,8 @@ func TestColumnsComeBack(t *testing.T) {
 	}
 }
 
-// Leader epochs too far apart for a partition's bits: the lowest are left out, never the largest, and what
-// is left is written alike again.
+// Leader epochs too far apart for a partition's bits: the lowest are left out, never the
+// largest, and what is left is written alike again.
 func TestLeaderEpochsThatDoNotFitAreUnknown(t *testing.T) {
 	offsets := []int64{1, 1 << 41, 1 << 39, 7} // 41 bits leave 7
 	for _, tt := range []struct{ leaders, want []int32 }{
@@ -130,7 +132,8 @@ func TestLeaderEpochsThatDoNotFitAreUnknown(t *testing.T) {
 	}
 }
 
-// BenchmarkPackedSegment writes positions of 200 partitions in the former packed form and in today's, in one run.
+// BenchmarkPackedSegment writes positions of 200 partitions in the former packed form and
+// in today's, in one run.
 func BenchmarkPackedSegment(b *testing.B) {
 	shape := packedShapes()[0]
 	dst := make([]byte, 0, MaxID)

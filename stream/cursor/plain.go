@@ -15,9 +15,9 @@ type plainText struct{}
 // Sealed says that offsets may be seen.
 func (plainText) Sealed() bool { return false }
 
-// MaxLen counts packed ids. A partition takes 6 bytes, its leader epoch included, and a topic's
-// epoch 6 characters. No id is longer whose offsets are below 2^48. That is 8 years at a million
-// records a second and partition.
+// MaxLen counts packed ids. A partition takes 6 bytes, its leader epoch included, and a
+// topic's epoch 6 characters. No id is longer whose offsets are below 2^48. That is 8
+// years at a million records a second and partition.
 func (plainText) MaxLen(partitions map[string]int) int {
 	const epoch = 6
 	n := 0
@@ -147,7 +147,8 @@ func parseText(text string) (offsets []int64, leaders []int32, err error) {
 	return offsets, leaders, nil
 }
 
-// parseDecimal reads a number as it is written: without a sign and without zeros before it.
+// parseDecimal reads a number as it is written: without a sign and without zeros before
+// it.
 func parseDecimal(s string, bits int) (uint64, error) {
 	n, err := strconv.ParseUint(s, 10, bits) // takes no sign
 	if err == nil && s[0] == '0' && s != "0" {

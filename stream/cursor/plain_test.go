@@ -14,7 +14,8 @@ import (
 	"testing"
 )
 
-// cursorText writes segments back as they were read, each in the form it came in; the former packed form as today's.
+// cursorText writes segments back as they were read, each in the form it came in; the
+// former packed form as today's.
 func cursorText(segments []Segment) string {
 	var dst []byte
 	for i, s := range segments {
@@ -215,7 +216,8 @@ func cursorOfLength(n int) string {
 	return id
 }
 
-// The allocations of a refused id stay few, whatever its length: length and segments are looked at first.
+// The allocations of a refused id stay few, whatever its length: length and segments are
+// looked at first.
 func TestParseCursorIsCheapForHostileInput(t *testing.T) {
 	for _, tt := range []struct {
 		name, id string
@@ -375,7 +377,8 @@ func FuzzCursorRoundTrip(f *testing.F) {
 	})
 }
 
-// BenchmarkAppendSegment writes positions of 24 partitions; "bare" is the text as it was before leader epochs, to compare with.
+// BenchmarkAppendSegment writes positions of 24 partitions; "bare" is the text as it was
+// before leader epochs, to compare with.
 func BenchmarkAppendSegment(b *testing.B) {
 	offsets := slices.Repeat([]int64{123_456_789}, 24)
 	dst := make([]byte, 0, MaxID)

@@ -17,17 +17,17 @@ import (
 	"sync"
 )
 
-// Sealer writes positions so that only those who have the key can read or make one. Offsets
-// count a topic's records: somebody who buys twice could otherwise read off how much is sold
-// in between. FORMAT.md has the bytes.
+// Sealer writes positions so that only those who have the key can read or make one.
+// Offsets count a topic's records: somebody who buys twice could otherwise read off how
+// much is sold in between. FORMAT.md has the bytes.
 //
 // It is a synthetic-IV construction (Rogaway and Shrimpton, "Deterministic
-// Authenticated-Encryption", 2006). The IV is the first 16 bytes of an HMAC-SHA256 over the
-// stream's name and the position. AES-256-CTR encrypts the position under that IV. So equal
-// positions have equal text, as the shared frames need, and no nonce can be used twice for two
-// positions. The IV authenticates as well. An id shows whether two ids of a stream are of one
-// position, and how many partitions there are. Tink's AES-SIV would do the same. It is no
-// dependency worth having for a hundred lines of standard library.
+// Authenticated-Encryption", 2006). The IV is the first 16 bytes of an HMAC-SHA256 over
+// the stream's name and the position. AES-256-CTR encrypts the position under that IV. So
+// equal positions have equal text, as the shared frames need, and no nonce can be used
+// twice for two positions. The IV authenticates as well. An id shows whether two ids of a
+// stream are of one position, and how many partitions there are. Tink's AES-SIV would do
+// the same. It is no dependency worth having for a hundred lines of standard library.
 //
 // A Sealer may be used concurrently.
 type Sealer struct{ keys []*sealKey }
@@ -41,9 +41,9 @@ type Key struct {
 // MinKeyLen is how many bytes a [Key] has at least.
 const MinKeyLen = 32
 
-// NewSealer seals with the first key and opens with any. To rotate, give the new key to all
-// gateways behind the old one. Then put it first everywhere. Drop the old one when no client
-// comes back with its ids any more.
+// NewSealer seals with the first key and opens with any. To rotate, give the new key to
+// all gateways behind the old one. Then put it first everywhere. Drop the old one when no
+// client comes back with its ids any more.
 func NewSealer(keys []Key) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("no key")
@@ -164,7 +164,8 @@ func appendSealed(dst []byte, s Segment) []byte {
 	return dst
 }
 
-// parseSealed reads a position. A key of ours sealed it, but another version may have written it.
+// parseSealed reads a position. A key of ours sealed it, but another version may have
+// written it.
 func parseSealed(b []byte) (s Segment, err error) {
 	text := func(most int) string {
 		if len(b) == 0 || int(b[0]) > most || len(b) < 1+int(b[0]) {
@@ -267,7 +268,8 @@ func (k *sealKey) open(stream string, raw []byte) ([]byte, bool) {
 	return position, subtle.ConstantTimeCompare(want[:], raw[:sealIV]) == 1
 }
 
-// iv appends the IV of a stream's position. The name comes after its length, so that no two pairs are one text.
+// iv appends the IV of a stream's position. The name comes after its length, so that no
+// two pairs are one text.
 func (k *sealKey) iv(dst []byte, stream string, position []byte) {
 	mac := k.macs.Get().(hash.Hash)
 	var scratch [1 + maxName]byte

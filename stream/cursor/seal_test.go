@@ -56,7 +56,8 @@ func TestSealedIDsComeBackWhole(t *testing.T) {
 	}
 }
 
-// The length of an id must not tell how large its offsets are, nor may near positions look alike.
+// The length of an id must not tell how large its offsets are, nor may near positions
+// look alike.
 func TestSealedIDsTellNothingOfOffsets(t *testing.T) {
 	s := sealer(t, "a")
 	small := s.Append(nil, Segment{Stream: "orders", Epoch: "e", Offsets: []int64{0, 1}}, false)

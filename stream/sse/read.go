@@ -21,13 +21,14 @@ type Event struct {
 	Data string
 }
 
-// Reader reads the events of one connection as the WHATWG HTML standard says ("Interpreting an
-// event stream"). A line ends with CR, LF or CRLF. A byte order mark may stand before the first.
-// What is not UTF-8 becomes U+FFFD. An event counts once its empty line has come. What a lost
-// connection cut off is no event, and its id is not kept.
+// Reader reads the events of one connection as the WHATWG HTML standard says
+// ("Interpreting an event stream"). A line ends with CR, LF or CRLF. A byte order mark
+// may stand before the first. What is not UTF-8 becomes U+FFFD. An event counts once its
+// empty line has come. What a lost connection cut off is no event, and its id is not
+// kept.
 //
-// It may read ahead of the event that it returns, but never waits for what comes after it. It is
-// not safe for concurrent use.
+// It may read ahead of the event that it returns, but never waits for what comes after
+// it. It is not safe for concurrent use.
 type Reader struct {
 	in       *bufio.Reader
 	maxEvent int
@@ -46,25 +47,26 @@ type Reader struct {
 	last string // what LastID says
 }
 
-// NewReader returns a reader of r. It fails with [ErrTooLong] at an event that takes more than
-// maxEvent bytes.
+// NewReader returns a reader of r. It fails with [ErrTooLong] at an event that takes more
+// than maxEvent bytes.
 func NewReader(r io.Reader, maxEvent int) *Reader {
 	return &Reader{in: bufio.NewReaderSize(r, 32<<10), maxEvent: maxEvent, delay: -1}
 }
 
-// LastID is what a browser would send as Last-Event-ID if the connection broke here: the id at
-// the end of the last whole block. A block without data is no event, and sets it too.
+// LastID is what a browser would send as Last-Event-ID if the connection broke here: the
+// id at the end of the last whole block. A block without data is no event, and sets it
+// too.
 func (r *Reader) LastID() string { return r.last }
 
 // SetLastID says what the id was before the connection, for events that have none.
 func (r *Reader) SetLastID(id string) { r.last, r.id = id, id }
 
-// Retry is the reconnection time last said; -1: none was. Unlike an id it counts as soon as its
-// line has been read.
+// Retry is the reconnection time last said; -1: none was. Unlike an id it counts as soon
+// as its line has been read.
 func (r *Reader) Retry() time.Duration { return r.delay }
 
-// Next returns the next event. It fails with [io.EOF] at the end, with [ErrTooLong], or with the
-// underlying reader's error.
+// Next returns the next event. It fails with [io.EOF] at the end, with [ErrTooLong], or
+// with the underlying reader's error.
 func (r *Reader) Next() (Event, error) {
 	for {
 		if err := r.readLine(); err != nil {
@@ -84,8 +86,8 @@ func (r *Reader) Next() (Event, error) {
 	}
 }
 
-// readLine reads one line, without its end, into r.line. A CR ends it at once: to wait for an LF
-// would hold an event back until the next one.
+// readLine reads one line, without its end, into r.line. A CR ends it at once: to wait
+// for an LF would hold an event back until the next one.
 func (r *Reader) readLine() error {
 	r.line = r.line[:0]
 	for {
@@ -144,8 +146,8 @@ func (r *Reader) field() {
 	}
 }
 
-// milliseconds reads a value of ASCII digits only. The standard sets no bound. What a Duration
-// can't hold becomes the longest one.
+// milliseconds reads a value of ASCII digits only. The standard sets no bound. What a
+// Duration can't hold becomes the longest one.
 func milliseconds(value string) (time.Duration, bool) {
 	if value == "" || strings.Trim(value, "0123456789") != "" {
 		return 0, false

@@ -13,8 +13,8 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// both reads text with the reader and with ssetest's, which shares no code with it, and returns
-// what they agree on.
+// both reads text with the reader and with ssetest's, which shares no code with it, and
+// returns what they agree on.
 func both(t *testing.T, text []byte) (events []Event, lastID string, retry time.Duration) {
 	t.Helper()
 	judge := ssetest.NewReader(bytes.NewReader(text))
@@ -130,7 +130,8 @@ func TestReaderDoesNotWaitForWhatFollows(t *testing.T) {
 	}
 }
 
-// Whatever comes, the two readers agree, and what was read is written so that it reads the same.
+// Whatever comes, the two readers agree, and what was read is written so that it reads
+// the same.
 func FuzzReader(f *testing.F) {
 	for _, text := range []string{
 		"id: 1\nevent: a\ndata: x\n\n", "data\r\rdata:\r\n\r\n", "\xef\xbb\xbfid\ndata: \xf0\x9f\n\n", "retry: 1\n:\n\n", "id: \x00\ndata:  x\n\n",

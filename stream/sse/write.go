@@ -1,7 +1,7 @@
 // Package sse writes server-sent events, and reads them as the standard says.
 //
-// What it writes can't be misread: each line of a payload gets a data field of its own, so that
-// no payload forges a field or an event. What it reads may come from anywhere.
+// What it writes can't be misread: each line of a payload gets a data field of its own,
+// so that no payload forges a field or an event. What it reads may come from anywhere.
 //
 //   - [AppendEvent] and [AppendRetry] write. [AppendBody] writes what all connections share of
 //     an event: all but its id.
@@ -23,11 +23,11 @@ import (
 
 const maxEventName = 200 // bytes; the name is repeated in every frame
 
-// EventName returns the event name that a record's own name becomes. Where ok is false the event
-// goes unnamed instead, and the caller counts that. A name can't be used that is empty, longer
-// than 200 bytes or not UTF-8, or that holds CR, LF or NUL. Nor can one that a page couldn't tell
-// from something else: error and open (an EventSource's own events), message (what the unnamed
-// ones are), and sluice.… (the gateway's).
+// EventName returns the event name that a record's own name becomes. Where ok is false
+// the event goes unnamed instead, and the caller counts that. A name can't be used that
+// is empty, longer than 200 bytes or not UTF-8, or that holds CR, LF or NUL. Nor can one
+// that a page couldn't tell from something else: error and open (an EventSource's own
+// events), message (what the unnamed ones are), and sluice.… (the gateway's).
 func EventName(raw []byte) (name string, ok bool) {
 	if len(raw) == 0 || len(raw) > maxEventName || bytes.ContainsAny(raw, "\r\n\x00") || !utf8.Valid(raw) {
 		return "", false
@@ -40,9 +40,9 @@ func EventName(raw []byte) (name string, ok bool) {
 	return name, true
 }
 
-// AppendEvent appends one whole event, its empty line included. Without an id it has no id line,
-// without a name no event line. id and name are the gateway's own or have been checked (a cursor,
-// [EventName]): they go out as they are. data may be anything.
+// AppendEvent appends one whole event, its empty line included. Without an id it has no
+// id line, without a name no event line. id and name are the gateway's own or have been
+// checked (a cursor, [EventName]): they go out as they are. data may be anything.
 func AppendEvent(dst []byte, id, name string, data []byte) []byte {
 	if id != "" {
 		dst = append(dst, "id: "...)
@@ -60,16 +60,16 @@ func AppendRetry(dst []byte, d time.Duration) []byte {
 	return append(dst, "\n\n"...)
 }
 
-// AppendBody appends what follows the id line. It is the same for every connection, so it is made
-// once and shared. Each line of data, ended by LF, CR or CRLF, gets a data field of its own. A
-// reader joins them with LF, so the end of the last line survives too. The space after each
-// colon is the one that readers remove. It keeps a leading space of the payload. Empty data is
-// one empty data field. By the standard that is an event with empty data, since the field's own
-// LF makes the buffer non-empty.
+// AppendBody appends what follows the id line. It is the same for every connection, so it
+// is made once and shared. Each line of data, ended by LF, CR or CRLF, gets a data field
+// of its own. A reader joins them with LF, so the end of the last line survives too. The
+// space after each colon is the one that readers remove. It keeps a leading space of the
+// payload. Empty data is one empty data field. By the standard that is an event with
+// empty data, since the field's own LF makes the buffer non-empty.
 //
-// Invalid UTF-8 becomes U+FFFD by the rule of the WHATWG decoder, one for each maximal subpart.
-// (Go's conversions write one for each byte.) So every reader gets what a browser would have
-// made of it.
+// Invalid UTF-8 becomes U+FFFD by the rule of the WHATWG decoder, one for each maximal
+// subpart. (Go's conversions write one for each byte.) So every reader gets what a
+// browser would have made of it.
 func AppendBody(dst []byte, name string, data []byte) []byte {
 	if name != "" {
 		dst = append(dst, "event: "...)
@@ -113,7 +113,8 @@ func BodyLen(name string, data []byte) int {
 	}
 }
 
-// isPlain reports whether data is one line of valid UTF-8: nearly every payload, which is copied as it is.
+// isPlain reports whether data is one line of valid UTF-8: nearly every payload, which is
+// copied as it is.
 func isPlain(data []byte) bool {
 	return bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0 && utf8.Valid(data)
 }

@@ -11,12 +11,14 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// arrived is what the format can carry of a payload: lines joined by LF, U+FFFD for what is not UTF-8.
+// arrived is what the format can carry of a payload: lines joined by LF, U+FFFD for what
+// is not UTF-8.
 func arrived(data []byte) string {
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(ssetest.DecodeUTF8(data))
 }
 
-// checkFrame reads back a frame between two others: it must be one event, itself, and leave both alone.
+// checkFrame reads back a frame between two others: it must be one event, itself, and
+// leave both alone.
 func checkFrame(t *testing.T, id, name string, data []byte) {
 	t.Helper()
 	wire := AppendEvent(nil, "before", "", []byte("1"))

@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// DefaultMaxLine is the longest line in bytes that a [Reader] takes unless told otherwise.
+// DefaultMaxLine is the longest line in bytes that a [Reader] takes unless told
+// otherwise.
 const DefaultMaxLine = 64 << 20
 
 // ErrLineTooLong says that a line is longer than [Reader.MaxLine].
@@ -60,12 +61,13 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{MaxLine: DefaultMaxLine, in: bufio.NewReader(r)}
 }
 
-// LastEventID is what a browser would send as Last-Event-ID if the connection broke
-// here: the id at the end of the last whole block, whether or not the block dispatched an event.
+// LastEventID is what a browser would send as Last-Event-ID if the connection broke here:
+// the id at the end of the last whole block, whether or not the block dispatched an
+// event.
 func (r *Reader) LastEventID() string { return r.lastID }
 
-// Retry is the reconnection time last set, and whether one was. Unlike an id it counts as soon
-// as its line has been read.
+// Retry is the reconnection time last set, and whether one was. Unlike an id it counts as
+// soon as its line has been read.
 func (r *Reader) Retry() (time.Duration, bool) { return r.retry, r.hasRetry }
 
 // Next returns the next event. At the end of the stream it returns [io.EOF], and what was
@@ -87,8 +89,8 @@ func (r *Reader) Next() (Event, error) {
 	}
 }
 
-// nextLine returns the next whole line, decoded, without its end. A CR ends a line at once: waiting
-// to see whether an LF follows would hold an event back until the next one.
+// nextLine returns the next whole line, decoded, without its end. A CR ends a line at
+// once: waiting to see whether an LF follows would hold an event back until the next one.
 func (r *Reader) nextLine() (string, error) {
 	r.line = r.line[:0]
 	for ended := false; !ended; {
@@ -116,7 +118,8 @@ func (r *Reader) nextLine() (string, error) {
 		}
 		r.in.Discard(n)
 	}
-	// CR and LF are part of no UTF-8 sequence, so decoding line by line equals decoding the stream.
+	// CR and LF are part of no UTF-8 sequence, so decoding line by line equals decoding
+	// the stream.
 	line := DecodeUTF8(r.line)
 	if !r.begun {
 		r.begun = true
@@ -166,8 +169,8 @@ func (r *Reader) dispatch() (event Event, ok bool) {
 	return event, true
 }
 
-// milliseconds reads a value of ASCII digits only. The standard sets no bound; what a Duration
-// can't hold becomes the longest one. An empty value is ignored, as by browsers.
+// milliseconds reads a value of ASCII digits only. The standard sets no bound; what a
+// Duration can't hold becomes the longest one. An empty value is ignored, as by browsers.
 func milliseconds(value string) (time.Duration, bool) {
 	if value == "" || strings.Trim(value, "0123456789") != "" {
 		return 0, false

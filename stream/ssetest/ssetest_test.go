@@ -149,7 +149,8 @@ func TestCRDispatchesAtOnce(t *testing.T) {
 	}
 }
 
-// LastEventID stands at the event returned, though later blocks have already been received.
+// LastEventID stands at the event returned, though later blocks have already been
+// received.
 func TestLastEventIDDoesNotRunAhead(t *testing.T) {
 	r := NewReader(strings.NewReader("id: 1\ndata: a\n\nid: 2\ndata: b\n\nid: 3\n\n"))
 	for _, want := range []string{"1", "2"} {

@@ -2,9 +2,9 @@ package ssetest
 
 import "strings"
 
-// DecodeUTF8 is the UTF-8 decoder of the WHATWG Encoding standard, step by step, without the removal of
-// a BOM: each maximal subpart of an invalid sequence becomes one U+FFFD. Go's own conversions differ
-// (one U+FFFD for each byte), so they can't stand in for it.
+// DecodeUTF8 is the UTF-8 decoder of the WHATWG Encoding standard, step by step, without
+// the removal of a BOM: each maximal subpart of an invalid sequence becomes one U+FFFD.
+// Go's own conversions differ (one U+FFFD for each byte), so they can't stand in for it.
 func DecodeUTF8(b []byte) string {
 	var out strings.Builder
 	out.Grow(len(b))

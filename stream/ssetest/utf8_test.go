@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// The tables are those of the Unicode Standard, chapter 3, "U+FFFD Substitution of Maximal
-// Subparts", which the Encoding standard's decoder follows.
+// The tables are those of the Unicode Standard, chapter 3, "U+FFFD Substitution of
+// Maximal Subparts", which the Encoding standard's decoder follows.
 func TestDecodeUTF8(t *testing.T) {
 	const r = "\ufffd"
 	for _, tt := range []struct{ name, in, want string }{
