@@ -88,8 +88,8 @@ const (
 )
 
 // stateArena keeps a table's strings. Unlike a log's they die in any order, so it cleans
-// up: when too much of it is dead, the strings that live in the emptiest chunk are
-// written anew and the chunk is given up. As with [arena], bytes handed out stay valid
+// up. When too much of it is dead, the strings that live in the emptiest chunk are
+// written anew, and the chunk is given up. As with [arena], bytes handed out stay valid
 // and unchanged as long as somebody refers to them.
 type stateArena struct {
 	chunks []stateChunk

@@ -1,9 +1,9 @@
 package stream
 
-// lane is what a pass found for all who may be sent the same events of a stream:
-// everybody, one user, or one subject. Each event is in it once, however many take it.
-// Who takes has an index into it, as one who follows has a place in the log, so a slow
-// one holds up nobody. All of a lane is guarded by the hub's lock.
+// lane is what a pass found for all members that may be sent the same events of a stream:
+// everybody, one user, or one subject. Each event is in it once, however many members
+// take it. A member has an index into it, as a follower has a number in the log. So a
+// slow member holds up nobody. The hub's lock guards all of a lane.
 type lane struct {
 	pass   *catchupPass
 	key    laneKey
@@ -15,8 +15,8 @@ type lane struct {
 	ends   []int64 // where it was full; nil: it goes as far as its pass has read
 	gone   bool    // given up to make room: takers read again from where they are
 
-	shared  bool             // who comes later may take from it too, so it keeps what all its takers have
-	members int              // who take from it
+	shared  bool             // later members may take from it too, so it keeps what all have taken
+	members int              // that take from it
 	waiting []*catchupMember // of those, who have all there is and wait for more
 	ringing bool             // it is in its pass's list of lanes that have something new for those
 
@@ -44,7 +44,7 @@ type foundBody struct {
 }
 
 const (
-	foundBytes = 48 // an event in a lane, beside its frame
+	foundBytes = 48 // an event in a lane, without its frame
 
 	// coldBytes is how much a lane of a user's has at most, or of a subject's.
 	// sharedBytes is how much one of everybody's has. A lane always has room for one
@@ -149,7 +149,7 @@ func (ps *catchupPasses) add(la *lane, f found) {
 	la.bytes += foundBytes + len(f.body.frame)
 	ps.touch(la)
 	la.ring()
-	for ps.bytes > lanesBytes && ps.oldest != la { // who has taken nothing for longest gives way
+	for ps.bytes > lanesBytes && ps.oldest != la { // the lane used least lately gives way
 		ps.evict(ps.oldest)
 	}
 }

@@ -159,8 +159,8 @@ func TestManyWhoAreNearEachOtherShareOneReading(t *testing.T) {
 	}
 }
 
-// Those who take get on at full speed, whatever those hold who take nothing: each in a
-// lane of its own, and more than there is room for.
+// Members that take get on at full speed, whatever those hold that take nothing. Each of
+// those is in another lane, and there are more than there is room for.
 func TestWhoTakesIsNotHeldUpByWhoDoesNot(t *testing.T) {
 	const n = 5000
 	for _, stalled := range []int{0, 300} {

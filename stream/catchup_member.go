@@ -19,8 +19,8 @@ type catchupMember struct {
 	closed  bool  // it is done, or the subscriber has gone
 }
 
-// close takes it out of the passes for good. What is kept for others who may come goes
-// with the last who reads older than memory.
+// close takes it out of the passes. With the last member of a stream goes what is kept
+// for later ones.
 func (c *catchupMember) close(ps *catchupPasses) {
 	if c.closed {
 		return
@@ -145,8 +145,9 @@ func (p *ownPosition) passOver(h *Hub, v *view, i int, gone *GoneError, b *Batch
 	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 }
 
-// recreated takes stream i, which the log has left behind, into the topic created anew:
-// to the jump in the log or, when that is gone as well, to the new topic's start.
+// recreated takes stream i, which the log has left behind, into the topic created anew.
+// It goes to the jump in the log. When that is gone as well, it goes to the new topic's
+// start.
 func (p *ownPosition) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	o.catchup = nil

@@ -20,7 +20,7 @@ type catchupPass struct {
 
 	everybody *lane // of a stream for everyone, those without a filter; nil: none
 	byUser    map[string]*lane
-	bySubject map[string]*lane  // of those who are sent a subject's events whoever they belong to
+	bySubject map[string]*lane  // of members that are sent a subject's events of all users
 	byBoth    map[laneKey]*lane // of a user's who follow a subject
 
 	reached []int64 // what has been read of each partition

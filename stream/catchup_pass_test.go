@@ -121,8 +121,8 @@ func TestPassMeetsLiveExactly(t *testing.T) {
 	}
 }
 
-// Who takes too slowly leaves the pass where it is, holds nobody up, and goes on from
-// there by the next.
+// A member that takes too slowly leaves the pass where it is, holds nobody up, and goes
+// on from there by the next.
 func TestSlowInAPassLeavesIt(t *testing.T) {
 	r := newRig(t, 1, orders)
 	const n = 40
@@ -263,7 +263,7 @@ func TestClosedInAPass(t *testing.T) {
 func TestCloseEndsPasses(t *testing.T) {
 	r := newRig(t, 1, orders)
 	older(r, 3, "alice")
-	r.gated() // for good
+	r.gated() // for ever
 	p := r.resume("orders@ep0:0")
 	r.hub.Close()
 	r.hub.Close()

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// catchupPasses read Kafka for those whose position is older than memory. Who waits for a
-// stream when a pass begins is served by it, however many they are.
+// catchupPasses read Kafka for subscribers whose position is older than memory. A pass
+// serves all that wait for its stream when it begins, however many they are.
 type catchupPasses struct {
 	hub    *Hub
 	ctx    context.Context
@@ -23,13 +23,13 @@ type catchupPasses struct {
 	oldest  *lane //
 	bytes   int   // in all lanes
 
-	answers newestCache // has a lock of its own
+	answers newestCache // has its own lock
 }
 
 // streamPasses is what the passes over one stream have.
 type streamPasses struct {
-	members queue[*catchupMember] // who waits for a pass
-	queries queue[*newestQuery]   // who asks for the newest of its older events
+	members queue[*catchupMember] // that wait for a pass
+	queries queue[*newestQuery]   // for the newest of its older events
 	reading int                   // subscribers that wait or take from a lane
 	shared  []*lane               // the lanes that who comes later may take from too
 }

@@ -154,7 +154,7 @@ func (c *client) reset(t *testing.T, data []byte) {
 	}
 }
 
-// check holds an id, and the event that it comes with, against the one sentence: every
+// check holds an id, and the event that it comes with, against the one sentence. Every
 // event for the client that the id covers and that the one before it didn't has been sent
 // with it, and no other. What is not sent has been told by a reset that names its
 // partition.

@@ -27,7 +27,7 @@ type Decisions struct {
 
 // Bounds of what is remembered of one record.
 const (
-	maxMarks       = 16   // who was handed it, and when
+	maxMarks       = 16   // connections that were handed it, and when
 	maxNamedUsers  = 8    // whose it is, as text; of the others a hash
 	maxFactText    = 1025 // of a subject, a byte more than a filter can have, so that what was cut equals none
 	maxVisitSkips  = 4

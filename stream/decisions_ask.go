@@ -76,8 +76,8 @@ type Question struct {
 	Limit   int
 }
 
-// Newest says what became of the newest records for a user, the newest first; of those
-// that were read at one go, what could not be made an event comes last.
+// Newest says what happened to the newest records for a user, the newest first. Of those
+// that were read at one go, records that could not be made an event come last.
 func (d *Decisions) Newest(q Question) []Decision {
 	visits := d.visitsOf(concern{users: []string{q.User}})
 	var found []Decision

@@ -8,7 +8,7 @@ import (
 )
 
 // BenchmarkFollow has 1,000 subscribers of an everyone stream pull all that is published,
-// without a socket; the baseline copies the same frames and ids for each, as a gateway
+// without a socket. The baseline copies the same frames and ids for each, as a gateway
 // without a shared log would have to.
 func BenchmarkFollow(b *testing.B) {
 	const subscribers = 1000
@@ -55,8 +55,8 @@ func BenchmarkFollow(b *testing.B) {
 	h.Close()
 }
 
-// BenchmarkSubscribers is what 100,000 subscribers cost who just follow: memory, and the
-// collector's CPU for each cycle beside the same process without them.
+// BenchmarkSubscribers is what 100,000 subscribers cost that just follow. It measures
+// memory, and the collector's CPU for each cycle next to the same process without them.
 func BenchmarkSubscribers(b *testing.B) {
 	const n = 100_000
 	gc := func(least time.Duration) time.Duration { // of one cycle; the least of some, since who else runs here is counted too

@@ -14,7 +14,7 @@ import (
 func TestPublishWaitsForNobody(t *testing.T) {
 	r := newRig(t, 1, orders)
 	older(r, 3, "alice")
-	r.gated() // for good
+	r.gated() // for ever
 	p := r.open(Request{})
 	stuck := r.resume("orders@ep0:0")
 	for i := range 1000 {
@@ -77,7 +77,8 @@ func TestSlowSubscriberIsLagged(t *testing.T) {
 	}
 }
 
-// Who was slow by itself, filtered for instance, isn't closed: it goes on from Kafka.
+// A subscriber that was slow by itself, filtered for instance, isn't closed: it goes on
+// from Kafka.
 func TestSlowPrivateReadsFromKafka(t *testing.T) {
 	r := newRig(t, 1, orders)
 	p := r.open(Request{Subject: "s"})
@@ -158,9 +159,9 @@ func TestLongSearchIsCutIntoPulls(t *testing.T) {
 	}
 }
 
-// Who missed many of her own gets them in time in proportion to what is sent: her chain
-// isn't walked again by every pull, neither for one who resumes nor for one who follows
-// and was slow.
+// A user who missed many of her events gets them in time in proportion to what is sent.
+// Her chain isn't walked again by every pull, neither for one that resumes nor for one
+// that follows and was slow.
 func TestAPullOfOneFarBehindCostsWhatItSends(t *testing.T) {
 	for name, follows := range map[string]bool{"resumes": false, "follows": true} {
 		t.Run(name, func(t *testing.T) {
@@ -339,7 +340,7 @@ func TestSlotIsReusedForAnother(t *testing.T) {
 	q.gets("bob's")
 }
 
-// Every set of streams that has ever been asked for would stay for good otherwise.
+// Every set of streams that has ever been asked for would stay for ever otherwise.
 func TestViewsAreReused(t *testing.T) {
 	var specs []Spec
 	for i := range 10 {

@@ -7,7 +7,7 @@ import (
 	"sluice/stream/cursor"
 )
 
-// gateway is a hub with its own reader, which takes partitions in an order of its own.
+// gateway is a hub with its own reader, which takes partitions in a different order.
 type gateway struct {
 	hub   *Hub
 	kafka *fakeKafka

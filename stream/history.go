@@ -19,15 +19,15 @@ type History interface {
 	OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([]int64, error)
 
 	// Read reads the stream's partitions from from[p] up to, not including, to[p],
-	// read_committed, and calls emit for each run of one partition's events, in offset
-	// order within a partition. next is the position after the run: it also passes over
+	// read_committed. It calls emit for each run of one partition's events, in offset
+	// order within a partition. next is the position after the run. It also passes over
 	// what is no event, and the last call for a partition has next >= to[p]. An emit
 	// without events only moves the position. Events are the callee's only during the
 	// call.
 	//
-	// Read ends early with emit's error, with ctx's, with a [*GoneError] when Kafka no
-	// longer has from[p], with [ErrRecreated] when the topic is not the one of epoch, or
-	// with another error when Kafka doesn't answer.
+	// Read ends early with emit's error or with ctx's. It fails with a [*GoneError] when
+	// Kafka no longer has from[p], and with [ErrRecreated] when the topic is not the one
+	// of epoch. Any other error says that Kafka doesn't answer.
 	Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(partition int32, events []Event, next int64) error) error
 }
 
@@ -35,10 +35,11 @@ type History interface {
 // OffsetForLeaderEpoch, KIP-320). Without it a position is judged by the epochs that this
 // gateway has read itself.
 type EpochHistory interface {
-	// EpochEnds returns for each partition the largest leader epoch not above the one
-	// asked for that the leader knows, and the offset where it ended (the log's end for
-	// the newest). epochs[p] -1: not asked; the answer's Epoch -1: not known. It may
-	// block on the network, is called concurrently and must honour ctx.
+	// EpochEnds returns for each partition the largest leader epoch that the leader knows
+	// and that is not above the one asked for. With it comes the offset where that epoch
+	// ended, which is the log's end for the newest. epochs[p] -1: not asked. The answer's
+	// Epoch -1: not known. It may block on the network, is called concurrently and must
+	// honour ctx.
 	EpochEnds(ctx context.Context, stream int, epochs []int32) ([]EpochEnd, error)
 }
 

@@ -27,7 +27,7 @@ type Config struct {
 	Catchup Catchup
 
 	// MaxLag is how long the oldest event that a follower has not been sent may wait,
-	// from when this gateway read it: beyond it, Pull says Lagged as it does past the
+	// from when this gateway read it. Beyond it, Pull says Lagged, as it does past the
 	// log's end. 0: only there.
 	MaxLag time.Duration
 
@@ -36,11 +36,11 @@ type Config struct {
 	Decisions int
 }
 
-// Hub holds the logs of all streams and the place of every subscriber in them.
+// Hub holds the logs of all streams, and knows how far each subscriber is in them.
 //
-// One lock guards all of it. Whoever holds it does memory work only, so it is held for
-// microseconds; it is what makes replay and live meet exactly, since nothing
-// is published between a subscriber's look at the log and its being registered.
+// One lock guards all of it. It is held for memory work only, so for microseconds. It
+// makes replay and live meet exactly: nothing is published between a subscriber's look at
+// the log and its being registered.
 type Hub struct {
 	history History
 	catchup Catchup
@@ -70,7 +70,7 @@ type Hub struct {
 	own       map[uint32]*ownPosition // by subscriber, those on their own
 	expecting map[uint32]struct{}     // of private, those that wait for streams that can't be read yet
 	apart     map[uint32]struct{}     // of private, those with leader epochs that only their cursors tell
-	anyUser   anyUser                 // who is sent the events of a subject because of that, by subject
+	anyUser   anyUser                 // subscribers that are sent a subject's events as such, by subject
 	scratch   scratch
 
 	passes   catchupPasses
@@ -210,7 +210,7 @@ type Waker interface {
 // WakerID is a registered [Waker].
 type WakerID uint8
 
-// AddWaker registers a waker for good. There are at most 256: a few carriers, not one per
+// AddWaker registers a waker. There are at most 256: a few carriers, not one per
 // connection.
 func (h *Hub) AddWaker(w Waker) WakerID {
 	h.mu.Lock()
@@ -226,8 +226,8 @@ func (h *Hub) AddWaker(w Waker) WakerID {
 var ErrWithdrawn = errors.New("stream: withdrawn")
 
 // Withdraw takes a stream out of service, or back in. While it is out, Open and State
-// fail with [ErrWithdrawn], and those who read it are woken and their Pull says
-// [Withdrawn]: the last id that they were sent stays good. Its log goes on being written.
+// fail with [ErrWithdrawn]. Its subscribers are woken, and their Pull says [Withdrawn].
+// The last id that they were sent stays valid. The stream's log goes on being written.
 func (h *Hub) Withdraw(stream int, out bool) {
 	h.mu.Lock()
 	bit := uint64(1) << stream

@@ -24,8 +24,8 @@ func sized(n int) int {
 	return n / 10
 }
 
-// mostWork is the most that one hold of the hub's lock may do, in units of hubLock.did: a
-// run of work, what cannot be split at its end, and the first run of wakings.
+// mostWork is the most that one hold of the hub's lock may do, in units of hubLock.did.
+// It is a run of work, what cannot be split at its end, and the first run of wakings.
 const mostWork = 2*holdRun + wakeRun
 
 // holds watches the holds of the hubs of one scenario.
@@ -367,8 +367,8 @@ func TestEveryHoldOfTheLockIsBounded(t *testing.T) {
 }
 
 // BenchmarkLockHold prints how long the longest hold of the hub's lock takes, with
-// 100,000 subscribers: the median of five rounds of each scenario, in milliseconds of
-// CPU, and the most work in one. The collector's share is in it.
+// 100,000 subscribers. It is the median of five rounds of each scenario, in milliseconds
+// of CPU, and the most work in one. The collector's share is in it.
 func BenchmarkLockHold(b *testing.B) {
 	for _, s := range holdScenarios {
 		b.Run(strings.ReplaceAll(s.name, " ", "-"), func(b *testing.B) {

@@ -21,9 +21,9 @@ var alike = []string{
 }
 
 // TestIsolation makes users, streams, filters, events and reconnects at random, cursors
-// of others among them, and compares each delivery with a plain model: an event reaches
-// whom it names and who follows it, in order, once, and no one else. It runs once as it
-// is and once with every user's hash the same.
+// of others among them. It compares each delivery with a plain model: an event reaches
+// the users it names and those who follow it, in order, once, and no one else. It runs
+// once as it is and once with every user's hash the same.
 func TestIsolation(t *testing.T) {
 	want := 100_000
 	if os.Getenv("SLUICE_TEST_FULL") == "1" {
@@ -142,8 +142,7 @@ func (r record) gets(q Request) bool {
 		(r.stream == 2 || q.AnyUser || slices.Contains(r.users, q.User))
 }
 
-// connect opens a connection: live, or at a cursor that somebody was given, whoever that
-// was.
+// connect opens a connection: live, or at a cursor that some client was given.
 func (w *isolated) connect() {
 	l := &listener{request: Request{Waker: w.waker, User: w.pick(alike), Streams: [][]int{{0}, {1}, {2}, {0, 1}, {0, 2}, {0, 1, 2}}[w.rand.IntN(6)]}}
 	switch w.rand.IntN(6) {

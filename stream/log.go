@@ -156,7 +156,7 @@ func (l *log) push(b *block, e entry) ordinal {
 
 // advance moves the head over records that are no event. It writes over an advance of the
 // same partition at the log's end, since a position between the two is of no use to
-// anybody; it reports whether it needed an entry, numbered seq.
+// anybody. It reports whether it needed an entry, numbered seq.
 func (l *log) advance(partition int32, next, now int64, seq uint64) bool {
 	if n := len(l.blocks); n > 0 {
 		b, kept := l.blocks[n-1], 0
@@ -189,8 +189,8 @@ func (l *log) floor() []int64 {
 
 // resume returns the seq to read on from at a position that covers floor: every entry
 // before it is covered. It is exact to a block. A jump into that block is behind the
-// position: whoever is told of it again would load its state anew, come back at the same
-// place, and be told again.
+// position. A subscriber told of it again would load its state anew, come back at the
+// same position, and be told again.
 func (l *log) resume(pos []int64) uint64 {
 	lo := int(max(l.gen, l.number) - l.number)
 	n := sort.Search(len(l.blocks)-lo, func(i int) bool { return !covers(pos, l.blocks[lo+i].base) }) - 1

@@ -107,7 +107,7 @@ var bigLog = sync.OnceValues(func() (*Hub, *benchEvents) {
 })
 
 // BenchmarkResume resumes a user who missed 3 events of a million, from the id to the
-// frames; the baseline looks for them by a scan of the log from the same position.
+// frames. The baseline looks for them by a scan of the log from the same position.
 func BenchmarkResume(b *testing.B) {
 	h, g := bigLog()
 	l := h.logs[0]

@@ -127,8 +127,8 @@ func (l *log) droppedPosition(seq uint64) (pos []int64, known bool) {
 	return pos, true
 }
 
-// overtake has a follower, some of whose entries have left memory, go on as one who
-// resumes where it is; false if that isn't known any more, or there is nothing to resume
+// overtake is for a follower some of whose entries have left memory. It has it resume
+// where it is. It is false if that isn't known any more, or there is nothing to resume
 // from.
 func (h *Hub) overtake(id uint32, s *subSlot) bool {
 	if _, alone := h.history.(memoryOnly); alone {

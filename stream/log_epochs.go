@@ -147,7 +147,7 @@ func (h *Hub) SetLeaderEpoch(stream int, partition, epoch int32, start int64) {
 	if start < l.head[p] { // ids were written without
 		l.forgetIDs()
 	}
-	for id := range h.apart { // who is ahead may have parted from what comes now
+	for id := range h.apart { // one that is ahead may have parted from what comes now
 		if v := h.views[h.subs.at(id).view]; v.mask&(1<<stream) != 0 {
 			h.wake(id, h.seq+1)
 		}
@@ -296,7 +296,7 @@ func (o *ownStream) appendLeaders(dst []int32, l *log) []int32 {
 }
 
 // part tells a subscriber that is ahead of this gateway where stream i has parted from
-// its position: records below it were written under a later leader epoch than its cursor
+// its position. Records below it were written under a later leader epoch than its cursor
 // said.
 func (p *ownPosition) part(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]

@@ -178,8 +178,8 @@ func TestEpochThatNoBrokerKnowsIsTold(t *testing.T) {
 	}
 }
 
-// Whoever is ahead of this gateway learns that it has parted when the records that were
-// written in the place of its own come, though nothing was lost that this gateway had
+// A client that is ahead of this gateway learns that it has parted when the records come
+// that were written instead of those it had. This gateway has lost nothing that it had
 // read.
 func TestAheadOfAnUncleanElectionIsTold(t *testing.T) {
 	for _, filter := range []string{"", "s"} {
@@ -212,8 +212,8 @@ func TestAheadOfAnUncleanElectionIsTold(t *testing.T) {
 	}
 }
 
-// Whoever comes from after the election to a gateway that is still before it waits, and
-// is told nothing when that one's log goes back: its own position is of the later log.
+// A client that comes from after the election to a gateway that is still before it waits.
+// It is told nothing when that gateway's log goes back: its position is of the later log.
 func TestAheadInALaterEpochIsNotToldOfTheTruncation(t *testing.T) {
 	r := newEpochs(t, 1, orders)
 	r.fill(0, 0, 5, "old")

@@ -86,9 +86,9 @@ func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 	o.told, o.lineage = l.newest, l.lineage
 }
 
-// goBack moves the position as a jump back says; false if that doesn't concern it: it
-// lies before it, or, ahead of this gateway, is of a later leader epoch than the log that
-// has lost its end.
+// goBack moves the position as a jump back says. It is false if the jump doesn't concern
+// it. Then the position lies before it. Or it is ahead of this gateway, and of a later
+// leader epoch than the log that has lost its end.
 func (o *ownStream) goBack(j jumpBack) bool {
 	o.told = max(o.told, j.seq)
 	p := int(j.partition)
@@ -113,7 +113,7 @@ func (l *log) jumpAt(e *entry) jumpBack {
 }
 
 // overtaken reports whether the topic has lost records, since the pass began, of what it
-// reads: what it finds from there on may be other records than its members' positions are
+// reads. What it finds from there on may be other records than its members' positions are
 // of.
 func (p *catchupPass) overtaken() bool {
 	for _, j := range p.hub.logs[p.stream].backAfter(p.began) {

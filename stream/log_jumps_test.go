@@ -276,7 +276,7 @@ func TestJumpsBackAreBounded(t *testing.T) {
 	if !slices.IsSortedFunc(l.back, func(a, b jumpBack) int { return int(a.seq) - int(b.seq) }) {
 		t.Errorf("not in their order: %v", l.back)
 	}
-	for seq := range uint64(100) { // whoever has seen all up to seq goes back to where all after it went
+	for seq := range uint64(100) { // one that has seen all up to seq goes back to where all after it went
 		for p := range int32(2) {
 			want, got := int64(5000), int64(5000)
 			for i := seq; i < 100; i++ {
@@ -296,8 +296,8 @@ func TestJumpsBackAreBounded(t *testing.T) {
 	}
 }
 
-// Whoever is moved to live over a truncation is told what the topic lost, and what is
-// skipped from there on.
+// A client that is moved to live over a truncation is told what the topic lost, and what
+// is skipped from there on.
 func TestSkipOverATruncation(t *testing.T) {
 	h, s := lagging(t, nil)
 	for i := range int64(5) {
@@ -317,8 +317,8 @@ func TestSkipOverATruncation(t *testing.T) {
 	}
 }
 
-// Who catches up before where a partition lost its records, and reads on after it, is
-// told nothing: what it is sent is the log as it is now.
+// A client catches up from before where a partition lost its records, and reads on after
+// it. It is told nothing: what it is sent is the log as it is now.
 func TestCatchingUpFromBeforeATruncationIsNotToldOfIt(t *testing.T) {
 	r := newRig(t, 1, orders)
 	for i := range 20 {

@@ -10,8 +10,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// Rule 1: whoever comes back with any id it was sent gets exactly what came after it, on
-// any gateway.
+// Rule 1: a client that comes back with any id it was sent gets exactly what came after
+// it, on any gateway.
 func TestIDCoversExactlyWhatWasSent(t *testing.T) {
 	write := func(r *rig, n int) {
 		for i := range n {
@@ -64,9 +64,9 @@ func TestHeartbeatSaysNothingThatWasNotTaken(t *testing.T) {
 	p.neverBack()
 }
 
-// All who are at one place have one id, whether they follow or came with a cursor of
-// their own: tabs that share a connection know each other's places by their ids. Streams
-// and partitions move on between, by what is others'.
+// All subscribers at one position have one id, whether they follow or came with a cursor.
+// Tabs that share a connection know each other's positions by their ids. Streams and
+// partitions move on between, by what is others'.
 func TestWhoResumesMeetsWhoFollows(t *testing.T) {
 	r := newRig(t, 3, orders, stock)
 	busy := func() {
@@ -239,8 +239,7 @@ func TestEqualPositionsShareTheirBytes(t *testing.T) {
 	}
 }
 
-// An id is packed from 1,000 characters on, and both forms mean the same to whoever reads
-// them.
+// An id is packed from 1,000 characters on, and both forms mean the same to any reader.
 func TestLongIDsArePacked(t *testing.T) {
 	const partitions = 95
 	r := newRig(t, partitions, orders)

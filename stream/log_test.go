@@ -173,7 +173,7 @@ func TestResumeInAPartlyEvictedBlock(t *testing.T) {
 		r.hub.mu.Lock()
 		r.hub.logs[0].evict(&r.hub.users)
 		r.hub.mu.Unlock()
-		for have := gone + 1; have <= n; have++ { // who has been sent the first ones, as its position
+		for have := gone + 1; have <= n; have++ { // one that has been sent the first ones, as its position
 			reads := r.kafka.reads
 			p := r.resume(fmt.Sprintf("orders@ep0:%d.%d", (have+1)/2, have/2))
 			if got := p.take(); len(got) != n-have || have < n && got[0] != fmt.Sprint(have) {

@@ -7,7 +7,7 @@ import (
 )
 
 // TestBytesBoundMemory publishes many times what ReplayBytes and MaxBytes allow and looks
-// at the heap: what is configured is what is used, but for a small factor, whatever the
+// at the heap. What is configured is what is used, but for a small factor, whatever the
 // events are made of.
 func TestBytesBoundMemory(t *testing.T) {
 	const bound = 8 << 20

@@ -13,10 +13,10 @@ import (
 	"sluice/stream/cursor"
 )
 
-// TestModel makes producers, retention, elections, gateways and clients act at random,
-// and holds every id that any client is sent against the one sentence of ARCHITECTURE.md,
-// and against all that was ever in Kafka: rules 1 to 12 together. Nothing may be lost
-// without a reset that names its partition.
+// TestModel makes producers, retention, elections, gateways and clients act at random. It
+// holds every id that any client is sent against the one sentence of ARCHITECTURE.md, and
+// against all that was ever in Kafka: rules 1 to 12 together. Nothing may be lost without
+// a reset that names its partition.
 func TestModel(t *testing.T) {
 	seeds := 100
 	if os.Getenv("SLUICE_TEST_FULL") != "" {

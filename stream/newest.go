@@ -109,11 +109,12 @@ func (k *newestPick) Push(any) {}
 // Pop implements heap.Interface; show replaces.
 func (k *newestPick) Pop() any { return nil }
 
-// lastN finds the place just before the newest N events that the request would get, over
-// all its streams together, as newest has it.
+// lastN finds the position just before the newest N events that the request would get,
+// over all its streams together, as newestPick has it.
 //
-// Kafka is asked about a stream only if it can make a difference: when memory alone
-// hasn't N, or when it reaches less far back in this stream than the oldest of those N.
+// Kafka is asked about a stream only if it can make a difference. That is when memory
+// alone hasn't N, or when it reaches less far back in this stream than the oldest of
+// those N.
 func (h *Hub) lastN(ctx context.Context, r Request, unnamed []int, st *starts) error {
 	pick := &newestPick{n: min(r.From.N, MaxLast)}
 	memories := make([]memory, len(unnamed))
@@ -159,7 +160,7 @@ type newestAnswer struct {
 // offsetTime is where an event stands in its partition, and when.
 type offsetTime struct{ offset, time int64 }
 
-// trim leaves the newest n of each partition, in memory of their own.
+// trim leaves the newest n of each partition, in memory that nothing else holds.
 func (s *newestAnswer) trim() {
 	for p, marks := range s.marks {
 		s.marks[p] = slices.Clone(marks[max(0, len(marks)-s.n):])

@@ -28,8 +28,8 @@ type newestKey struct {
 	any     bool // of every user
 }
 
-// maxQueryMarks is how many marks the looks of one reading may keep together, some 32 MiB
-// of them. Who would be beyond it waits for the next reading.
+// maxQueryMarks is how many marks the queries of one reading may keep together, some 32
+// MiB of them. A query beyond it waits for the next reading.
 const maxQueryMarks = 2 << 20
 
 // newestFromKafka shows pick the newest of the request's events between what Kafka still

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// newestFromMemory shows the request's events in memory, newest first, and returns since
-// when memory has events, by the timestamp of the oldest; the end of time if that is not
-// known. Where few events are about the request's subject that is a look at the whole
-// log, so it is done in steps, between which others have the lock.
+// newestFromMemory shows the request's events in memory, newest first. It returns since
+// when memory has events, by the timestamp of the oldest. If that is not known it returns
+// the end of time. Where few events are about the request's subject, it looks at the
+// whole log. So it works in steps, between which others have the lock.
 func (h *Hub) newestFromMemory(c *memorySearch) (since int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -166,7 +166,7 @@ func (k *counting) Read(ctx context.Context, stream int, epoch string, from, to 
 	return k.fakeKafka.Read(ctx, stream, epoch, from, to, emit)
 }
 
-// What is remembered is bounded; who asked longest ago is forgotten.
+// What is remembered is bounded. The answer that was used least lately is forgotten.
 func TestWhatWasSeenIsBounded(t *testing.T) {
 	var l newestCache
 	m := memory{epoch: "e", floor: []int64{10}}

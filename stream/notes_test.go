@@ -8,8 +8,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// Whoever has a note finds it at the end of every id, and each id is the position that it
-// is without.
+// A request with a note finds it at the end of every id, and each id is the position that
+// it is without.
 func TestEveryIDOfARequestWithANoteEndsWithIt(t *testing.T) {
 	r := newRig(t, 2, orders, stock)
 	p := r.open(Request{Note: ".mine"})

@@ -134,7 +134,7 @@ func said(resets ...Reset) []Reset {
 }
 
 // youngDistance is how many records a position may lie behind, in all partitions
-// together, and never be too old: so few are read in no time, and their timestamps may be
+// together, and never be too old. So few are read in no time, and their timestamps may be
 // of anything.
 const youngDistance = 10_000
 
@@ -307,8 +307,8 @@ func (h *Hub) lost(stream string) string {
 }
 
 // absent makes segments of streams that can't be read yet and that the cursor doesn't
-// name. Whoever comes back with one is told by a reset that events may be missing: there
-// may be some from before they came back.
+// name. A client that comes back with one is told by a reset that events may be missing:
+// there may be some from before it came back.
 func (h *Hub) absent(streams []int, named []cursor.Segment) (unnamed []cursor.Segment) {
 	for _, i := range streams {
 		name := h.logs[i].spec.Name

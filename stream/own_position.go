@@ -6,9 +6,10 @@ import (
 	"sluice/stream/cursor"
 )
 
-// ownPosition is a subscriber on its own: it resumes, is ahead of this gateway, reads
-// older than memory, is filtered, has a note, or carries segments of streams it doesn't
-// read. It has its own position in each stream.
+// ownPosition is what a subscriber has that needs more than a number in the log. It
+// resumes, is ahead of this gateway, or reads older than memory. Or it is filtered, has a
+// note, or carries segments of streams it doesn't read. It has its own position in each
+// stream.
 type ownPosition struct {
 	user       []byte
 	subject    []byte        // filter; empty: none
@@ -21,7 +22,7 @@ type ownPosition struct {
 	groupIndex int           // in the group
 }
 
-// ownStream is one stream of a private subscriber.
+// ownStream is one stream of a subscriber with an own position.
 type ownStream struct {
 	epoch   string
 	pos     []int64

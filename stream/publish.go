@@ -13,8 +13,8 @@ const publishRun = 64
 
 // Begin says that a stream's topic was found, at which epoch, and from which offset of
 // each partition its reader starts. Called again with another epoch it says that the
-// topic was deleted and created again: whoever follows is told so by a reset and goes on
-// in the new one.
+// topic was deleted and created again. A reset tells subscribers so, and they go on in
+// the new one.
 func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	defer h.wakeRest()
 	h.mu.Lock()
@@ -64,8 +64,8 @@ func (h *Hub) AddPartitions(stream int, start []int64) {
 	}
 }
 
-// Jump says that the reader lost its place in a partition and goes on at to. Whoever
-// follows is told by a reset.
+// Jump says that the reader lost its position in a partition and goes on at to. A reset
+// tells subscribers so.
 func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	defer h.wakeRest()
 	h.mu.Lock()
@@ -97,9 +97,9 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	}
 }
 
-// addJump adds a jump entry for a head that has moved, in a block of its own, and wakes
-// everybody. back says that the position went back: what is older can't be resumed from
-// memory any more, as its positions don't compare with those after.
+// addJump adds a jump entry for a head that has moved, in a separate block, and wakes
+// everybody. back says that the position went back. What is older can't be resumed from
+// memory any more then, as its positions don't compare with those after.
 func (h *Hub) addJump(stream int, reason Reason, moved []Moved, back bool) {
 	l := h.logs[stream]
 	b := l.open()
@@ -163,8 +163,8 @@ func (h *Hub) expireRest(stream int) {
 }
 
 // publishSome publishes the first of some events, as many as one hold of the lock has
-// time for. more says that there is something left to be done for them: others to be
-// woken, or older entries to be evicted.
+// time for. more says that something is left to do for them: others must be woken, or
+// older entries evicted.
 func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

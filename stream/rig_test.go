@@ -124,9 +124,9 @@ func (p *page) sent(id string) {
 	p.ids = append(p.ids, id)
 }
 
-// take returns the data of all that there is for the page now, waiting for passes over
-// Kafka. A reset reads "reset REASON STREAM [PARTITION FROM TO] …"; an end of the
-// connection "lagged", "unavailable", "closed" or "ended".
+// take returns the data of all events for the page now, waiting for passes over Kafka. A
+// reset reads "reset REASON STREAM [PARTITION FROM TO] …"; an end of the connection
+// "lagged", "unavailable", "closed" or "ended".
 func (p *page) take() []string {
 	p.r.t.Helper()
 	var got []string

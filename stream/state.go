@@ -12,8 +12,8 @@ import (
 	"sluice/stream/cursor"
 )
 
-// StateBounds says how much a stream's state may hold: the latest event of each subject,
-// beside the log.
+// StateBounds says how much a stream's state may hold. A state is the latest event of
+// each subject. It is kept in addition to the log.
 type StateBounds struct {
 	MaxAge   time.Duration // by the records' timestamps, see stateTable; the newest of a partition, and a compacted topic's state, have no age. 0 is no bound
 	MaxBytes int64         // bookkeeping included; 0: no state is kept
@@ -207,13 +207,13 @@ type stateOwner struct {
 }
 
 // A tag tells whether a state is still the same, and costs no look at the events. It
-// rests on sums that every slot is added to when it comes and taken from when it goes: of
-// the table, and of each user. They are the same on every gateway that has read the same
-// records.
+// rests on sums, of the table and of each user. Every slot is added to them when it comes
+// and taken from them when it goes. They are the same on every gateway that has read the
+// same records.
 //
-// What a user's slots show can also change without them: another slot of the same subject
+// What a user's slots show can also change without them. Another slot of the same subject
 // may be later, in another partition or under another key. contended changes with every
-// slot that comes or goes beside others of its subject.
+// slot that comes or goes next to others of its subject.
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

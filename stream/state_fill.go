@@ -249,9 +249,9 @@ func (t *stateTable) clear() {
 }
 
 // jump follows the position of a partition. Back means that Kafka lost the records from
-// to on: what they had taken the place of is no longer known, so the partition is to be
-// fed anew. (What a lost tombstone deleted in other partitions stays deleted.) What it
-// had is then still to be removed, by forget; the table isn't whole meanwhile.
+// to on. What they had replaced is no longer known, so the partition must be fed anew.
+// (What a lost tombstone deleted in other partitions stays deleted.) What the table had
+// is then still to remove, by forget. The table isn't whole meanwhile.
 func (t *stateTable) jump(partition int32, to int64, back bool) {
 	t.turns++
 	if !back {

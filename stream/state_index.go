@@ -1,9 +1,9 @@
 package stream
 
 // stateIndex finds slots by their subject, or by their key. Those of one text and
-// partition are a chain, the newest first; its first slot is the head, and the heads of
+// partition are a chain, the newest first. Its first slot is the head, and the heads of
 // one text are siblings. So a slot is put in, taken out, and told to be the latest
-// without a look at the others of its text, however many keys a subject has; what is
+// without a look at the others of its text, however many keys a subject has. What is
 // looked through is at most the partitions.
 type stateIndex struct {
 	which int               // of stateSlot.hash and links

@@ -108,7 +108,7 @@ func position(t *testing.T, id string) (pos [2][]int64) {
 }
 
 // TestStateJoins opens a stream at the cursor of a state, again and again while events
-// are published: the state is what the cursor says, and what comes after it is everything
+// are published. The state is what the cursor says, and what comes after it is everything
 // that was written since, once.
 func TestStateJoins(t *testing.T) {
 	rounds := 4

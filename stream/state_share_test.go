@@ -164,8 +164,8 @@ func (h *Hub) atOnce(user string, now int64) []Latest {
 	return all
 }
 
-// Who asks while nothing changes shares one list; who has it keeps it, and nobody else
-// does.
+// Callers that ask while nothing changes share one list. Only a caller that has it keeps
+// it.
 func TestStatePartsAreShared(t *testing.T) {
 	r := newStateRig(t, 1, keeping(AudienceEveryone))
 	for i := range 1000 {
@@ -214,8 +214,8 @@ func TestStateIsAdmittedBeforeItIsCopied(t *testing.T) {
 	}
 }
 
-// Who asks while a part is being made waits for that one. If it comes to nothing, one of
-// them makes it anew.
+// Callers that ask while a part is being made wait for that one. If it comes to nothing,
+// one of them makes it anew.
 func TestStatePartsAreMadeOnce(t *testing.T) {
 	r := newStateRig(t, 1, keeping(AudienceEveryone))
 	for i := range 1000 {

@@ -7,28 +7,31 @@ import (
 )
 
 // stateTable is a stream's state: of each subject the latest event in each partition,
-// which is nearly always one. That the other partitions' are kept as well is what makes
-// the state depend on the records alone and not on the order in which a gateway happened
-// to read partitions: producers' clocks may go back, so a single winner could not be
-// found event by event. The rest serves the same end:
+// which is nearly always one. The other partitions' latest are kept as well, so that the
+// state depends on the records alone, and not on the order in which a gateway happened to
+// read partitions. Producers' clocks may go back, so a single winner could not be found
+// event by event. The rest serves the same end:
 //
-//   - Age is the record's timestamp's, since gateways read a record at different times. (The log's age
-//     bounds memory and is nobody's promise, so there it is the time of reading.) Timestamps may be of
-//     the event, or wrong, so the newest records of a partition are never too old: see [Newest].
-//   - A timestamp in the future counts for nothing until its time has come: see recordTimes.
-//   - What MaxBytes leaves out first is what only that rule keeps, then the oldest by timestamp, and
-//     kept and floor then hide whatever came before it. So two tables that have read the same
-//     agree on all that is after both floors, and each says where its own is.
+//   - Age is the record's timestamp's, since gateways read a record at different times.
+//     (The log's age bounds memory and is nobody's promise, so there it is the time of
+//     reading.) Timestamps may be of the event, or wrong. So the newest records of a
+//     partition are never too old: see [Newest].
+//   - A timestamp in the future counts for nothing until its time has come: see
+//     recordTimes.
+//   - MaxBytes first leaves out what only that rule keeps, then the oldest by timestamp.
+//     kept and floor then hide what came before it. So two tables that have read the same
+//     agree on all that is after both floors, and each says where its floor is.
 //   - What Kafka has deleted is hidden by start.
-//   - On a compacted topic a record takes the place of the earlier ones of its key, and of no others, as it will when the
-//     cleaner has run. So there it is a subject's latest of each key that is kept.
+//   - On a compacted topic a record replaces the earlier ones of its key, and no others,
+//     as it will when the cleaner has run. So a subject's latest of each key is kept
+//     there.
 //
-// A tombstone deletes what is earlier of its key: in its own partition at once, and in
-// others, where a key may have been before partitions were added, by a grave that is
-// remembered for MaxAge.
+// A tombstone deletes what is earlier of its key, in its partition at once. A key may
+// have been in other partitions before partitions were added. There a grave does it,
+// which is remembered for MaxAge.
 //
-// All of it stands in slots and chunks without pointers, for the garbage collector's
-// sake. The hub's lock guards it.
+// All of it is in slots and chunks without pointers, for the garbage collector's sake.
+// The hub's lock guards it.
 type stateTable struct {
 	bounds   StateBounds
 	everyone bool
@@ -48,7 +51,7 @@ type stateTable struct {
 
 	changes   uint64 // of anything that a state may show
 	sum       uint64 // of the slots' sums
-	contended uint64 // changes where a slot comes or goes beside others of its subject
+	contended uint64 // changes where a slot comes or goes next to others of its subject
 	retained  uint64 // tells compacted and start from others
 
 	part   weak.Pointer[StatePart] // of all, as it was at the change partAt
@@ -89,9 +92,9 @@ func newStateTable(l *log, u *users) *stateTable {
 }
 
 // Newest returns how many of the newest records of each partition are never too old for a
-// state, whatever their timestamps say: 10,000, or fewer where a topic has more than ten
-// partitions, since a gateway that starts reads all of them; never fewer than 1,000. It
-// counts offsets.
+// state, whatever their timestamps say. That is 10,000, or fewer where a topic has more
+// than ten partitions, since a gateway that starts reads all of them. It is never fewer
+// than 1,000. It counts offsets.
 func Newest(partitions int) int64 { return min(max(100_000/int64(max(partitions, 1)), 1000), 10_000) }
 
 // apply takes a record's place in the state. Records of a partition come in order of
@@ -320,8 +323,8 @@ type statePosting struct {
 }
 
 // later reports whether a comes after b: by offset within a partition, by (time,
-// partition, offset) across them. It is no order of all slots, but whoever compares the
-// latest of each partition, as tables do, finds one winner.
+// partition, offset) across them. It is no order of all slots. But tables compare the
+// latest of each partition, and then one slot wins.
 func (a *stateSlot) later(b *stateSlot) bool {
 	switch {
 	case a.partition == b.partition:

@@ -92,8 +92,8 @@ func TestARecordAheadOfItsTimeIsOfItOnceItComes(t *testing.T) {
 	})
 }
 
-// TestTheNewestRecordsAreNeverTooOld: timestamps of events long ago, in seconds, or none
-// at all; what was just written is in the state of every gateway all the same, and age
+// TestTheNewestRecordsAreNeverTooOld has timestamps of events long ago, in seconds, or
+// none at all. What was just written is in the state of every gateway all the same. Age
 // bounds what is further behind.
 func TestTheNewestRecordsAreNeverTooOld(t *testing.T) {
 	now := time.Now()

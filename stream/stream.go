@@ -3,7 +3,7 @@
 //
 // It is between Kafka and the connections. A reader (package broker) publishes what it
 // reads to a [Hub]. A carrier (package server) opens a [Sub] for each connection and
-// pulls from it what is to be written next. The package itself does no I/O. What is older
+// pulls from it what it writes next. The package itself does no I/O. What is older
 // than memory it asks for through [History].
 //
 // # Terms
@@ -18,21 +18,22 @@
 // gateway read them. Each entry has a number, seq, counted across all streams of the hub.
 //
 // A subscriber follows, resumes or catches up. One that follows has a number, the seq of
-// its next entry. One that resumes has a position of its own, and memory serves it. One
+// its next entry. One that resumes has its own position, and memory serves it. One
 // that catches up is older than memory, and Kafka is read for it.
 //
 // # What is promised
 //
 // When a subscription has been handed the id V, then:
 //
-//  1. Every event for it that V covers, and that its starting position did not cover, has been
-//     handed to it before.
+//  1. Every event for it that V covers, and that its starting position did not cover, has
+//     been handed to it before.
 //  2. No event has been handed to it that V does not cover.
 //  3. No event has been handed to it twice.
 //  4. Events of one partition came in the order of their offsets.
-//  5. No id that it was handed before is above V in any partition, unless a reset said so.
-//  6. V is enough to go on at any gateway and at any time. What can't be handed to it any more is
-//     said by a [Reset], before anything that comes after it.
+//  5. No id that it was handed before is above V in any partition, unless a reset said
+//     so.
+//  6. V is enough to go on at any gateway and at any time. What can't be handed to it any
+//     more is said by a [Reset], before anything that comes after it.
 //
 // An event is for a subscription when its stream is for everyone, or when it names the
 // user of the request, compared as a whole byte string. A filter leaves those about one
@@ -58,10 +59,10 @@
 // between a subscriber's look at the log and its being registered. Publish waits for no
 // subscriber. A [Waker] is called under the lock, so it must not call the hub.
 //
-// All methods of [Hub] may be called concurrently, but a stream has one reader:
-// [Hub.Begin], [Hub.Publish], [Hub.Advance], [Hub.Jump] and [Hub.FillState] of one stream
-// are called by one goroutine at a time. [Sub.Pull] and [Sub.AppendID] of one
-// subscription are called by one goroutine at a time, its carrier.
+// All methods of [Hub] may be called concurrently, but a stream has one reader. One
+// goroutine at a time calls [Hub.Begin], [Hub.Publish], [Hub.Advance], [Hub.Jump] and
+// [Hub.FillState] of one stream. One goroutine at a time, its carrier, calls [Sub.Pull]
+// and [Sub.AppendID] of one subscription.
 //
 // # Where to find what
 //

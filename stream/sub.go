@@ -2,9 +2,9 @@ package stream
 
 import "time"
 
-// Sub is one subscription. It is a small value without pointers of its own beside the
-// hub; the zero Sub is none. Its methods may be called concurrently with anything, but
-// Pull and AppendID of one Sub only by one goroutine at a time, its carrier.
+// Sub is one subscription. It is a small value with one pointer, to the hub. The zero Sub
+// is none. Its methods may be called concurrently with anything. But one goroutine at a
+// time, its carrier, calls Pull and AppendID of one Sub.
 type Sub struct {
 	hub *Hub
 	id  uint32
@@ -26,9 +26,9 @@ const (
 	Drained Pulled = iota
 	// More: there is more, or more to look through; pull again.
 	More
-	// Lagged: the log has evicted events this subscriber was not sent yet, some time ago,
-	// or they wait longer than Config.MaxLag. Close the connection: it resumes from Kafka
-	// by its last id. Or Skip.
+	// Lagged: the log evicted events this subscriber was not sent yet, some time ago. Or
+	// they wait longer than Config.MaxLag. Close the connection, and it resumes from
+	// Kafka by its last id. Or call Skip.
 	Lagged
 	// Unavailable: events older than memory are due, and Kafka doesn't answer.
 	Unavailable
@@ -47,7 +47,7 @@ const (
 	Widened
 )
 
-// Batch collects what is to be written to one connection.
+// Batch collects what a carrier writes to one connection.
 type Batch struct {
 	Bufs   [][]byte // in the order to be written; shared, never to be changed; valid until Reset
 	Bytes  int      // of Bufs together
@@ -62,7 +62,7 @@ func (b *Batch) Reset() {
 	b.Bufs, b.Bytes, b.Events, b.scratch = b.Bufs[:0], 0, 0, b.scratch[:0]
 }
 
-// Append adds bytes of the caller's, a frame of its own for instance. They must not
+// Append adds bytes of the caller's, such as an event of the gateway. They must not
 // change until Reset.
 func (b *Batch) Append(frame []byte) {
 	b.Bufs = append(b.Bufs, frame)
@@ -162,8 +162,8 @@ func (s Sub) Stale() (since time.Time, stale bool) {
 	return since, stale
 }
 
-// Pull appends to b what is to be sent now, until there is nothing more or b has
-// maxBytes. It works in memory only. Each event comes with its id; the position counts as
+// Pull appends to b what the connection gets now, until there is nothing more or b has
+// maxBytes. It works in memory only. Each event comes with its id. The position counts as
 // sent from here on.
 func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	if s.hub == nil {
@@ -193,6 +193,6 @@ func (s Sub) Pull(b *Batch, maxBytes int) Pulled {
 	} else {
 		p = h.pull(slot, b, maxBytes)
 	}
-	slot.woken = p == More // while it knows that there is more nobody has to tell it
+	slot.woken = p == More // while it knows of more, nobody has to tell it
 	return p
 }

@@ -52,10 +52,10 @@ func (h *Hub) late(e *entry) bool {
 	return h.maxLag > 0 && e.read < h.now()-h.maxLag.Milliseconds()
 }
 
-// Skip moves a subscriber for whom Pull said Lagged to live: it appends the resets that
-// say which events it is not sent, the last of them with the id to go on from, and
-// returns them. It is false where there is nothing to skip, for a subscription that is
-// closed for instance.
+// Skip moves a subscriber for which Pull said Lagged to live. It appends the resets that
+// say which events it is not sent, the last of them with the id to go on from. It returns
+// them too. It is false where there is nothing to skip, for a subscription that is closed
+// for instance.
 func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	if s.hub == nil {
 		return nil, false
@@ -91,7 +91,7 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 }
 
 // missed is what lies between the position after all entries with a seq up to this one
-// and the head: first what the topic lost before that position, then what follows.
+// and the head. back is what the topic lost before that position, moved what follows.
 func (l *log) missed(seq uint64) (back, moved []Moved) {
 	if seq >= l.newest {
 		return nil, nil

@@ -65,8 +65,8 @@ func (s Sub) skip(b *Batch) bool {
 
 func (s Sub) all(b *Batch) Pulled { return s.Pull(b, 1<<20) }
 
-// TestSkip: whoever waits too long lags, and can be moved to live: told what it is not
-// sent, to the offset, with an id to resume from that stands after it.
+// TestSkip: a subscriber that waits too long lags, and can be moved to live. It is told
+// what it is not sent, to the offset, with an id to resume from that is after it.
 func TestSkip(t *testing.T) {
 	h, s := lagging(t, nil)
 	h.order(0, 5, "alice")

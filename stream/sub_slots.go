@@ -32,7 +32,7 @@ type subSlot struct {
 	waker       WakerID
 
 	live    bool
-	hasOwn  bool // it has positions of its own, in Hub.own
+	hasOwn  bool // it has an ownPosition, in Hub.own
 	indexed bool // it is in a subjectGroup, and the events of a stream for everyone wake it by that only
 	anyUser bool // as Request has it
 	woken   bool // its waker was told, it hasn't pulled since
@@ -40,8 +40,8 @@ type subSlot struct {
 	end     Pulled // Ended, Dismissed or Widened; Drained: neither
 }
 
-// subState is how far a subscriber is in memory. What Kafka is read for besides, each
-// stream of its own knows: see own.catchup.
+// subState is how far a subscriber is in memory. Whether Kafka is read for it besides,
+// each of its streams knows: see ownStream.catchup.
 type subState uint8
 
 const (
@@ -51,7 +51,7 @@ const (
 	idle subState = iota
 	// following: all entries before its seq are done with.
 	following
-	// resuming: each of its streams goes on at an entry of its own (own.seq).
+	// resuming: each of its streams goes on at a different entry (ownStream.seq).
 	resuming
 )
 
@@ -250,9 +250,9 @@ func (h *Hub) exit(id uint32, s *subSlot) {
 // reading is how many subscriptions read a stream.
 func (h *Hub) reading(stream int) int { return h.readers[stream] }
 
-// A subscriber with [Request.AnyUser] follows one subject of a stream whoever its events
-// belong to. It is nobody, so the users' chains lead to nothing for it: it is always on
-// its own, looks through whole logs, and is woken by subject.
+// A subscriber with [Request.AnyUser] follows one subject of a stream, whichever users
+// its events belong to. It is nobody, so the users' chains lead to nothing for it. It
+// always has an ownPosition, looks through whole logs, and is woken by subject.
 
 // errAnyUser refuses what would show everybody's events, or mean two things.
 var errAnyUser = errors.New("stream: AnyUser needs a Subject, and no User")
@@ -285,8 +285,8 @@ func (r *Request) takes(seg *cursor.Segment) bool {
 }
 
 // anyUser are the subscribers that are sent the events of a subject because they follow
-// it, and not because of who they are: those with AnyUser, and those who read a stream
-// for everyone with a filter.
+// it, and not because of their user. These are those with AnyUser, and those that read a
+// stream for everyone with a filter.
 type anyUser map[string]*subjectGroup
 
 // subjectGroup are the subscribers of one subject.

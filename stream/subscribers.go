@@ -33,13 +33,14 @@ const MaxBehind = 1000
 // counted.
 const rollWork = 4096
 
-// VisitSubscribers calls visit for open subscriptions, of a user if that isn't "", and of
-// a stream if that isn't negative, in the order of their places after the one given (0:
-// the first), until visit is false. It returns the place to go on after; 0: that was all.
+// VisitSubscribers calls visit for open subscriptions until visit is false. It visits
+// those of a user if that isn't "", and of a stream if that isn't negative. It goes in
+// the order of their slots after the one given; 0: from the first. It returns the slot to
+// go on after; 0: that was all.
 //
 // The hub's lock is held for a few subscriptions at a time, and not while visit is
-// called. Which is there all the time is visited once; which comes or goes meanwhile,
-// once or not at all.
+// called. A subscription that is there all the time is visited once. One that comes or
+// goes meanwhile is visited once or not at all.
 func (h *Hub) VisitSubscribers(user string, stream int, after uint32, visit func(Subscriber) bool) (next uint32) {
 	var some []Subscriber
 	for {

@@ -56,8 +56,8 @@ func (t *recordTimes) see(partition int32, timestamp int64) {
 }
 
 // ahead are the slots of records whose timestamps lie in the future, the next to come
-// first. Once its time has come a record is of its own timestamp: a gateway that reads it
-// then says the same.
+// first. Once its time has come a record counts by its timestamp, as a gateway has it
+// that reads it then.
 type ahead []aheadSlot
 
 type aheadSlot struct {

@@ -168,7 +168,7 @@ func (l *log) firstOf(uid uint32, seq uint64, look int) (_ ordinal, known bool, 
 			return first, true, looked
 		}
 		at = at.before(back)
-		if looked == 16 { // one that goes on where it stopped has the seq of an entry of its own
+		if looked == 16 { // one that goes on where it stopped has the seq of one of its entries
 			exact = l.from(seq)
 			if b, e := l.entry(exact); e != nil && b.posting(e, uid) != nil {
 				return exact, true, looked

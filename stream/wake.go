@@ -7,10 +7,10 @@ import "slices"
 // others have the hub's lock.
 //
 // While such a waking is under way, a subscriber that it has not come to looks as if it
-// had been sent everything. So whoever looks at an idle subscriber calls Hub.rouse first,
-// which gives it the place it would have if the waking had come to it already. From the
-// moment the entry is in the log no position that anybody is told covers it without its
-// having been sent.
+// had been sent everything. So code that looks at an idle subscriber calls Hub.rouse
+// first. That gives it the number it would have if the waking had come to it already.
+// From the moment the entry is in the log, no position that anybody is told covers it
+// without its having been sent.
 
 // waking is one that is under way: the entries from first to last are for some who may be
 // idle.
@@ -18,14 +18,14 @@ type waking struct {
 	mask        uint64 // the streams that they are of
 	first, last uint64
 
-	// Who is woken: the subscribers of uid; those of group; or else all who read the
-	// stream.
+	// The subscribers that are woken: those of uid, those of group, or else all that read
+	// the stream.
 	uid      uint32
 	group    *subjectGroup
 	stream   int
 	filtered bool // also those who follow a subject
 
-	// Who is next.
+	// The next one.
 	view, member int    // of the stream's views and their members, or of the group
 	sub          uint32 // of the user's
 }
@@ -87,9 +87,9 @@ func (h *Hub) tell(s *subSlot) {
 	}
 }
 
-// wakeStream begins to wake those who read a stream, for the entries from first to last:
-// all of them, or those without a filter. Whoever calls it calls wakeRest when the lock
-// has been given back.
+// wakeStream begins to wake the subscribers of a stream, for the entries from first to
+// last: all of them, or those without a filter. The caller calls wakeRest when it has
+// given the lock back.
 func (h *Hub) wakeStream(stream int, first, last uint64, filtered bool) {
 	if len(h.viewsOf[stream]) == 0 {
 		return

@@ -87,8 +87,8 @@ func wakeRig(t *testing.T, spec Spec, n int, q Request) (*Hub, told, []Sub) {
 	return h, woken, subs
 }
 
-// In the middle of waking many, whoever looks at one that has not been woken finds it as
-// if it had been.
+// In the middle of waking many, code that looks at one that has not been woken finds it
+// as if it had been.
 func TestWhoIsNotWokenYetHasNotBeenSentTheEvent(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec Spec

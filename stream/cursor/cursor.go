@@ -6,16 +6,16 @@
 // order and versions. The types:
 //
 //   - [Segment] is one stream's part of a cursor.
-//   - [Codec] writes segments and reads them. [Plain] writes them as text, and [Sealer] seals
-//     them with a key, so that nobody else can read or make one.
+//   - [Codec] writes segments and reads them. [Plain] writes them as text, and [Sealer]
+//     seals them with a key, so that nobody else can read or make one.
 //   - [Read] reads an id from outside. A segment that can't be read costs only itself.
 //   - [TooWide] says which streams have too many partitions for an id.
 //
 // Equal positions are equal text. The frames that connections share rely on it.
 //
-// The files: cursor.go has these types, plain.go the text, packed.go the shorter form of
-// it, seal.go the sealed form, notes.go what may follow a position, and fit.go what has
-// room in an id.
+// The files: cursor.go has these types, plain.go the text, packed.go its shorter form,
+// and seal.go the sealed form. notes.go has what may follow a position, and fit.go what
+// has room in an id.
 package cursor
 
 import (

@@ -7,11 +7,10 @@ import (
 	"slices"
 )
 
-// TooWide returns which of the streams of partitions (stream name to number of
-// partitions) have no room in an id, by name, and how long an id of the others can be.
-// Room is given from the narrowest stream to the widest, by name among equals, so that a
-// wide topic costs only itself and all gateways decide alike. Those of last come last of
-// all.
+// TooWide returns which streams have no room in an id, by name, and how long an id of the
+// others can be. partitions has the number of partitions by stream. Narrow streams get
+// room first, equals by name. So a wide topic costs only itself, and all gateways decide
+// alike. The streams of last come last of all.
 func TooWide(c Codec, partitions map[string]int, last map[string]bool) (refused []string, length int) {
 	names := slices.SortedFunc(maps.Keys(partitions), func(a, b string) int {
 		if last[a] != last[b] {

@@ -67,7 +67,7 @@ const (
 	sealMark  = "." // after the @: no epoch begins with it, so neither form is taken for the other
 	sealWidth = 5   // bytes of an offset unless one is beyond 2^40: the length tells nothing of them
 
-	sealLeaders   = 0x80 // beside the width: leader epochs come after the offsets
+	sealLeaders   = 0x80 // added to the width: leader epochs come after the offsets
 	sealEpochBase = 4    // bytes of the base of leader epochs
 )
 

@@ -2,9 +2,9 @@ package sse
 
 import "bytes"
 
-// Cut takes apart the first event of b, which this package wrote: its id and name, ""
-// where it has none, its data as a reader would join the lines, and what follows it. ok
-// is false at the end of b.
+// Cut takes apart the first event of b, which this package wrote. It returns its id and
+// name, "" where it has none, and its data as a reader would join the lines. rest is what
+// follows it. ok is false at the end of b.
 func Cut(b []byte) (id, name string, data, rest []byte, ok bool) {
 	lines := 0
 	for len(b) > 0 {

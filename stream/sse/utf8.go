@@ -29,9 +29,9 @@ func validLen(line []byte) int {
 	return n
 }
 
-// cutInvalid returns how many bytes at the start of line are valid UTF-8, and how many
-// after them are one maximal subpart of an invalid sequence: the longest beginning of a
-// well-formed one, or else one byte.
+// cutInvalid returns how many bytes at the start of line are valid UTF-8. bad is how many
+// after them are one maximal subpart of an invalid sequence. That is the longest
+// beginning of a well-formed one, or else one byte.
 func cutInvalid(line []byte) (valid, bad int) {
 	if utf8.Valid(line) { // far faster than rune by rune, and it ends at the first bad byte
 		return len(line), 0

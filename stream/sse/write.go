@@ -1,11 +1,11 @@
 // Package sse writes server-sent events, and reads them as the standard says.
 //
-// What it writes can't be misread: each line of a payload gets a data field of its own,
-// so that no payload forges a field or an event. What it reads may come from anywhere.
+// What it writes can't be misread. Each line of a payload gets a separate data field, so
+// no payload forges a field or an event. What it reads may come from anywhere.
 //
-//   - [AppendEvent] and [AppendRetry] write. [AppendBody] writes what all connections share of
-//     an event: all but its id.
-//   - [Reader] reads a stream exactly as a browser does, whoever wrote it.
+//   - [AppendEvent] and [AppendRetry] write. [AppendBody] writes what all connections
+//     share of an event: all but its id.
+//   - [Reader] reads a stream exactly as a browser does, from any server.
 //   - [Cut] takes apart in memory what this package wrote, and copies nothing.
 //
 // Tests judge the writer by ssetest, which shares no code with this package.
@@ -61,11 +61,11 @@ func AppendRetry(dst []byte, d time.Duration) []byte {
 }
 
 // AppendBody appends what follows the id line. It is the same for every connection, so it
-// is made once and shared. Each line of data, ended by LF, CR or CRLF, gets a data field
-// of its own. A reader joins them with LF, so the end of the last line survives too. The
+// is made once and shared. Each line of data, ended by LF, CR or CRLF, gets a separate
+// data field. A reader joins them with LF, so the end of the last line survives too. The
 // space after each colon is the one that readers remove. It keeps a leading space of the
 // payload. Empty data is one empty data field. By the standard that is an event with
-// empty data, since the field's own LF makes the buffer non-empty.
+// empty data, since the field's LF makes the buffer non-empty.
 //
 // Invalid UTF-8 becomes U+FFFD by the rule of the WHATWG decoder, one for each maximal
 // subpart. (Go's conversions write one for each byte.) So every reader gets what a

@@ -1,8 +1,8 @@
 // Package ssetest reads text/event-stream exactly as the WHATWG HTML standard says a
-// browser does ("Interpreting an event stream"), so that tests judge what was
-// written by the standard and not by another client's habits. It shares no code with
-// the writing side, does not reconnect, and is meant for tests only. utf8.go
-// has its decoder, ssetest.go the rest.
+// browser does ("Interpreting an event stream"). So tests judge what was written by the
+// standard and not by another client's habits. It shares no code with the writing side,
+// does not reconnect, and is meant for tests only. utf8.go has its decoder, ssetest.go
+// the rest.
 package ssetest
 
 import (
@@ -61,9 +61,9 @@ func NewReader(r io.Reader) *Reader {
 	return &Reader{MaxLine: DefaultMaxLine, in: bufio.NewReader(r)}
 }
 
-// LastEventID is what a browser would send as Last-Event-ID if the connection broke here:
-// the id at the end of the last whole block, whether or not the block dispatched an
-// event.
+// LastEventID is what a browser would send as Last-Event-ID if the connection broke here.
+// That is the id at the end of the last whole block, whether or not the block dispatched
+// an event.
 func (r *Reader) LastEventID() string { return r.lastID }
 
 // Retry is the reconnection time last set, and whether one was. Unlike an id it counts as

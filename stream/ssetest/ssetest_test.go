@@ -22,7 +22,7 @@ func retry(e Event, ms int64) Event {
 func events(list ...Event) []Event      { return list }
 func splitAt(s string, i int) io.Reader { return &pieces{s[:i], s[i:]} }
 
-// pieces is a reader that gives each string in a Read of its own.
+// pieces is a reader that gives each string in a separate Read.
 type pieces []string
 
 func (p *pieces) Read(b []byte) (int, error) {

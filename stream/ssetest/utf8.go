@@ -44,7 +44,7 @@ func DecodeUTF8(b []byte) string {
 			needed, seen = 0, 0
 			lower, upper = 0x80, 0xBF
 			out.WriteRune('\uFFFD')
-			i-- // the byte begins something of its own
+			i-- // the byte begins something else
 			continue
 		}
 		lower, upper = 0x80, 0xBF
