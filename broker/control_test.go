@@ -109,6 +109,7 @@ func tellsEveryGateway(t *testing.T, addrs []string, topic string) {
 
 // TestControlWaitsForItsTopic, and goes on when retention has passed where it stands.
 func TestControlWaitsForItsTopic(t *testing.T) {
+	t.Parallel()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +138,7 @@ func TestControlWaitsForItsTopic(t *testing.T) {
 
 // A message may go to a partition that was added a moment ago.
 func TestControlHearsPartitionsThatAreAdded(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("control", 1)
 	c, h := listen(t, f.ListenAddrs())
@@ -158,6 +160,7 @@ func TestControlHearsPartitionsThatAreAdded(t *testing.T) {
 }
 
 func TestControlSaysOnceWhatItMayNotRead(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("control", 1)
 	refused := newCounter()

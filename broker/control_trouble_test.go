@@ -13,6 +13,7 @@ import (
 )
 
 func TestControlHearsATopicThatIsCreatedAnew(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("control", 1)
 	c, h := listen(t, f.ListenAddrs())
@@ -34,6 +35,7 @@ func TestControlHearsATopicThatIsCreatedAnew(t *testing.T) {
 }
 
 func TestControlPassesOverABatchThatUnpacksToTooMuch(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("control", 1)
 	c, h := listen(t, f.ListenAddrs())
@@ -101,6 +103,7 @@ func TestControlIsCaughtUpWithATopicThatWasEmptied(t *testing.T) {
 
 // A client that brings nothing, without an error, is found by where the partitions end.
 func TestControlSaysThatItHearsNothing(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("control", 1)
 	var silent atomic.Bool

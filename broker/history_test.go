@@ -223,6 +223,7 @@ func TestHistoryReadsACompactedTopic(t *testing.T) {
 }
 
 func TestHistorySaysWhatIsGone(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 2)
 	for range 5 {
@@ -380,6 +381,7 @@ func TestHistoryOffsetsAt(t *testing.T) {
 }
 
 func TestHistoryWithoutKafkaSaysSo(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	h := openHistory(t, f.config(), orders)
 	if _, err := h.Bounds(context.Background(), 0); !errors.Is(err, stream.ErrUnavailable) || !strings.Contains(err.Error(), "does not exist") {

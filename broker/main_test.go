@@ -7,4 +7,7 @@ import (
 	"sluice/broker/kafkatest"
 )
 
-func TestMain(m *testing.M) { os.Exit(kafkatest.Run(m)) }
+func TestMain(m *testing.M) {
+	kafkatest.AtOnce("6")
+	os.Exit(kafkatest.Run(m))
+}

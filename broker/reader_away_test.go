@@ -33,6 +33,7 @@ func port(t *testing.T, address string) int {
 }
 
 func TestReaderSurvivesARestartAndSaysItOnce(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	f := newFake(t, kfake.NumBrokers(1), kfake.DataDir(data))
 	f.create("orders", 1)
@@ -141,6 +142,7 @@ func fiveRead(t *testing.T) (*fake, *recorder) {
 }
 
 func TestReaderSaysWhenKafkaLostTheEnd(t *testing.T) {
+	t.Parallel()
 	truncated := []string{"0 truncated 5→3"}
 	again := []string{"0@3 [alice] d", "0@4 [alice] e"}
 
@@ -235,6 +237,7 @@ func TestReaderPassesATrailingAbort(t *testing.T) {
 }
 
 func TestReaderSaysWhatItMayNotFetch(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
 	f.produce(recordOf("orders", 0, "alice", "a"))

@@ -60,6 +60,7 @@ func TestABatchThatUnpacksToTooMuchIsPassedOver(t *testing.T) {
 
 // Live, the reader stands at the bomb and not before it.
 func TestABatchThatUnpacksToTooMuchStopsNoReader(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 1)
 	sink := newRecorder(t, 1)

@@ -97,6 +97,7 @@ func (d *distant) Close() error {
 func (d *distant) SetReadDeadline(time.Time) error { return nil }
 
 func TestManyStreamsOfADistantClusterBecomeWarm(t *testing.T) {
+	t.Parallel()
 	const streams = 64
 	f := newFake(t, kfake.NumBrokers(3))
 	var configs []StreamConfig

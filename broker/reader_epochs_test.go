@@ -237,6 +237,7 @@ func TestHistorySaysWhereLeaderEpochsEnded(t *testing.T) {
 }
 
 func TestHistoryAsksAgainWhileLeadersMove(t *testing.T) {
+	t.Parallel()
 	f := elected(t)
 	h := openHistory(t, f.config(), orders)
 	var fenced atomic.Int32

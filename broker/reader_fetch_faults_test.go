@@ -80,6 +80,7 @@ func TestALastingFetchErrorMakesTheStreamStale(t *testing.T) {
 }
 
 func TestAFetchThatHangsMakesTheStreamStale(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
 	sink := newRecorder(t, 1)
@@ -109,6 +110,7 @@ func TestAFetchThatHangsMakesTheStreamStale(t *testing.T) {
 // As partitions without a leader do, one that fails makes the stream not stale while
 // others are read; it is no flood in the log either.
 func TestOnePartitionThatFailsIsSaidOnceAndNotStaleWhileOthersAreRead(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 2)
 	f.failFetches(kerr.UnknownServerError.Code, func(p int32) bool { return p == 0 })
@@ -138,6 +140,7 @@ func TestOnePartitionThatFailsIsSaidOnceAndNotStaleWhileOthersAreRead(t *testing
 }
 
 func TestLagIsNotKnownWhileKafkaIsAway(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 2)
 	sink := newRecorder(t, 1)
@@ -151,6 +154,7 @@ func TestLagIsNotKnownWhileKafkaIsAway(t *testing.T) {
 }
 
 func TestWhatAnOpenTransactionHoldsBackIsCounted(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
 	sink := newRecorder(t, 1)

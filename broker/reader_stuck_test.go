@@ -90,6 +90,7 @@ func TestAnEndThatCompactionEmptiedIsNothingToWaitFor(t *testing.T) {
 }
 
 func TestAHoleIsNotTakenForGrantedWithRemoteStorage(t *testing.T) {
+	t.Parallel()
 	f := withHole(t, nil)
 	f.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		f.KeepControl()

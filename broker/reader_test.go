@@ -130,6 +130,7 @@ func TestReaderBeginsAtItsReplayWindow(t *testing.T) {
 }
 
 func TestReaderWithNothingToReadIsWarmAtOnce(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 2)
 	f.produce(recordOf("orders", 0, "alice", "1"))
@@ -280,6 +281,7 @@ func TestReaderTakesUpARecreatedTopic(t *testing.T) {
 }
 
 func TestReaderSaysWhenRetentionOvertakesIt(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 2)
 	f.produce(recordOf("orders", 0, "alice", "a"))

@@ -80,6 +80,7 @@ func TestAForbiddenTopicSlowsNoOther(t *testing.T) {
 }
 
 func TestATopicWithoutALeaderMakesNoOtherStale(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(3))
 	f.create("a", 1)
 	f.create("b", 1)
@@ -129,6 +130,7 @@ func TestATopicWithoutALeaderMakesNoOtherStale(t *testing.T) {
 }
 
 func TestABrokerThatHangsMakesStreamsOnOthersNotStale(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(3))
 	f.create("orders", 1)
 	if err := f.MoveTopicPartition("orders", 0, 1); err != nil {
@@ -265,6 +267,7 @@ func offlineFake(t *testing.T, partitions int32) (f *fake, offline *atomic.Bool)
 }
 
 func TestAPartitionWithoutALeaderTakesItsStreamNotOut(t *testing.T) {
+	t.Parallel()
 	f, offline := offlineFake(t, 3)
 	var log logged
 	sink := newRecorder(t, 1)
@@ -301,6 +304,7 @@ func TestAPartitionWithoutALeaderTakesItsStreamNotOut(t *testing.T) {
 // Without a replay window a partition that comes back is read from where it ended, not
 // from where it ends when it is first seen.
 func TestAPartitionThatComesBackIsReadFromWhereItEnded(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 2)
 	for range 3 {

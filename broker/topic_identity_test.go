@@ -93,6 +93,7 @@ func (f *fake) looks() *counter {
 var live = []StreamConfig{{Name: "orders", Topic: "orders", Record: record.Rules{User: "key"}}}
 
 func TestALaggingBrokersFewerPartitionsBeginNothingAnew(t *testing.T) {
+	t.Parallel()
 	for name, only := range map[string]int32{"one broker lags": 1, "every broker lags": -1} {
 		t.Run(name, func(t *testing.T) {
 			f := newFake(t)
@@ -146,6 +147,7 @@ func recreated(t *testing.T) (f *fake, former *kmsg.MetadataResponse) {
 }
 
 func TestALaggingBrokersFormerTopicIsNotGoneBackTo(t *testing.T) {
+	t.Parallel()
 	for name, knows := range map[string]bool{"one that the reader has read": true, "one from before the reader's start": false} {
 		for lagging, only := range map[string]int32{"one broker lags": 1, "every broker lags": -1} {
 			t.Run(name+", "+lagging, func(t *testing.T) {
@@ -191,6 +193,7 @@ func TestALaggingBrokersFormerTopicIsNotGoneBackTo(t *testing.T) {
 }
 
 func TestABrokerThatDoesNotKnowATopicYetDoesNotMakeItMissing(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 1)
 	var log logged
@@ -215,6 +218,7 @@ func TestABrokerThatDoesNotKnowATopicYetDoesNotMakeItMissing(t *testing.T) {
 // Brokers without ids tell a re-created topic by its having fewer partitions, and by
 // nothing else.
 func TestWithoutTopicIDsFewerPartitionsNeedTimeToBeBelieved(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
 	f.produce(recordOf("orders", 0, "alice", "1"))
@@ -306,6 +310,7 @@ func TestWithoutTopicIDsThePastIsReadByName(t *testing.T) {
 // While brokers are upgraded some have ids and some don't. The topic stays the same one
 // to both the reader and history.
 func TestAClusterOfWhichSomeBrokersHaveTopicIDs(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 1)
 	f.produce(recordOf("orders", 0, "alice", "1"), recordOf("orders", 0, "alice", "2"))
@@ -334,6 +339,7 @@ func TestAClusterOfWhichSomeBrokersHaveTopicIDs(t *testing.T) {
 }
 
 func TestAnUpgradeThatGivesTopicsIDsMakesThemNoOther(t *testing.T) {
+	t.Parallel()
 	f := newFake(t, kfake.NumBrokers(1))
 	f.create("orders", 1)
 	f.produce(recordOf("orders", 0, "alice", "1"))

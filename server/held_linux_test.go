@@ -171,6 +171,7 @@ func TestThousands(t *testing.T) {
 // TestBeats: streams that came together beat apart, none more often than four fifths of
 // the interval.
 func TestBeats(t *testing.T) {
+	t.Parallel()
 	const beat = 500 * time.Millisecond
 	f := begin(t, func(c *Config) { c.Heartbeat = beat })
 	s := f.get("/events?user=alice")
@@ -196,6 +197,7 @@ func body(t *testing.T, conn net.Conn) io.Reader {
 
 // TestHeldTLS: HTTP/1 behind the gateway's own TLS is held too.
 func TestHeldTLS(t *testing.T) {
+	t.Parallel()
 	f := begin(t, func(c *Config) { c.Heartbeat = 300 * time.Millisecond })
 	secure := httptest.NewUnstartedServer(nil)
 	secure.Config = NewHTTP(f.Handler(), f.cfg.Logger)

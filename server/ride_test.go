@@ -122,6 +122,7 @@ func (w wrapping) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // TestSlowStream: over HTTP/2 too, a client that takes nothing is found by the time a
 // write takes, and only its stream is ended.
 func TestSlowStream(t *testing.T) {
+	t.Parallel()
 	f := begin(t, func(c *Config) { c.WriteTimeout = 250 * time.Millisecond })
 	protocols := new(http.Protocols)
 	protocols.SetUnencryptedHTTP2(true)

@@ -89,6 +89,7 @@ func (i *issuer) token(key int, user string) string {
 // TestKeysRotateUnderOpenStreams: nobody is dropped, new keys work, and a dead issuer
 // stops nobody it is known of.
 func TestKeysRotateUnderOpenStreams(t *testing.T) {
+	t.Parallel()
 	login := newIssuer(t)
 	keys := auth.NewJWKS(auth.JWKSConfig{URL: login.URL, Refresh: 20 * time.Millisecond, Pause: 5 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	source, err := auth.NewJWT(auth.JWTConfig{Keys: keys})

@@ -66,8 +66,8 @@ func fuzz(t *testing.T, url string, about document, config string, more ...strin
 	if everythingOnGoroutines {
 		t.Skip("once is enough: how a stream is carried isn't described")
 	}
-	if testing.Short() {
-		t.Skip("no schemathesis with -short")
+	if testing.Short() || os.Getenv("SLUICE_TEST_ALL") != "1" && os.Getenv("SLUICE_TEST_FULL") != "1" {
+		t.Skip("schemathesis takes a minute: SLUICE_TEST_ALL=1 runs it")
 	}
 	python, err := schemathesis()
 	switch {

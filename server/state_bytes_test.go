@@ -161,6 +161,7 @@ func TestStatesBeyondTheBudgetAreRefused(t *testing.T) {
 // A snapshot that ends in the middle gives no position: there is none before all of it is
 // sent.
 func TestSnapshotThatEndsEarlyHasNoID(t *testing.T) {
+	t.Parallel()
 	f := begin(t, limitedBy(Limits{StateBytes: 64 << 20}))
 	f.large()
 	conn, status := f.stallBy("/events?user=alice&stream=news&snapshot=1", "203.0.113.1", 256<<10)

@@ -111,7 +111,10 @@ func position(t *testing.T, id string) (pos [2][]int64) {
 // are published. The state is what the cursor says, and what comes after it is everything
 // that was written since, once.
 func TestStateJoins(t *testing.T) {
-	rounds := 4
+	rounds := 2
+	if os.Getenv("SLUICE_TEST_ALL") == "1" {
+		rounds = 4
+	}
 	if os.Getenv("SLUICE_TEST_FULL") != "" {
 		rounds = 40
 	}

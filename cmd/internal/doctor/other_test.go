@@ -42,6 +42,7 @@ func TestWithoutProbes(t *testing.T) {
 
 // TestAnotherServer: any server of events is examined as far as that goes.
 func TestAnotherServer(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-cache")
@@ -184,6 +185,7 @@ listen shop
 // TestCutOff: a stream that is ended at an age, whatever goes on in it, is told from one
 // that is too silent.
 func TestCutOff(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("Cache-Control", "no-cache")
@@ -207,6 +209,7 @@ func TestCutOff(t *testing.T) {
 
 // TestInterrupted: Ctrl-C ends the wait, and what was found so far is said.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	ctx := bounded(t)
 	g := serving(ctx, t, "auth: none")
 	ctx, interrupt := context.WithCancel(ctx)

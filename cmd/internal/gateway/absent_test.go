@@ -16,6 +16,7 @@ import (
 // A topic that doesn't exist yet holds a start up for ten seconds. Then pages have the
 // other streams, and come back for this one once it is there.
 func TestAMissingTopicHoldsAStartUpForTenSecondsAndNoLonger(t *testing.T) {
+	t.Parallel()
 	c := cluster(t, 1)
 	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0
 admin: 127.0.0.1:0

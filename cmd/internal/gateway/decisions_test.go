@@ -333,6 +333,7 @@ func (q *inquest) commit(value string) int64 {
 
 // TestWhyALaggingClient: too slow, it is moved to live, or closed and comes back.
 func TestWhyALaggingClient(t *testing.T) {
+	t.Parallel()
 	for _, action := range []string{config.SlowReset, config.SlowClose} {
 		t.Run(action, func(t *testing.T) {
 			q := newInquest(t, "decisions: 1000\nslow_client: {max_lag: 1s, action: "+action+"}\n")

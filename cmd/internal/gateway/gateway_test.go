@@ -217,6 +217,7 @@ func TestEveryKafkaClientIsCounted(t *testing.T) {
 }
 
 func TestAGracefulStopSaysSo(t *testing.T) {
+	t.Parallel()
 	c := cluster(t, 1)
 	log := &syncBuffer{}
 	g := startLogging(t, shop(t, c, ""), log)

@@ -73,6 +73,7 @@ func revoke(t *testing.T, g *Gateway, key, user string) {
 // TestEveryRevocationHoldsThoughTheControlTopicGrows: by whichever of two gateways, and
 // on both.
 func TestEveryRevocationHoldsThoughTheControlTopicGrows(t *testing.T) {
+	t.Parallel()
 	c, conf, key := controlled(t)
 	gateways := []*Gateway{start(t, conf), start(t, conf)}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...))

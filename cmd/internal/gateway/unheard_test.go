@@ -16,6 +16,7 @@ import (
 // TestAGatewayThatDoesNotHearTheControlTopicSaysSo in /readyz, by a metric and once in
 // the log. It stays ready.
 func TestAGatewayThatDoesNotHearTheControlTopicSaysSo(t *testing.T) {
+	t.Parallel()
 	c, conf, _ := controlled(t)
 	var log syncBuffer
 	g := startLogging(t, conf, &log)

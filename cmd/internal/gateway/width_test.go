@@ -44,6 +44,7 @@ auth: none
 // A stream that no id has room for is not served, and that is said where an operator
 // looks. The others are.
 func TestATooWideStreamCostsOnlyItself(t *testing.T) {
+	t.Parallel()
 	c, conf := wideShop(t, 1200)
 	log := &syncBuffer{}
 	g := startLogging(t, conf, log)
@@ -112,6 +113,7 @@ func TestAGatewayOfTooWideStreamsIsNotReady(t *testing.T) {
 // A topic that outgrows an id's room while it is read is no longer served. Its readers
 // are told, keep the rest, and no id was ever too long. So it is after a restart, too.
 func TestATopicThatOutgrowsItsRoomCostsOnlyItself(t *testing.T) {
+	t.Parallel()
 	c, conf := wideShop(t, 100)
 	g := start(t, conf)
 	at := "http://" + g.Addr().String() + "/events?user=alice"

@@ -42,18 +42,38 @@ func resize(t *testing.T, person *os.File, width, height uint16) {
 	}
 }
 
-// seen reads what is drawn until something is in it.
-func seen(t *testing.T, person io.Reader, what string) string {
-	t.Helper()
-	var text strings.Builder
-	for buf := make([]byte, 4096); !strings.Contains(text.String(), what); {
-		n, err := person.Read(buf)
-		if err != nil {
-			t.Fatalf("%v before %q in %q", err, what, text.String())
+// viewer is the person's side. What a program has drawn comes in pieces of any size: a
+// busy machine hands over several pictures at once, and a part of the next.
+type viewer struct {
+	t      *testing.T
+	person io.Reader
+	rest   string // read, and not looked at yet
+}
+
+// until returns what is drawn up to something, and no more.
+func (v *viewer) until(what string) string {
+	v.t.Helper()
+	for buf := make([]byte, 4096); ; {
+		if before, after, found := strings.Cut(v.rest, what); found {
+			v.rest = after
+			return before + what
 		}
-		text.Write(buf[:n])
+		n, err := v.person.Read(buf)
+		if err != nil {
+			v.t.Fatalf("%v before %q in %q", err, what, v.rest)
+		}
+		v.rest += string(buf[:n])
 	}
-	return text.String()
+}
+
+// picture returns the next whole one that is as wanted.
+func (v *viewer) picture(wanted func(string) bool) string {
+	v.t.Helper()
+	for {
+		if p := v.until(restBelow); wanted(p) {
+			return p
+		}
+	}
 }
 
 // TestATerminal: its own screen, as large as it is now, until q or Ctrl-C; and then as it
@@ -71,21 +91,22 @@ func TestATerminal(t *testing.T) {
 		go func() {
 			ended <- Run(t.Context(), []string{"--interval", "100ms", a.URL}, program, program, io.Discard)
 		}()
-		first := seen(t, person, restBelow)
-		if !strings.HasPrefix(first, enter) || !strings.Contains(first, "readers") || !strings.Contains(first, "\r\n") {
-			t.Errorf("the first picture is %q", first)
+		v := &viewer{t: t, person: person}
+		if first := v.until(home); first != enter+home {
+			t.Errorf("it begins with %q", first)
+		}
+		if wide := v.picture(func(p string) bool { return strings.Contains(p, "readers") }); !strings.Contains(wide, "\r\n") {
+			t.Errorf("the picture is %q", wide)
 		}
 		resize(t, person, 40, 7)
-		for narrow := ""; strings.Contains(narrow, "readers") || !strings.Contains(narrow, "stream  "); {
-			narrow = seen(t, person, restBelow)
-		}
-		if picture := seen(t, person, restBelow); strings.Count(picture, "\r\n") > 6 {
-			t.Errorf("too high: %q", picture)
+		narrow := v.picture(func(p string) bool { return !strings.Contains(p, "readers") && strings.Contains(p, "stream  ") })
+		if strings.Count(narrow, "\r\n") > 6 {
+			t.Errorf("too high: %q", narrow)
 		}
 		if _, err := io.WriteString(person, "x"+key); err != nil {
 			t.Fatal(err)
 		}
-		seen(t, person, leave)
+		v.until(leave)
 		if status := <-ended; status != 0 {
 			t.Errorf("status %d", status)
 		}

@@ -42,7 +42,7 @@ func FindSluice(ctx context.Context, named, dir string) (string, error) {
 }
 
 func build(ctx context.Context, to string) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", to, sluicePackage).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", to, sluicePackage).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", sluicePackage, err, out)
 	}
