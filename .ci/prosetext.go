@@ -22,8 +22,9 @@ import (
 	"strings"
 )
 
-// describing matches the files whose string literals are texts of OpenAPI or AsyncAPI.
-var describing = regexp.MustCompile(`^server/(.*/)?(describe.*|asyncapi)\.go$`)
+// describing matches the files whose string literals are texts of OpenAPI or AsyncAPI. In
+// the other files of the package only declarations with parts of openapi have such texts.
+var describing = regexp.MustCompile(`^server/(.*/)?(describe.*|route_asyncapi)\.go$`)
 
 func main() {
 	for _, name := range os.Args[2:] {
@@ -60,8 +61,12 @@ func prose(name string) (string, error) {
 	if !ast.IsGenerated(tree) {
 		comments(files, tree, code, lines)
 	}
-	if describing.MatchString(name) && !strings.HasSuffix(name, "_test.go") {
-		texts(files, tree, lines)
+	if strings.HasPrefix(name, "server/") && !strings.HasSuffix(name, "_test.go") {
+		for _, decl := range tree.Decls {
+			if describing.MatchString(name) || describes(decl) {
+				texts(files, decl, lines)
+			}
+		}
 	}
 	return strings.Join(lines, "\n") + "\n", nil
 }
@@ -109,9 +114,21 @@ func markdown(line string) string {
 	return link.ReplaceAllString(strings.ReplaceAll(line, "<", "&lt;"), "`$1`")
 }
 
+// describes reports whether a declaration has a part of an OpenAPI document.
+func describes(decl ast.Decl) (found bool) {
+	ast.Inspect(decl, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			x, ok := s.X.(*ast.Ident)
+			found = found || ok && x.Name == "openapi"
+		}
+		return !found
+	})
+	return found
+}
+
 // texts puts string literals of some words into lines, with literals joined by + as one
 // text.
-func texts(files *token.FileSet, tree *ast.File, lines []string) {
+func texts(files *token.FileSet, tree ast.Node, lines []string) {
 	ast.Inspect(tree, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ImportSpec:

@@ -52,13 +52,3 @@ func file(mediaTypes ...string) answers {
 		with(http.StatusNotModified, openapi.Response{Description: "Not changed: it is what `If-None-Match` names.", Headers: tagged}).
 		problem(http.StatusNotFound, "There is no such file.", "not-found")
 }
-
-func discoveryOperation(id, tag string) openapi.Operation {
-	return openapi.Operation{
-		ID: id, Tags: []string{tag}, Summary: "What the caller may read, and how",
-		Description: "Without credentials it says how to show them, and what anyone may read.",
-		Responses: answers{}.json(http.StatusOK, "The streams, routes and limits for the caller.", openapi.Ref("Discovery"), nil).
-			problem(http.StatusBadRequest, "A parameter is given twice.", once...).
-			unidentified().notNow(false).failed(),
-	}
-}

@@ -1,8 +1,6 @@
 package server
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // unavailable answers a request that has only to wait. A browser's EventSource never
 // comes back after any status but 200, whatever Retry-After says. So a client that

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/openapi"
 	"sluice/stream"
 )
 
@@ -130,4 +131,15 @@ func (s *Server) discoverable(routes []discoveredRoute) discovery {
 		d.Limits.PerUser = &most
 	}
 	return d
+}
+
+// discoveryOperation describes what discover answers.
+func discoveryOperation(id, tag string) openapi.Operation {
+	return openapi.Operation{
+		ID: id, Tags: []string{tag}, Summary: "What the caller may read, and how",
+		Description: "Without credentials it says how to show them, and what anyone may read.",
+		Responses: answers{}.json(http.StatusOK, "The streams, routes and limits for the caller.", openapi.Ref("Discovery"), nil).
+			problem(http.StatusBadRequest, "A parameter is given twice.", once...).
+			unidentified().notNow(false).failed(),
+	}
 }

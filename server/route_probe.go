@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"sluice/server/openapi"
 	"sluice/stream"
 	"sluice/stream/sse"
 )
@@ -185,4 +187,12 @@ func padding(n int) string {
 		raw[i] = byte(rand.Uint32())
 	}
 	return base64.RawURLEncoding.EncodeToString(raw)[:n]
+}
+
+// probeParameters are those of a stream that only a probe has.
+var probeParameters = []openapi.Parameter{
+	query("probe", fmt.Sprintf("COUNTxBYTES@EVERY. COUNT is the number of timed events (1 to %d), BYTES the padding of each (up to %d), EVERY the time between two (at least %v). All together may take %v at most.",
+		maxProbes, maxProbeBytes, minProbeEvery, maxProbeLength), &openapi.Schema{Type: "string", Pattern: planText.String(), Examples: []any{"6x100@300ms"}}),
+	list(query("sent", "Headers whose arrival a probe reports. Each is a name, alone or with the first 8 hex digits of its value's SHA-256.",
+		&openapi.Schema{Type: "array", MaxItems: new(len(sentNames)), Items: &openapi.Schema{Type: "string", Pattern: `^((` + strings.Join(sentNames, "|") + `)(:[0-9a-fA-F]{8})?)?$`}})),
 }

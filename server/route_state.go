@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice/server/openapi"
 	"sluice/stream"
 	"sluice/stream/sse"
 )
@@ -194,4 +195,32 @@ func setStateHeader(header http.Header) {
 	header.Set("Cache-Control", "private, no-cache")
 	header.Add("Vary", "Authorization, Cookie")
 	header.Set("X-Content-Type-Options", "nosniff")
+}
+
+var stateRoute = described{asks: caller, Operation: openapi.Operation{
+	ID: "state", Tags: []string{tagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
+	Description: "Render the state on the server, then open `/events?lastEventId=<cursor>`. Nothing is missing and nothing comes twice. With `cursor` the request is a poll: it returns every later event, in order, with the guarantees of a stream. With `wait` it is a long poll. A poll answered 200 has moved on, or nothing happened. If Kafka gives nothing in time, the answer is a 503.",
+	Parameters: []openapi.Parameter{streamParameter, subjectParameter,
+		query("cursor", "Cursor of a state or of the poll before. The poll returns what came after it.", &openapi.Schema{Type: "string", MinLength: new(1)}),
+		query("wait", "How long a poll waits for an event, a time like 25s. At most 60s. Needs `cursor`.", duration("25s")),
+		headerParameter("If-None-Match", "The ETag of a state that the caller has.", openapi.String("")),
+	},
+	Responses: answers{}.with(http.StatusOK, openapi.Response{
+		Description: "The state, or with `cursor` a page of events. Where other clients get a 503 or 429, a client that accepts `text/event-stream` gets a stream that tells it to come back.",
+		Headers:     headers(header("Vary", "The answer depends on the caller.", openapi.String(""))),
+		Content: map[string]openapi.Media{
+			jsonType:   {Schema: &openapi.Schema{AnyOf: []*openapi.Schema{openapi.Ref("State"), openapi.Ref("Page")}}, Example: stateExample},
+			streamType: {Schema: streamItem()},
+		},
+	}).with(http.StatusNotModified, openapi.Response{Description: "Not changed: the state is what `If-None-Match` names. Its cursor still holds."}).
+		problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "cursor", "wait").
+		unidentified().
+		problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
+		problem(http.StatusNotFound, "No state is kept of these streams.", "state").
+		notNow(true).failed(),
+}}
+
+var stateExample = map[string]any{
+	"cursor": "orders@kZ3fQ1:1042.998.17", "streams": []string{"orders"}, "since": "2026-01-01T12:00:00Z", "complete": true,
+	"events": []map[string]any{{"stream": "orders", "subject": "o-77", "time": "2026-01-02T11:58:03.120Z", "event": "order.confirmed", "data": map[string]any{"orderId": "o-77", "status": "confirmed"}}},
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/openapi"
 )
 
 // errRevoked answers who shows a credential that has been revoked.
@@ -91,3 +92,13 @@ func readRevocation(body io.Reader, now time.Time) (revocation, error) {
 	r := revocation{User: asked.User, Ticket: asked.Ticket, At: now, Until: now.Add(span)}
 	return r, r.check()
 }
+
+var revokeRoute = described{asks: backEnd, Operation: openapi.Operation{
+	ID: "revoke", Tags: []string{tagBackEnds}, Summary: "End a user's or a ticket's streams, and refuse credentials issued before",
+	Body: jsonBody("RevocationRequest", map[string]any{"user": "alice", "for": "12h"}),
+	Responses: answers{}.
+		json(http.StatusOK, "The revocation is in force.", openapi.Ref("Revocation"), nil).
+		problem(http.StatusBadRequest, "The body makes no sense. `detail` says what is wrong.", "revocation").
+		unidentified().
+		problem(http.StatusServiceUnavailable, "The revocation is in force on this gateway, but the others could not be told. Send the request again.", "not-announced"),
+}}

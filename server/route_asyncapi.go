@@ -161,3 +161,15 @@ func asyncNotices() map[string]asyncMessage {
 	}
 	return messages
 }
+
+var asyncapiRoute = described{asks: anyCaller, Operation: openapi.Operation{
+	ID: "asyncapi", Tags: []string{tagDiscovery}, Summary: "The streams that the caller may read, as AsyncAPI",
+	Responses: answers{}.json(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).
+		problem(http.StatusBadRequest, "A parameter is given twice.", once...).
+		unidentified().notNow(false).failed(),
+}}
+
+var asyncapiOfAllRoute = described{asks: operator, Operation: openapi.Operation{
+	ID: "asyncapi", Tags: []string{tagDiscovery}, Summary: "All streams, with their topics, as AsyncAPI",
+	Responses: answers{}.json(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).notForYou(),
+}}

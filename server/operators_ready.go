@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sluice/server/openapi"
 )
 
 // Source says how far each stream's reader is. It is declared here, where it is
@@ -182,3 +184,20 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	w.Write(append(text, '\n')) // a client that is gone has no use for the error
 }
+
+var livezRoute = described{Operation: openapi.Operation{
+	ID: "livez", Tags: []string{tagHealth}, Summary: "Whether the process can answer",
+	Description: "A gateway that waits for Kafka is alive: a restart would not help.",
+	Responses:   answers{}.json(http.StatusOK, "The process answers.", openapi.Object("", openapi.Properties{"live": openapi.Bool("")}, "live"), nil),
+}}
+
+var readyzRoute = described{Operation: openapi.Operation{
+	ID: "readyz", Tags: []string{tagHealth}, Summary: "Whether a load balancer should send new requests here",
+	Description: "At start the gateway is ready when each stream has been read once. A topic that doesn't exist, may not be read or has partitions without a leader holds it up for 10 seconds. " +
+		"Afterwards it is not ready while it drains, or when Kafka has answered for none of its streams for `ready_grace`.",
+	Parameters: []openapi.Parameter{streamParameter},
+	Responses: answers{}.
+		json(http.StatusOK, "Ready: send requests here.", openapi.Ref("Readiness"), nil).
+		problem(http.StatusNotFound, "The stream doesn't exist.", "stream").
+		json(http.StatusServiceUnavailable, "Not ready: send no new requests here.", openapi.Ref("Readiness"), nil),
+}}
