@@ -13,7 +13,7 @@ var completionCommand = command{name: "completion", args: "SHELL", short: "a scr
 
 func init() {
 	completionCommand.run = runCompletion
-	commands = append(commands, completionCommand, version)
+	commands = append(commands, completionCommand, versionCommand)
 }
 
 const completionUsage = `Usage: sluice completion bash|zsh|fish
@@ -46,7 +46,7 @@ func runCompletion(p process, args []string) int {
 func completable() (all []completion.Command) {
 	for _, c := range commands {
 		var help bytes.Buffer
-		if c.name != completionCommand.name && c.name != version.name {
+		if c.name != completionCommand.name && c.name != versionCommand.name {
 			c.run(process{stdin: strings.NewReader(""), stdout: &help, stderr: &help}, []string{"-h"})
 		}
 		all = append(all, completion.Command{Name: c.name, Short: c.short, Flags: completion.FlagsOf(help.String())})

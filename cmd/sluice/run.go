@@ -39,7 +39,7 @@ type command struct {
 
 // commands are in the order of the help.
 var commands = []command{
-	initCommand, checkCommand, serve, demoCommand, tokenCommand, produceCommand, tailCommand, topCommand, doctorCommand,
+	initCommand, checkCommand, serveCommand, demoCommand, tokenCommand, produceCommand, tailCommand, topCommand, doctorCommand,
 	cursorCommand, keysCommand,
 }
 
@@ -86,7 +86,7 @@ func dispatch(p process, args []string) int {
 		}
 		name, rest = rest[0], []string{"-h"}
 	case "-v", "-version", "--version":
-		name = version.name
+		name = versionCommand.name
 	}
 	if name == "bench" {
 		fmt.Fprintln(p.stderr, "sluice bench has moved to the program sluice-bench: go run ./cmd/sluice-bench "+strings.Join(rest, " "))

@@ -11,7 +11,7 @@ import (
 	"sluice/cmd/internal/gateway"
 )
 
-var serve = command{"serve", "[-c sluice.yaml]", "the gateway", runServe}
+var serveCommand = command{"serve", "[-c sluice.yaml]", "the gateway", runServe}
 
 const serveUsage = `Usage: sluice serve [-c FILE]
 

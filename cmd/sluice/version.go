@@ -6,7 +6,7 @@ import (
 	"sluice/cmd/internal/build"
 )
 
-var version = command{"version", "", "what was built, and from what", runVersion}
+var versionCommand = command{"version", "", "what was built, and from what", runVersion}
 
 func runVersion(p process, args []string) int {
 	if len(args) == 1 && args[0] == "-h" {

@@ -5,10 +5,10 @@ import "runtime/debug"
 
 // Version is the version, and the revision where the build knows it: "v1.2.3
 // 0123456789ab, modified".
-func Version() string { return version(read()) }
+func Version() string { return versionOf(read()) }
 
 // Describe is Version with Go's own: "v1.2.3 0123456789ab, modified (go1.26.8)".
-func Describe() string { return describe(read()) }
+func Describe() string { return describeInfo(read()) }
 
 func read() *debug.BuildInfo {
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -17,9 +17,9 @@ func read() *debug.BuildInfo {
 	return &debug.BuildInfo{GoVersion: "an unknown Go"}
 }
 
-func describe(info *debug.BuildInfo) string { return version(info) + " (" + info.GoVersion + ")" }
+func describeInfo(info *debug.BuildInfo) string { return versionOf(info) + " (" + info.GoVersion + ")" }
 
-func version(info *debug.BuildInfo) string {
+func versionOf(info *debug.BuildInfo) string {
 	text := info.Main.Version
 	if text == "" {
 		text = "(devel)"

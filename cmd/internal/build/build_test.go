@@ -15,7 +15,7 @@ func TestABuildIsDescribed(t *testing.T) {
 		}}, "v1.2.3 0123456789ab, modified (go1.26.8)"},
 		{&debug.BuildInfo{GoVersion: "go1.26.8"}, "(devel) (go1.26.8)"},
 	} {
-		if got := describe(tt.info); got != tt.want {
+		if got := describeInfo(tt.info); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}
@@ -26,7 +26,7 @@ func TestAGoWithKnownHolesIsNamed(t *testing.T) {
 		"go1.26.0": false, "go1.26.8": false, "go1.25.14": false, "go1.26.9": true, "go1.26.10": true, "go1.27": true, "go1.27.3": true, "go1.27rc1": true,
 		"devel go1.28-0123456": true, "an unknown Go": true,
 	} {
-		if got := holes(goVersion); (got == "") != safe {
+		if got := holesOf(goVersion); (got == "") != safe {
 			t.Errorf("%s: %q", goVersion, got)
 		}
 	}

@@ -41,9 +41,9 @@ const minLag = time.Second
 
 func (l *loader) checkGateway() {
 	c := l.config
-	mode, err := strconv.ParseUint(c.socketMode, 8, 32)
+	mode, err := strconv.ParseUint(c.socketModeText, 8, 32)
 	if c.SocketMode = fs.FileMode(mode); err != nil || mode > 0o777 {
-		l.fault("socket_mode", fmt.Sprintf("%q is no mode: write three octal digits, such as 0660", c.socketMode))
+		l.fault("socket_mode", fmt.Sprintf("%q is no mode: write three octal digits, such as 0660", c.socketModeText))
 	}
 	l.address("listen", c.Listen)
 	l.address("admin", c.Admin)
@@ -153,14 +153,14 @@ func (l *loader) positive(key string, d time.Duration) {
 
 // checkTwins refuses a secret that was given both in itself and by its file.
 func (l *loader) checkTwins() {
-	for _, k := range keys {
+	for _, k := range table {
 		if strings.HasPrefix(k.Path, issuers+".") {
 			continue // has more than two ways; see jwtKeys
 		}
 		twin := k.Path + "_file"
 		_, direct := l.given[k.Path]
 		if _, byFile := l.given[twin]; direct && byFile && byPath[twin] != nil {
-			l.fault(twin, fmt.Sprintf("%s is given too (%s): write one of them", k.Path, l.given[k.Path].place))
+			l.fault(twin, fmt.Sprintf("%s is given too (%s): write one of them", k.Path, l.given[k.Path].sourceLine))
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (l *loader) checkAuth() {
 	if a.None {
 		for _, way := range []string{"jwt", "authjs", "forward", "tickets"} {
 			if l.has("auth." + way) {
-				l.fault("auth", fmt.Sprintf("is none here, but auth.%s is given too (%s): remove one of them", way, l.under("auth."+way+".")))
+				l.fault("auth", fmt.Sprintf("is none here, but auth.%s is given too (%s): remove one of them", way, l.lineUnder("auth."+way+".")))
 			}
 		}
 		if !loopback(l.config.Listen) {
@@ -55,14 +55,14 @@ func (l *loader) checkAuth() {
 	}
 }
 
-// under says where the first key below prefix was written.
-func (l *loader) under(prefix string) place {
-	for _, k := range keys {
+// lineUnder says where the first key below prefix was written.
+func (l *loader) lineUnder(prefix string) sourceLine {
+	for _, k := range table {
 		if v, ok := l.given[k.Path]; ok && strings.HasPrefix(k.Path, prefix) {
-			return v.place
+			return v.sourceLine
 		}
 	}
-	return l.config.places[""]
+	return l.config.sourceLines[""]
 }
 
 func (l *loader) checkIssuers(all []*JWT) {
@@ -72,9 +72,9 @@ func (l *loader) checkIssuers(all []*JWT) {
 		}
 		return
 	}
-	for _, k := range keys {
+	for _, k := range table {
 		if v, ok := l.given[k.Path]; ok && strings.HasPrefix(k.Path, issuers+".") {
-			l.fault(issuers, fmt.Sprintf("is a list, but %s is given beside it (%s): put it into the list", k.Path, v.place))
+			l.fault(issuers, fmt.Sprintf("is a list, but %s is given beside it (%s): put it into the list", k.Path, v.sourceLine))
 			return
 		}
 	}
@@ -124,7 +124,7 @@ func (l *loader) jwtKeys(j *JWT, at string) {
 		case l.broken[w]:
 			return
 		case ok && way != "":
-			l.fault(w, fmt.Sprintf("%s is given too (%s): write one of them", way, l.given[way].place))
+			l.fault(w, fmt.Sprintf("%s is given too (%s): write one of them", way, l.given[way].sourceLine))
 			return
 		case ok && v.text != "":
 			way = w
@@ -181,7 +181,7 @@ func named[K auth.Keys](name string, parse func([]byte) (K, error)) func([]byte)
 
 // jwtFrom checks where tokens are looked for.
 func (l *loader) jwtFrom(j *JWT, key string) {
-	for _, from := range j.from {
+	for _, from := range j.fromTexts {
 		place, err := auth.ParsePlace(from)
 		switch {
 		case err != nil:
@@ -195,7 +195,7 @@ func (l *loader) jwtFrom(j *JWT, key string) {
 			j.From = append(j.From, place)
 		}
 	}
-	if len(j.from) == 0 {
+	if len(j.fromTexts) == 0 {
 		l.fault(key, "is empty: write header, cookie:NAME or query:NAME")
 	}
 }

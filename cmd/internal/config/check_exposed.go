@@ -41,7 +41,7 @@ func (l *loader) checkFiles() {
 	if runtime.GOOS == "windows" { // its modes say nothing of others
 		return
 	}
-	if file := l.config.places[""].file; file != "" {
+	if file := l.config.sourceLines[""].file; file != "" {
 		l.checkFile("", file)
 	}
 	for key, v := range l.given {

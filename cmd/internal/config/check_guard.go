@@ -48,9 +48,9 @@ func (l *loader) checkIDs() {
 	c := l.config
 	switch {
 	case l.broken["ids"] || l.broken[key]:
-	case c.ids != IDsSealed && c.idsKeysFile != "":
+	case c.idsText != IDsSealed && c.idsKeysFile != "":
 		l.fault(key, "does nothing with plain ids: write ids: sealed too, or remove it")
-	case c.ids != IDsSealed:
+	case c.idsText != IDsSealed:
 		c.IDs = cursor.Plain
 	case c.idsKeysFile == "":
 		l.fault(key, "is missing: ids: sealed needs it. Make it with: echo \"k1:$(openssl rand -base64 32)\" > ids.keys")
@@ -129,7 +129,7 @@ func (l *loader) checkLimits() {
 func (l *loader) checkProxies() {
 	const key = "trusted_proxies"
 	c := l.config
-	for _, text := range c.trustedProxies {
+	for _, text := range c.trustedProxyTexts {
 		if text == "unix" {
 			c.TrustedUnix = true
 			continue
@@ -149,7 +149,7 @@ func (l *loader) checkProxies() {
 			c.TrustedProxies = append(c.TrustedProxies, prefix.Masked())
 		}
 	}
-	if c.ProxyProtocol && len(c.trustedProxies) == 0 {
+	if c.ProxyProtocol && len(c.trustedProxyTexts) == 0 {
 		l.fault("proxy_protocol", "is taken from trusted_proxies only: name them")
 	}
 }

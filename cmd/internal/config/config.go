@@ -34,10 +34,10 @@ type Config struct {
 	CORS             CORS
 	Guard
 
-	SocketMode fs.FileMode // of Unix sockets
-	socketMode string
+	SocketMode     fs.FileMode // of Unix sockets
+	socketModeText string
 
-	places map[string]place // where each key, and each section, was written
+	sourceLines map[string]sourceLine // where each key, and each section, was written
 }
 
 // CertPair names a certificate and its key, both PEM; both empty means none.
@@ -145,7 +145,7 @@ type CORS struct {
 // Fault makes a finding about a key of this configuration that shows only outside of it,
 // such as a topic that Kafka doesn't have. It says where the key was written.
 func (c *Config) Fault(key, text string) Finding {
-	return Finding{place: nearest(c.places, key), Key: key, Text: text}
+	return Finding{sourceLine: nearestLine(c.sourceLines, key), Key: key, Text: text}
 }
 
 // Warning is Fault for what is only worth a look.

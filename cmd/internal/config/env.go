@@ -22,10 +22,10 @@ func variables(environ []string) (values []value, findings Findings) {
 		}
 		key := byVariable(rest)
 		if key == "" {
-			findings = append(findings, Finding{place: place{env: name}, Text: unknownVariable(rest)})
+			findings = append(findings, Finding{sourceLine: sourceLine{env: name}, Text: unknownVariable(rest)})
 			continue
 		}
-		values = append(values, value{key: key, text: text, place: place{env: name}})
+		values = append(values, value{key: key, text: text, sourceLine: sourceLine{env: name}})
 	}
 	return values, findings
 }
@@ -39,7 +39,7 @@ const streamsPart = "STREAMS_"
 // byVariable returns the key that a variable's name (without SLUICE_) stands for, or "".
 func byVariable(variable string) string {
 	best, bestLeaf := "", ""
-	for _, k := range keys {
+	for _, k := range table {
 		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
 		if !ofStream {
 			if envName(k.Path) == variable {
@@ -62,7 +62,7 @@ func byVariable(variable string) string {
 
 func unknownVariable(variable string) string {
 	var candidates []string
-	for _, k := range keys {
+	for _, k := range table {
 		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
 		if !ofStream {
 			candidates = append(candidates, envName(k.Path))

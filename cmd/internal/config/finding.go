@@ -8,7 +8,7 @@ import (
 // Finding is a fault in the configuration, or a warning: something legal that is seldom
 // meant.
 type Finding struct {
-	place
+	sourceLine
 	Key     string // the key's path, such as "streams.orders.user"; "" for the file as a whole
 	Text    string // what is wrong and what to write instead; never a secret's value
 	Warning bool
@@ -17,7 +17,7 @@ type Finding struct {
 // String is the finding as it is shown: "sluice.yaml:12: streams.orders.user: …".
 func (f Finding) String() string {
 	var b strings.Builder
-	b.WriteString(f.place.String())
+	b.WriteString(f.sourceLine.String())
 	if f.Key != "" {
 		b.WriteString(": " + f.Key)
 	}
@@ -30,7 +30,7 @@ func (f Finding) String() string {
 }
 
 // At says where it was written: "sluice.yaml:12", a file or a variable.
-func (f Finding) At() string { return f.place.String() }
+func (f Finding) At() string { return f.sourceLine.String() }
 
 // Findings are all that [Load] found, in the order of the file, then of the environment.
 type Findings []Finding
@@ -61,15 +61,15 @@ func (f Findings) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// place is where something was written: a line of a file, a file as a whole (line 0), or
-// a variable.
-type place struct {
+// sourceLine is where something was written: a line of a file, a file as a whole (line
+// 0), or a variable.
+type sourceLine struct {
 	file string
 	line int
 	env  string
 }
 
-func (p place) String() string {
+func (p sourceLine) String() string {
 	switch {
 	case p.env != "":
 		return p.env
@@ -80,9 +80,9 @@ func (p place) String() string {
 	}
 }
 
-// nearest returns where key was written or, when it wasn't, the innermost section it
+// nearestLine returns where key was written or, when it wasn't, the innermost section it
 // would stand in.
-func nearest(places map[string]place, key string) place {
+func nearestLine(places map[string]sourceLine, key string) sourceLine {
 	for {
 		if p, ok := places[key]; ok {
 			return p

@@ -31,7 +31,7 @@ type path string
 type secretFile struct{ *Secret }
 
 // Keys lists every key there is, as docs/config.md has them.
-func Keys() []Key { return keys }
+func Keys() []Key { return table }
 
 // namePart stands for a stream's name in a key's path.
 const (
@@ -39,7 +39,7 @@ const (
 	streamSection = "streams." + namePart
 )
 
-var keys = slices.Concat(mainKeys, authKeys, guardKeys)
+var table = slices.Concat(mainKeys, authKeys, guardKeys)
 
 var mainKeys = []Key{
 	{"listen", ":8080", nil, "Address for browsers: `host:port`, `unix:/run/sluice/public.sock`, or [`systemd:NAME`](#sockets). Port 0 takes any free port.",
@@ -47,7 +47,7 @@ var mainKeys = []Key{
 	{"admin", "127.0.0.1:9090", nil, "Address for operators, written as `listen` is: health, readiness, metrics, profiles. Never make it public.",
 		func(c *Config, _ *Stream) any { return &c.Admin }},
 	{"socket_mode", "0660", nil, "Mode of the Unix sockets of `listen` and `admin`, in octal: who may connect.",
-		func(c *Config, _ *Stream) any { return &c.socketMode }},
+		func(c *Config, _ *Stream) any { return &c.socketModeText }},
 	{"heartbeat", "9s", nil, "How often an idle connection gets `sluice.heartbeat`. Keep it below the idle timeout of every proxy in between, and of every client. By default OkHttp gives up after 10 s of silence, and Python's httpx after 5 s. With `4s` httpx stays. Otherwise it has to reconnect with its last id.",
 		func(c *Config, _ *Stream) any { return &c.Heartbeat }},
 	{"max_connection_age", "", nil, "How old a connection may get. It ends after nine tenths of this to all of it, with `sluice.closing`, and its client resumes where it was. So connections spread over gateways that were added. Absent: any age.",
@@ -218,9 +218,9 @@ func split(key string) (pattern, name string) {
 }
 
 var byPath = func() map[string]*Key {
-	m := make(map[string]*Key, len(keys))
-	for i := range keys {
-		m[keys[i].Path] = &keys[i]
+	m := make(map[string]*Key, len(table))
+	for i := range table {
+		m[table[i].Path] = &table[i]
 	}
 	return m
 }()
@@ -229,7 +229,7 @@ var byPath = func() map[string]*Key {
 // "streams.<name>" …
 var sections = func() map[string]bool {
 	m := map[string]bool{"": true}
-	for _, k := range keys {
+	for _, k := range table {
 		for i, c := range k.Path {
 			if c == '.' {
 				m[k.Path[:i]] = true
@@ -247,7 +247,7 @@ func below(section string) []string {
 	if section == "" {
 		prefix = ""
 	}
-	for _, k := range keys {
+	for _, k := range table {
 		rest, ok := strings.CutPrefix(k.Path, prefix)
 		if !ok {
 			continue

@@ -28,7 +28,7 @@ var authKeys = []Key{
 	{"auth.jwt.streams_claim", "", nil, "Claim that lists the only streams a token may read. It counts for tokens that have it.",
 		func(c *Config, _ *Stream) any { return &c.jwt().StreamsClaim }},
 	{"auth.jwt.from", "header", nil, "Where the token is, in the order to look: `header` (`Authorization: Bearer`), `cookie:NAME`, `query:NAME` (URLs are kept in logs: short-lived tokens only).",
-		func(c *Config, _ *Stream) any { return &c.jwt().from }},
+		func(c *Config, _ *Stream) any { return &c.jwt().fromTexts }},
 	{"auth.jwt.leeway", "5s", nil, "How far the issuer's clock may be off.",
 		func(c *Config, _ *Stream) any { return &c.jwt().Leeway }},
 	{"auth.jwt.require_exp", "false", nil, "Whether a token must say when it expires (`exp`). `false`: a token without it is good for ever, and so is its stream. `check` warns of that.",

@@ -3,7 +3,7 @@ package config
 // guardKeys are those that keep the gateway from harm.
 var guardKeys = []Key{
 	{"ids", "plain", []string{"plain", IDsSealed}, "How an event's id is written. `plain`: with the offsets as they are, so two ids tell how many events came in between. `sealed`: encrypted and authenticated.",
-		func(c *Config, _ *Stream) any { return &c.ids }},
+		func(c *Config, _ *Stream) any { return &c.idsText }},
 	{"ids_keys_file", "", nil, "File with the keys of sealed ids, the same for all gateways: [lines of `name:key`](#sealed-ids). The first one seals, all of them open.",
 		func(c *Config, _ *Stream) any { return (*path)(&c.idsKeysFile) }},
 	{"control_topic", "", nil, "Kafka topic through which `POST /revoke` reaches all gateways. Absent: it reaches only the gateway that was asked. Needs `auth.api_keys_file`.",
@@ -33,7 +33,7 @@ var guardKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Limits.HeaderBytes }},
 
 	{"trusted_proxies", "", nil, "Networks (`10.0.0.0/8`) or addresses of the proxies in front. `unix` stands for any peer of a Unix socket. Only trusted proxies are believed about the client's address.",
-		func(c *Config, _ *Stream) any { return &c.trustedProxies }},
+		func(c *Config, _ *Stream) any { return &c.trustedProxyTexts }},
 	{"forwarded_header", "X-Forwarded-For", []string{"X-Forwarded-For", "Forwarded"}, "The header in which trusted proxies name the client. Only one is read: a proxy that writes one of the two passes the other on as the client made it up.",
 		func(c *Config, _ *Stream) any { return &c.ForwardedHeader }},
 	{"proxy_protocol", "false", nil, "Connections from `trusted_proxies` begin with HAProxy's PROXY protocol, version 1 or 2.",

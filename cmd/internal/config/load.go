@@ -29,24 +29,24 @@ func Load(path string, environ []string) (*Config, Findings) {
 		if values, _ := variables(environ); len(values) > 0 {
 			return Parse("environment", nil, environ)
 		}
-		return &Config{}, Findings{{place: place{file: name}, Text: "there is no such file here: write one (docs/config.md begins with ten lines), or name yours with -c"}}
+		return &Config{}, Findings{{sourceLine: sourceLine{file: name}, Text: "there is no such file here: write one (docs/config.md begins with ten lines), or name yours with -c"}}
 	default:
-		return &Config{}, Findings{{place: place{file: name}, Text: unreadable(err).Error()}}
+		return &Config{}, Findings{{sourceLine: sourceLine{file: name}, Text: unreadable(err).Error()}}
 	}
 }
 
 // Parse is Load for a text that has been read already. The name is for findings, and its
 // directory is what relative file names in the text count from.
 func Parse(name string, text []byte, environ []string) (*Config, Findings) {
-	f := &file{name: name, dir: filepath.Dir(name), places: map[string]place{}}
+	f := &yamlFile{name: name, dir: filepath.Dir(name), sourceLines: map[string]sourceLine{}}
 	f.parse(text)
 	if f.misread {
-		return &Config{places: f.places}, f.findings
+		return &Config{sourceLines: f.sourceLines}, f.findings
 	}
 	fromEnv, findings := variables(environ)
 
 	l := &loader{
-		config:   &Config{places: f.places},
+		config:   &Config{sourceLines: f.sourceLines},
 		given:    map[string]value{},
 		streams:  map[string]*Stream{},
 		findings: append(f.findings, findings...),
@@ -54,7 +54,7 @@ func Parse(name string, text []byte, environ []string) (*Config, Findings) {
 	}
 	for _, v := range slices.Concat(f.values, fromEnv) { // the environment comes last and wins
 		l.given[v.key] = v
-		l.config.places[v.key] = v.place
+		l.config.sourceLines[v.key] = v.sourceLine
 	}
 	l.apply()
 	l.check()
@@ -75,13 +75,13 @@ type loader struct {
 // apply fills the config: each key with what was given or with its default.
 func (l *loader) apply() {
 	l.broken = map[string]bool{}
-	for key := range l.config.places {
+	for key := range l.config.sourceLines {
 		if _, name := split(key); name != "" && l.streams[name] == nil {
 			l.streams[name] = &Stream{Name: name}
 		}
 	}
-	for i := range keys {
-		k := &keys[i]
+	for i := range table {
+		k := &table[i]
 		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
 		if !ofStream {
 			l.set(l.config, k, k.Path, nil)
@@ -102,9 +102,9 @@ func (l *loader) apply() {
 func (l *loader) applyIssuers() {
 	for i := range l.issuers() {
 		one := &Config{}
-		for j := range keys {
-			if leaf, ok := strings.CutPrefix(keys[j].Path, issuers); ok && leaf != "" {
-				l.set(one, &keys[j], issuer(i)+leaf, nil)
+		for j := range table {
+			if leaf, ok := strings.CutPrefix(table[j].Path, issuers); ok && leaf != "" {
+				l.set(one, &table[j], issuer(i)+leaf, nil)
 			}
 		}
 		l.config.Auth.JWT = append(l.config.Auth.JWT, one.jwt())
@@ -125,7 +125,7 @@ func issuer(i int) string { return issuers + "." + strconv.Itoa(i+1) }
 func (l *loader) set(c *Config, k *Key, key string, s *Stream) {
 	v, ok := l.given[key]
 	if !ok {
-		if k.Default == "" || !l.wanted(k, key) {
+		if k.Default == "" || !l.wantsDefault(k, key) {
 			return
 		}
 		v = value{key: key, text: k.Default}
@@ -136,9 +136,9 @@ func (l *loader) set(c *Config, k *Key, key string, s *Stream) {
 	}
 }
 
-// wanted reports whether to set a key's default. Those of a way to identify users are set
-// only where that way was chosen.
-func (l *loader) wanted(k *Key, key string) bool {
+// wantsDefault reports whether to set a key's default. Those of a way to identify users
+// are set only where that way was chosen.
+func (l *loader) wantsDefault(k *Key, key string) bool {
 	section := key[:max(strings.LastIndexByte(key, '.'), 0)]
 	if section == issuers && l.issuers() > 0 {
 		return false // each of the list has its own
@@ -148,7 +148,7 @@ func (l *loader) wanted(k *Key, key string) bool {
 
 // has reports whether something was written at key or below it.
 func (l *loader) has(key string) bool {
-	for k := range l.config.places {
+	for k := range l.config.sourceLines {
 		if k == key || strings.HasPrefix(k, key+".") {
 			return true
 		}

@@ -32,7 +32,7 @@ func Reference() string {
 	var b strings.Builder
 	for _, c := range chapters {
 		fmt.Fprintf(&b, "### %s\n\n| key | default | how it is written | what it is |\n| --- | --- | --- | --- |\n", c.title)
-		for _, k := range keys {
+		for _, k := range table {
 			if root, _, _ := strings.Cut(k.Path, "."); slices.Contains(c.roots, root) {
 				fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Path, code(k.Default), k.Kind()+oneOf(k), k.Doc)
 			}

@@ -19,7 +19,7 @@ type value struct {
 	text string // a scalar as it was written, or a list's items
 	list []string
 	dir  string // what a relative file name counts from
-	place
+	sourceLine
 }
 
 // items returns a list's items; a list written as one text is split at its commas, as in

@@ -15,23 +15,23 @@ import (
 	"sluice/stream/cursor"
 )
 
-// file collects what a YAML file says.
-type file struct {
+// yamlFile collects what a YAML file says.
+type yamlFile struct {
 	name string
 	dir  string // of the file: what relative names count from
 
-	values   []value // in the order of the file
-	places   map[string]place
-	findings Findings
-	wrong    []string // keys of sections, given but not to be understood
-	misread  bool     // the text says something else than was meant: only that is worth saying
+	values      []value // in the order of the file
+	sourceLines map[string]sourceLine
+	findings    Findings
+	wrong       []string // keys of sections, given but not to be understood
+	misread     bool     // the text says something else than was meant: only that is worth saying
 }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
 
 // parse reads the whole text into values. What is no key at all becomes a finding.
-func (f *file) parse(text []byte) {
-	f.places[""] = place{file: f.name}
+func (f *yamlFile) parse(text []byte) {
+	f.sourceLines[""] = sourceLine{file: f.name}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, second yaml.Node
 	err := decoder.Decode(&document)
@@ -56,18 +56,18 @@ func (f *file) parse(text []byte) {
 }
 
 // unreadable is a fault after which the rest of the file can't be taken at its word.
-func (f *file) unreadable(line int, key, text string) {
-	f.findings = Findings{{place: place{file: f.name, line: line}, Key: key, Text: text}}
+func (f *yamlFile) unreadable(line int, key, text string) {
+	f.findings = Findings{{sourceLine: sourceLine{file: f.name, line: line}, Key: key, Text: text}}
 	f.misread = true
 }
 
-func (f *file) fault(line int, key, text string) {
-	f.findings = append(f.findings, Finding{place: place{file: f.name, line: line}, Key: key, Text: text})
+func (f *yamlFile) fault(line int, key, text string) {
+	f.findings = append(f.findings, Finding{sourceLine: sourceLine{file: f.name, line: line}, Key: key, Text: text})
 }
 
 // node takes up what stands at key.
-func (f *file) node(key string, n *yaml.Node) {
-	n = followed(n)
+func (f *yamlFile) node(key string, n *yaml.Node) {
+	n = resolveAlias(n)
 	pattern, _ := split(key)
 	k, isKey := byPath[pattern]
 	isSection := sections[pattern]
@@ -76,11 +76,11 @@ func (f *file) node(key string, n *yaml.Node) {
 	case n.Kind == yaml.MappingNode && isSection:
 		f.mapping(key, n)
 	case n.Kind == yaml.ScalarNode && isKey:
-		f.values = append(f.values, value{key: key, text: n.Value, dir: f.dir, place: f.places[key]})
+		f.values = append(f.values, value{key: key, text: n.Value, dir: f.dir, sourceLine: f.sourceLines[key]})
 	case n.Kind == yaml.SequenceNode && key == issuers:
 		for i, item := range n.Content {
 			child := issuer(i)
-			f.places[child] = place{file: f.name, line: item.Line}
+			f.sourceLines[child] = sourceLine{file: f.name, line: item.Line}
 			f.node(child, item)
 		}
 	case n.Kind == yaml.SequenceNode && isKey:
@@ -102,7 +102,7 @@ func keysNeeded(section string) string {
 	return fmt.Sprintf("keys are needed here, such as %s: write %s: {%s: …}", strings.Join(names, ", "), section[strings.LastIndexByte(section, '.')+1:], names[0])
 }
 
-func (f *file) sequence(key string, n *yaml.Node) {
+func (f *yamlFile) sequence(key string, n *yaml.Node) {
 	list := []string{}
 	for _, item := range n.Content {
 		if item.Kind != yaml.ScalarNode {
@@ -111,11 +111,11 @@ func (f *file) sequence(key string, n *yaml.Node) {
 		}
 		list = append(list, item.Value)
 	}
-	f.values = append(f.values, value{key: key, list: list, dir: f.dir, place: f.places[key]})
+	f.values = append(f.values, value{key: key, list: list, dir: f.dir, sourceLine: f.sourceLines[key]})
 }
 
 // mapping takes up a section.
-func (f *file) mapping(key string, n *yaml.Node) {
+func (f *yamlFile) mapping(key string, n *yaml.Node) {
 	pattern, _ := split(key)
 	lines := map[string]int{} // where each name was first seen
 	for _, p := range f.pairs(key, n, map[*yaml.Node]bool{}) {
@@ -126,7 +126,7 @@ func (f *file) mapping(key string, n *yaml.Node) {
 		if pattern == "" && strings.HasPrefix(name, "x-") {
 			continue // a place for anchors
 		}
-		if pattern == "streams" && f.outdented(n, name, p.content) {
+		if pattern == "streams" && f.keysBesideTheirStream(n, name, p.content) {
 			return
 		}
 		switch {
@@ -139,11 +139,11 @@ func (f *file) mapping(key string, n *yaml.Node) {
 			if child == "auth.none" {
 				f.wrong = append(f.wrong, pattern)
 			}
-			f.fault(line, child, unknown(pattern, name))
+			f.fault(line, child, unknownKey(pattern, name))
 		case isNull(p.content) && pattern != "streams":
 			// "kafka:" with nothing after it is as good as not written
 		default:
-			f.places[child] = place{file: f.name, line: line}
+			f.sourceLines[child] = sourceLine{file: f.name, line: line}
 			f.node(child, p.content)
 		}
 		if !seen {
@@ -152,9 +152,9 @@ func (f *file) mapping(key string, n *yaml.Node) {
 	}
 }
 
-// outdented reports, as the file's only fault, keys of a stream that stand under streams
-// itself.
-func (f *file) outdented(streams *yaml.Node, name string, content *yaml.Node) bool {
+// keysBesideTheirStream reports, as the file's only fault, keys of a stream that stand
+// under streams itself.
+func (f *yamlFile) keysBesideTheirStream(streams *yaml.Node, name string, content *yaml.Node) bool {
 	if byPath[streamSection+"."+name] == nil || content.Kind == yaml.MappingNode {
 		return false
 	}
@@ -189,7 +189,7 @@ type pair struct {
 
 // pairs lists a mapping's own keys and then, as YAML's "<<" wants it, those of the
 // mappings it merges in.
-func (f *file) pairs(key string, n *yaml.Node, visited map[*yaml.Node]bool) []pair {
+func (f *yamlFile) pairs(key string, n *yaml.Node, visited map[*yaml.Node]bool) []pair {
 	visited[n] = true // a mapping that merges itself ends here
 	var own, merged []pair
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -203,7 +203,7 @@ func (f *file) pairs(key string, n *yaml.Node, visited map[*yaml.Node]bool) []pa
 			sources = content.Content
 		}
 		for _, source := range sources {
-			source = followed(source)
+			source = resolveAlias(source)
 			if source.Kind != yaml.MappingNode {
 				f.fault(source.Line, join(key, "<<"), "can merge in mappings only, such as *defaults")
 				continue
@@ -220,8 +220,8 @@ func (f *file) pairs(key string, n *yaml.Node, visited map[*yaml.Node]bool) []pa
 	return append(own, merged...)
 }
 
-// followed is what an alias stands for, or n itself.
-func followed(n *yaml.Node) *yaml.Node {
+// resolveAlias is what an alias stands for, or n itself.
+func resolveAlias(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias
 	}
@@ -232,15 +232,15 @@ func isNull(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null"
 }
 
-// unknown says that a section has no such key, and what was likely meant.
-func unknown(section, name string) string {
+// unknownKey says that a section has no such key, and what was likely meant.
+func unknownKey(section, name string) string {
 	if section == "auth" && name == "none" {
 		return "is no key but a value: write auth: none"
 	}
 	if near := typo.Closest(name, below(section)); near != "" {
 		return fmt.Sprintf("there is no such key; did you mean %s?", near)
 	}
-	for _, k := range keys {
+	for _, k := range table {
 		if strings.HasSuffix(k.Path, "."+name) { // right word, wrong section
 			return fmt.Sprintf("there is no such key here; did you mean %s?", k.Path)
 		}

@@ -106,13 +106,13 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) 
 			return
 		}
 		if o.file != "" {
-			o.present(stdout, g, brokers[0])
+			o.greetOwnGateway(stdout, g, brokers[0])
 			<-ctx.Done()
 			closed <- nil
 			return
 		}
 		o.greet(stdout, c, g, brokers[0])
-		closed <- trade(ctx, brokers, openShops(o.rate, rand.Uint64()))
+		closed <- produceEvents(ctx, brokers, openShops(o.rate, rand.Uint64()))
 	}()
 	select {
 	case err = <-closed: // also when ctx ends
@@ -176,8 +176,8 @@ func console(g *gateway.Gateway) string {
 	return "http://" + reachable(g.AdminAddr()) + "/console/#try?user=" + strings.Join(users, "&user=")
 }
 
-// present says where a gateway of somebody's own configuration is.
-func (o options) present(w io.Writer, g *gateway.Gateway, broker string) {
+// greetOwnGateway says where a gateway of somebody's own configuration is.
+func (o options) greetOwnGateway(w io.Writer, g *gateway.Gateway, broker string) {
 	fmt.Fprintf(w, "The gateway of %s is ready.\n\n  listens %s\n  console http://%s/console/\n  Kafka   %s, which keeps nothing\n\nCtrl-C ends it.\n",
 		o.file, reachable(g.Addr()), reachable(g.AdminAddr()), broker)
 }

@@ -12,9 +12,9 @@ import (
 // partitions are those of each stream's topic.
 const partitions = 3
 
-// keep bounds how long the embedded broker keeps records, so that a demo
+// retention bounds how long the embedded broker keeps records, so that a demo
 // left running doesn't grow for ever.
-const keep = "3600000" // retention.ms: an hour
+const retention = "3600000" // retention.ms: an hour
 
 // startKafka starts the embedded broker, at address (host:port; port 0 is any free one).
 func startKafka(address string) (*kfake.Cluster, error) {
@@ -34,7 +34,7 @@ func makeTopics(cluster *kfake.Cluster, c *config.Config) error {
 		topics[c.ControlTopic] = 1
 	}
 	for topic, partitions := range topics {
-		if err := cluster.CreateTopic(topic, partitions, map[string]string{"retention.ms": keep}); err != nil {
+		if err := cluster.CreateTopic(topic, partitions, map[string]string{"retention.ms": retention}); err != nil {
 			return fmt.Errorf("topic %s: %w", topic, err)
 		}
 	}

@@ -70,8 +70,8 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	return o, nil
 }
 
-// file is the demo's configuration. What isn't said here is as serve has it.
-const file = `
+// demoConfig is the demo's configuration. What isn't said here is as serve has it.
+const demoConfig = `
 streams:
   orders:
     topic: ` + orderTopic + `
@@ -108,7 +108,7 @@ func (o options) settings(broker string, environ []string) (*config.Config, conf
 		}
 	}
 	if o.file == "" {
-		return config.Parse("sluice demo", fmt.Appendf(nil, file, broker), environ)
+		return config.Parse("sluice demo", fmt.Appendf(nil, demoConfig, broker), environ)
 	}
 	c, findings := config.Load(o.file, append(environ, "SLUICE_KAFKA_BROKERS="+broker))
 	c.Kafka = config.Kafka{Brokers: []string{broker}} // no TLS, no login

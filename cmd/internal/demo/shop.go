@@ -57,8 +57,8 @@ type announcement struct {
 	Text string `json:"text"`
 }
 
-// happening is one record, and when to write it.
-type happening struct {
+// shopEvent is one record, and when to write it.
+type shopEvent struct {
 	at         time.Duration // since the shops opened
 	topic      string
 	key, value []byte
@@ -77,7 +77,7 @@ type shops struct {
 // planned is what is to happen next, and puts what follows from it on the plan.
 type planned struct {
 	at     time.Duration
-	happen func(at time.Duration) happening
+	happen func(at time.Duration) shopEvent
 }
 
 // openShops opens shops that take so many orders a second, above 0.
@@ -92,13 +92,13 @@ func openShops(rate float64, seed uint64) *shops {
 }
 
 // next is what happens next. There is always something.
-func (s *shops) next() happening {
+func (s *shops) next() shopEvent {
 	first := s.plan[0]
 	s.plan = slices.Delete(s.plan, 0, 1)
 	return first.happen(first.at)
 }
 
-func (s *shops) schedule(at time.Duration, happen func(time.Duration) happening) {
+func (s *shops) schedule(at time.Duration, happen func(time.Duration) shopEvent) {
 	i, _ := slices.BinarySearchFunc(s.plan, at, func(p planned, at time.Duration) int {
 		if p.at == at {
 			return -1 // after what was planned for that moment before
@@ -109,7 +109,7 @@ func (s *shops) schedule(at time.Duration, happen func(time.Duration) happening)
 }
 
 // place makes an order up, which will be confirmed, and after which the next will come.
-func (s *shops) place(at time.Duration) happening {
+func (s *shops) place(at time.Duration) shopEvent {
 	s.last++
 	cents := minCents + s.rng.IntN(maxCents-minCents)
 	o := order{
@@ -119,25 +119,25 @@ func (s *shops) place(at time.Duration) happening {
 		Total:    json.Number(fmt.Sprintf("%d.%02d", cents/100, cents%100)),
 		Currency: currencyCode,
 	}
-	s.schedule(at+minConfirm+time.Duration(s.rng.Int64N(int64(maxConfirm-minConfirm))), func(at time.Duration) happening {
-		return o.happening(at, "confirmed")
+	s.schedule(at+minConfirm+time.Duration(s.rng.Int64N(int64(maxConfirm-minConfirm))), func(at time.Duration) shopEvent {
+		return o.statusEvent(at, "confirmed")
 	})
 	s.schedule(at+s.every, s.place)
-	return o.happening(at, "placed")
+	return o.statusEvent(at, "placed")
 }
 
-func (s *shops) announce(at time.Duration) happening {
+func (s *shops) announce(at time.Duration) shopEvent {
 	text := news[s.news%len(news)]
 	s.news++
 	s.schedule(at+betweenNews, s.announce)
-	return happening{at: at, topic: announcementTopic, value: encode(announcement{"announcement", text})}
+	return shopEvent{at: at, topic: announcementTopic, value: encode(announcement{"announcement", text})}
 }
 
-// happening is the record that says what has become of the order. Its key is the
+// statusEvent is the record that says what has become of the order. Its key is the
 // customer: all of a user's orders are in one partition, in the order they were written.
-func (o order) happening(at time.Duration, status string) happening {
+func (o order) statusEvent(at time.Duration, status string) shopEvent {
 	o.Type, o.Status = "order."+status, status
-	return happening{at: at, topic: orderTopic, key: []byte(o.Customer), value: encode(o)}
+	return shopEvent{at: at, topic: orderTopic, key: []byte(o.Customer), value: encode(o)}
 }
 
 func encode(v any) []byte {

@@ -62,7 +62,7 @@ func TestShops(t *testing.T) {
 func TestOrderOnTheWire(t *testing.T) {
 	o := order{ID: "o-77", Customer: "alice", Shop: "Velo & Sons", Total: "23.90", Currency: "EUR"}
 	const want = `{"orderId":"o-77","type":"order.confirmed","status":"confirmed","customer":"alice","shop":"Velo & Sons","total":23.90,"currency":"EUR"}`
-	if got := string(o.happening(0, "confirmed").value); got != want {
+	if got := string(o.statusEvent(0, "confirmed").value); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }

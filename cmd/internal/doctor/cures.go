@@ -2,21 +2,21 @@ package doctor
 
 import "strings"
 
-// ailment is what there are cures for.
-type ailment string
+// problem is what there are cures for.
+type problem string
 
 const (
-	illBuffer   ailment = "buffer"   // held back
-	illCompress ailment = "compress" // compressed
-	illOld      ailment = "old"      // HTTP/1.0 to the gateway
-	illIdle     ailment = "idle"     // cut off when silent
-	illLength   ailment = "length"   // cut off when old
-	illAway     ailment = "away"     // the wrong answer while the gateway is away
-	illRequest  ailment = "request"  // a header is lost on the way there
-	illClient   ailment = "client"   // the client's address is lost
-	illResponse ailment = "response" // a header is lost on the way back
-	illQuery    ailment = "query"    // the query is lost
-	illCORS     ailment = "cors"     // headers of CORS are lost on the way back
+	problemBuffer   problem = "buffer"   // held back
+	problemCompress problem = "compress" // compressed
+	problemOldHTTP  problem = "old"      // HTTP/1.0 to the gateway
+	problemIdle     problem = "idle"     // cut off when silent
+	problemLength   problem = "length"   // cut off when old
+	problemDowntime problem = "away"     // the wrong answer while the gateway is away
+	problemRequest  problem = "request"  // a header is lost on the way there
+	problemClient   problem = "client"   // the client's address is lost
+	problemResponse problem = "response" // a header is lost on the way back
+	problemQuery    problem = "query"    // the query is lost
+	problemCORS     problem = "cors"     // headers of CORS are lost on the way back
 )
 
 // gatewayItself is what needs changing where the proxy doesn't.
@@ -28,10 +28,10 @@ type cure struct {
 	Lines []string `json:"lines"`
 }
 
-// cures has the lines by ailment and proxy. HEADER stands for the header concerned,
-// ORIGIN for the page's. A proxy that an ailment lacks can't have it, as far as is known.
-var cures = map[ailment]map[string]string{
-	illBuffer: {
+// cures has the lines by problem and proxy. HEADER stands for the header concerned,
+// ORIGIN for the page's. A proxy that a problem lacks can't have it, as far as is known.
+var cures = map[problem]map[string]string{
+	problemBuffer: {
 		"nginx":   "proxy_buffering off;    # in location /events; and no proxy_ignore_headers X-Accel-Buffering",
 		"caddy":   "no response_buffers in reverse_proxy",
 		"haproxy": "option http-no-delay    # in the backend: else each event waits 200 ms for more",
@@ -40,7 +40,7 @@ var cures = map[ailment]map[string]string{
 		"envoy":   "no filter that reads whole answers on the route of /events (ext_proc with response_body_mode BUFFERED, Lua's body())",
 		"next":    "no rewrites() and no middleware for the stream: let the proxy in front of Next send /events to the gateway",
 	},
-	illCompress: {
+	problemCompress: {
 		"nginx":   "gzip off;    # in location /events (and brotli off; where that module is)",
 		"caddy":   "request_header /events -Accept-Encoding    # whatever `encode` the site has",
 		"haproxy": "http-request del-header Accept-Encoding if { path /events }    # or no text/event-stream in `compression type`",
@@ -49,11 +49,11 @@ var cures = map[ailment]map[string]string{
 		"envoy":   "no text/event-stream in the compressor's content_type, or the filter disabled for the route of /events",
 		"next":    "compress: false    # in next.config; better no rewrites() for the stream",
 	},
-	illOld: {
+	problemOldHTTP: {
 		"nginx":  "proxy_http_version 1.1;\nproxy_set_header Connection \"\";    # both in location /events",
 		"apache": "no SetEnv force-proxy-request-1.0 on /events",
 	},
-	illIdle: {
+	problemIdle: {
 		"nginx":       "proxy_read_timeout 1h;    # in location /events: 60s of silence, if nothing is said",
 		"caddy":       "no read_timeout in the `transport http` of reverse_proxy",
 		"haproxy":     "timeout server 1h    # in the backend",
@@ -63,7 +63,7 @@ var cures = map[ailment]map[string]string{
 		"next":        "no rewrites() for the stream: experimental.proxyTimeout counts its silence, 30 s if nothing is said",
 		gatewayItself: "heartbeat: 4s    # or what is shorter than the proxy's patience, where that can't be changed",
 	},
-	illLength: {
+	problemLength: {
 		"nginx":   "worker_shutdown_timeout 1h;    # a reload ends streams after it",
 		"caddy":   "no `write` under servers { timeouts { … } } in the global options",
 		"haproxy": "hard-stop-after 1h    # a reload ends streams after it",
@@ -71,7 +71,7 @@ var cures = map[ailment]map[string]string{
 		"envoy":   "route: {timeout: 0s}    # else 15 s end every answer; and no max_stream_duration",
 		"next":    "no stream through a function with maxDuration",
 	},
-	illAway: {
+	problemDowntime: {
 		"nginx":   "error_page 502 503 504 = @sluice_wait;    # in location /events\nlocation @sluice_wait { default_type text/event-stream; add_header Cache-Control no-cache always; return 200 \"retry: 2000\\n\\n\"; }\n# and add_header Access-Control-… there for pages of other origins; the whole: deploy/proxies/nginx.conf",
 		"caddy":   "handle_errors { … header Content-Type text/event-stream … respond \"retry: 2000\\n\\n\" 200 }    # the whole: deploy/proxies/Caddyfile",
 		"haproxy": "http-error status 503 content-type text/event-stream lf-string \"retry: %[rand(4000),add(1000)]\\n\\n\"    # and 502, 504\nhttp-after-response set-status 200 if …    # the whole: deploy/proxies/haproxy.cfg",
@@ -80,7 +80,7 @@ var cures = map[ailment]map[string]string{
 		"envoy":   "local_reply_config: a mapper to status_code: 200, text/event-stream and \"retry: 2000\\n\\n\"    # the whole: deploy/proxies/envoy.yaml",
 		"next":    "no rewrites() for the stream: Next answers 500 while the gateway is away",
 	},
-	illRequest: {
+	problemRequest: {
 		"nginx":   "no proxy_set_header HEADER \"…\"; and no proxy_pass_request_headers off; in location /events",
 		"caddy":   "no request_header -HEADER and no header_up -HEADER",
 		"haproxy": "no http-request del-header HEADER",
@@ -89,7 +89,7 @@ var cures = map[ailment]map[string]string{
 		"envoy":   "no request_headers_to_remove: [HEADER]",
 		"next":    "no middleware that makes the request's headers anew without HEADER",
 	},
-	illClient: {
+	problemClient: {
 		"nginx":       "proxy_set_header X-Forwarded-For $remote_addr;",
 		"caddy":       "no header_up -X-Forwarded-For: Caddy writes it by itself",
 		"haproxy":     "option forwardfor",
@@ -99,7 +99,7 @@ var cures = map[ailment]map[string]string{
 		"next":        "no rewrites() for the stream: they don't hand on whose it is",
 		gatewayItself: "trusted_proxies: [ADDRESS OF THE PROXY]",
 	},
-	illResponse: {
+	problemResponse: {
 		"nginx":   "no proxy_hide_header HEADER; no add_header HEADER and no expires in location /events",
 		"caddy":   "no `header HEADER` and no header_down HEADER on /events",
 		"haproxy": "no http-response set-header or del-header HEADER",
@@ -108,13 +108,13 @@ var cures = map[ailment]map[string]string{
 		"envoy":   "no response_headers_to_remove: [HEADER]",
 		"next":    "no headers() in next.config for this path",
 	},
-	illQuery: {
+	problemQuery: {
 		"nginx":   "proxy_pass http://sluice;    # without a path, or with $is_args$args after it; no rewrite that ends in ?",
 		"caddy":   "rewrite * /events?{query}    # where it is rewritten",
 		"haproxy": "no http-request set-query, and no set-uri without it",
 		"apache":  "RewriteRule … [QSA,P]    # where it is rewritten",
 	},
-	illCORS: {
+	problemCORS: {
 		"nginx":       "no proxy_hide_header Access-Control-…, and no add_header of them in location /events: the gateway writes them",
 		"caddy":       "no `header` that touches Access-Control-… on /events: the gateway writes them",
 		"haproxy":     "no http-response set-header or del-header of Access-Control-…: the gateway writes them",
@@ -128,10 +128,10 @@ var cures = map[ailment]map[string]string{
 
 // curesFor picks the lines for these proxies. about is the header or origin concerned.
 // The gateway's own stand last.
-func curesFor(ill ailment, proxies []string, about string) []cure {
+func curesFor(which problem, proxies []string, about string) []cure {
 	var list []cure
 	add := func(name string) {
-		if text := cures[ill][name]; text != "" {
+		if text := cures[which][name]; text != "" {
 			text = strings.NewReplacer("HEADER", about, "ORIGIN", about).Replace(text)
 			list = append(list, cure{Proxy: name, Lines: strings.Split(text, "\n")})
 		}

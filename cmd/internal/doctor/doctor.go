@@ -65,17 +65,17 @@ type doctor struct {
 	recognised []string      // the proxies that the stream has passed, and show
 	nearby     []string      // those that answer at the same address, for other paths: the stream may pass them
 	direct     bool          // nothing is in between
-	probed     *probed       // the first probe; nil: the server knows none
+	firstProbe *probeResult  // the first probe; nil: the server knows none
 	heldBack   bool          // nothing arrives while a stream is open
 }
 
 // examine makes one check after the other, as far as they can be made.
 func (d *doctor) examine(ctx context.Context) {
 	d.say("asking for a stream, and for events at known times")
-	if !d.first(ctx) || ctx.Err() != nil {
+	if !d.openStream(ctx) || ctx.Err() != nil {
 		return
 	}
-	for _, check := range []func(context.Context){d.resumes, d.workers, d.cors, d.idles, d.away} {
+	for _, check := range []func(context.Context){d.checkResumption, d.checkServiceWorker, d.checkOrigin, d.checkSilence, d.checkDowntime} {
 		if check(ctx); ctx.Err() != nil {
 			return
 		}
@@ -87,12 +87,12 @@ func (d *doctor) found(check string, v verdict, format string, args ...any) {
 	d.findings = append(d.findings, finding{Check: check, Verdict: v, Seen: reach.Printable(fmt.Sprintf(format, args...))})
 }
 
-// ails adds a fault that has cures. about is the header or origin concerned, if there is
+// fail adds a fault that has cures. about is the header or origin concerned, if there is
 // one.
-func (d *doctor) ails(check string, ill ailment, about, format string, args ...any) {
+func (d *doctor) fail(check string, which problem, about, format string, args ...any) {
 	d.found(check, fault, format, args...)
 	f := &d.findings[len(d.findings)-1]
-	f.ill, f.Cure = ill, curesFor(ill, d.inBetween(), about)
+	f.problem, f.Cure = which, curesFor(which, d.inBetween(), about)
 }
 
 // inBetween are the proxies whose cures are shown.

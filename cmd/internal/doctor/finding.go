@@ -20,7 +20,7 @@ const (
 	checkResume      = "resume"
 	checkCORS        = "cors"
 	checkIdle        = "idle"
-	checkAway        = "away"
+	checkAtDowntime  = "away"
 	checkWorker      = "worker" // a service worker of the page
 )
 
@@ -31,7 +31,7 @@ type finding struct {
 	Seen    string  `json:"seen"`
 	Cure    []cure  `json:"cure,omitempty"`
 
-	ill ailment // what Cure is for; "": nothing to change
+	problem problem // what Cure is for; "": nothing to change
 }
 
 // report is all that was found.

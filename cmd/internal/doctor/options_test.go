@@ -34,7 +34,7 @@ func TestHelp(t *testing.T) {
 func TestReadable(t *testing.T) {
 	r := report{Faults: 1, Findings: []finding{
 		{Check: checkReach, Verdict: ok, Seen: "200 OK"},
-		{Check: checkHTTP, Verdict: fault, Seen: "HTTP/1.0\nand so on", Cure: curesFor(illOld, []string{"nginx", "caddy"}, "")},
+		{Check: checkHTTP, Verdict: fault, Seen: "HTTP/1.0\nand so on", Cure: curesFor(problemOldHTTP, []string{"nginx", "caddy"}, "")},
 	}}
 	var text strings.Builder
 	if err := r.write(&text, false, false); err != nil {
@@ -55,7 +55,7 @@ fault    http          HTTP/1.0
 
 // Where no proxy is at fault, no proxy's configuration is recommended.
 func TestRecipesAreForProxies(t *testing.T) {
-	for _, cured := range [][]cure{nil, curesFor(illCORS, nil, page)} {
+	for _, cured := range [][]cure{nil, curesFor(problemCORS, nil, page)} {
 		r := report{Faults: 1, Findings: []finding{{Check: checkCORS, Verdict: fault, Seen: "lost", Cure: cured}}}
 		var text strings.Builder
 		if err := r.write(&text, false, false); err != nil || !strings.HasSuffix(text.String(), "\n1 fault.\n") {
@@ -64,18 +64,18 @@ func TestRecipesAreForProxies(t *testing.T) {
 	}
 }
 
-// Every ailment has something to change in every proxy that can have it, and what stands
+// Every problem has something to change in every proxy that can have it, and what stands
 // for a header is replaced.
 func TestCures(t *testing.T) {
-	for ill, by := range cures {
+	for which, by := range cures {
 		for name, lines := range by {
 			if name != gatewayItself && !strings.Contains(strings.Join(proxyNames, " "), name) || lines == "" {
-				t.Errorf("%s: %q, %q", ill, name, lines)
+				t.Errorf("%s: %q, %q", which, name, lines)
 			}
 		}
-		for _, c := range curesFor(ill, proxyNames, "Origin") {
+		for _, c := range curesFor(which, proxyNames, "Origin") {
 			if text := strings.Join(c.Lines, "\n"); strings.Contains(text, "HEADER") {
-				t.Errorf("%s, %s: %s", ill, c.Proxy, text)
+				t.Errorf("%s, %s: %s", which, c.Proxy, text)
 			}
 		}
 	}

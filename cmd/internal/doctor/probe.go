@@ -29,9 +29,9 @@ func (p plan) String() string { return fmt.Sprintf("%dx%d@%v", p.count, p.bytes,
 
 func (p plan) length() time.Duration { return time.Duration(p.count) * p.every }
 
-// heard is what the gateway says of a probe's request; see GET /events?probe= in its
-// description.
-type heard struct {
+// requestReport is what the gateway says of a probe's request; see GET /events?probe= in
+// its description.
+type requestReport struct {
 	Proto     string
 	TLS       bool
 	Port      int
@@ -41,10 +41,10 @@ type heard struct {
 	CORS      struct{ Origin, Credentials bool }
 }
 
-// probed is what came of a probe.
-type probed struct {
-	*visit
-	heard     heard
+// probeResult is what came of a probe.
+type probeResult struct {
+	*response
+	report    requestReport
 	heartbeat time.Duration // of real streams
 	arrivals  []arrival     // the opening event is the first
 	ended     time.Time     // the stream, or what was read of it
@@ -109,7 +109,7 @@ func hash(value string) string {
 // probe has the gateway send events as planned, and reads them, within the time that
 // takes and some. A gateway that is busy is asked again. It fails with errRefused,
 // errNoProbes, *busyError (each with what it got) or an error of the network.
-func (d *doctor) probe(ctx context.Context, p plan, a ask) (*probed, error) {
+func (d *doctor) probe(ctx context.Context, p plan, a request) (*probeResult, error) {
 	for attempt := 1; ; attempt++ {
 		got, err := d.probeOnce(ctx, p, a)
 		var busy *busyError
@@ -122,7 +122,7 @@ func (d *doctor) probe(ctx context.Context, p plan, a ask) (*probed, error) {
 	}
 }
 
-func (d *doctor) probeOnce(ctx context.Context, p plan, a ask) (*probed, error) {
+func (d *doctor) probeOnce(ctx context.Context, p plan, a request) (*probeResult, error) {
 	if a.query == nil {
 		a.query = make(map[string]string)
 	}
@@ -133,7 +133,7 @@ func (d *doctor) probeOnce(ctx context.Context, p plan, a ask) (*probed, error) 
 	if err != nil {
 		return nil, err
 	}
-	got := &probed{visit: v}
+	got := &probeResult{response: v}
 	switch {
 	case !v.isStream():
 		body, _ := io.ReadAll(io.LimitReader(v.Body, 64<<10)) // what there is of it is enough
@@ -162,7 +162,7 @@ func (d *doctor) probeOnce(ctx context.Context, p plan, a ask) (*probed, error) 
 }
 
 // take takes one event in. done: no more is to come.
-func (p *probed) take(e event) (done bool, err error) {
+func (p *probeResult) take(e event) (done bool, err error) {
 	switch {
 	case e.name == "sluice.probe":
 	case e.name == "sluice.unavailable":
@@ -179,13 +179,13 @@ func (p *probed) take(e event) (done bool, err error) {
 		N         int
 		At        int64 `json:"at_ms"`
 		Heartbeat int64
-		Heard     heard
+		Heard     requestReport
 	}
 	if err := json.Unmarshal([]byte(e.data), &data); err != nil || data.N != len(p.arrivals) {
 		return true, fmt.Errorf("event %d of the probe is changed or missing", len(p.arrivals))
 	}
 	if data.N == 0 {
-		p.heard, p.heartbeat = data.Heard, time.Duration(data.Heartbeat)*time.Millisecond
+		p.report, p.heartbeat = data.Heard, time.Duration(data.Heartbeat)*time.Millisecond
 	}
 	p.arrivals = append(p.arrivals, arrival{sent: time.Duration(data.At) * time.Millisecond, received: e.at.Sub(p.began), size: len(e.data)})
 	return false, nil

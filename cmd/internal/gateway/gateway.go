@@ -99,9 +99,9 @@ func New(o Options) (g *Gateway, err error) {
 	g.onStop("history", func(context.Context) error { history.Close(); return nil })
 	g.hub.SetHistory(history)
 
-	width := newWidth(g.hub, c.IDs, g.slog)
-	width.register(metrics.Registerer())
-	if g.reader, err = broker.NewReader(kafka, records, width, g.slog); err != nil {
+	limiter := newIDLimiter(g.hub, c.IDs, g.slog)
+	limiter.register(metrics.Registerer())
+	if g.reader, err = broker.NewReader(kafka, records, limiter, g.slog); err != nil {
 		return g, err
 	}
 
@@ -118,7 +118,7 @@ func New(o Options) (g *Gateway, err error) {
 		return g, err
 	}
 	g.server, err = server.New(server.Config{
-		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: backEnds, Source: source{g.reader, history, width}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
+		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: backEnds, Source: statusSource{g.reader, history, limiter}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
 		Subjects: c.Subjects(), NoPages: !c.Pages,
 		CORS:      server.CORS{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
 		Heartbeat: c.Heartbeat, MaxAge: c.MaxConnectionAge, ReadyGrace: c.ReadyGrace,
@@ -155,7 +155,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 
 	g.onStop("streams", func(context.Context) error { g.closeServer(); return nil })
 
-	public, door, err := g.public(ctx)
+	public, door, err := g.listenPublic(ctx)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		options: o,
 		http:    &http.Client{Transport: transport},
 		printer: printer{out: stdout, json: o.json, quiet: o.quiet, colour: reach.Terminal(stdout), now: time.Now},
-		notices: stderr,
+		stderr:  stderr,
 		lastID:  o.lastID,
 		backoff: backoff{retry: firstWait},
 	}
@@ -55,12 +55,12 @@ type follower struct {
 	*options
 	http    *http.Client
 	printer printer
-	notices io.Writer
+	stderr  io.Writer
 
-	lastID  string // id of the last whole event: where the next connection resumes
-	backoff backoff
-	seen    int  // events of streams printed
-	said    bool // the user knows that the server is away
+	lastID   string // id of the last whole event: where the next connection resumes
+	backoff  backoff
+	seen     int  // events of streams printed
+	toldAway bool // the user knows that the server is away
 }
 
 // errDone ends following: --count was reached.
@@ -72,7 +72,7 @@ func (f *follower) follow(ctx context.Context) error {
 	for {
 		err := f.connect(ctx)
 		var refused *refusal
-		var later *away
+		var later *retryLater
 		switch {
 		case ctx.Err() != nil, errors.Is(err, errDone):
 			return nil //nolint:nilerr // it ended because it was to end
@@ -85,9 +85,9 @@ func (f *follower) follow(ctx context.Context) error {
 		if errors.As(err, &later) {
 			atLeast = later.after
 		}
-		if !f.said {
-			f.said = true
-			fmt.Fprintf(f.notices, "sluice tail: %s; trying again\n", reach.Printable(err.Error()))
+		if !f.toldAway {
+			f.toldAway = true
+			fmt.Fprintf(f.stderr, "sluice tail: %s; trying again\n", reach.Printable(err.Error()))
 		}
 		if !reach.Pause(ctx, f.backoff.next(atLeast)) {
 			return nil
@@ -158,7 +158,7 @@ func (f *follower) take(e *r3.Event) error {
 		ev.Name = "message"
 	}
 	// A gateway that only says "not now" is still away.
-	f.said = f.said && ev.Name == "sluice.unavailable"
+	f.toldAway = f.toldAway && ev.Name == "sluice.unavailable"
 	if err := f.printer.print(ev); err != nil {
 		return &refusal{"output: " + err.Error()}
 	}

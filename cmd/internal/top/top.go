@@ -30,10 +30,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	transport.ResponseHeaderTimeout = 10 * time.Second
 	defer transport.CloseIdleConnections()
-	a := &asker{options: o, http: &http.Client{Transport: transport}}
+	a := &adminClient{options: o, http: &http.Client{Transport: transport}}
 	switch {
 	case o.question != nil:
-		err = a.answer(ctx, stdout)
+		err = a.printDecisions(ctx, stdout)
 	case o.json:
 		err = a.snapshot(ctx, stdout)
 	default:
@@ -47,7 +47,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 // snapshot prints one, with the rates over an interval.
-func (a *asker) snapshot(ctx context.Context, out io.Writer) error {
+func (a *adminClient) snapshot(ctx context.Context, out io.Writer) error {
 	first, err := a.live(ctx)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (a *asker) snapshot(ctx context.Context, out io.Writer) error {
 
 // watch draws until ctx, the user or --n ends it. A gateway that doesn't answer is waited
 // for, unless it never did and nobody looks.
-func (a *asker) watch(ctx context.Context, stdin io.Reader, out io.Writer) error {
+func (a *adminClient) watch(ctx context.Context, stdin io.Reader, out io.Writer) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	s, err := open(stdin, out, quit)
@@ -105,7 +105,7 @@ func (a *asker) watch(ctx context.Context, stdin io.Reader, out io.Writer) error
 			lines = append(lines, clip(reach.Printable(fmt.Sprintf("NO ANSWER for %s: %v", age(time.Since(away)), err)), width))
 		}
 		if last != nil {
-			lines = append(lines, picture(last, r, width)...)
+			lines = append(lines, render(last, r, width)...)
 		}
 		if werr := s.draw(lines[:min(len(lines), height)]); werr != nil {
 			return werr

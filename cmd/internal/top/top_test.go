@@ -113,7 +113,7 @@ func TestNamesSteerNothing(t *testing.T) {
 	d := decisions{Records: []decision{{
 		Topic: "t", Stream: "orders", Event: hostile, Subject: hostile, Users: []string{hostile}, Cause: "role", Because: hostile,
 		For:         []verdict{{hostile, "role", hostile}, {"bob", "written", "Written to bob."}},
-		Subscribers: []visitor{{ID: "a-1-1", User: hostile, Subject: hostile, Ended: hostile, Until: new(time.Time), Cause: "role"}},
+		Subscribers: []subscriber{{ID: "a-1-1", User: hostile, Subject: hostile, Ended: hostile, Until: new(time.Time), Cause: "role"}},
 	}}}
 	text := d.text(true)
 	if strings.ContainsAny(text, "\x1b\a\u009b\u202e") || strings.Count(text, "\n") != 5 || strings.Contains(text, "\n  written: ") {

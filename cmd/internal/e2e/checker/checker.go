@@ -30,7 +30,7 @@ type stream struct {
 	name       string
 	everyone   bool
 	generation int // how often the topic was re-created
-	events     []*event
+	events     []*producedEvent
 
 	// newest is, by user ("" for everyone) and partition, the acknowledged event with the
 	// highest offset of this generation.

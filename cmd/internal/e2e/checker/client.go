@@ -10,18 +10,18 @@ import (
 // It must be entered, and be connected, before the first event of its streams is
 // produced.
 type Client struct {
-	books   *Checker
+	checker *Checker
 	name    string
 	user    string
 	streams []string
 
-	// The rest is guarded by books.mu.
+	// The rest is guarded by checker.mu.
 	received  []Arrival
 	has       map[Arrival]bool
 	foreign   []string
 	irregular []string
-	resets    []reset
-	forgiving []string // streams of which superseded events may be missing
+	resets    []receivedReset
+	compacted []string // streams of which superseded events may be missing
 	polls     bool     // it reads by polls
 }
 
@@ -40,7 +40,7 @@ func (c *Checker) Client(name, user string, streams ...string) *Client {
 	for _, s := range streams {
 		c.streamLocked(s)
 	}
-	client := &Client{books: c, name: name, user: user, streams: streams, has: make(map[Arrival]bool)}
+	client := &Client{checker: c, name: name, user: user, streams: streams, has: make(map[Arrival]bool)}
 	c.clients = append(c.clients, client)
 	return client
 }
@@ -53,17 +53,17 @@ func (c *Client) Reads(stream string) bool { return slices.Contains(c.streams, s
 
 // Event enters the data of an event that the client was sent.
 func (c *Client) Event(data string) {
-	defer c.books.Changed()
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	defer c.checker.Changed()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	var p Payload
 	if err := json.Unmarshal([]byte(data), &p); err != nil {
 		c.foreignLocked("%.100q, which is no event of ours", data)
 		return
 	}
-	s := c.books.streams[p.Stream]
+	s := c.checker.streams[p.Stream]
 	switch {
-	case p.Run != c.books.run:
+	case p.Run != c.checker.run:
 		c.foreignLocked("%s/%d of run %s", p.Stream, p.Number, p.Run)
 	case s == nil || p.Number < 0 || p.Number >= len(s.events):
 		c.foreignLocked("%s/%d, which nobody produced", p.Stream, p.Number)
@@ -87,49 +87,49 @@ func (c *Client) foreignLocked(format string, args ...any) {
 // Irregular enters something that no EventSource should meet: an answer that ends it
 // permanently, an event without an id.
 func (c *Client) Irregular(what string) {
-	defer c.books.Changed()
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	defer c.checker.Changed()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	c.irregular = append(c.irregular, c.name+": "+what)
 }
 
 // ByPolls says that the client reads by polls. The verdict counts what they bring.
 func (c *Client) ByPolls() {
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	c.polls = true
 }
 
 // Polls reports whether the client reads by polls.
 func (c *Client) Polls() bool {
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	return c.polls
 }
 
 // Has reports whether the client has received the event.
 func (c *Client) Has(a Arrival) bool {
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	return c.has[a]
 }
 
 // MayMissSuperseded says that the client has been away while the stream's topic was
 // compacted, so that of the events with one key only the last needs to have reached it.
 func (c *Client) MayMissSuperseded(stream string) {
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
-	c.forgiving = append(c.forgiving, stream)
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
+	c.compacted = append(c.compacted, stream)
 }
 
 // Newest returns the last event meant for the client that Kafka has acknowledged by now,
 // for each stream and partition that it reads. When the client has these, it has caught
 // up.
 func (c *Client) Newest() (newest []Arrival) {
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	for _, name := range c.streams {
-		s := c.books.streams[name]
+		s := c.checker.streams[name]
 		user := c.user
 		if s.everyone {
 			user = ""

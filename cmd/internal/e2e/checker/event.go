@@ -16,9 +16,9 @@ type Event struct {
 	Time time.Time
 }
 
-// event is an event in the books. What Kafka says about it comes with its
+// producedEvent is an event in the books. What Kafka says about it comes with its
 // acknowledgement.
-type event struct {
+type producedEvent struct {
 	Event
 	acked      bool
 	generation int
@@ -62,7 +62,7 @@ func (c *Checker) Produce(stream string, e Event) (number int, value []byte) {
 	defer c.mu.Unlock()
 	s := c.streamLocked(stream)
 	number = len(s.events)
-	s.events = append(s.events, &event{Event: e, generation: s.generation})
+	s.events = append(s.events, &producedEvent{Event: e, generation: s.generation})
 	value, err := json.Marshal(Payload{Run: c.run, Stream: stream, Number: number, Customer: e.Users, Type: stream})
 	if err != nil {
 		panic(err) // strings and a number
@@ -127,6 +127,6 @@ func (c *Checker) AckedIn(name string, partition int32) (n int) {
 }
 
 // meantFor reports whether the event is the user's to see.
-func (e *event) meantFor(s *stream, user string) bool {
+func (e *producedEvent) meantFor(s *stream, user string) bool {
 	return !e.Aborted && (s.everyone || slices.Contains(e.Users, user))
 }

@@ -10,8 +10,8 @@ type Reset struct {
 	Partition int32
 }
 
-// reset is a Reset that a client was sent: events from From up to To were not.
-type reset struct {
+// receivedReset is a Reset that a client was sent: events from From up to To were not.
+type receivedReset struct {
 	Reset
 	from, to int64
 	known    bool // the reset names its offsets: with sealed ids it doesn't
@@ -29,9 +29,9 @@ const WholeStream int32 = -1
 
 // Reset enters the data of a sluice.reset that the client was sent.
 func (c *Client) Reset(data string) {
-	defer c.books.Changed()
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	defer c.checker.Changed()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	var wire struct {
 		Reason     string
 		Stream     string
@@ -46,11 +46,11 @@ func (c *Client) Reset(data string) {
 	}
 	r := Reset{Client: c.name, Stream: wire.Stream, Reason: wire.Reason, Partition: WholeStream}
 	if len(wire.Partitions) == 0 {
-		c.resets = append(c.resets, reset{Reset: r, after: len(c.received)})
+		c.resets = append(c.resets, receivedReset{Reset: r, after: len(c.received)})
 	}
 	for _, p := range wire.Partitions {
 		r.Partition = p.Partition
-		told := reset{Reset: r, after: len(c.received)}
+		told := receivedReset{Reset: r, after: len(c.received)}
 		if p.From != nil && p.To != nil {
 			told.from, told.to, told.known = *p.From, *p.To, true
 		}
@@ -60,8 +60,8 @@ func (c *Client) Reset(data string) {
 
 // Resets is how many partitions' resets of this stream and reason the client was sent.
 func (c *Client) Resets(stream, reason string) (n int) {
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	for _, r := range c.resets {
 		if r.Stream == stream && r.Reason == reason {
 			n++
@@ -74,12 +74,12 @@ func (c *Client) Resets(stream, reason string) (n int) {
 // Only the events in the range of such a reset are excused. After a re-creation it is
 // called after [Checker.Recreated].
 func (c *Client) Expect(stream, reason string, partitions ...int32) {
-	c.books.mu.Lock()
-	defer c.books.mu.Unlock()
+	c.checker.mu.Lock()
+	defer c.checker.mu.Unlock()
 	for _, p := range partitions {
-		c.books.expected = append(c.books.expected, &expectation{
+		c.checker.expected = append(c.checker.expected, &expectation{
 			Reset:      Reset{Client: c.name, Stream: stream, Reason: reason, Partition: p},
-			generation: c.books.streamLocked(stream).generation,
+			generation: c.checker.streamLocked(stream).generation,
 		})
 	}
 }
@@ -93,7 +93,7 @@ type excuse struct {
 	older      bool // the topic was re-created: all from `from` on of older generations
 }
 
-func (x excuse) covers(stream string, e *event) bool {
+func (x excuse) covers(stream string, e *producedEvent) bool {
 	switch {
 	case x.stream != stream || x.partition != e.partition || e.offset < x.from:
 		return false
@@ -107,13 +107,13 @@ func (x excuse) covers(stream string, e *event) bool {
 // sent.
 func (c *Client) matchResetsLocked() (excuses []excuse, missing, unexpected []Reset) {
 	due := make(map[Reset][]*expectation)
-	for _, x := range c.books.expected {
+	for _, x := range c.checker.expected {
 		if x.Client == c.name {
 			due[x.Reset] = append(due[x.Reset], x)
 		}
 	}
 	for _, r := range c.resets {
-		if s := c.books.streams[r.Stream]; s != nil && r.Reason == truncated && len(s.truncations[r.Partition]) > 0 {
+		if s := c.checker.streams[r.Stream]; s != nil && r.Reason == truncated && len(s.truncations[r.Partition]) > 0 {
 			continue // see judgeTruncationsLocked
 		}
 		if len(due[r.Reset]) == 0 {

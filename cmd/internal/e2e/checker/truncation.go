@@ -32,15 +32,15 @@ func (c *Checker) Truncated(name string, partition int32, from int64) {
 	}
 }
 
-// standing is how far a client has come in one partition: everything before next, as the
-// partition was after so many truncations.
-type standing struct {
+// clientPosition is how far a client has come in one partition: everything before next,
+// as the partition was after so many truncations.
+type clientPosition struct {
 	next    int64
 	lineage int
 }
 
 // passed reports whether records before next were lost by the elections up to a lineage.
-func (at standing) passed(truncations []int64, lineage int) bool {
+func (at clientPosition) passed(truncations []int64, lineage int) bool {
 	return lineage > at.lineage && at.next > slices.Min(truncations[at.lineage:lineage])
 }
 
@@ -50,8 +50,8 @@ func (at standing) passed(truncations []int64, lineage int) bool {
 // once, and of nothing else.
 func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) {
 	truncations := s.truncations[partition]
-	var at standing
-	var latest *event
+	var at clientPosition
+	var latest *producedEvent
 	told := c.resetsOfLocked(s.name, partition, truncated)
 	// tell takes account of the resets before the event of this index, which has this
 	// lineage.
@@ -59,7 +59,7 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 		for len(told) > 0 && told[0].after <= before {
 			lineage, ok := told[0].lineage(truncations, at.lineage, next)
 			if ok {
-				at = standing{slices.Min(truncations[at.lineage:lineage]), lineage}
+				at = clientPosition{slices.Min(truncations[at.lineage:lineage]), lineage}
 				v.Resets++
 			} else {
 				v.find(Unexpected, "%+v to %d, where no election lost anything that it had not been told of", told[0].Reset, told[0].to)
@@ -78,7 +78,7 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 		}
 		latest = e
 		if at.lineage <= e.lineage || at.next <= e.offset {
-			at = standing{e.offset + 1, max(at.lineage, e.lineage)}
+			at = clientPosition{e.offset + 1, max(at.lineage, e.lineage)}
 		}
 	}
 	tell(len(c.received), len(truncations))
@@ -89,7 +89,7 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 
 // lineage is the one that the reset leads to for a client that comes from another,
 // before. A reset that names no offsets leads to that of the event that comes next.
-func (r reset) lineage(truncations []int64, before, next int) (after int, ok bool) {
+func (r receivedReset) lineage(truncations []int64, before, next int) (after int, ok bool) {
 	if !r.known {
 		return next, next > before
 	}
@@ -103,7 +103,7 @@ func (r reset) lineage(truncations []int64, before, next int) (after int, ok boo
 
 // resetsOfLocked are the resets of one partition that the client was sent, for this
 // reason.
-func (c *Client) resetsOfLocked(stream string, partition int32, reason string) (found []reset) {
+func (c *Client) resetsOfLocked(stream string, partition int32, reason string) (found []receivedReset) {
 	for _, r := range c.resets {
 		if r.Stream == stream && r.Partition == partition && r.Reason == reason {
 			found = append(found, r)
@@ -113,7 +113,7 @@ func (c *Client) resetsOfLocked(stream string, partition int32, reason string) (
 }
 
 // eventOf is the event that arrived, if it is one of this stream.
-func (s *stream) eventOf(a Arrival) *event {
+func (s *stream) eventOf(a Arrival) *producedEvent {
 	if a.Stream != s.name {
 		return nil
 	}

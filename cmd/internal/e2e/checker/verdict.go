@@ -95,14 +95,14 @@ func (c *Client) judgeLocked(v *Verdict) {
 	}
 	c.judgeOrderLocked(v)
 	for _, name := range c.streams {
-		for partition := range c.books.streams[name].truncations {
-			c.judgeTruncationsLocked(v, c.books.streams[name], partition)
+		for partition := range c.checker.streams[name].truncations {
+			c.judgeTruncationsLocked(v, c.checker.streams[name], partition)
 		}
 	}
 	for _, name := range c.streams {
-		s := c.books.streams[name]
-		superseded := make(map[*event]bool)
-		if slices.Contains(c.forgiving, name) {
+		s := c.checker.streams[name]
+		superseded := make(map[*producedEvent]bool)
+		if slices.Contains(c.compacted, name) {
 			superseded = s.superseded()
 		}
 		for number, e := range s.events {
@@ -122,10 +122,10 @@ func (c *Client) judgeOrderLocked(v *Verdict) {
 		stream string
 		number int32
 	}
-	latest := make(map[partition]*event)
+	latest := make(map[partition]*producedEvent)
 	seen := make(map[Arrival]bool)
 	for _, a := range c.received {
-		e := c.books.streams[a.Stream].events[a.Number]
+		e := c.checker.streams[a.Stream].events[a.Number]
 		if seen[a] {
 			v.find(Twice, "%s was sent %v again (%v)", c.name, a, e)
 			continue
@@ -145,7 +145,7 @@ func (c *Client) judgeOrderLocked(v *Verdict) {
 
 // before reports whether the event stands before another of its partition. What was
 // written after an election stands after everything that was written before.
-func (e *event) before(other *event) bool {
+func (e *producedEvent) before(other *producedEvent) bool {
 	if e.generation != other.generation {
 		return e.generation < other.generation
 	}
@@ -155,23 +155,23 @@ func (e *event) before(other *event) bool {
 	return e.offset < other.offset
 }
 
-func (e *event) String() string {
+func (e *producedEvent) String() string {
 	return fmt.Sprintf("generation %d, partition %d, offset %d", e.generation, e.partition, e.offset)
 }
 
 // superseded are the events of which compaction keeps only a later one with the same key.
-func (s *stream) superseded() map[*event]bool {
-	type place struct {
+func (s *stream) superseded() map[*producedEvent]bool {
+	type compactionKey struct {
 		generation int
 		partition  int32
 		key        string
 	}
-	last, gone := make(map[place]*event), make(map[*event]bool)
+	last, gone := make(map[compactionKey]*producedEvent), make(map[*producedEvent]bool)
 	for _, e := range s.events {
 		if !e.acked || e.Aborted {
 			continue
 		}
-		at := place{e.generation, e.partition, e.Key}
+		at := compactionKey{e.generation, e.partition, e.Key}
 		switch before := last[at]; {
 		case before == nil:
 			last[at] = e

@@ -45,9 +45,9 @@ type Client struct {
 	stop context.CancelFunc
 	done chan struct{} // closed when the client's goroutine has ended
 
-	// visit reads from the gateway at base until that ends, and always returns an error. It
-	// is the goroutine's own.
-	visit func(ctx context.Context, base string) error
+	// readUntilEnd reads from the gateway at base until that ends, and always returns an
+	// error. It is the goroutine's own.
+	readUntilEnd func(ctx context.Context, base string) error
 
 	mu     sync.Mutex // guards the rest; a leaf lock
 	base   string     // the gateway to go to, http://host:port
@@ -59,12 +59,12 @@ type Client struct {
 // Start starts an EventSource of the gateway at base. The query names its user and
 // streams.
 func Start(ctx context.Context, base string, query url.Values, sink Sink) *Client {
-	return start(ctx, base, sink, (&eventSource{query: query, sink: sink}).visit)
+	return startClient(ctx, base, sink, (&eventSource{query: query, sink: sink}).readUntilEnd)
 }
 
-func start(ctx context.Context, base string, sink Sink, visit func(context.Context, string) error) *Client {
+func startClient(ctx context.Context, base string, sink Sink, readUntilEnd func(context.Context, string) error) *Client {
 	ctx, stop := context.WithCancel(ctx)
-	c := &Client{sink: sink, stop: stop, done: make(chan struct{}), visit: visit, base: base, hangUp: func() {}}
+	c := &Client{sink: sink, stop: stop, done: make(chan struct{}), readUntilEnd: readUntilEnd, base: base, hangUp: func() {}}
 	go c.run(ctx)
 	return c
 }
@@ -138,7 +138,7 @@ func (c *Client) run(ctx context.Context) {
 		c.hangUp = hangUp
 		c.mu.Unlock()
 
-		err := c.visit(connection, base)
+		err := c.readUntilEnd(connection, base)
 		if refusal := (*refusedError)(nil); errors.As(err, &refusal) {
 			c.sink.Refused(err)
 		}
@@ -179,8 +179,8 @@ type eventSource struct {
 	lastID string
 }
 
-// visit makes one connection and hands on what comes, until it ends.
-func (s *eventSource) visit(ctx context.Context, base string) error {
+// readUntilEnd makes one connection and hands on what comes, until it ends.
+func (s *eventSource) readUntilEnd(ctx context.Context, base string) error {
 	header := http.Header{"Accept": {"text/event-stream"}, "Cache-Control": {"no-cache"}}
 	if s.lastID != "" {
 		header.Set("Last-Event-ID", s.lastID)

@@ -34,7 +34,7 @@ type PollSink interface {
 // Now and then it takes only the first events of an answer, as a page does that is closed
 // meanwhile. It goes on at the id of the last that it took. random says when.
 func Poll(ctx context.Context, base string, query url.Values, wait string, random *rand.Rand, sink PollSink) *Client {
-	return start(ctx, base, sink, (&poller{query: query, wait: wait, random: random, sink: sink}).visit)
+	return startClient(ctx, base, sink, (&poller{query: query, wait: wait, random: random, sink: sink}).readUntilEnd)
 }
 
 // Mix starts a client that reads now by a stream and now by polls, as [Start] and [Poll]
@@ -43,12 +43,12 @@ func Poll(ctx context.Context, base string, query url.Values, wait string, rando
 func Mix(ctx context.Context, base string, query url.Values, wait string, random *rand.Rand, sink PollSink) *Client {
 	s := &eventSource{query: query, sink: sink}
 	p := &poller{query: query, wait: wait, random: random, sink: sink}
-	return start(ctx, base, sink, func(ctx context.Context, base string) (err error) {
+	return startClient(ctx, base, sink, func(ctx context.Context, base string) (err error) {
 		if random.IntN(2) == 0 {
-			err = s.visit(ctx, base)
+			err = s.readUntilEnd(ctx, base)
 			p.cursor = s.lastID
 		} else {
-			err = p.visit(ctx, base)
+			err = p.readUntilEnd(ctx, base)
 			s.lastID = p.cursor
 		}
 		return err
@@ -64,8 +64,8 @@ type poller struct {
 	cursor string
 }
 
-// visit polls until that fails, or is cut.
-func (p *poller) visit(ctx context.Context, base string) error {
+// readUntilEnd polls until that fails, or is cut.
+func (p *poller) readUntilEnd(ctx context.Context, base string) error {
 	if p.cursor == "" {
 		if err := p.begin(ctx, base); err != nil {
 			return err

@@ -14,8 +14,8 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// asker asks the admin address.
-type asker struct {
+// adminClient asks the admin address.
+type adminClient struct {
 	*options
 	http *http.Client
 }
@@ -24,7 +24,7 @@ type asker struct {
 const maxAnswer = 64 << 20
 
 // ask reads the JSON answer of a route.
-func (a *asker) ask(ctx context.Context, route string, query url.Values) ([]byte, error) {
+func (a *adminClient) ask(ctx context.Context, route string, query url.Values) ([]byte, error) {
 	u := *a.URL
 	u.Path, u.RawQuery = route, query.Encode()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -67,7 +67,7 @@ func refusal(resp *http.Response) error {
 }
 
 // live asks for a snapshot.
-func (a *asker) live(ctx context.Context) (*snapshot, error) {
+func (a *adminClient) live(ctx context.Context) (*snapshot, error) {
 	query := url.Values{}
 	if a.stream != "" {
 		query.Set("stream", a.stream)

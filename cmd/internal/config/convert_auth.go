@@ -11,8 +11,8 @@ import (
 	"sluice/server/auth"
 )
 
-// This file makes what identifies callers. Secrets that are in files are read again when
-// they change: a restart would end every stream.
+// This file makes what identifies callers. Secrets in files are read again when they
+// change: a restart would end every stream.
 
 // read returns the keys that tokens of the issuer are verified by.
 func (j *JWT) read(log *slog.Logger) (auth.Keys, error) {
@@ -95,4 +95,84 @@ func (a Auth) BackEnds(log *slog.Logger) (server.APIKeys, error) {
 		return nil, err
 	}
 	return auth.APIKeysFunc(v.Get), nil
+}
+
+// Sources are what [Auth] comes to.
+type Sources struct {
+	Authenticator auth.Authenticator // close it, if it is an io.Closer
+	Tickets       *auth.Tickets      // issues them too; nil: there are none
+}
+
+// Sources finds out who a request speaks for. A ticket, which somebody has put into this
+// one URL, goes before a login that comes along with every request; asking the app is the
+// last resort.
+func (a Auth) Sources(log *slog.Logger) (Sources, error) {
+	if a.None {
+		return Sources{Authenticator: auth.None{}}, nil
+	}
+	var all auth.First
+	var s Sources
+	if a.Tickets != nil {
+		tickets, err := a.Tickets.read(log)
+		if err != nil {
+			return s, err
+		}
+		all, s.Tickets = append(all, tickets), tickets
+	}
+	if len(a.JWT) > 0 {
+		issuers, err := a.issuers(log)
+		if err != nil {
+			return s, errors.Join(err, issuers.Close())
+		}
+		all = append(all, issuers)
+	}
+	rest, err := a.sessions(log)
+	all = append(all, rest...)
+	if err == nil && len(all) == 0 {
+		err = errors.New("auth: says no way to know a user")
+	}
+	if err != nil {
+		return Sources{}, errors.Join(err, all.Close())
+	}
+	s.Authenticator = all
+	return s, nil
+}
+
+func (a Auth) issuers(log *slog.Logger) (auth.Issuers, error) {
+	var all auth.Issuers
+	for _, j := range a.JWT {
+		keys, err := j.read(log)
+		if err != nil {
+			return all, err
+		}
+		one, err := auth.NewJWT(auth.JWTConfig{
+			Keys: keys, Issuer: j.Issuer, Audience: j.Audience, UserPrefix: j.UserPrefix, From: j.From, Leeway: j.Leeway, RequireExp: j.RequireExp,
+			Claims: auth.Claims{User: j.UserClaim, Roles: j.RolesClaim, Streams: j.StreamsClaim},
+		})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// sessions are the sources that go by the app's own sessions.
+func (a Auth) sessions(log *slog.Logger) (all auth.First, err error) {
+	if a.AuthJS != nil {
+		cookies, err := a.AuthJS.read(log)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, cookies)
+	}
+	if a.Forward != nil {
+		f := a.Forward
+		app, err := auth.NewForward(auth.ForwardConfig{URL: f.URL, User: f.User, Issued: f.Issued, Cache: f.Cache, StaleOK: &f.StaleOK, Logger: log})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, app)
+	}
+	return all, nil
 }

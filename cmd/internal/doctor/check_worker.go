@@ -26,17 +26,17 @@ var (
 	hasMoreScripts  = regexp.MustCompile(`\bimportScripts\s*\(|\bimport\s*[("'{*]`)
 )
 
-// workers looks for a service worker of the page. Chromium drops Last-Event-ID from an
-// EventSource's reconnect that a worker answers by fetch(event.request), which no request
-// of ours can show. So this is never a fault, and at best a worker that answers no
-// requests.
-func (d *doctor) workers(ctx context.Context) {
+// checkServiceWorker looks for a service worker of the page. Chromium drops
+// Last-Event-ID from an EventSource's reconnect that a worker answers by
+// fetch(event.request), which no request of ours can show. So this is never a fault, and
+// at best a worker that answers no requests.
+func (d *doctor) checkServiceWorker(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
 	for _, name := range workerNames {
 		script, found, err := d.script(ctx, name)
 		if err != nil {
-			d.found(checkWorker, unknown, "not looked at: %s: %v", d.pageOrigin()+name, plainly(err))
+			d.found(checkWorker, unknown, "not looked at: %s: %v", d.pageOrigin()+name, plainError(err))
 			return
 		}
 		if found {
@@ -88,7 +88,7 @@ func (d *doctor) suspect(format string, args ...any) {
 func (d *doctor) script(ctx context.Context, name string) (text string, found bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	answer, err := d.open(ctx, ask{origin: d.pageOrigin(), path: name, bare: true, header: map[string]string{
+	answer, err := d.open(ctx, request{origin: d.pageOrigin(), path: name, bare: true, header: map[string]string{
 		"Accept": "*/*", "Accept-Encoding": "gzip", "Service-Worker": "script",
 	}})
 	if err != nil || answer.StatusCode != http.StatusOK {

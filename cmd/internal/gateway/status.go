@@ -5,16 +5,16 @@ import (
 	"sluice/server"
 )
 
-// source says to the server how far the reader is, what could not be read for
+// statusSource says to the server how far the reader is, what could not be read for
 // those who were away, and what is not served.
-type source struct {
+type statusSource struct {
 	*broker.Reader
 	history *broker.History
-	width   *width
+	limiter *idLimiter
 }
 
 // Status implements [server.Source].
-func (s source) Status() []server.StreamStatus {
+func (s statusSource) Status() []server.StreamStatus {
 	statuses := s.Reader.Status()
 	all := make([]server.StreamStatus, len(statuses))
 	for i, st := range statuses {
@@ -25,7 +25,7 @@ func (s source) Status() []server.StreamStatus {
 			Jumps:           make(map[string]uint64, len(st.Jumps)),
 			CatchupFailures: s.history.Failures(i),
 		}
-		if why := s.width.why(st.Stream); why != "" {
+		if why := s.limiter.why(st.Stream); why != "" {
 			all[i].Withdrawn, all[i].Waiting = true, why
 		}
 		for reason, n := range st.Refused {

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// withoutProbes does what can be done with a server that knows no probes: an older
+// judgeWithoutProbes does what can be done with a server that knows no probes: an older
 // sluice, or another's. p is the stream it opened instead; it has been read up to its
 // first event.
-func (d *doctor) withoutProbes(ctx context.Context, p *probed) {
-	d.compression(p)
-	d.versions(p)
-	d.response(p)
+func (d *doctor) judgeWithoutProbes(ctx context.Context, p *probeResult) {
+	d.judgeCompression(p)
+	d.judgeHTTPVersions(p)
+	d.judgeResponseHeaders(p)
 	const note = "; this server knows no probes, or the query is lost on the way to it, so what is held back in part can't be seen"
-	o, err := d.hello(ctx, ask{})
+	o, err := d.hello(ctx, request{})
 	switch {
 	case errors.Is(err, errNoHello):
 		d.found(checkBytes, unknown, "%v: the server is silent, or all is held back%s", err, note)
 		d.heldBack = true
 		return
 	case err != nil:
-		d.found(checkBytes, unknown, "%v%s", plainly(err), note)
+		d.found(checkBytes, unknown, "%v%s", plainError(err), note)
 		return
 	}
 	defer o.close()

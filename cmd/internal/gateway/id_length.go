@@ -11,12 +11,12 @@ import (
 	"sluice/stream/cursor"
 )
 
-// width is the hub as the reader sees it, with an eye on how long ids can grow. It takes
-// all topics' partitions to know, so it shows only as they are found. A stream without
-// room in an id is not served: proxies would cut the header that the id comes back in.
-// All others are. A stream that outgrows its room while the gateway runs is closed
-// itself, whatever its width; a restart decides anew, see [cursor.TooWide].
-type width struct {
+// idLimiter is the hub as the reader sees it, with an eye on how long ids can grow. It
+// takes all topics' partitions to know, so it shows only as they are found. A stream
+// without room in an id is not served: proxies would cut the header that the id comes
+// back in. All others are. A stream that outgrows its room while the gateway runs is
+// closed itself, whatever its size. A restart decides anew, see [cursor.TooWide].
+type idLimiter struct {
 	*stream.Hub
 	ids   cursor.Codec
 	specs []stream.Spec
@@ -29,32 +29,32 @@ type width struct {
 	length     int               // an id of the streams that are served is no longer
 }
 
-func newWidth(hub *stream.Hub, ids cursor.Codec, log *slog.Logger) *width {
-	return &width{
+func newIDLimiter(hub *stream.Hub, ids cursor.Codec, log *slog.Logger) *idLimiter {
+	return &idLimiter{
 		Hub: hub, ids: ids, specs: hub.Specs(), log: log,
 		partitions: map[string]int{}, grown: map[string]bool{}, refused: map[string]string{},
 	}
 }
 
 // Begin passes a topic on that was found.
-func (w *width) Begin(stream int, epoch string, start []int64) {
-	back := w.note(stream, len(start), false)
+func (w *idLimiter) Begin(stream int, epoch string, start []int64) {
+	back := w.countPartitions(stream, len(start), false)
 	w.Hub.Begin(stream, epoch, start)
 	back()
 }
 
 // AddPartitions passes on partitions that were added.
-func (w *width) AddPartitions(stream int, start []int64) {
-	back := w.note(stream, len(start), true)
+func (w *idLimiter) AddPartitions(stream int, start []int64) {
+	back := w.countPartitions(stream, len(start), true)
 	w.Hub.AddPartitions(stream, start)
 	back()
 }
 
-// note takes note of a stream's partitions, in addition to those it has or instead of
-// them. Streams that no longer have room are withdrawn before it returns. Those that have
-// room again are back with the call of what it returns: an id must not be written of
-// partitions that are about to go.
-func (w *width) note(index, n int, beside bool) (back func()) {
+// countPartitions takes note of a stream's partitions, in addition to those it has or
+// instead of them. Streams that no longer have room are withdrawn before it returns.
+// Those that have room again are back with the call of what it returns: an id must not
+// be written of partitions that are about to go.
+func (w *idLimiter) countPartitions(index, n int, beside bool) (back func()) {
 	var out, in []int
 	defer func() {
 		for _, i := range out {
@@ -100,14 +100,14 @@ func (w *width) note(index, n int, beside bool) (back func()) {
 }
 
 // why says why a stream is not served; "": it is.
-func (w *width) why(stream string) string {
+func (w *idLimiter) why(stream string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.refused[stream]
 }
 
 // register adds the metrics of how near the bound is.
-func (w *width) register(r prometheus.Registerer) {
+func (w *idLimiter) register(r prometheus.Registerer) {
 	gauge := func(name, help string, value func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}

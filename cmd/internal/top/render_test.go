@@ -37,7 +37,7 @@ func later(t *testing.T) *snapshot {
 
 func TestThePicture(t *testing.T) {
 	a, b := decode(t, first), later(t)
-	got := strings.Join(picture(b, between(a, b), 160), "\n")
+	got := strings.Join(render(b, between(a, b), 160), "\n")
 	want := `sluice v1.2.3  up 2h00m  ready  Kafka answers
 cpu 0.25 of 2 cores  memory 40 MB (heap 9.0 MB)  descriptors 5043 of 100000
 connections 5000 (goroutine 10, held 4990)  polls 3, +10 -0/s  written 1000 events/s, 1.0 MB/s
@@ -57,7 +57,7 @@ news waits: the topic ` + "\ufffd" + `[2J is not there`
 func TestNarrowTerminals(t *testing.T) {
 	a, b := decode(t, first), later(t)
 	for width := range 200 {
-		lines := picture(b, between(a, b), width)
+		lines := render(b, between(a, b), width)
 		for _, line := range lines {
 			if utf8.RuneCountInString(line) > max(width, 1) {
 				t.Errorf("%d wide: %q", width, line)
@@ -78,14 +78,14 @@ func TestThereAreNoRatesAcrossAStart(t *testing.T) {
 	if between(a, b) != nil {
 		t.Error("rates of two gateways")
 	}
-	if text := strings.Join(picture(b, nil, 160), "\n"); !strings.Contains(text, "orders          -") || !strings.Contains(text, "cpu -") {
+	if text := strings.Join(render(b, nil, 160), "\n"); !strings.Contains(text, "orders          -") || !strings.Contains(text, "cpu -") {
 		t.Errorf("without rates:\n%s", text)
 	}
 	s := decode(t, first)
 	s.Gateway.Ready, s.Kafka.Answers = false, false
 	since := s.Time.Add(-time.Minute)
 	s.Kafka.StaleSince, s.Streams[0].StaleSince = &since, &since
-	if text := strings.Join(picture(s, nil, 160), "\n"); !strings.Contains(text, "NOT READY  KAFKA DOES NOT ANSWER for 1m00s") || !strings.Contains(text, "away 1m00s") {
+	if text := strings.Join(render(s, nil, 160), "\n"); !strings.Contains(text, "NOT READY  KAFKA DOES NOT ANSWER for 1m00s") || !strings.Contains(text, "away 1m00s") {
 		t.Errorf("Kafka away:\n%s", text)
 	}
 }

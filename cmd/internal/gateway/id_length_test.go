@@ -184,12 +184,12 @@ func TestATopicThatOutgrowsItsRoomCostsOnlyItself(t *testing.T) {
 // grows while it runs goes itself.
 func TestRoomIsGivenFromTheNarrowestOn(t *testing.T) {
 	specs := []stream.Spec{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}
-	fresh := func() *width {
+	fresh := func() *idLimiter {
 		h := stream.NewHub(stream.Config{Streams: specs})
 		t.Cleanup(h.Close)
-		return newWidth(h, cursor.Plain, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		return newIDLimiter(h, cursor.Plain, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	}
-	refused := func(w *width) []string {
+	refused := func(w *idLimiter) []string {
 		names := slices.Sorted(maps.Keys(w.refused))
 		for i, spec := range specs {
 			if out := slices.Contains(names, spec.Name); out != w.IsWithdrawn(i) || out != (w.why(spec.Name) != "") {
@@ -198,7 +198,7 @@ func TestRoomIsGivenFromTheNarrowestOn(t *testing.T) {
 		}
 		return names
 	}
-	begin := func(w *width, order []int, partitions ...int) {
+	begin := func(w *idLimiter, order []int, partitions ...int) {
 		for _, i := range order {
 			w.Begin(i, "e", make([]int64, partitions[i]))
 		}

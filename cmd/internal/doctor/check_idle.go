@@ -12,8 +12,8 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// life is how long a stream lived.
-type life struct {
+// lifetime is how long a stream lived.
+type lifetime struct {
 	span   time.Duration
 	cut    bool          // before it was to end
 	quiet  time.Duration // the silence at its end
@@ -21,34 +21,34 @@ type life struct {
 	failed error         // it couldn't be opened
 }
 
-// idles says whether a stream is cut off because it is silent. It opens one that is
-// silent for the whole patience, and a real one with its heartbeats.
-func (d *doctor) idles(ctx context.Context) {
+// checkSilence says whether a stream is cut off because it is silent. It opens one that
+// is silent for the whole patience, and a real one with its heartbeats.
+func (d *doctor) checkSilence(ctx context.Context) {
 	if d.patience == 0 {
 		d.found(checkIdle, unknown, "not looked at: --patience 90s tries how long a silent stream lives")
 		return
 	}
 	d.say("leaving a silent stream and a real one open for %v", d.patience)
-	var silent, real life
+	var silent, real lifetime
 	var both sync.WaitGroup
-	if d.probed != nil {
-		both.Go(func() { silent = d.silence(ctx) })
+	if d.firstProbe != nil {
+		both.Go(func() { silent = d.tryProbe(ctx) })
 	}
 	if !d.heldBack {
-		both.Go(func() { real = d.real(ctx) })
+		both.Go(func() { real = d.tryRealStream(ctx) })
 	}
 	both.Wait()
 	if ctx.Err() != nil {
 		return
 	}
-	d.judgeLives(silent, real)
+	d.judgeLifetimes(silent, real)
 }
 
-// judgeLives adds the finding.
-func (d *doctor) judgeLives(silent, real life) {
+// judgeLifetimes adds the finding.
+func (d *doctor) judgeLifetimes(silent, real lifetime) {
 	beat := time.Duration(0)
-	if d.probed != nil {
-		beat = d.probed.heartbeat
+	if d.firstProbe != nil {
+		beat = d.firstProbe.heartbeat
 	}
 	alive := fmt.Sprintf("a real stream, with heartbeats, lived through %v", about(d.patience))
 	if d.heldBack {
@@ -56,32 +56,32 @@ func (d *doctor) judgeLives(silent, real life) {
 	}
 	switch {
 	case silent.failed != nil || real.failed != nil:
-		d.found(checkIdle, unknown, "not looked at: %v", plainly(errors.Join(silent.failed, real.failed)))
+		d.found(checkIdle, unknown, "not looked at: %v", plainError(errors.Join(silent.failed, real.failed)))
 	case silent.cut && silent.span <= beat:
-		d.ails(checkIdle, illIdle, "", "cut off after %v of silence, before a heartbeat comes (every %v): a page without events reconnects again and again", about(silent.span), beat)
+		d.fail(checkIdle, problemIdle, "", "cut off after %v of silence, before a heartbeat comes (every %v): a page without events reconnects again and again", about(silent.span), beat)
 	case real.cut && real.words == "" && silent.cut && silent.span <= real.span*5/4:
-		d.ails(checkIdle, illLength, "", "cut off after %v, whether silent or not", about(real.span))
+		d.fail(checkIdle, problemLength, "", "cut off after %v, whether silent or not", about(real.span))
 	case real.cut && real.words == "":
-		d.ails(checkIdle, illIdle, "", "the real stream was cut off after %v, of which the last %v were silent", about(real.span), about(real.quiet))
+		d.fail(checkIdle, problemIdle, "", "the real stream was cut off after %v, of which the last %v were silent", about(real.span), about(real.quiet))
 	case real.cut:
 		d.found(checkIdle, unknown, "the gateway ended the real stream after %v: %s", about(real.span), real.words)
 	case silent.cut:
 		d.found(checkIdle, ok, "a silent stream is cut off after %v, and heartbeats come every %v: %s", about(silent.span), beat, alive)
-	case d.probed == nil:
+	case d.firstProbe == nil:
 		d.found(checkIdle, ok, "%s", alive)
 	default:
 		d.found(checkIdle, ok, "a stream that is silent for %v is not cut off", about(d.patience))
 	}
 }
 
-// silence has the gateway say nothing for the patience.
-func (d *doctor) silence(ctx context.Context) (l life) {
-	p, err := d.probe(ctx, plan{count: 1, every: d.patience}, ask{})
+// tryProbe has the gateway say nothing for the patience.
+func (d *doctor) tryProbe(ctx context.Context) (l lifetime) {
+	p, err := d.probe(ctx, plan{count: 1, every: d.patience}, request{})
 	switch {
 	case p == nil || len(p.arrivals) == 0 && !d.heldBack:
-		return life{failed: err}
+		return lifetime{failed: err}
 	case p.goodbye != "":
-		return life{failed: errors.New("the gateway ended the stream: " + p.goodbye)}
+		return lifetime{failed: errors.New("the gateway ended the stream: " + p.goodbye)}
 	}
 	l.span = p.ended.Sub(p.began)
 	if len(p.arrivals) > 0 && !d.heldBack {
@@ -91,13 +91,13 @@ func (d *doctor) silence(ctx context.Context) (l life) {
 	return l
 }
 
-// real leaves a real stream open for the patience.
-func (d *doctor) real(ctx context.Context) (l life) {
+// tryRealStream leaves a real stream open for the patience.
+func (d *doctor) tryRealStream(ctx context.Context) (l lifetime) {
 	ctx, cancel := context.WithTimeout(ctx, d.patience+slack)
 	defer cancel()
-	o, err := d.hello(ctx, ask{})
+	o, err := d.hello(ctx, request{})
 	if err != nil {
-		return life{failed: err}
+		return lifetime{failed: err}
 	}
 	defer o.close()
 	began, last := time.Now(), time.Now()
@@ -118,8 +118,8 @@ func (d *doctor) real(ctx context.Context) (l life) {
 	}
 }
 
-// plainly is an error for a person.
-func plainly(err error) error {
+// plainError is an error for a person.
+func plainError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errEnded
 	}

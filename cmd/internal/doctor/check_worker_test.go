@@ -69,7 +69,7 @@ func TestServiceWorkerIsNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := &doctor{options: &options{Options: reach.Options{URL: at}, origin: shop.URL}, client: shop.Client()}
-			d.workers(bounded(t))
+			d.checkServiceWorker(bounded(t))
 			if len(d.findings) != 1 {
 				t.Fatalf("%+v", d.findings)
 			}
@@ -91,7 +91,7 @@ func TestAnOriginThatGivesNoAnswerIsSaidToHaveNotBeenLookedAt(t *testing.T) {
 	}
 	shop.Close()
 	d := &doctor{options: &options{Options: reach.Options{URL: at}}, client: shop.Client()}
-	d.workers(bounded(t))
+	d.checkServiceWorker(bounded(t))
 	if len(d.findings) != 1 || d.findings[0].Verdict != unknown || !strings.HasPrefix(d.findings[0].Seen, "not looked at: ") {
 		t.Errorf("%+v", d.findings)
 	}

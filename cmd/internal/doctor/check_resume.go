@@ -17,7 +17,7 @@ const helloWait = 15 * time.Second
 
 // opening is how a real stream began. Its holder closes it.
 type opening struct {
-	*visit
+	*response
 	close   func()
 	first   event  // the hello; of another server whatever came first
 	id      string // of the last event that has one
@@ -32,7 +32,7 @@ var (
 
 // hello opens a real stream and reads up to its sluice.hello, waiting for a gateway that
 // asks to come later.
-func (d *doctor) hello(ctx context.Context, a ask) (*opening, error) {
+func (d *doctor) hello(ctx context.Context, a request) (*opening, error) {
 	for late := time.Now().Add(helloWait); ; {
 		o, err := d.helloOnce(ctx, a)
 		var busy *busyError
@@ -45,7 +45,7 @@ func (d *doctor) hello(ctx context.Context, a ask) (*opening, error) {
 	}
 }
 
-func (d *doctor) helloOnce(ctx context.Context, a ask) (*opening, error) {
+func (d *doctor) helloOnce(ctx context.Context, a request) (*opening, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	late := time.AfterFunc(helloWait, func() { cancel(errNoHello) })
 	o := &opening{close: func() { cancel(nil) }}
@@ -61,8 +61,8 @@ func (d *doctor) helloOnce(ctx context.Context, a ask) (*opening, error) {
 }
 
 // begin opens a stream and reads up to where it says how it begins.
-func (d *doctor) begin(ctx context.Context, a ask, o *opening) (err error) {
-	if o.visit, err = d.open(ctx, a); err != nil {
+func (d *doctor) begin(ctx context.Context, a request, o *opening) (err error) {
+	if o.response, err = d.open(ctx, a); err != nil {
 		return err
 	}
 	switch {
@@ -105,16 +105,16 @@ func (o *opening) take(e event) (done bool, err error) {
 	return false, nil
 }
 
-// resumes says whether an id that is sent back is understood.
-func (d *doctor) resumes(ctx context.Context) {
+// checkResumption says whether an id that is sent back is understood.
+func (d *doctor) checkResumption(ctx context.Context) {
 	if d.heldBack {
 		d.found(checkResume, unknown, "not looked at: while nothing arrives from an open stream, there is no id to send back")
 		return
 	}
 	d.say("opening a real stream, and resuming it")
-	first, err := d.hello(ctx, ask{})
+	first, err := d.hello(ctx, request{})
 	if err != nil {
-		d.found(checkResume, unknown, "not looked at: %v", plainly(err))
+		d.found(checkResume, unknown, "not looked at: %v", plainError(err))
 		return
 	}
 	first.close()
@@ -127,14 +127,14 @@ func (d *doctor) resumes(ctx context.Context) {
 		return
 	}
 	before := len(d.findings)
-	d.resumed(ctx, "the header Last-Event-ID", illRequest, ask{header: map[string]string{"Last-Event-ID": first.id}})
-	d.resumed(ctx, "the query ?lastEventId=", illQuery, ask{query: map[string]string{"lastEventId": first.id}})
+	d.tryResume(ctx, "the header Last-Event-ID", problemRequest, request{header: map[string]string{"Last-Event-ID": first.id}})
+	d.tryResume(ctx, "the query ?lastEventId=", problemQuery, request{query: map[string]string{"lastEventId": first.id}})
 	if len(d.findings) > before {
 		return
 	}
 	// A browser's own reconnect: the newest id in the header, and in the URL whatever the
 	// page was opened with.
-	d.resumed(ctx, "the header Last-Event-ID beside an old ?lastEventId=", illRequest, ask{
+	d.tryResume(ctx, "the header Last-Event-ID beside an old ?lastEventId=", problemRequest, request{
 		header: map[string]string{"Last-Event-ID": first.id}, query: map[string]string{"lastEventId": oldID},
 	})
 	if len(d.findings) == before {
@@ -146,11 +146,11 @@ func (d *doctor) resumes(ctx context.Context) {
 // which takes it instead of the header's shows that by a reset.
 const oldID = "an-older-id"
 
-// resumed adds a finding unless the stream that is asked for resumes.
-func (d *doctor) resumed(ctx context.Context, by string, lost ailment, a ask) {
+// tryResume adds a finding unless the stream that is asked for resumes.
+func (d *doctor) tryResume(ctx context.Context, by string, lost problem, a request) {
 	o, err := d.hello(ctx, a)
 	if err != nil {
-		d.found(checkResume, unknown, "an id sent back by %s: %v", by, plainly(err))
+		d.found(checkResume, unknown, "an id sent back by %s: %v", by, plainError(err))
 		return
 	}
 	o.close()
@@ -159,6 +159,6 @@ func (d *doctor) resumed(ctx context.Context, by string, lost ailment, a ask) {
 	case o.reset != "" || o.outcome == "reset":
 		d.found(checkResume, fault, "an id of a moment ago, sent back by %s, is answered by sluice.reset (%s): it was changed on the way, or another gateway was asked that reads another topic or has other keys", by, o.reset)
 	default:
-		d.ails(checkResume, lost, "Last-Event-ID", "an id sent back by %s is lost: the stream begins %s", by, o.outcome)
+		d.fail(checkResume, lost, "Last-Event-ID", "an id sent back by %s is lost: the stream begins %s", by, o.outcome)
 	}
 }

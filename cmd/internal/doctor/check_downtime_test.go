@@ -38,7 +38,7 @@ func TestTheGatewayIsAway(t *testing.T) {
 			proxy.Need(t, p.Command, p.DebianPackage)
 			return p.Run(ctx, t, g.URL(), page)
 		}, func(t *testing.T, x examination) {
-			x.wantFine(t, append(all, checkAway)...)
+			x.wantFine(t, append(all, checkAtDowntime)...)
 			if !strings.Contains(x.text, "with retry:") || !strings.Contains(x.text, "resumes where the stream was before") || strings.Contains(x.text, "come back together") {
 				t.Error(x.text)
 			}
@@ -47,18 +47,18 @@ func TestTheGatewayIsAway(t *testing.T) {
 	tests = append(tests, []test{
 		{"plain nginx", func(ctx context.Context, t *testing.T, g *gateway.Gateway) string { return nginx(ctx, t, g, good, "") },
 			func(t *testing.T, x examination) {
-				x.wantFault(t, checkAway, "502 Bad Gateway, which ends every page's EventSource", "nginx", "error_page 502 503 504")
-				x.wantOnly(t, checkAway)
+				x.wantFault(t, checkAtDowntime, "502 Bad Gateway, which ends every page's EventSource", "nginx", "error_page 502 503 504")
+				x.wantOnly(t, checkAtDowntime)
 			}},
 		{"for one origin", func(ctx context.Context, t *testing.T, g *gateway.Gateway) string {
 			return nginx(ctx, t, g, good+"error_page 502 503 504 = @wait;", `location @wait { default_type text/event-stream; return 200 "retry: 2000\n\n"; }`)
 		}, func(t *testing.T, x examination) {
-			x.wantFault(t, checkAway, "CORS for "+page, "", "")
-			x.wantOnly(t, checkAway)
+			x.wantFault(t, checkAtDowntime, "CORS for "+page, "", "")
+			x.wantOnly(t, checkAtDowntime)
 		}},
 		{"no proxy", func(_ context.Context, _ *testing.T, g *gateway.Gateway) string { return g.URL() },
 			func(t *testing.T, x examination) {
-				x.wantFine(t, checkAway)
+				x.wantFine(t, checkAtDowntime)
 				if !strings.Contains(x.text, "no answer at all") {
 					t.Error(x.text)
 				}

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// versions says which HTTP is spoken, to what is in front and behind it.
-func (d *doctor) versions(p *probed) {
+// judgeHTTPVersions says which HTTP is spoken, to what is in front and behind it.
+func (d *doctor) judgeHTTPVersions(p *probeResult) {
 	here := p.Proto
 	switch {
 	case p.TLS != nil && p.TLS.NegotiatedProtocol != "":
@@ -22,37 +22,37 @@ func (d *doctor) versions(p *probed) {
 		note = "\nover HTTP/1.1 all tabs of a browser share six connections to an origin, and each stream keeps one: serve HTTP/2 to browsers"
 	}
 	switch {
-	case d.probed == nil:
+	case d.firstProbe == nil:
 		d.found(checkHTTP, ok, "%s%s", here, note)
-	case p.heard.Proto == "HTTP/1.0":
-		d.ails(checkHTTP, illOld, "", "the gateway is spoken to in HTTP/1.0: then it can't hold the stream for a few hundred bytes, and nothing tells a stream's end from a lost connection")
+	case p.report.Proto == "HTTP/1.0":
+		d.fail(checkHTTP, problemOldHTTP, "", "the gateway is spoken to in HTTP/1.0: then it can't hold the stream for a few hundred bytes, and nothing tells a stream's end from a lost connection")
 	case d.direct:
 		d.found(checkHTTP, ok, "%s%s", here, note)
 	default:
-		d.found(checkHTTP, ok, "%s; behind it %s to the gateway%s", here, p.heard.Proto, note)
+		d.found(checkHTTP, ok, "%s; behind it %s to the gateway%s", here, p.report.Proto, note)
 	}
 }
 
 // spelled are the headers as people write them.
 var spelled = map[string]string{"accept": "Accept", "authorization": "Authorization", "cookie": "Cookie", "host": "Host", "last-event-id": "Last-Event-ID", "origin": "Origin"}
 
-// request says which headers have arrived at the gateway.
-func (d *doctor) request(p *probed) {
+// judgeRequestHeaders says which headers have arrived at the gateway.
+func (d *doctor) judgeRequestHeaders(p *probeResult) {
 	var fine []string
 	before := len(d.findings)
 	for _, name := range []string{"last-event-id", "origin", "cookie", "authorization", "host", "accept"} {
-		switch header := spelled[name]; p.heard.Headers[name] {
+		switch header := spelled[name]; p.report.Headers[name] {
 		case "missing":
-			d.ails(checkRequest, illRequest, header, "%s is lost on the way to the gateway%s", header, without[name])
+			d.fail(checkRequest, problemRequest, header, "%s is lost on the way to the gateway%s", header, without[name])
 		case "changed":
 			if name != "host" { // which nothing of the gateway's depends on
-				d.ails(checkRequest, illRequest, header, "%s is changed on the way to the gateway%s", header, changed[name])
+				d.fail(checkRequest, problemRequest, header, "%s is changed on the way to the gateway%s", header, changed[name])
 			}
 		case "same", "arrived":
 			fine = append(fine, header)
 		}
 	}
-	d.address(p)
+	d.judgeClientAddress(p)
 	if len(d.findings) > before && slices.ContainsFunc(d.findings[before:], func(f finding) bool { return f.Verdict == fault }) {
 		return
 	}
@@ -71,44 +71,44 @@ var without = map[string]string{
 // changed says what another value costs.
 var changed = map[string]string{"accept": without["accept"]}
 
-// address says whether the gateway can tell callers apart by address.
-func (d *doctor) address(p *probed) {
-	told := p.heard.Forwarded["X-Forwarded-For"] + p.heard.Forwarded["Forwarded"]
+// judgeClientAddress says whether the gateway can tell callers apart by address.
+func (d *doctor) judgeClientAddress(p *probeResult) {
+	told := p.report.Forwarded["X-Forwarded-For"] + p.report.Forwarded["Forwarded"]
 	switch {
 	case d.direct:
 	case told == 0 && len(d.recognised)+len(d.nearby) > 0:
-		d.ails(checkRequest, illClient, "", "the gateway isn't told the client's address (X-Forwarded-For or Forwarded): to it all clients of the proxy are one, and share its limits")
+		d.fail(checkRequest, problemClient, "", "the gateway isn't told the client's address (X-Forwarded-For or Forwarded): to it all clients of the proxy are one, and share its limits")
 	case told == 0:
 		d.found(checkRequest, unknown, "the gateway isn't told the client's address: if this is a proxy and no plain network, all its clients are one to the gateway")
-	case p.heard.Peer == "other":
-		d.ails(checkRequest, illClient, "", "the client's address arrives, but the gateway doesn't believe it: trusted_proxies doesn't name the proxy, and all its clients are one against limits.per_ip")
+	case p.report.Peer == "other":
+		d.fail(checkRequest, problemClient, "", "the client's address arrives, but the gateway doesn't believe it: trusted_proxies doesn't name the proxy, and all its clients are one against limits.per_ip")
 	}
 }
 
-// response says whether the answer's headers are as the gateway wrote them.
-func (d *doctor) response(p *probed) {
+// judgeResponseHeaders says whether the answer's headers are as the gateway wrote them.
+func (d *doctor) judgeResponseHeaders(p *probeResult) {
 	before := len(d.findings)
 	cache := strings.Join(p.Header.Values("Cache-Control"), ", ")
 	switch {
 	case cache == "":
-		d.ails(checkResponse, illResponse, "Cache-Control", "Cache-Control is lost on the way back: caches may keep the stream")
+		d.fail(checkResponse, problemResponse, "Cache-Control", "Cache-Control is lost on the way back: caches may keep the stream")
 	case !strings.Contains(cache, "no-cache") && !strings.Contains(cache, "no-store"):
-		d.ails(checkResponse, illResponse, "Cache-Control", "Cache-Control is changed on the way back, to %q: caches may keep the stream", cache)
-	case d.probed != nil && !strings.Contains(cache, "no-transform"):
-		d.ails(checkResponse, illResponse, "Cache-Control", "Cache-Control has lost no-transform on the way back: a proxy further on may compress the stream")
+		d.fail(checkResponse, problemResponse, "Cache-Control", "Cache-Control is changed on the way back, to %q: caches may keep the stream", cache)
+	case d.firstProbe != nil && !strings.Contains(cache, "no-transform"):
+		d.fail(checkResponse, problemResponse, "Cache-Control", "Cache-Control has lost no-transform on the way back: a proxy further on may compress the stream")
 	}
 	kind := p.Header.Get("Content-Type")
 	if media, with, _ := mime.ParseMediaType(kind); media != streamType || with["charset"] != "" && !strings.EqualFold(with["charset"], "utf-8") {
-		d.ails(checkResponse, illResponse, "Content-Type", "Content-Type is changed on the way back, to %q", kind)
+		d.fail(checkResponse, problemResponse, "Content-Type", "Content-Type is changed on the way back, to %q", kind)
 	}
 	if p.Header.Get("Content-Length") != "" {
-		d.ails(checkResponse, illBuffer, "", "the answer has a Content-Length: something has waited for all of it")
+		d.fail(checkResponse, problemBuffer, "", "the answer has a Content-Length: something has waited for all of it")
 	}
 	if len(d.findings) > before {
 		return
 	}
 	accel := ""
-	if d.probed != nil && p.Header.Get("X-Accel-Buffering") == "" {
+	if d.firstProbe != nil && p.Header.Get("X-Accel-Buffering") == "" {
 		accel = fmt.Sprintf("; X-Accel-Buffering doesn't (%s): another nginx in front would have to be told not to buffer", accelReason(slices.Contains(d.recognised, "nginx")))
 	}
 	d.found(checkResponse, ok, "Content-Type and Cache-Control arrive as the gateway wrote them%s", accel)

@@ -36,7 +36,7 @@ var errSilent = errors.New("nothing was heard from the server any more")
 // Each Read returns bytes of one event. The client's scanner searches all that it has
 // buffered anew for each event, so more would cost the square.
 type wholeEvents struct {
-	body *watched
+	body *timedBody
 	in   *sse.Reader
 
 	// lastID is the id of the last whole event. The caller that started the client may read
@@ -49,7 +49,7 @@ type wholeEvents struct {
 }
 
 func newWholeEvents(body io.ReadCloser, lastID string) *wholeEvents {
-	w := &wholeEvents{body: watch(body), lastID: lastID}
+	w := &wholeEvents{body: watchSilence(body), lastID: lastID}
 	w.in = sse.NewReader(w.body, maxEvent)
 	w.in.SetLastID(lastID)
 	return w
@@ -97,20 +97,20 @@ func (w *wholeEvents) next() error {
 	return nil
 }
 
-// watched watches over a connection that may have died without a packet saying so. The
+// timedBody watches over a connection that may have died without a packet saying so. The
 // watch is stopped while nothing is being read: a full terminal is not the server's
 // silence.
-type watched struct {
+type timedBody struct {
 	io.ReadCloser
 	timer   *time.Timer   // closes the body when it fires
 	silence time.Duration // how long a read may last
 }
 
-func watch(body io.ReadCloser) *watched {
-	return &watched{body, time.AfterFunc(firstSilence, func() { body.Close() }), firstSilence}
+func watchSilence(body io.ReadCloser) *timedBody {
+	return &timedBody{body, time.AfterFunc(firstSilence, func() { body.Close() }), firstSilence}
 }
 
-func (w *watched) Read(p []byte) (int, error) {
+func (w *timedBody) Read(p []byte) (int, error) {
 	w.timer.Reset(w.silence)
 	n, err := w.ReadCloser.Read(p)
 	if fired := !w.timer.Stop(); fired && err != nil {
@@ -119,7 +119,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (w *watched) Close() error {
+func (w *timedBody) Close() error {
 	w.timer.Stop()
 	return w.ReadCloser.Close()
 }

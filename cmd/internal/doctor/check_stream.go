@@ -13,21 +13,21 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// small are the events of the first probe: less in all than any buffer, and each far
+// smallPlan are the events of the first probe: less in all than any buffer, and each far
 // enough from the next to see that it came alone.
-var small = plan{count: 6, bytes: 100, every: 300 * time.Millisecond}
+var smallPlan = plan{count: 6, bytes: 100, every: 300 * time.Millisecond}
 
 const (
 	quick = 10 * time.Second // for an answer without a stream
 	slack = 20 * time.Second // beyond a probe's length, for its end
 )
 
-// first asks for the stream itself, and finds what that tells. false: there is nothing to
-// examine.
-func (d *doctor) first(ctx context.Context) bool {
+// openStream asks for the stream itself, and finds what that tells. false: there is
+// nothing to examine.
+func (d *doctor) openStream(ctx context.Context) bool {
 	d.trip = d.tripTime(ctx)
 	c := d.canaries()
-	got, err := d.probe(ctx, small, ask{query: map[string]string{"sent": strings.Join(c.sent, ",")}, header: c.header})
+	got, err := d.probe(ctx, smallPlan, request{query: map[string]string{"sent": strings.Join(c.sent, ",")}, header: c.header})
 	if got == nil {
 		d.notReached(err)
 		return false
@@ -37,14 +37,14 @@ func (d *doctor) first(ctx context.Context) bool {
 	var busy *busyError
 	switch {
 	case errors.Is(err, errRefused):
-		d.refused(got.visit)
+		d.refused(got.response)
 		return false
 	case errors.As(err, &busy):
 		d.found(checkReach, fault, "%v: %v, several times", got.Status, busy)
 		return false
 	case errors.Is(err, errNoProbes):
-		d.found(checkReach, ok, "%s", d.way(got))
-		d.withoutProbes(ctx, got)
+		d.found(checkReach, ok, "%s", d.route(got))
+		d.judgeWithoutProbes(ctx, got)
 		return true
 	case err != nil && got.arrivals == nil && !got.opaque:
 		d.found(checkReach, fault, "%s text/event-stream, but %v", got.Status, err)
@@ -54,19 +54,19 @@ func (d *doctor) first(ctx context.Context) bool {
 		return false
 	}
 	if !got.opaque {
-		d.probed = got
-		if d.direct = got.port == got.heard.Port && d.recognised == nil; d.direct {
+		d.firstProbe = got
+		if d.direct = got.port == got.report.Port && d.recognised == nil; d.direct {
 			d.nearby = nil
 		}
 	}
-	d.found(checkReach, ok, "%s", d.way(got))
-	d.bytes(ctx, got)
-	d.compression(got)
-	d.versions(got)
-	if d.probed != nil {
-		d.request(got)
+	d.found(checkReach, ok, "%s", d.route(got))
+	d.judgeArrivals(ctx, got)
+	d.judgeCompression(got)
+	d.judgeHTTPVersions(got)
+	if d.firstProbe != nil {
+		d.judgeRequestHeaders(got)
 	}
-	d.response(got)
+	d.judgeResponseHeaders(got)
 	return true
 }
 
@@ -77,7 +77,7 @@ func (d *doctor) tripTime(ctx context.Context) (least time.Duration) {
 	defer cancel()
 	for range 3 {
 		began := time.Now()
-		if _, err := d.open(ctx, ask{method: http.MethodHead}); err != nil {
+		if _, err := d.open(ctx, request{method: http.MethodHead}); err != nil {
 			return least
 		}
 		if took := time.Since(began); least == 0 || took < least {
@@ -89,7 +89,7 @@ func (d *doctor) tripTime(ctx context.Context) (least time.Duration) {
 
 func (d *doctor) notReached(err error) {
 	if errors.Is(err, context.DeadlineExceeded) {
-		d.ails(checkReach, illBuffer, "", "no answer within %v, not even the beginning of one", small.length()+slack)
+		d.fail(checkReach, problemBuffer, "", "no answer within %v, not even the beginning of one", smallPlan.length()+slack)
 		return
 	}
 	plain, _ := reach.Plain(err)
@@ -97,7 +97,7 @@ func (d *doctor) notReached(err error) {
 }
 
 // refused says what an answer means that is no stream.
-func (d *doctor) refused(v *visit) {
+func (d *doctor) refused(v *response) {
 	kind, _, _ := strings.Cut(v.Header.Get("Content-Type"), ";")
 	if v.StatusCode >= 300 && v.StatusCode < 400 {
 		d.found(checkReach, fault, "%s to another address: a browser would stay there and never ask here again; give the URL where it ends", v.Status)
@@ -109,14 +109,14 @@ func (d *doctor) refused(v *visit) {
 	}
 	status := proxyStatus(v.Header)
 	if v.StatusCode == http.StatusNotImplemented || strings.Contains(status, "incremental_refused") {
-		d.ails(checkReach, illBuffer, "", "%s%s: a proxy refuses to pass the stream on as it comes (RFC 10036)", v.Status, status)
+		d.fail(checkReach, problemBuffer, "", "%s%s: a proxy refuses to pass the stream on as it comes (RFC 10036)", v.Status, status)
 		return
 	}
 	body, _ := io.ReadAll(io.LimitReader(v.Body, 64<<10))
 	var problem struct{ Type string }
 	_ = json.Unmarshal(body, &problem) // then it has none
 	if header := d.credential(); problem.Type == "urn:sluice:problem:identity-missing" && header != "" {
-		d.ails(checkRequest, illRequest, header, "%s was sent, and has not arrived: the gateway answers %s", header, v.Status)
+		d.fail(checkRequest, problemRequest, header, "%s was sent, and has not arrived: the gateway answers %s", header, v.Status)
 		return
 	}
 	v.Body = io.NopCloser(strings.NewReader(string(body)))
@@ -145,15 +145,15 @@ func (d *doctor) credential() string {
 func (d *doctor) neighbours(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
-	front, err := d.open(ctx, ask{path: "/", header: map[string]string{"Accept": "text/html"}, bare: true})
+	front, err := d.open(ctx, request{path: "/", header: map[string]string{"Accept": "text/html"}, bare: true})
 	if err != nil {
 		return nil
 	}
 	return slices.DeleteFunc(recognise(front.Header), func(name string) bool { return slices.Contains(d.recognised, name) })
 }
 
-// way is what lies between here and there, as far as it shows.
-func (d *doctor) way(p *probed) string {
+// route is what lies between here and there, as far as it shows.
+func (d *doctor) route(p *probeResult) string {
 	var between []string
 	if len(d.recognised) > 0 {
 		between = append(between, "through "+strings.Join(d.recognised, " and "))

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// ask is a request: the command line's, with this added.
-type ask struct {
+// request is what is asked: the command line's, with this added.
+type request struct {
 	method string            // "": GET
 	origin string            // "": the stream's
 	path   string            // "": the stream's
@@ -22,15 +22,15 @@ type ask struct {
 	bare   bool              // without the caller's credentials, as a preflight is
 }
 
-// visit is an answer, open as long as its context.
-type visit struct {
+// response is an answer, open as long as its context.
+type response struct {
 	*http.Response
-	began   time.Time
-	port    int // of this end of the connection
-	raw     *clocked
-	text    io.Reader // raw, unpacked
-	*reader           // of text
-	opaque  bool      // encoded in a way that is not read here: text is as packed, and reader has nothing
+	began        time.Time
+	port         int // of this end of the connection
+	raw          *timedBody
+	text         io.Reader // raw, unpacked
+	*timedReader           // of text
+	opaque       bool      // encoded in a way that is not read here: text is as packed, and nothing is read
 }
 
 // streamType is what an EventSource accepts, and is answered with.
@@ -40,7 +40,7 @@ const streamType = "text/event-stream"
 const browserEncodings = "gzip, deflate, br, zstd"
 
 // open asks. The answer is closed when ctx ends.
-func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
+func (d *doctor) open(ctx context.Context, a request) (*response, error) {
 	target := *d.URL
 	query := target.Query()
 	for name, value := range a.query {
@@ -93,28 +93,28 @@ func (d *doctor) open(ctx context.Context, a ask) (*visit, error) {
 	for name, value := range a.header {
 		r.Header.Set(name, value)
 	}
-	v := &visit{began: time.Now()}
+	v := &response{began: time.Now()}
 	if v.Response, err = d.client.Do(r); err != nil { //nolint:bodyclose // it is closed when ctx ends
 		return nil, err
 	}
 	answer := v.Body
 	context.AfterFunc(ctx, func() { answer.Close() })
 	v.port = int(port.Load())
-	v.raw = &clocked{Reader: v.Body}
+	v.raw = &timedBody{Reader: v.Body}
 	v.text = v.raw
 	switch v.Header.Get("Content-Encoding") {
 	case "", "identity":
 	case "gzip", "x-gzip":
-		v.text = &unzipped{from: v.raw}
+		v.text = &gzipText{from: v.raw}
 	default:
 		v.opaque = true
 	}
-	v.reader = newReader(v.text)
+	v.timedReader = newTimedReader(v.text)
 	return v, nil
 }
 
 // isStream says whether the answer is an event stream.
-func (v *visit) isStream() bool {
+func (v *response) isStream() bool {
 	media, _, _ := mime.ParseMediaType(v.Header.Get("Content-Type"))
 	return v.StatusCode == http.StatusOK && media == streamType
 }

@@ -8,9 +8,9 @@ const leastGo = "go1.26.9"
 
 // Holes says what is wrong with the Go that built this, for a gateway that speaks HTTP/2;
 // "" nothing that is known.
-func Holes() string { return holes(read().GoVersion) }
+func Holes() string { return holesOf(read().GoVersion) }
 
-func holes(built string) string {
+func holesOf(built string) string {
 	if !goversion.IsValid(built) || goversion.Compare(built, leastGo) >= 0 { // an unreleased Go says no version
 		return ""
 	}

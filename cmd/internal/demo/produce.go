@@ -9,10 +9,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// trade plays out what the shops make up, until ctx ends: as any producer would, it
-// connects to the broker and writes records. A record that Kafka didn't take ends it with
-// an error.
-func trade(ctx context.Context, brokers []string, s *shops) error {
+// produceEvents plays out what the shops make up, until ctx ends: as any producer would,
+// it connects to the broker and writes records. A record that Kafka didn't take ends it
+// with an error.
+func produceEvents(ctx context.Context, brokers []string, s *shops) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...),
 		kgo.ClientID("sluice-demo-shops"),

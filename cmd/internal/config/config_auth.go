@@ -36,7 +36,7 @@ type JWT struct {
 	keysFile  string // where Keys were read, to be read again; "" they were written out, or are fetched
 	parseKeys func([]byte) (auth.Keys, error)
 
-	from          []string
+	fromTexts     []string
 	secret        Secret
 	publicKeyFile string
 	jwksFile      string

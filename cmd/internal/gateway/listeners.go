@@ -13,8 +13,8 @@ import (
 	"sluice/server"
 )
 
-// public opens the port for browsers, and makes the server that is to answer there.
-func (g *Gateway) public(ctx context.Context) (*http.Server, net.Listener, error) {
+// listenPublic opens the port for browsers, and makes the server that is to answer there.
+func (g *Gateway) listenPublic(ctx context.Context) (*http.Server, net.Listener, error) {
 	s := server.NewHTTP(g.server.Handler(), g.slog)
 	s.MaxHeaderBytes = int(g.config.Limits.HeaderBytes)
 	if tls := g.config.TLS; tls != (config.CertPair{}) {

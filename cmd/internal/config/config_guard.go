@@ -19,9 +19,9 @@ type Guard struct {
 	ProxyProtocol   bool
 	AdminAuth       AdminAuth
 
-	ids            string
-	idsKeysFile    string
-	trustedProxies []string
+	idsText           string
+	idsKeysFile       string
+	trustedProxyTexts []string
 }
 
 // IDsSealed is the value of the key ids that seals them.

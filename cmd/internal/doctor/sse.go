@@ -15,8 +15,8 @@ type event struct {
 	at             time.Time // it was whole here
 }
 
-// reader reads events and keeps the time.
-type reader struct{ in *sse.Reader }
+// timedReader reads events and keeps the time.
+type timedReader struct{ in *sse.Reader }
 
 // maxEvent is how long an event may be. A Kafka record is a megabyte at most, unless
 // somebody has raised that.
@@ -24,10 +24,10 @@ const maxEvent = 2 << 20
 
 var errLarge = errors.New("an event of the stream is larger than two megabytes")
 
-func newReader(r io.Reader) *reader { return &reader{sse.NewReader(r, maxEvent)} }
+func newTimedReader(r io.Reader) *timedReader { return &timedReader{sse.NewReader(r, maxEvent)} }
 
 // next returns the next event that has data.
-func (r *reader) next() (event, error) {
+func (r *timedReader) next() (event, error) {
 	e, err := r.in.Next()
 	switch {
 	case errors.Is(err, sse.ErrTooLong):
@@ -39,15 +39,15 @@ func (r *reader) next() (event, error) {
 }
 
 // retry is the reconnection time last said; -1 before.
-func (r *reader) retry() time.Duration { return r.in.Retry() }
+func (r *timedReader) retry() time.Duration { return r.in.Retry() }
 
-// clocked is a body that remembers when its bytes came.
-type clocked struct {
+// timedBody is a body that remembers when its bytes came.
+type timedBody struct {
 	io.Reader
 	first, last time.Time // zero: none yet
 }
 
-func (c *clocked) Read(p []byte) (int, error) {
+func (c *timedBody) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	if n > 0 {
 		c.last = time.Now()
@@ -58,14 +58,14 @@ func (c *clocked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unzipped is gzip's text. It reads nothing before it is read, since the first byte may
+// gzipText is gzip's text. It reads nothing before it is read, since the first byte may
 // be late.
-type unzipped struct {
+type gzipText struct {
 	from io.Reader
 	text *gzip.Reader
 }
 
-func (u *unzipped) Read(p []byte) (n int, err error) {
+func (u *gzipText) Read(p []byte) (n int, err error) {
 	if u.text == nil {
 		if u.text, err = gzip.NewReader(u.from); err != nil {
 			return 0, err

@@ -12,9 +12,9 @@ import (
 	"sluice/cmd/internal/reach"
 )
 
-// picture is a snapshot as lines of text, none wider than width. r is nil while there are
+// render is a snapshot as lines of text, none wider than width. r is nil while there are
 // no rates yet.
-func picture(s *snapshot, r *rates, width int) []string {
+func render(s *snapshot, r *rates, width int) []string {
 	g := &s.Gateway
 	state := "ready"
 	switch {

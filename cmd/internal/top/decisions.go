@@ -22,23 +22,23 @@ type decisions struct {
 }
 
 type decision struct {
-	Stream      string    `json:"stream"`
-	Topic       string    `json:"topic"`
-	Partition   int32     `json:"partition"`
-	Offset      int64     `json:"offset"`
-	Read        time.Time `json:"read"`
-	Event       string    `json:"event"`
-	Subject     string    `json:"subject"`
-	Users       []string  `json:"users"`
-	MoreUsers   int       `json:"more_users"`
-	Audience    string    `json:"audience"`
-	Cause       string    `json:"cause"`
-	Because     string    `json:"because"`
-	For         []verdict `json:"for"`
-	Subscribers []visitor `json:"subscribers"`
+	Stream      string       `json:"stream"`
+	Topic       string       `json:"topic"`
+	Partition   int32        `json:"partition"`
+	Offset      int64        `json:"offset"`
+	Read        time.Time    `json:"read"`
+	Event       string       `json:"event"`
+	Subject     string       `json:"subject"`
+	Users       []string     `json:"users"`
+	MoreUsers   int          `json:"more_users"`
+	Audience    string       `json:"audience"`
+	Cause       string       `json:"cause"`
+	Because     string       `json:"because"`
+	For         []verdict    `json:"for"`
+	Subscribers []subscriber `json:"subscribers"`
 }
 
-type visitor struct {
+type subscriber struct {
 	ID      string     `json:"id"`
 	User    string     `json:"user"`
 	Subject string     `json:"subject"`
@@ -54,8 +54,8 @@ type verdict struct {
 	Because string `json:"because"`
 }
 
-// answer prints what became of the records asked about.
-func (a *asker) answer(ctx context.Context, out io.Writer) error {
+// printDecisions prints what became of the records asked about.
+func (a *adminClient) printDecisions(ctx context.Context, out io.Writer) error {
 	text, err := a.ask(ctx, "/decisions", a.question)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (d *decisions) text(one bool) string {
 			}
 		}
 		for j := range r.Subscribers {
-			say("  %s", r.Subscribers[j].says())
+			say("  %s", r.Subscribers[j].text())
 		}
 	}
 	switch {
@@ -103,8 +103,8 @@ func (d *decisions) text(one bool) string {
 	return b.String()
 }
 
-// says is what became of a record for a connection.
-func (v *visitor) says() string {
+// text is what became of a record for a connection.
+func (v *subscriber) text() string {
 	text := fmt.Sprintf("connection %s of %s", v.ID, cmp.Or(v.User, "a ticket"))
 	if v.Subject != "" {
 		text += fmt.Sprintf(" for %q", v.Subject)

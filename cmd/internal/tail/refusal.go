@@ -15,19 +15,19 @@ type refusal struct{ reason string }
 
 func (r *refusal) Error() string { return r.reason }
 
-// away is an answer that says to come again.
-type away struct {
+// retryLater is an answer that says to come again.
+type retryLater struct {
 	reason string
 	after  time.Duration // not sooner than this; 0: it didn't say
 }
 
-func (a *away) Error() string { return a.reason }
+func (a *retryLater) Error() string { return a.reason }
 
-// judge says what an answer is worth: nil for an event stream, *away for one
+// judge says what an answer is worth: nil for an event stream, *retryLater for one
 // that will come, *refusal for the rest.
 //
 //	200 event stream     nil
-//	408 425 429 5xx      *away
+//	408 425 429 5xx      *retryLater
 //	anything else        *refusal (a browser's EventSource gives up here too)
 func judge(resp *http.Response) error {
 	switch code := resp.StatusCode; {
@@ -39,7 +39,7 @@ func judge(resp *http.Response) error {
 		return &refusal{fmt.Sprintf("the answer is %q and no event stream; is %s the right address?", kind, resp.Request.URL.Path)}
 	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
 		seconds, _ := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 16)
-		return &away{reach.Explain(resp), time.Duration(seconds) * time.Second}
+		return &retryLater{reach.Explain(resp), time.Duration(seconds) * time.Second}
 	default:
 		return &refusal{reach.Explain(resp)}
 	}
