@@ -78,7 +78,7 @@ func (la *lane) reached() []int64 {
 	return la.pass.reached
 }
 
-// join adds a taker. The lane must have all events from its position on.
+// join adds a member. The lane must have all events from its position on.
 func (la *lane) join(c *catchupMember) {
 	c.lane, c.next, c.waiting = la, 0, false
 	if la.members++; la.members == 1 && la.open() {
@@ -86,8 +86,8 @@ func (la *lane) join(c *catchupMember) {
 	}
 }
 
-// leave takes a taker out. A lane that nobody takes from is given up, unless others may
-// come who are sent the same.
+// leave takes a member out. A lane without members is given up, unless others may come
+// that are sent the same.
 func (la *lane) leave(c *catchupMember) {
 	c.lane, c.waiting = nil, false
 	if la.members--; la.members > 0 {

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// catchupMember is what a private subscriber's stream has while it reads older than
-// memory: what it waits for, or takes from. How far it has read is its own position.
+// catchupMember is one stream of one subscriber while its position is older than memory.
+// It waits for a pass, or takes from a lane. How far it has read is its stream's
+// position.
 type catchupMember struct {
 	id      uint32
 	own     *ownStream
@@ -53,8 +54,8 @@ func (p *ownPosition) laneKey(everyone bool) laneKey {
 	return laneKey{user: string(p.user), subject: string(p.subject)}
 }
 
-// locate takes stream i of a private subscriber to where its position is served: to
-// memory, or to the passes if it is older than that.
+// locate takes stream i to where its position is served: to memory, or to the passes if
+// it is older than that.
 func (p *ownPosition) locate(h *Hub, v *view, id uint32, i int) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	if covers(o.pos, l.floor()) {
@@ -67,7 +68,7 @@ func (p *ownPosition) locate(h *Hub, v *view, id uint32, i int) {
 
 // serveCatchup sends what was found, and returns stream i to memory when the passes have
 // read up to it. Drained: go on with the next stream, or with this one from memory if it
-// is no longer cold.
+// no longer catches up.
 func (p *ownPosition) serveCatchup(h *Hub, v *view, id uint32, i int, b *Batch, maxBytes int) Pulled {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	for looked := 0; o.catchup != nil; {

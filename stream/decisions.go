@@ -149,7 +149,7 @@ func (d *Decisions) began(stream, first int, start []int64) {
 	d.floor[stream] = append(d.floor[stream][:first:first], start...)
 }
 
-// remember adds a record, in the place of the oldest.
+// remember adds a record, which replaces the oldest.
 func (d *Decisions) remember(r fact) {
 	r.connected = d.hub.reading(r.stream)
 	if old, full := d.records.at(d.records.oldest()); full && len(d.records.items) == d.records.size {

@@ -67,9 +67,9 @@ type Hub struct {
 	endings    []*ending         // under way, see EndUser
 
 	wakers    []Waker
-	own       map[uint32]*ownPosition // by subscriber, those on their own
-	expecting map[uint32]struct{}     // of private, those that wait for streams that can't be read yet
-	apart     map[uint32]struct{}     // of private, those with leader epochs that only their cursors tell
+	own       map[uint32]*ownPosition // by subscriber, of those that need one
+	expecting map[uint32]struct{}     // of own, those that wait for streams that can't be read yet
+	apart     map[uint32]struct{}     // of own, those with leader epochs that only their cursors tell
 	anyUser   anyUser                 // subscribers that are sent a subject's events as such, by subject
 	scratch   scratch
 

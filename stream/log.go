@@ -19,7 +19,7 @@ const everyPartition = -1
 
 // entry is one line of a log. It holds no pointer.
 type entry struct {
-	seq       uint64 // place among the entries of all streams of the hub, from 1
+	seq       uint64 // its number among the entries of all streams of the hub, from 1
 	next      int64  // position in its partition after it: an event's offset + 1
 	time      int64  // the record's timestamp, ms
 	read      int64  // when this gateway read it, ms of the hub's clock

@@ -130,7 +130,7 @@ type logScan struct {
 	at    ordinal // of it
 }
 
-// scan opens a feed of l from seq on: of a user's entries, or of all.
+// scan opens a logScan of l from seq on: of a user's entries, or of all.
 func (h *Hub) scan(l *log, uid uint32, all bool, seq uint64, look int) logScan {
 	f := logScan{hub: h, log: l, uid: uid, all: all || l.spec.Audience == AudienceEveryone, left: look, ahead: noOrdinal}
 	switch {
@@ -165,7 +165,7 @@ func (l *log) jumpFrom(seq uint64) int {
 	})
 }
 
-// scanShare is how many entries each of n feeds may look at in one hold of the lock.
+// scanShare is how many entries each of n scans may look at in one hold of the lock.
 func scanShare(n int) int { return max(64, replayRun/max(1, n)) }
 
 func (f *logScan) advance() {
@@ -207,7 +207,7 @@ func (f *logScan) count() {
 	f.hub.mu.did(1)
 }
 
-// scans opens the feeds of a view. They are the hub's until the next call.
+// scans opens the scans of a view. They are the hub's until the next call.
 func (h *Hub) scans(v *view, uid uint32, all bool, seq func(i int) uint64) []logScan {
 	h.scratch.scans = h.scratch.scans[:0]
 	for i, stream := range v.streams {
@@ -216,7 +216,7 @@ func (h *Hub) scans(v *view, uid uint32, all bool, seq func(i int) uint64) []log
 	return h.scratch.scans
 }
 
-// oldestScan returns the feed with the oldest entry, nil if all are empty.
+// oldestScan returns the scan with the oldest entry, nil if all are empty.
 func oldestScan(feeds []logScan) *logScan {
 	var first *logScan
 	for i := range feeds {

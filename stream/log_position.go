@@ -148,8 +148,8 @@ func (h *Hub) appendID(dst []byte, v *view, seq uint64) []byte {
 	})
 }
 
-// appendIDAt appends the id of a follower of the view who is sent the next entry of a
-// feed.
+// appendIDAt appends the id of a follower of the view that is sent the next entry of a
+// scan.
 func (h *Hub) appendIDAt(dst []byte, v *view, f *logScan) []byte {
 	return cursor.Join(h.ids, dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
 		if l := h.logs[v.streams[i]]; l != f.log {

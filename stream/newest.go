@@ -20,8 +20,8 @@ type newestEvent struct {
 
 // newestPick takes the n newest of events that it is shown, each partition's from its
 // newest on. Newest is by the records' timestamps, but never against the order of a
-// partition: an event is as old as the oldest timestamp from it to its partition's end.
-// It keeps n marks, however many it is shown.
+// partition. An event is as old as the oldest timestamp from it to its partition's end.
+// It keeps n events, however many it is shown.
 type newestPick struct {
 	n      int
 	events []newestEvent // a heap, the oldest first
@@ -80,8 +80,8 @@ func (k *newestPick) since() int64 {
 	return k.events[0].time
 }
 
-// olderThan is the order in which marks give way. Of the same time, one of a later stream
-// or partition does first.
+// olderThan is the order in which events give way. Of the same time, one of a later
+// stream or partition does first.
 func (m newestEvent) olderThan(o newestEvent) bool {
 	switch {
 	case m.time != o.time:
@@ -225,7 +225,7 @@ func (l *newestCache) known(key newestKey, m memory, from []int64, n int) *newes
 	return &other
 }
 
-// remember keeps what a reading found, in the place of what was known of its key.
+// remember keeps what a reading found, instead of what was known of its key.
 func (l *newestCache) remember(s *newestAnswer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

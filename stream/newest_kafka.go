@@ -7,7 +7,7 @@ import (
 )
 
 // newestQuery is a question for the newest events older than memory. All that are asked
-// while a reading is under way are answered by the next one, or by what that one has
+// while a reading is under way are answered by the next reading, or by what that one has
 // found.
 type newestQuery struct {
 	key     newestKey
@@ -72,7 +72,7 @@ func (h *Hub) newestFromKafka(ctx context.Context, m memory, r Request, pick *ne
 	return nil
 }
 
-// newestFrom is how far back a look goes: each partition has its share in what may be
+// newestFrom is how far back a query reads: each partition has its share in what may be
 // read.
 func (h *Hub) newestFrom(start, floor []int64) []int64 {
 	from := make([]int64, len(floor))
@@ -82,7 +82,7 @@ func (h *Hub) newestFrom(start, floor []int64) []int64 {
 	return from
 }
 
-// askNewest has a look answered by a reading.
+// askNewest has a query answered by a reading.
 func (h *Hub) askNewest(ctx context.Context, q *newestQuery) (*newestAnswer, error) {
 	stream := q.key.stream
 	h.mu.Lock()
@@ -106,7 +106,7 @@ func (h *Hub) askNewest(ctx context.Context, q *newestQuery) (*newestAnswer, err
 	return q.got, nil
 }
 
-// serveQueries reads for those who look until nobody does.
+// serveQueries reads for the queries of a stream until there are none.
 func (ps *catchupPasses) serveQueries(stream int) {
 	for {
 		ps.hub.mu.Lock()
@@ -126,7 +126,7 @@ func (ps *catchupPasses) serveQueries(stream int) {
 // gone reports whether nobody waits for the answer any more.
 func (q *newestQuery) gone() bool { return q.waiting.Err() != nil }
 
-// answerQueries makes one reading for those who asked, as many as it has room for, and
+// answerQueries makes one reading for some queries, as many as it has room for, and
 // returns the others.
 func (ps *catchupPasses) answerQueries(stream int, asked []*newestQuery) (later []*newestQuery) {
 	g := newestReading{hub: ps.hub, stream: stream, epoch: asked[0].epoch, everyone: ps.hub.logs[stream].spec.Audience == AudienceEveryone}
@@ -147,7 +147,7 @@ func (ps *catchupPasses) answerQueries(stream int, asked []*newestQuery) (later 
 	return later
 }
 
-// newestReading is one reading for some who look.
+// newestReading is one reading for some queries.
 type newestReading struct {
 	hub       *Hub
 	stream    int
@@ -169,7 +169,7 @@ type newestFound struct {
 	asked []*newestQuery
 }
 
-// take takes a look into the reading; false: there is no room.
+// take takes a query into the reading; false: there is no room.
 func (g *newestReading) take(q *newestQuery) bool {
 	one := g.byKey[q.key]
 	if one == nil {

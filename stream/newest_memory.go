@@ -19,8 +19,8 @@ func (h *Hub) newestFromMemory(c *memorySearch) (since int64) {
 	return c.end(h)
 }
 
-// memorySearch looks for a request's newest events in a log, from its end on. Its methods
-// are called with the hub's lock held.
+// memorySearch looks for a request's newest events in a log, from its end on. The hub's
+// lock is held in its methods.
 type memorySearch struct {
 	memory
 	r     Request
@@ -44,8 +44,8 @@ func (c *memorySearch) begin(h *Hub) {
 	}
 }
 
-// step looks at replayRun entries; false: that was all. What has been evicted meanwhile
-// was older than what is left to look at.
+// step looks at replayRun entries; false: that was all. Entries evicted meanwhile were
+// older than those left to look at.
 func (c *memorySearch) step(h *Hub) bool {
 	l := h.logs[c.stream]
 	first := l.from(l.resume(l.floor()))

@@ -107,7 +107,7 @@ type streamStart struct {
 	gen   uint64 // the log's at that time
 	pos   []int64
 
-	leaders []int32 // leader epochs that only the cursor tells of; see own.leaders
+	leaders []int32 // leader epochs that only the cursor tells of; see ownStream.leaders
 	came    []int64 // the position that they are of
 }
 
@@ -118,8 +118,8 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	if h.closed {
 		return Sub{}, "", ErrClosed
 	}
-	for _, pl := range st.streams {
-		h.mu.did(1 + len(pl.pos)/16)
+	for _, start := range st.streams {
+		h.mu.did(1 + len(start.pos)/16)
 	}
 	carried := cursor.AddNote(st.carried, r.Note)
 	alone := r.Subject != "" || carried != "" || len(r.Absent) > 0
@@ -129,14 +129,14 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 		}
 		st.absent |= 1 << i
 	}
-	for i, pl := range st.streams {
+	for i, start := range st.streams {
 		if h.withdrawn&(1<<r.Streams[i]) != 0 {
 			return Sub{}, "", ErrWithdrawn
 		}
-		if l := h.logs[r.Streams[i]]; l.epoch != pl.epoch || l.gen != pl.gen {
+		if l := h.logs[r.Streams[i]]; l.epoch != start.epoch || l.gen != start.gen {
 			return Sub{}, "", errMoved
 		}
-		alone = alone || pl.pos != nil
+		alone = alone || start.pos != nil
 	}
 	id := h.subs.add()
 	s := h.subs.at(id)
@@ -159,16 +159,16 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	}
 	h.index(id, s, p)
 	p.streams = make([]ownStream, len(st.streams))
-	for i, pl := range st.streams {
+	for i, start := range st.streams {
 		o, l := &p.streams[i], h.logs[r.Streams[i]]
-		o.epoch, o.lineage, o.told = pl.epoch, l.lineage, h.seq
-		if pl.pos == nil {
+		o.epoch, o.lineage, o.told = start.epoch, l.lineage, h.seq
+		if start.pos == nil {
 			o.pos, o.seq = slices.Clone(l.head), h.seq+1
 			continue
 		}
-		o.pos = slices.Clone(pl.pos)
-		if pl.leaders != nil {
-			o.leaders, o.came = pl.leaders, pl.came
+		o.pos = slices.Clone(start.pos)
+		if start.leaders != nil {
+			o.leaders, o.came = start.leaders, start.came
 			h.apart[id] = struct{}{}
 		}
 		p.locate(h, h.views[s.view], id, i)

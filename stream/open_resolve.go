@@ -59,55 +59,55 @@ func unavailableError(ctx context.Context, err error) error {
 
 // resume finds where a cursor's segment stands, and what has to be said about it.
 func (h *Hub) resume(ctx context.Context, m memory, seg *cursor.Segment, r *Request) (streamStart, []Reset, error) {
-	pl := streamStart{epoch: m.epoch, gen: m.gen}
+	start := streamStart{epoch: m.epoch, gen: m.gen}
 	if seg.IsLost() {
-		return pl, []Reset{{Reason: ReasonInvalid, Stream: m.name}}, nil
+		return start, []Reset{{Reason: ReasonInvalid, Stream: m.name}}, nil
 	}
 	if !r.takes(seg) {
-		return pl, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
+		return start, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
 	}
-	pl.pos = grow(slices.Clone(seg.Offsets), len(m.head)) // what it doesn't name begins at its beginning
+	start.pos = grow(slices.Clone(seg.Offsets), len(m.head)) // what it doesn't name begins at its beginning
 	truncated := Reset{Reason: ReasonTruncated, Stream: m.name}
 	if seg.Epoch == m.epoch {
 		var asked bool
 		var err error
-		if truncated.Partitions, pl.leaders, asked, err = h.holdEpochs(ctx, m, seg.Leaders, pl.pos, r.reach); err != nil {
-			return pl, nil, err
+		if truncated.Partitions, start.leaders, asked, err = h.holdEpochs(ctx, m, seg.Leaders, start.pos, r.reach); err != nil {
+			return start, nil, err
 		}
-		pl.came = slices.Clone(pl.pos)
-		if !asked && covers(pl.pos, m.floor) && covers(m.head, pl.pos) {
-			pl.pos = pl.pos[:len(m.head)] // what else it names it has at 0
-			return pl, said(truncated), nil
+		start.came = slices.Clone(start.pos)
+		if !asked && covers(start.pos, m.floor) && covers(m.head, start.pos) {
+			start.pos = start.pos[:len(m.head)] // what else it names it has at 0
+			return start, said(truncated), nil
 		}
 	}
 	if err := r.reach(); err != nil {
-		return pl, nil, err
+		return start, nil, err
 	}
 	b, err := h.bounds(ctx, m) // also after leader epochs: they may have been of another topic
 	if err != nil {
-		return pl, nil, err
+		return start, nil, err
 	}
 	if b.Epoch != m.epoch { // our own reader is about to notice that the topic is another one
-		return pl, nil, ErrNotWarm
+		return start, nil, ErrNotWarm
 	}
 	if seg.Epoch != m.epoch {
 		r := Reset{Reason: ReasonRecreated, Stream: m.name}
-		for p := range max(len(b.Start), len(pl.pos)) {
-			r.Partitions = append(r.Partitions, Moved{int32(p), at(pl.pos, p), at(b.Start, p)})
+		for p := range max(len(b.Start), len(start.pos)) {
+			r.Partitions = append(r.Partitions, Moved{int32(p), at(start.pos, p), at(b.Start, p)})
 		}
-		pl.pos = grow(slices.Clone(b.Start), len(m.head))
-		far, err := h.limit(ctx, m, pl.pos, false)
-		return pl, said(r, far), err
+		start.pos = grow(slices.Clone(b.Start), len(m.head))
+		far, err := h.limit(ctx, m, start.pos, false)
+		return start, said(r, far), err
 	}
-	return h.fit(ctx, m, b, pl, truncated)
+	return h.fit(ctx, m, b, start, truncated)
 }
 
 // fit moves a position to where Kafka has records, partition by partition. truncated is
 // what has moved already.
-func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl streamStart, truncated Reset) (streamStart, []Reset, error) {
+func (h *Hub) fit(ctx context.Context, m memory, b Bounds, start streamStart, truncated Reset) (streamStart, []Reset, error) {
 	retention := Reset{Reason: ReasonRetention, Stream: m.name}
 	compacted := Reset{Reason: ReasonCompacted, Stream: m.name}
-	pos := pl.pos
+	pos := start.pos
 	for p, next := range pos {
 		part := int32(p)
 		switch {
@@ -123,9 +123,9 @@ func (h *Hub) fit(ctx context.Context, m memory, b Bounds, pl streamStart, trunc
 		}
 	}
 	truncated.Partitions = lowest(truncated.Partitions)
-	pl.pos = pos[:max(len(m.head), min(len(pos), len(b.End)))]
-	far, err := h.limit(ctx, m, pl.pos, true)
-	return pl, said(truncated, retention, compacted, far), err
+	start.pos = pos[:max(len(m.head), min(len(pos), len(b.End)))]
+	far, err := h.limit(ctx, m, start.pos, true)
+	return start, said(truncated, retention, compacted, far), err
 }
 
 // said returns those of the resets that concern a partition.
@@ -262,15 +262,15 @@ func (h *Hub) beginUnnamed(ctx context.Context, r Request, unnamed []int, st *st
 	return resets, nil
 }
 
-// carry joins the segments of streams that aren't read, to be repeated in every id: the
-// caller may read them again on its next connection. Streams that this gateway doesn't
-// know are among them, since a role or a configuration may come back. They are written
-// anew, in today's form and sealed with today's key, so that an id never outlives the
-// keys and forms of before.
+// carry joins the segments of streams that aren't read. They are repeated in every id,
+// since the caller may read them again on its next connection. Streams that this gateway
+// doesn't know are among them, since a role or a configuration may come back. They are
+// written anew, in today's form and sealed with today's key, so that an id never outlives
+// the keys and forms of before.
 //
 // A segment that can't be read, or would make an id too long, has lost its stream's
-// place, which an id that is refused would cost all of them. For a stream of this gateway
-// that is kept in its stead, and said once the stream is read.
+// position. To refuse the id would cost all positions. So for a stream of this gateway a
+// lost segment is carried instead, and a reset says so once the stream is read.
 func (h *Hub) carry(others []cursor.Segment, read, readLen int) string {
 	var kept []string
 	for i := range others {
@@ -297,8 +297,8 @@ func (h *Hub) rewrite(s *cursor.Segment) string {
 	return string(h.ids.Append(nil, *s, s.Packed))
 }
 
-// lost is the segment that says that a stream's place is lost; "" for a stream that isn't
-// ours.
+// lost is the segment that says that a stream's position is lost; "" for a stream that
+// isn't ours.
 func (h *Hub) lost(stream string) string {
 	if _, ok := h.Lookup(stream); !ok {
 		return ""

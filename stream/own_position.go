@@ -74,10 +74,10 @@ func (p *ownPosition) catchHead(h *Hub, v *view) {
 	}
 }
 
-// reach moves the positions to where one who follows stands at the entry seq of a stream,
-// which is being sent. All entries up to there that are for it have been sent before, or
-// its position covered them. So all who are at one place have one id, wherever they came
-// from.
+// reach moves the positions to where a follower is at the entry seq of a stream, which is
+// being sent. All entries up to there that are for it have been sent before, or its
+// position covered them. So all subscribers at one position have one id, wherever they
+// came from.
 func (p *ownPosition) reach(h *Hub, v *view, of *ownStream, seq uint64) {
 	for i := range p.streams {
 		o, l := &p.streams[i], h.logs[v.streams[i]]
@@ -161,7 +161,7 @@ func (p *ownPosition) follows(h *Hub, v *view) bool {
 // filter or the position leaves nearly nothing of them.
 const replayRun = 4096
 
-// ownScan is a stream of a private subscriber that memory serves.
+// ownScan is a stream of a subscriber with an own position that memory serves.
 type ownScan struct {
 	logScan
 	own *ownStream

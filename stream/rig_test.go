@@ -182,7 +182,7 @@ func (p *page) reading() bool {
 	return q != nil && slices.ContainsFunc(q.streams, func(o ownStream) bool { return o.catchup != nil })
 }
 
-// private reports whether the page is on its own.
+// hasOwn reports whether the page has an ownPosition.
 func (p *page) hasOwn() bool {
 	p.r.hub.mu.Lock()
 	defer p.r.hub.mu.Unlock()

@@ -97,8 +97,8 @@ func newStateTable(l *log, u *users) *stateTable {
 // than 1,000. It counts offsets.
 func Newest(partitions int) int64 { return min(max(100_000/int64(max(partitions, 1)), 1000), 10_000) }
 
-// apply takes a record's place in the state. Records of a partition come in order of
-// their offsets. ms and own are what recordTimes says of it.
+// apply takes a record into the state. Records of a partition come in order of their
+// offsets. ms and own are what recordTimes says of it.
 func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 	s := stateSlot{time: ms, partition: ev.Partition, offset: ev.Offset, keyed: ev.Key != nil}
 	if s.keyed {

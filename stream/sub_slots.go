@@ -45,7 +45,7 @@ type subSlot struct {
 type subState uint8
 
 const (
-	// idle: it has been sent all there is. It has no place in the log, so it costs
+	// idle: it has been sent all there is. It keeps no number in the log, so it costs
 	// nothing per entry and can't fall off the log's end. The entry that wakes it becomes
 	// its seq: see wake.
 	idle subState = iota
@@ -144,7 +144,7 @@ func (h *Hub) unregister(id uint32, why string) {
 type view struct {
 	streams []int    // ascending
 	mask    uint64   // the same as bits
-	members []uint32 // subscribers, those first that each event for everyone wakes; each knows its place
+	members []uint32 // subscribers, those first that each event for everyone wakes; each knows its index
 	plain   int      // how many those are
 	indexes []uint32 // of each stream, where the view is in Hub.viewsOf
 	spare   bool     // it is in Hub.spareViews, having been without members
@@ -216,8 +216,8 @@ func (h *Hub) indexed(id uint32, s *subSlot) {
 	h.swapMembers(v, v.plain, int(s.memberIndex), id)
 }
 
-// swapMembers puts a subscriber at a place of its view, and who is there in the place
-// that it leaves.
+// swapMembers swaps two members of a view: the subscriber id at the index from, and the
+// one at the index to.
 func (h *Hub) swapMembers(v *view, to, from int, id uint32) {
 	other := v.members[to]
 	v.members[from], v.members[to] = other, id

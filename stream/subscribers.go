@@ -5,7 +5,7 @@ import "time"
 // SubscriberState is how a subscription stands.
 type SubscriberState string
 
-// The standings.
+// The states of a subscription.
 const (
 	SubscriberLive       SubscriberState = "live"        // it has been sent all there is
 	SubscriberBehind     SubscriberState = "behind"      // events wait for it

@@ -36,7 +36,7 @@ func newUsers() users {
 
 func (u *users) id(uid uint32) []byte { return u.ids.bytes(u.slot(uid).id) }
 
-// userBytes is what a user costs besides its id: a slot, a place in index, and one in
+// userBytes is what a user costs besides its id: a slot, an entry in index, and one in
 // each log's or state's list of users.
 const userBytes = 96
 

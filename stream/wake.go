@@ -48,7 +48,7 @@ func (w *waking) concerns(h *Hub, id uint32, s *subSlot) bool {
 	return w.filtered || !s.indexed
 }
 
-// rouse gives an idle subscriber its place if a waking that is under way has not come to
+// rouse gives an idle subscriber its number if a waking that is under way has not come to
 // it yet.
 func (h *Hub) rouse(id uint32, s *subSlot) {
 	if len(h.wakings) == 0 || s.state != idle {
@@ -227,8 +227,8 @@ func (w *waking) nextOne(h *Hub) (id uint32, ok bool) {
 	return members[w.member-1], true
 }
 
-// moved sees to a subscriber that took another's place among the members of a view or
-// group: a waking that is past that place would not come to it.
+// moved sees to a subscriber that took another's index among the members of a view or
+// group. A waking that is past that index would not come to it.
 func (h *Hub) moved(id uint32) {
 	if len(h.wakings) == 0 {
 		return
