@@ -47,7 +47,7 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, e
 		if older, err = r.offsetsAt(ctx, t, m, end, time.Now().Add(-t.stateAge).UnixMilli()); err != nil {
 			return nil, nil, err
 		}
-		keepNewest(older, kept, end, stream.Newest(len(end)))
+		keepNewest(older, kept, end, stream.NewestKept(len(end)))
 	}
 	for p := range from {
 		from[p] = min(from[p], older[p])

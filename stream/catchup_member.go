@@ -185,8 +185,8 @@ const (
 )
 
 // CatchupProgress reports how far the subscription's catch-up is since the last Pull.
-// Pull can't tell it: that is Drained too while there is nothing yet. Those who have to
-// answer once (a poll), instead of going on for ever, wait by it.
+// Pull can't tell it: that is Drained too while there is nothing yet. A caller that
+// answers once (a poll), instead of going on for ever, waits by it.
 func (s Sub) CatchupProgress() CatchupProgress {
 	if s.hub == nil {
 		return CatchupNone

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Decision is a record that was read, and what became of it.
+// Decision is a record that was read, and what happened to it.
 type Decision struct {
 	Stream    int
 	Partition int32
@@ -29,7 +29,7 @@ type Decision struct {
 // maxEach is how many connections a decision names.
 const maxEach = 32
 
-// Of says what became of a record: for a user, or for all it belongs to if user is "".
+// Of says what happened to a record: for a user, or for all it belongs to if user is "".
 // Where nothing is known of it, the cause says why not, else it is "".
 func (d *Decisions) Of(stream int, partition int32, offset int64, user string) (Decision, Cause) {
 	h := d.hub

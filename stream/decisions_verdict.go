@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Cause says in a word what became of a record for somebody.
+// Cause says in a word what happened to a record for somebody.
 type Cause string
 
 // The causes.
@@ -34,7 +34,7 @@ const (
 // somebody's.
 var causes = []Cause{CauseWritten, CauseWrittenLater, CauseNotYet, CauseSkipped, CauseLagged, CauseDisconnected, CauseSubject, CauseBefore, CauseRole, CauseStream, CauseNotConnected}
 
-// Verdict is what became of a record for a user, or for one connection.
+// Verdict is what happened to a record for a user, or for one connection.
 type Verdict struct {
 	Cause Cause
 	User  string    // "": nobody
@@ -53,7 +53,7 @@ type Verdict struct {
 	Came time.Time
 }
 
-// judge says what became of a record for one connection. ok is false for one that has
+// judge says what happened to a record for one connection. ok is false for one that has
 // nothing to do with it: it ended before the record was read, or began after it.
 func (d *Decisions) judge(r *fact, v *visit) (got Verdict, ok bool) {
 	h := d.hub
@@ -134,7 +134,7 @@ func (d *Decisions) reached(r *fact, v *visit) bool {
 	return seq > r.seq
 }
 
-// verdict says what became of a record for a user with these connections, the newest
+// verdict says what happened to a record for a user with these connections, the newest
 // first, and what each of them had of it.
 func (d *Decisions) verdict(r *fact, user string, visits []*visit) (Verdict, []Verdict) {
 	h := d.hub

@@ -20,15 +20,14 @@ const (
 // Spec describes one stream of a [Hub].
 type Spec struct {
 	Name        string        // [a-z][a-z0-9-]*, as [cursor.ValidName] has it
-	Audience    Audience      //
+	Audience    Audience      // whose events they are
 	Replay      time.Duration // how long an event is kept, from when this gateway read it; 0 is no bound
 	ReplayBytes int64         // bytes of log kept, bookkeeping included; 0 is no bound
 	State       StateBounds   // of the latest event of each subject
 }
 
-// Event is one decoded record, as broker hands it to [Hub.Publish] or to a
-// catch-up pass. Its slices are only read during that call: the hub copies
-// what it keeps.
+// Event is one decoded record, as package broker hands it to [Hub.Publish] or to a
+// catch-up pass. Its slices are only read during that call: the hub copies what it keeps.
 type Event struct {
 	Partition int32
 	Offset    int64
@@ -86,7 +85,7 @@ func (h *Hub) resetBody(r Reset) []byte {
 
 // Moved is a partition whose position moved: events from From up to, not including, To
 // are not sent. To may be below From where offsets began anew. From is Unknown to the
-// gateway where its log has moved past the position: the client's own last id says it.
+// gateway where its log has moved past the position. Then the client's last id says it.
 type Moved struct {
 	Partition int32
 	From, To  int64

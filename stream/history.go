@@ -7,9 +7,9 @@ import (
 )
 
 // History is what lies outside the hub's memory: Kafka. It is declared here, where it is
-// called, and implemented in broker. The stream argument is an index into the
-// hub's specs. Every method may block on the network and must honour ctx.
-// Methods are called concurrently.
+// called. Package broker implements it. The stream argument is an index into the hub's
+// specs. Every method may block on the network and must honour ctx. Methods are called
+// concurrently.
 type History interface {
 	// Bounds asks Kafka for what it holds of a stream now.
 	Bounds(ctx context.Context, stream int) (Bounds, error)

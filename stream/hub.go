@@ -31,7 +31,7 @@ type Config struct {
 	// log's end. 0: only there.
 	MaxLag time.Duration
 
-	// Decisions is how many records are remembered with what became of each, for
+	// Decisions is how many records are remembered with what happened to each, for
 	// Hub.Decisions. 0: none, which costs nothing.
 	Decisions int
 }

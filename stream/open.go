@@ -17,7 +17,7 @@ import (
 type Request struct {
 	Streams []int   // ascending, not empty
 	User    string  // who; "": nobody, who gets events for everyone only
-	Subject string  // only events about this; "": all
+	Subject string  // only events about this; "": about anything
 	AnyUser bool    // those of every user, not only of User; goes with a Subject, and no User
 	Denied  uint64  // streams the caller would read too, were it let; only the record of decisions looks at it
 	Absent  []int   // streams the request is for too, but for which there is nothing to read yet; see Widened
@@ -60,8 +60,8 @@ type Opening struct {
 
 // Open finds where a request begins and subscribes it there. It asks Kafka only for what
 // memory can't tell. It fails with [ErrNotWarm], [ErrWithdrawn], [ErrUnavailable],
-// [ErrClosed], the context's error or BeforeKafka's. What is wrong with the cursor is no
-// error: it is answered by resets.
+// [ErrClosed], the context's error or BeforeKafka's. A cursor that is wrong is no error:
+// resets answer it.
 //
 // The subscription counts as woken: pull it first.
 func (h *Hub) Open(ctx context.Context, r Request) (Sub, Opening, error) {
@@ -282,7 +282,8 @@ func ParseFrom(s string) (From, error) {
 	return From{}, fmt.Errorf("from takes live, earliest, last:N or since:TIME")
 }
 
-// Catchup bounds what is read from Kafka for those whose position is older than memory.
+// Catchup bounds what is read from Kafka for subscribers whose position is older than
+// memory.
 type Catchup struct {
 	MaxRecords  int64         // of all partitions, between the position and the log's head; beyond: ReasonBounds
 	MaxAge      time.Duration // of a cursor's position that is not near: see Hub.limit; beyond: ReasonBounds

@@ -137,9 +137,9 @@ func (h *Hub) addAdvance(l *log, partition int32, next, now int64) {
 	}
 }
 
-// Publish adds events to a stream's log and wakes those they are for. Offsets ascend
-// within a partition; events that the log is past already are ignored, so that a reader
-// may read again. It copies what it keeps and waits for no subscriber.
+// Publish adds events to a stream's log and wakes the subscribers they are for. Offsets
+// ascend within a partition. Events that the log is past already are ignored, so that a
+// reader may read again. It copies what it keeps and waits for no subscriber.
 func (h *Hub) Publish(stream int, events []Event) {
 	for len(events) > 0 {
 		n, more := h.publishSome(stream, events[:min(len(events), publishRun)])
@@ -252,7 +252,7 @@ func (h *Hub) wakeUsers(stream int, l *log, seq uint64) (n int) {
 }
 
 // SetStale says since when Kafka hasn't answered for a stream; the zero time: it answers.
-// Everybody who reads it is woken.
+// It wakes all its subscribers.
 func (h *Hub) SetStale(stream int, since time.Time) {
 	defer h.wakeRest()
 	h.mu.Lock()
@@ -287,8 +287,8 @@ func (h *Hub) SetWarm(stream int) {
 	}
 }
 
-// Refused says that a record could not be made an event of, and why: one of a few words.
-// It only serves those who ask what became of it.
+// Refused says that a record can't be made an event, and why, in one of a few words. Only
+// the record of decisions uses it.
 func (h *Hub) Refused(stream int, partition int32, offset, timestamp int64, reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

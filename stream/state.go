@@ -32,7 +32,7 @@ type StateRequest struct {
 
 // State is the latest event of each subject, as it was at one moment.
 type State struct {
-	Cursor string // the position of that moment: who opens there misses nothing and gets nothing twice
+	Cursor string // the position of that moment: a client that opens there misses and repeats nothing
 	Latest []Latest
 
 	// Since is the time of the oldest event that is certain to be there; zero: nothing is

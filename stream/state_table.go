@@ -15,7 +15,7 @@ import (
 //   - Age is the record's timestamp's, since gateways read a record at different times.
 //     (The log's age bounds memory and is nobody's promise, so there it is the time of
 //     reading.) Timestamps may be of the event, or wrong. So the newest records of a
-//     partition are never too old: see [Newest].
+//     partition are never too old: see [NewestKept].
 //   - A timestamp in the future counts for nothing until its time has come: see
 //     recordTimes.
 //   - MaxBytes first leaves out what only that rule keeps, then the oldest by timestamp.
@@ -83,7 +83,7 @@ type stateTable struct {
 
 func newStateTable(l *log, u *users) *stateTable {
 	return &stateTable{
-		bounds: l.spec.State, everyone: l.spec.Audience == AudienceEveryone, users: u, log: l, newest: Newest,
+		bounds: l.spec.State, everyone: l.spec.Audience == AudienceEveryone, users: u, log: l, newest: NewestKept,
 		slots: newStateSlots(), postings: make([]statePosting, 1), seed: maphash.MakeSeed(), floor: math.MinInt64,
 		bySubject: stateIndex{0, map[uint64]uint32{}, (*stateTable).subject},
 		byKey:     stateIndex{1, map[uint64]uint32{}, (*stateTable).key},
@@ -91,11 +91,13 @@ func newStateTable(l *log, u *users) *stateTable {
 	}
 }
 
-// Newest returns how many of the newest records of each partition are never too old for a
-// state, whatever their timestamps say. That is 10,000, or fewer where a topic has more
-// than ten partitions, since a gateway that starts reads all of them. It is never fewer
-// than 1,000. It counts offsets.
-func Newest(partitions int) int64 { return min(max(100_000/int64(max(partitions, 1)), 1000), 10_000) }
+// NewestKept returns how many of the newest records of each partition are never too old
+// for a state, whatever their timestamps say. That is 10,000, or fewer where a topic has
+// more than ten partitions, since a gateway that starts reads all of them. It is never
+// fewer than 1,000. It counts offsets.
+func NewestKept(partitions int) int64 {
+	return min(max(100_000/int64(max(partitions, 1)), 1000), 10_000)
+}
 
 // apply takes a record into the state. Records of a partition come in order of their
 // offsets. ms and own are what recordTimes says of it.

@@ -109,7 +109,7 @@ func TestTheNewestRecordsAreNeverTooOld(t *testing.T) {
 			if s := r.state(StateRequest{}); !s.Complete {
 				t.Error("it is not complete")
 			}
-			more := make([]Event, Newest(1)-1)
+			more := make([]Event, NewestKept(1)-1)
 			for i := range more {
 				more[i] = Event{Offset: r.next[0] + int64(i), Timestamp: timestamp, Subject: fmt.Append(nil, "more-", i), Data: []byte("x")}
 			}

@@ -11,7 +11,7 @@ type Sub struct {
 	gen uint32
 }
 
-// Key is the subscription as a number, for those who keep many without pointers; see
+// Key is the subscription as a number, for callers that keep many without pointers; see
 // [Hub.Sub].
 func (s Sub) Key() uint64 { return uint64(s.gen)<<32 | uint64(s.id) }
 
@@ -69,8 +69,8 @@ func (b *Batch) Append(frame []byte) {
 	b.Bytes += len(frame)
 }
 
-// Compose appends bytes that write appends to the batch's own memory: what is of one
-// connection only costs no allocation.
+// Compose appends bytes that write appends to the batch's memory. So bytes of one
+// connection only cost no allocation.
 func (b *Batch) Compose(write func(dst []byte) []byte) {
 	start := len(b.scratch)
 	b.scratch = write(b.scratch)
@@ -99,7 +99,7 @@ func (s Sub) slot() *subSlot {
 // Close ends the subscription. It may be called more than once.
 func (s Sub) Close() { s.CloseFor("") }
 
-// CloseFor is Close for those who say why, in a word, for the record of decisions.
+// CloseFor is Close with a reason, in a word, for the record of decisions.
 func (s Sub) CloseFor(why string) {
 	if s.hub == nil {
 		return
@@ -112,8 +112,8 @@ func (s Sub) CloseFor(why string) {
 }
 
 // AppendID appends the position reached: everything for this subscriber before it has
-// been pulled. It appends nothing when that is no longer known: the log has evicted what
-// was not pulled.
+// been pulled. It appends nothing when that is no longer known, since the log has evicted
+// what was not pulled.
 func (s Sub) AppendID(dst []byte) []byte {
 	if s.hub == nil {
 		return dst

@@ -4,8 +4,8 @@ import (
 	"slices"
 )
 
-// End ends the subscription from outside: its next Pull says Ended, and its waker is
-// told. Close is still to follow. It may be called for one that is closed already.
+// End ends the subscription from outside. Its next Pull says Ended, and its waker is
+// told. The carrier still calls Close. End may be called for one that is closed already.
 func (s Sub) End() { s.endAs(Ended) }
 
 // Dismiss is End by an operator: Pull says Dismissed. It is false for a subscription that
@@ -26,10 +26,10 @@ func (s Sub) endAs(why Pulled) bool {
 	return true
 }
 
-// EvictOldest ends the subscription of a user that was opened first, of those that
-// haven't ended and that may says yes to, by their key. Its Pull says Evicted. false:
-// there is none. may is called under the hub's lock, for at most maxEvictLook of the
-// user's subscriptions.
+// EvictOldest ends the subscription of a user that was opened first. It leaves out those
+// that have ended, and those whose key may says no to. The subscription's Pull says
+// Evicted. false: there is none. may is called under the hub's lock, for at most
+// maxEvictLook of the user's subscriptions.
 func (h *Hub) EvictOldest(user string, may func(key uint64) bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -59,8 +59,8 @@ const maxEvictLook = 1 << 10
 // ending is a user's subscriptions being ended.
 type ending struct{ sub uint32 } // the next; 0: all have been
 
-// EndUser ends all subscriptions of a user that are there when it is called, as [Sub.End]
-// does, and returns how many there were. Others have the hub's lock between runs of them.
+// EndUser ends all subscriptions of a user that are open when it is called, as [Sub.End]
+// does. It returns how many there were. Others have the hub's lock between runs of them.
 func (h *Hub) EndUser(user string) (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

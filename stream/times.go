@@ -12,14 +12,14 @@ const MaxAhead = time.Minute
 // lastTime is the last moment that RFC 3339 and JSON can write, in ms since 1970.
 var lastTime = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
 
-// Time returns the moment of a number of milliseconds since 1970 that comes from outside:
-// of a record's timestamp, for instance, which a producer may set to anything. It lies in
-// the years 1970 to 9999, which RFC 3339 and JSON can write; what lies outside is moved
-// to the nearest.
+// Time returns the moment of a number of milliseconds since 1970. The number comes from
+// outside: a producer may set a record's timestamp to anything. The moment lies in the
+// years 1970 to 9999, which RFC 3339 and JSON can write. A number outside gives the
+// nearest of those.
 func Time(ms int64) time.Time { return time.UnixMilli(min(max(ms, 0), lastTime)) }
 
-// BoundTime returns t where the years 1970 to 9999 have it, else the nearest moment that
-// they have. The zero time, which stands for none, stays.
+// BoundTime returns t if it lies in the years 1970 to 9999, else the nearest moment that
+// does. The zero time, which stands for none, stays.
 func BoundTime(t time.Time) time.Time {
 	switch {
 	case t.IsZero():
