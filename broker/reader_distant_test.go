@@ -117,8 +117,8 @@ func TestManyStreamsOfADistantClusterBecomeWarm(t *testing.T) {
 		sink.wait(i, "warm", isWarm)
 	}
 	t.Logf("%d streams with a state were warm after %.1f s at a round trip of 200 ms", streams, time.Since(begun).Seconds())
-	looks := f.looks()
-	looks.wait(6)
+	rounds := f.rounds()
+	rounds.wait(6)
 	for i, s := range r.Status() {
 		sink.look(i, func(rec *recorded) {
 			if !s.StaleSince.IsZero() || rec.fresh != 0 {

@@ -123,8 +123,8 @@ func TestOnePartitionThatFailsIsSaidOnceAndNotStaleWhileOthersAreRead(t *testing
 	for i := range 3 { // a success that is seen
 		f.produce(recordOf("orders", 1, "bob", "x"))
 		sink.waitEvents(0, i+1)
-		looks := f.looks()
-		looks.wait(3)
+		rounds := f.rounds()
+		rounds.wait(3)
 	}
 	sink.look(0, func(s *recorded) {
 		if isStale(s) || s.fresh != 1 {

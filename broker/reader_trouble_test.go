@@ -156,8 +156,8 @@ func TestABrokerThatHangsMakesStreamsOnOthersNotStale(t *testing.T) {
 	sink.waitEvents(0, 1) // the client fetches: it looks for leaders first, of any broker
 	hangs.Store(true)
 	hung.wait(1)
-	looks := f.looks()
-	looks.wait(3)
+	rounds := f.rounds()
+	rounds.wait(3)
 	f.produce(recordOf("orders", 0, "alice", "x"))
 	sink.waitEvents(0, 2)
 	sink.look(0, func(s *recorded) {

@@ -76,9 +76,9 @@ func (c *counter) wait(n int) {
 	}
 }
 
-// lookTimes makes every look of readers at the fake counted. A look ends after it has
-// asked for ends.
-func (f *fake) looks() *counter {
+// rounds counts the rounds of the watches of readers at the fake. A round goes on after it
+// has asked for ends.
+func (f *fake) rounds() *counter {
 	c := newCounter()
 	f.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		f.KeepControl()
