@@ -187,5 +187,5 @@ func TestControlSaysOnceWhatItMayNotRead(t *testing.T) {
 		t.Errorf("said %d times:\n%s", n, log.String())
 	}
 	allowed.Store(true)
-	await(t, "heard again", func() bool { return strings.Contains(log.String(), "heard again") })
+	await(t, "read again", func() bool { return strings.Contains(log.String(), "read again") })
 }
