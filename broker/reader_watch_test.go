@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Partition 0 has a leader at last and can't begin, since the topic's configuration can't be
-// had. Partition 1 has lost its position to retention, which needs no configuration.
+// Partition 0 has a leader at last and can't begin, since the topic's configuration can't
+// be had. Partition 1 has lost its position to retention, which needs no configuration.
 func TestAStepThatFailsKeepsNoOtherFromBeingDone(t *testing.T) {
 	f := newFake(t)
 	f.create("orders", 2)

@@ -76,8 +76,8 @@ func (c *counter) wait(n int) {
 	}
 }
 
-// rounds counts the rounds of the watches of readers at the fake. A round goes on after it
-// has asked for ends.
+// rounds counts the rounds of the watches of readers at the fake. A round goes on after
+// it has asked for ends.
 func (f *fake) rounds() *counter {
 	c := newCounter()
 	f.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
