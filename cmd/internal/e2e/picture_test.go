@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"image/png"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
-
-	"sluice/broker/kafkatest/child"
 )
 
 // The picture in README is the console as it is. SLUICE_TEST_PICTURE=1 takes it anew.
@@ -21,12 +18,7 @@ func TestThePictureOfTheConsole(t *testing.T) {
 	const width, height = 1280, 800
 	file := filepath.Join("..", "..", "..", "docs", "console.png")
 	n := onFirstDay(t)
-	p, err := child.Start(exec.Command(filepath.Join(n.dir, "sluice"), "demo"), filepath.Join(n.dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = p.Terminate() })
-	awaitURL(bounded(t), t, "http://"+os.Getenv("SLUICE_ADMIN")+"/readyz")
+	n.demo()
 	n.follow(`curl -N 'http://localhost:8080/events?user=alice'`)("event: order.")
 	c := openConsole(startChromium(t), t, "http://"+os.Getenv("SLUICE_ADMIN")+"/console/")
 	if _, err := chromedp.Call(c.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1}); err != nil {

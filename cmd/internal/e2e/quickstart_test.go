@@ -198,7 +198,7 @@ func (n *newcomer) nothingLeft() {
 		"curl -N -H 'Last-Event-ID: PUT-THE-ID-HERE' 'http://localhost:8080/events?user=alice'", // the same
 	}
 	tried := strings.Join(append(elsewhere, n.started...), "\n") + "\n"
-	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(n.page, -1) {
+	for _, block := range shellBlock.FindAllStringSubmatch(n.page, -1) {
 		for line := range strings.Lines(block[1]) {
 			if !strings.Contains(tried, line) {
 				n.t.Errorf("nobody tries: %s", line)
@@ -211,12 +211,7 @@ func (n *newcomer) nothingLeft() {
 func TestQuickStartOfTheDemo(t *testing.T) {
 	need(t, "curl", "curl")
 	n := onFirstDay(t)
-	p, err := child.Start(exec.Command(filepath.Join(n.dir, "sluice"), "demo"), filepath.Join(n.dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _, _ = p.Terminate() })
-	awaitURL(bounded(t), t, "http://"+os.Getenv("SLUICE_ADMIN")+"/readyz")
+	n.demo()
 	n.follow(`curl -N 'http://localhost:8080/events?user=alice'`)("event: order.")
 	n.ports = strings.NewReplacer("localhost:8080", n.public, "PUT-THE-ID-HERE", n.lastID())
 	n.follow(`curl -N -H 'Last-Event-ID: PUT-THE-ID-HERE' 'http://localhost:8080/events?user=alice'`)(`"resume":"resumed"`)

@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sluice/broker/kafkatest/child"
+)
+
+var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
+
+// Every command of the documents is run, with other ports. The quick start's are TestQuickStart's.
+func TestCommandsOfTheDocs(t *testing.T) {
+	need(t, "curl", "curl")
+	pages, err := filepath.Glob(filepath.Join("..", "..", "..", "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, file := range pages {
+		if filepath.Base(file) == "quickstart.md" {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range shellBlock.FindAllStringSubmatch(string(text), -1) {
+			for line := range strings.Lines(block[1]) {
+				tried++
+				t.Run(filepath.Base(file), func(t *testing.T) { tryCommand(t, string(text), strings.TrimSpace(line)) })
+			}
+		}
+	}
+	if tried < 3 {
+		t.Errorf("there are only %d", tried)
+	}
+}
+
+// tryCommand runs a line of a page against the gateway that the page means.
+func tryCommand(t *testing.T, page, line string) {
+	n := onFirstDay(t)
+	n.page = page
+	switch {
+	case strings.Contains(line, "/state?user=alice"):
+		n.demo()
+		if said := n.run(line); !strings.Contains(said, `"cursor":"`) || !strings.Contains(said, `"events":[`) {
+			t.Errorf("%s: %s", line, said)
+		}
+	case strings.Contains(line, "/tickets"):
+		n.demo("-c", n.ticketConfig())
+		if said := n.run(line); !strings.Contains(said, `"ticket":"`) {
+			t.Errorf("%s: %s", line, said)
+		}
+	default:
+		t.Errorf("nobody tries: %s", line)
+	}
+}
+
+// ticketConfig is the page's configuration of tickets, with the key that the page makes.
+func (n *newcomer) ticketConfig() string {
+	n.t.Helper()
+	_, section, _ := strings.Cut(n.page, "\n## Tickets\n")
+	config := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindStringSubmatch(section)
+	if config == nil || !strings.Contains(section, "`sluice keys new -f keys.yaml shop`") {
+		n.t.Fatal("the page doesn't say how to make tickets")
+	}
+	keys := exec.CommandContext(bounded(n.t), "./sluice", "keys", "new", "-f", "keys.yaml", "shop")
+	keys.Dir = n.dir
+	key, err := keys.Output()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Setenv("SLUICE_KEY", strings.TrimSpace(string(key)))
+	for name, text := range map[string]string{"sluice.yaml": config[1], "tickets.key": strings.Repeat("k", 44)} {
+		if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), 0o600); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+	return filepath.Join(n.dir, "sluice.yaml")
+}
+
+// demo starts `sluice demo` and waits until it is ready.
+func (n *newcomer) demo(args ...string) {
+	n.t.Helper()
+	cmd := exec.Command(filepath.Join(n.dir, "sluice"), append([]string{"demo"}, args...)...)
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "SLUICE_KEY=") { // the shop's, and none of the gateway's variables
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	p, err := child.Start(cmd, filepath.Join(n.dir, "log"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { _, _ = p.Terminate() })
+	awaitURL(bounded(n.t), n.t, "http://"+os.Getenv("SLUICE_ADMIN")+"/readyz")
+}
