@@ -13,8 +13,8 @@ import (
 
 var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
 
-// Every command of the documents is run, with other ports. Those of the quick start are run
-// by TestQuickStart.
+// Every command of the documents is run, with other ports. TestQuickStart runs those of
+// the quick start.
 func TestCommandsOfTheDocs(t *testing.T) {
 	need(t, "curl", "curl")
 	pages, err := filepath.Glob(filepath.Join("..", "..", "..", "docs", "*.md"))
