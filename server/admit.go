@@ -58,7 +58,7 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 			return admission{}, unknown
 		}
 		s.cfg.Hub.Decisions().Denied(principal.User, a.request.Denied)
-		return admission{}, newProblem(http.StatusForbidden, "stream", "Not a stream of yours", err.Error())
+		return admission{}, newProblem(http.StatusForbidden, "stream", "You may not read this stream", err.Error())
 	}
 	a.leaveOut(s.absence.mask(s.cfg.Source, time.Now()))
 	subject := query.Get("subject")
@@ -67,7 +67,7 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 	}
 	if principal.Subject != "" { // of a ticket
 		if subject != "" && subject != principal.Subject {
-			return admission{}, newProblem(http.StatusForbidden, "subject", "Not a subject of yours", "The subject parameter names one that your ticket is not for.")
+			return admission{}, newProblem(http.StatusForbidden, "subject", "You may not read this subject", "The subject parameter names one that your ticket is not for.")
 		}
 		subject, a.request.AnyUser = principal.Subject, principal.User == ""
 	}

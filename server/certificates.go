@@ -72,7 +72,7 @@ func (c *Certificates) renew() {
 		pair, err = tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	}
 	if err != nil {
-		c.log.Error("the new certificate can't be used; the one before goes on", "error", err)
+		c.log.Error("the new certificate can't be used; the previous one stays in use", "error", err)
 		return
 	}
 	c.current = &pair

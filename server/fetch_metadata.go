@@ -29,7 +29,7 @@ func embedded(r *http.Request) *problem {
 	if mode != "no-cors" && mode != "websocket" && !framed && !ahead {
 		return nil
 	}
-	return newProblem(http.StatusForbidden, "cross-origin", "Not from another site", "A page of another origin may not embed this: it can read it as an EventSource or by fetch().")
+	return newProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not embed this: it can read it as an EventSource or by fetch().")
 }
 
 // waitsAsStream reports whether a caller that has only to wait is told so in an event

@@ -80,7 +80,7 @@ type decidedVisitor struct {
 func (s *Server) decided(w http.ResponseWriter, r *http.Request) {
 	remembered := s.cfg.Hub.Decisions().Remembered()
 	if remembered.Capacity == 0 {
-		newProblem(http.StatusNotFound, "decisions-off", "Decisions are not remembered", "Write decisions: 10000 into the configuration to have the newest 10,000 records remembered.").write(w)
+		newProblem(http.StatusNotFound, "decisions-off", "Decisions are not remembered", "With decisions: 10000 in the configuration the gateway remembers the newest 10,000 records.").write(w)
 		return
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)

@@ -29,7 +29,7 @@ func (s *Server) operators(next http.Handler) http.Handler {
 			return
 		}
 		s.notOperator(r)
-		p := newProblem(http.StatusUnauthorized, "operator", "For operators", "The admin token is missing or wrong.")
+		p := newProblem(http.StatusUnauthorized, "operator", "Only for operators", "The admin token is missing or wrong.")
 		p.challenge = `Basic realm="sluice admin", charset="UTF-8"`
 		p.write(w)
 	})

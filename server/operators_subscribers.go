@@ -141,7 +141,7 @@ func readLimit(query url.Values, fallback, most int) (int, *problem) {
 func (s *Server) closeSubscriber(w http.ResponseWriter, r *http.Request) {
 	key, ok := s.names.key(chi.URLParam(r, "id"))
 	if !ok || !s.cfg.Hub.Sub(key).Dismiss() {
-		newProblem(http.StatusNotFound, "subscriber", "There is no such subscriber", "It has gone, or the id is of another run of the gateway.").write(w)
+		newProblem(http.StatusNotFound, "subscriber", "There is no such connection", "The connection has gone, or the id is of another run of the gateway.").write(w)
 		return
 	}
 	s.cfg.Logger.InfoContext(r.Context(), "an operator closed a connection", "subscriber", s.names.of(key))

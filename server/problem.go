@@ -54,7 +54,7 @@ func unidentified(err error) *problem {
 }
 
 func internal() *problem {
-	return newProblem(http.StatusInternalServerError, "internal", "The gateway failed", "It has logged why.")
+	return newProblem(http.StatusInternalServerError, "internal", "The gateway failed", "Its log says why.")
 }
 
 // write sends p. Answers that say who may see what are for no cache.

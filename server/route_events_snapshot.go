@@ -15,7 +15,7 @@ import (
 const outcomeSnapshot stream.Outcome = "snapshot"
 
 // errSnapshot is for a snapshot parameter that can't be meant.
-var errSnapshot = errors.New("The snapshot parameter is 1 or absent, and goes without from.")
+var errSnapshot = errors.New("The snapshot parameter is 1 or absent, and can't be combined with from.")
 
 func wantsSnapshot(query url.Values) (bool, error) {
 	switch value := query.Get("snapshot"); {

@@ -60,24 +60,24 @@ const limitPatience = 10
 const identity = "identity"
 
 var waiting = map[string]string{
-	"draining":  "This gateway is going away.",
+	"draining":  "This gateway is shutting down.",
 	"warming":   "This gateway is still reading what happened before.",
-	"kafka":     "What was missed has to come from Kafka, which does not answer.",
+	"kafka":     "The missed events have to come from Kafka, which does not answer.",
 	"withdrawn": "A stream that you ask for is not served at the moment. Others may be.",
-	identity:    "Who is asking can't be told at the moment.",
+	identity:    "The gateway can't identify you at the moment.",
 	overloaded:  "This gateway has no descriptor left to hold a connection by.",
-	manyProbes:  "This gateway answers as many probes as it does at a time.",
+	manyProbes:  "This gateway has reached its limit of probes.",
 
-	limitConnections:   "This gateway has as many streams as it takes.",
+	limitConnections:   "This gateway has reached its limit of streams.",
 	limitConnects:      "Too many streams begin on this gateway at the moment.",
-	limitPerUser:       "You have as many streams open as you may have.",
-	limitPerIP:         "Your address has as many streams open as it may have.",
+	limitPerUser:       "You have reached your limit of open streams.",
+	limitPerIP:         "Your address has reached its limit of open streams.",
 	limitPerIPRequests: "Your address asks too often.",
-	limitStateBytes:    "More of states waits for clients to take it than this gateway holds.",
+	limitStateBytes:    "Clients have not yet taken as many bytes of states as this gateway may hold.",
 	limitPerIPConnects: "Your address begins streams too often.",
 
-	limitPerIPProbes: "Your address has as many probes answered as it may have at a time.",
+	limitPerIPProbes: "Your address has reached its limit of probes.",
 
-	limitPerUserCatchups: "You ask too often for what is older than this gateway remembers.",
-	limitPerIPCatchups:   "Your address asks too often for what is older than this gateway remembers.",
+	limitPerUserCatchups: "You ask too often for events older than this gateway's memory.",
+	limitPerIPCatchups:   "Your address asks too often for events older than this gateway's memory.",
 }

@@ -129,7 +129,7 @@ func TestServeFromTheEnvironmentUntilASignal(t *testing.T) {
 func TestSIGHUPDrainsAndEndsAsSIGTERMDoes(t *testing.T) {
 	stderr := served(t, syscall.SIGHUP, syscall.SIGHUP)
 	stderr.find(t, `"level":"warn".*"(SIGHUP ends sluice as SIGTERM does; a later version will read its configuration again instead)"`, nil)
-	stderr.find(t, `"(stopping: streams are told to come back elsewhere)"`, nil)
+	stderr.find(t, `"(shutting down: clients are told to come back, to another gateway)"`, nil)
 }
 
 // served runs a gateway until it is ready, sends it signals, and waits until it has ended

@@ -290,7 +290,7 @@ func (f *Forward) keep(key LoginKey, a *answer, now time.Time) {
 func (f *Forward) crowded() {
 	if now := time.Now(); now.Sub(f.full) >= time.Minute {
 		f.full = now
-		f.cfg.Logger.Warn("too many callers wait for the app to say who they are: some are told to come later", "url", ShownURL(f.cfg.URL), "waiting", f.line.waiting)
+		f.cfg.Logger.Warn("too many callers wait for the app's answer: some are refused for now, and retry later", "url", ShownURL(f.cfg.URL), "waiting", f.line.waiting)
 	}
 }
 
@@ -399,7 +399,7 @@ func (f *Forward) answered(err error) {
 	case f.ctx.Err() != nil:
 	case err == nil:
 		if f.failures >= appFailures {
-			f.cfg.Logger.Info("the app says again who is asking", "url", ShownURL(f.cfg.URL))
+			f.cfg.Logger.Info("the app answers again who is asking", "url", ShownURL(f.cfg.URL))
 		}
 		f.failures = 0
 	default:

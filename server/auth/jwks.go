@@ -70,9 +70,9 @@ func stays(r *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	switch {
 	case r.URL.Host != first.Host, r.URL.Scheme != first.Scheme && r.URL.Scheme != "https":
-		return errors.New("it leads to another host, or to http, which is not followed")
+		return errors.New("it redirects to another host, or to http, which is not followed")
 	case len(via) >= maxRedirects:
-		return errors.New("it leads on and on")
+		return errors.New("it redirects too often")
 	}
 	return nil
 }
@@ -151,7 +151,7 @@ func (j *JWKS) take(set KeySet, err error) {
 	switch {
 	case j.ctx.Err() != nil:
 	case err != nil && j.failure == nil:
-		j.cfg.Logger.Warn("an issuer's keys can't be fetched; those known stay good", "url", ShownURL(j.cfg.URL), "known", len(j.set.keys), "error", err)
+		j.cfg.Logger.Warn("an issuer's keys can't be fetched; the known ones stay valid", "url", ShownURL(j.cfg.URL), "known", len(j.set.keys), "error", err)
 	case err == nil && (j.failure != nil || j.fetched.IsZero()):
 		j.cfg.Logger.Info("an issuer's keys were fetched", "url", ShownURL(j.cfg.URL), "keys", len(set.keys))
 	}

@@ -83,7 +83,7 @@ func (a Auth) BackEnds(log *slog.Logger) (server.APIKeys, error) {
 	}
 	v, err := reread.New("auth.api_keys_file", log, func(contents [][]byte) (auth.APIKeys, error) {
 		if len(bytes.TrimSpace(contents[0])) == 0 { // somebody is about to write it
-			return nil, errors.New(a.apiKeysFile + " is empty: write {} if no key is to hold")
+			return nil, errors.New(a.apiKeysFile + " is empty: write {} if there are no keys")
 		}
 		all, faults := parseAPIKeys(a.apiKeysFile, contents[0])
 		if len(faults) > 0 {
@@ -129,7 +129,7 @@ func (a Auth) Sources(log *slog.Logger) (Sources, error) {
 	rest, err := a.sessions(log)
 	all = append(all, rest...)
 	if err == nil && len(all) == 0 {
-		err = errors.New("auth: says no way to know a user")
+		err = errors.New("auth: names no way to identify a user")
 	}
 	if err != nil {
 		return Sources{}, errors.Join(err, all.Close())

@@ -74,7 +74,7 @@ func TestNotReached(t *testing.T) {
 	}{
 		{"a page", answer(200, "Content-Type", "text/html", "<p>"), "no event stream"},
 		{"a redirect", answer(302, "Location", "/elsewhere", ""), "302 Found to another address"},
-		{"a problem", answer(403, "Content-Type", "application/problem+json", `{"title":"Not a stream of yours","detail":"It isn't."}`), "403 Forbidden: Not a stream of yours: It isn't."},
+		{"a problem", answer(403, "Content-Type", "application/problem+json", `{"title":"You may not read this stream","detail":"It isn't."}`), "403 Forbidden: You may not read this stream: It isn't."},
 		{"a proxy's words", answer(502, "Proxy-Status", "edge; error=connection_refused", ""), "502 Bad Gateway (Proxy-Status: edge; error=connection_refused)"},
 		{"nothing in it", answer(200, "Content-Type", "text/event-stream", ""), "ends before its first event"},
 		{"control characters", answer(403, "Content-Type", "application/problem+json", `{"title":"\u001b[2J"}`), "\ufffd[2J"},

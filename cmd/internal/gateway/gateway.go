@@ -195,9 +195,9 @@ func (g *Gateway) serve(name string, s *http.Server, l net.Listener) {
 // drain ends the streams, spread over a while. Running out of time is no failure: those
 // left are ended at once.
 func (g *Gateway) drain(ctx context.Context) error {
-	g.log.Info().Msg("stopping: streams are told to come back elsewhere")
+	g.log.Info().Msg("shutting down: clients are told to come back, to another gateway")
 	if err := g.server.Drain(ctx); err != nil {
-		g.log.Warn().Msg("streams were left when the time was up; they end now")
+		g.log.Warn().Msg("some streams had not ended in time: they are closed now")
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func check(words []string) error {
 	case words[0] != "new":
 		return fmt.Errorf("there is no %q: there is new", words[0])
 	case len(words) == 1:
-		return errors.New("it needs a name: who is to have the key")
+		return errors.New("it needs a name: the key's holder")
 	case len(words) == 2 && !validName.MatchString(words[1]):
 		return errors.New("a name has letters, digits, - and _, a letter first, at most 64")
 	}

@@ -40,7 +40,7 @@ func Explain(resp *http.Response) string {
 func Plain(err error) (plain error, final bool) {
 	var certificate *tls.CertificateVerificationError
 	if errors.As(err, &certificate) {
-		return fmt.Errorf("the server's certificate: %w (--ca-file names its authority, --insecure looks away)", certificate.Err), true
+		return fmt.Errorf("the server's certificate: %w (--ca-file names its authority, --insecure skips the check)", certificate.Err), true
 	}
 	if strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") { // net/http keeps no type for it
 		return errors.New("the server speaks plain http here, not https"), true

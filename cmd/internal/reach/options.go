@@ -81,7 +81,7 @@ func (o *Options) Reach(address string) (err error) {
 		return errors.New("SLUICE_TOKEN: a control character in it")
 	}
 	if o.tokenFile != "" && o.Headers["Authorization"] != "" {
-		return errors.New("--token-file and --header Authorization say the same twice: choose one")
+		return errors.New("--token-file and --header Authorization both give a token: choose one")
 	}
 	o.URL, err = target(address, o.query)
 	return err

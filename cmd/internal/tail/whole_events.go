@@ -25,7 +25,7 @@ const firstSilence = time.Minute
 
 // errSilent is returned when the connection was silent for too long, heartbeats
 // included: the other side is gone, but no packet has said so.
-var errSilent = errors.New("nothing was heard from the server any more")
+var errSilent = errors.New("the server has gone silent")
 
 // wholeEvents stands between the network and the r3labs client and hands on whole events
 // only: everything up to a blank line, or nothing. The client itself takes a frame that a

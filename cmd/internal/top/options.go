@@ -50,7 +50,7 @@ func parse(flags *flag.FlagSet, args []string, stdout io.Writer) (*options, erro
 	flags.DurationVar(&o.interval, "interval", time.Second, "how often to look, and over what `TIME` rates are")
 	flags.IntVar(&o.count, "n", 0, "end after `N` pictures")
 	flags.BoolVar(&o.json, "json", false, "print one snapshot, with rates over an interval, as JSON; or the answer to --why or --user")
-	flags.StringVar(&why, "why", "", "what became of the record `topic/partition/offset`, for --user or all it belongs to")
+	flags.StringVar(&why, "why", "", "what happened to the record `topic/partition/offset`, for --user or all users of the record")
 	flags.StringVar(&user, "user", "", "what became of the newest records for this user (`NAME`)")
 	flags.StringVar(&subject, "subject", "", "with --user: of those about this (`ID`), whoever they belong to")
 	words, err := cmdline.Words(flags, args, usage, stdout)
