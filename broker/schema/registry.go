@@ -1,0 +1,258 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"sluice/broker/reread"
+)
+
+// Config says where a schema registry is.
+type Config struct {
+	URL          string // with the path of its API, if it has one
+	Username     string
+	Password     string
+	PasswordFile string // read again when it changes; goes before Password
+}
+
+const (
+	askTimeout   = 5 * time.Second // for one answer
+	askPause     = time.Second     // before a schema is asked for again that the registry didn't answer for
+	unknownFor   = 30 * time.Second
+	maxSchemas   = 1000     // that are kept
+	maxKept      = 32 << 20 // bytes of their text
+	maxAsking    = 16       // schemas asked for at a time
+	maxAskedFor  = 10_000   // ids of which something is remembered
+	maxReplySize = 2 << 20  // JSON needs more than the text that it holds
+)
+
+// Registry asks a schema registry and keeps what it says. It is safe for concurrent use.
+type Registry struct {
+	cl       *sr.Client
+	url      string
+	password *reread.Value[string] // nil: none from a file
+	log      *slog.Logger
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	asking sync.WaitGroup // of goroutines that ask; Close waits for them
+
+	mu      sync.Mutex // guards the rest; never held while the registry is asked
+	kept    cache
+	asked   map[int]*question // by id: what isn't known
+	running int               // questions under way
+	changed chan struct{}     // closed, and made anew, when an answer has come
+	failing error             // what the registry last said instead of an answer; nil: it answers
+	since   time.Time         // when it began to
+}
+
+// question is a schema that isn't known.
+type question struct {
+	running bool
+	next    time.Time // not to be asked before
+	err     error     // [ErrUnknown], or the cause of [ErrPending]
+}
+
+// NewRegistry returns a registry; nothing is asked of it yet. Errors name the key. Close ends it.
+func NewRegistry(cfg Config, log *slog.Logger) (*Registry, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("schema_registry.url: is no address; write http://HOST:PORT, with the path of its API if it has one")
+	}
+	if u.User != nil {
+		return nil, errors.New("schema_registry.url: holds a user; write schema_registry.username and password_file")
+	}
+	r := &Registry{
+		url: cfg.URL, log: log, asked: make(map[int]*question), changed: make(chan struct{}),
+		kept: newCache(maxSchemas, maxKept),
+	}
+	if cfg.PasswordFile != "" {
+		parse := func(contents [][]byte) (string, error) { return reread.Text(cfg.PasswordFile, contents[0]) }
+		if r.password, err = reread.New("schema_registry.password_file", log, parse, cfg.PasswordFile); err != nil {
+			return nil, fmt.Errorf("schema_registry.password_file: %w", err)
+		}
+	}
+	opts := []sr.ClientOpt{sr.URLs(cfg.URL), sr.UserAgent("sluice"), sr.HTTPClient(&http.Client{
+		Timeout:       askTimeout,
+		Transport:     bounded{http.DefaultTransport},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the password goes nowhere else
+	})}
+	if cfg.Username != "" {
+		opts = append(opts, sr.PreReq(func(req *http.Request) error {
+			password := cfg.Password
+			if r.password != nil {
+				password = r.password.Get()
+			}
+			req.SetBasicAuth(cfg.Username, password)
+			return nil
+		}))
+	}
+	if r.cl, err = sr.NewClient(opts...); err != nil {
+		return nil, fmt.Errorf("schema_registry: %w", err)
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// Close gives up what is being asked, and returns when nothing of it runs any more.
+func (r *Registry) Close() {
+	if r == nil {
+		return
+	}
+	r.cancel()
+	r.asking.Wait()
+}
+
+// Changed is closed when the next answer has come: whoever waits for a schema looks again.
+func (r *Registry) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
+}
+
+// Failing says since when the registry doesn't answer, and what it says instead; nil: it does,
+// as far as is known.
+func (r *Registry) Failing() (since time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.since, r.failing
+}
+
+// lookup returns a schema that is known. Of another it begins to ask, and fails.
+func (r *Registry) lookup(id int) (*parsed, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.kept.get(id); s != nil {
+		return s, nil
+	}
+	q := r.asked[id]
+	if q == nil {
+		if len(r.asked) >= maxAskedFor {
+			r.forget()
+		}
+		q = &question{}
+		r.asked[id] = q
+	}
+	now := time.Now()
+	if !q.running && !now.Before(q.next) && r.running < maxAsking && r.ctx.Err() == nil {
+		q.running, q.err = true, nil
+		r.running++
+		r.asking.Go(func() { r.ask(id, q) })
+	}
+	switch {
+	case errors.Is(q.err, ErrUnknown):
+		return nil, errID(id, ErrUnknown)
+	case q.err != nil:
+		return nil, errID(id, fmt.Errorf("%w: %w", ErrPending, q.err))
+	}
+	return nil, errID(id, ErrPending)
+}
+
+// forget makes room for other questions. The lock is held.
+func (r *Registry) forget() {
+	for id, q := range r.asked {
+		if !q.running {
+			delete(r.asked, id)
+		}
+	}
+}
+
+// ask asks for one schema, and notes the answer.
+func (r *Registry) ask(id int, q *question) {
+	ctx, cancel := context.WithTimeout(r.ctx, 4*askTimeout)
+	defer cancel()
+	s, err := r.fetch(ctx, id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running--
+	q.running = false
+	switch {
+	case err == nil:
+		r.kept.put(id, s)
+		delete(r.asked, id)
+		r.answers(nil)
+	case errors.Is(err, ErrUnknown):
+		q.err, q.next = err, time.Now().Add(unknownFor)
+		r.answers(nil)
+	default:
+		q.err, q.next = err, time.Now().Add(askPause)
+		r.answers(err)
+	}
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// answers notes whether the registry does, and says so in the log when that changes. The lock is held.
+func (r *Registry) answers(err error) {
+	if r.ctx.Err() != nil {
+		return
+	}
+	switch {
+	case err != nil && r.failing == nil:
+		r.since = time.Now()
+		r.log.Warn("the schema registry doesn't answer: records with schemas that aren't known yet wait", "url", r.url, "error", err)
+	case err == nil && r.failing != nil:
+		r.since = time.Time{}
+		r.log.Info("the schema registry answers again", "url", r.url)
+	}
+	r.failing = err
+}
+
+// Wait returns once the registry has said something of a schema, or ctx ends.
+func (c *Codec) Wait(ctx context.Context, raw []byte) error {
+	id, _, err := splitHeader(raw)
+	if err != nil || c.registry == nil {
+		return nil
+	}
+	for {
+		changed := c.registry.Changed()
+		if _, err := c.registry.lookup(id); !errors.Is(err, ErrPending) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-time.After(askPause):
+		}
+	}
+}
+
+// bounded cuts off answers that are too large. Nothing else bounds what the client reads.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(req)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{&atMost{resp.Body, maxReplySize}, resp.Body}
+	}
+	return resp, err
+}
+
+// atMost is a reader that fails after so many bytes.
+type atMost struct {
+	from io.Reader
+	left int
+}
+
+// Read implements [io.Reader].
+func (a *atMost) Read(p []byte) (int, error) {
+	n, err := a.from.Read(p)
+	if a.left -= n; a.left < 0 {
+		return 0, fmt.Errorf("the registry's answer has more than %d bytes", maxReplySize)
+	}
+	return n, err
+}
