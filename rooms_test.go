@@ -37,8 +37,16 @@ var rooms = []room{
 	{dir: "stream/ssetest", theirs: none, never: []string{"net", "log"}},
 	{dir: "stream", theirs: none, never: []string{"net", "log"}},
 	{dir: "broker/kafkatest", theirs: all},
-	// What a record means depends on the record alone, so nothing here can ask anybody.
-	{dir: "broker/record", ours: []string{"stream"}, theirs: recordsAndJSON, never: []string{"net", "log", "os"}},
+	// What a record means depends on the record alone, so nothing here can ask anybody. A
+	// schema that isn't known is asked for by broker/schema, in the background.
+	{dir: "broker/document", theirs: recordsAndJSON, never: []string{"net", "log", "os"}},
+	{dir: "broker/change", ours: []string{"broker/document"}, theirs: recordsAndJSON, never: []string{"net", "log", "os"}},
+	{dir: "broker/shape", ours: []string{"broker/document"}, theirs: jq, never: []string{"net", "log", "os"}},
+	{dir: "broker/schema", ours: []string{"broker/document", "broker/reread"}, theirs: all},
+	{
+		dir: "broker/record", ours: []string{"stream", "broker/document", "broker/change", "broker/shape", "broker/schema"},
+		theirs: recordsAndJSON, never: []string{"net", "log", "os"},
+	},
 	{dir: "broker", ours: []string{"stream"}, theirs: all},
 	{dir: "server", ours: []string{"stream", "web", "docs"}, theirs: notKafka},
 	{dir: "web", theirs: none},
@@ -55,6 +63,10 @@ func none(string) bool { return false }
 func all(string) bool { return true }
 
 func notKafka(imported string) bool { return !strings.HasPrefix(imported, "github.com/twmb/") }
+
+func jq(imported string) bool {
+	return imported == "github.com/itchyny/gojq" || recordsAndJSON(imported)
+}
 
 func recordsAndJSON(imported string) bool {
 	return imported == "github.com/twmb/franz-go/pkg/kgo" || imported == "github.com/tidwall/gjson"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"sluice/broker/record"
 	"sluice/stream"
@@ -128,7 +129,7 @@ func (c *catchup) round(ctx context.Context) error {
 				}
 				return got.err
 			}
-			if err := c.handOn(got); err != nil {
+			if err := c.handOn(ctx, got); err != nil {
 				return &stopError{err}
 			}
 		case <-ended:
@@ -232,7 +233,7 @@ func (c *catchup) judgeError(ctx context.Context, at partitionOffset, err error)
 }
 
 // handOn decodes what was fetched, gives it to the caller and notes the new position.
-func (c *catchup) handOn(got fetched) error {
+func (c *catchup) handOn(ctx context.Context, got fetched) error {
 	to := c.to[got.partition]
 	n := 0
 	for _, rec := range got.records {
@@ -242,7 +243,11 @@ func (c *catchup) handOn(got fetched) error {
 		if n == len(c.events) {
 			c.events = append(c.events, stream.Event{})
 		}
-		if c.decoder.Decode(rec, &c.events[n]).Delivers() {
+		refused, err := c.decode(ctx, rec, &c.events[n])
+		if err != nil {
+			return err
+		}
+		if refused.Delivers() || len(c.events[n].Former) > 0 {
 			n++
 		}
 	}
@@ -255,6 +260,25 @@ func (c *catchup) handOn(got fetched) error {
 		c.left = append(c.left[:i], c.left[i+1:]...)
 	}
 	return nil
+}
+
+// decode decodes a record. For a schema that isn't known it waits a while, and where
+// the stream's rules stop at the record it goes no further: what comes after it would
+// be sent without it.
+func (c *catchup) decode(ctx context.Context, rec *kgo.Record, ev *stream.Event) (record.Refusal, error) {
+	refused := c.decoder.Decode(rec, ev)
+	if !c.decoder.Holds(refused) {
+		return refused, nil
+	}
+	waiting, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	for !c.decoder.Stops(refused) && c.decoder.Holds(refused) && c.decoder.Wait(waiting, rec) == nil {
+		refused = c.decoder.Decode(rec, ev)
+	}
+	if c.decoder.Holds(refused) {
+		return refused, fmt.Errorf("%w: partition %d, offset %d: %s", stream.ErrUnavailable, rec.Partition, rec.Offset, refused.Text())
+	}
+	return refused, nil
 }
 
 // indexOfPartition returns the index of the partition.

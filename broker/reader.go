@@ -19,7 +19,8 @@ import (
 // and topics that were created anew, and says since when Kafka is away.
 //
 // Two goroutines do this, and mu lets one of them act at a time. Polling takes records as
-// they come. The watch asks every few seconds which topics exist and where they end.
+// they come. The watch asks every few seconds which topics exist and where they end. A
+// topic with streams that decode or shape has a third, see [shaping].
 type Reader struct {
 	cfg     Config
 	opts    []kgo.Opt
@@ -66,6 +67,9 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 			r.topics[s.Topic] = t
 		}
 		t.views = append(t.views, newView(i, s, d))
+		if d != nil && !d.IsPlain() && t.shaping == nil {
+			t.shaping = newShaping()
+		}
 		t.replay = max(t.replay, s.Replay)
 		t.noteState(s)
 	}
@@ -95,9 +99,14 @@ func (r *Reader) Run(ctx context.Context) error {
 	}
 	r.mu.Unlock()
 
-	var watching sync.WaitGroup
-	watching.Go(func() { r.watch(ctx) })
-	defer watching.Wait()
+	var working sync.WaitGroup
+	working.Go(func() { r.watch(ctx) })
+	for _, t := range r.topics {
+		if t.shaping != nil {
+			working.Go(func() { r.shape(ctx, t) })
+		}
+	}
+	defer working.Wait()
 	for ctx.Err() == nil {
 		if r.takeFetches(cl.PollFetches(ctx)) {
 			continue

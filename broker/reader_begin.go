@@ -44,6 +44,7 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 		t.log.Info("brokers have no topic ids: a topic that is created anew looks like the one before")
 	}
 	r.unpause(t)
+	r.forgetAllShaping(t)
 	t.begun, t.renewed, t.id, t.epoch = true, false, m.id, t.identity.epoch
 	t.next, t.base, t.stateFrom, t.firstOffsets = slices.Clone(from), start, from, kept
 	t.lastStableOffsets, t.nextBefore, t.warmOffsets = stable, nil, slices.Clone(stable)

@@ -76,6 +76,9 @@ func (t *topic) noteWaiting(partition int32, isStuck bool, now time.Time) {
 
 // fetchText says why the topic, or a part of it, is not fetched. "": all of it is.
 func (r *Reader) fetchText(t *topic) string {
+	if h := r.heldAt(t); h != nil {
+		return h.text()
+	}
 	for _, p := range slices.Sorted(maps.Keys(t.fetchFaults)) {
 		if f := t.fetchFaults[p]; !f.moves || f.lasts(r.cfg.StaleAfter) {
 			return f.text
@@ -117,6 +120,10 @@ func (r *Reader) unfetchedSince(t *topic) (since time.Time) {
 		if time.Since(at) >= r.cfg.StaleAfter {
 			earlier(at)
 		}
+	}
+	if h := r.heldAt(t); h != nil { // whatever other partitions have
+		earlier(h.since)
+		return since
 	}
 	if since.IsZero() {
 		return since

@@ -41,7 +41,14 @@ func (r *Reader) takeFetches(fetches kgo.Fetches) (useful bool) {
 					useful = true
 					r.handleFetchError(t, fp.Partition, fp.Err)
 				}
-				if len(fp.Records) > 0 && !t.lost[fp.Partition] { // a lost partition is read again from its position
+				if t.shaping != nil {
+					if len(fp.Records) > 0 || isLarge {
+						useful = true
+						r.toShape(t, fp.Partition, shapeFetched{records: fp.Records, large: large})
+					}
+					continue
+				}
+				if len(fp.Records) > 0 && !t.lost[fp.Partition] { // a lost one is read again from its position
 					useful = true
 					r.takeRecords(t, fp.Partition, fp.Records)
 					r.noteDelivery(t)
@@ -111,7 +118,7 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 		}
 		v.records++
 		ev := &r.events[n]
-		refused := v.decoder.Decode(rec, ev)
+		refused := v.decodeInto(rec, ev)
 		if refused != 0 {
 			v.noteRefused(t.log, rec, refused)
 		}
@@ -122,12 +129,26 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 		case refused.Delivers():
 			v.events++
 			n++
-		case v.state && (ev.Tombstone || t.compacted): // no event, but it replaces its key's record
-			ev.Users, ev.Subject = ev.Users[:0], nil
-			n++
+		case v.state && (ev.Tombstone || ev.ByKey || t.compacted || refused&record.Filtered != 0):
+			n++ // no event, and yet it takes the place of its key's record, or its subject's
+		case live && len(ev.FormerData) > 0:
+			n++ // or it tells somebody that it is gone
 		}
 	}
 	return r.events[:n]
+}
+
+// decodeInto makes an event of a record, or takes the one that is ready.
+func (v *view) decodeInto(rec *kgo.Record, ev *stream.Event) record.Refusal {
+	if v.ready == nil {
+		return v.decoder.Decode(rec, ev)
+	}
+	one := v.shapedOf(rec.Offset)
+	users := append(ev.Users[:0], one.event.Users...)
+	*ev = one.event
+	ev.Users = users
+	v.err = one.err
+	return one.refused
 }
 
 // handleFetchError acts on the error of a fetch. Kafka would repeat some errors at once.
@@ -136,6 +157,7 @@ func (r *Reader) handleFetchError(t *topic, partition int32, err error) {
 	var loss *kgo.ErrDataLoss
 	switch {
 	case errors.As(err, &loss):
+		r.forgetShaping(t, partition) // some of it may be what was lost
 		to := t.diverged(partition, stream.EpochEnd{Epoch: loss.ResetToEpoch, End: loss.ResetTo})
 		if to = min(to, loss.ResetTo); to < max(t.next[partition], t.base[partition]) {
 			r.jump(t, partition, stream.ReasonTruncated, to)
@@ -145,6 +167,7 @@ func (r *Reader) handleFetchError(t *topic, partition int32, err error) {
 			r.wakeWatch()
 		}
 	case errors.Is(err, kerr.OffsetOutOfRange):
+		r.forgetShaping(t, partition)
 		t.lost[partition] = true
 		r.noteFetchError(t, partition, err)
 		r.wakeWatch()

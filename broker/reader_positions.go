@@ -46,13 +46,14 @@ func newJumpCounts() map[stream.Reason]uint64 {
 }
 
 // checkWarm tells the sink once that a topic has been read up to where it ended at start.
-// Partitions that nobody has answered for in a while don't count.
+// Partitions that nobody has answered for in a while don't count, nor do those
+// that a record holds.
 func (r *Reader) checkWarm(t *topic) {
 	if t.warm {
 		return
 	}
 	for p, at := range t.warmOffsets {
-		if t.next[p] < at && !t.isLeaderless(int32(p), r.cfg.OfflineHold) {
+		if t.next[p] < at && !t.isLeaderless(int32(p), r.cfg.OfflineHold) && !r.isHeld(t, int32(p)) {
 			return
 		}
 	}

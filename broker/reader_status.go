@@ -28,6 +28,8 @@ type Status struct {
 	Exists            bool      // the topic is there, as Kafka last said
 	Forbidden         bool      // Kafka last said that this user may not read the topic
 	UnreadableSince   time.Time // since when the topic doesn't exist or may not be read; zero: it can be
+	HeldSince         time.Time // since when a record holds a partition; zero: none does
+	Stopped           bool      // it holds it because the stream's rules want it so
 	Offline           []int32   // partitions without an answer for Config.StaleAfter, ascending
 
 	Events  uint64                    // handed to the sink
@@ -68,6 +70,9 @@ func (r *Reader) Status() []Status {
 			}
 			if t.begun {
 				s.AnsweredAt = t.answeredAt
+			}
+			if h := r.heldAt(t); h != nil {
+				s.HeldSince, s.Stopped = h.since, h.stops
 			}
 			if s.Waiting == "" && len(s.Offline) > 0 {
 				s.Waiting = leaderlessText(s.Offline)

@@ -66,7 +66,7 @@ func (t *topic) noteEnds(stable []int64, errs []error) (stuck []partitionOffset)
 			}
 			continue
 		}
-		isStuck := p < len(t.nextBefore) && next == t.nextBefore[p] && p < len(was) && next < was[p] && next < stable[p]
+		isStuck := p < len(t.nextBefore) && next == t.nextBefore[p] && p < len(was) && next < was[p] && next < stable[p] && !t.waitsForShape(int32(p))
 		if isStuck {
 			stuck = append(stuck, partitionOffset{int32(p), next})
 		}

@@ -12,10 +12,11 @@ import (
 
 // topic is a topic that is followed. Reader.mu guards all of it.
 type topic struct {
-	name   string
-	views  []*view
-	replay time.Duration // the longest of its views
-	log    *slog.Logger
+	name    string
+	views   []*view
+	replay  time.Duration // the longest of its views
+	shaping *shaping      // nil: all views show records as they come
+	log     *slog.Logger
 
 	state     bool          // one of its views keeps its state
 	stateAge  time.Duration // the longest of theirs; 0: no bound
@@ -77,6 +78,8 @@ type view struct {
 	name    string
 	state   bool
 	decoder *record.Decoder
+	ready   []shaped // of the records that are being handed on; nil: they are decoded then
+	err     error    // what was wrong with the last of them, in more words
 
 	records uint64
 	events  uint64
@@ -164,15 +167,22 @@ func (v *view) skipBatch(log *slog.Logger, partition int32, first, next int64) {
 }
 
 // noteRefused counts what is wrong with a record, and logs it at a limited rate. It logs
-// neither key nor value, since they may be personal data.
+// neither key nor value, since they may be personal data. It
+// logs nothing of what the stream's rules leave out.
 func (v *view) noteRefused(log *slog.Logger, rec *kgo.Record, refused record.Refusal) {
 	now := time.Now()
 	refused.Each(func(one record.Refusal) {
 		r := v.refused[one]
 		r.n++
+		if one.Intended() {
+			return
+		}
 		if suppressed, ok := r.limit.allow(now); ok {
-			log.Warn("a record is not what the stream expects: "+one.Text(), "stream", v.name, "reason", one.String(),
-				"partition", rec.Partition, "offset", rec.Offset, "more_since_last", suppressed)
+			more := []any{"stream", v.name, "reason", one.String(), "partition", rec.Partition, "offset", rec.Offset, "more_since_last", suppressed}
+			if v.err != nil && one.Explained() {
+				more = append(more, "error", v.err)
+			}
+			log.Warn("a record is not what the stream expects: "+one.Text(), more...)
 		}
 	})
 }

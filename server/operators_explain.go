@@ -89,6 +89,14 @@ var poisonTexts = map[string]string{
 	"batch_too_large":        "its compressed batch unpacks to more than the gateway takes (batch_too_large)",
 	"bad_json":               "it is not JSON, so its user can't be found (bad_json)",
 	"tombstone_without_user": "it has no value, and its user would stand in the value (tombstone_without_user)",
+	"framed":                 "its value has a schema's header, and the stream shows JSON (framed)",
+	"decode_error":           "its value can't be decoded (decode_error)",
+	"schema_missing":         "the schema registry has no schema with its id (schema_missing)",
+	"key_error":              "its key can't be decoded (key_error)",
+	"no_change":              "it says no change of a row (no_change)",
+	"former_user_unknown":    "it is a row that was deleted, and doesn't say whose it was (former_user_unknown)",
+	"filtered":               "the stream's filter drops it, or nothing is left of it (filtered)",
+	"shape_error":            "the stream's filter or shape failed for it (shape_error)",
 }
 
 // endedSince tells of a connection that has ended since: what was on its way may not have

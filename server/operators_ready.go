@@ -34,6 +34,12 @@ type StreamStatus struct {
 	// partitions without a leader; zero: none of that.
 	UnreadableSince time.Time
 
+	// HeldSince is since when a record holds one of its partitions; zero: none does.
+	// Stopped says that its rules want it so, until they change; else the record's
+	// schema is awaited.
+	HeldSince time.Time
+	Stopped   bool
+
 	Records    uint64            // read
 	Events     uint64            // made of them
 	Refused    map[string]uint64 // records with something wrong, by reason, each reason listed; a record may have several
@@ -93,17 +99,19 @@ const heldUp = 10 * time.Second
 // Kafka has answered for none of them for grace is the gateway not ready. A stream that
 // is withdrawn counts for nothing: no restart would help it. Within grace it serves from
 // memory. All gateways not ready at once would have the load balancer answer 503, which
-// ends every page permanently.
+// ends every page permanently. Nor does a stream count that a record
+// holds: another gateway would be held as well.
 func ready(statuses []StreamStatus, isDraining, unread, was bool, grace time.Duration, now time.Time) readiness {
 	r := readiness{Draining: isDraining, Unread: unread, Streams: []streamReadiness{}}
 	warmed, silent := true, len(statuses) > 0
 	for _, s := range statuses {
+		isHeld := !s.HeldSince.IsZero()
 		isSilent := !s.StaleSince.IsZero() && now.Sub(s.StaleSince) >= grace
-		silent = silent && (isSilent || s.Withdrawn)
-		warmed = warmed && (s.Warm || s.heldUp(now) || s.Withdrawn)
+		silent = silent && (isSilent && !isHeld || s.Withdrawn)
+		warmed = warmed && (s.Warm || s.heldUp(now) || s.Withdrawn || isHeld)
 		one := streamReadiness{
 			Name: s.Name, Topic: s.Topic, Fetching: s.Fetching, Warm: s.Warm, Waiting: s.Waiting,
-			Ready: s.Warm && !isSilent && !s.Withdrawn,
+			Ready: s.Warm && !isSilent && !s.Withdrawn && !s.Stopped,
 		}
 		if s.Behind >= 0 {
 			one.Behind = &s.Behind

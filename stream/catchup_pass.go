@@ -214,8 +214,19 @@ func (p *catchupPass) emitSome(partition int32, events []Event, next int64) (n i
 	return n, nil
 }
 
-// give adds an event to the lanes it is for, and returns how much work that was.
+// give adds an event to the lanes it is for, and what it tells its former users to
+// theirs. It returns how much work that was.
 func (p *catchupPass) give(ev *Event) (work int) {
+	if !ev.Hidden {
+		work = p.giveOne(ev)
+	}
+	if gone, some := ev.former(); some && !p.everyone {
+		work += p.giveOne(&gone)
+	}
+	return work + 1
+}
+
+func (p *catchupPass) giveOne(ev *Event) (work int) {
 	var body *foundBody // framed once, for the first lane that takes it
 	give := func(la *lane) {
 		work++

@@ -38,6 +38,20 @@ type Event struct {
 	Subject   []byte   // what it is about; empty: nothing
 	Name      string   // the SSE event name; "" is an unnamed event (a browser's "message")
 	Data      []byte   // the payload as it is; framing keeps it from forging fields
+
+	// Hidden says that nobody is sent it: only its place in the state counts.
+	Hidden bool
+	// ByKey says that it takes the place of all earlier ones of its key, as on a
+	// compacted topic.
+	ByKey bool
+
+	// Former are users who had what the event is about, and have it no longer. They are
+	// sent an event "delete" with FormerData instead. With FormerFromState they are
+	// those who have what the state has of its key.
+	Former          [][]byte
+	FormerFromState bool
+	FormerSubject   []byte
+	FormerData      []byte
 }
 
 // ResetEvent is the name of the event that says a position had to move. Clients that show

@@ -253,22 +253,32 @@ func (g *newestReading) emit(_ int32, events []Event, _ int64) error {
 	for i := range events {
 		ev := &events[i]
 		ms, _ := g.times.of(ev.Partition, ev.Timestamp, now)
-		if g.plain != nil {
-			g.plain.see(ev, ms)
+		if !ev.Hidden {
+			g.see(ev, ms)
 		}
-		for _, one := range g.bySubject[string(ev.Subject)] {
-			one.see(ev, ms)
-		}
-		if g.everyone {
-			continue
-		}
-		for _, user := range ev.Users {
-			for _, one := range g.byUser[string(user)] {
-				one.see(ev, ms)
-			}
+		if gone, some := ev.former(); some && !g.everyone {
+			g.see(&gone, ms)
 		}
 	}
 	return nil
+}
+
+// see shows an event to all who may be sent it.
+func (g *newestReading) see(ev *Event, ms int64) {
+	if g.plain != nil {
+		g.plain.see(ev, ms)
+	}
+	for _, one := range g.bySubject[string(ev.Subject)] {
+		one.see(ev, ms)
+	}
+	if g.everyone {
+		return
+	}
+	for _, user := range ev.Users {
+		for _, one := range g.byUser[string(user)] {
+			one.see(ev, ms)
+		}
+	}
 }
 
 // gone reports whether nobody waits for any answer any more.

@@ -180,25 +180,26 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 		work += 1 + len(ev.Users) + len(ev.Data)>>7
 		h.mu.did(1 + len(ev.Users) + len(ev.Data)>>10)
 		ms, own := l.times.of(ev.Partition, ev.Timestamp, wall)
+		gone, some := l.former(ev)
 		if l.state != nil {
 			l.state.apply(ev, ms, own, wall)
 		}
-		if l.spec.Audience == AudienceUser && len(ev.Users) == 0 { // nobody's: only the position moves
-			h.addAdvance(l, ev.Partition, ev.Offset+1, now)
-			continue
-		}
-		h.seq++
-		h.append(l, ev, ms, now)
-		h.observer.read(stream, ev, "")
-		if l.spec.Audience == AudienceEveryone {
-			if first == 0 {
+		switch isShown := !ev.Hidden && (l.spec.Audience == AudienceEveryone || len(ev.Users) > 0); {
+		case isShown:
+			work += h.publishOne(l, ev, ms, now)
+			if !some {
+				h.observer.read(stream, ev, "")
+			}
+			if first == 0 && l.spec.Audience == AudienceEveryone {
 				first = h.seq
 			}
-		} else {
-			work += h.wakeUsers(stream, l, h.seq)
+		case !some: // nobody's: only the position moves
+			h.addAdvance(l, ev.Partition, ev.Offset+1, now)
 		}
-		if len(h.anyUser) > 0 && len(ev.Subject) > 0 {
-			work += h.wakeSubject(stream, ev.Subject, h.seq)
+		if some { // after ev, so that who follows the subject has passed this offset and is sent ev alone
+			work += h.publishOne(l, &gone, ms, now)
+			h.mu.did(1 + len(gone.Users) + len(gone.Data)>>10)
+			h.observer.read(stream, ev.withFormer(gone), "")
 		}
 	}
 	if first != 0 {
@@ -211,6 +212,20 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 		l.state.expire(wall)
 	}
 	return n, more
+}
+
+// publishOne adds an event to its log and wakes users it is for, and those who follow its
+// subject.
+func (h *Hub) publishOne(l *log, ev *Event, ms, now int64) (work int) {
+	h.seq++
+	h.append(l, ev, ms, now)
+	if l.spec.Audience == AudienceUser {
+		work += h.wakeUsers(l.stream, l, h.seq)
+	}
+	if len(h.anyUser) > 0 && len(ev.Subject) > 0 {
+		work += h.wakeSubject(l.stream, ev.Subject, h.seq)
+	}
+	return work
 }
 
 // append frames an event, which is of the moment ms, into the log and links it into its

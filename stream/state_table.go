@@ -104,9 +104,9 @@ func NewestKept(partitions int) int64 {
 func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 	s := stateSlot{time: ms, partition: ev.Partition, offset: ev.Offset, keyed: ev.Key != nil}
 	if s.keyed {
-		s.hash[1] = maphash.Bytes(t.seed, ev.Key)
+		s.hash[1] = t.hash(ev.Key)
 	}
-	if s.keyed && (ev.Tombstone || t.compacted) {
+	if s.keyed && (ev.Tombstone || ev.ByKey || t.compacted) {
 		t.dropKey(&s, ev.Key)
 	}
 	if s.keyed && ev.Tombstone {
@@ -115,14 +115,14 @@ func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 	if len(ev.Subject) == 0 {
 		return
 	}
-	s.hash[0] = maphash.Bytes(t.seed, ev.Subject)
+	s.hash[0] = t.hash(ev.Subject)
 	if !t.compacted {
 		if id := t.bySubject.head(t, s.hash[0], ev.Subject, s.partition); id != 0 {
 			t.remove(id)
 		}
 	}
 	switch {
-	case ev.Tombstone:
+	case ev.Tombstone || ev.Hidden:
 		if !t.compacted { // the cleaner may have removed it: then nobody else knows it
 			s.kind = stateGone
 			t.insert(s, ev, now, own)
@@ -132,6 +132,8 @@ func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 		t.insert(s, ev, now, own)
 	}
 }
+
+func (t *stateTable) hash(text []byte) uint64 { return maphash.Bytes(t.seed, text) }
 
 // bound returns the time up to which slots of a kind are too old, if they are not among
 // the newest.

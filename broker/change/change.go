@@ -1,4 +1,5 @@
-// Package change reads change data: what a database's log says of one row, as Debezium writes it.
+// Package change reads change data: what a database's log says of one row, as Debezium
+// writes it.
 package change
 
 import (

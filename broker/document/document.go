@@ -1,5 +1,6 @@
-// Package document looks into JSON documents without making anything of them: where a path
-// leads, what a scalar's text is, and how deep brackets nest. It also writes JSON's texts.
+// Package document looks into JSON documents without making anything of them: where a
+// path leads, what a scalar's text is, and how deep brackets nest. It also writes
+// JSON's texts.
 package document
 
 import (
@@ -21,9 +22,9 @@ func Parse(raw []byte) (gjson.Result, bool) {
 	return gjson.Parse(stringOf(raw)), true
 }
 
-// Shallow reports whether the brackets of a text, outside of quotes, nest no deeper than depth.
-// It needn't be JSON. Text of at most depth bytes always is, so most records need not be looked
-// through for it.
+// Shallow reports whether the brackets of a text, outside of quotes, nest no deeper
+// than depth. It needn't be JSON. Text of at most depth bytes always is, so most
+// records need not be looked through for it.
 func Shallow(raw []byte, depth int) bool {
 	n, quoted := 0, false
 	for i := 0; i < len(raw); i++ {
@@ -47,8 +48,8 @@ func Shallow(raw []byte, depth int) bool {
 	return true
 }
 
-// Scalar returns a string's bytes, unescaped, or a number's literal text; nil for anything
-// else, and empty for an empty string.
+// Scalar returns a string's bytes, unescaped, or a number's literal text; nil for
+// anything else, and empty for an empty string.
 func Scalar(v gjson.Result) []byte {
 	switch v.Type {
 	case gjson.String:

@@ -41,8 +41,8 @@ func (f *Fields) below(s step) *Fields {
 // elements returns the nodes that an array's element is under: by its number, and by *.
 func (f *Fields) elements(i int) (nodes [2]*Fields) { return [2]*Fields{f.index[i], f.index[every]} }
 
-// AppendKept appends of a document only what is under the paths, in its own text and order.
-// false: there was nothing that could have members or elements.
+// AppendKept appends of a document only what is under the paths, in its own text and
+// order. false: there was nothing that could have members or elements.
 func (f *Fields) AppendKept(dst []byte, doc gjson.Result) ([]byte, bool) {
 	return appendKept(dst, doc, [2]*Fields{f})
 }
@@ -73,8 +73,8 @@ func appendKept(dst []byte, doc gjson.Result, under [2]*Fields) ([]byte, bool) {
 	return w.end(), true
 }
 
-// AppendWithout appends a document without what is under the paths, the rest in its own text
-// and order.
+// AppendWithout appends a document without what is under the paths, the rest in its own
+// text and order.
 func (f *Fields) AppendWithout(dst []byte, doc gjson.Result) []byte {
 	return appendWithout(dst, doc, [2]*Fields{f})
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Path leads to values in a JSON document: names in objects, indexes in arrays, and * for
-// every element of an array.
+// Path leads to values in a JSON document: names in objects, indexes in arrays, and *
+// for every element of an array.
 //
-// It is walked here and not handed to gjson as one of its paths, in which *, ?, #, |, @ and !
-// act: a name from a configuration means itself. In an object * is a name like any other.
+// It is walked here and not handed to gjson as one of its paths, in which *, ?, #, |, @
+// and ! act: a name from a configuration means itself. In an object * is a name like
+// any other.
 type Path []step
 
 type step struct {
@@ -25,8 +26,8 @@ const (
 	every   = -2 // of an array's elements
 )
 
-// ParsePath reads a path: names joined by dots. \. is a dot in a name. Its errors finish a
-// sentence that begins with what was read.
+// ParsePath reads a path: names joined by dots. \. is a dot in a name. Its errors
+// finish a sentence that begins with what was read.
 func ParsePath(s string) (Path, error) {
 	if s == "" {
 		return nil, errors.New("has no path")
@@ -66,8 +67,8 @@ func split(s string) (names []string) {
 	return append(names, name.String())
 }
 
-// Find returns the first value that p leads to; a Result that doesn't exist where it leads to
-// nothing. Of several members with one name the last counts, as in JSON.parse.
+// Find returns the first value that p leads to; a Result that doesn't exist where it
+// leads to nothing. Of several members with one name the last counts, as in JSON.parse.
 func (p Path) Find(doc gjson.Result) (found gjson.Result) {
 	p.Each(doc, func(v gjson.Result) bool {
 		found = v
@@ -76,7 +77,8 @@ func (p Path) Find(doc gjson.Result) (found gjson.Result) {
 	return found
 }
 
-// Each calls f with each value that p leads to, until f returns false. It returns false then.
+// Each calls f with each value that p leads to, until f returns false. It returns false
+// then.
 func (p Path) Each(doc gjson.Result, f func(gjson.Result) bool) bool {
 	for i, s := range p {
 		if doc.IsArray() && s.index == every {

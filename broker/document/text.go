@@ -46,8 +46,8 @@ func AppendString(dst, s []byte) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
-// AppendFloat appends the shortest text that reads back as the same number. What JSON has no
-// number for is a string, as in Protobuf's JSON.
+// AppendFloat appends the shortest text that reads back as the same number. What JSON
+// has no number for is a string, as in Protobuf's JSON.
 func AppendFloat(dst []byte, f float64, bits int) []byte {
 	switch {
 	case math.IsNaN(f):

@@ -1,10 +1,12 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker/schema"
 	"sluice/stream"
 )
 
@@ -12,33 +14,45 @@ import (
 // concurrently. Use a [Decoder.Clone] in each goroutine.
 type Decoder struct {
 	audience stream.Audience
-	user     Selector
-	subject  Selector
-	event    Selector
+	user     Selectors
+	subject  Selectors
+	event    Selectors
 	maxBytes int
 	names    eventNames
+	steps    *steps // nil: records are shown as they come
+
+	err   error                   // what was wrong with the last record, in more words; nil: the refusal says all
+	trace func(step, text string) // is told each step; nil: nobody is
 }
 
 // NewDecoder makes a decoder. Its errors begin with the key of the stream's configuration
 // that is wrong, such as "user: ".
 func NewDecoder(rules Rules) (*Decoder, error) {
 	d := &Decoder{audience: rules.Audience, maxBytes: rules.SizeLimit(), names: make(eventNames)}
+	var errs []error
 	for _, sel := range []struct {
 		key  string
 		text string
-		into *Selector
+		into *Selectors
 	}{
 		{"user", rules.User, &d.user},
 		{"subject", rules.Subject, &d.subject},
 		{"event", rules.Event, &d.event},
 	} {
 		var err error
-		if *sel.into, err = ParseSelector(sel.text); err != nil {
-			return nil, fmt.Errorf("%s: %w", sel.key, err)
+		if *sel.into, err = ParseSelectors(sel.text); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", sel.key, err))
 		}
 	}
-	if d.audience == stream.AudienceUser && d.user.IsZero() {
-		return nil, fmt.Errorf("user: is missing; say whose event a record is (user: key), or audience: everyone")
+	if d.audience == stream.AudienceUser && d.user.IsZero() && len(errs) == 0 {
+		errs = append(errs, errors.New("user: is missing; say whose event a record is (user: key), or audience: everyone"))
+	}
+	var err error
+	if d.steps, err = newSteps(rules); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		return nil, errs[0]
 	}
 	return d, nil
 }
@@ -50,18 +64,56 @@ func (d *Decoder) Clone() *Decoder {
 	return &c
 }
 
+// IsPlain reports whether records are shown as they come. To decode them costs next to
+// nothing.
+func (d *Decoder) IsPlain() bool { return d.steps == nil }
+
+// Holds reports whether a record with this refusal must not be passed over: its schema
+// may still come, or the rules want it so.
+func (d *Decoder) Holds(refused Refusal) bool {
+	return refused&SchemaPending != 0 || d.Stops(refused)
+}
+
+// Stops reports whether a record with this refusal holds its partition because the
+// rules want it so, until they change.
+func (d *Decoder) Stops(refused Refusal) bool {
+	return d.steps != nil && d.steps.onError == OnErrorStop && refused&failures != 0
+}
+
+// Err says in more words what was wrong with the last record; nil: its refusal says it
+// all. It quotes no record.
+func (d *Decoder) Err() error { return d.err }
+
 // Decode makes ev of the record. It reuses the memory of ev.Users. The event refers to
-// the record's bytes. If the refusal doesn't deliver, ev is no event, and only its
-// position, timestamp and key may be used.
+// the record's bytes. If the refusal doesn't deliver, ev is hidden: it may take the
+// place of an earlier one in a state, and nobody is sent it.
 func (d *Decoder) Decode(rec *kgo.Record, ev *stream.Event) Refusal {
-	ev.Partition, ev.Offset, ev.Timestamp = rec.Partition, rec.Offset, rec.Timestamp.UnixMilli()
-	ev.Key, ev.Tombstone = rec.Key, rec.Value == nil
-	ev.Users, ev.Subject, ev.Name, ev.Data = ev.Users[:0], nil, "", rec.Value
+	*ev = stream.Event{
+		Partition: rec.Partition, Offset: rec.Offset, Timestamp: rec.Timestamp.UnixMilli(),
+		Key: rec.Key, Tombstone: rec.Value == nil, Users: ev.Users[:0], Data: rec.Value,
+	}
+	refused := d.decode(rec, ev)
+	if !refused.Delivers() {
+		ev.Hidden, ev.Users = true, ev.Users[:0]
+		if refused&Filtered == 0 {
+			ev.Subject = nil
+		}
+	}
+	return refused
+}
+
+func (d *Decoder) decode(rec *kgo.Record, ev *stream.Event) Refusal {
 	if size(rec) > d.maxBytes {
 		if len(rec.Key) > d.maxBytes {
 			ev.Key = nil // a state would keep it
 		}
 		return RecordTooLarge
+	}
+	if d.steps != nil {
+		return d.decodeBySteps(rec, ev)
+	}
+	if schema.IsFramed(rec.Value) {
+		return Framed
 	}
 	f := fieldsOf(rec)
 	refused := d.findUsers(&f, ev)
@@ -70,18 +122,21 @@ func (d *Decoder) Decode(rec *kgo.Record, ev *stream.Event) Refusal {
 	}
 	refused |= d.findSubject(&f, ev)
 	if ev.Tombstone {
-		ev.Name, ev.Data = "delete", deletion(ev.Subject, ev.Key)
+		ev.Name, ev.Data = deleted, deletion(ev.Subject, ev.Key, "")
 		return refused
 	}
 	return refused | d.findName(&f, ev)
 }
 
+// deleted is the name of an event that says that something is gone.
+const deleted = "delete"
+
 // findSubject fills ev.Subject. A tombstone has no value to find it in.
 func (d *Decoder) findSubject(f *fields, ev *stream.Event) Refusal {
-	if d.subject.IsZero() || ev.Tombstone && d.subject.UsesValue() {
+	if d.subject.IsZero() || f.value.raw == nil && d.subject.UsesValue() {
 		return 0
 	}
-	subject, _ := d.subject.one(f)
+	subject := d.subject.one(f)
 	if len(subject) == 0 {
 		return NoSubject
 	}
@@ -94,7 +149,7 @@ func (d *Decoder) findName(f *fields, ev *stream.Event) Refusal {
 	if d.event.IsZero() {
 		return 0
 	}
-	found, _ := d.event.one(f)
+	found := d.event.one(f)
 	if len(found) == 0 {
 		return 0
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker/document"
 	"sluice/stream"
 )
 
@@ -31,7 +32,7 @@ func BenchmarkDecode(b *testing.B) {
 				}
 				middle := time.Now()
 				for range turns {
-					if isShallow(value) {
+					if document.Shallow(value, document.MaxDepth) {
 						d.Decode(rec, &ev)
 					}
 				}

@@ -148,11 +148,11 @@ func TestDecoderForgetsNoNameAndRemembersFew(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	cfg := Rules{User: "value:u", Subject: "value:id"}
-	e, err := Explain(cfg, &kgo.Record{Value: []byte(`{"u":["a","b"]}`)})
+	e, err := Explain(t.Context(), cfg, &kgo.Record{Value: []byte(`{"u":["a","b"]}`)})
 	if err != nil || !e.Delivered || !slices.Equal(e.Users, []string{"a", "b"}) || !slices.Equal(e.Refusals, []Refusal{NoSubject}) {
 		t.Errorf("Explain = %+v, %v", e, err)
 	}
-	e, err = Explain(cfg, &kgo.Record{Key: []byte("k")})
+	e, err = Explain(t.Context(), cfg, &kgo.Record{Key: []byte("k")})
 	if err != nil || e.Delivered || !slices.Equal(e.Refusals, []Refusal{TombstoneNoUser}) {
 		t.Errorf("Explain of a tombstone = %+v, %v", e, err)
 	}

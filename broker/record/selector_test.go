@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tidwall/gjson"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/broker/document"
 )
 
 func TestParseSelectorSaysWhatIsWrong(t *testing.T) {
@@ -70,9 +73,8 @@ func TestSelectorFindsExactlyWhatItNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := fieldsOf(&kgo.Record{Value: []byte(tt.json)})
-		got, bad := s.one(&f)
-		if string(got) != tt.want || bad {
-			t.Errorf("%s in %s = %q, bad %v; want %q", tt.path, tt.json, got, bad, tt.want)
+		if got := s.one(&f); string(got) != tt.want {
+			t.Errorf("%s in %s = %q; want %q", tt.path, tt.json, got, tt.want)
 		}
 	}
 }
@@ -83,10 +85,10 @@ func TestSelectorRefusesWhatIsNotJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, in := range []string{``, `{`, `{"id":"u"`, `{"id":"u"} x`, `{'id':'u'}`, `{"id":nan}`, "\xef\xbb\xbf{}", "id",
-		strings.Repeat("[", 3<<20), strings.Repeat(`{"id":`, 1<<20), strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1)} {
+		strings.Repeat("[", 3<<20), strings.Repeat(`{"id":`, 1<<20), strings.Repeat("[", document.MaxDepth+1) + strings.Repeat("]", document.MaxDepth+1)} {
 		f := fieldsOf(&kgo.Record{Value: []byte(in)})
-		if got, bad := s.one(&f); !bad || got != nil {
-			t.Errorf("%.20q = %q, bad %v; want bad", in, got, bad)
+		if got := s.one(&f); got != nil || s.each(&f, func(gjson.Result) bool { return true }) {
+			t.Errorf("%.20q = %q, and is JSON", in, got)
 		}
 	}
 }
@@ -98,5 +100,40 @@ func TestLastHeaderCounts(t *testing.T) {
 	}
 	if got := f.header("w"); got != nil {
 		t.Errorf("w = %q; want nil", got)
+	}
+}
+
+func TestSelectorsAreTriedInTheirOrder(t *testing.T) {
+	for _, tt := range []struct {
+		selectors string
+		n         int
+		want      string
+	}{
+		{"header:ce_subject, value:subject", 2, "h"},
+		{"header:other,value:subject", 2, "v"},
+		{"value:nothing , key", 2, "k"},
+		{"value:nothing,key:a", 2, ""},
+		{"value:with, comma", 1, "c"},
+		{"header:a,b", 1, "ab"},
+		{"header:a,b,key", 2, "ab"},
+		{`value:dotted\.name`, 1, "d"},
+		{"value:list.*.id", 1, "1"},
+		{"value:empty,value:list.*.none,value:list.1.id", 3, "2"},
+	} {
+		all, err := ParseSelectors(tt.selectors)
+		if err != nil || len(all) != tt.n {
+			t.Errorf("%s: %d, %v", tt.selectors, len(all), err)
+			continue
+		}
+		f := fieldsOf(&kgo.Record{
+			Key: []byte("k"), Headers: []kgo.RecordHeader{{Key: "ce_subject", Value: []byte("h")}, {Key: "a,b", Value: []byte("ab")}},
+			Value: []byte(`{"subject":"v","with, comma":"c","dotted.name":"d","list":[{"id":1},{"id":2}],"empty":""}`),
+		})
+		if got := all.one(&f); string(got) != tt.want {
+			t.Errorf("%s: %q; want %q", tt.selectors, got, tt.want)
+		}
+	}
+	if _, err := ParseSelectors("key, body:x"); err == nil {
+		t.Error("a wrong one in a list is taken")
 	}
 }

@@ -20,7 +20,7 @@ func TestARecordThatIsTooLargeIsSetAside(t *testing.T) {
 		rec  kgo.Record
 		want Refusal
 	}{
-		{"as large as allowed", kgo.Record{Key: []byte("alice"), Value: make([]byte, 51), Headers: headers}, 0},
+		{"as large as allowed", kgo.Record{Key: []byte("alice"), Value: bytes.Repeat([]byte("x"), 51), Headers: headers}, 0},
 		{"by its value", kgo.Record{Key: []byte("alice"), Value: make([]byte, 96)}, RecordTooLarge},
 		{"by its headers", kgo.Record{Key: []byte("alice"), Value: make([]byte, 52), Headers: headers}, RecordTooLarge},
 		{"by its key", kgo.Record{Key: make([]byte, 101)}, RecordTooLarge},

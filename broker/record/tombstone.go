@@ -5,13 +5,15 @@ import (
 	"strings"
 )
 
-// deletion is the data of a tombstone's event: its subject and key as JSON strings. Each
-// is null if there is none. Bytes that are not UTF-8 become U+FFFD.
-func deletion(subject, key []byte) []byte {
-	var data struct {
+// deletion is the data of a tombstone's event: its subject and key as JSON strings.
+// Each is null if there is none. Bytes that are not UTF-8 become U+FFFD. reason says
+// why it is gone for who had it; "": it was deleted.
+func deletion(subject, key []byte, reason string) []byte {
+	data := struct {
 		Subject *string `json:"subject"`
 		Key     *string `json:"key"`
-	}
+		Reason  string  `json:"reason,omitempty"`
+	}{Reason: reason}
 	if subject != nil {
 		data.Subject = new(strings.ToValidUTF8(string(subject), "\ufffd"))
 	}

@@ -33,8 +33,8 @@ func parseAvro(text string, references []string) (avro.Schema, error) {
 
 // appendAvro appends a value as JSON. All of body must be the value.
 //
-// Hamba's own generic reader trusts the counts in what it reads: an array of nulls takes no
-// byte an item, so nine bytes could name more of them than there is memory.
+// Hamba's own generic reader trusts the counts in what it reads: an array of nulls
+// takes no byte an item, so nine bytes could name more of them than there is memory.
 func appendAvro(dst []byte, s avro.Schema, body []byte, limit int) ([]byte, error) {
 	r := avroReader{in: body, out: dst, end: len(dst) + limit}
 	if r.value(s, 0); r.err == nil && len(r.in) > 0 {
@@ -46,8 +46,8 @@ func appendAvro(dst []byte, s avro.Schema, body []byte, limit int) ([]byte, erro
 	return r.out, nil
 }
 
-// avroReader reads Avro's binary form and writes JSON. After the first error nothing is read,
-// and what is written doesn't count.
+// avroReader reads Avro's binary form and writes JSON. After the first error nothing is
+// read, and what is written doesn't count.
 type avroReader struct {
 	in  []byte
 	out []byte
@@ -93,7 +93,8 @@ func (r *avroReader) bytes(n int64) []byte {
 	return b
 }
 
-// value reads one value. Each writes at least a byte, so what may be written bounds the time.
+// value reads one value. Each writes at least a byte, so what may be written bounds the
+// time.
 func (r *avroReader) value(s avro.Schema, depth int) {
 	switch {
 	case r.err != nil:
@@ -159,8 +160,8 @@ func (r *avroReader) record(s *avro.RecordSchema, depth int) {
 	r.out = append(r.out, '}')
 }
 
-// blocks reads the blocks of an array or a map: each a count and so many items. A negative
-// count has the block's size after it.
+// blocks reads the blocks of an array or a map: each a count and so many items. A
+// negative count has the block's size after it.
 func (r *avroReader) blocks(opens, closes byte, item func()) {
 	r.out = append(r.out, opens)
 	for first := true; ; {

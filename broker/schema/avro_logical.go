@@ -62,8 +62,8 @@ func (r *avroReader) number(s *avro.PrimitiveSchema, n int64) {
 	r.out = append(at.AppendFormat(append(r.out, '"'), layout), '"')
 }
 
-// decimal appends a number with all its digits: b is a whole number in two's complement, of
-// which the last scale digits stand after the point.
+// decimal appends a number with all its digits: b is a whole number in two's
+// complement, of which the last scale digits stand after the point.
 func (r *avroReader) decimal(b []byte, scale int) {
 	if len(b) > maxDecimal || scale > maxDecimal {
 		r.fail(fmt.Errorf("its Avro value has a decimal of more than %d bytes or digits", maxDecimal))

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// fetch asks for a schema and all that it refers to. A schema that can't be used is an answer
-// too: asking again would bring the same.
+// fetch asks for a schema and all that it refers to. A schema that can't be used is an
+// answer too: asking again would bring the same.
 func (r *Registry) fetch(ctx context.Context, id int) (*parsed, error) {
 	main, err := r.cl.SchemaByID(ctx, id)
 	if err != nil {
@@ -92,8 +92,8 @@ func (f *references) add(ctx context.Context, refs []sr.SchemaReference, depth i
 	return nil
 }
 
-// judge tells "there is none" from "nobody knows". Only the registry itself says the former, with
-// an error code of its own: any web server has a page for 404.
+// judge tells "there is none" from "nobody knows". Only the registry itself says the
+// former, with an error code of its own: any web server has a page for 404.
 func judge(err error) error {
 	var said *sr.ResponseError
 	if !errors.As(err, &said) {

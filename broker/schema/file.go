@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 )
 
-// FromFile returns a codec with the schema that a file holds. message names a Protobuf message;
-// "" is the file's first. Its imports are found beside the file.
+// FromFile returns a codec with the schema that a file holds. message names a Protobuf
+// message; "" is the file's first. Its imports are found beside the file.
 //
-// Records are read with the wire format's header and without it: whichever of the two is
-// the value to its last byte.
+// Records are read with the wire format's header and without it: whichever of the two
+// is the value to its last byte.
 func FromFile(kind Kind, name, message string) (*Codec, error) {
 	text, err := readFile(name)
 	if err != nil {
@@ -69,8 +69,8 @@ func (c *Codec) appendFramed(dst, body []byte, limit int) ([]byte, error) {
 	return c.file.proto.append(dst, c.message, body, limit)
 }
 
-// imports are the other Protobuf files in a file's directory and one level below it, by the
-// names that an import has.
+// imports are the other Protobuf files in a file's directory and one level below it, by
+// the names that an import has.
 func imports(name string) (map[string]string, error) {
 	dir := filepath.Dir(name)
 	files, size := make(map[string]string), 0

@@ -12,8 +12,9 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// append appends a message in Protobuf's own JSON. Fields that have no presence are there with
-// their defaults: a filter for .status must see the status that is 0 on the wire.
+// append appends a message in Protobuf's own JSON. Fields that have no presence are
+// there with their defaults: a filter for .status must see the status that is 0 on the
+// wire.
 func (p *protoFile) append(dst []byte, d protoreflect.MessageDescriptor, body []byte, limit int) ([]byte, error) {
 	if p.defaults[d.FullName()] > limit {
 		return dst, errTooLarge
@@ -41,8 +42,9 @@ func (p *protoFile) append(dst []byte, d protoreflect.MessageDescriptor, body []
 	return out.Bytes(), nil
 }
 
-// fits takes from left what a message takes as JSON, or somewhat less, and fails where that isn't
-// there. Two bytes can be a message with a hundred fields, so it is asked before any is written.
+// fits takes from left what a message takes as JSON, or somewhat less, and fails where
+// that isn't there. Two bytes can be a message with a hundred fields, so it is asked
+// before any is written.
 func (p *protoFile) fits(m protoreflect.Message, left *int, depth int) (err error) {
 	if *left -= p.defaults[m.Descriptor().FullName()]; *left < 0 {
 		return errTooLarge
@@ -107,7 +109,8 @@ func (p *protoFile) anyFits(m protoreflect.Message, left *int, depth int) error 
 	return p.fits(inner, left, depth+1)
 }
 
-// plain is an error whose text is the same on all gateways: Protobuf's own has spaces at random.
+// plain is an error whose text is the same on all gateways: Protobuf's own has spaces
+// at random.
 func plain(err error) error {
 	return errors.New(string(bytes.Join(bytes.Fields(bytes.ReplaceAll([]byte(err.Error()), []byte("\u00a0"), []byte(" "))), []byte(" "))))
 }

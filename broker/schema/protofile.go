@@ -68,8 +68,9 @@ func parseProto(text string, files map[string]string) (*protoFile, error) {
 	return p, nil
 }
 
-// protoSource is a file's text. The serializer of confluent-kafka for Python registers the
-// compiled descriptor in base64 instead, and not every registry turns it back into text.
+// protoSource is a file's text. The serializer of confluent-kafka for Python registers
+// the compiled descriptor in base64 instead, and not every registry turns it back into
+// text.
 func protoSource(name, text string) (protocompile.SearchResult, error) {
 	if raw, err := base64.StdEncoding.DecodeString(text); err == nil {
 		var d descriptorpb.FileDescriptorProto
@@ -119,7 +120,8 @@ func (p *protoFile) measure(all protoreflect.MessageDescriptors) {
 	}
 }
 
-// at returns the message at a path of indexes: of the file's messages one, of those within it one …
+// at returns the message at a path of indexes: of the file's messages one, of those
+// within it one …
 func (p *protoFile) at(path []int) (protoreflect.MessageDescriptor, error) {
 	within := p.file.Messages()
 	var m protoreflect.MessageDescriptor
@@ -148,7 +150,8 @@ func (p *protoFile) named(name string) (protoreflect.MessageDescriptor, error) {
 	return t.Descriptor(), nil
 }
 
-// These two come with Confluent's registry, which leaves them out of a schema's references.
+// These two come with Confluent's registry, which leaves them out of a schema's
+// references.
 const (
 	confluentMeta = `syntax = "proto3";
 package confluent;

@@ -62,7 +62,8 @@ type question struct {
 	err     error     // [ErrUnknown], or the cause of [ErrPending]
 }
 
-// NewRegistry returns a registry; nothing is asked of it yet. Errors name the key. Close ends it.
+// NewRegistry returns a registry; nothing is asked of it yet. Errors name the key.
+// Close ends it.
 func NewRegistry(cfg Config, log *slog.Logger) (*Registry, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -112,15 +113,16 @@ func (r *Registry) Close() {
 	r.asking.Wait()
 }
 
-// Changed is closed when the next answer has come: whoever waits for a schema looks again.
+// Changed is closed when the next answer has come: whoever waits for a schema looks
+// again.
 func (r *Registry) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changed
 }
 
-// Failing says since when the registry doesn't answer, and what it says instead; nil: it does,
-// as far as is known.
+// Failing says since when the registry doesn't answer, and what it says instead; nil:
+// it does, as far as is known.
 func (r *Registry) Failing() (since time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -191,7 +193,8 @@ func (r *Registry) ask(id int, q *question) {
 	r.changed = make(chan struct{})
 }
 
-// answers notes whether the registry does, and says so in the log when that changes. The lock is held.
+// answers notes whether the registry does, and says so in the log when that changes.
+// The lock is held.
 func (r *Registry) answers(err error) {
 	if r.ctx.Err() != nil {
 		return

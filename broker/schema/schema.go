@@ -1,12 +1,12 @@
-// Package schema reads what schema registries' serializers write: Avro, Protobuf and JSON
-// Schema, in the Confluent wire format. What comes out is JSON with all digits.
+// Package schema reads what schema registries' serializers write: Avro, Protobuf and
+// JSON Schema, in the Confluent wire format. What comes out is JSON with all digits.
 //
-// wire.go takes the wire format apart. avro.go and avro_logical.go read Avro, protobuf.go and
-// protofile.go Protobuf. registry.go and fetch.go ask a registry for schemas, and cache.go keeps
-// them. file.go has schemas from files.
+// wire.go takes the wire format apart. avro.go and avro_logical.go read Avro,
+// protobuf.go and protofile.go Protobuf. registry.go and fetch.go ask a registry for
+// schemas, and cache.go keeps them. file.go has schemas from files.
 //
-// Bytes come from anybody who may write to a topic, so each step is bounded: in depth, in
-// time by what it may write, and in memory.
+// Bytes come from anybody who may write to a topic, so each step is bounded: in depth,
+// in time by what it may write, and in memory.
 package schema
 
 import (
@@ -35,8 +35,8 @@ const (
 // ErrUnknown says that the registry has no schema of this id. Asking again doesn't help.
 var ErrUnknown = errors.New("the registry has no such schema")
 
-// ErrPending says that a schema isn't known yet, and that the registry hasn't answered. It
-// is asked; trying again helps once it answers.
+// ErrPending says that a schema isn't known yet, and that the registry hasn't answered.
+// It is asked; trying again helps once it answers.
 var ErrPending = errors.New("the schema registry has not answered")
 
 // errTooLarge is for what would be larger as JSON than a record may be.
@@ -58,8 +58,9 @@ func New(kind Kind, r *Registry) (*Codec, error) {
 	return &Codec{kind: kind, registry: r}, nil
 }
 
-// Append appends raw as JSON to dst, at most limit bytes. It asks nobody and never waits: a
-// schema that isn't known yet is [ErrPending], and the registry is asked in the background.
+// Append appends raw as JSON to dst, at most limit bytes. It asks nobody and never
+// waits: a schema that isn't known yet is [ErrPending], and the registry is asked in
+// the background.
 func (c *Codec) Append(dst, raw []byte, limit int) ([]byte, error) {
 	if c.file != nil {
 		return c.appendFile(dst, raw, limit)

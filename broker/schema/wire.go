@@ -8,8 +8,8 @@ import (
 	"sluice/broker/document"
 )
 
-// The Confluent wire format: a zero byte, the schema's id in four bytes, then the data. For
-// Protobuf the path to the message within its file comes before the data.
+// The Confluent wire format: a zero byte, the schema's id in four bytes, then the data.
+// For Protobuf the path to the message within its file comes before the data.
 const (
 	magic      = 0
 	headerSize = 5
@@ -27,8 +27,8 @@ func splitHeader(raw []byte) (id int, body []byte, err error) {
 	return int(binary.BigEndian.Uint32(raw[1:])), raw[headerSize:], nil
 }
 
-// splitIndex reads the path to a message: how many steps, and the index of each. A single zero
-// byte is short for the first message.
+// splitIndex reads the path to a message: how many steps, and the index of each. A
+// single zero byte is short for the first message.
 func splitIndex(raw []byte) (index []int, body []byte, err error) {
 	n, size := binary.Varint(raw)
 	if size <= 0 || n < 0 || n > maxDepth {
@@ -48,7 +48,8 @@ func splitIndex(raw []byte) (index []int, body []byte, err error) {
 	return index, raw, nil
 }
 
-// appendJSON appends what is JSON already: JSON Schema describes it, and isn't needed to read it.
+// appendJSON appends what is JSON already: JSON Schema describes it, and isn't needed
+// to read it.
 func appendJSON(dst, body []byte, limit int) ([]byte, error) {
 	switch {
 	case len(body) > limit:

@@ -6,8 +6,8 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// Advice says what of a jq program may take a lot of memory because of what a record holds.
-// Steps are counted, but one alone can take gigabytes, and nothing stops it.
+// Advice says what of a jq program may take a lot of memory because of what a record
+// holds. Steps are counted, but one alone can take gigabytes, and nothing stops it.
 func Advice(text string) (all []string) {
 	query, err := gojq.Parse(text)
 	if err != nil {
@@ -54,8 +54,8 @@ func repeats(a, b *gojq.Query) bool {
 	return !numeric(a) && !numeric(b) && !(constant(a) && constant(b)) || isText(a) && !constant(b) || isText(b) && !constant(a)
 }
 
-// constant reports whether queries are numbers or texts that the program itself has, or are
-// bounded by one: [.n, 100] | min.
+// constant reports whether queries are numbers or texts that the program itself has, or
+// are bounded by one: [.n, 100] | min.
 func constant(all ...*gojq.Query) bool {
 	for _, q := range all {
 		if q == nil {

@@ -17,9 +17,9 @@ var (
 	errTime  = errors.New("the program takes more than 20 ms")
 )
 
-// budget bounds a program. The interpreter asks for Done before each step, so it is here that
-// steps are counted: unlike time, they are the same on each gateway. Time is for the steps
-// that take long.
+// budget bounds a program. The interpreter asks for Done before each step, so it is
+// here that steps are counted: unlike time, they are the same on each gateway. Time is
+// for the steps that take long.
 type budget struct {
 	context.Context
 	steps int

@@ -18,8 +18,9 @@ var (
 	errDeep  = errors.New("what the program returns nests too deep")
 )
 
-// appendJSON appends what a program returned, at most limit bytes. gojq's own encoder has no
-// limit, and a value that holds itself twice, and that twice again, is small in memory.
+// appendJSON appends what a program returned, at most limit bytes. gojq's own encoder
+// has no limit, and a value that holds itself twice, and that twice again, is small in
+// memory.
 func appendJSON(dst []byte, v any, limit int) ([]byte, error) {
 	e := encoder{out: dst, end: len(dst) + limit}
 	if err := e.value(v, 0); err != nil {
@@ -75,8 +76,8 @@ func (e *encoder) fits() error {
 	return nil
 }
 
-// float appends a number that the program has calculated. As in jq, what JSON has no number
-// for is null.
+// float appends a number that the program has calculated. As in jq, what JSON has no
+// number for is null.
 func (e *encoder) float(f float64) {
 	if f != f || f-f != 0 {
 		e.out = append(e.out, "null"...)

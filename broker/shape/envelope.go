@@ -30,8 +30,8 @@ type Envelope struct {
 	ID      RecordID
 }
 
-// RecordID makes a record's id, which is the same everywhere. With a key it is a keyed hash,
-// so that it doesn't tell how many records there are.
+// RecordID makes a record's id, which is the same everywhere. With a key it is a keyed
+// hash, so that it doesn't tell how many records there are.
 type RecordID struct{ Key []byte }
 
 // Sealed reports whether ids keep offsets to themselves.
@@ -151,8 +151,8 @@ func (w *objectWriter) name(name string) {
 
 func (w *objectWriter) text(s []byte) { w.out = document.AppendString(w.out, s) }
 
-// time writes a record's timestamp. One that no calendar has, which a producer may write, is
-// shown as the nearest that one has.
+// time writes a record's timestamp. One that no calendar has, which a producer may
+// write, is shown as the nearest that one has.
 func (w *objectWriter) time(t time.Time) {
 	ms := min(max(t.UnixMilli(), 0), lastMilli)
 	w.out = append(time.UnixMilli(ms).UTC().AppendFormat(append(w.out, '"'), "2006-01-02T15:04:05.000Z"), '"')

@@ -36,7 +36,8 @@ func newProgram(text string) (*program, error) {
 
 var errMore = errors.New("the program has more than one output; put them into an array: [ … ]")
 
-// run returns what the program makes of a value, and how many outputs that were: none or one.
+// run returns what the program makes of a value, and how many outputs that were: none
+// or one.
 func (p *program) run(in any) (out any, n int, err error) {
 	if out, n, err = p.try(in); errors.Is(err, errTime) {
 		out, n, err = p.try(in) // a busy machine may have taken the time, and two gateways must agree
@@ -70,8 +71,8 @@ func (p *program) try(in any) (out any, n int, err error) {
 	}
 }
 
-// inWords is a program's error without what it quotes: the record isn't for everybody who may
-// read the log.
+// inWords is a program's error without what it quotes: the record isn't for everybody
+// who may read the log.
 func inWords(err error) error {
 	var value gojq.ValueError
 	if errors.As(err, &value) {

@@ -7,8 +7,9 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// impure are functions whose result depends on more than the record, or that act on what isn't
-// there. What a record is must be the same on each gateway, and at each time.
+// impure are functions whose result depends on more than the record, or that act on
+// what isn't there. What a record is must be the same on each gateway, and at each
+// time.
 var impure = map[string]string{
 	"now": "the time isn't the record's", "localtime": "the time zone isn't the record's", "strflocaltime": "the time zone isn't the record's",
 	"env": "the environment isn't the record's", "$ENV": "the environment isn't the record's",

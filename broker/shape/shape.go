@@ -1,9 +1,9 @@
 // Package shape says which records a page may see, and in what shape: a jq filter, a jq
 // program or lists of fields, and an envelope around what is left.
 //
-// program.go compiles and runs jq, budget.go bounds it, and pure.go refuses what would make
-// two gateways disagree; advice.go finds what a record could make expensive. encode.go
-// writes what a program returns. envelope.go puts data into an envelope.
+// program.go compiles and runs jq, budget.go bounds it, and pure.go refuses what would
+// make two gateways disagree; advice.go finds what a record could make expensive.
+// encode.go writes what a program returns. envelope.go puts data into an envelope.
 package shape
 
 import (
@@ -36,8 +36,8 @@ type Shape struct {
 	max       int
 }
 
-// New compiles a shape; nil where nothing is to be done. Its errors begin with the key at fault,
-// which is below a stream's.
+// New compiles a shape; nil where nothing is to be done. Its errors begin with the key
+// at fault, which is below a stream's.
 func New(c Config) (*Shape, error) {
 	if c.IsZero() {
 		return nil, nil
@@ -169,3 +169,6 @@ func (s *Shape) fields(dst, doc []byte) ([]byte, Verdict, error) {
 	}
 	return s.drop.AppendWithout(dst, root), Shown, nil
 }
+
+// Reshapes reports whether what is shown differs from the document.
+func (s *Shape) Reshapes() bool { return s.transform != nil || s.keep != nil || s.drop != nil }

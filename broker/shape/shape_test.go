@@ -82,8 +82,8 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// A program that takes long may have met a busy machine, so it has a second try; its steps are counted, and are
-// the same everywhere.
+// A program that takes long may have met a busy machine, so it has a second try; its
+// steps are counted, and are the same everywhere.
 func TestStepsAreCountedAndNotTimed(t *testing.T) {
 	p, err := newProgram(`[range(20000)] | length`)
 	if err != nil {
@@ -208,7 +208,8 @@ func TestEnvelopes(t *testing.T) {
 	}
 }
 
-// FuzzShape: no record breaks a program, and what comes out is JSON of the size it may have.
+// FuzzShape: no record breaks a program, and what comes out is JSON of the size it may
+// have.
 func FuzzShape(f *testing.F) {
 	all := []*Shape{
 		newShape(f, Config{Filter: `.a`, Transform: `{a, b: (.b | tostring), n: (.n + 1), r: [limit(3; ..)]}`, Max: 1 << 12}),

@@ -62,6 +62,10 @@ func NewSealer(keys []Key) (*Sealer, error) {
 	return s, nil
 }
 
+// RecordKey returns a key for ids of records that tell nothing of offsets either. It
+// comes from the first key, so all gateways have the same.
+func (s *Sealer) RecordKey() []byte { return s.keys[0].recordKey }
+
 const (
 	sealIV    = 16
 	sealMark  = "." // after the @: no epoch begins with it, so neither form is taken for the other
@@ -235,6 +239,8 @@ type sealKey struct {
 	name  string
 	block cipher.Block
 	macs  sync.Pool // of hash.Hash, so that none is made for each id
+
+	recordKey []byte
 }
 
 func newSealKey(k Key) (*sealKey, error) {
@@ -247,7 +253,11 @@ func newSealKey(k Key) (*sealKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	sk := &sealKey{name: k.Name}
+	recordKey, err := hkdf.Key(sha256.New, k.Secret, nil, purpose+"records", sha256.Size)
+	if err != nil {
+		return nil, err
+	}
+	sk := &sealKey{name: k.Name, recordKey: recordKey}
 	sk.macs.New = func() any { return hmac.New(sha256.New, macKey) }
 	sk.block, err = aes.NewCipher(encKey)
 	return sk, err

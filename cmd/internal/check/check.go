@@ -85,7 +85,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		for _, f := range findings {
 			fmt.Fprintln(stderr, f)
 		}
-		if err := explain(stdout, c, s); err != nil {
+		if err := explain(ctx, stdout, c, s); err != nil {
 			fmt.Fprintf(stderr, "sluice check: %v\n", err)
 			return unserved
 		}

@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"sluice/broker"
+	"sluice/broker/record"
+	"sluice/broker/schema"
+	"sluice/broker/shape"
 	"sluice/cmd/internal/config"
 	"sluice/server/auth"
 )
@@ -27,6 +30,9 @@ func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected)
 		}
 		line("topic", topic)
 		line("who", audience(s))
+		for _, step := range steps(s) {
+			line(step[0], step[1])
+		}
 		if s.Subject != "" {
 			line("subject", where(s.Subject))
 		}
@@ -117,7 +123,19 @@ func withRole(s config.Stream) string {
 }
 
 // where says a selector in words.
-func where(selector string) string {
+func where(selectors string) string {
+	all, err := record.ParseSelectors(selectors)
+	if err != nil {
+		return selectors // config has found no fault with it
+	}
+	texts := make([]string, len(all))
+	for i, one := range all {
+		texts[i] = whereOne(one.String())
+	}
+	return strings.Join(texts, ", else ")
+}
+
+func whereOne(selector string) string {
 	source, rest, _ := strings.Cut(selector, ":")
 	switch {
 	case selector == "key":
@@ -127,6 +145,47 @@ func where(selector string) string {
 	default:
 		return fmt.Sprintf("%s in the record's %s (JSON)", rest, source)
 	}
+}
+
+// steps says what is done to a stream's records before they are events.
+func steps(s config.Stream) (all [][2]string) {
+	add := func(what, text string) { all = append(all, [2]string{what, text}) }
+	d := s.Broker().Record.Decode
+	switch {
+	case d.File != "":
+		add("value", d.As+", by the schema in "+d.File)
+	case d.As == record.DecodeText:
+		add("value", "text")
+	case d.As == string(schema.JSON):
+		add("value", "JSON, after the header of a schema registry")
+	case d.As != record.DecodeJSON:
+		add("value", d.As+", by schemas of the registry")
+	}
+	if s.KeyDecode != record.KeyText {
+		add("key", s.KeyDecode)
+	}
+	if s.Unwrap != "" {
+		add("unwrap", "the row of a change ("+s.Unwrap+"). If a change doesn't say what the row was before, its former user is the one in the state")
+	}
+	if s.Filter != "" {
+		add("filter", s.Filter)
+	}
+	if s.Transform != "" {
+		add("shape", s.Transform)
+	}
+	if len(s.Keep) > 0 {
+		add("keep", strings.Join(s.Keep, ", "))
+	}
+	if len(s.Drop) > 0 {
+		add("drop", strings.Join(s.Drop, ", "))
+	}
+	if s.Envelope != string(shape.Bare) {
+		add("envelope", s.Envelope)
+	}
+	if s.OnError != record.OnErrorDrop {
+		add("errors", s.OnError)
+	}
+	return all
 }
 
 // shortDuration cuts the zero parts that Go writes: 10m0s is 10m.

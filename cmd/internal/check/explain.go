@@ -1,10 +1,13 @@
 package check
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 
 	"sluice/broker/record"
 	"sluice/cmd/internal/config"
@@ -12,11 +15,22 @@ import (
 	"sluice/stream/sse"
 )
 
+// registryTimeout bounds the wait for a schema.
+const registryTimeout = 10 * time.Second
+
 // explain says for each stream, or for the one the sample names, who would get it.
-func explain(w io.Writer, c *config.Config, s sample.Sample) error {
+func explain(ctx context.Context, w io.Writer, c *config.Config, s sample.Sample) error {
+	registry, err := c.Registry(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer registry.Close()
+	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
+	defer cancel()
+	records := c.Records(registry)
 	var names []string
 	found := false
-	for _, one := range c.Streams {
+	for i, one := range c.Streams {
 		names = append(names, one.Name)
 		if s.Stream != "" && s.Stream != one.Name {
 			continue
@@ -25,7 +39,7 @@ func explain(w io.Writer, c *config.Config, s sample.Sample) error {
 			fmt.Fprintln(w)
 		}
 		found = true
-		e, err := record.Explain(one.Broker().Record, s.Record)
+		e, err := record.Explain(ctx, records[i].Record, s.Record)
 		if err != nil {
 			return fmt.Errorf("streams.%s.%w", one.Name, err)
 		}
@@ -38,14 +52,24 @@ func explain(w io.Writer, c *config.Config, s sample.Sample) error {
 }
 
 func show(w io.Writer, s config.Stream, e record.Explanation) {
+	line := func(what, text string) { fmt.Fprintf(w, "  %-8s %s\n", what, text) }
+	steps := func() {
+		for _, step := range e.Steps {
+			line(step.Name, step.Text)
+		}
+	}
 	if !e.Delivered {
 		fmt.Fprintf(w, "%s: nobody would get it\n", s.Name)
 		for _, r := range e.Refusals {
-			fmt.Fprintf(w, "  because  %s (user: %s)\n", r.Text(), s.User)
+			line("because", because(s, r))
 		}
+		if e.Err != "" {
+			line("error", e.Err)
+		}
+		steps()
+		former(w, e)
 		return
 	}
-	line := func(what, text string) { fmt.Fprintf(w, "  %-8s %s\n", what, text) }
 	if e.Everyone {
 		fmt.Fprintf(w, "%s: everyone who is identified would get it\n", s.Name)
 		line("because", "audience: everyone")
@@ -59,8 +83,39 @@ func show(w io.Writer, s config.Stream, e record.Explanation) {
 	for _, r := range e.Refusals {
 		line("but", r.Text())
 	}
+	if e.Err != "" {
+		line("error", e.Err)
+	}
+	steps()
 	fmt.Fprintln(w, "  on the wire, after its id:")
-	frame := string(sse.AppendEvent(nil, "", e.Name, []byte(e.Data)))
+	wire(w, e.Name, e.Data)
+	former(w, e)
+}
+
+// because says why nobody gets a record. A user that isn't found was looked for by the
+// stream's selectors.
+func because(s config.Stream, r record.Refusal) string {
+	if r&(record.NoUser|record.UserTooLong|record.TooManyUsers|record.BadJSON|record.TombstoneNoUser) != 0 {
+		return r.Text() + " (user: " + s.User + ")"
+	}
+	return r.Text()
+}
+
+// former says who is told that they have a row no longer.
+func former(w io.Writer, e record.Explanation) {
+	switch {
+	case e.FormerFromState:
+		fmt.Fprintln(w, "  whoever has it in the state, and isn't named here, would get:")
+	case len(e.Former) > 0:
+		fmt.Fprintf(w, "  %s had it, and would get:\n", quoted(e.Former))
+	default:
+		return
+	}
+	wire(w, "delete", e.FormerData)
+}
+
+func wire(w io.Writer, name, data string) {
+	frame := string(sse.AppendEvent(nil, "", name, []byte(data)))
 	for part := range strings.Lines(strings.TrimRight(frame, "\n")) {
 		fmt.Fprintf(w, "    %s\n", strings.TrimSuffix(part, "\n"))
 	}

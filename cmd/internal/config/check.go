@@ -18,6 +18,7 @@ import (
 func (l *loader) check() {
 	l.checkGateway()
 	l.checkKafka()
+	l.checkRegistry()
 	l.checkStreams()
 	l.checkAuth()
 	l.checkCORS()

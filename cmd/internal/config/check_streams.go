@@ -49,6 +49,7 @@ func (l *loader) checkStream(s *Stream) {
 	}
 	l.checkRecordSize(at("max_record_bytes"), s)
 	l.checkState(s)
+	l.checkShape(s)
 	user := l.selector(at("user"), s.User)
 	l.selector(at("subject"), s.Subject)
 	l.selector(at("event"), s.Event)
@@ -60,7 +61,9 @@ func (l *loader) checkStream(s *Stream) {
 	switch {
 	case s.Audience == AudienceUser && s.User == "":
 		l.fault(at("user"), "is missing: write where a record says whose it is (key, header:NAME, value:PATH or key:PATH), or audience: everyone")
-	case s.Audience == AudienceUser && user.UsesValue():
+	case s.Audience == AudienceUser && s.Unwrap != "" && user.MayUseValue() && !s.hasState():
+		l.warn(at("unwrap"), "a change that doesn't say what the row was before (Postgres without REPLICA IDENTITY FULL) tells its former user nothing: the state would know them, but a stream without subject has none")
+	case s.Audience == AudienceUser && s.Unwrap == "" && user.UsesValue():
 		l.warn(at("user"), "a tombstone (a record without a value) has no user this way, so a deletion reaches nobody; where the topic is compacted, use key, key:PATH or header:NAME")
 	case s.Audience == AudienceEveryone && s.User != "":
 		l.warn(at("user"), "is not looked at with audience: everyone")
@@ -95,8 +98,8 @@ func (l *loader) checkState(s *Stream) {
 	}
 }
 
-func (l *loader) selector(key, text string) record.Selector {
-	s, err := record.ParseSelector(text)
+func (l *loader) selector(key, text string) record.Selectors {
+	s, err := record.ParseSelectors(text)
 	if err != nil {
 		l.broken[key] = true
 		l.fault(key, err.Error())

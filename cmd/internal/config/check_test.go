@@ -110,7 +110,7 @@ func TestFaults(t *testing.T) {
 		{"tab", "", "kafka:\n\tbrokers: x\n", nil, "sluice.yaml:2: a tab: indent with spaces"},
 		{"second document", "auth:", "---\nauth:", nil, "sluice.yaml:5: a second document begins here"},
 		{"section as text", "orders: {topic: order-topic, user: key}", "orders: order-topic", nil, "sluice.yaml:4: streams.orders: keys are needed here, such as topic"},
-		{"text as section", "user: key", "user: {key: id}", nil, "sluice.yaml:4: streams.orders.user: has keys of its own, but one text is needed"},
+		{"text as section", "user: key", "user: {key: id}", nil, "sluice.yaml:4: streams.orders.user: has keys of its own, but one text or list is needed"},
 		{"list of lists", `["localhost:9092"]`, `[[a]]`, nil, "sluice.yaml:2: kafka.brokers: each item of this list must be a plain text"},
 		{"merging a text", "orders: {", "orders: {<<: x, ", nil, "sluice.yaml:4: streams.orders.<<: can merge in mappings only"},
 		{"unknown and unlike", "", "frobnicate: 1\n", nil, "sluice.yaml:1: frobnicate: there is no such key; there are listen, admin"},

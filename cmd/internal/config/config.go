@@ -25,6 +25,7 @@ type Config struct {
 	Pages            bool          // the gateway describes itself to browsers
 	Log              Log
 	Kafka            Kafka
+	SchemaRegistry   SchemaRegistry
 	Streams          []Stream // by name, so that the ids of all gateways name their streams in one order
 	Catchup          Catchup
 	SlowClient       SlowClient
@@ -92,14 +93,44 @@ type Stream struct {
 	Name        string
 	Topic       string
 	Audience    string   // AudienceUser or AudienceEveryone
-	User        string   // selector of whose event it is; "" only for AudienceEveryone
-	Subject     string   // selector of what it is about; "" none
-	Event       string   // selector of the event's name; "" unnamed
+	User        string   // selectors of whose event it is; "" only for AudienceEveryone
+	Subject     string   // selectors of what it is about; "" none
+	Event       string   // selectors of the event's name; "" unnamed
 	Access      []string // roles of which one is needed; empty: any identified user
 	Replay      time.Duration
 	ReplayBytes Size
 	MaxRecord   Size // of a record's key, value and headers together, unpacked; 0: record.DefaultMaxBytes
 	State       State
+	Shape
+}
+
+// Shape says how a stream's records are read, and what of them is shown.
+type Shape struct {
+	Decode    Decode
+	KeyDecode string // how keys are written
+	Unwrap    string // "" a value is what happened itself
+	Filter    string // jq
+	Transform string // jq
+	Keep      []string
+	Drop      []string
+	Envelope  string
+	Headers   []string // that the envelope shows
+	OnError   string
+}
+
+// Decode says how values are written: a word, or a file with the schema.
+type Decode struct {
+	As           string
+	AvroFile     string
+	ProtobufFile string
+	Message      string // of ProtobufFile; "" its first
+}
+
+// SchemaRegistry says where schemas are.
+type SchemaRegistry struct {
+	URL      string
+	Username string
+	Password Secret
 }
 
 // State says whether a stream keeps the latest event of each subject, which takes a

@@ -117,7 +117,8 @@ func TestTheDesignsExampleLoadsAsItIs(t *testing.T) {
 	}
 	want := Stream{Name: "orders", Topic: "order-topic", Audience: AudienceUser, User: "key", Subject: "value:orderId",
 		Event: "value:type", Replay: 10 * time.Minute, ReplayBytes: 256 << 20,
-		State: State{On: true, MaxAge: 24 * time.Hour, MaxBytes: 64 << 20}}
+		State: State{On: true, MaxAge: 24 * time.Hour, MaxBytes: 64 << 20},
+		Shape: Shape{Decode: Decode{As: "json"}, KeyDecode: "text", Envelope: "none", OnError: "drop"}}
 	if len(c.Streams) != 1 || !reflect.DeepEqual(c.Streams[0], want) {
 		t.Errorf("streams = %+v, want %+v", c.Streams, want)
 	}

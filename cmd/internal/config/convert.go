@@ -2,7 +2,6 @@ package config
 
 import (
 	"sluice/broker"
-	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -38,7 +37,7 @@ func (c *Config) Broker() broker.Config {
 func (s Stream) Broker() broker.StreamConfig {
 	b := broker.StreamConfig{
 		Name: s.Name, Topic: s.Topic, Replay: s.Replay,
-		Record: record.Rules{Audience: s.hubAudience(), User: s.User, Subject: s.Subject, Event: s.Event, MaxBytes: int(s.MaxRecord)},
+		Record: s.rules(),
 	}
 	if s.hasState() {
 		b.State, b.StateAge = true, s.State.MaxAge

@@ -10,6 +10,7 @@ import (
 
 	"sluice/broker"
 	"sluice/broker/record"
+	"sluice/broker/shape"
 	"sluice/server/auth"
 	"sluice/stream"
 )
@@ -50,17 +51,22 @@ auth: none
 		t.Errorf("broker:\n got %+v\nwant %+v", got, wantKafka)
 	}
 	news, orders, parcels, stock := c.Streams[0], c.Streams[1], c.Streams[2], c.Streams[3]
+	asTheyCome := func(name, topic string, r record.Rules) record.Rules {
+		r.Decode.As, r.KeyDecode, r.Envelope, r.OnError = record.DecodeJSON, record.KeyText, string(shape.Bare), record.OnErrorDrop
+		r.Names = record.Names{Stream: name, Topic: topic}
+		return r
+	}
 	for _, tt := range []struct{ got, want any }{
-		{news.Broker(), broker.StreamConfig{Name: "news", Topic: "n", Record: record.Rules{Audience: stream.AudienceEveryone, Subject: "key"}, Replay: 10 * time.Minute, State: true, StateAge: 24 * time.Hour}},
-		{orders.Broker(), broker.StreamConfig{Name: "orders", Topic: "o", Record: record.Rules{User: "header:u", Event: "value:e", MaxBytes: 1_500_000}, Replay: 2 * time.Minute}},
-		{parcels.Broker(), broker.StreamConfig{Name: "parcels", Topic: "p", Record: record.Rules{User: "key", Subject: "value:id"}, Replay: 10 * time.Minute, State: true, StateAge: 7 * 24 * time.Hour}},
-		{stock.Broker(), broker.StreamConfig{Name: "stock", Topic: "s", Record: record.Rules{User: "key", Subject: "value:id"}, Replay: 10 * time.Minute}},
+		{news.Broker(), broker.StreamConfig{Name: "news", Topic: "n", Record: asTheyCome("news", "n", record.Rules{Audience: stream.AudienceEveryone, Subject: "key"}), Replay: 10 * time.Minute, State: true, StateAge: 24 * time.Hour}},
+		{orders.Broker(), broker.StreamConfig{Name: "orders", Topic: "o", Record: asTheyCome("orders", "o", record.Rules{User: "header:u", Event: "value:e", MaxBytes: 1_500_000}), Replay: 2 * time.Minute}},
+		{parcels.Broker(), broker.StreamConfig{Name: "parcels", Topic: "p", Record: asTheyCome("parcels", "p", record.Rules{User: "key", Subject: "value:id"}), Replay: 10 * time.Minute, State: true, StateAge: 7 * 24 * time.Hour}},
+		{stock.Broker(), broker.StreamConfig{Name: "stock", Topic: "s", Record: asTheyCome("stock", "s", record.Rules{User: "key", Subject: "value:id"}), Replay: 10 * time.Minute}},
 		{news.Spec(), stream.Spec{Name: "news", Audience: stream.AudienceEveryone, Replay: 10 * time.Minute, ReplayBytes: 256 << 20, State: stream.StateBounds{MaxAge: 24 * time.Hour, MaxBytes: 64 << 20}}},
 		{parcels.Spec(), stream.Spec{Name: "parcels", Replay: 10 * time.Minute, ReplayBytes: 256 << 20, State: stream.StateBounds{MaxAge: 7 * 24 * time.Hour, MaxBytes: 5 << 20}}},
 		{stock.Spec(), stream.Spec{Name: "stock", Replay: 10 * time.Minute, ReplayBytes: 256 << 20}},
 		{orders.Spec(), stream.Spec{Name: "orders", Replay: 2 * time.Minute, ReplayBytes: 3 << 20}},
 	} {
-		if tt.got != tt.want {
+		if !reflect.DeepEqual(tt.got, tt.want) {
 			t.Errorf("\n got %+v\nwant %+v", tt.got, tt.want)
 		}
 	}

@@ -24,7 +24,7 @@ func TestExamplesCanBeServed(t *testing.T) {
 	certificatePEM, _, _ := certificate(t)
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{
-		"jwt.key": goodSecret, "auth_secret": goodSecret, "tickets.key": goodSecret, "kafka-password": "hunter22",
+		"jwt.key": goodSecret, "auth_secret": goodSecret, "tickets.key": goodSecret, "kafka-password": "hunter22", "registry-password": "hunter22",
 		"keys.yaml": "shop: sha256:" + strings.Repeat("ab", 32) + "\n", "ids.keys": "k1:" + goodKey + "\n", "ca.pem": certificatePEM,
 	} {
 		if err := os.WriteFile(name, []byte(text+"\n"), 0o600); err != nil {

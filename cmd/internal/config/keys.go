@@ -26,6 +26,9 @@ type Key struct {
 // file's directory.
 type path string
 
+// selectors is one selector or a list of them, as record.ParseSelectors reads them.
+type selectors string
+
 // secretFile is the `_file` twin of a secret: the file's content goes where the secret
 // would.
 type secretFile struct{ *Secret }
@@ -39,7 +42,7 @@ const (
 	streamSection = "streams." + namePart
 )
 
-var table = slices.Concat(mainKeys, authKeys, guardKeys)
+var table = slices.Concat(mainKeys, shapeKeys, authKeys, guardKeys)
 
 var mainKeys = []Key{
 	{"listen", ":8080", nil, "Address for browsers: `host:port`, `unix:/run/sluice/public.sock`, or [`systemd:NAME`](#sockets). Port 0 takes any free port.",
@@ -109,12 +112,12 @@ var mainKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.Topic }},
 	{"streams.<name>.audience", AudienceUser, []string{AudienceUser, AudienceEveryone}, "Users that get the stream's events. `user`: each event belongs to one user, or several. `everyone`: all identified users get all events.",
 		func(_ *Config, s *Stream) any { return &s.Audience }},
-	{"streams.<name>.user", "", nil, "[Selector](#selectors) of the user that an event belongs to. Required with `audience: user`.",
-		func(_ *Config, s *Stream) any { return &s.User }},
+	{"streams.<name>.user", "", nil, "[Selector](#selectors) of the user that an event belongs to, or a list of them. Required with `audience: user`.",
+		func(_ *Config, s *Stream) any { return (*selectors)(&s.User) }},
 	{"streams.<name>.subject", "", nil, "[Selector](#selectors) of what an event is about. `?subject=` and `/state` go by it.",
-		func(_ *Config, s *Stream) any { return &s.Subject }},
+		func(_ *Config, s *Stream) any { return (*selectors)(&s.Subject) }},
 	{"streams.<name>.event", "", nil, "[Selector](#selectors) of the SSE event's name. Absent: events have no name, so `EventSource.onmessage` gets them.",
-		func(_ *Config, s *Stream) any { return &s.Event }},
+		func(_ *Config, s *Stream) any { return (*selectors)(&s.Event) }},
 	{"streams.<name>.access", "", nil, "Roles or scopes of which a caller needs one. Absent: any identified user. `anyone`, on streams for everyone: callers without an identity too.",
 		func(_ *Config, s *Stream) any { return &s.Access }},
 	{"streams.<name>.replay", "10m", nil, "How far back events are kept in memory and read at start. Older ones are read from Kafka when a client comes back for them.",
@@ -189,6 +192,8 @@ func (k Key) Kind() string {
 		return "secret"
 	case *path, secretFile:
 		return "file"
+	case *selectors:
+		return "text or list"
 	default:
 		return "text"
 	}

@@ -15,6 +15,7 @@ var chapters = []struct {
 	{"The gateway", []string{"listen", "admin", "socket_mode", "heartbeat", "max_connection_age", "ready_grace", "tls_cert_file", "tls_key_file", "pages", "hold", "decisions"}},
 	{"Logging", []string{"log"}},
 	{"Kafka", []string{"kafka"}},
+	{"Schemas", []string{"schema_registry"}},
 	{"Streams", []string{"streams"}},
 	{"Clients that come late or are slow", []string{"catchup", "slow_client"}},
 	{"Users", []string{"auth"}},

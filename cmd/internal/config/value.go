@@ -45,6 +45,12 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 		*list = v.items()
 		return nil
 	}
+	if several, ok := field.(*selectors); ok {
+		if *several = selectors(v.text); v.list != nil {
+			*several = selectors(strings.Join(v.list, ", "))
+		}
+		return nil
+	}
 	if v.list != nil {
 		return fmt.Errorf("is a list, but one %s is needed", k.Kind())
 	}

@@ -73,10 +73,15 @@ func New(o Options) (g *Gateway, err error) {
 	}()
 
 	specs := make([]stream.Spec, len(c.Streams))
-	records := make([]broker.StreamConfig, len(c.Streams))
 	for i, s := range c.Streams {
-		specs[i], records[i] = s.Spec(), s.Broker()
+		specs[i] = s.Spec()
 	}
+	registry, err := c.Registry(g.slog)
+	if err != nil {
+		return g, err
+	}
+	g.onStop("schema registry", func(context.Context) error { registry.Close(); return nil })
+	records := c.Records(registry)
 	g.hub = stream.NewHub(stream.Config{
 		Streams: specs,
 		IDs:     c.IDs,

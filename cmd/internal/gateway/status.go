@@ -21,6 +21,7 @@ func (s statusSource) Status() []server.StreamStatus {
 		all[i] = server.StreamStatus{
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
 			Behind: st.Behind, LSOLag: st.LSOLag, StaleSince: st.StaleSince, Answered: st.AnsweredAt, Waiting: st.Waiting, UnreadableSince: st.UnreadableSince,
+			HeldSince: st.HeldSince, Stopped: st.Stopped,
 			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]server.PartitionStatus, len(st.Next)),
 			Jumps:           make(map[string]uint64, len(st.Jumps)),
 			CatchupFailures: s.history.Failures(i),

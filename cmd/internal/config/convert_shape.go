@@ -1,0 +1,53 @@
+package config
+
+import (
+	"log/slog"
+
+	"sluice/broker"
+	"sluice/broker/record"
+	"sluice/broker/schema"
+	"sluice/stream/cursor"
+)
+
+func (s Stream) rules() record.Rules {
+	return record.Rules{
+		Audience: s.hubAudience(), User: s.User, Subject: s.Subject, Event: s.Event, MaxBytes: int(s.MaxRecord),
+		Decode: s.Decode.rules(), KeyDecode: s.KeyDecode, Unwrap: s.Unwrap,
+		Filter: s.Filter, Transform: s.Transform, Keep: s.Keep, Drop: s.Drop,
+		Envelope: s.Envelope, Headers: s.Headers, OnError: s.OnError,
+		Names: record.Names{Stream: s.Name, Topic: s.Topic},
+	}
+}
+
+func (d Decode) rules() record.Decoding {
+	switch {
+	case d.AvroFile != "":
+		return record.Decoding{As: string(schema.Avro), File: d.AvroFile}
+	case d.ProtobufFile != "":
+		return record.Decoding{As: string(schema.Protobuf), File: d.ProtobufFile, Message: d.Message}
+	}
+	return record.Decoding{As: d.As}
+}
+
+// Records says of each stream which records are its, and how they become events. The
+// registry is where schemas are; nil: there is none.
+func (c *Config) Records(r *schema.Registry) []broker.StreamConfig {
+	all := make([]broker.StreamConfig, len(c.Streams))
+	for i, s := range c.Streams {
+		all[i] = s.Broker()
+		all[i].Record.Registry = r
+		if sealer, ok := c.IDs.(*cursor.Sealer); ok {
+			all[i].Record.IDs.Key = sealer.RecordKey()
+		}
+	}
+	return all
+}
+
+// Registry makes the schema registry; nil: there is none. Close it.
+func (c *Config) Registry(log *slog.Logger) (*schema.Registry, error) {
+	r := c.SchemaRegistry
+	if r.URL == "" {
+		return nil, nil
+	}
+	return schema.NewRegistry(schema.Config{URL: r.URL, Username: r.Username, Password: r.Password.Reveal(), PasswordFile: r.Password.file}, log)
+}
