@@ -28,6 +28,7 @@ type admission struct {
 	names     []string       // of request.Streams
 	snapshot  bool           // begins with the state
 	notes     []string       // of the id that it resumes at
+	crowds    bool           // its user has no room for it: the oldest stream is to give way, see makeRoom
 }
 
 // admit reads the request, all of which is hostile. It fails with the problem to

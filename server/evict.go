@@ -102,25 +102,33 @@ func (e *evictions) may(user uint64, position string) bool {
 	return len(e.until)+1 < maxEvictions && !(gaveWay && now.Before(until))
 }
 
-// takeStream counts a stream that begins, where there is room or the user's oldest stream
-// gives way. One that gave way itself is not counted: it is to stay away for as long as
-// left says.
-func (s *Server) takeStream(ip netip.Addr, a *admission) (taken stake, why string, left time.Duration) {
+// takeStream counts a stream that begins, where there is room or, if it may crowd, the
+// user's oldest stream could give way. One that gave way itself is not counted: it is to
+// stay away for as long as left says.
+func (s *Server) takeStream(ip netip.Addr, a *admission, mayCrowd bool) (taken stake, why string, left time.Duration) {
 	user, callers := a.principal.User, s.limits.callers(a.principal.User, ip)
 	if left = s.terms.evictions.refuses(callers[0], a.notes); left > 0 {
 		return stake{}, limitPerUser, left
 	}
 	taken, why = s.limits.take(user, ip)
-	if why != limitPerUser || !s.cfg.Limits.EvictOldest {
+	if why != limitPerUser || !s.cfg.Limits.EvictOldest || !mayCrowd {
 		return taken, why, 0
 	}
 	if !s.terms.evictions.may(callers[0], a.request.Cursor) || s.limits.crowded(callers[0]) {
 		return stake{}, limitPerUser, 0
 	}
-	isStream := func(key uint64) bool { _, known := s.roster.find(key); return known } // and no poll
-	if !s.cfg.Hub.EvictOldest(user, isStream) {
-		return stake{}, limitPerUser, 0
-	}
 	taken, why = s.limits.countBeyond(callers)
+	a.crowds = why == ""
 	return taken, why, 0
+}
+
+// makeRoom has the oldest stream of a user give way to one that has just been opened;
+// false: none may. It comes last, so that nothing gives way to a request that comes to no
+// stream: with a used ticket, or while Kafka is away.
+func (s *Server) makeRoom(user string) bool {
+	isStream := func(key uint64) bool { // which a poll is not: it soon ends by itself
+		came, known := s.roster.find(key)
+		return known && came.by != byPoll
+	}
+	return s.cfg.Hub.EvictOldest(user, isStream)
 }

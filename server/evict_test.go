@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -11,7 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"sluice/server/auth"
+	"sluice/stream"
 	"sluice/stream/cursor"
 )
 
@@ -169,4 +174,96 @@ func TestEvictionsAreForgottenAndBounded(t *testing.T) {
 			t.Errorf("%d are remembered", len(e.until))
 		}
 	})
+}
+
+// A request that comes to no stream evicts none, however often it asks: with a used
+// ticket, with a position that Kafka can't be asked for, or by a probe of doctor's.
+func TestNothingGivesWayToARequestThatComesToNoStream(t *testing.T) {
+	f, key := backendWith(t, func(c *Config) { c.Limits = Limits{PerUser: 1, EvictOldest: true} })
+	ticket, used, _ := f.usedTicket(key)
+	other := f.ticket(key, `{"user":"alice"}`).Ticket
+	f.hub.SetHistory(silentKafka{})
+	for range 3 {
+		f.wantUsed("/events?ticket="+ticket, "Accept", "text/event-stream")
+		away := f.get("/events?from=earliest&ticket="+other, "Accept", "text/event-stream")
+		away.want("sluice.unavailable", `{"reason":"kafka","retry_ms":1500}`)
+		away.wantEnd()
+		f.get("/events?probe=1x1@10ms&ticket="+other, "Accept", "text/event-stream").want("sluice.unavailable", `{"reason":"per_user","retry_ms":15000}`)
+	}
+	f.order("alice", "1")
+	used.want("message", "1")
+	f.get("/events?ticket="+other, "Accept", "text/event-stream").want("sluice.hello", "*")
+	used.want("sluice.closing", `{"reason":"evicted","retry_ms":60000}`)
+	eventually(t, "one gave way", func() bool { return f.closings(evicted) == 1 })
+}
+
+// silentKafka answers nothing.
+type silentKafka struct{ half }
+
+func (silentKafka) Bounds(context.Context, int) (stream.Bounds, error) {
+	return stream.Bounds{}, stream.ErrUnavailable
+}
+
+// What an evicted client is told never takes the place of a position that it has.
+func TestAnEvictedStreamThatTheLogHasOvertakenKeepsItsPosition(t *testing.T) {
+	f := newFixture(t, evicting(1))
+	f.warm()
+	sub, _, err := f.hub.Open(t.Context(), stream.Request{Streams: []int{orders}, User: "alice", Waker: f.hub.AddWaker(deaf{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	s := newSession(&f.terms, f.terms.now(), sub, time.Time{}, 0)
+	for range 2 * logBytes >> 20 {
+		f.order("alice", strings.Repeat("x", 1<<20))
+	}
+	f.hub.EvictOldest("alice", func(uint64) bool { return true })
+	var out stream.Batch
+	if s.fill(&f.terms, f.terms.now(), &out) != end || s.why != evicted {
+		t.Fatalf("it ended as %v", s.why)
+	}
+	if text := string(bytes.Join(out.Bufs, nil)); strings.Contains(text, "id:") || !strings.Contains(text, "sluice.closing") {
+		t.Errorf("it was told %q", text)
+	}
+}
+
+// The stream of a once-ticket that is evicted while it is sent the state is still known
+// as that ticket's.
+func TestAOnceTicketEvictedInItsSnapshotIsKnown(t *testing.T) {
+	f, key := backendWith(t, func(c *Config) { c.Limits = Limits{PerUser: 1, EvictOldest: true} })
+	f.large()
+	ticket := f.ticket(key, onceForAlice).Ticket
+	conn, status := f.stallBy("/events?stream=news&snapshot=1&ticket="+ticket, "203.0.113.1", 256<<10)
+	if status != "200" {
+		t.Fatal(status)
+	}
+	other := f.get("/events?ticket="+f.ticket(key, `{"user":"alice"}`).Ticket, "Accept", "text/event-stream")
+	other.want("sluice.hello", "*")
+	rest, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := strings.Split(string(rest), "\nid: ")
+	id, _, _ := strings.Cut(ids[len(ids)-1], "\n")
+	if position, notes := cursor.SplitNotes(id); position != "" || len(notes) != 2 {
+		t.Fatalf("the id %q", id)
+	}
+	other.cancel()
+	clear(f.terms.evictions.until) // ten minutes later
+	eventually(t, "there is room", func() bool { return f.hub.Subscribers() == 0 })
+	f.get("/events?stream=news&snapshot=1&ticket="+ticket, "Last-Event-ID", id).want("sluice.snapshot", "*")
+}
+
+func TestAPollGivesWayToNobody(t *testing.T) {
+	f := begin(t, evicting(1))
+	got := make(chan answered)
+	go func() { got <- f.readState(pollPath("orders@e:0", "60s")) }()
+	eventually(t, "it waits", func() bool { return testutil.ToFloat64(f.cfg.Metrics.polls) == 1 })
+	for range 3 {
+		f.get("/events?user=alice", "Accept", "text/event-stream").want("sluice.unavailable", `{"reason":"per_user","retry_ms":15000}`)
+	}
+	f.order("alice", "1")
+	if a := <-got; len(a.Events) != 1 {
+		t.Errorf("%+v", a)
+	}
 }

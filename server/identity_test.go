@@ -120,13 +120,21 @@ func TestAnyoneGetsWhatIsForEveryoneOnly(t *testing.T) {
 // backend is a gateway with tickets, and a key for them.
 func backend(t *testing.T) (f *fixture, key string) {
 	t.Helper()
+	return backendWith(t, func(*Config) {})
+}
+
+func backendWith(t *testing.T, change func(*Config)) (f *fixture, key string) {
+	t.Helper()
 	key, hash := auth.NewAPIKey()
 	shop, err := auth.ParseAPIKey("shop", hash)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tickets := newTickets(t)
-	return begin(t, func(c *Config) { c.Auth, c.Tickets, c.APIKeys = tickets, tickets, auth.APIKeys{shop} }), key
+	return begin(t, func(c *Config) {
+		c.Auth, c.Tickets, c.APIKeys = tickets, tickets, auth.APIKeys{shop}
+		change(c)
+	}), key
 }
 
 // post asks for a ticket.

@@ -134,3 +134,21 @@ func TestPollsOfAOnceTicketGoOn(t *testing.T) {
 	}
 	f.wantUsed("/state?ticket=" + ticket + "&cursor=orders@e:0~news@e:0")
 }
+
+// A page may be rendered from the state and open its stream there, with one ticket.
+func TestTheStateOfAOnceTicketLeadsToItsStream(t *testing.T) {
+	f, key := backend(t)
+	ticket := f.ticket(key, onceForAlice).Ticket
+	for range 2 { // HEAD only looks
+		r, err := f.client.Head(f.url + "/state?ticket=" + ticket)
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", r, err)
+		}
+	}
+	at := f.readState("/state?ticket=" + ticket).Cursor
+	f.wantUsed("/state?ticket=" + ticket)
+	f.order("alice", "1")
+	s := f.get("/events?ticket=" + ticket + "&lastEventId=" + url.QueryEscape(at))
+	s.want("sluice.hello", "*")
+	s.want("message", "1")
+}

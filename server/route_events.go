@@ -45,7 +45,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		writeStreamHeader(w, r)
 		return
 	}
-	stake, why, left := s.takeStream(ip, &a)
+	stake, why, left := s.takeStream(ip, &a, probe == nil)
 	if why != "" {
 		s.unavailableFor(w, r, why, ticks(left))
 		return
@@ -73,6 +73,16 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		carrier.release(p)
 		release()
 		s.notOpened(w, r, err)
+		return
+	}
+	if a.crowds && !s.makeRoom(a.principal.User) {
+		sub.Close()
+		if snapshot != nil {
+			snapshot.release()
+		}
+		carrier.release(p)
+		release()
+		s.unavailable(w, r, limitPerUser)
 		return
 	}
 	if a.principal.Login != nil {

@@ -134,7 +134,7 @@ func untilExpiry(expires time.Time, wait time.Duration) time.Duration {
 
 // pollFrom subscribes at the page's position and fills the page.
 func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, a *admission, ask *asked, p *page, over <-chan struct{}) pollEnd {
-	a.request.Cursor = p.id
+	a.request.Cursor, _ = cursor.SplitNotes(p.id)
 	sub, opening, err := s.open(r.Context(), a.request)
 	if err != nil {
 		s.notOpened(w, r, err)

@@ -7,6 +7,7 @@ import (
 
 	"sluice/server/openapi"
 	"sluice/stream"
+	"sluice/stream/cursor"
 	"sluice/stream/sse"
 )
 
@@ -50,7 +51,7 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	if !s.writeState(w, r, &a) {
+	if !s.writeState(w, r, &a) || r.Method == http.MethodHead { // which only looks
 		release()
 	}
 }
@@ -84,6 +85,7 @@ func (s *Server) writeState(w http.ResponseWriter, r *http.Request, a *admission
 	defer state.release()
 	setStateHeader(w.Header())
 	w.Header().Set("ETag", etag(&state.State, a.names, time.Now()))
+	state.Cursor = cursor.AddNote(state.Cursor, a.principal.Note) // the stream that begins there may use the ticket
 	body := s.newBody(w, r)
 	defer body.rest()
 	body.end(s.writeEvents(body, state, a.names))

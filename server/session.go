@@ -1,9 +1,11 @@
 package server
 
 import (
+	"strings"
 	"time"
 
 	"sluice/stream"
+	"sluice/stream/cursor"
 )
 
 const (
@@ -197,8 +199,7 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 		return end
 	case stream.Evicted:
 		s.why = evicted
-		id := t.evictions.remember(s.stake.user, s.id())
-		out.Append(appendClosing(nil, id, s.why, max(evictedRetry, t.retry())))
+		out.Append(appendClosing(nil, s.evictedID(t), s.why, max(evictedRetry, t.retry())))
 		return end
 	case stream.Ended:
 		s.why = revoked
@@ -225,6 +226,21 @@ func (s *session) id() string {
 		return ""
 	}
 	return string(s.sub.AppendID(nil))
+}
+
+// evictedID is what an evicted client is to come back with: its position, its notes and
+// one more. "" has it keep the id that it has: the log has overtaken it, and a note alone
+// would take the place of its position.
+func (s *session) evictedID(t *terms) string {
+	id := string(s.sub.AppendID(nil))
+	if id == "" {
+		return ""
+	}
+	if s.snapshot { // it has no position to lose
+		position, _ := cursor.SplitNotes(id)
+		id = strings.TrimPrefix(id[len(position):], "~")
+	}
+	return t.evictions.remember(s.stake.user, id)
 }
 
 // over lets go of what the session is not sent any more. It is for its carrier, when it
