@@ -234,7 +234,9 @@ func inList(list, name string) bool {
 // same reason the last of several counts: a polyfill appends its own to that URL. The
 // notes are those of the newest id; that one may have no position yet.
 func cursorOf(r *http.Request, query url.Values) (position string, notes []string) {
-	header, param := lastSet(r.Header.Values("Last-Event-ID")), lastSet(query["lastEventId"])
+	// A browser or a proxy joins the lines of one header by commas, which no id has.
+	header := lastSet(strings.Split(strings.Join(r.Header.Values("Last-Event-ID"), ","), ","))
+	param := lastSet(query["lastEventId"])
 	if header == "" {
 		return cursor.SplitNotes(param)
 	}
@@ -247,7 +249,7 @@ func cursorOf(r *http.Request, query url.Values) (position string, notes []strin
 // lastSet returns the last value that is not empty.
 func lastSet(values []string) string {
 	for _, value := range slices.Backward(values) {
-		if value != "" {
+		if value = strings.TrimSpace(value); value != "" {
 			return value
 		}
 	}

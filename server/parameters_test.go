@@ -24,6 +24,7 @@ func TestTheLastPositionCounts(t *testing.T) {
 		{"an empty one is none", "&lastEventId=orders@e:2&lastEventId=", nil, "2"},
 		{"the header before the query", "&lastEventId=orders@e:0&lastEventId=orders@e:1", []string{"Last-Event-ID", "orders@e:2"}, "2"},
 		{"an empty header is none", "&lastEventId=orders@e:0&lastEventId=orders@e:1", []string{"Last-Event-ID", ""}, "1"},
+		{"two headers in one line", "", []string{"Last-Event-ID", "orders@e:0, orders@e:2"}, "2"},
 		{"two headers", "", []string{"Last-Event-ID", "orders@e:0", "Last-Event-ID", "orders@e:2"}, "2"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sluice/stream"
 )
 
 // catalog publishes a state of n subjects of so many bytes each, for everyone.
@@ -285,5 +287,36 @@ func TestSharedStateIsEachCallersOwn(t *testing.T) {
 		if got := strings.Join(f.readState("/state?user="+user).data(), " "); got != want {
 			t.Errorf("%s has %s; want %s", user, got, want)
 		}
+	}
+}
+
+// Who waits for a state for longer than OpenTimeout comes back: to an EventSource any
+// status but 200 would be the end.
+func TestWhoWaitsTooLongForAStateComesBack(t *testing.T) {
+	f := begin(t, func(c *Config) { c.OpenTimeout = 20 * time.Millisecond })
+	f.catalog(10, 10)
+	begun, release, over := make(chan bool), make(chan bool), make(chan error)
+	go func() { // one who makes the state that the others wait for, and takes its time
+		_, err := f.hub.ShareState(t.Context(), stream.StateRequest{Streams: []int{news}}, func(*stream.StatePart) error {
+			begun <- true
+			<-release
+			return nil
+		})
+		over <- err
+	}()
+	<-begun
+	if s := f.get("/state?user=alice&stream=news"); s.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("the state: %s", s.Status)
+	}
+	s := f.get("/events?user=alice&stream=news&snapshot=1", "Accept", "text/event-stream")
+	s.want("sluice.unavailable", `{"reason":"state_bytes","retry_ms":15000}`)
+	s.wantEnd()
+	close(release)
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+	f.get("/events?user=alice&stream=news&snapshot=1", "Accept", "text/event-stream").want("sluice.snapshot", "*")
+	if inUse := f.stateBudget.inUse(); inUse < 0 {
+		t.Errorf("%d in use", inUse)
 	}
 }

@@ -235,6 +235,9 @@ func (s *Server) holdState(ctx context.Context, a *admission, callers [2]uint64)
 	})
 	if err != nil {
 		held.release()
+		if waiting.Err() != nil && s.stop.Err() == nil && ctx.Err() == nil { // others are first: it is to wait
+			err = overLimit{limitStateBytes}
+		}
 		return nil, err
 	}
 	return held, nil
