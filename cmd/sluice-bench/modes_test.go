@@ -65,7 +65,7 @@ func TestTheGatewayIsBuiltAndMeasured(t *testing.T) {
 	if v := value(t, r, "sluice", "process memory per connection at 40"); v <= 0 {
 		t.Errorf("%v bytes a connection", v)
 	}
-	if len(r.Notes) == 0 || !strings.HasPrefix(r.Notes[0], "sluice was sluice ") {
+	if len(r.Notes) == 0 || !strings.HasPrefix(r.Notes[0], "The gateway was sluice ") {
 		t.Errorf("it isn't said which gateway was measured: %q", r.Notes)
 	}
 }

@@ -81,7 +81,7 @@ func (s *session) findGateway(ctx context.Context) error {
 		return err
 	}
 	s.say("%s: %s", s.sluice, version)
-	s.report.Note("sluice was %s.", version)
+	s.report.Note("The gateway was %s.", version)
 	return nil
 }
 
