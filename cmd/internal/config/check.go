@@ -49,7 +49,11 @@ func (l *loader) checkGateway() {
 	l.address("listen", c.Listen)
 	l.address("admin", c.Admin)
 	if c.Listen == c.Admin && !strings.HasSuffix(c.Listen, ":0") {
-		l.fault("admin", "is the address of listen: give it a port of its own, since it must never be public")
+		key, other := "admin", "listen"
+		if _, given := l.given[key]; !given {
+			key, other = other, "admin where that is not written"
+		}
+		l.fault(key, "is the address of "+other+": give them different ports, since admin must never be public")
 	}
 	if c.Heartbeat < minHeartbeat && !l.broken["heartbeat"] {
 		l.fault("heartbeat", fmt.Sprintf("%v is too short: write at least %v", c.Heartbeat, minHeartbeat))

@@ -38,10 +38,11 @@ func (l *loader) checkStreams() {
 func (l *loader) checkStream(s *Stream) {
 	at := func(leaf string) string { return "streams." + s.Name + "." + leaf }
 	switch {
+	case s.Topic == "" && l.misunderstood(at("topic")):
 	case s.Topic == "":
 		l.fault(at("topic"), "is missing: write the Kafka topic it shows")
 	case len(s.Topic) > maxTopic || s.Topic == "." || s.Topic == ".." || !topicName.MatchString(s.Topic):
-		l.fault(at("topic"), fmt.Sprintf("%q can't be a topic: Kafka's names have letters, digits, dots, dashes and underscores, at most %d", s.Topic, maxTopic))
+		l.fault(at("topic"), fmt.Sprintf("%q can't be a topic: write one name of letters, digits, dots, dashes and underscores, at most %d", s.Topic, maxTopic))
 	}
 	l.positive(at("replay"), s.Replay)
 	if s.ReplayBytes < minReplayBytes && !l.broken[at("replay_bytes")] {
@@ -59,6 +60,7 @@ func (l *loader) checkStream(s *Stream) {
 	}
 	l.checkAccess(at("access"), s)
 	switch {
+	case s.Audience == AudienceUser && s.User == "" && l.misunderstood(at("user")):
 	case s.Audience == AudienceUser && s.User == "":
 		l.fault(at("user"), "is missing: write where a record says whose it is (key, header:NAME, value:PATH or key:PATH), or audience: everyone")
 	case s.Audience == AudienceUser && s.Unwrap != "" && user.MayUseValue() && !s.hasState():

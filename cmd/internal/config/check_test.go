@@ -40,9 +40,9 @@ sluice.yaml:1: listen: "8080" is no address: write host:port, or :port for every
 sluice.yaml:2: lisen: there is no such key; did you mean listen?
 sluice.yaml:3: heartbeat: "15" is not a duration: write a number with its unit, such as 15s, 10m, 12h or 7d
 sluice.yaml:5: kafka.brokers: "localhost" is no broker: write host:port
-sluice.yaml:6: kafka.tls.ca_file: can't be read: open ca.pem: no such file or directory
+sluice.yaml:6: kafka.tls.ca_file: can't be read: open ca.pem: no such file or directory: make the file, or correct its name
 sluice.yaml:7: kafka.sasl.mechanism: "scram-sha-256" is unknown: did you mean SCRAM-SHA-256? There are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER
-sluice.yaml:7: kafka.sasl.password_file: can't be read: open nowhere: no such file or directory
+sluice.yaml:7: kafka.sasl.password_file: can't be read: open nowhere: no such file or directory: make the file, or correct its name
 sluice.yaml:9: streams.orders.topic: is missing: write the Kafka topic it shows
 sluice.yaml:10: streams.orders.topc: there is no such key; did you mean topic?
 sluice.yaml:11: streams.orders.audience: "users" is unknown: did you mean user? There are user, everyone
@@ -53,13 +53,13 @@ sluice.yaml:15: streams.news.event: "header" names no header; write header:NAME
 sluice.yaml:15: streams.news.replay_bytes: 1 is too little: write at least 2MiB, so that one record fits
 sluice.yaml:15: streams.news.state.max_age: 0s is too short: write more than 0
 sluice.yaml:15: streams.news.state.max_bytes: 1MiB is too little: write at least 2MiB, so that one record fits
-sluice.yaml:15: streams.news.topic: "b c" can't be a topic: Kafka's names have letters, digits, dots, dashes and underscores, at most 249
+sluice.yaml:15: streams.news.topic: "b c" can't be a topic: write one name of letters, digits, dots, dashes and underscores, at most 249
 sluice.yaml:16: streams.bare.topic: is missing: write the Kafka topic it shows
 sluice.yaml:16: streams.bare.user: is missing: write where a record says whose it is (key, header:NAME, value:PATH or key:PATH), or audience: everyone
-sluice.yaml:17: catchup.concurrency: "many" is not a whole number
-sluice.yaml:17: catchup.max_age: is a list, but one duration is needed
+sluice.yaml:17: catchup.concurrency: "many" is not a whole number: write digits, such as 10
+sluice.yaml:17: catchup.max_age: is a list, but one duration is needed: write it alone, without brackets or dashes
 sluice.yaml:17: catchup.max_records: 0 is too little: write at least 1
-sluice.yaml:18: heartbeat: is given twice; the first is on line 3
+sluice.yaml:18: heartbeat: is given twice: keep one, the first is on line 3
 sluice.yaml:19: brokers: there is no such key here; did you mean kafka.brokers?
 SLUICE_KAFKA_BROKER: no key has this variable; did you mean SLUICE_KAFKA_BROKERS?
 SLUICE_READY_GRACE: ready_grace: "soon" is not a duration: write a number with its unit, such as 15s, 10m, 12h or 7d
@@ -114,7 +114,7 @@ func TestFaults(t *testing.T) {
 		{"list of lists", `["localhost:9092"]`, `[[a]]`, nil, "sluice.yaml:2: kafka.brokers: each item of this list must be a plain text"},
 		{"merging a text", "orders: {", "orders: {<<: x, ", nil, "sluice.yaml:4: streams.orders.<<: can merge in mappings only"},
 		{"unknown and unlike", "", "frobnicate: 1\n", nil, "sluice.yaml:1: frobnicate: there is no such key; there are listen, admin"},
-		{"listen and admin are one", "", "listen: 127.0.0.1:9090\n", nil, "sluice.yaml: admin: is the address of listen"},
+		{"listen and admin are one", "", "listen: 127.0.0.1:9090\n", nil, "sluice.yaml:1: listen: is the address of admin where that is not written"},
 		{"port out of range", "", "admin: 127.0.0.1:99999\n", nil, `sluice.yaml:1: admin: "99999" is no port`},
 		{"max_lag too short", "", "slow_client: {max_lag: 10ms}\n", nil, "sluice.yaml:1: slow_client.max_lag: 10ms is too short"},
 		{"action unknown", "", "slow_client: {action: rest}\n", nil, `sluice.yaml:1: slow_client.action: "rest" is unknown: did you mean reset?`},

@@ -156,10 +156,10 @@ func (l *loader) has(key string) bool {
 	return false
 }
 
-// misunderstood reports whether a section, or something in it, was given and couldn't be
+// misunderstood reports whether a key, or something below it, was given and couldn't be
 // understood: then it is no help to say that it is missing.
 func (l *loader) misunderstood(section string) bool {
-	return slices.ContainsFunc(l.wrong, func(key string) bool {
+	return l.broken[section] || slices.ContainsFunc(l.wrong, func(key string) bool {
 		return key == section || strings.HasPrefix(key, section+".")
 	})
 }

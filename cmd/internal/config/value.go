@@ -1,12 +1,15 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"sluice/broker/reread"
@@ -52,7 +55,7 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 		return nil
 	}
 	if v.list != nil {
-		return fmt.Errorf("is a list, but one %s is needed", k.Kind())
+		return fmt.Errorf("is a list, but one %s is needed: write it alone, without brackets or dashes", k.Kind())
 	}
 	if len(k.OneOf) > 0 && !slices.Contains(k.OneOf, v.text) {
 		return notOneOf(v.text, k)
@@ -65,7 +68,7 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 		*field, err = parseBool(v.text, k.OneOf)
 	case *int:
 		if *field, err = strconv.Atoi(v.text); err != nil {
-			err = fmt.Errorf("%q is not a whole number", v.text)
+			err = fmt.Errorf("%q is not a whole number: write digits, such as 10", v.text)
 		}
 	case *time.Duration:
 		*field, err = ParseDuration(v.text)
@@ -114,7 +117,7 @@ func parseBool(text string, words []string) (bool, error) {
 	case text == "false":
 		return false, nil
 	}
-	return false, fmt.Errorf("%q is neither true nor false", text)
+	return false, fmt.Errorf("%q is neither true nor false: write one of the two", text)
 }
 
 func (v value) resolve() string {
@@ -130,10 +133,23 @@ func readSecret(name string) (string, error) {
 	if err != nil {
 		return "", unreadable(err)
 	}
-	return reread.Text(name, content)
+	text, err := reread.Text(name, content)
+	if err != nil {
+		err = fmt.Errorf("%w: write the secret into it", err)
+	}
+	return text, err
 }
 
-// unreadable words an error of opening a file, which names the file.
+// unreadable words an error of reading a file, which names the file, and says the cure.
 func unreadable(err error) error {
-	return fmt.Errorf("can't be read: %w", err)
+	cure := ""
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		cure = ": make the file, or correct its name"
+	case errors.Is(err, fs.ErrPermission):
+		cure = ": let the gateway's user read it"
+	case errors.Is(err, syscall.EISDIR):
+		cure = ": name a file in it"
+	}
+	return fmt.Errorf("can't be read: %w%s", err, cure)
 }

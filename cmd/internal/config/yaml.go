@@ -40,7 +40,8 @@ func (f *yamlFile) parse(text []byte) {
 	}
 	if err == nil {
 		if err = decoder.Decode(&second); err == nil {
-			f.fault(second.Line, "", "a second document begins here: sluice reads one, so remove the line \"---\"")
+			f.unreadable(second.Line, "", "a second document begins here: sluice reads one, so remove the line \"---\"")
+			return
 		} else if errors.Is(err, io.EOF) {
 			err = nil
 		}
@@ -89,7 +90,8 @@ func (f *yamlFile) node(key string, n *yaml.Node) {
 		f.wrong = append(f.wrong, key)
 		f.fault(n.Line, key, keysNeeded(pattern))
 	default:
-		f.fault(n.Line, key, fmt.Sprintf("has keys of its own, but one %s is needed", k.Kind()))
+		f.wrong = append(f.wrong, key)
+		f.fault(n.Line, key, fmt.Sprintf("has keys of its own, but one %s is needed: write it on this line", k.Kind()))
 	}
 }
 
@@ -106,7 +108,8 @@ func (f *yamlFile) sequence(key string, n *yaml.Node) {
 	list := []string{}
 	for _, item := range n.Content {
 		if item.Kind != yaml.ScalarNode {
-			f.fault(item.Line, key, "each item of this list must be a plain text")
+			f.wrong = append(f.wrong, key)
+			f.fault(item.Line, key, "each item of this list must be a plain text: write it without keys or brackets")
 			return
 		}
 		list = append(list, item.Value)
@@ -132,8 +135,9 @@ func (f *yamlFile) mapping(key string, n *yaml.Node) {
 		switch {
 		case seen && p.merged: // the section itself has the word
 		case seen:
-			f.fault(line, child, fmt.Sprintf("is given twice; the first is on line %d", first))
+			f.fault(line, child, fmt.Sprintf("is given twice: keep one, the first is on line %d", first))
 		case pattern == "streams" && !cursor.ValidName(name):
+			f.wrong = append(f.wrong, pattern)
 			f.fault(line, child, errName)
 		case byPath[childPattern] == nil && !sections[childPattern]:
 			if child == "auth.none" {

@@ -88,11 +88,11 @@ func explainSyntax(lines []string, line int, said string) string {
 	case opens(value, `"`), opens(value, `'`):
 		return "a quote is opened here and never closed: write it once more after the value"
 	case strings.Count(text, "[") > strings.Count(text, "]"):
-		return "[ is opened here and never closed by ]"
+		return "[ is opened here and never closed: write ] after the last item"
 	case strings.Count(text, "{") > strings.Count(text, "}"):
-		return "{ is opened here and never closed by }"
+		return "{ is opened here and never closed: write } after the last key"
 	case strings.Count(text, "]") > strings.Count(text, "["), strings.Count(text, "}") > strings.Count(text, "{"):
-		return "a bracket is closed here that was never opened"
+		return "a bracket is closed here that was never opened: remove it"
 	case strings.Contains(value, ": ") || strings.HasSuffix(value, ":"):
 		return `a second colon on this line: put the value in quotes, such as "` + example(value) + `"`
 	case strings.Contains(said, "could not find expected ':'"):

@@ -262,11 +262,16 @@ func TestReadersAgree(t *testing.T) {
 	}
 	var byTail []seen
 	for line := range strings.Lines(text.String()) {
-		var s seen
-		if err := json.Unmarshal([]byte(line), &s); err != nil {
+		var l struct {
+			seen
+			Data json.RawMessage `json:"data"` // as it was sent, where that is JSON
+			Text string          `json:"text"`
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
 			t.Fatal(err)
 		}
-		byTail = append(byTail, s)
+		l.seen.Data = l.Text + string(l.Data)
+		byTail = append(byTail, l.seen)
 	}
 
 	b.do(t, chromedp.Navigate(url))

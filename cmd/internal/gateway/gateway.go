@@ -106,7 +106,8 @@ func New(o Options) (g *Gateway, err error) {
 
 	limiter := newIDLimiter(g.hub, c.IDs, g.slog)
 	limiter.register(metrics.Registerer())
-	if g.reader, err = broker.NewReader(kafka, records, limiter, g.slog); err != nil {
+	sink := newOutageLog(limiter, specs, g.slog)
+	if g.reader, err = broker.NewReader(kafka, records, sink, g.slog); err != nil {
 		return g, err
 	}
 
