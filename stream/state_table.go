@@ -41,7 +41,7 @@ type stateTable struct {
 
 	compacted bool
 	start     []int64 // first offset that Kafka has, by partition
-	fed       []int64 // up to where Feed came, by partition
+	fed       []int64 // up to where FillState came, by partition
 	due       []int64 // up to where it has to come before the table is whole, by partition; nil: it is
 	floor     int64   // what is at most this old was left out for MaxBytes
 	kept      []int64 // by partition: of what is before this offset, the too old was left out for MaxBytes

@@ -48,8 +48,8 @@ func Run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, findings.Faults())
 		return 2
 	}
-	places, err := cursor.Positions(c.IDs, words[0])
-	for _, p := range places { // a gateway goes by what it can read, too
+	segments, err := cursor.Positions(c.IDs, words[0])
+	for _, p := range segments { // a gateway goes by what it can read, too
 		describe(stdout, p)
 	}
 	if err != nil {
