@@ -20,7 +20,7 @@ type lane struct {
 	waiting []*catchupMember // of those, who have all there is and wait for more
 	ringing bool             // it is in its pass's list of lanes that have something new for those
 
-	newer, older *lane // in passes.lanes, by when somebody took from it last
+	newer, older *lane // in the order of use, see catchupPasses.touch
 }
 
 // laneKey says whose events a lane has. The zero key is everybody's.
@@ -46,14 +46,14 @@ type foundBody struct {
 const (
 	foundBytes = 48 // an event in a lane, without its frame
 
-	// coldBytes is how much a lane of a user's has at most, or of a subject's.
+	// laneBytes is how much a lane of a user's has at most, or of a subject's.
 	// sharedBytes is how much one of everybody's has. A lane always has room for one
 	// event.
 	laneBytes   = 1 << 20
 	sharedBytes = 4 << 20
 	laneEvents  = 1 << 14
 
-	// coldTotal is how much all lanes have together. A frame that is in several counts
+	// lanesBytes is how much all lanes have together. A frame that is in several counts
 	// once.
 	lanesBytes = 256 << 20
 )

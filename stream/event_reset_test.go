@@ -104,7 +104,7 @@ func TestRecreatedReachesTheConnected(t *testing.T) {
 
 // Rule 7 for one that reads the old topic from Kafka when it goes, and is so slow that
 // memory no longer knows of the change.
-func TestRecreatedReachesTheCold(t *testing.T) {
+func TestRecreatedReachesThoseCatchingUp(t *testing.T) {
 	for _, forgotten := range []bool{false, true} {
 		t.Run(fmt.Sprint(forgotten), func(t *testing.T) {
 			r := newRig(t, 1, orders)
@@ -194,7 +194,7 @@ func TestTruncationReachesTheConnected(t *testing.T) {
 }
 
 // Rule 8 for one that reads older than memory when Kafka loses records it stands beyond.
-func TestTruncationReachesTheCold(t *testing.T) {
+func TestTruncationReachesThoseCatchingUp(t *testing.T) {
 	r := newRig(t, 2, orders)
 	for i := range 4 {
 		r.tell(0, i%2, "alice", fmt.Sprint(i))

@@ -79,7 +79,7 @@ func TestSlowSubscriberIsLagged(t *testing.T) {
 
 // A subscriber that was slow by itself, filtered for instance, isn't closed: it goes on
 // from Kafka.
-func TestSlowPrivateReadsFromKafka(t *testing.T) {
+func TestSlowSubscriberWithAnOwnPositionReadsFromKafka(t *testing.T) {
 	r := newRig(t, 1, orders)
 	p := r.open(Request{Subject: "s"})
 	for i := range 5 {

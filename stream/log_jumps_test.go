@@ -132,7 +132,7 @@ func twoLose(t *testing.T) (*rig, *page) {
 
 // Rule 8: an election that truncates several partitions reaches those that catch up for
 // each.
-func TestTruncationsOfSeveralPartitionsReachTheCold(t *testing.T) {
+func TestTruncationsOfSeveralPartitionsReachThoseCatchingUp(t *testing.T) {
 	for _, evicted := range []bool{false, true} {
 		t.Run(fmt.Sprint(evicted), func(t *testing.T) {
 			r, p := twoLose(t)
@@ -153,7 +153,7 @@ func TestTruncationsOfSeveralPartitionsReachTheCold(t *testing.T) {
 }
 
 // Rule 8 with the log turned over when the pass ends.
-func TestTruncationEvictedReachesTheCold(t *testing.T) {
+func TestTruncationEvictedReachesThoseCatchingUp(t *testing.T) {
 	r := newRig(t, 2, orders)
 	for i := range 4 {
 		r.tell(0, i%2, "alice", fmt.Sprint(i))

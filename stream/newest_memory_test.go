@@ -8,7 +8,7 @@ import (
 
 // Others have the lock while somebody looks for what is rare, and what they do to the log
 // meanwhile is no matter.
-func TestALongLookIsTakenInSteps(t *testing.T) {
+func TestALongSearchIsTakenInSteps(t *testing.T) {
 	for name, spec := range map[string]Spec{"everyone's": news, "one hot user's": orders} {
 		t.Run(name, func(t *testing.T) {
 			const all, each = 3 * replayRun, 100

@@ -280,7 +280,7 @@ func TestBeforeKafkaIsAskedTheRequestMayBeRefused(t *testing.T) {
 }
 
 // When all who look have gone, Kafka is read no further for them.
-func TestALookEndsWhenAllHaveGone(t *testing.T) {
+func TestAQueryEndsWhenAllHaveGone(t *testing.T) {
 	h, k, _ := pastHub(t, news, 1_000_000, 10)
 	k.over = make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
