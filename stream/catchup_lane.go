@@ -7,13 +7,13 @@ package stream
 type lane struct {
 	pass   *catchupPass
 	key    laneKey
-	begins []int64 // it has all of its key's events from here on; of a single taker, its own position
+	begins []int64 // it has all of its key's events from here on; of a single member, its own position
 
 	events []found
 	bytes  int     // of its events, bodies included
-	freed  int     // events given up because their only taker has them
+	freed  int     // events given up because their only member has them
 	ends   []int64 // where it was full; nil: it goes as far as its pass has read
-	gone   bool    // given up to make room: takers read again from where they are
+	gone   bool    // given up to make room: members read again from where they are
 
 	shared  bool             // later members may take from it too, so it keeps what all have taken
 	members int              // that take from it
@@ -46,25 +46,25 @@ type foundBody struct {
 const (
 	foundBytes = 48 // an event in a lane, without its frame
 
-	// laneBytes is how much a lane of a user's has at most, or of a subject's.
-	// sharedBytes is how much one of everybody's has. A lane always has room for one
-	// event.
-	laneBytes   = 1 << 20
-	sharedBytes = 4 << 20
-	laneEvents  = 1 << 14
+	// maxLaneBytes is how much a lane of a user's has at most, or of a subject's.
+	// maxSharedLaneBytes is how much one of everybody's has. A lane always has room for
+	// one event.
+	maxLaneBytes       = 1 << 20
+	maxSharedLaneBytes = 4 << 20
+	maxLaneEvents      = 1 << 14
 
-	// lanesBytes is how much all lanes have together. A frame that is in several counts
-	// once.
-	lanesBytes = 256 << 20
+	// maxLanesBytes is how much all lanes have together. A frame that is in several
+	// counts once.
+	maxLanesBytes = 256 << 20
 )
 
 // full reports whether a lane has no room for an event of this size.
 func (la *lane) full(size int) bool {
-	limit := laneBytes
+	limit := maxLaneBytes
 	if la.key.user == "" {
-		limit = sharedBytes
+		limit = maxSharedLaneBytes
 	}
-	return len(la.events) > 0 && (la.bytes+size > limit || len(la.events) == laneEvents)
+	return len(la.events) > 0 && (la.bytes+size > limit || len(la.events) == maxLaneEvents)
 }
 
 // open reports whether events may still be added.
@@ -102,7 +102,7 @@ func (la *lane) leave(c *catchupMember) {
 	}
 }
 
-// wait has a taker told when there is more.
+// wait has a member told when there is more.
 func (la *lane) wait(c *catchupMember) {
 	if !c.waiting {
 		c.waiting = true
@@ -110,7 +110,7 @@ func (la *lane) wait(c *catchupMember) {
 	}
 }
 
-// took moves a taker past an event, and frees what nobody else will take.
+// took moves a member past an event, and frees what nobody else will take.
 func (la *lane) took(c *catchupMember) {
 	c.next++
 	if la.members > 1 || la.shared {
@@ -149,7 +149,7 @@ func (ps *catchupPasses) add(la *lane, f found) {
 	la.bytes += foundBytes + len(f.body.frame)
 	ps.touch(la)
 	la.ring()
-	for ps.bytes > lanesBytes && ps.oldest != la { // the lane used least lately gives way
+	for ps.bytes > maxLanesBytes && ps.oldest != la { // the lane used least lately gives way
 		ps.evict(ps.oldest)
 	}
 }

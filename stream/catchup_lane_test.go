@@ -172,7 +172,7 @@ func TestWhoTakesIsNotHeldUpByWhoDoesNot(t *testing.T) {
 			}
 		}
 		h.mu.Lock()
-		h.passes.bytes += lanesBytes // as if others, of whom nobody takes either, had all the room
+		h.passes.bytes += maxLanesBytes // as if others, of whom nobody takes either, had all the room
 		h.mu.Unlock()
 		before := len(k.over)
 		s, _, err := h.Open(t.Context(), Request{Streams: []int{0}, User: "u", Cursor: "orders@e:0"})

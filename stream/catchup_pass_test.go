@@ -126,7 +126,7 @@ func TestPassMeetsLiveExactly(t *testing.T) {
 func TestSlowInAPassLeavesIt(t *testing.T) {
 	r := newRig(t, 1, orders)
 	const n = 40
-	big := strings.Repeat("x", laneBytes/10)
+	big := strings.Repeat("x", maxLaneBytes/10)
 	for i := range n {
 		r.put(0, 0, "alice", fmt.Sprint(i, big))
 		r.put(0, 0, "bob", fmt.Sprint(i))
@@ -144,8 +144,8 @@ func TestSlowInAPassLeavesIt(t *testing.T) {
 	r.hub.mu.Lock()
 	found := r.hub.own[slow.sub.id].streams[0].catchup.lane.bytes
 	r.hub.mu.Unlock()
-	if found > laneBytes || found < laneBytes-2*len(big) {
-		t.Errorf("%d bytes were kept for a slow one, nearly %d wanted", found, laneBytes)
+	if found > maxLaneBytes || found < maxLaneBytes-2*len(big) {
+		t.Errorf("%d bytes were kept for a slow one, nearly %d wanted", found, maxLaneBytes)
 	}
 	got := slow.take()
 	if len(got) != n {
@@ -165,14 +165,14 @@ func TestFullPassesStillMakeProgress(t *testing.T) {
 	r := newRig(t, 1, orders)
 	older(r, 5, "alice")
 	r.hub.mu.Lock()
-	r.hub.passes.bytes += lanesBytes // others have taken all the room
+	r.hub.passes.bytes += maxLanesBytes // others have taken all the room
 	r.hub.mu.Unlock()
 	p := r.resume("orders@ep0:0")
 	p.gets("alice 0", "alice 1", "alice 2", "alice 3", "alice 4")
 	r.hub.mu.Lock()
 	defer r.hub.mu.Unlock()
-	if r.hub.passes.bytes != lanesBytes {
-		t.Errorf("%d bytes are counted as waiting that nobody has", r.hub.passes.bytes-lanesBytes)
+	if r.hub.passes.bytes != maxLanesBytes {
+		t.Errorf("%d bytes are counted as waiting that nobody has", r.hub.passes.bytes-maxLanesBytes)
 	}
 }
 

@@ -31,24 +31,24 @@ type streamPasses struct {
 	members queue[*catchupMember] // that wait for a pass
 	queries queue[*newestQuery]   // for the newest of its older events
 	reading int                   // subscribers that wait or take from a lane
-	shared  []*lane               // the lanes that who comes later may take from too
+	shared  []*lane               // the lanes that later members may take from too
 }
 
-// queue is who waits for a goroutine, the first who came first. The goroutine is there
-// while anybody waits.
+// queue is a line that a goroutine serves, first come first served. The goroutine is
+// there while anybody is in the line.
 type queue[T any] struct {
 	waiting []T
 	served  bool // the goroutine is there
 }
 
-// add has one more wait. start: the caller starts the goroutine.
+// add puts one at the end. start: the caller starts the goroutine.
 func (q *queue[T]) add(one T) (start bool) {
 	q.waiting = append(q.waiting, one)
 	start, q.served = !q.served, true
 	return start
 }
 
-// take takes the first; false: nobody waits.
+// take takes the first out; false: the line is empty.
 func (q *queue[T]) take() (one T, ok bool) {
 	if len(q.waiting) == 0 {
 		return one, false
@@ -58,12 +58,13 @@ func (q *queue[T]) take() (one T, ok bool) {
 	return one, true
 }
 
-// put has these wait on. The goroutine ends if there is nobody; stay says that it has
-// others.
+// put makes the line these. The goroutine ends if they are none, unless stay says that it
+// has others to serve.
 func (q *queue[T]) put(waiting []T, stay bool) {
 	q.waiting, q.served = waiting, stay || len(waiting) > 0
 }
 
+// errNobody ends a pass that nobody needs any more.
 var errNobody = errors.New("stream: nobody is left in the pass")
 
 func (ps *catchupPasses) init(h *Hub, streams int) {
@@ -118,12 +119,12 @@ func (ps *catchupPasses) unshare(la *lane) {
 // maxShared is how many lanes of a stream are kept for who comes later.
 const maxShared = 16
 
-// share keeps a new lane for who comes later: it may have several takers.
+// share keeps a new lane for who comes later: it may have several members.
 func (ps *catchupPasses) share(la *lane) {
 	if la.shared {
 		return
 	}
-	la.shared, la.begins = true, slices.Clone(la.begins) // which were its only taker's
+	la.shared, la.begins = true, slices.Clone(la.begins) // which were its only member's
 	s := &ps.streams[la.pass.stream]
 	if len(s.shared) >= maxShared {
 		if i := slices.IndexFunc(s.shared, func(old *lane) bool { return old.members == 0 }); i >= 0 {

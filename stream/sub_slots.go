@@ -37,7 +37,7 @@ type subSlot struct {
 	anyUser bool // as Request has it
 	woken   bool // its waker was told, it hasn't pulled since
 	state   subState
-	end     Pulled // Ended, Dismissed or Widened; Drained: neither
+	end     Pulled // Ended, Dismissed, Evicted or Widened; Drained: none of them
 }
 
 // subState is how far a subscriber is in memory. Whether Kafka is read for it besides,
