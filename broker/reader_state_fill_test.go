@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -225,3 +226,39 @@ func TestKafkaCompactionLeavesTheState(t *testing.T) {
 	fresh, _ := keeper(t, cfg, kept(topic))
 	waitState(t, fresh, want...)
 }
+
+// A record that is refused replaces its key's in a state. It is nobody's event, also of a
+// stream that everyone reads.
+func TestARefusedRecordOfEveryonesIsNoEvent(t *testing.T) {
+	f := newFake(t)
+	if _, err := f.admin.CreateTopic(context.Background(), 1, 1, map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	everyone := record.Rules{Audience: stream.AudienceEveryone, Subject: "value:order", MaxBytes: 100}
+	streams := kept("orders")
+	streams[0].Record = everyone
+	hub, _ := keeper(t, f.config(), streams)
+	waitState(t, hub)
+	sub, _, err := hub.Open(t.Context(), stream.Request{Streams: []int{0}, Waker: hub.AddWaker(noWaker{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	f.produce(
+		order("orders", 0, "a", "o-1", "placed", 0),
+		order("orders", 0, "b", "o-2", "placed", 0),
+		recordOf("orders", 0, "a", strings.Repeat("x", 1000)),
+		&kgo.Record{Topic: "orders", Key: []byte("b"), Headers: []kgo.RecordHeader{{Key: "h", Value: make([]byte, 1000)}}},
+		order("orders", 0, "c", "o-3", "placed", 0),
+	)
+	waitState(t, hub, "o-3 placed")
+	var out stream.Batch
+	if sub.Pull(&out, 1<<20) != stream.Drained || out.Events != 3 {
+		t.Errorf("%d events, want 3: %q", out.Events, out.Bufs)
+	}
+}
+
+// noWaker is of a subscription that is pulled anyway.
+type noWaker struct{}
+
+func (noWaker) Wake(uint32) {}

@@ -26,9 +26,30 @@ type entry struct {
 	partition int32
 	kind      uint8
 	users     uint8  // postings
+	half      half   // which of its record's two events it is
 	posting   uint32 // the first, in its block
 	body      ref    // frame without id; the subject's bytes follow within the same string
 	subject   uint32 // how many of body's bytes are the subject
+}
+
+// half is which event of a record an entry is, where the record makes two. They are of
+// one offset, and the second has the next seq. So the position after the first covers the
+// second as well: it is only said to those whom the second is not for.
+type half uint8
+
+const (
+	wholeRecord half = iota
+	firstHalf
+	secondHalf
+)
+
+// begins is the seq of the first entry of the entry's record. Who has been sent all
+// before it is not past the record.
+func (e *entry) begins() uint64 {
+	if e.half == secondHalf {
+		return e.seq - 1
+	}
+	return e.seq
 }
 
 // posting links an entry into a user's chain.

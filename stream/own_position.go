@@ -233,9 +233,12 @@ func (o *ownStream) take(l *log, where ordinal, e *entry, subject []byte) bool {
 	if e.next <= at(o.pos, int(e.partition)) {
 		return false
 	}
-	o.pos = grow(o.pos, int(e.partition)+1)
-	o.pos[e.partition] = e.next
-	return len(subject) == 0 || string(l.about(e)) == string(subject)
+	mine := len(subject) == 0 || string(l.about(e)) == string(subject)
+	if mine || e.half != firstHalf { // else the second of its record may be
+		o.pos = grow(o.pos, int(e.partition)+1)
+		o.pos[e.partition] = e.next
+	}
+	return mine
 }
 
 // jump moves the position as a jump entry says; false if that doesn't concern it.

@@ -181,12 +181,16 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 		h.mu.did(1 + len(ev.Users) + len(ev.Data)>>10)
 		ms, own := l.times.of(ev.Partition, ev.Timestamp, wall)
 		gone, some := l.former(ev)
+		part := wholeRecord
 		if l.state != nil {
 			l.state.apply(ev, ms, own, wall)
 		}
 		switch isShown := !ev.Hidden && (l.spec.Audience == AudienceEveryone || len(ev.Users) > 0); {
 		case isShown:
-			work += h.publishOne(l, ev, ms, now)
+			if some {
+				part = firstHalf
+			}
+			work += h.publishOne(l, ev, part, ms, now)
 			if !some {
 				h.observer.read(stream, ev, "")
 			}
@@ -197,7 +201,10 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 			h.addAdvance(l, ev.Partition, ev.Offset+1, now)
 		}
 		if some { // after ev, so that who follows the subject has passed this offset and is sent ev alone
-			work += h.publishOne(l, &gone, ms, now)
+			if part == firstHalf {
+				part = secondHalf
+			}
+			work += h.publishOne(l, &gone, part, ms, now)
 			h.mu.did(1 + len(gone.Users) + len(gone.Data)>>10)
 			h.observer.read(stream, ev.withFormer(gone), "")
 		}
@@ -216,21 +223,21 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 
 // publishOne adds an event to its log and wakes users it is for, and those who follow its
 // subject.
-func (h *Hub) publishOne(l *log, ev *Event, ms, now int64) (work int) {
+func (h *Hub) publishOne(l *log, ev *Event, part half, ms, now int64) (work int) {
 	h.seq++
-	h.append(l, ev, ms, now)
+	e := h.append(l, ev, part, ms, now)
 	if l.spec.Audience == AudienceUser {
-		work += h.wakeUsers(l.stream, l, h.seq)
+		work += h.wakeUsers(l.stream, l, e.begins())
 	}
 	if len(h.anyUser) > 0 && len(ev.Subject) > 0 {
-		work += h.wakeSubject(l.stream, ev.Subject, h.seq)
+		work += h.wakeSubject(l.stream, ev.Subject, e.begins())
 	}
 	return work
 }
 
 // append frames an event, which is of the moment ms, into the log and links it into its
 // users' chains.
-func (h *Hub) append(l *log, ev *Event, ms, now int64) {
+func (h *Hub) append(l *log, ev *Event, part half, ms, now int64) entry {
 	b := l.tail()
 	body := sse.AppendBody(l.bodies.room(sse.BodyLen(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
 	e := entry{
@@ -239,6 +246,7 @@ func (h *Hub) append(l *log, ev *Event, ms, now int64) {
 		time:      ms,
 		read:      now,
 		partition: ev.Partition,
+		half:      part,
 		posting:   uint32(len(b.postings)),
 		body:      l.bodies.commit(append(body, ev.Subject...)),
 		subject:   uint32(len(ev.Subject)),
@@ -255,6 +263,7 @@ func (h *Hub) append(l *log, ev *Event, ms, now int64) {
 		}
 	}
 	l.push(b, e)
+	return e
 }
 
 func (h *Hub) wakeUsers(stream int, l *log, seq uint64) (n int) {

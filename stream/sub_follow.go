@@ -21,7 +21,7 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 	for f := oldestScan(feeds); f != nil; f = oldestScan(feeds) {
 		e := f.entry
 		if b.Bytes >= maxBytes || f.tired {
-			s.seq = e.seq
+			s.seq = e.begins()
 			return More
 		}
 		b.add(f.log.frame(e), func(dst []byte) []byte { return h.appendIDAt(dst, v, f) })
