@@ -1,5 +1,11 @@
 // Command sluice is a gateway from Kafka to browsers: records become Server-Sent Events
 // for the users they belong to. `sluice help` lists what it can do.
+//
+// Files:
+//   - main.go, run.go: signals, the list of commands, and help.
+//   - serve.go, version.go, completion.go: these commands.
+//   - check.go, cursor.go, demo.go, doctor.go, init.go, keys.go, produce.go, tail.go,
+//     token.go, top.go: where these commands are in cmd/internal.
 package main
 
 import (

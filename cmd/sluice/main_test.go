@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -79,6 +80,26 @@ func TestEveryHelpHasOneExample(t *testing.T) {
 	for _, c := range commands {
 		if status, stdout, _ := sluice(t, "help", c.name); status != 0 || strings.Count(stdout, "\nExample:\n  ") != 1 || !strings.HasPrefix(stdout, "Usage: sluice "+c.name) {
 			t.Errorf("sluice help %s: status %d\n%s", c.name, status, stdout)
+		}
+	}
+}
+
+// A help is read in a terminal, by somebody in a hurry.
+func TestEveryHelpIsNarrowAndInShortSentences(t *testing.T) {
+	const maxWidth, maxWords = 90, 30
+	for _, c := range commands {
+		_, help, _ := sluice(t, "help", c.name)
+		text, _, _ := strings.Cut(help, "\nExample:\n")
+		_, text, _ = strings.Cut(text, "\n\n") // after the usage
+		for line := range strings.Lines(text) {
+			if utf8.RuneCountInString(line) > maxWidth+1 {
+				t.Errorf("sluice help %s: wider than %d: %s", c.name, maxWidth, line)
+			}
+		}
+		for _, sentence := range regexp.MustCompile(`[.:]\s`).Split(text, -1) {
+			if n := len(strings.Fields(sentence)); n > maxWords {
+				t.Errorf("sluice help %s: %d words: %s", c.name, n, sentence)
+			}
 		}
 	}
 }

@@ -15,12 +15,15 @@ var serveCommand = command{"serve", "[-c sluice.yaml]", "the gateway", runServe}
 
 const serveUsage = `Usage: sluice serve [-c FILE]
 
-Reads the streams' topics from Kafka and serves them to browsers on listen, and health, readiness and metrics on
-admin. Every key of the configuration is also an environment variable, such as SLUICE_KAFKA_BROKERS; with
-those alone it needs no file. sluice check says what is wrong with a configuration, and what it means.
+Reads the streams' topics from Kafka and serves them to browsers on the address listen.
+The address admin has health, readiness, metrics and the console.
+Every key of the configuration is also an environment variable, such as
+SLUICE_KAFKA_BROKERS. With variables alone it needs no file. sluice check says what is
+wrong with a configuration, and what it means.
 
-SIGTERM or Ctrl-C ends it well: streams are told to come back elsewhere, spread over some seconds. A second
-one ends it at once. SIGHUP ends it well, too; a later version will read its configuration again instead.
+SIGTERM or Ctrl-C shuts it down: clients are told to come back elsewhere, spread over some
+seconds. A second signal ends it at once. SIGHUP shuts it down too. A later version will
+read its configuration again instead.
 
 Example:
   SLUICE_LOG_LEVEL=debug sluice serve -c sluice.yaml

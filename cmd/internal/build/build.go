@@ -1,4 +1,8 @@
 // Package build says what was built, and from what.
+//
+// Files:
+//   - build.go: version, commit and Go.
+//   - known_holes.go: whether that Go has known holes.
 package build
 
 import "runtime/debug"

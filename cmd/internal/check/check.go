@@ -1,5 +1,11 @@
 // Package check is `sluice check`: it says everything that is wrong with a configuration,
 // what it means, and for a sample record who would get it and why.
+//
+// Files:
+//   - check.go: the command, and what it asks Kafka.
+//   - describe.go: what a configuration means.
+//   - explain.go: who would get a sample record.
+//   - result.go: what was found, its exit status, and its JSON.
 package check
 
 import (
@@ -26,17 +32,18 @@ import (
 const usage = `Usage: sluice check [-c FILE] [--offline] [--strict] [--json]
        sluice check [-c FILE] --record [key=TEXT] [value=TEXT] [header=NAME=TEXT ...] [stream=NAME]
 
-Says everything that is wrong with the configuration, each with its line and key, then what it means: who gets
-what. Kafka is asked, for ten seconds at most, whether the topics are there, and each leader of their partitions
-whether they can be read.
+Says everything that is wrong with the configuration, each with its line and key. Then it
+says what the configuration means: who gets what. It asks Kafka whether the topics are
+there, and each leader whether its partitions can be read. That takes ten seconds at most.
 
-With --record it says for a record like this, on each stream or on the one named, who would get it and why.
-A TEXT of @FILE is what the file holds. No value makes a tombstone.
+With --record it says who would get a record like this, and why, for each stream or for
+the one named. A TEXT of @FILE is what the file holds. No value makes a tombstone.
 
 Example:
   sluice check --record key=alice value='{"orderId":"o-77"}'
 
-Exit status: 0 it can be served, 1 nothing could be learned of Kafka, 2 it can't be served or the command line is bad.
+Exit status: 0 it can be served, 1 Kafka could not be asked, 2 it can't be served, or the
+command line is wrong.
 
 Flags:
 `

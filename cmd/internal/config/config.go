@@ -7,6 +7,18 @@
 //
 // Every fault is found in one go, and each says where it is (file and line, or variable),
 // which key, and what to write instead. A secret's value stands in none of them.
+//
+// Files:
+//   - config.go, config_auth.go, config_guard.go: the types of a configuration.
+//   - keys.go, keys_auth.go, keys_guard.go, keys_shape.go: the table of keys.
+//   - load.go, env.go: reading a file and the environment into it.
+//   - yaml.go, yaml_syntax.go: YAML, and what is wrong with text that is not YAML.
+//   - value.go, units.go, rate.go, secret.go: single values.
+//   - check.go, and check_auth.go, check_cors.go, check_exposed.go, check_guard.go,
+//     check_kafka.go, check_shape.go, check_streams.go: what single values can't show.
+//   - finding.go: a fault or a warning, and its line.
+//   - convert.go, convert_auth.go, convert_shape.go: settings of broker, stream, server.
+//   - reference.go: the tables of docs/config.md.
 package config
 
 import (

@@ -18,9 +18,10 @@ import (
 
 const usage = `Usage: sluice cursor [-c FILE] ID
 
-Says what an event's id stands for: per stream the topic's epoch and the next offset of each partition,
-followed by the leader epoch of the record before it where that is known: 0:1042 (epoch 3). With ids: sealed it
-takes the configuration's keys to read one. Without a sluice.yaml it reads those that aren't sealed.
+Says what an event's id stands for: per stream the topic's epoch, and the next offset of
+each partition. The leader epoch of the record before it follows where it is known:
+0:1042 (epoch 3). To read an id of ids: sealed it takes the keys of the configuration.
+Other ids need no configuration.
 
 Example:
   sluice cursor orders@kZ3fQ1:1042.998.17

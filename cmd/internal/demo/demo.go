@@ -1,6 +1,12 @@
 // Package demo is `sluice demo`: the gateway as serve runs it, an embedded Kafka, and
 // made-up shops. The shops write to that Kafka as any producer would. With -c it is the
 // gateway of a configuration, for a shop of one's own. Nothing is short-circuited.
+//
+// Files:
+//   - demo.go, settings.go: the command, and the configuration that it serves.
+//   - kafka.go: the embedded Kafka.
+//   - shop.go, produce.go: what the shops make up, and how it is written to Kafka.
+//   - page.go: the page at /.
 package demo
 
 import (

@@ -14,12 +14,12 @@ import (
 
 const usage = `Usage: sluice demo [flags]
 
-The gateway with an embedded Kafka, and made-up shops that place and confirm orders for alice, bob and carol.
-It needs no network, keeps nothing, and ends with Ctrl-C. SLUICE_ variables work as for serve, but for those of
-kafka, streams and auth, which are the demo's own.
+Runs the gateway with an embedded Kafka, and made-up shops. They place and confirm orders
+for alice, bob and carol. The demo needs no network, keeps nothing, and ends with Ctrl-C.
+SLUICE_ variables work as for serve, except those of kafka, streams and auth.
 
-With -c it is the gateway of that configuration, with the embedded Kafka instead of the one it names, the topics of its
-streams, and no made-up shops: for trying out an application of one's own.
+With -c it runs the gateway of your configuration, to try your own application. It reads
+the embedded Kafka, which has the topics of your streams. There are no made-up shops.
 
 Example:
   sluice demo --listen 127.0.0.1:8081

@@ -3,6 +3,18 @@
 // change. It judges from outside, by what a browser would send and get. The gateway helps
 // by events whose times are known (see the probe parameter of GET /events). They take the
 // very route of real ones, so that a proxy's rules apply to them too.
+//
+// Files:
+//   - check_stream.go: opens the stream, and calls the checks that need no more.
+//   - check_buffering.go, check_headers.go: how events and headers arrive.
+//   - check_resume.go, check_worker.go, check_cors.go, check_idle.go, check_downtime.go:
+//     one check each.
+//   - probe.go, probe_pace.go: events at known times, and what their arrival shows.
+//   - probe_missing.go: a server that knows no probes.
+//   - request.go, sse.go: one request, its response, and reading events from it.
+//   - finding.go, report.go: what was found, and how it is printed.
+//   - cures.go, proxies.go: lines to change, and how a proxy is recognised.
+//   - doctor.go, options.go: the command.
 package doctor
 
 import (

@@ -27,10 +27,12 @@ const maxPatience = 5 * time.Minute
 
 const usage = `Usage: sluice doctor [flags] URL
 
-Opens a stream through whatever is in between, has the gateway send events at known times, and says what becomes of
-them on the way, and which lines of the proxy's configuration to change.
+Opens a stream through all that is in between, and has the gateway send events at known
+times. It says what happens to them on the way, and which lines of the proxy's
+configuration to change.
 URL is where browsers find the stream (https://shop.example, or …/events?stream=orders).
-Exit status: 0 nothing is wrong, 1 something is, or the gateway can't be reached, 2 bad usage.
+Exit status: 0 nothing is wrong, 1 something is wrong or the gateway can't be reached,
+2 bad usage.
 
 Example:
   sluice doctor https://shop.example --token-file token --proxy nginx

@@ -1,5 +1,14 @@
 // Package gateway wires the rooms into the running gateway: broker brings in, stream
 // holds, server carries out. It is what `serve` runs, and `demo` with its own Kafka.
+//
+// Files:
+//   - gateway.go, lifecycle.go: New, Start and Stop, and the list of what to stop.
+//   - listeners.go: the addresses, and how many connections fit.
+//   - identity.go, control.go: who is asking, and what gateways tell each other.
+//   - status.go: what the server is told about the reader.
+//   - id_length.go: streams whose ids would be too long are not served.
+//   - outage_log.go: the log lines of an outage of Kafka.
+//   - log.go: the log.
 package gateway
 
 import (

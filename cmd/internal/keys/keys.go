@@ -19,9 +19,9 @@ import (
 
 const usage = `Usage: sluice keys new [-f FILE] NAME
 
-Makes an API key for a back end, and prints it. It is kept nowhere: what the gateway needs is the line with its hash,
-for the file that auth.api_keys_file names. -f appends that line to the file; without it the line is printed too.
-Gateways read the file when they start.
+Makes an API key for a back end, and prints it. The key is kept nowhere. The gateway needs
+the line with its hash, in the file that auth.api_keys_file names. -f appends that line to
+the file. Without -f the line is printed too. Gateways read a changed file again.
 
 Example:
   sluice keys new -f keys.yaml shop > shop.key

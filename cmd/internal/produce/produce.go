@@ -19,10 +19,10 @@ import (
 
 const usage = `Usage: sluice produce [-c FILE] [key=TEXT] [value=TEXT] [header=NAME=TEXT ...] [stream=NAME]
 
-Writes a record to the topic of a stream, with the connection of the configuration, and prints
-where it is. The record is written as for sluice check --record, which says who would get it.
+Writes a record to the topic of a stream, at the Kafka of the configuration, and prints
+where it is. sluice check --record takes the same words, and says who would get it.
 A TEXT of @FILE is what the file holds, @- what stdin brings. No value makes a tombstone.
-Without stream= there must be one stream only, or --topic.
+If there are several streams, name one with stream=, or a topic with --topic.
 
 Example:
   sluice produce key=alice value='{"orderId":"o-77","type":"order.confirmed"}'

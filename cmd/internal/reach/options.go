@@ -1,6 +1,12 @@
 // Package reach is what the commands that speak to a gateway from outside have in common.
 // It has the gateway's address, who they say they are, which certificates they trust, and
 // how they say what went wrong.
+//
+// Files:
+//   - options.go: the flags, and the headers that come of them.
+//   - transport.go: certificates and time limits.
+//   - messages.go: errors and foreign text, made fit for a terminal.
+//   - pause.go: waiting that a context ends.
 package reach
 
 import (

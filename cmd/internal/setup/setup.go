@@ -1,4 +1,9 @@
 // Package setup is `sluice init`: three questions make a configuration to begin with.
+//
+// Files:
+//   - setup.go: the command.
+//   - questions.go: the questions and their answers.
+//   - render.go: the configuration as text.
 package setup
 
 import (
@@ -21,8 +26,9 @@ import (
 
 const usage = `Usage: sluice init [--yes] [-c FILE]
 
-Asks three questions and writes a commented sluice.yaml, and beside it a key where one is needed.
-It never replaces a file. With --yes it asks nothing and takes the answers in brackets.
+Asks three questions and writes a commented sluice.yaml, with a key in a file next to it
+where one is needed. It never replaces a file. With --yes it asks nothing and takes the
+answers in brackets.
 
 Example:
   sluice init && sluice check && sluice serve

@@ -2,6 +2,12 @@
 // itself. The r3labs client reads. What that client leaves open is closed around it: see
 // [wholeEvents] and [follower.connect]. It is a tool to look with, and never the judge of
 // what was lost.
+//
+// Files:
+//   - tail.go, options.go: the command, and one connection after the other.
+//   - whole_events.go: hands on whole events only, and ends a silent connection.
+//   - refusal.go, backoff.go: whether to come again, and when.
+//   - print.go: an event as text or JSON.
 package tail
 
 import (

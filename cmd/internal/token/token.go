@@ -20,8 +20,8 @@ import (
 
 const usage = `Usage: sluice token --user NAME [-c FILE] [--role ROLE ...] [--ttl 1h]
 
-Makes a JWT for a user, signed with the secret of auth.jwt, and prints it. It is for trying a
-gateway: in production your login makes the tokens. Stderr says how to use it.
+Makes a JWT for a user, signed with the secret of auth.jwt, and prints it. It is for
+trying a gateway: in production your login makes the tokens. Stderr says how to use it.
 
 Example:
   curl -N -H "Authorization: Bearer $(sluice token --user alice)" http://localhost:8080/events

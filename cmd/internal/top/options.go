@@ -26,9 +26,10 @@ type options struct {
 
 const usage = `Usage: sluice top [flags] [URL]
 
-Shows a gateway at work: streams with their rates, lag and freshness, connections, memory. Or, with --why or --user, what became of records:
-why somebody got an event, or didn't (the gateway remembers it with "decisions" in its configuration).
-URL is the gateway's admin address; http://127.0.0.1:9090 if there is none. On a terminal, q ends it.
+Shows a gateway at work: streams with their rates and lag, connections, memory. With --why
+or --user it says why somebody got an event, or didn't. The gateway remembers that if its
+configuration has "decisions". URL is the gateway's admin address (default
+http://127.0.0.1:9090). On a terminal, q ends it.
 
 Example:
   sluice top --user alice

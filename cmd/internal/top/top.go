@@ -1,5 +1,12 @@
 // Package top is `sluice top`: a gateway at work, in a terminal, from the same answers
 // that the console shows; and the question why somebody got an event, or didn't.
+//
+// Files:
+//   - top.go, options.go: the command.
+//   - admin_client.go, snapshot.go: asking the gateway, and what it answers.
+//   - render.go, screen.go: a snapshot as text, and the terminal it is drawn on.
+//   - keys_unix.go, keys_other.go: the keys that are pressed.
+//   - decisions.go: why somebody got an event.
 package top
 
 import (

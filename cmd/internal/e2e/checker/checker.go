@@ -6,6 +6,12 @@
 // It judges from outside, by the payloads alone. Ids are the gateway's business: the
 // checker never looks at one. What an event's place in its partition is, Kafka said when
 // it acknowledged it.
+//
+// Files:
+//   - checker.go, event.go, client.go: a run, what is produced, what a client is sent.
+//   - reset.go, truncation.go: resets that have to happen, and unclean elections.
+//   - verdict.go: what is wrong.
+//   - changes.go: waiting until a condition is true.
 package checker
 
 import (

@@ -2,6 +2,10 @@
 // /events, and whenever the connection ends it comes back with the last id it was sent,
 // which it never looks into. [Poll] asks /state instead, and [Mix] does the one or the
 // other. All hand everything on; what it means is judged elsewhere.
+//
+// Files:
+//   - client.go: the EventSource.
+//   - poll.go: the polls.
 package client
 
 import (

@@ -1,6 +1,11 @@
 // Package gateway runs sluice as a separate process, as an operator does. It has a
 // binary, a configuration file and signals, and reaches the process by its two addresses
 // only.
+//
+// Files:
+//   - gateway.go: the process.
+//   - build.go, race_on.go, race_off.go: its binary, for the race detector too.
+//   - addresses.go: addresses for it and for proxies.
 package gateway
 
 import (

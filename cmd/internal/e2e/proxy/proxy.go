@@ -1,5 +1,10 @@
 // Package proxy runs proxies in front of a gateway, for tests: those of deploy/proxies,
 // and any other that a test has a configuration for.
+//
+// Files:
+//   - proxy.go: starts a proxy.
+//   - recipes.go: the recipes of deploy/proxies.
+//   - tls.go: certificates.
 package proxy
 
 import (
