@@ -242,7 +242,7 @@ func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, w
 	for o := from; o < to; o++ {
 		ev := log[o]
 		if data != nil && o == to-1 {
-			if ev != nil && string(ev.Data) == *data && c.gets(stream, ev) {
+			if ev != nil && c.gets(stream, ev) && string(c.text(stream, ev)) == *data {
 				found = true
 				continue
 			}
@@ -267,8 +267,8 @@ func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, w
 // log.
 func (c *client) anywhere(topic *fakeTopic, stream, p int, o int64, data string) bool {
 	for epoch := range topic.lineage(p).newest() + 1 {
-		if log := topic.log(p, epoch); o < int64(len(log)) && log[o] != nil && string(log[o].Data) == data {
-			return c.gets(stream, log[o])
+		if log := topic.log(p, epoch); o < int64(len(log)) && log[o] != nil && string(c.text(stream, log[o])) == data {
+			return true
 		}
 	}
 	return false
@@ -288,10 +288,20 @@ func partedAt(a, b []*Event, end int64) int64 {
 	return end
 }
 
-// gets reports whether an event is for the client.
-func (c *client) gets(stream int, ev *Event) bool {
-	if c.subject != "" && c.subject != string(ev.Subject) {
-		return false
+// gets reports whether the client is sent an event of a stream, or that it is gone.
+func (c *client) gets(stream int, ev *Event) bool { return c.text(stream, ev) != nil }
+
+// text is what the client is sent of an event's record; nil: nothing.
+func (c *client) text(stream int, ev *Event) []byte {
+	everyone := c.world.specs[stream].Audience == AudienceEveryone
+	is := func(users [][]byte, subject []byte) bool {
+		return (c.subject == "" || c.subject == string(subject)) && (c.anyUser || has(users, c.user))
 	}
-	return c.world.specs[stream].Audience == AudienceEveryone || c.anyUser || has(ev.Users, c.user)
+	switch {
+	case !ev.Hidden && (everyone && (c.subject == "" || c.subject == string(ev.Subject)) || !everyone && len(ev.Users) > 0 && is(ev.Users, ev.Subject)):
+		return ev.Data
+	case !everyone && len(ev.Former) > 0 && is(ev.Former, ev.FormerSubject):
+		return ev.FormerData
+	}
+	return nil
 }

@@ -90,6 +90,10 @@ func runModel(t *testing.T, seed uint64) {
 			}
 			ev.Subject = []byte("s" + strconv.Itoa(rnd.IntN(3)))
 			ev.Data = fmt.Appendf(nil, "%d/%s/%d#%d-%d %s", i, tp.epochText(), p, o, tp.lineage(p).newest(), strings.Repeat("x", rnd.IntN(200)))
+			if u := []byte(users[rnd.IntN(len(users))]); rnd.IntN(5) == 0 && !named(ev.Users, u) { // had it until now
+				ev.Former, ev.FormerSubject, ev.FormerData = [][]byte{u}, []byte("s"+strconv.Itoa(rnd.IntN(3))), fmt.Appendf(nil, "-%s", ev.Data)
+				ev.Hidden = rnd.IntN(3) == 0
+			}
 			tp.partitions[p] = append(tp.partitions[p], ev)
 		}
 	}
