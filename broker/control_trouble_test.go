@@ -46,10 +46,11 @@ func TestControlPassesOverABatchThatUnpacksToTooMuch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, "what came after is heard", func() bool { return slices.Equal(h.sorted(), []string{"after", "before"}) })
+	// On a busy machine unpacking takes so long that the client is replaced, and reads again.
+	await(t, "what came after is heard", func() bool { return slices.Equal(slices.Compact(h.sorted()), []string{"after", "before"}) })
 	late, heard := listen(t, f.ListenAddrs())
 	await(t, "caught up", late.CaughtUp)
-	if got := heard.sorted(); !slices.Equal(got, []string{"after", "before"}) {
+	if got := slices.Compact(heard.sorted()); !slices.Equal(got, []string{"after", "before"}) {
 		t.Errorf("caught up having heard %q", got)
 	}
 }
