@@ -40,9 +40,10 @@
 // history_bounds.go and history_epochs.go are such questions. history_catchup.go reads
 // records.
 //
-// control.go is the topic through which gateways tell each other what none may miss, and
-// control_watch.go notices when messages are missed. inspect.go asks about topics before
-// anything is read. produce.go writes one record.
+// broker.go has what a stream is to this package. control.go is the topic through which
+// gateways tell each other what none may miss, and control_watch.go notices when messages
+// are missed. inspect.go asks about topics before anything is read. produce.go writes one
+// record.
 package broker
 
 import (

@@ -46,7 +46,8 @@ func TestControlPassesOverABatchThatUnpacksToTooMuch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// On a busy machine unpacking takes so long that the client is replaced, and reads again.
+	// On a busy machine unpacking takes so long that the client is replaced, and reads
+	// again.
 	await(t, "what came after is heard", func() bool { return slices.Equal(slices.Compact(h.sorted()), []string{"after", "before"}) })
 	late, heard := listen(t, f.ListenAddrs())
 	await(t, "caught up", late.CaughtUp)

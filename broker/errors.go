@@ -19,6 +19,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+var (
+	// errNotAnswered says that an answer has nothing about a partition that was asked for.
+	errNotAnswered = errors.New("an answer of Kafka's lacks a partition")
+
+	// errLagging says that a broker answered with less than is known already.
+	errLagging = errors.New("a broker's answer is older than what is known of the topic")
+)
+
 // plainTexts are errors of Kafka in words that say what to do.
 var plainTexts = []struct {
 	err  error
@@ -74,6 +82,7 @@ func plainText(err error) string {
 	return err.Error()
 }
 
+// tlsPlainText is plainText for TLS. "": it is no error of TLS.
 func tlsPlainText(err error) string {
 	var (
 		unknown x509.UnknownAuthorityError
@@ -97,6 +106,7 @@ func tlsPlainText(err error) string {
 	return ""
 }
 
+// isTimeout reports whether the network gave up waiting.
 func isTimeout(err error) bool {
 	var t net.Error
 	return errors.As(err, &t) && t.Timeout()
@@ -119,11 +129,10 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %s", stream.ErrUnavailable, plainText(err))
 }
 
+// isForbidden reports whether this user may not ask.
 func isForbidden(err error) bool {
 	return errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed)
 }
-
-var errNotAnswered = errors.New("an answer of Kafka's lacks a partition")
 
 // partitionError returns the error that one partition has. A leader that doesn't know the
 // partition says UNKNOWN_TOPIC_OR_PARTITION. That must not be taken for a topic that
@@ -142,9 +151,6 @@ func causeOf(err error) error {
 	}
 	return err
 }
-
-// errLagging says that a broker answered with less than is known already.
-var errLagging = errors.New("a broker's answer is older than what is known of the topic")
 
 // mayAskAgain reports whether a request that failed as a whole may succeed the next time.
 // Otherwise the broker doesn't know the request.

@@ -22,7 +22,8 @@
 // old release, and shared.go the one for all tests. start.go starts them, and node.go is
 // one process (package child). access.go is how tests reach them. settings.go and
 // certificates.go write their files, jars.go and java.go find the programs. port_lease.go
-// finds ports, with the locks of lock_unix.go and lock_other.go.
+// finds ports, with the locks of lock_unix.go and lock_other.go. parallel.go lets tests
+// that wait run side by side.
 package kafkatest
 
 import (
