@@ -20,10 +20,10 @@ const (
 // comment matches a line of Go that is a comment, and no directive.
 var comment = regexp.MustCompile(`^\s*//([^a-z]|$)`)
 
-// TestLinesAreNarrow holds what .ci/prose-clean names. Code, tables and a word that is
-// too long by itself (a URL) may be wider.
+// TestLinesAreNarrow holds all Markdown and all Go comments. Code, tables and a word that
+// is too long by itself (a URL) may be wider.
 func TestLinesAreNarrow(t *testing.T) {
-	for _, name := range cleanFiles(t) {
+	for _, name := range prose(t) {
 		text, err := os.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed, and not committed yet
@@ -101,28 +101,12 @@ func tooWide(line string, columns int) bool {
 	return utf8.RuneCountInString(line) > columns && len(words) > 1
 }
 
-// cleanFiles are the Go and Markdown files that .ci/prose-clean names.
-func cleanFiles(t *testing.T) []string {
+// prose are the Go and Markdown files of the project.
+func prose(t *testing.T) []string {
 	t.Helper()
-	list, err := os.ReadFile(".ci/prose-clean")
-	if err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"ls-files", "--"}
-	for line := range strings.Lines(string(list)) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			args = append(args, line)
-		}
-	}
-	out, err := exec.Command("git", args...).Output()
+	out, err := exec.Command("git", "ls-files", "*.go", "*.md").Output()
 	if err != nil {
 		t.Skipf("no git repository: %v", err)
 	}
-	var names []string
-	for _, name := range strings.Fields(string(out)) {
-		if ext := path.Ext(name); ext == ".go" || ext == ".md" {
-			names = append(names, name)
-		}
-	}
-	return names
+	return strings.Fields(string(out))
 }
