@@ -262,9 +262,9 @@ func (c *catchup) handOn(ctx context.Context, got fetched) error {
 	return nil
 }
 
-// decode decodes a record. For a schema that isn't known it waits a while, and where
-// the stream's rules stop at the record it goes no further: what comes after it would
-// be sent without it.
+// decode decodes a record. For a schema that isn't known it waits a while. Where the
+// stream's rules stop at the record it goes no further: what comes after it would be sent
+// without it.
 func (c *catchup) decode(ctx context.Context, rec *kgo.Record, ev *stream.Event) (record.Refusal, error) {
 	refused := c.decoder.Decode(rec, ev)
 	if !c.decoder.Holds(refused) {

@@ -26,9 +26,9 @@ const (
 )
 
 // shaping is a topic whose records take time to become events: they are decoded by
-// schemas or shaped by programs. That is done by a goroutine of its own, and without
-// the reader's lock, so a program that takes all its time takes none from other topics.
-// The records wait here. All of it is guarded by Reader.mu.
+// schemas or shaped by programs. A goroutine for each such topic does that, without the
+// reader's lock. So a program that takes all its time takes none from other topics. The
+// records wait here. All of it is guarded by Reader.mu.
 type shaping struct {
 	queues map[int32]*shapeQueued
 	bytes  int           // of all
@@ -305,8 +305,8 @@ func (r *Reader) holds(t *topic, q *shapeQueued, p int32, hold *held) {
 	r.setStale(t, r.unfetchedSince(t))
 }
 
-// lasts reports whether a partition is held for good, as far as is known: a schema that
-// isn't known may come in a moment.
+// lasts reports whether a partition is held permanently, as far as is known: a schema
+// that isn't known may come in a moment.
 func (h *held) lasts(patience time.Duration) bool {
 	return h.stops || time.Since(h.since) >= patience
 }

@@ -190,7 +190,7 @@ func TestAnUnknownSchemaWaitsForItsRegistry(t *testing.T) {
 			t.Errorf("refused %q", s.refused)
 		}
 	})
-	// Who has been away is read to in the same way.
+	// A client that has been away is read to in the same way.
 	h := openHistory(t, f.config(), streams)
 	got, err := collect(t, h, bounds(t, h).Epoch, []int64{0, 0}, []int64{6, 1})
 	if err != nil || len(got.events) != 6 {
@@ -198,7 +198,7 @@ func TestAnUnknownSchemaWaitsForItsRegistry(t *testing.T) {
 	}
 }
 
-// A program that never ends takes time of its own topic, and of no other.
+// A program that never ends takes time of its topic, and of no other.
 func TestAProgramThatLoopsHoldsUpNoOtherTopic(t *testing.T) {
 	f := newFake(t)
 	f.create("loops", 1)

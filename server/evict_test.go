@@ -176,8 +176,8 @@ func TestEvictionsAreForgottenAndBounded(t *testing.T) {
 	})
 }
 
-// A request that comes to no stream evicts none, however often it asks: with a used
-// ticket, with a position that Kafka can't be asked for, or by a probe of doctor's.
+// A request that comes to no stream evicts none, however often it asks. It may have a
+// used ticket, a position that Kafka can't be asked for, or be a probe of doctor's.
 func TestNothingGivesWayToARequestThatComesToNoStream(t *testing.T) {
 	f, key := backendWith(t, func(c *Config) { c.Limits = Limits{PerUser: 1, EvictOldest: true} })
 	ticket, used, _ := f.usedTicket(key)

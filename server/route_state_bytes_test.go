@@ -290,8 +290,8 @@ func TestSharedStateIsEachCallersOwn(t *testing.T) {
 	}
 }
 
-// Who waits for a state for longer than OpenTimeout comes back: to an EventSource any
-// status but 200 would be the end.
+// A client that waits for a state for longer than OpenTimeout comes back: to an
+// EventSource any status but 200 would be the end.
 func TestWhoWaitsTooLongForAStateComesBack(t *testing.T) {
 	f := begin(t, func(c *Config) { c.OpenTimeout = 20 * time.Millisecond })
 	f.catalog(10, 10)

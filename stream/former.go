@@ -34,7 +34,8 @@ func (l *log) former(ev *Event) (gone Event, some bool) {
 }
 
 // holders returns the users who have what the table has of an event's key, in the event's
-// partition, and whom the event doesn't name; and what that is about, unless it is known.
+// partition, and whom the event doesn't name. It also returns what that is about, unless
+// it is known.
 func (t *stateTable) holders(ev *Event, subject []byte) ([][]byte, []byte) {
 	var users [][]byte
 	if ev.Key == nil || t.everyone {

@@ -72,7 +72,7 @@ func Key(key []byte) []byte {
 	return document.Raw(payload(doc))
 }
 
-// payload is what a JSON converter puts beside its schema, or the document itself.
+// payload is what a JSON converter puts next to its schema, or the document itself.
 func payload(doc gjson.Result) gjson.Result {
 	inner, members := gjson.Result{}, 0
 	doc.ForEach(func(key, value gjson.Result) bool {

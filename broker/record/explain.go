@@ -22,7 +22,7 @@ type Explanation struct {
 	Steps []Step // what was done to it, before it was an event
 	Err   string // what is wrong with it, in more words; "": the refusals say all
 
-	Former          []string // who would be told that they have it no longer
+	Former          []string // users that would be told that they have it no longer
 	FormerFromState bool     // these are whom the state has
 	FormerData      string
 }

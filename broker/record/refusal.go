@@ -19,7 +19,7 @@ const (
 	EventNameRefused                     // a record may not have its event name, so it has none
 	Framed                               // its value has a schema's header, and the stream shows JSON
 	DecodeError                          // its value isn't what Rules.Decode says
-	SchemaMissing                        // the registry says that there is no such schema
+	SchemaMissing                        // the registry has no such schema
 	SchemaPending                        // its schema isn't known, and the registry doesn't answer; it waits
 	KeyError                             // its key isn't what Rules.KeyDecode says
 	PassedRaw                            // it could not be decoded, and goes as it is

@@ -49,13 +49,13 @@ type Decoding struct {
 	Message string // of a Protobuf file; "": the first
 }
 
-// The words of Decoding.As beside schema's kinds.
+// The words of Decoding.As besides schema's kinds.
 const (
 	DecodeJSON = "json"
 	DecodeText = "text"
 )
 
-// The words of Rules.KeyDecode, beside those of schema's kinds Avro and Protobuf.
+// The words of Rules.KeyDecode, besides those of schema's kinds Avro and Protobuf.
 const (
 	KeyText = "text"
 	KeyJSON = "json"

@@ -259,7 +259,7 @@ func FuzzSteps(f *testing.F) {
 	})
 }
 
-// What a filter and a shape cost beside a record that is shown as it comes.
+// What a filter and a shape cost, compared with a record that is shown as it comes.
 func BenchmarkSteps(b *testing.B) {
 	value := []byte(`{"id":"o-1","customer":{"id":"user-4711","mail":"a@x"},"status":"paid","total":12.50,"pad":"` + strings.Repeat("x", 180) + `"}`)
 	for _, bb := range []struct {

@@ -33,8 +33,8 @@ func parseAvro(text string, references []string) (avro.Schema, error) {
 
 // appendAvro appends a value as JSON. All of body must be the value.
 //
-// Hamba's own generic reader trusts the counts in what it reads: an array of nulls
-// takes no byte an item, so nine bytes could name more of them than there is memory.
+// Hamba's own generic reader trusts the counts in what it reads. An array of nulls takes
+// no byte an item, so nine bytes could name more of them than there is memory.
 func appendAvro(dst []byte, s avro.Schema, body []byte, limit int) ([]byte, error) {
 	r := avroReader{in: body, out: dst, end: len(dst) + limit}
 	if r.value(s, 0); r.err == nil && len(r.in) > 0 {

@@ -73,7 +73,7 @@ func TestAvroIsShownAsJSON(t *testing.T) {
 		{"duration", `{"type":"fixed","name":"d","size":12,"logicalType":"duration"}`, [12]byte{1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0}, `{"months":1,"days":2,"millis":3}`},
 		{"an unknown logical type", `{"type":"long","logicalType":"money"}`, int64(5), `5`},
 	} {
-		// What hamba has a type of its own for is written without its logical type: the
+		// What hamba has a special type for is written without its logical type: the
 		// bytes are the same.
 		plain := strings.ReplaceAll(tt.schema, `"logicalType"`, `"was"`)
 		got, err := fromAvro(t, tt.schema, asAvro(t, plain, tt.value), 1000)

@@ -93,7 +93,7 @@ func (f *references) add(ctx context.Context, refs []sr.SchemaReference, depth i
 }
 
 // judge tells "there is none" from "nobody knows". Only the registry itself says the
-// former, with an error code of its own: any web server has a page for 404.
+// former, with its own error code: any web server has a page for 404.
 func judge(err error) error {
 	var said *sr.ResponseError
 	if !errors.As(err, &said) {

@@ -9,7 +9,7 @@ import (
 )
 
 // FromFile returns a codec with the schema that a file holds. message names a Protobuf
-// message; "" is the file's first. Its imports are found beside the file.
+// message; "" is the file's first. Its imports are found next to the file.
 //
 // Records are read with the wire format's header and without it: whichever of the two
 // is the value to its last byte.

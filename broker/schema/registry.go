@@ -113,7 +113,7 @@ func (r *Registry) Close() {
 	r.asking.Wait()
 }
 
-// Changed is closed when the next answer has come: whoever waits for a schema looks
+// Changed is closed when the next answer has come: callers that wait for a schema look
 // again.
 func (r *Registry) Changed() <-chan struct{} {
 	r.mu.Lock()

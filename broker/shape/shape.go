@@ -22,7 +22,7 @@ type Config struct {
 	Max       int      // bytes of what comes out
 }
 
-// IsZero reports whether nothing is to be done.
+// IsZero reports whether the shape does nothing.
 func (c Config) IsZero() bool {
 	return c.Filter == "" && c.Transform == "" && len(c.Keep) == 0 && len(c.Drop) == 0
 }
@@ -36,7 +36,7 @@ type Shape struct {
 	max       int
 }
 
-// New compiles a shape; nil where nothing is to be done. Its errors begin with the key
+// New compiles a shape; nil if it would do nothing. Its errors begin with the key
 // at fault, which is below a stream's.
 func New(c Config) (*Shape, error) {
 	if c.IsZero() {

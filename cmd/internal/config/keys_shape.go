@@ -20,7 +20,7 @@ var shapeKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.Decode.As }},
 	{"streams.<name>.decode.avro.file", "", nil, "File with the Avro schema. Values may have the wire format's header or not.",
 		func(_ *Config, s *Stream) any { return (*path)(&s.Decode.AvroFile) }},
-	{"streams.<name>.decode.protobuf.file", "", nil, "File with the Protobuf schema. Its imports are found beside it.",
+	{"streams.<name>.decode.protobuf.file", "", nil, "File with the Protobuf schema. Its imports are found next to it.",
 		func(_ *Config, s *Stream) any { return (*path)(&s.Decode.ProtobufFile) }},
 	{"streams.<name>.decode.protobuf.message", "", nil, "Full name of the message in that file. Absent: the first.",
 		func(_ *Config, s *Stream) any { return &s.Decode.Message }},
