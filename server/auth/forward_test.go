@@ -161,7 +161,7 @@ func TestTheAppIsDown(t *testing.T) {
 		if p, err := f.Authenticate(withCookie("s=1")); err != nil || p.User != "alice" {
 			t.Errorf("it is back: %+v, %v", p, err)
 		}
-		if text := log.String(); strings.Count(text, "can't be asked") != 1 || strings.Count(text, "says again") != 1 || strings.Contains(text, "s=1") {
+		if text := log.String(); strings.Count(text, "can't be asked") != 1 || strings.Count(text, "answers again") != 1 || strings.Contains(text, "s=1") {
 			t.Errorf("log:\n%s", text)
 		}
 	})

@@ -113,6 +113,11 @@ func (j *JWKS) find(ctx context.Context, kid string) ([]Key, error) {
 	return keys, nil
 }
 
+// askAgain has the set fetched where no key of a token's id verifies it: keys need not
+// have an id, and an issuer may give a new key the id of the former one. It is false if
+// the set has been fetched just now, so that a forged token is refused.
+func (j *JWKS) askAgain() bool { return j.refresh() != nil }
+
 // known returns the keys of the set there is, and its age.
 func (j *JWKS) known(ctx context.Context, kid string) ([]Key, time.Duration) {
 	j.mu.Lock()

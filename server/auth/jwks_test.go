@@ -278,3 +278,37 @@ func TestKeySetAttacks(t *testing.T) {
 		}
 	}
 }
+
+// A key that an issuer publishes without an id, or under the id of the former one, is
+// found too. Who shows its token meanwhile has only to wait: a refusal ends an
+// EventSource.
+func TestKeysRotateUnderOneID(t *testing.T) {
+	for name, more := range map[string]map[string]any{"without an id": nil, "of the same id": {"kid": "1"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := &issuerFake{set: keySet(t, entry(t, rsaKey.Public(), more))}
+				j, _ := jwks(t, i)
+				old, new := as(by(t, "1", jwa.RS256(), rsaKey)), as(by(t, "1", jwa.ES256(), ecKey))
+				if _, err := j.Authenticate(old); err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(time.Minute)
+				i.say(keySet(t, entry(t, ecKey.Public(), more)), nil)
+				if _, err := j.Authenticate(new); !errors.Is(err, ErrUnavailable) {
+					t.Errorf("its first token: %v, want ErrUnavailable", err)
+				}
+				synctest.Wait()
+				if _, err := j.Authenticate(new); err != nil {
+					t.Errorf("its next: %v", err)
+				}
+				var refused *Error
+				if _, err := j.Authenticate(old); !errors.As(err, &refused) {
+					t.Errorf("the former key: %v, want it refused", err)
+				}
+				if n := i.questions(); n != 2 {
+					t.Errorf("the issuer was asked %d times", n)
+				}
+			})
+		})
+	}
+}

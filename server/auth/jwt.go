@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -139,6 +140,9 @@ func (j *JWT) verify(ctx context.Context, token []byte) ([]byte, error) {
 		if err == nil {
 			return payload, nil
 		}
+	}
+	if k, changes := j.cfg.Keys.(interface{ askAgain() bool }); changes && k.askAgain() {
+		return nil, fmt.Errorf("%w: the issuer may have another key now, and is asked", ErrUnavailable)
 	}
 	if !accepted {
 		return nil, invalid(ReasonAlgorithm, "The token's algorithm is not accepted.")

@@ -30,7 +30,7 @@ func TestKeysAreFetchedFromTheConfiguredHostAlone(t *testing.T) {
 		j := NewJWKS(JWKSConfig{URL: from, Transport: moved{from, to}, Logger: slog.New(slog.DiscardHandler)})
 		_, err := j.fetch()
 		j.Close()
-		refused := err != nil && (strings.Contains(err.Error(), "another host") || strings.Contains(err.Error(), "on and on"))
+		refused := err != nil && (strings.Contains(err.Error(), "another host") || strings.Contains(err.Error(), "too often"))
 		if refused == followed {
 			t.Errorf("%s: %v", to, err)
 		}
