@@ -195,7 +195,7 @@ func (d *Decisions) Denied(user string, streams uint64) {
 }
 
 // opened notes a subscription that begins.
-func (d *Decisions) opened(id uint32, r *Request, starts []streamStart) {
+func (d *Decisions) opened(id uint32, r Request, starts []streamStart) {
 	h := d.hub
 	slot := h.subs.at(id)
 	v := &visit{

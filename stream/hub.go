@@ -86,7 +86,7 @@ type observer interface {
 	// an event for the reason given.
 	read(stream int, ev *Event, poison string)
 	// opened: a subscription begins.
-	opened(id uint32, r *Request, starts []streamStart)
+	opened(id uint32, r Request, starts []streamStart)
 	// handed: a subscription, by its key, was handed the event of a record.
 	handed(record spot, key uint64)
 	// skipped: a subscription that lagged is not sent the entries from one seq to
@@ -99,12 +99,12 @@ type observer interface {
 // unobserved is a hub that remembers no decisions, which costs nothing.
 type unobserved struct{}
 
-func (unobserved) began(int, int, []int64)                {}
-func (unobserved) read(int, *Event, string)               {}
-func (unobserved) opened(uint32, *Request, []streamStart) {}
-func (unobserved) handed(spot, uint64)                    {}
-func (unobserved) skipped(uint64, uint64, uint64)         {}
-func (unobserved) closed(uint32, *subSlot, string)        {}
+func (unobserved) began(int, int, []int64)               {}
+func (unobserved) read(int, *Event, string)              {}
+func (unobserved) opened(uint32, Request, []streamStart) {}
+func (unobserved) handed(spot, uint64)                   {}
+func (unobserved) skipped(uint64, uint64, uint64)        {}
+func (unobserved) closed(uint32, *subSlot, string)       {}
 
 // status is what a stream's reader has said about it.
 type status struct {

@@ -87,6 +87,7 @@ func (f *forms[T]) of(packed bool) *T {
 // the id segment of everybody who follows and has been served that far. packed asks for
 // the packed form. The bytes are shared and never change.
 func (l *log) segment(seq uint64, packed bool) []byte {
+	packed = packed && !l.ids.Sealed() // sealed, there is one form
 	if seq >= l.newest {
 		text := l.headIDs.of(packed)
 		if *text == nil {
@@ -104,6 +105,7 @@ func (l *log) segment(seq uint64, packed bool) []byte {
 // segmentAfter is segment for those who have been served up to the entry at an ordinal,
 // which is kept.
 func (l *log) segmentAfter(o ordinal, packed bool) []byte {
+	packed = packed && !l.ids.Sealed()
 	n, i := int(l.blockAt(o)), o.index()
 	b := l.blocks[n]
 	if len(l.blocks)-n > cachedBlocks {
@@ -143,7 +145,7 @@ func (l *log) forgetIDs() {
 
 // appendID appends the id of a follower of the view who has been served up to seq.
 func (h *Hub) appendID(dst []byte, v *view, seq uint64) []byte {
-	return cursor.Join(h.ids, dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
+	return cursor.Join(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
 		return append(dst, h.logs[v.streams[i]].segment(seq, packed)...)
 	})
 }
@@ -151,7 +153,7 @@ func (h *Hub) appendID(dst []byte, v *view, seq uint64) []byte {
 // appendIDAt appends the id of a follower of the view that is sent the next entry of a
 // scan.
 func (h *Hub) appendIDAt(dst []byte, v *view, f *logScan) []byte {
-	return cursor.Join(h.ids, dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
+	return cursor.Join(dst, len(v.streams), func(dst []byte, i int, packed bool) []byte {
 		if l := h.logs[v.streams[i]]; l != f.log {
 			return append(dst, l.segment(f.entry.seq, packed)...)
 		}

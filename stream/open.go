@@ -146,7 +146,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	}
 	h.register(id)
 	s.seq, s.state = h.seq+1, idle
-	h.observer.opened(id, &r, st.streams)
+	h.observer.opened(id, r, st.streams)
 	sub := Sub{hub: h, id: id, gen: s.gen}
 	if !alone {
 		return sub, string(h.appendID(nil, h.views[s.view], h.seq)), nil

@@ -54,7 +54,7 @@ func (p *ownPosition) id(h *Hub, v *view, dst []byte) []byte {
 	if p.carried != "" {
 		segments++
 	}
-	return cursor.Join(h.ids, dst, segments, func(dst []byte, i int, packed bool) []byte {
+	return cursor.Join(dst, segments, func(dst []byte, i int, packed bool) []byte {
 		if i == n {
 			return append(dst, p.carried...)
 		}

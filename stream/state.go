@@ -148,7 +148,7 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 	if since != 0 {
 		s.Since = Time(since)
 	}
-	s.Cursor = string(cursor.Join(h.ids, nil, len(q.Streams), func(dst []byte, i int, packed bool) []byte {
+	s.Cursor = string(cursor.Join(nil, len(q.Streams), func(dst []byte, i int, packed bool) []byte {
 		l := h.logs[q.Streams[i]]
 		if mark == "" {
 			return append(dst, l.segment(h.seq, packed)...)

@@ -162,8 +162,9 @@ func Positions(c Codec, id string) ([]Segment, error) {
 }
 
 // Join appends an id of n segments, which segment appends one at a time. They are packed
-// if the id would otherwise be longer than [MaxText]. A codec that seals has one form.
-func Join(c Codec, dst []byte, n int, segment func(dst []byte, i int, packed bool) []byte) []byte {
+// if the id would otherwise be longer than [MaxText]. It is small enough to be inlined
+// with segment into its caller, once for each event of each connection.
+func Join(dst []byte, n int, segment func(dst []byte, i int, packed bool) []byte) []byte {
 	start := len(dst)
 	for _, packed := range []bool{false, true} {
 		dst = dst[:start]
@@ -173,7 +174,7 @@ func Join(c Codec, dst []byte, n int, segment func(dst []byte, i int, packed boo
 			}
 			dst = segment(dst, i, packed)
 		}
-		if len(dst)-start <= MaxText || c.Sealed() {
+		if len(dst)-start <= MaxText {
 			break
 		}
 	}
