@@ -33,7 +33,8 @@ func TestAnIDBeforeTheSecondEventOfARecordDoesNotCoverIt(t *testing.T) {
 	small.gets("moved o-3")
 }
 
-// Who follows a subject is told that it is gone, also where the row has another one now.
+// A client that follows a subject is told that it is gone, also where the row has another
+// one now.
 func TestWhoFollowsASubjectHearsThatTheRowHasLeftIt(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.tell(0, 0, "alice", "a")

@@ -43,8 +43,8 @@ const (
 	secondHalf
 )
 
-// begins is the seq of the first entry of the entry's record. Who has been sent all
-// before it is not past the record.
+// begins is the seq of the first entry of the entry's record. A subscriber that has been
+// sent all before it is not past the record.
 func (e *entry) begins() uint64 {
 	if e.half == secondHalf {
 		return e.seq - 1
