@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"sluice/server/listen"
 )
 
 // One missing topic keeps no page from the events of the others, by no route.
@@ -18,7 +20,7 @@ func TestAMissingTopicKeepsNoPageFromTheOthers(t *testing.T) {
 		})
 		f.hub.Begin(orders, "e", []int64{0})
 		f.hub.SetWarm(orders)
-		l, err := Listen(t.Context(), "127.0.0.1:0")
+		l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}

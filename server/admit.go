@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"sluice/server/auth"
+	"sluice/server/limit"
 	"sluice/stream"
 	"sluice/stream/cursor"
 )
@@ -119,8 +120,8 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 
 // caller is the address that an identity is asked for from, as limits count it.
 func (s *Server) caller(r *http.Request) netip.Addr {
-	if ip := s.cfg.Proxies.client(r); limited(ip) {
-		return block(ip)
+	if ip := s.cfg.Proxies.Client(r); limit.Counts(ip) {
+		return limit.Network(ip)
 	}
 	return netip.Addr{}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/limit"
+	"sluice/server/listen"
 	"sluice/stream"
 	"sluice/stream/cursor"
 )
@@ -54,7 +56,7 @@ func TestAttacks(t *testing.T) {
 	})
 	f.warm()
 	f.headerTimeout = time.Second
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func readUntil(conn net.Conn, last string) (string, error) {
 func TestOneUserManyConnections(t *testing.T) {
 	const many, allowed = 5000, 12
 	f := begin(t, func(c *Config) {
-		c.Limits = Limits{PerUser: allowed}
+		c.Limits = limit.Limits{PerUser: allowed}
 		c.Heartbeat = time.Hour // bob waits for as long as 5,000 requests take here
 	})
 	bob := f.get("/events?user=bob")
@@ -213,14 +215,14 @@ func TestOneUserManyConnections(t *testing.T) {
 	bob.cancel()
 	eventually(t, "nothing is left", f.empty)
 	eventually(t, "memory is back to its base", func() bool { return inUse() < before+8<<20 })
-	if len(f.Server.limits.counts) != 0 {
+	if f.Server.limits.Counted() != 0 {
 		t.Error("counts are left")
 	}
 }
 
 // TestSpoofedForwardingHeaders don't get anybody past the limit of their address.
 func TestSpoofedForwardingHeaders(t *testing.T) {
-	f := begin(t, limitedBy(Limits{PerIP: 1}))
+	f := begin(t, limitedBy(limit.Limits{PerIP: 1}))
 	f.get("/events?user=a", "X-Forwarded-For", "203.0.113.9").want("sluice.hello", "*")
 	for i, spoof := range [][]string{
 		{"X-Forwarded-For", "198.51.100.1, 203.0.113.9"},

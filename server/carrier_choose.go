@@ -69,3 +69,11 @@ func (c *carriers) close() {
 		carrier.close()
 	}
 }
+
+// Held is how many connections are held outside net/http now. Each has a descriptor.
+func (s *Server) Held() int {
+	if s.held == nil {
+		return 0
+	}
+	return s.held.holder.Places()
+}

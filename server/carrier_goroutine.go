@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/server/limit"
 	"sluice/stream"
 )
 
@@ -21,7 +22,7 @@ type goroutines struct {
 	waker   stream.WakerID
 	terms   *terms
 	gate    *gate
-	limits  *limiter
+	limits  *limit.Limiter
 	logins  *logins
 	metrics *Metrics
 	logger  *slog.Logger

@@ -81,7 +81,7 @@ func (r *ride) finish(why reason) {
 		r.logins.detach(r.session.sub.Key())
 	}
 	r.session.over(r.terms)
-	r.limits.give(r.session.stake)
+	r.limits.Release(r.session.stake)
 	r.socket.finish(time.Now().Add(r.timeout))
 	r.metrics.closed(byGoroutine, why)
 	r.gate.leave()

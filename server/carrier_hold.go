@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"sluice/server/hold"
+	"sluice/server/limit"
 	"sluice/stream"
 )
 
@@ -17,7 +18,7 @@ type held struct {
 	hub     *stream.Hub
 	terms   *terms
 	gate    *gate
-	limits  *limiter
+	limits  *limit.Limiter
 	logins  *logins
 	metrics *Metrics
 	logger  *slog.Logger
@@ -120,7 +121,7 @@ func (h *held) gone(k *kept, why hold.Why) {
 	if k.snapshot {
 		h.terms.snapshots.drop(k.sub)
 	}
-	h.limits.give(k.stake)
+	h.limits.Release(k.stake)
 	if k.tied {
 		h.logins.detach(k.sub)
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/server/hold"
+	"sluice/server/listen"
 	"sluice/stream"
 	"sluice/stream/ssetest"
 )
@@ -200,8 +201,8 @@ func TestHeldTLS(t *testing.T) {
 	t.Parallel()
 	f := begin(t, func(c *Config) { c.Heartbeat = 300 * time.Millisecond })
 	secure := httptest.NewUnstartedServer(nil)
-	secure.Config = NewHTTP(f.Handler(), f.cfg.Logger)
-	secure.Listener = BelowTLS(secure.Listener)
+	secure.Config = listen.NewHTTP(f.Handler(), f.cfg.Logger)
+	secure.Listener = listen.BelowTLS(secure.Listener)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	s := f.getBy(secure.Client(), secure.URL+"/events?user=alice")

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"sluice/web"
 )
 
@@ -56,17 +54,17 @@ func consoleAssets(index string) map[string]asset {
 	return assets
 }
 
-// mountConsole serves the console, which on either address is a page that asks that same
-// address. The files hold nothing that isn't in everybody's binary, so they ask for no
-// token: what the page shows, it has to ask for.
-func mountConsole(r chi.Router, index string) {
+// consolePage serves the console below /console/. On either address it is a page that
+// asks that same address. The files hold nothing that isn't in everybody's binary, so
+// they ask for no token: what the page shows, it has to ask for. missing answers for
+// other names.
+func consolePage(index string, missing http.HandlerFunc) http.Handler {
 	assets := consoleAssets(index)
-	get(r, "/console", leadTo("console/"))
-	get(r, "/console/*", pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, name, _ := strings.Cut(r.URL.Path, "/console/")
 		a, found := assets[name]
 		if !found {
-			nothingHere(w, r)
+			missing(w, r)
 			return
 		}
 		h := w.Header()
@@ -75,13 +73,5 @@ func mountConsole(r chi.Router, index string) {
 		h.Set("Cache-Control", "no-cache")
 		h.Set("ETag", a.tag)
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.content))
-	})))
-}
-
-// leadTo leads to a page, by a relative address: the gateway may stand below any path.
-func leadTo(page string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Location", page)
-		w.WriteHeader(http.StatusTemporaryRedirect)
-	})
+	}))
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/server/listen"
 )
 
 // BenchmarkConnection measures what one more idle stream costs the process, next to a
@@ -49,11 +51,11 @@ func BenchmarkConnection(b *testing.B) {
 						h = f.Handler()
 					}
 					s := httptest.NewUnstartedServer(h)
-					s.Config = NewHTTP(h, newFixture(b, nil).cfg.Logger)
+					s.Config = listen.NewHTTP(h, newFixture(b, nil).cfg.Logger)
 					s.EnableHTTP2 = proto == "h2"
 					switch proto {
 					case "https":
-						s.Listener = BelowTLS(s.Listener)
+						s.Listener = listen.BelowTLS(s.Listener)
 						s.StartTLS()
 					case "h2":
 						s.StartTLS()

@@ -2,21 +2,21 @@ package server
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
+
+	"sluice/server/limit"
+	"sluice/server/listen"
 )
 
 // limitedProcess runs this test again in a new process that may have so many descriptors.
@@ -29,10 +29,10 @@ type limitedProcess struct {
 
 const limitedEnv = "SLUICE_TEST_DESCRIPTORS"
 
-func runLimited(t *testing.T, limit uint64, door func(Descriptors) Door) *limitedProcess {
+func runLimited(t *testing.T, soft uint64, door func(listen.Descriptors) listen.ConnLimiter) *limitedProcess {
 	t.Helper()
 	if os.Getenv(limitedEnv) != "" {
-		serveLimited(t, limit, door)
+		serveLimited(t, soft, door)
 		return nil
 	}
 	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
@@ -75,39 +75,39 @@ func runLimited(t *testing.T, limit uint64, door func(Descriptors) Door) *limite
 	return p
 }
 
-func serveLimited(t *testing.T, limit uint64, door func(Descriptors) Door) {
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit - 10, Max: limit}); err != nil {
+func serveLimited(t *testing.T, soft uint64, door func(listen.Descriptors) listen.ConnLimiter) {
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: soft - 10, Max: soft}); err != nil {
 		t.Fatal(err)
 	}
-	d := ProcessDescriptors()
-	if d.Limit != int(limit) {
-		t.Errorf("the limit is %d; want the hard one, %d", d.Limit, limit)
+	d := listen.ProcessDescriptors()
+	if d.Limit != int(soft) {
+		t.Errorf("the limit is %d; want the hard one, %d", d.Limit, soft)
 	}
 	f := newFixture(t, func(c *Config) { c.Goroutines = os.Getenv(limitedEnv) == "true" })
 	f.warm()
 	f.headerTimeout = 2 * time.Second // a silent client is gone soon
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	public := door(d)
 	public.Metrics, public.Held, public.Logger = f.cfg.Metrics, f.Held, f.cfg.Logger
-	f.serve(public.Guard(l))
-	admin, err := Listen(t.Context(), "127.0.0.1:0")
+	f.serve(public.Limit(l))
+	admin, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, ended := NewHTTP(f.Admin(), f.cfg.Logger), make(chan struct{})
+	h, ended := listen.NewHTTP(f.Admin(), f.cfg.Logger), make(chan struct{})
 	go func() {
 		defer close(ended)
-		h.Serve(Door{Sockets: d.Admin, Metrics: f.cfg.Metrics, Logger: f.cfg.Logger}.Guard(admin))
+		h.Serve(listen.ConnLimiter{Sockets: d.Admin, Metrics: f.cfg.Metrics, Logger: f.cfg.Logger}.Limit(admin))
 	}()
 	fmt.Println("serving", f.addr, admin.Addr())
 	io.Copy(io.Discard, os.Stdin)
 	h.Close()
 	<-ended
 	fmt.Println(f.logs)
-	fmt.Println("turned away:", testutil.ToFloat64(f.cfg.Metrics.turnedAways.WithLabelValues(limitDescriptors)))
+	fmt.Println("turned away:", testutil.ToFloat64(f.cfg.Metrics.turnedAways.WithLabelValues(limit.Descriptors)))
 }
 
 // followAll opens streams, and returns how many there are and all connections.
@@ -148,11 +148,11 @@ func (p *limitedProcess) alive() bool {
 // Connections take no more descriptors than fit: what is beyond is closed at once, the
 // admin address answers, and there is room again when some have gone.
 func TestConnectionsKeepWithinTheDescriptors(t *testing.T) {
-	p := runLimited(t, 160, func(d Descriptors) Door { return Door{Descriptors: d.Public()} })
+	p := runLimited(t, 160, func(d listen.Descriptors) listen.ConnLimiter { return listen.ConnLimiter{Descriptors: d.Public()} })
 	if p == nil {
 		return
 	}
-	fit := shareDescriptors(160).Public()
+	fit := listen.ShareDescriptors(160).Public()
 	streams, conns := followAll(t, p.public, 300)
 	if streams < fit/2 || streams > fit {
 		t.Errorf("%d streams; %d fit", streams, fit)
@@ -172,7 +172,7 @@ func TestConnectionsKeepWithinTheDescriptors(t *testing.T) {
 
 // The admin address takes no more than its own share, which the public one doesn't need.
 func TestAdminConnectionsAreBounded(t *testing.T) {
-	p := runLimited(t, 160, func(d Descriptors) Door { return Door{Descriptors: d.Public()} })
+	p := runLimited(t, 160, func(d listen.Descriptors) listen.ConnLimiter { return listen.ConnLimiter{Descriptors: d.Public()} })
 	if p == nil {
 		return
 	}
@@ -200,7 +200,7 @@ func TestAdminConnectionsAreBounded(t *testing.T) {
 // Where the system has no descriptor left all the same, accepting pauses, says so once,
 // and recovers.
 func TestAcceptingRecoversFromTheSystemsLimit(t *testing.T) {
-	p := runLimited(t, 64, func(Descriptors) Door { return Door{} }) // nothing is kept back
+	p := runLimited(t, 64, func(listen.Descriptors) listen.ConnLimiter { return listen.ConnLimiter{} }) // nothing is kept back
 	if p == nil {
 		return
 	}
@@ -223,28 +223,5 @@ func TestAcceptingRecoversFromTheSystemsLimit(t *testing.T) {
 	eventually(t, "a stream opens again", func() bool { n, _ := followAll(t, p.public, 1); return n == 1 })
 	if n := strings.Count(p.logs(), "no descriptor is left to accept a connection"); n != 1 {
 		t.Errorf("said %d times: %s", n, p.logs())
-	}
-}
-
-func TestAcceptFailuresAreLoggedOnceAMinute(t *testing.T) {
-	out := new(safeBuffer)
-	a, logger := new(acceptLog), slog.New(slog.NewTextHandler(out, nil))
-	now, address := time.Unix(1000, 0), &net.TCPAddr{Port: 80}
-	full := &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	for range 100 {
-		a.failed(logger, full, address, now)
-		a.failed(logger, errors.New("closed"), address, now)
-		now = now.Add(time.Second)
-	}
-	if text := out.String(); strings.Count(text, "no descriptor is left") != 2 || !strings.Contains(text, "not_logged=59") {
-		t.Error(text)
-	}
-}
-
-func TestDescriptorsAreShared(t *testing.T) {
-	for limit, want := range map[int]int{0: 0, 1: 1, 64: 32, 256: 152, 1024: 800, 1 << 20: 1<<20 - 1024 - 256} {
-		if d := shareDescriptors(limit); d.Public() != want || d.Admin < 1 {
-			t.Errorf("of %d: %+v, %d for the public address; want %d", limit, d, d.Public(), want)
-		}
 	}
 }

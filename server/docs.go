@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-chi/chi/v5"
-
 	"sluice/docs"
 	"sluice/web"
 )
@@ -79,23 +77,23 @@ const (
 	apiPage    = "api.html"
 )
 
-// mountDocs serves the API's pages, which on either address are about that same address.
-// Like the console's, the files hold nothing that isn't in everybody's binary.
-func mountDocs(r chi.Router, index string) {
+// docsPage serves the API's pages below /docs/. On either address they are about that
+// same address. Like the console's, the files hold nothing that isn't in everybody's
+// binary.
+func docsPage(index string, missing http.HandlerFunc) http.Handler {
 	files := docsFiles(index)
-	get(r, "/docs", leadTo("docs/"))
-	get(r, "/docs/*", pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, name, _ := strings.Cut(r.URL.Path, "/docs/")
 		file, found := files[name]
 		if !found {
-			nothingHere(w, r)
+			missing(w, r)
 			return
 		}
 		if name == apiPage || name == "" && index == apiPage {
 			w.Header().Set("Content-Security-Policy", viewerPolicy)
 		}
 		file.ServeHTTP(w, r)
-	})))
+	}))
 }
 
 // packed is a text that is compressed in the binary, and goes out so to clients that take

@@ -1,12 +1,11 @@
 package server
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // document is a text that never changes while the gateway runs.
@@ -42,14 +41,16 @@ func (d *document) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// mustJSON is for what can't fail: texts, numbers, times. It escapes no HTML, which none
-// of it is.
-func mustJSON(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(err)
+// matches reports whether If-None-Match names a tag. It compares weakly, as RFC 9110 has
+// it: a proxy that compresses marks tags as weak.
+func matches(header []string, tag string) bool {
+	for _, line := range header {
+		for one := range strings.SplitSeq(line, ",") {
+			one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
+			if one == tag || one == "*" {
+				return true
+			}
+		}
 	}
-	return b.Bytes()
+	return false
 }

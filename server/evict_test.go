@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sluice/server/auth"
+	"sluice/server/limit"
 	"sluice/stream"
 	"sluice/stream/cursor"
 )
@@ -23,7 +24,7 @@ import (
 func evicting(n int) func(*Config) {
 	return func(c *Config) {
 		c.Auth = auth.None{}
-		c.Limits = Limits{PerUser: n, EvictOldest: true}
+		c.Limits = limit.Limits{PerUser: n, EvictOldest: true}
 	}
 }
 
@@ -53,7 +54,7 @@ func TestTheOldestStreamGivesWayToANewOne(t *testing.T) {
 			Reason string
 			Retry  int `json:"retry_ms"`
 		}
-		if err := json.Unmarshal([]byte(back.want("sluice.unavailable", "*").Data), &said); err != nil || said.Reason != limitPerUser || !told(said.Retry) {
+		if err := json.Unmarshal([]byte(back.want("sluice.unavailable", "*").Data), &said); err != nil || said.Reason != limit.PerUser || !told(said.Retry) {
 			t.Errorf("%+v, %v", said, err)
 		}
 		back.wantEnd()
@@ -110,9 +111,9 @@ func TestAStreamEvictedInItsSnapshotStaysAway(t *testing.T) {
 // Pages that come back when they are told to don't evict each other.
 func TestThirteenTabsForTenMinutesTakeOneEviction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEvictions()
-		l := newLimiter(Limits{PerUser: 12})
-		user := l.callers("alice", netip.Addr{})[0]
+		e := limit.NewEvictions()
+		l := limit.New(limit.Limits{PerUser: 12})
+		user := l.Callers("alice", netip.Addr{})[0]
 		type tab struct {
 			id    string
 			open  bool
@@ -129,21 +130,21 @@ func TestThirteenTabsForTenMinutesTakeOneEviction(t *testing.T) {
 					continue
 				}
 				position, notes := cursor.SplitNotes(me.id)
-				if left := e.refuses(user, notes); left > 0 {
+				if left := e.Refuses(user, notes); left > 0 {
 					me.again = time.Now().Add(left)
 					continue
 				}
-				if _, why := l.countUpTo([2]uint64{user}, 12); why == "" {
+				if _, why := l.Acquire("alice", netip.Addr{}); why == "" {
 					me.open = true
 					continue
 				}
 				me.again = time.Now().Add(15 * time.Second)
-				if !e.may(user, position) {
+				if !e.MayEvict(user, position) {
 					continue
 				}
 				evictions++
 				oldest := &tabs[0]
-				oldest.open, oldest.id, oldest.again = false, e.remember(user, "position"), time.Now().Add(evictedRetry.duration())
+				oldest.open, oldest.id, oldest.again = false, e.Remember(user, "position"), time.Now().Add(evictedRetry.duration())
 				me.open = true
 			}
 		}
@@ -153,33 +154,10 @@ func TestThirteenTabsForTenMinutesTakeOneEviction(t *testing.T) {
 	})
 }
 
-func TestEvictionsAreForgottenAndBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := newEvictions()
-		_, notes := cursor.SplitNotes(e.remember(1, "a"))
-		if e.refuses(1, notes) != evictedFor || e.refuses(2, notes) > 0 || e.refuses(1, nil) > 0 || e.refuses(1, []string{".x"}) > 0 {
-			t.Error("who is refused")
-		}
-		if e.may(1, "a") || !e.may(1, "b") || !e.may(2, "a") || !e.may(1, "") {
-			t.Error("who gave way")
-		}
-		for i := range 2 * maxEvictions {
-			e.remember(uint64(i), strings.Repeat("x", 10))
-		}
-		if len(e.until) > maxEvictions || e.may(1<<40, "") {
-			t.Errorf("%d are remembered, or somebody may evict beyond", len(e.until))
-		}
-		<-time.After(evictedFor)
-		if e.refuses(1, notes) > 0 || !e.may(1, "a") || len(e.until) > 0 {
-			t.Errorf("%d are remembered", len(e.until))
-		}
-	})
-}
-
 // A request that comes to no stream evicts none, however often it asks. It may have a
 // used ticket, a position that Kafka can't be asked for, or be a probe of doctor's.
 func TestNothingGivesWayToARequestThatComesToNoStream(t *testing.T) {
-	f, key := backendWith(t, func(c *Config) { c.Limits = Limits{PerUser: 1, EvictOldest: true} })
+	f, key := backendWith(t, func(c *Config) { c.Limits = limit.Limits{PerUser: 1, EvictOldest: true} })
 	ticket, used, _ := f.usedTicket(key)
 	other := f.ticket(key, `{"user":"alice"}`).Ticket
 	f.hub.SetHistory(silentKafka{})
@@ -230,7 +208,7 @@ func TestAnEvictedStreamThatTheLogHasOvertakenKeepsItsPosition(t *testing.T) {
 // The stream of a once-ticket that is evicted while it is sent the state is still known
 // as that ticket's.
 func TestAOnceTicketEvictedInItsSnapshotIsKnown(t *testing.T) {
-	f, key := backendWith(t, func(c *Config) { c.Limits = Limits{PerUser: 1, EvictOldest: true} })
+	f, key := backendWith(t, func(c *Config) { c.Limits = limit.Limits{PerUser: 1, EvictOldest: true} })
 	f.large()
 	ticket := f.ticket(key, onceForAlice).Ticket
 	conn, status := f.stallBy("/events?stream=news&snapshot=1&ticket="+ticket, "203.0.113.1", 256<<10)
@@ -249,7 +227,7 @@ func TestAOnceTicketEvictedInItsSnapshotIsKnown(t *testing.T) {
 		t.Fatalf("the id %q", id)
 	}
 	other.cancel()
-	clear(f.terms.evictions.until) // ten minutes later
+	f.terms.evictions = limit.NewEvictions() // ten minutes later
 	eventually(t, "there is room", func() bool { return f.hub.Subscribers() == 0 })
 	f.get("/events?stream=news&snapshot=1&ticket="+ticket, "Last-Event-ID", id).want("sluice.snapshot", "*")
 }

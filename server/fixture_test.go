@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sluice/server/auth"
+	"sluice/server/listen"
 	"sluice/stream"
 	"sluice/stream/cursor"
 	"sluice/stream/ssetest"
@@ -52,7 +53,7 @@ func begin(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
 	f := newFixture(t, change)
 	f.warm()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func (f *fixture) warm() {
 func (f *fixture) serve(l net.Listener) {
 	f.addr = l.Addr().String()
 	f.url = "http://" + f.addr
-	h := NewHTTP(f.Handler(), f.cfg.Logger)
+	h := listen.NewHTTP(f.Handler(), f.cfg.Logger)
 	h.ReadHeaderTimeout = cmp.Or(f.headerTimeout, h.ReadHeaderTimeout)
 	done := make(chan error)
 	go func() { done <- h.Serve(l) }()

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"sluice/server/auth"
+	"sluice/server/listen"
 	"sluice/stream"
 )
 
@@ -101,7 +102,7 @@ func TestIsolationOfRoles(t *testing.T) {
 		f.hub.Begin(i, "e", []int64{0})
 		f.hub.SetWarm(i)
 	}
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

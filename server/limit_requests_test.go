@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sluice/server/auth"
+	"sluice/server/limit"
 )
 
 // countingAuth counts the requests that it is asked to identify.
@@ -23,7 +24,7 @@ func (a *countingAuth) Authenticate(*http.Request) (auth.Principal, error) {
 // asking, and says which limit it was.
 func TestEveryPublicRouteLimitsAnAddress(t *testing.T) {
 	who := new(countingAuth)
-	limits := limitedBy(Limits{PerIPRequests: Rate{N: 3, Per: time.Hour}})
+	limits := limitedBy(limit.Limits{PerIPRequests: limit.Rate{N: 3, Per: time.Hour}})
 	f := begin(t, func(c *Config) {
 		limits(c)
 		c.Auth = who
@@ -66,7 +67,7 @@ func TestEveryPublicRouteLimitsAnAddress(t *testing.T) {
 	if who.asked != identified {
 		t.Errorf("%d of those refused were identified", who.asked-identified)
 	}
-	if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(limitPerIPRequests)); n != float64(refused) {
+	if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(limit.PerIPRequests)); n != float64(refused) {
 		t.Errorf("counted %v of %d", n, refused)
 	}
 	browser := f.get("/events", append(address("203.0.113.1"), "Accept", eventStream)...)
@@ -86,7 +87,7 @@ func TestEveryPublicRouteLimitsAnAddress(t *testing.T) {
 
 // What a page and its assets ask for at once is far below the default.
 func TestRequestsAndConnectsAreCountedApart(t *testing.T) {
-	f := begin(t, limitedBy(Limits{PerIPRequests: Rate{N: 4, Per: time.Hour}, PerIPConnects: Rate{N: 1, Per: time.Hour}}))
+	f := begin(t, limitedBy(limit.Limits{PerIPRequests: limit.Rate{N: 4, Per: time.Hour}, PerIPConnects: limit.Rate{N: 1, Per: time.Hour}}))
 	f.get("/events?user=alice", address("203.0.113.1")...).want("sluice.hello", "*")
 	if s := f.get("/events?user=alice", address("203.0.113.1")...); s.StatusCode != 429 || !strings.Contains(s.body(), "begins streams too often") {
 		t.Errorf("a second stream: %d", s.StatusCode)

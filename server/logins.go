@@ -248,14 +248,6 @@ func (ls *logins) renew(l *login) {
 	ls.mu.Unlock()
 }
 
-// EndUser ends the streams of a user on this gateway, and says how many. What lets the
-// user in is not looked at: a client that comes back is asked again.
-func (s *Server) EndUser(user string) int { return s.cfg.Hub.EndUser(user) }
-
-// EndTicket ends the streams on this gateway that were opened by the ticket of this id,
-// and says how many.
-func (s *Server) EndTicket(id string) int { return s.logins.endKey(auth.TicketKey(id)) }
-
 // dueQueue is a heap of logins.
 type dueQueue []*login
 

@@ -116,7 +116,8 @@ func (m *Metrics) wroteAll(events, bytes int) {
 
 func (m *Metrics) refused(why auth.Reason) { m.refusals.WithLabelValues(string(why)).Inc() }
 
-func (m *Metrics) turnedAway(limit string) { m.turnedAways.WithLabelValues(limit).Inc() }
+// TurnedAway counts a connection that was closed unread.
+func (m *Metrics) TurnedAway(limit string) { m.turnedAways.WithLabelValues(limit).Inc() }
 
 func (m *Metrics) unavailable(why string) { m.unavailables.WithLabelValues(why).Inc() }
 

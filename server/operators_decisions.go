@@ -132,7 +132,7 @@ func (s *Server) decideRecord(body *decisions, query url.Values, user string) *p
 		d, cause := s.cfg.Hub.Decisions().Of(i, int32(partition), int64(offset), user)
 		if cause != "" {
 			if body.Cause == "" {
-				body.Cause, body.Because = cause, s.unknownBecause(cause, i, int32(partition), int64(offset), body.Since)
+				body.Cause, body.Because = cause, s.explain.unknownBecause(cause, i, int32(partition), int64(offset), body.Since)
 			}
 			continue
 		}
@@ -181,7 +181,7 @@ func (s *Server) decision(d stream.Decision, topic string) decision {
 		For: []decidedFor{}, Subscribers: []decidedVisitor{},
 	}
 	for _, v := range d.For {
-		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: s.because(&d, v), At: known(v.At)})
+		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: s.explain.because(&d, v), At: known(v.At)})
 	}
 	for _, v := range d.Each {
 		one.Subscribers = append(one.Subscribers, decidedVisitor{
@@ -191,7 +191,7 @@ func (s *Server) decision(d stream.Decision, topic string) decision {
 	if len(one.For) == 1 || len(one.For) > 0 && d.Poison != "" {
 		one.Cause, one.Because = one.For[0].Cause, one.For[0].Because
 	} else {
-		one.Cause, one.Because = s.becauseOfAll(&d)
+		one.Cause, one.Because = s.explain.becauseOfAll(&d)
 	}
 	return one
 }

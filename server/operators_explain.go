@@ -17,10 +17,16 @@ func clock(t time.Time) string {
 	return t.UTC().Format(layout)
 }
 
+// explainer says in words what the hub's record of decisions knows.
+type explainer struct {
+	Hub    *stream.Hub
+	Access map[string][]string // roles of which a reader needs one, by stream
+}
+
 // because says in a sentence what became of a record for a user.
-func (s *Server) because(d *stream.Decision, v stream.Verdict) string {
+func (e *explainer) because(d *stream.Decision, v stream.Verdict) string {
 	who := v.User
-	name := s.cfg.Hub.Specs()[d.Stream].Name
+	name := e.Hub.Specs()[d.Stream].Name
 	switch v.Cause {
 	case stream.CauseWritten:
 		if v.At.IsZero() {
@@ -53,7 +59,7 @@ func (s *Server) because(d *stream.Decision, v stream.Verdict) string {
 		if v.At.IsZero() {
 			v.At = v.Since
 		}
-		return fmt.Sprintf("%s came at %s and may not read the stream %s%s.", who, clock(v.At), name, s.needs(name))
+		return fmt.Sprintf("%s came at %s and may not read the stream %s%s.", who, clock(v.At), name, e.needs(name))
 	case stream.CauseStream:
 		return fmt.Sprintf("%s was connected, but had not asked for the stream %s.", who, name)
 	case stream.CauseNotConnected:
@@ -64,13 +70,13 @@ func (s *Server) because(d *stream.Decision, v stream.Verdict) string {
 	case stream.CauseWrongUser:
 		return fmt.Sprintf("It belongs to %s, not to %s.", owners(d), who)
 	case stream.CausePoison:
-		return s.poisonBecause(d)
+		return e.poisonBecause(d)
 	}
 	return string(v.Cause)
 }
 
-func (s *Server) poisonBecause(d *stream.Decision) string {
-	return fmt.Sprintf("The record at partition %d, offset %d is no event of the stream %s: %s. It reaches nobody.", d.Partition, d.Offset, s.cfg.Hub.Specs()[d.Stream].Name, poisonText(d.Poison))
+func (e *explainer) poisonBecause(d *stream.Decision) string {
+	return fmt.Sprintf("The record at partition %d, offset %d is no event of the stream %s: %s. It reaches nobody.", d.Partition, d.Offset, e.Hub.Specs()[d.Stream].Name, poisonText(d.Poison))
 }
 
 // poisonText says a reason of the reader's in words; what it doesn't know, it repeats.
@@ -124,18 +130,18 @@ func owners(d *stream.Decision) string {
 	return names
 }
 
-func (s *Server) needs(name string) string {
-	if roles := s.cfg.Access[name]; len(roles) > 0 {
+func (e *explainer) needs(name string) string {
+	if roles := e.Access[name]; len(roles) > 0 {
 		return " (it takes one of the roles " + strings.Join(roles, ", ") + ")"
 	}
 	return ""
 }
 
 // becauseOfAll sums up what became of a record for several users, or for everyone.
-func (s *Server) becauseOfAll(d *stream.Decision) (stream.Cause, string) {
+func (e *explainer) becauseOfAll(d *stream.Decision) (stream.Cause, string) {
 	switch {
 	case d.Poison != "":
-		return stream.CausePoison, s.poisonBecause(d)
+		return stream.CausePoison, e.poisonBecause(d)
 	case len(d.For) > 0:
 		got := 0
 		worst := stream.CauseWritten
@@ -166,11 +172,11 @@ func counted(n int, what string) string {
 }
 
 // unknownBecause says why nothing is known of a record.
-func (s *Server) unknownBecause(cause stream.Cause, i int, partition int32, offset int64, since time.Time) string {
+func (e *explainer) unknownBecause(cause stream.Cause, i int, partition int32, offset int64, since time.Time) string {
 	switch cause {
 	case stream.CauseNotRead:
 		next := "it has no such partition"
-		if _, head := s.cfg.Hub.Positions(i); int(partition) < len(head) {
+		if _, head := e.Hub.Positions(i); int(partition) < len(head) {
 			next = fmt.Sprintf("it reads offset %d of partition %d next", head[partition], partition)
 		}
 		return fmt.Sprintf("This gateway has not read it: %s.", next)

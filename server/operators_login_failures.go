@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"sluice/server/limit"
 )
 
 // Why a request for operators was refused.
@@ -27,7 +29,7 @@ type adminLogins struct {
 
 // loginLog is what of one reason went to the log.
 type loginLog struct {
-	lines  bucket
+	lines  limit.Bucket
 	silent int // that did not, since the last that did
 }
 
@@ -44,7 +46,7 @@ func (a *adminLogins) note(why string, now time.Time) (log bool, silent int) {
 		l = new(loginLog)
 		a.reasons[why] = l
 	}
-	if !l.lines.take(Rate{N: loginBurst, Per: loginBurst * loginPause}, now) {
+	if !l.lines.Take(limit.Rate{N: loginBurst, Per: loginBurst * loginPause}, now) {
 		l.silent++
 		return false, 0
 	}
@@ -65,7 +67,7 @@ func (s *Server) notOperator(r *http.Request) {
 		return
 	}
 	from := r.RemoteAddr // "@" where it is a Unix socket's
-	if ip := s.cfg.Proxies.client(r); ip.IsValid() {
+	if ip := s.cfg.Proxies.Client(r); ip.IsValid() {
 		from = ip.String()
 	}
 	s.cfg.Logger.Warn("an admin login failed", "reason", why, "address", from, "unlogged", silent)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sluice/server/limit"
 )
 
 // On every route for operators, a failed login is counted and logged with the address
@@ -31,7 +33,7 @@ func TestFailedAdminLoginsAreCountedAndLoggedWithTheirAddress(t *testing.T) {
 	for route := range closed {
 		f := newFixture(t, func(c *Config) {
 			c.AdminAuth = AdminAuth{Token: token}
-			limitedBy(Limits{})(c)
+			limitedBy(limit.Limits{})(c)
 		})
 		method, path, _ := strings.Cut(route, " ")
 		ask := func(peer string, as func(r *http.Request)) {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -179,18 +178,6 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, struct {
 		Live bool `json:"live"`
 	}{true})
-}
-
-func writeJSON(w http.ResponseWriter, status int, body any) {
-	text, err := json.Marshal(body)
-	if err != nil { // bodies are plain structs with times that JSON can write
-		newProblem(http.StatusInternalServerError, "internal", "The answer can't be written", "").write(w)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	w.Write(append(text, '\n')) // a client that is gone has no use for the error
 }
 
 var livezRoute = described{Operation: openapi.Operation{

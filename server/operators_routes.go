@@ -59,8 +59,7 @@ func (s *Server) adminRoutes() chi.Router {
 	}
 	get(r, "/livez", http.HandlerFunc(s.livez))
 	get(r, "/readyz", http.HandlerFunc(s.readyz))
-	mountConsole(r, "admin.html")
-	mountDocs(r, apiPage)
+	mountPages(r, "admin.html", apiPage)
 	get(r, "/", leadTo("console/"))
 	get(r, "/console/events", http.HandlerFunc(s.events))
 	get(r, "/console/discovery", http.HandlerFunc(s.discover))

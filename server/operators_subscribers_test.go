@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/server/limit"
 	"sluice/stream"
 )
 
@@ -20,7 +21,7 @@ func (f *fixture) subscribers(query string) subscriberList {
 }
 
 func TestSubscribersAreListed(t *testing.T) {
-	trusted := Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Header: "X-Forwarded-For"}
+	trusted := limit.Proxies{Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Header: "X-Forwarded-For"}
 	f := begin(t, func(c *Config) { c.Proxies = trusted })
 	f.get("/events?user=alice", "X-Forwarded-For", "203.0.113.7").want("sluice.hello", "*")
 	f.get("/events?user=bob&stream=orders&subject=o-1", "X-Forwarded-For", "2001:db8:1:2:3:4:5:6").want("sluice.hello", "*")

@@ -19,3 +19,11 @@ func pageHeaders(page http.Handler) http.Handler {
 		page.ServeHTTP(w, r)
 	})
 }
+
+// leadTo leads to a page, by a relative address: the gateway may stand below any path.
+func leadTo(page string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", page)
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	})
+}

@@ -52,8 +52,11 @@ type revocations struct {
 	sweep int // how many there may be before those that have lapsed are dropped
 }
 
+// revocationSweep is how many revocations there are before lapsed ones are dropped.
+const revocationSweep = 1 << 10
+
 func newRevocations() *revocations {
-	return &revocations{byKey: make(map[string]revocation), sweep: minSweep}
+	return &revocations{byKey: make(map[string]revocation), sweep: revocationSweep}
 }
 
 // add puts one into force. Of two, each part that reaches further counts: it returns what
@@ -75,7 +78,7 @@ func (rs *revocations) add(r revocation, now time.Time) revocation {
 			delete(rs.byKey, key)
 		}
 	}
-	rs.sweep = max(minSweep, 2*len(rs.byKey))
+	rs.sweep = max(revocationSweep, 2*len(rs.byKey))
 	return r
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/limit"
 )
 
 // as lets in who a request names, with roles.
@@ -88,7 +89,7 @@ func TestDiscoveryIsTheCallersOwn(t *testing.T) {
 func TestDiscoveryWithoutCredentials(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		withEverything(c)
-		c.Access, c.Limits = map[string][]string{"news": {auth.Anyone}}, Limits{PerUser: 12}
+		c.Access, c.Limits = map[string][]string{"news": {auth.Anyone}}, limit.Limits{PerUser: 12}
 		c.MaxAge = time.Hour
 		c.CORS = CORS{Origins: []string{"https://shop.example"}, Credentials: true}
 	})

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice/server/limit"
 	"sluice/server/openapi"
 	"sluice/stream"
 )
@@ -26,8 +27,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			s.gate.leave()
 		}
 	}()
-	ip := s.cfg.Proxies.client(r)
-	if why := s.limits.connect(ip, time.Now()); why != "" {
+	ip := s.cfg.Proxies.Client(r)
+	if why := s.limits.Connect(ip, time.Now()); why != "" {
 		s.unavailable(w, r, why)
 		return
 	}
@@ -52,7 +53,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() {
 		if !carried {
-			s.limits.give(stake)
+			s.limits.Release(stake)
 		}
 	}()
 	if probe != nil {
@@ -68,7 +69,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	p := carrier.reserve()
 	a.request.Waker, a.request.Token = p.waker, p.token
 	a.request.BeforeKafka = s.mayCatchUp(a.principal.User, ip)
-	sub, opening, snapshot, err := s.begin(r.Context(), &a, s.limits.callers(a.principal.User, ip))
+	sub, opening, snapshot, err := s.begin(r.Context(), &a, s.limits.Callers(a.principal.User, ip))
 	if err != nil {
 		carrier.release(p)
 		release()
@@ -82,7 +83,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		}
 		carrier.release(p)
 		release()
-		s.unavailable(w, r, limitPerUser)
+		s.unavailable(w, r, limit.PerUser)
 		return
 	}
 	if a.principal.Login != nil {
@@ -126,11 +127,11 @@ func (s *Server) open(ctx context.Context, request stream.Request) (stream.Sub, 
 
 // notOpened answers a request whose subscription could not be opened.
 func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
-	var limit overLimit
+	var beyond overLimit
 	switch {
 	case r.Context().Err() != nil: // the client has gone
-	case errors.As(err, &limit):
-		s.unavailable(w, r, limit.why)
+	case errors.As(err, &beyond):
+		s.unavailable(w, r, beyond.why)
 	case errors.Is(err, stream.ErrNoState):
 		stateless().write(w)
 	case errors.Is(err, stream.ErrNotWarm):

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/server/limit"
 )
 
 // Whatever /events and polls answer, no cache keeps it for somebody else.
 func TestNoAnswerOfAStreamOrPollIsForASharedCache(t *testing.T) {
-	limits := limitedBy(Limits{PerIPRequests: Rate{N: 1, Per: time.Hour}})
+	limits := limitedBy(limit.Limits{PerIPRequests: limit.Rate{N: 1, Per: time.Hour}})
 	f := begin(t, func(c *Config) {
 		limits(c)
 		c.CORS = CORS{Origins: []string{"https://shop.example"}}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/server/listen"
 	"sluice/stream"
 	"sluice/stream/ssetest"
 )
@@ -92,19 +93,19 @@ func TestStreamOfOthers(t *testing.T) {
 func TestHostileParameters(t *testing.T) {
 	f := begin(t, nil)
 	for query, status := range map[string]int{
-		"user=alice&subject=" + strings.Repeat("s", maxSubject+1):         400,
-		"user=alice&subject=%ff":                                          400,
-		"user=alice&from=" + strings.Repeat("9", 60_000)[:maxFrom+1]:      400,
-		"user=alice&from=last:0":                                          400,
-		"user=alice&from=last:-1":                                         400,
-		"user=alice&from=since:now":                                       400,
-		"user=alice&x=%zz":                                                401, // identity comes first, and can't be read either
-		"user=" + strings.Repeat("u", 1025):                               401,
-		"user=":                                                           401,
-		"user=alice&x=" + strings.Repeat("x", maxHeaderBytes+64<<10):      431,
-		"user=alice&lastEventId=" + strings.Repeat("x", 10_000):           200,
-		"user=alice&lastEventId=orders@e:1~orders@e:1":                    200,
-		"user=alice&lastEventId=orders@e:99999999999999999999999999999.1": 200,
+		"user=alice&subject=" + strings.Repeat("s", maxSubject+1):    400,
+		"user=alice&subject=%ff":                                     400,
+		"user=alice&from=" + strings.Repeat("9", 60_000)[:maxFrom+1]: 400,
+		"user=alice&from=last:0":                                     400,
+		"user=alice&from=last:-1":                                    400,
+		"user=alice&from=since:now":                                  400,
+		"user=alice&x=%zz":                                           401, // identity comes first, and can't be read either
+		"user=" + strings.Repeat("u", 1025):                          401,
+		"user=":                                                      401,
+		"user=alice&x=" + strings.Repeat("x", listen.MaxHeaderBytes+64<<10): 431,
+		"user=alice&lastEventId=" + strings.Repeat("x", 10_000):             200,
+		"user=alice&lastEventId=orders@e:1~orders@e:1":                      200,
+		"user=alice&lastEventId=orders@e:99999999999999999999999999999.1":   200,
 	} {
 		s := f.get("/events?" + query)
 		if s.StatusCode != status {
@@ -165,7 +166,7 @@ func TestHTTP2(t *testing.T) {
 		c.Heartbeat = 60 * time.Millisecond
 	})
 	secure := httptest.NewUnstartedServer(nil)
-	secure.Config = NewHTTP(f.Handler(), f.cfg.Logger)
+	secure.Config = listen.NewHTTP(f.Handler(), f.cfg.Logger)
 	secure.TLS = &tls.Config{NextProtos: []string{"h2"}}
 	secure.EnableHTTP2 = true
 	secure.StartTLS()
@@ -297,7 +298,7 @@ func TestOpenWaitsForKafka(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.OpenTimeout = 10 * time.Millisecond })
 	f.hub.SetHistory(silent{})
 	f.warm()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

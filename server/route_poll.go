@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice/server/limit"
 	"sluice/stream"
 	"sluice/stream/cursor"
 	"sluice/stream/sse"
@@ -81,13 +82,13 @@ const (
 // to deliver by then would begin anew with the next poll. So a poll waits for its
 // catch-up for up to OpenTimeout, also without a wait, and says 503 when nothing came.
 func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask *asked) bool {
-	ip := s.cfg.Proxies.client(r)
-	stake, why := s.limits.take(a.principal.User, ip)
+	ip := s.cfg.Proxies.Client(r)
+	stake, why := s.limits.Acquire(a.principal.User, ip)
 	if why != "" {
 		s.unavailable(w, r, why)
 		return false
 	}
-	defer s.limits.give(stake)
+	defer s.limits.Release(stake)
 	token := s.polls.bells.take()
 	defer s.polls.bells.give(token)
 	a.request.From, a.request.Waker, a.request.Token = stream.From{}, s.polls.waker, token
@@ -111,12 +112,12 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 	}
 	body := p.body()
 	if len(body) > writeRun { // less fits into the socket's buffers
-		part, callers := &stream.StatePart{Bytes: int64(len(body))}, s.limits.callers(a.principal.User, ip)
-		if !s.stateBudget.acquire(part, callers) {
-			s.unavailable(w, r, limitStateBytes)
+		part, callers := &stream.StatePart{Bytes: int64(len(body))}, s.limits.Callers(a.principal.User, ip)
+		if !s.stateBudget.Acquire(part, callers) {
+			s.unavailable(w, r, limit.StateBytes)
 			return false
 		}
-		defer s.stateBudget.release(part, callers)
+		defer s.stateBudget.Release(part, callers)
 	}
 	setStateHeader(w.Header())
 	s.cfg.Metrics.wroteAll(p.events, 0)
@@ -148,7 +149,7 @@ func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, a *admission, 
 	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked
 		sub.End()
 	}
-	s.roster.add(sub, s.cfg.Proxies.client(r), byPoll)
+	s.roster.add(sub, s.cfg.Proxies.Client(r), byPoll)
 	s.cfg.Metrics.polling(opening)
 	defer s.cfg.Metrics.polled()
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"sluice/server/listen"
 	"sluice/stream"
 )
 
@@ -66,7 +67,7 @@ func beginOlder(t *testing.T, patience time.Duration) (*fixture, *olderKafka) {
 	t.Cleanup(f.cfg.Hub.Close)
 	f.hub = f.cfg.Hub
 	f.warm()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sluice/server/auth"
+	"sluice/server/listen"
 	"sluice/stream"
 )
 
@@ -154,7 +155,7 @@ func TestPollSaysThatKafkaIsAway(t *testing.T) {
 	for range 3 {
 		f.order("alice", "gone from memory")
 	}
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

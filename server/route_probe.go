@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"sluice/server/openapi"
@@ -24,51 +23,7 @@ const (
 	maxProbeBytes  = 4096 // of padding in each
 	minProbeEvery  = 10 * time.Millisecond
 	maxProbeLength = 5 * time.Minute // from the first to the last
-
-	// probesAtOnce is how many this gateway answers at a time, for all callers together.
-	probesAtOnce = 16
-
-	// probesPerAddress is how many of them one address has. sluice doctor asks for one after
-	// the other, but a proxy may keep those that it left.
-	probesPerAddress = 4
 )
-
-// manyProbes is why a probe waits: there are as many as may be.
-const manyProbes = "probes"
-
-// probing counts the probes that are being answered.
-type probing struct {
-	mu        sync.Mutex // guards the rest; a leaf
-	all       int
-	byAddress map[uint64]int // as limits count addresses
-}
-
-// begin counts a probe of an address, 0 for one without limits; why is "" where it may go
-// on. Then end follows.
-func (p *probing) begin(address uint64) (why string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case address != 0 && p.byAddress[address] >= probesPerAddress:
-		return limitPerIPProbes
-	case p.all >= probesAtOnce:
-		return manyProbes
-	}
-	p.all++
-	if address != 0 {
-		p.byAddress[address]++
-	}
-	return ""
-}
-
-func (p *probing) end(address uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.all--
-	if p.byAddress[address]--; p.byAddress[address] <= 0 {
-		delete(p.byAddress, address)
-	}
-}
 
 // plan is what a probe asks for: count events after the opening one, every so often, each
 // with so many bytes of padding.
@@ -111,12 +66,12 @@ func readProbe(r *http.Request) (*plan, *problem) {
 // nothing but when they were sent. The first one also says what of the request has
 // arrived. There is no heartbeat in it, so that it can be as silent as it is asked to be.
 func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
-	address := s.limits.address(s.cfg.Proxies.client(r))
-	if why := s.probing.begin(address); why != "" {
+	address := s.limits.AddressKey(s.cfg.Proxies.Client(r))
+	if why := s.probing.Begin(address); why != "" {
 		s.unavailable(w, r, why)
 		return
 	}
-	defer s.probing.end(address)
+	defer s.probing.End(address)
 	s.cfg.Metrics.probes.Inc()
 	defer s.cfg.Metrics.probes.Dec()
 

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sluice/server/limit"
 )
 
 // heard is what of a probe's request has arrived here, through whatever is in between. It
@@ -30,7 +32,7 @@ type mayRead struct {
 }
 
 // forwardingHeaders are those in which proxies say whom they speak for.
-var forwardingHeaders = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", forwarded, "Via"}
+var forwardingHeaders = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", limit.Forwarded, "Via"}
 
 // sentHeader is a header that the caller says it has sent.
 type sentHeader struct {
@@ -77,8 +79,8 @@ func (s *Server) hear(w http.ResponseWriter, r *http.Request, sent []sentHeader)
 	if _, port, err := net.SplitHostPort(r.RemoteAddr); err == nil {
 		h.Port, _ = strconv.Atoi(port) // net/http wrote it
 	}
-	switch peer := peerAddr(r.RemoteAddr); {
-	case s.cfg.Proxies.believes(peer):
+	switch peer := limit.PeerAddr(r.RemoteAddr); {
+	case s.cfg.Proxies.Believes(peer):
 		h.Peer = "trusted"
 	case peer.IsLoopback():
 		h.Peer = "loopback"

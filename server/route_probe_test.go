@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sluice/server/limit"
 )
 
 // TestProbe: a probe is an event stream as any other on its way, of as many events as
@@ -70,7 +72,7 @@ func TestProbesAreForCallersOnly(t *testing.T) {
 // TestProbesAreBounded: nothing beyond its bounds can be asked for, and only so many are
 // answered at a time.
 func TestProbesAreBounded(t *testing.T) {
-	f := begin(t, func(c *Config) { c.Limits = Limits{PerUser: probesAtOnce + 1} })
+	f := begin(t, func(c *Config) { c.Limits = limit.Limits{PerUser: limit.ProbesAtOnce + 1} })
 	for _, bad := range []string{
 		"probe=", "probe=1", "probe=0x1@1s", "probe=101x1@10ms", "probe=1x4097@1s", "probe=1x1@9ms", "probe=1x1@5m1s", "probe=100x1@3001ms", "probe=1x1@1h", "probe=-1x1@1s",
 		"probe=1x1@1..5s", "probe=1x1@1s&sent=x-secret", "probe=1x1@1s&sent=host:1", "probe=1x1@1s&sent=host:zzzzzzzz",
@@ -81,7 +83,7 @@ func TestProbesAreBounded(t *testing.T) {
 		}
 	}
 	var open []*opened
-	for range probesAtOnce {
+	for range limit.ProbesAtOnce {
 		s := f.get("/events?user=alice&probe=1x0@5m")
 		s.want("sluice.probe", "*")
 		open = append(open, s)
@@ -116,12 +118,12 @@ func TestProbesEndWithTheGateway(t *testing.T) {
 // TestAnAddressHasAFewProbes: one address can't keep the others from theirs, and this
 // machine has all.
 func TestAnAddressHasAFewProbes(t *testing.T) {
-	f := begin(t, limitedBy(Limits{}))
+	f := begin(t, limitedBy(limit.Limits{}))
 	ask := func(ip string) *opened {
 		return f.get("/events?user=alice&probe=1x0@5m", append(address(ip), "Accept", "*/*")...)
 	}
 	var open []*opened
-	for range probesPerAddress {
+	for range limit.ProbesPerAddress {
 		s := ask("2001:db8::1")
 		s.want("sluice.probe", "*")
 		open = append(open, s)

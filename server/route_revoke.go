@@ -102,3 +102,11 @@ var revokeRoute = described{asks: backEnd, Operation: openapi.Operation{
 		unidentified().
 		problem(http.StatusServiceUnavailable, "The revocation is in force on this gateway, but the others could not be told. Send the request again.", "not-announced"),
 }}
+
+// EndUser ends the streams of a user on this gateway, and says how many. What lets the
+// user in is not looked at: a client that comes back is asked again.
+func (s *Server) EndUser(user string) int { return s.cfg.Hub.EndUser(user) }
+
+// EndTicket ends the streams on this gateway that were opened by the ticket of this id,
+// and says how many.
+func (s *Server) EndTicket(id string) int { return s.logins.endKey(auth.TicketKey(id)) }

@@ -255,10 +255,10 @@ func TestRevocationsLapse(t *testing.T) {
 			t.Errorf("%+v after %v: %v", tt.p, tt.now, got)
 		}
 	}
-	for i := range 3 * minSweep {
+	for i := range 3 * revocationSweep {
 		rs.add(revocation{Ticket: time.Duration(i).String(), At: at, Until: at.Add(time.Duration(i+1) * time.Second)}, at.Add(time.Duration(i)*time.Second))
 	}
-	if len(rs.byKey) > 2*minSweep {
+	if len(rs.byKey) > 2*revocationSweep {
 		t.Errorf("%d are kept", len(rs.byKey))
 	}
 }

@@ -70,14 +70,14 @@ func (s *Server) writeState(w http.ResponseWriter, r *http.Request, a *admission
 		w.WriteHeader(http.StatusNotModified)
 		return true
 	}
-	ip := s.cfg.Proxies.client(r)
-	stake, why := s.limits.takeState(a.principal.User, ip)
+	ip := s.cfg.Proxies.Client(r)
+	stake, why := s.limits.AcquireState(a.principal.User, ip)
 	if why != "" {
 		s.unavailable(w, r, why)
 		return false
 	}
-	defer s.limits.give(stake)
-	state, err := s.holdState(r.Context(), a, s.limits.callers(a.principal.User, ip))
+	defer s.limits.Release(stake)
+	state, err := s.holdState(r.Context(), a, s.limits.Callers(a.principal.User, ip))
 	if err != nil {
 		s.notOpened(w, r, err)
 		return false

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"sluice/server/limit"
 	"sluice/stream"
 )
 
@@ -70,7 +71,7 @@ func TestStateComesInRuns(t *testing.T) {
 // Clients that ask for a state and don't take it share what it holds, and are given it
 // back.
 func TestStalledStatesShareOneList(t *testing.T) {
-	f := begin(t, limitedBy(Limits{StateBytes: 64 << 20}))
+	f := begin(t, limitedBy(limit.Limits{StateBytes: 64 << 20}))
 	f.large()
 	alone := f.one("/state?user=alice&stream=news")
 	before := inUse()
@@ -87,7 +88,7 @@ func TestStalledStatesShareOneList(t *testing.T) {
 		}
 		conns = append(conns, conn)
 	}
-	if held := f.stateBudget.inUse(); held != alone {
+	if held := f.stateBudget.InUse(); held != alone {
 		t.Errorf("%d bytes are held, one alone has %d", held, alone)
 	}
 	if grown := int64(inUse()) - int64(before); grown > 40<<20 {
@@ -96,8 +97,8 @@ func TestStalledStatesShareOneList(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
-	eventually(t, "all is given back", func() bool { return f.stateBudget.inUse() == 0 && f.empty() })
-	if n := len(f.stateBudget.callers); n != 0 || len(f.snapshots.sent) != 0 {
+	eventually(t, "all is given back", func() bool { return f.stateBudget.InUse() == 0 && f.empty() })
+	if n := f.stateBudget.Readers(); n != 0 || len(f.snapshots.sent) != 0 {
 		t.Errorf("%d callers, %d snapshots are left", n, len(f.snapshots.sent))
 	}
 }
@@ -105,9 +106,9 @@ func TestStalledStatesShareOneList(t *testing.T) {
 // one is what one stalled request holds.
 func (f *fixture) one(path string) int64 {
 	conn, _ := f.stall(path, "203.0.113.99")
-	held := f.stateBudget.inUse()
+	held := f.stateBudget.InUse()
 	conn.Close()
-	eventually(f.t, "it is given back", func() bool { return f.stateBudget.inUse() == 0 })
+	eventually(f.t, "it is given back", func() bool { return f.stateBudget.InUse() == 0 })
 	return held
 }
 
@@ -115,7 +116,7 @@ func (f *fixture) one(path string) int64 {
 // gateway. A client that has the state already, or only asks whether it changed, is not
 // concerned.
 func TestStatesBeyondTheBudgetAreRefused(t *testing.T) {
-	f := begin(t, limitedBy(Limits{StateBytes: 25 << 20}))
+	f := begin(t, limitedBy(limit.Limits{StateBytes: 25 << 20}))
 	f.large()
 	path := func(ip string) string { return "/state?stream=news&user=" + ip } // each address has a user
 	conn, status := f.stall(path("203.0.113.1"), "203.0.113.1")
@@ -149,12 +150,12 @@ func TestStatesBeyondTheBudgetAreRefused(t *testing.T) {
 	if text := browser.body(); !strings.Contains(text, `{"reason":"state_bytes","retry_ms":15000}`) {
 		t.Errorf("a browser was told %s", text)
 	}
-	if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(limitStateBytes)); n < 3 {
+	if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(limit.StateBytes)); n < 3 {
 		t.Errorf("counted %v", n)
 	}
 	conn.Close()
 	second.Close()
-	eventually(t, "there is room again", func() bool { return f.stateBudget.inUse() == 0 })
+	eventually(t, "there is room again", func() bool { return f.stateBudget.InUse() == 0 })
 	if s := ask("203.0.113.1"); s.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: %d", s.StatusCode)
 	}
@@ -164,7 +165,7 @@ func TestStatesBeyondTheBudgetAreRefused(t *testing.T) {
 // sent.
 func TestSnapshotThatEndsEarlyHasNoID(t *testing.T) {
 	t.Parallel()
-	f := begin(t, limitedBy(Limits{StateBytes: 64 << 20}))
+	f := begin(t, limitedBy(limit.Limits{StateBytes: 64 << 20}))
 	f.large()
 	conn, status := f.stallBy("/events?user=alice&stream=news&snapshot=1", "203.0.113.1", 256<<10)
 	if status != "200" {
@@ -188,12 +189,12 @@ func TestSnapshotThatEndsEarlyHasNoID(t *testing.T) {
 	if last != "event: sluice.closing" || events > 90 {
 		t.Errorf("%d events, the last one %s", events, last)
 	}
-	eventually(t, "all is given back", func() bool { return f.stateBudget.inUse() == 0 && f.empty() })
+	eventually(t, "all is given back", func() bool { return f.stateBudget.InUse() == 0 && f.empty() })
 }
 
 // A client that takes too long over a snapshot is closed once others need the room.
 func TestSlowSnapshotsMakeRoom(t *testing.T) {
-	f := begin(t, limitedBy(Limits{StateBytes: 25 << 20}))
+	f := begin(t, limitedBy(limit.Limits{StateBytes: 25 << 20}))
 	f.large()
 	for i := range 2 {
 		f.about(news, 1, "sku-1", "price", fmt.Sprint(i))
@@ -219,7 +220,7 @@ func TestSlowSnapshotsMakeRoom(t *testing.T) {
 // A state request counts against the limits of its user and address, separately from
 // their streams.
 func TestStatesAtATimeAreLimited(t *testing.T) {
-	f := begin(t, limitedBy(Limits{PerUser: 1, PerIP: 2}))
+	f := begin(t, limitedBy(limit.Limits{PerUser: 1, PerIP: 2}))
 	f.large()
 	f.get("/events?user=alice", address("203.0.113.1")...).want("sluice.hello", "*")
 	const path = "/state?user=alice&stream=news"
@@ -238,43 +239,6 @@ func TestStatesAtATimeAreLimited(t *testing.T) {
 	}
 	first.Close()
 	eventually(t, "there is room again", func() bool { return f.get(path, address("203.0.113.2")...).StatusCode == http.StatusOK })
-}
-
-// Callers take turns at having states copied: who asks for many waits for them itself.
-func TestStateTurnsAreFair(t *testing.T) {
-	turns := newStateTurns()
-	for range stateCopies {
-		if err := turns.take(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	order := make(chan uint64, 8)
-	for i, caller := range []uint64{1, 1, 1, 2} {
-		go func() {
-			if turns.take(t.Context(), caller) == nil {
-				order <- caller
-			}
-		}()
-		eventually(t, "it waits", func() bool {
-			turns.mu.Lock()
-			defer turns.mu.Unlock()
-			return len(turns.waiting[1])+len(turns.waiting[2]) == i+1
-		})
-	}
-	var got []uint64
-	for range 4 {
-		turns.give()
-		got = append(got, <-order)
-	}
-	if fmt.Sprint(got) != "[1 2 1 1]" {
-		t.Errorf("%v", got)
-	}
-	for range stateCopies {
-		turns.give()
-	}
-	if turns.free != stateCopies || len(turns.waiting)+len(turns.callers) != 0 {
-		t.Errorf("%d free, %v left", turns.free, turns.callers)
-	}
 }
 
 // What the events of a state say doesn't depend on who else reads it meanwhile.
@@ -316,7 +280,7 @@ func TestWhoWaitsTooLongForAStateComesBack(t *testing.T) {
 		t.Error(err)
 	}
 	f.get("/events?user=alice&stream=news&snapshot=1", "Accept", "text/event-stream").want("sluice.snapshot", "*")
-	if inUse := f.stateBudget.inUse(); inUse < 0 {
+	if inUse := f.stateBudget.InUse(); inUse < 0 {
 		t.Errorf("%d in use", inUse)
 	}
 }

@@ -36,17 +36,3 @@ func etag(state *stream.State, names []string, now time.Time) string {
 	}
 	return `"` + base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:12]) + `"`
 }
-
-// matches reports whether If-None-Match names a tag. It compares weakly, as RFC 9110 has
-// it: a proxy that compresses marks tags as weak.
-func matches(header []string, tag string) bool {
-	for _, line := range header {
-		for one := range strings.SplitSeq(line, ",") {
-			one = strings.TrimPrefix(strings.TrimSpace(one), "W/")
-			if one == tag || one == "*" {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/server/listen"
 	"sluice/stream"
 )
 
@@ -56,7 +57,7 @@ func TestStateWire(t *testing.T) {
 				f.warm()
 				f.story()
 			}
-			l, err := Listen(t.Context(), "127.0.0.1:0")
+			l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +141,7 @@ func TestStateOfStreamsWithout(t *testing.T) {
 	f.hub = f.cfg.Hub
 	t.Cleanup(f.hub.Close)
 	f.warm()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -27,8 +28,7 @@ func (s *Server) routes() chi.Router {
 	}
 	get(r, "/.well-known/sluice", http.HandlerFunc(s.discover))
 	if !s.cfg.NoPages {
-		mountConsole(r, "public.html")
-		mountDocs(r, portalPage)
+		mountPages(r, "public.html", portalPage)
 		get(r, "/openapi.json", &s.openapi.public)
 		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapi))
 	}
@@ -42,6 +42,14 @@ func (s *Server) routes() chi.Router {
 		plain[path] = true
 	}
 	return r
+}
+
+// mountPages adds the console and the API's pages, each with the page that is its first.
+func mountPages(r chi.Router, console, docs string) {
+	get(r, "/console", leadTo("console/"))
+	get(r, "/console/*", consolePage(console, nothingHere))
+	get(r, "/docs", leadTo("docs/"))
+	get(r, "/docs/*", docsPage(docs, nothingHere))
 }
 
 // newRouter answers what no route does with problems.
@@ -83,4 +91,15 @@ func allowed(r *http.Request) string {
 		}
 	}
 	return strings.Join(append(methods, http.MethodOptions), ", ")
+}
+
+// limitRequests has every route know the limit of requests.
+func (s *Server) limitRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if why := s.limits.Request(s.cfg.Proxies.Client(r), time.Now()); why != "" {
+			s.unavailable(w, r, why)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }

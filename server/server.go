@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/limit"
 	"sluice/stream"
 )
 
@@ -45,8 +46,8 @@ type Config struct {
 	Page http.Handler
 	CORS CORS
 
-	Limits    Limits  // zero: none
-	Proxies   Proxies // zero: a client's address is its connection's
+	Limits    limit.Limits  // zero: none
+	Proxies   limit.Proxies // zero: a client's address is its connection's
 	AdminAuth AdminAuth
 	APIKeys   APIKeys // nil: back ends have no way in
 	Control   Control // nil: revocations stay here
@@ -138,10 +139,10 @@ type Server struct {
 	terms terms
 	gate  gate
 	carriers
-	limits *limiter
+	limits *limit.Limiter
 
-	stateBudget *stateBudget
-	stateTurns  *stateTurns
+	stateBudget *limit.StateBudget
+	stateTurns  *limit.Turns
 	snapshots   *snapshots
 	rendering   chan struct{} // has room for as many states as are made at a time
 
@@ -150,9 +151,10 @@ type Server struct {
 	logins  *logins
 	streams streams
 	roster  roster
+	explain explainer
 	names   subscriberNames
 
-	probing   probing
+	probing   *limit.ProbeCount
 	wasReady  atomic.Bool // /readyz has said so once
 	absence   absence
 	forAnyone bool // there are streams for those without an identity
@@ -191,10 +193,11 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.gate.init()
 	s.roster.began, s.names = s.terms.began, newSubscriberNames()
-	s.limits = newLimiter(cfg.Limits)
-	s.probing.byAddress = make(map[uint64]int)
-	s.stateBudget, s.stateTurns, s.snapshots = newStateBudget(cfg.Limits.StateBytes), newStateTurns(), newSnapshots()
-	s.terms.snapshots, s.terms.evictions = s.snapshots, newEvictions()
+	s.explain = explainer{cfg.Hub, cfg.Access}
+	s.limits = limit.New(cfg.Limits)
+	s.probing = limit.NewProbeCount()
+	s.stateBudget, s.stateTurns, s.snapshots = limit.NewStateBudget(cfg.Limits.StateBytes), limit.NewTurns(), newSnapshots()
+	s.terms.snapshots, s.terms.evictions = s.snapshots, limit.NewEvictions()
 	s.rendering = make(chan struct{}, renderers())
 	s.revoked, s.merging.byKey = newRevocations(), make(map[string]revocation)
 	s.logins = newLogins(cfg.Hub)
@@ -208,7 +211,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.streams = streams{cfg.Source, cfg.Hub}
-	cfg.Metrics.watch(s.streams, s.carriers.wakes, s.stateBudget.inUse)
+	cfg.Metrics.watch(s.streams, s.carriers.wakes, s.stateBudget.InUse)
 	if c, says := cfg.Control.(controlHearing); says {
 		cfg.Metrics.watchControl(c)
 	}
@@ -257,4 +260,11 @@ func (s *Server) Close() {
 	s.logins.close()
 	s.merging.wait()
 	s.tidy.close()
+}
+
+// APIKeys tells back ends from strangers. It is declared here, where it is called.
+type APIKeys interface {
+	// Check returns the name of the key that a request shows, or why it isn't let in,
+	// written to be shown.
+	Check(r *http.Request) (name string, err error)
 }

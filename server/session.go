@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/limit"
 	"sluice/stream"
 	"sluice/stream/cursor"
 )
@@ -48,7 +49,7 @@ type terms struct {
 	retryMin  tick
 	retryMax  tick
 	random    func(lo, hi tick) tick // of [lo, hi]
-	evictions *evictions             // streams that gave way to newer ones of their user
+	evictions *limit.Evictions       // streams that gave way to newer ones of their user
 	snapshots *snapshots             // what streams that begin with a state are still to be sent
 	skipped   func([]stream.Reset)   // a client that lags too far was moved to live, and told so; nil: it is closed instead
 }
@@ -75,10 +76,10 @@ type session struct {
 // course is all of a session but its subscription. It has no pointers, so that a slot can
 // keep it.
 type course struct {
-	beat  tick  // a heartbeat, unless something is written before
-	warn  tick  // sluice.closing with reason expiring; never, once said
-	end   tick  // the end of the stream by itself
-	stake stake // what it counts for, until its carrier gives it back
+	beat  tick        // a heartbeat, unless something is written before
+	warn  tick        // sluice.closing with reason expiring; never, once said
+	end   tick        // the end of the stream by itself
+	stake limit.Quota // what it counts for, until its carrier gives it back
 
 	why      reason // of the end: what is to come at end, or what came
 	stale    bool   // the client was last told that Kafka is away
@@ -240,7 +241,7 @@ func (s *session) evictedID(t *terms) string {
 		position, _ := cursor.SplitNotes(id)
 		id = strings.TrimPrefix(id[len(position):], "~")
 	}
-	return t.evictions.remember(s.stake.user, id)
+	return t.evictions.Remember(s.stake.User, id)
 }
 
 // over lets go of what the session is not sent any more. It is for its carrier, when it
@@ -250,3 +251,6 @@ func (s *session) over(t *terms) {
 		t.snapshots.drop(s.sub.Key())
 	}
 }
+
+// evictedRetry is how long an evicted stream is told to stay away, at least.
+const evictedRetry tick = 60_000

@@ -16,6 +16,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jws"
 
 	"sluice/server/auth"
+	"sluice/server/listen"
 	"sluice/stream"
 )
 
@@ -51,7 +52,7 @@ func extreme(t *testing.T) (*fixture, string) {
 	f.hub = f.cfg.Hub
 	t.Cleanup(f.hub.Close)
 	f.warm()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func TestAPanicEndsOneStream(t *testing.T) {
 		return random(lo, hi)
 	}
 	f.warm()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+
+	"sluice/server/limit"
+)
 
 // unavailable answers a request that has only to wait. A browser's EventSource never
 // comes back after any status but 200, whatever Retry-After says. So a client that
@@ -13,12 +17,12 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string)
 // unavailableFor is unavailable for one who knows that it takes a time at least.
 func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why string, least tick) {
 	retry := s.terms.retry()
-	status, limit := limitStatus[why]
-	if limit || why == withdrawn.String() {
+	status, limited := limitStatus[why]
+	if limited || why == withdrawn.String() {
 		retry *= limitPatience
 	}
 	retry = max(retry, least)
-	if !limit {
+	if !limited {
 		status = http.StatusServiceUnavailable
 	}
 	s.cfg.Metrics.unavailable(why)
@@ -60,24 +64,40 @@ const limitPatience = 10
 const identity = "identity"
 
 var waiting = map[string]string{
-	"draining":  "This gateway is shutting down.",
-	"warming":   "This gateway is still reading what happened before.",
-	"kafka":     "The missed events have to come from Kafka, which does not answer.",
-	"withdrawn": "A stream that you ask for is not served at the moment. Others may be.",
-	identity:    "The gateway can't identify you at the moment.",
-	overloaded:  "This gateway has no descriptor left to hold a connection by.",
-	manyProbes:  "This gateway has reached its limit of probes.",
+	"draining":   "This gateway is shutting down.",
+	"warming":    "This gateway is still reading what happened before.",
+	"kafka":      "The missed events have to come from Kafka, which does not answer.",
+	"withdrawn":  "A stream that you ask for is not served at the moment. Others may be.",
+	identity:     "The gateway can't identify you at the moment.",
+	overloaded:   "This gateway has no descriptor left to hold a connection by.",
+	limit.Probes: "This gateway has reached its limit of probes.",
 
-	limitConnections:   "This gateway has reached its limit of streams.",
-	limitConnects:      "Too many streams begin on this gateway at the moment.",
-	limitPerUser:       "You have reached your limit of open streams.",
-	limitPerIP:         "Your address has reached its limit of open streams.",
-	limitPerIPRequests: "Your address asks too often.",
-	limitStateBytes:    "Clients have not yet taken as many bytes of states as this gateway may hold.",
-	limitPerIPConnects: "Your address begins streams too often.",
+	limit.Connections:   "This gateway has reached its limit of streams.",
+	limit.Connects:      "Too many streams begin on this gateway at the moment.",
+	limit.PerUser:       "You have reached your limit of open streams.",
+	limit.PerIP:         "Your address has reached its limit of open streams.",
+	limit.PerIPRequests: "Your address asks too often.",
+	limit.StateBytes:    "Clients have not yet taken as many bytes of states as this gateway may hold.",
+	limit.PerIPConnects: "Your address begins streams too often.",
 
-	limitPerIPProbes: "Your address has reached its limit of probes.",
+	limit.PerIPProbes: "Your address has reached its limit of probes.",
 
-	limitPerUserCatchups: "You ask too often for events older than this gateway's memory.",
-	limitPerIPCatchups:   "Your address asks too often for events older than this gateway's memory.",
+	limit.PerUserCatchups: "You ask too often for events older than this gateway's memory.",
+	limit.PerIPCatchups:   "Your address asks too often for events older than this gateway's memory.",
+}
+
+// limitStatus is what a caller that takes no event stream is answered.
+var limitStatus = map[string]int{
+	limit.Connections:   http.StatusServiceUnavailable,
+	limit.Connects:      http.StatusServiceUnavailable,
+	limit.PerUser:       http.StatusTooManyRequests,
+	limit.PerIP:         http.StatusTooManyRequests,
+	limit.PerIPConnects: http.StatusTooManyRequests,
+	limit.PerIPRequests: http.StatusTooManyRequests,
+	limit.StateBytes:    http.StatusServiceUnavailable,
+
+	limit.PerIPProbes: http.StatusTooManyRequests,
+
+	limit.PerUserCatchups: http.StatusTooManyRequests,
+	limit.PerIPCatchups:   http.StatusTooManyRequests,
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/server/listen"
 	"sluice/stream"
 )
 
@@ -50,7 +51,7 @@ func TestWire(t *testing.T) {
 			if !tt.cold {
 				f.warm()
 			}
-			l, err := Listen(t.Context(), "127.0.0.1:0")
+			l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/server"
+	"sluice/server/listen"
 )
 
 // check looks at what single keys can't show: what is missing, out of bounds, or against
@@ -81,7 +81,7 @@ func (l *loader) address(key, address string) {
 		return
 	}
 	if socket, kind := socketName(address); kind != "" {
-		if kind == server.UnixPrefix && !filepath.IsAbs(socket) || len(socket) > maxUnixPath || socket == "" {
+		if kind == listen.UnixPrefix && !filepath.IsAbs(socket) || len(socket) > maxUnixPath || socket == "" {
 			l.broken[key] = true
 			l.fault(key, fmt.Sprintf("%q is no socket: write unix: and an absolute path of at most %d bytes, or systemd: and a name", address, maxUnixPath))
 		}
@@ -107,7 +107,7 @@ const maxUnixPath = 103
 // socketName returns what an address names that is no host:port, and its prefix; "" it is
 // none.
 func socketName(address string) (name, prefix string) {
-	for _, prefix := range []string{server.UnixPrefix, server.SystemdPrefix} {
+	for _, prefix := range []string{listen.UnixPrefix, listen.SystemdPrefix} {
 		if name, ok := strings.CutPrefix(address, prefix); ok {
 			return name, prefix
 		}
@@ -118,7 +118,7 @@ func socketName(address string) (name, prefix string) {
 // loopback reports whether an address to listen on is reached from this machine only. Of
 // a socket that systemd hands over nobody knows.
 func loopback(address string) bool {
-	if _, prefix := socketName(address); prefix == server.UnixPrefix {
+	if _, prefix := socketName(address); prefix == listen.UnixPrefix {
 		return true
 	}
 	host, _, err := net.SplitHostPort(address)

@@ -3,7 +3,7 @@ package config
 import (
 	"net/netip"
 
-	"sluice/server"
+	"sluice/server/limit"
 	"sluice/stream/cursor"
 )
 
@@ -42,7 +42,7 @@ type Limits struct {
 }
 
 // ServerLimits are the limits in the server's words, with what happens beyond per_user.
-func (g *Guard) ServerLimits() server.Limits {
+func (g *Guard) ServerLimits() limit.Limits {
 	limits := g.Limits.Server()
 	limits.EvictOldest = g.PerUserAction == PerUserEvict
 	return limits
@@ -62,20 +62,20 @@ type AdminAuth struct {
 }
 
 // Server says the limits in the server's words.
-func (l Limits) Server() server.Limits {
-	return server.Limits{
+func (l Limits) Server() limit.Limits {
+	return limit.Limits{
 		Connections: l.Connections, PerUser: l.PerUser, PerIP: l.PerIP,
-		Connects:      server.Rate{N: l.ConnectsPerSecond, Per: rateUnits["s"]},
-		PerIPConnects: server.Rate(l.PerIPConnects),
-		PerIPRequests: server.Rate(l.PerIPRequests),
+		Connects:      limit.Rate{N: l.ConnectsPerSecond, Per: rateUnits["s"]},
+		PerIPConnects: limit.Rate(l.PerIPConnects),
+		PerIPRequests: limit.Rate(l.PerIPRequests),
 		StateBytes:    int64(l.StateBytes),
 
-		PerUserCatchups: server.Rate(l.PerUserCatchups),
-		PerIPCatchups:   server.Rate(l.PerIPCatchups),
+		PerUserCatchups: limit.Rate(l.PerUserCatchups),
+		PerIPCatchups:   limit.Rate(l.PerIPCatchups),
 	}
 }
 
 // Proxies says who is believed about a client's address.
-func (g *Guard) Proxies() server.Proxies {
-	return server.Proxies{Trusted: g.TrustedProxies, Unix: g.TrustedUnix, Header: g.ForwardedHeader}
+func (g *Guard) Proxies() limit.Proxies {
+	return limit.Proxies{Trusted: g.TrustedProxies, Unix: g.TrustedUnix, Header: g.ForwardedHeader}
 }

@@ -30,6 +30,7 @@ import (
 	"sluice/cmd/internal/build"
 	"sluice/cmd/internal/config"
 	"sluice/server"
+	"sluice/server/listen"
 	"sluice/stream"
 )
 
@@ -58,7 +59,7 @@ type Gateway struct {
 	control *broker.Control // nil: there is none
 	failed  chan error      // one slot: the first failure that ends the gateway; later ones add nothing
 
-	descriptors server.Descriptors // how many connections fit; set by Start
+	descriptors listen.Descriptors // how many connections fit; set by Start
 
 	closeServer func() // ends the server's streams and workers, once
 
@@ -156,13 +157,13 @@ func New(o Options) (g *Gateway, err error) {
 // What is begun first ends last: /readyz answers for as long as streams are being
 // drained, and streams have their hub to the end.
 func (g *Gateway) Start(ctx context.Context) error {
-	admin, err := server.ListenMode(ctx, g.config.Admin, g.config.SocketMode)
+	admin, err := listen.WithMode(ctx, g.config.Admin, g.config.SocketMode)
 	if err != nil {
 		return taken("admin", err)
 	}
 	g.adminAddr = admin.Addr()
 	g.findDescriptors()
-	g.serve("admin", server.NewHTTP(g.server.Admin(), g.slog), g.adminDoor().Guard(admin))
+	g.serve("admin", listen.NewHTTP(g.server.Admin(), g.slog), g.adminDoor().Limit(admin))
 
 	g.hearControl()
 	reading, stopReading := context.WithCancel(context.Background())
@@ -193,7 +194,7 @@ func (g *Gateway) serve(name string, s *http.Server, l net.Listener) {
 		if s.TLSConfig.GetCertificate == nil {
 			err = s.Serve(l)
 		} else {
-			err = s.ServeTLS(server.BelowTLS(l), "", "")
+			err = s.ServeTLS(listen.BelowTLS(l), "", "")
 		}
 		if errors.Is(err, http.ErrServerClosed) {
 			return nil

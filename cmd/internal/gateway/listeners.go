@@ -10,25 +10,26 @@ import (
 	"syscall"
 
 	"sluice/cmd/internal/config"
-	"sluice/server"
+	"sluice/server/certificates"
+	"sluice/server/listen"
 )
 
 // listenPublic opens the port for browsers, and makes the server that is to answer there.
 func (g *Gateway) listenPublic(ctx context.Context) (*http.Server, net.Listener, error) {
-	s := server.NewHTTP(g.server.Handler(), g.slog)
+	s := listen.NewHTTP(g.server.Handler(), g.slog)
 	s.MaxHeaderBytes = int(g.config.Limits.HeaderBytes)
 	if tls := g.config.TLS; tls != (config.CertPair{}) {
-		certificates, err := server.NewCertificates(tls.CertFile, tls.KeyFile, g.slog)
+		certificates, err := certificates.Load(tls.CertFile, tls.KeyFile, g.slog)
 		if err != nil {
 			return nil, nil, fmt.Errorf("tls_cert_file: %w", err)
 		}
 		s.TLSConfig.GetCertificate = certificates.Get
 	}
-	l, err := server.ListenMode(ctx, g.config.Listen, g.config.SocketMode)
+	l, err := listen.WithMode(ctx, g.config.Listen, g.config.SocketMode)
 	if err != nil {
 		return nil, nil, taken("listen", err)
 	}
-	return s, g.door().Guard(l), nil
+	return s, g.door().Limit(l), nil
 }
 
 // taken is the error of an address that can't be listened on. If another process has it,
@@ -41,13 +42,13 @@ func taken(key string, err error) error {
 }
 
 // adminDoor bounds those of the admin address.
-func (g *Gateway) adminDoor() server.Door {
-	return server.Door{Sockets: g.descriptors.Admin, Metrics: g.metrics, Logger: g.slog}
+func (g *Gateway) adminDoor() listen.ConnLimiter {
+	return listen.ConnLimiter{Sockets: g.descriptors.Admin, Metrics: g.metrics, Logger: g.slog}
 }
 
 // findDescriptors finds how many connections fit, and says so.
 func (g *Gateway) findDescriptors() {
-	g.descriptors = server.ProcessDescriptors()
+	g.descriptors = listen.ProcessDescriptors()
 	d, connections := g.descriptors, g.config.Limits.Connections
 	if d.Limit == 0 {
 		return
@@ -62,9 +63,9 @@ func (g *Gateway) findDescriptors() {
 // door bounds the connections that net/http has by the limits of streams, with room to
 // spare. A client that has as many streams as it may have must be told so, which takes a
 // connection.
-func (g *Gateway) door() server.Door {
+func (g *Gateway) door() listen.ConnLimiter {
 	limits := g.config.Limits
-	d := server.Door{Proxies: g.config.Proxies(), ProxyProtocol: g.config.ProxyProtocol, Metrics: g.metrics}
+	d := listen.ConnLimiter{Proxies: g.config.Proxies(), ProxyProtocol: g.config.ProxyProtocol, Metrics: g.metrics}
 	d.Descriptors, d.Held, d.Logger = g.descriptors.Public(), g.server.Held, g.slog
 	if limits.Connections > 0 {
 		d.Sockets = limits.Connections + limits.Connections/4 + 64

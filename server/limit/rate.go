@@ -1,4 +1,4 @@
-package server
+package limit
 
 import "time"
 
@@ -8,13 +8,13 @@ type Rate struct {
 	Per time.Duration
 }
 
-// bucket lets N through at once, and then one every Per/N. It is a leaky bucket kept as
+// Bucket lets N through at once, and then one every Per/N. It is a leaky bucket kept as
 // one time (the generic cell rate algorithm of ATM): when it will have emptied, if
 // nothing more comes.
-type bucket struct{ empties time.Time }
+type Bucket struct{ empties time.Time }
 
-// take reports whether there is room for one more now, and counts it.
-func (b *bucket) take(r Rate, now time.Time) bool {
+// Take reports whether there is room for one more now, and counts it.
+func (b *Bucket) Take(r Rate, now time.Time) bool {
 	step := r.Per / time.Duration(r.N)
 	from := now
 	if b.empties.After(now) {

@@ -14,20 +14,22 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
-	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sluice/server/limit"
+	"sluice/server/listen"
 )
 
 // beginBehind is a fixture whose listener has a door.
-func beginBehind(t testing.TB, change func(*Config), d Door) *fixture {
+func beginBehind(t testing.TB, change func(*Config), d listen.ConnLimiter) *fixture {
 	t.Helper()
 	f := newFixture(t, change)
 	f.warm()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.Metrics = f.cfg.Metrics
-	f.serve(d.Guard(l))
+	f.serve(d.Limit(l))
 	return f
 }
 
@@ -35,8 +37,8 @@ func beginBehind(t testing.TB, change func(*Config), d Door) *fixture {
 // request, and the stream is held as any other is.
 func TestProxyProtocol(t *testing.T) {
 	trusted := proxies("", "127.0.0.0/8")
-	limit := func(c *Config) { c.Limits, c.Proxies = Limits{PerIP: 1}, trusted }
-	f := beginBehind(t, limit, Door{Proxies: trusted, ProxyProtocol: true})
+	limits := func(c *Config) { c.Limits, c.Proxies = limit.Limits{PerIP: 1}, trusted }
+	f := beginBehind(t, limits, listen.ConnLimiter{Proxies: trusted, ProxyProtocol: true})
 	ask := func(header func(w io.Writer) error, user string) *http.Response {
 		t.Helper()
 		conn, err := net.Dial("tcp", f.addr)
@@ -97,7 +99,7 @@ func TestProxyProtocol(t *testing.T) {
 
 // TestProxyProtocolOfStrangers is no more than a bad request.
 func TestProxyProtocolOfStrangers(t *testing.T) {
-	f := beginBehind(t, func(c *Config) { c.Limits = Limits{PerIP: 1} }, Door{Proxies: proxies("", "10.0.0.0/8"), ProxyProtocol: true})
+	f := beginBehind(t, func(c *Config) { c.Limits = limit.Limits{PerIP: 1} }, listen.ConnLimiter{Proxies: proxies("", "10.0.0.0/8"), ProxyProtocol: true})
 	conn := f.raw("PROXY TCP4 10.0.0.1 203.0.113.99 5 80\nGET /events?user=a HTTP/1.1\nHost: x\n\n")
 	got, err := io.ReadAll(conn)
 	if err != nil || !bytes.HasPrefix(got, []byte("HTTP/1.1 400 ")) {
@@ -118,88 +120,6 @@ func roundTrip(t *testing.T, conn net.Conn, r *http.Request) *http.Response {
 	return resp
 }
 
-// fakeListener accepts what it is given.
-type fakeListener struct {
-	net.Listener
-	conns chan net.Conn
-}
-
-func (l fakeListener) Accept() (net.Conn, error) {
-	c, ok := <-l.conns
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-type fromAddr struct {
-	net.Conn
-	ip string
-}
-
-func (c fromAddr) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(c.ip), Port: 1} }
-
-// TestSocketsAreBounded, per address and in all, and counted off however they are closed.
-func TestSocketsAreBounded(t *testing.T) {
-	m := NewMetrics()
-	l := fakeListener{conns: make(chan net.Conn, 100)}
-	guarded := Door{Sockets: 4, PerIP: 2, Proxies: proxies("", "10.0.0.0/8"), Metrics: m}.Guard(l)
-	dial := func(ip string) (closed func() bool) {
-		ours, theirs := net.Pipe()
-		t.Cleanup(func() { ours.Close(); theirs.Close() })
-		l.conns <- fromAddr{theirs, ip}
-		return func() bool {
-			if err := ours.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-				return true
-			}
-			_, err := ours.Read(make([]byte, 1))
-			return err == io.EOF
-		}
-	}
-	var open []net.Conn
-	accept := func() {
-		t.Helper()
-		c, err := guarded.Accept()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		open = append(open, c)
-	}
-	dial("2001:db8::1")
-	accept()
-	dial("2001:db8::2")
-	accept()
-	third := dial("2001:db8::3") // of the same /64
-	dial("10.0.0.1")             // proxies have no limit
-	accept()
-	if !third() {
-		t.Error("a third of one /64 was let in")
-	}
-	dial("203.0.113.1")
-	accept()
-	fifth := dial("203.0.113.2")
-	accepted := make(chan struct{})
-	go func() { defer close(accepted); accept() }()
-	if !fifth() {
-		t.Error("a fifth was let in")
-	}
-	open[0].Close()
-	open[0].Close() // counts once
-	dial("203.0.113.3")
-	<-accepted
-	for _, c := range open {
-		c.Close()
-	}
-	s := guarded.(*sockets)
-	if n := s.open.Load(); n != 0 || len(s.byIP) != 0 {
-		t.Errorf("%d open, %v", n, s.byIP)
-	}
-	if n := testutil.ToFloat64(m.turnedAways.WithLabelValues(limitPerIP)); n != 1 {
-		t.Errorf("%v turned away by address", n)
-	}
-}
-
 // TestSlowloris: 2,000 connections that never finish a request take nothing from those
 // who do, and are gone by themselves.
 func TestSlowloris(t *testing.T) {
@@ -209,12 +129,12 @@ func TestSlowloris(t *testing.T) {
 	const many = 2000 // with both ends here, 4,000 descriptors
 	f := newFixture(t, nil)
 	f.warm()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.headerTimeout = 2 * time.Second
-	f.serve(Door{Sockets: many + 100, Metrics: f.cfg.Metrics}.Guard(l))
+	f.serve(listen.ConnLimiter{Sockets: many + 100, Metrics: f.cfg.Metrics}.Limit(l))
 	before := inUse()
 	var conns []net.Conn
 	for i := range many {

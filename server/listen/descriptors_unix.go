@@ -1,6 +1,6 @@
 //go:build unix
 
-package server
+package listen
 
 import (
 	"math"
@@ -13,7 +13,7 @@ import (
 func ProcessDescriptors() Descriptors {
 	var l unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
-		return shareDescriptors(0)
+		return ShareDescriptors(0)
 	}
 	if l.Cur < l.Max {
 		raised := unix.Rlimit{Cur: l.Max, Max: l.Max}
@@ -21,5 +21,5 @@ func ProcessDescriptors() Descriptors {
 			l = raised
 		}
 	}
-	return shareDescriptors(int(min(uint64(l.Cur), math.MaxInt32))) //nolint:unconvert // it is signed on some systems
+	return ShareDescriptors(int(min(uint64(l.Cur), math.MaxInt32))) //nolint:unconvert // it is signed on some systems
 }

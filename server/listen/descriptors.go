@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"errors"
@@ -21,9 +21,9 @@ type Descriptors struct {
 // maxAdminSockets is how many connections the admin address takes at most.
 const maxAdminSockets = 256
 
-// shareDescriptors divides a limit. A process with very few leaves half of them to
+// ShareDescriptors divides a limit. A process with very few leaves half of them to
 // connections.
-func shareDescriptors(limit int) Descriptors {
+func ShareDescriptors(limit int) Descriptors {
 	if limit <= 0 {
 		return Descriptors{Admin: maxAdminSockets}
 	}
@@ -36,14 +36,6 @@ func (d Descriptors) Public() int {
 		return 0
 	}
 	return max(1, d.Limit-d.Reserve-d.Admin)
-}
-
-// Held is how many connections are held outside net/http now. Each has a descriptor.
-func (s *Server) Held() int {
-	if s.held == nil {
-		return 0
-	}
-	return s.held.holder.Places()
 }
 
 // acceptLog logs once a minute that no descriptors are left to accept a connection with.

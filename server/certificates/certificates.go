@@ -1,4 +1,6 @@
-package server
+// Package certificates reads a certificate and its key from files, and again when they
+// change.
+package certificates
 
 import (
 	"crypto/tls"
@@ -9,10 +11,10 @@ import (
 	"time"
 )
 
-// Certificates are a certificate and its key in two files, read again when either has
+// Files are a certificate and its key in two files, read again when either has
 // changed: those who renew certificates write files, and a restart would end every
 // stream.
-type Certificates struct {
+type Files struct {
 	certFile, keyFile string
 	log               *slog.Logger
 
@@ -32,9 +34,9 @@ type fileState struct {
 	inode    os.FileInfo // compared by os.SameFile
 }
 
-// NewCertificates reads both files.
-func NewCertificates(certFile, keyFile string, log *slog.Logger) (*Certificates, error) {
-	c := &Certificates{certFile: certFile, keyFile: keyFile, log: log}
+// Load reads both files.
+func Load(certFile, keyFile string, log *slog.Logger) (*Files, error) {
+	c := &Files{certFile: certFile, keyFile: keyFile, log: log}
 	seen, err := c.look()
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func NewCertificates(certFile, keyFile string, log *slog.Logger) (*Certificates,
 // Get is a tls.Config's GetCertificate. While the files don't go together (one has been
 // written, the other not yet) it stays with what it has, and says so once for each state
 // of them.
-func (c *Certificates) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *Files) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := time.Now(); now.Sub(c.looked) >= lookEvery {
@@ -61,7 +63,7 @@ func (c *Certificates) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 // renew reads the files if they have changed. The lock is held.
-func (c *Certificates) renew() {
+func (c *Files) renew() {
 	seen, err := c.look()
 	if err == nil && same(seen, c.seen) {
 		return
@@ -79,7 +81,7 @@ func (c *Certificates) renew() {
 	c.log.Info("a new certificate is in use", "not_after", pair.Leaf.NotAfter)
 }
 
-func (c *Certificates) look() (seen [2]fileState, err error) {
+func (c *Files) look() (seen [2]fileState, err error) {
 	for i, name := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(name)
 		if err != nil {

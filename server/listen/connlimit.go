@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"log/slog"
@@ -10,21 +10,23 @@ import (
 	"time"
 
 	"github.com/pires/go-proxyproto"
+
+	"sluice/server/limit"
 )
 
-// Door is how connections come in.
-type Door struct {
+// ConnLimiter is how connections come in.
+type ConnLimiter struct {
 	// Sockets is how many connections net/http may have at a time, streams carried on
-	// goroutines included but not those held; PerIP how many of them from one address. 0: no
-	// limit. What is beyond is closed at once: nothing has been said on it, so every client
-	// counts that as a network error and tries again.
+	// goroutines included but not those held; PerIP how many of them from one address.
+	// 0: no limit. What is beyond is closed at once: nothing has been said on it, so
+	// every client counts that as a network error and tries again.
 	Sockets, PerIP int
-	// Proxies are not counted by address. With ProxyProtocol their connections begin with
-	// HAProxy's PROXY protocol, version 1 or 2, and are refused without; no one else's word
-	// of that kind is taken.
-	Proxies       Proxies
+	// Proxies are not counted by address. With ProxyProtocol their connections begin
+	// with HAProxy's PROXY protocol, version 1 or 2, and are refused without; no one
+	// else's word of that kind is taken.
+	Proxies       limit.Proxies
 	ProxyProtocol bool
-	Metrics       *Metrics // counts what was closed
+	Metrics       Counter // of what was closed
 
 	// Descriptors is how many connections may have a descriptor, Held of them outside
 	// net/http; 0: any number. nil Held: none.
@@ -33,16 +35,19 @@ type Door struct {
 	Logger      *slog.Logger // is told when the system has no descriptor left; nil: nobody is
 }
 
-// Guard wraps a listener for a public address.
-func (d Door) Guard(l net.Listener) net.Listener {
-	return &sockets{Listener: l, door: d, byIP: make(map[netip.Addr]int)}
+// Counter counts connections that are closed before a byte is read from them.
+type Counter interface{ TurnedAway(limit string) }
+
+// Limit wraps a listener for a public address.
+func (d ConnLimiter) Limit(l net.Listener) net.Listener {
+	return &Limited{Listener: l, door: d, byIP: make(map[netip.Addr]int)}
 }
 
-// sockets counts the connections that net/http has: from accept until they are closed, or
+// Limited counts the connections that net/http has: from accept until they are closed, or
 // detached to be held.
-type sockets struct {
+type Limited struct {
 	net.Listener
-	door Door
+	door ConnLimiter
 	open atomic.Int64
 
 	mu   sync.Mutex // guards byIP; a leaf
@@ -50,21 +55,21 @@ type sockets struct {
 }
 
 // Accept implements net.Listener.
-func (s *sockets) Accept() (net.Conn, error) {
+func (s *Limited) Accept() (net.Conn, error) {
 	for {
 		conn, err := s.Listener.Accept()
 		if err != nil {
 			accepts.failed(s.door.Logger, err, s.Addr(), time.Now())
 			return nil, err // net/http waits before it tries again, for up to a second
 		}
-		peer := peerAddr(conn.RemoteAddr().String())
-		proxy := s.door.Proxies.believes(peer)
-		counted := block(peer)
-		if proxy || !limited(peer) {
+		peer := limit.PeerAddr(conn.RemoteAddr().String())
+		proxy := s.door.Proxies.Believes(peer)
+		counted := limit.Network(peer)
+		if proxy || !limit.Counts(peer) {
 			counted = netip.Addr{}
 		}
 		if why := s.enter(counted); why != "" {
-			s.door.Metrics.turnedAway(why)
+			s.door.Metrics.TurnedAway(why)
 			conn.Close()
 			continue
 		}
@@ -77,14 +82,14 @@ func (s *sockets) Accept() (net.Conn, error) {
 }
 
 // enter counts a connection, "" if there is room for it.
-func (s *sockets) enter(ip netip.Addr) (why string) {
+func (s *Limited) enter(ip netip.Addr) (why string) {
 	switch n := s.open.Add(1); {
 	case s.door.Sockets > 0 && n > int64(s.door.Sockets):
 		s.open.Add(-1)
-		return limitConnections
+		return limit.Connections
 	case s.door.Descriptors > 0 && n+s.held() > int64(s.door.Descriptors):
 		s.open.Add(-1)
-		return limitDescriptors
+		return limit.Descriptors
 	}
 	if !ip.IsValid() || s.door.PerIP == 0 {
 		return ""
@@ -93,20 +98,20 @@ func (s *sockets) enter(ip netip.Addr) (why string) {
 	defer s.mu.Unlock()
 	if s.byIP[ip] >= s.door.PerIP {
 		s.open.Add(-1)
-		return limitPerIP
+		return limit.PerIP
 	}
 	s.byIP[ip]++
 	return ""
 }
 
-func (s *sockets) held() int64 {
+func (s *Limited) held() int64 {
 	if s.door.Held == nil {
 		return 0
 	}
 	return int64(s.door.Held())
 }
 
-func (s *sockets) leave(ip netip.Addr) {
+func (s *Limited) leave(ip netip.Addr) {
 	s.open.Add(-1)
 	if !ip.IsValid() || s.door.PerIP == 0 {
 		return
@@ -155,3 +160,6 @@ type proxiedConn struct {
 
 // SyscallConn implements syscall.Conn.
 func (c *proxiedConn) SyscallConn() (syscall.RawConn, error) { return c.socket.SyscallConn() }
+
+// InUse is how many connections net/http has now.
+func (s *Limited) InUse() int { return int(s.open.Load()) }

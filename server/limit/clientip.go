@@ -1,4 +1,4 @@
-package server
+package limit
 
 import (
 	"net/http"
@@ -11,28 +11,28 @@ import (
 // nobody's.
 type Proxies struct {
 	Trusted []netip.Prefix
-	// Header is the one that they write: X-Forwarded-For, or Forwarded (RFC 7239). The other
-	// one is never looked at: a proxy that writes one hands the other on as the client made
-	// it up. "" is X-Forwarded-For.
+	// Header is the one that they write: X-Forwarded-For, or Forwarded (RFC 7239). The
+	// other one is never looked at: a proxy that writes one hands the other on as the
+	// client made it up. "" is X-Forwarded-For.
 	Header string
 	// Unix says that a peer without an address, at the other end of a Unix socket, is a
 	// proxy.
 	Unix bool
 }
 
-// forwarded is the header of RFC 7239.
-const forwarded = "Forwarded"
+// Forwarded is the header of RFC 7239.
+const Forwarded = "Forwarded"
 
 // maxHops bounds how many addresses of a header are looked at.
 const maxHops = 32
 
-// client is the address a request came from: the last one, going back from this gateway,
+// Client is the address a request came from: the last one, going back from this gateway,
 // that no trusted proxy has. What stands before it in the header is the client's own
 // claim. It is the zero Addr where there is none: for what the proxies themselves ask, or
 // don't say anything of, and where the peer has no address (a Unix socket).
-func (p Proxies) client(r *http.Request) netip.Addr {
-	ip := peerAddr(r.RemoteAddr)
-	if !p.believes(ip) {
+func (p Proxies) Client(r *http.Request) netip.Addr {
+	ip := PeerAddr(r.RemoteAddr)
+	if !p.Believes(ip) {
 		return ip
 	}
 	hops := p.hops(r.Header)
@@ -55,8 +55,8 @@ func (p Proxies) client(r *http.Request) netip.Addr {
 // share one address's limits: to write "unknown" must not be a way around these.
 var unreadable = netip.IPv6Unspecified()
 
-// believes reports whether the other end of a connection is a trusted proxy.
-func (p Proxies) believes(peer netip.Addr) bool {
+// Believes reports whether the other end of a connection is a trusted proxy.
+func (p Proxies) Believes(peer netip.Addr) bool {
 	return p.trusts(peer) || p.Unix && !peer.IsValid()
 }
 
@@ -76,8 +76,8 @@ func (p Proxies) trusts(ip netip.Addr) bool {
 func (p Proxies) hops(header http.Header) func() (netip.Addr, bool) {
 	parse := parseHop
 	name := "X-Forwarded-For"
-	if p.Header == forwarded {
-		name, parse = forwarded, forwardedFor
+	if p.Header == Forwarded {
+		name, parse = Forwarded, forwardedFor
 	}
 	lines := slices.Clone(header.Values(name)) // it is cut shorter from the end
 	return func() (netip.Addr, bool) {
@@ -147,8 +147,8 @@ func parseHop(hop string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// peerAddr is the address of a connection's other end; the zero Addr where it has none.
-func peerAddr(remote string) netip.Addr {
+// PeerAddr is the address of a connection's other end; the zero Addr where it has none.
+func PeerAddr(remote string) netip.Addr {
 	addr, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return netip.Addr{}

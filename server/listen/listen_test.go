@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"io/fs"
@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sluice/server/limit"
 )
 
 func socketPath(t *testing.T) string { return filepath.Join(t.TempDir(), "s.sock") }
@@ -16,7 +18,7 @@ func socketPath(t *testing.T) string { return filepath.Join(t.TempDir(), "s.sock
 func TestAUnixSocketHasItsModeAndGoesWithItsListener(t *testing.T) {
 	path := socketPath(t)
 	for _, mode := range []fs.FileMode{SocketMode, 0o600, 0o666} {
-		l, err := ListenMode(t.Context(), UnixPrefix+path, mode)
+		l, err := WithMode(t.Context(), UnixPrefix+path, mode)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,22 +85,22 @@ func TestASocketThatSystemdDoesNotHandOverIsNamed(t *testing.T) {
 // a proxy, and nobody else is by that.
 func TestAProxyAtAUnixSocketIsBelievedWhenTrusted(t *testing.T) {
 	for _, tt := range []struct {
-		p      Proxies
+		p      limit.Proxies
 		remote string
 		want   string
 	}{
-		{Proxies{Unix: true}, "@", "192.0.2.7"},
-		{Proxies{Unix: true}, "", "192.0.2.7"},
-		{Proxies{}, "@", ""},
-		{Proxies{Unix: true}, "198.51.100.1:80", "198.51.100.1"},
-		{Proxies{Unix: true, Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, "@", "203.0.113.9"},
+		{limit.Proxies{Unix: true}, "@", "192.0.2.7"},
+		{limit.Proxies{Unix: true}, "", "192.0.2.7"},
+		{limit.Proxies{}, "@", ""},
+		{limit.Proxies{Unix: true}, "198.51.100.1:80", "198.51.100.1"},
+		{limit.Proxies{Unix: true, Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, "@", "203.0.113.9"},
 	} {
 		r := &http.Request{RemoteAddr: tt.remote, Header: http.Header{"X-Forwarded-For": {"203.0.113.9, 192.0.2.7"}}}
 		var want netip.Addr
 		if tt.want != "" {
 			want = netip.MustParseAddr(tt.want)
 		}
-		if got := tt.p.client(r); got != want {
+		if got := tt.p.Client(r); got != want {
 			t.Errorf("%+v, from %q: client = %v, want %v", tt.p, tt.remote, got, want)
 		}
 	}

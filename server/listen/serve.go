@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"crypto/tls"
@@ -13,7 +13,7 @@ import (
 const (
 	readHeaderTimeout = 10 * time.Second // for a whole request; streams have no body
 	idleTimeout       = 2 * time.Minute  // of a connection between requests
-	maxHeaderBytes    = 16 << 10
+	MaxHeaderBytes    = 16 << 10
 
 	// keepAliveIdle: with Go's 15 s, 100,000 idle streams are 6,700 probes a second. The
 	// heartbeats find dead peers; the probes only clear away what never became a stream.
@@ -32,7 +32,7 @@ func NewHTTP(h http.Handler, logger *slog.Logger) *http.Server {
 		Protocols:         protocols,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    MaxHeaderBytes,
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
 		ConnContext:       hold.Mark,
 		// What net/http logs is what strangers do to the port: handshakes broken off, bad

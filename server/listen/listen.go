@@ -1,4 +1,12 @@
-package server
+// Package listen makes the listeners and HTTP servers of both addresses, and bounds how
+// many connections they take.
+//
+//   - listen.go: TCP, Unix sockets and those that systemd hands over.
+//   - serve.go: the HTTP server on a listener, and its time limits.
+//   - connlimit.go: connections beyond a limit are closed unread; the PROXY protocol.
+//   - descriptors.go, descriptors_unix.go, descriptors_other.go: how many file
+//     descriptors connections may take.
+package listen
 
 import (
 	"context"
@@ -27,12 +35,12 @@ const SocketMode fs.FileMode = 0o660
 
 // Listen is [ListenMode] with [SocketMode].
 func Listen(ctx context.Context, address string) (net.Listener, error) {
-	return ListenMode(ctx, address, SocketMode)
+	return WithMode(ctx, address, SocketMode)
 }
 
-// ListenMode listens as streams need it, on host:port, unix:PATH or systemd:NAME. The
+// WithMode listens as streams need it, on host:port, unix:PATH or systemd:NAME. The
 // mode is a new Unix socket's.
-func ListenMode(ctx context.Context, address string, mode fs.FileMode) (net.Listener, error) {
+func WithMode(ctx context.Context, address string, mode fs.FileMode) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(address, UnixPrefix); ok {
 		return listenUnix(ctx, path, mode)
 	}

@@ -10,17 +10,16 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"sluice/server/certificates"
+	"sluice/server/limit"
+	"sluice/server/listen"
 	"sluice/stream/ssetest"
 )
 
@@ -54,57 +53,6 @@ func put(t *testing.T, name string, text []byte) {
 	}
 }
 
-// TestCertificatesAreReadAgain when they change, and not used while they don't go
-// together.
-func TestCertificatesAreReadAgain(t *testing.T) {
-	dir := t.TempDir()
-	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	cert1, key1 := pair(t, "first")
-	cert2, key2 := pair(t, "second")
-	put(t, certFile, cert1)
-	put(t, keyFile, key1)
-	synctest.Test(t, func(t *testing.T) {
-		logs := new(safeBuffer)
-		c, err := NewCertificates(certFile, keyFile, slog.New(slog.NewTextHandler(logs, nil)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := func(name string) {
-			t.Helper()
-			<-time.After(lookEvery)
-			got, err := c.Get(nil)
-			if err != nil || got.Leaf.Subject.CommonName != name {
-				t.Errorf("%v, %v, want %s", got.Leaf.Subject, err, name)
-			}
-		}
-		want("first")
-		put(t, certFile, cert2) // its key is still to come
-		want("first")
-		want("first")
-		if n := strings.Count(logs.String(), "can't be used"); n != 1 {
-			t.Errorf("it was said %d times:\n%s", n, logs)
-		}
-		put(t, keyFile, key2)
-		want("second")
-		if err := os.Remove(keyFile); err != nil {
-			t.Fatal(err)
-		}
-		want("second")
-		put(t, keyFile, key1)
-		put(t, certFile, cert1)
-		want("first")
-		if strings.Contains(logs.String(), "PRIVATE") {
-			t.Errorf("a key is in the log:\n%s", logs)
-		}
-	})
-	if _, err := NewCertificates(certFile, certFile, slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("a certificate for a key: taken")
-	}
-	if _, err := NewCertificates(dir+"/gone", keyFile, slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("no file: taken")
-	}
-}
-
 // TestTLSBehindADoorIsHeld: a counted connection, named by a proxy, is held below its TLS
 // like any other.
 func TestTLSBehindADoorIsHeld(t *testing.T) {
@@ -113,21 +61,21 @@ func TestTLSBehindADoorIsHeld(t *testing.T) {
 	put(t, dir+"/cert.pem", cert)
 	put(t, dir+"/key.pem", key)
 	trusted := proxies("", "127.0.0.0/8")
-	f := newFixture(t, func(c *Config) { c.Limits, c.Proxies = Limits{PerIP: 1}, trusted })
+	f := newFixture(t, func(c *Config) { c.Limits, c.Proxies = limit.Limits{PerIP: 1}, trusted })
 	f.warm()
-	certificates, err := NewCertificates(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
+	certificates, err := certificates.Load(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := NewHTTP(f.Handler(), f.cfg.Logger)
+	h := listen.NewHTTP(f.Handler(), f.cfg.Logger)
 	h.TLSConfig.GetCertificate = certificates.Get
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	door := Door{Proxies: trusted, ProxyProtocol: true, Metrics: f.cfg.Metrics}.Guard(l)
+	door := listen.ConnLimiter{Proxies: trusted, ProxyProtocol: true, Metrics: f.cfg.Metrics}.Limit(l)
 	done := make(chan error)
-	go func() { done <- h.ServeTLS(BelowTLS(door), "", "") }()
+	go func() { done <- h.ServeTLS(listen.BelowTLS(door), "", "") }()
 	t.Cleanup(func() { f.Close(); h.Close(); <-done })
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(cert)
@@ -168,9 +116,9 @@ func TestTLSBehindADoorIsHeld(t *testing.T) {
 	if status, _ := ask("203.0.113.1"); status != http.StatusTooManyRequests {
 		t.Errorf("the same address once more: %d", status)
 	}
-	s := door.(*sockets)
+	s := door.(*listen.Limited)
 	f.Close()
-	eventually(t, "its connections are counted off", func() bool { return f.held == nil || s.open.Load() <= 1 })
+	eventually(t, "its connections are counted off", func() bool { return f.held == nil || s.InUse() <= 1 })
 }
 
 // TestTLS: 1.2 at least, HTTP/2 where the client speaks it.
@@ -181,13 +129,13 @@ func TestTLS(t *testing.T) {
 	put(t, dir+"/key.pem", key)
 	f := newFixture(t, nil)
 	f.warm()
-	certificates, err := NewCertificates(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
+	certificates, err := certificates.Load(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := NewHTTP(f.Handler(), f.cfg.Logger)
+	h := listen.NewHTTP(f.Handler(), f.cfg.Logger)
 	h.TLSConfig.GetCertificate = certificates.Get
-	l, err := Listen(t.Context(), "127.0.0.1:0")
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,21 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestAPageOfAnotherOriginReadsRetryAfter(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.CORS = CORS{Origins: []string{"https://shop.example"}} })
+	w := asFrom(f.Handler(), http.MethodGet, "https://shop.example") // cold: 503
+	exposed := strings.ToLower(w.Header().Get("Access-Control-Expose-Headers"))
+	if w.Header().Get("Retry-After") == "" {
+		t.Fatalf("%d %v", w.Code, w.Header())
+	}
+	for _, name := range []string{"etag", "retry-after", "www-authenticate", "x-request-id", "traceparent"} {
+		if !strings.Contains(exposed, name) {
+			t.Errorf("%s is not in %q", name, exposed)
+		}
+	}
+}
