@@ -128,7 +128,7 @@ func TestAnAddressHasAFewProbes(t *testing.T) {
 		s.want("sluice.probe", "*")
 		open = append(open, s)
 	}
-	if s := ask("2001:db8::2"); s.StatusCode != http.StatusTooManyRequests || !strings.Contains(s.body(), "Your address has as many probes") { // of the same /64
+	if s := ask("2001:db8::2"); s.StatusCode != http.StatusTooManyRequests || !strings.Contains(s.body(), "Your address has reached its limit of probes") { // of the same /64
 		t.Errorf("one too many: %d", s.StatusCode)
 	}
 	ask("203.0.113.1").want("sluice.probe", "*")

@@ -52,7 +52,7 @@ func TestAMistakeIsSaidAtItsLineWithItsCureAndNothingElse(t *testing.T) {
 		{"no streams", "streams:\n  orders:\n    topic: order-topic\n    user: key\n    event: value:type\n", "", "", `sluice.yaml: streams: is missing: write one, such as streams: {orders: {topic: order-topic, user: key}}`},
 		{"a list of streams", "  orders:\n    topic: order-topic\n    user: key\n    event: value:type", "  - topic: order-topic\n    user: key\n    event: value:type", "", `sluice.yaml:5: streams: keys are needed here, a stream's name and below it its keys: write streams: {orders: {topic: order-topic, user: key}}`},
 		{"a list for a text", "topic: order-topic", "topic: [order-topic]", "", `sluice.yaml:6: streams.orders.topic: is a list, but one text is needed: write it alone, without brackets or dashes`},
-		{"keys for a text", "user: key", "user: {key: id}", "", `sluice.yaml:7: streams.orders.user: has keys of its own, but one text is needed: write it on this line`},
+		{"keys for a text", "user: key", "user: {key: id}", "", `sluice.yaml:7: streams.orders.user: has keys of its own, but one text or list is needed: write it on this line`},
 		{"a text for a section", `listen: ":8080"`, "log: debug", "", `sluice.yaml:1: log: keys are needed here, such as level, format: write log: {level: …}`},
 		{"a key given twice", "    user: key", "    user: key\n    user: key", "", `sluice.yaml:8: streams.orders.user: is given twice: keep one, the first is on line 7`},
 		{"a stream given twice", "auth:", "  orders: {topic: b, user: key}\nauth:", "", `sluice.yaml:9: streams.orders: is given twice: keep one, the first is on line 5`},

@@ -236,7 +236,7 @@ func TestAGracefulStopSaysSo(t *testing.T) {
 	if _, err := net.Dial("tcp", g.Addr().String()); err == nil {
 		t.Error("the port is still open")
 	}
-	if !strings.Contains(log.String(), "streams are told to come back elsewhere") {
+	if !strings.Contains(log.String(), "clients are told to come back, to another gateway") {
 		t.Errorf("log: %s", log)
 	}
 }
@@ -251,7 +251,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	if err := g.wait(now, now); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(log.String(), "streams were left when the time was up") {
+	if !strings.Contains(log.String(), "some streams had not ended in time") {
 		t.Errorf("the streams were waited for; log: %s", log)
 	}
 }
