@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/broker/record"
 	"sluice/broker/reread"
 	"sluice/cmd/internal/typo"
 )
@@ -49,8 +50,14 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 		return nil
 	}
 	if several, ok := field.(*selectors); ok {
-		if *several = selectors(v.text); v.list != nil {
-			*several = selectors(strings.Join(v.list, ", "))
+		if *several = selectors(v.text); v.list == nil {
+			return nil
+		}
+		*several = selectors(strings.Join(v.list, ", "))
+		for _, item := range v.list { // a name may have commas, so each is read alone
+			if _, err := record.ParseSelector(item); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
