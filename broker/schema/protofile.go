@@ -78,12 +78,45 @@ func protoSource(name, text string) (protocompile.SearchResult, error) {
 			return protocompile.SearchResult{}, fmt.Errorf("%s is neither Protobuf text nor a descriptor: %w", name, err)
 		}
 		d.Name = proto.String(name)
+		nameFields(d.MessageType)
 		return protocompile.SearchResult{Proto: &d}, nil
 	}
 	if !document.Shallow([]byte(text), maxDepth) {
 		return protocompile.SearchResult{}, errors.New(name + " nests too deep")
 	}
 	return protocompile.SearchResult{Source: io.NopCloser(bytes.NewReader([]byte(text)))}, nil
+}
+
+// nameFields gives fields the JSON names that they have by default. Descriptors within
+// generated code leave these out, and the compiler would take an empty one for a name.
+func nameFields(messages []*descriptorpb.DescriptorProto) {
+	for _, m := range messages {
+		for _, f := range m.Field {
+			if f.JsonName == nil {
+				f.JsonName = proto.String(jsonName(f.GetName()))
+			}
+		}
+		nameFields(m.NestedType)
+	}
+}
+
+// jsonName is a field's name in lowerCamelCase, as Protobuf's compiler makes it.
+func jsonName(name string) string {
+	var text []byte
+	upper := false
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '_':
+			upper = true
+			continue
+		case upper && c >= 'a' && c <= 'z':
+			text = append(text, c-'a'+'A')
+		default:
+			text = append(text, c)
+		}
+		upper = false
+	}
+	return string(text)
 }
 
 // register adds a file and what it imports.
