@@ -149,7 +149,7 @@ func (l *loader) jwtKeys(j *JWT, at string) {
 	case "jwks_file":
 		err = j.readKeys(way, j.jwksFile, named(j.jwksFile, auth.ParseKeySet))
 	case "jwks_url":
-		l.httpAddress(way, j.JWKSURL, "is fetched without TLS: whoever is in between can be anyone; write https")
+		l.httpAddress(way, j.JWKSURL, "is fetched without TLS, so a machine in between can pass for any user: write https")
 	}
 	j.secret = Secret{} // the key has it now
 	if err != nil {

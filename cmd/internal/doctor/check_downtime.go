@@ -109,7 +109,7 @@ func (d *doctor) judgeDowntime(answer *downtimeAnswer) {
 	}
 	switch {
 	case answer.StatusCode != http.StatusOK:
-		d.fail(checkAtDowntime, problemDowntime, "", "%s%s, which ends every page's EventSource for good: it has to be 200, text/event-stream, with retry: and the end", answer.Status, proxyStatus(answer.Header))
+		d.fail(checkAtDowntime, problemDowntime, "", "%s%s, which ends every page's EventSource permanently: answer 200 text/event-stream with retry:, and end there", answer.Status, proxyStatus(answer.Header))
 	case !answer.isStream():
 		d.fail(checkAtDowntime, problemDowntime, "", "200, but %q: only text/event-stream lets an EventSource come back", answer.Header.Get("Content-Type"))
 	case answer.retry < 0:
@@ -119,7 +119,7 @@ func (d *doctor) judgeDowntime(answer *downtimeAnswer) {
 		return
 	}
 	if answer.Header.Get("Access-Control-Allow-Origin") != d.origin || answer.Header.Get("Access-Control-Allow-Credentials") != "true" {
-		d.fail(checkAtDowntime, problemDowntime, "", "the answer has not the headers of CORS for %s: it ends that origin's pages for good, as a 502 would", d.origin)
+		d.fail(checkAtDowntime, problemDowntime, "", "the answer has no headers of CORS for %s: it ends that origin's streams permanently, as a 502 would", d.origin)
 	}
 }
 

@@ -54,7 +54,7 @@ func (w *idLimiter) AddPartitions(stream int, start []int64) {
 // instead of them. Streams that no longer have room are withdrawn before it returns.
 // Those that have room again are back with the call of what it returns: an id must not
 // be written of partitions that are about to go.
-func (w *idLimiter) countPartitions(index, n int, beside bool) (back func()) {
+func (w *idLimiter) countPartitions(index, n int, added bool) (back func()) {
 	var out, in []int
 	defer func() {
 		for _, i := range out {
@@ -64,14 +64,14 @@ func (w *idLimiter) countPartitions(index, n int, beside bool) (back func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	name := w.specs[index].Name
-	if beside {
+	if added {
 		n += w.partitions[name]
 	} else {
 		delete(w.grown, name)
 	}
 	w.partitions[name] = n
 	refused, length := cursor.TooWide(w.ids, w.partitions, w.grown)
-	if beside && w.refused[name] == "" && slices.ContainsFunc(refused, func(s string) bool { return w.refused[s] == "" }) {
+	if added && w.refused[name] == "" && slices.ContainsFunc(refused, func(s string) bool { return w.refused[s] == "" }) {
 		w.grown[name] = true
 		refused, length = cursor.TooWide(w.ids, w.partitions, w.grown)
 	}

@@ -54,7 +54,7 @@ type verdict struct {
 	Because string `json:"because"`
 }
 
-// printDecisions prints what became of the records asked about.
+// printDecisions prints what happened to the records asked about.
 func (a *adminClient) printDecisions(ctx context.Context, out io.Writer) error {
 	text, err := a.ask(ctx, "/decisions", a.question)
 	if err != nil {
@@ -103,7 +103,7 @@ func (d *decisions) text(one bool) string {
 	return b.String()
 }
 
-// text is what became of a record for a connection.
+// text is what happened to a record for a connection.
 func (v *subscriber) text() string {
 	text := fmt.Sprintf("connection %s of %s", v.ID, cmp.Or(v.User, "a ticket"))
 	if v.Subject != "" {

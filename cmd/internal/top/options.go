@@ -52,8 +52,8 @@ func parse(flags *flag.FlagSet, args []string, stdout io.Writer) (*options, erro
 	flags.IntVar(&o.count, "n", 0, "end after `N` pictures")
 	flags.BoolVar(&o.json, "json", false, "print one snapshot, with rates over an interval, as JSON; or the answer to --why or --user")
 	flags.StringVar(&why, "why", "", "what happened to the record `topic/partition/offset`, for --user or all users of the record")
-	flags.StringVar(&user, "user", "", "what became of the newest records for this user (`NAME`)")
-	flags.StringVar(&subject, "subject", "", "with --user: of those about this (`ID`), whoever they belong to")
+	flags.StringVar(&user, "user", "", "what happened to the newest records for this user (`NAME`)")
+	flags.StringVar(&subject, "subject", "", "with --user: of those about this (`ID`), of any user")
 	words, err := cmdline.Words(flags, args, usage, stdout)
 	if err != nil {
 		return nil, err
