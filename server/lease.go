@@ -8,7 +8,7 @@ import (
 )
 
 // takeStream counts a stream that begins, where there is room or, if it may crowd, the
-// user's oldest stream could give way. One that gave way itself is not counted: it is to
+// user's oldest stream could give way. One that gave way itself is not counted. It must
 // stay away for as long as left says.
 func (s *Server) takeStream(ip netip.Addr, a *admission, mayCrowd bool) (taken limit.Quota, why string, left time.Duration) {
 	user, callers := a.principal.User, s.limits.Callers(a.principal.User, ip)
@@ -27,9 +27,9 @@ func (s *Server) takeStream(ip netip.Addr, a *admission, mayCrowd bool) (taken l
 	return taken, why, 0
 }
 
-// makeRoom has the oldest stream of a user give way to one that has just been opened;
-// false: none may. It comes last, so that nothing gives way to a request that comes to no
-// stream: with a used ticket, or while Kafka is away.
+// makeRoom has the oldest stream of a user give way to one that has just been opened.
+// False means that none may. It comes last. So nothing gives way to a request that comes
+// to no stream, as with a used ticket, or while Kafka is away.
 func (s *Server) makeRoom(user string) bool {
 	isStream := func(key uint64) bool { // which a poll is not: it soon ends by itself
 		came, known := s.roster.find(key)

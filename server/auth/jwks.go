@@ -113,7 +113,7 @@ func (j *JWKS) find(ctx context.Context, kid string) ([]Key, error) {
 	return keys, nil
 }
 
-// askAgain has the set fetched where no key of a token's id verifies it: keys need not
+// askAgain has the set fetched where no key of a token's id verifies it. Keys need not
 // have an id, and an issuer may give a new key the id of the former one. It is false if
 // the set has been fetched just now, so that a forged token is refused.
 func (j *JWKS) askAgain() bool { return j.refresh() != nil }

@@ -280,7 +280,7 @@ func TestKeySetAttacks(t *testing.T) {
 }
 
 // A key that an issuer publishes without an id, or under the id of the former one, is
-// found too. Who shows its token meanwhile has only to wait: a refusal ends an
+// found too. A client that shows its token meanwhile has only to wait: a refusal ends an
 // EventSource.
 func TestKeysRotateUnderOneID(t *testing.T) {
 	for name, more := range map[string]map[string]any{"without an id": nil, "of the same id": {"kid": "1"}} {

@@ -230,8 +230,8 @@ func TestChangeDataOfDebezium(t *testing.T) {
 	if got := seven(); !strings.HasPrefix(got, "last ") {
 		t.Errorf("after the tombstone: %s", got)
 	}
-	// Who comes back from before all of it is told the same, and so is a new gateway's
-	// state.
+	// A client that comes back from before all of it is told the same, and so is a new
+	// gateway's state.
 	again := s.follow("user=7&from=earliest")
 	for i := range 7 {
 		if got := again(); i == 1 && !strings.Contains(got, `"reason":"moved"`) {
