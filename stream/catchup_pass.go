@@ -220,7 +220,7 @@ func (p *catchupPass) give(ev *Event) (work int) {
 	if !ev.Hidden {
 		work = p.giveOne(ev)
 	}
-	if gone, some := ev.former(); some && !p.everyone {
+	if gone, some := ev.toFormer(); some && !p.everyone {
 		work += p.giveOne(&gone)
 	}
 	return work + 1

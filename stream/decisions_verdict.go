@@ -162,7 +162,7 @@ func (d *Decisions) verdict(r *fact, user string, visits []*visit) (Verdict, []V
 	}
 	// They read other streams, or none: it may be that they asked for this one, and were
 	// refused.
-	if d := d.denied(user, r.stream); d != nil {
+	if d := d.lastDenial(user, r.stream); d != nil {
 		v = Verdict{User: user, Cause: CauseRole, At: h.wall(d.at)}
 	}
 	return v, each
@@ -174,8 +174,8 @@ func best(each []Verdict) Verdict {
 	return slices.MinFunc(each, func(a, b Verdict) int { return rank(a) - rank(b) })
 }
 
-// denied is the latest time that a user was denied a stream, nil if there is none.
-func (d *Decisions) denied(user string, stream int) *denial {
+// lastDenial is the latest time that a user was denied a stream, nil if there is none.
+func (d *Decisions) lastDenial(user string, stream int) *denial {
 	for n := d.denials.n; n > d.denials.oldest(); n-- {
 		if one, _ := d.denials.at(n - 1); one.user == user && one.mask&(1<<stream) != 0 {
 			return one

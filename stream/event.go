@@ -135,9 +135,9 @@ func (r Reset) AppendJSON(dst []byte) []byte {
 	return append(dst, "]}"...)
 }
 
-// former returns the event that tells those who had what ev is about, and have it no
+// toFormer returns the event that tells those who had what ev is about, and have it no
 // longer; false: it names nobody.
-func (ev *Event) former() (Event, bool) {
+func (ev *Event) toFormer() (Event, bool) {
 	return Event{
 		Partition: ev.Partition, Offset: ev.Offset, Timestamp: ev.Timestamp,
 		Users: ev.Former, Subject: ev.FormerSubject, Name: "delete", Data: ev.FormerData,
@@ -153,13 +153,13 @@ func (ev *Event) withFormer(gone Event) *Event {
 	return &gone
 }
 
-// former is [Event.former], and asks the state where the event doesn't say who it was.
+// former is [Event.toFormer], and asks the state where the event doesn't say who it was.
 // The state must not have the event yet. The hub's lock is held.
 func (l *log) former(ev *Event) (gone Event, some bool) {
 	if len(ev.FormerData) == 0 || l.spec.Audience != AudienceUser {
 		return Event{}, false
 	}
-	if gone, some = ev.former(); ev.FormerFromState && l.state != nil {
+	if gone, some = ev.toFormer(); ev.FormerFromState && l.state != nil {
 		gone.Users, gone.Subject = l.state.holders(ev, gone.Subject)
 		some = len(gone.Users) > 0
 	}

@@ -256,7 +256,7 @@ func (g *newestReading) emit(_ int32, events []Event, _ int64) error {
 		if !ev.Hidden {
 			g.see(ev, ms)
 		}
-		if gone, some := ev.former(); some && !g.everyone {
+		if gone, some := ev.toFormer(); some && !g.everyone {
 			g.see(&gone, ms)
 		}
 	}
