@@ -70,11 +70,6 @@ func (all Selectors) UsesValue() bool {
 // MayUseValue reports whether one of the selectors looks into a record's value.
 func (all Selectors) MayUseValue() bool { return slices.ContainsFunc(all, Selector.UsesValue) }
 
-// MayUseKey reports whether one of the selectors looks at a record's key.
-func (all Selectors) MayUseKey() bool {
-	return slices.ContainsFunc(all, func(s Selector) bool { return s.source == fromKey })
-}
-
 // one returns the first string or number that one of them selects; nil: there is none.
 func (all Selectors) one(f *fields) []byte {
 	for i := range all {

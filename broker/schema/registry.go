@@ -52,7 +52,6 @@ type Registry struct {
 	running int               // questions under way
 	changed chan struct{}     // closed, and made anew, when an answer has come
 	failing error             // what the registry last said instead of an answer; nil: it answers
-	since   time.Time         // when it began to
 }
 
 // question is a schema that isn't known.
@@ -119,14 +118,6 @@ func (r *Registry) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.changed
-}
-
-// Failing says since when the registry doesn't answer, and what it says instead; nil:
-// it does, as far as is known.
-func (r *Registry) Failing() (since time.Time, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.since, r.failing
 }
 
 // lookup returns a schema that is known. Of another it begins to ask, and fails.
@@ -201,10 +192,8 @@ func (r *Registry) answers(err error) {
 	}
 	switch {
 	case err != nil && r.failing == nil:
-		r.since = time.Now()
 		r.log.Warn("the schema registry doesn't answer: records with schemas that aren't known yet wait", "url", r.url, "error", err)
 	case err == nil && r.failing != nil:
-		r.since = time.Time{}
 		r.log.Info("the schema registry answers again", "url", r.url)
 	}
 	r.failing = err
