@@ -201,8 +201,8 @@ func (r *Registry) answers(err error) {
 
 // Wait returns once the registry has said something of a schema, or ctx ends.
 func (c *Codec) Wait(ctx context.Context, raw []byte) error {
-	id, _, err := splitHeader(raw)
-	if err != nil || c.registry == nil {
+	id, _, malformed := splitHeader(raw)
+	if malformed != nil || c.registry == nil { // nothing to wait for: decoding says what is wrong
 		return nil
 	}
 	for {

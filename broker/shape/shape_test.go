@@ -96,13 +96,13 @@ func TestStepsAreCountedAndNotTimed(t *testing.T) {
 	}
 	b = newBudget()
 	b.start = time.Now().Add(-time.Hour)
-	if v, _ := p.code.RunWithContext(b, nil).Next(); v != error(errTime) {
+	if v, _ := p.code.RunWithContext(b, nil).Next(); v != errTime {
 		t.Errorf("after an hour: %v", v)
 	}
 	b = newBudget()
 	b.start = time.Now().Add(time.Hour)
 	b.steps = maxSteps - 1000
-	if v, _ := p.code.RunWithContext(b, nil).Next(); v != error(errSteps) {
+	if v, _ := p.code.RunWithContext(b, nil).Next(); v != errSteps {
 		t.Errorf("after all its steps: %v", v)
 	}
 }

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -32,7 +33,7 @@ func TestATokenWithoutExpIsRefusedWhereItIsRequired(t *testing.T) {
 		for name, a := range map[string]Authenticator{"one issuer": strict, "several": Issuers{strict, foreign}, "several, turned round": Issuers{foreign, strict}, "first of": First{strict}} {
 			for _, claims := range []string{endless, `{"sub":"alice","exp":null}`, `{"sub":"alice","EXP":4102444800}`} {
 				_, err := a.Authenticate(request(place, signed(claims, jwa.HS256(), secret)))
-				if refused, ok := err.(*Error); !ok || refused.Reason != ReasonNoExpiry && claims != `{"sub":"alice","exp":null}` {
+				if refused, ok := errors.AsType[*Error](err); !ok || refused.Reason != ReasonNoExpiry && claims != `{"sub":"alice","exp":null}` {
 					t.Errorf("%s, %s, %s: %v", name, place, claims, err)
 				}
 			}
