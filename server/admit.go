@@ -133,20 +133,6 @@ func (s *Server) public(unknown *problem) bool {
 	return unknown.anonymous && s.forAnyone
 }
 
-// claim takes what the caller's credential gives only once. Where no stream comes of it,
-// release gives it back.
-func (s *Server) claim(r *http.Request, who auth.Principal, notes []string) (release func(), refused *problem) {
-	if who.Claim == nil {
-		return func() {}, nil
-	}
-	release, err := who.Claim(notes)
-	if err != nil {
-		s.refused(r, err)
-		return nil, unidentified(err)
-	}
-	return release, nil
-}
-
 // refused counts a failed identity. What failed that way goes to the log only when it is
 // not the caller's doing. auth's own errors are part of every day, and anyone could fill
 // a disk with them.

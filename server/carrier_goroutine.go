@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sluice/server/limit"
 	"sluice/stream"
 )
 
@@ -21,9 +20,7 @@ type goroutines struct {
 	rides   rides
 	waker   stream.WakerID
 	terms   *terms
-	gate    *gate
-	limits  *limit.Limiter
-	logins  *logins
+	lenders *lenders
 	metrics *Metrics
 	logger  *slog.Logger
 	timeout time.Duration // a write may take
@@ -31,7 +28,7 @@ type goroutines struct {
 }
 
 func newGoroutines(s *Server) *goroutines {
-	g := &goroutines{terms: &s.terms, gate: &s.gate, limits: s.limits, logins: s.logins, metrics: s.cfg.Metrics, logger: s.cfg.Logger, timeout: s.cfg.WriteTimeout}
+	g := &goroutines{terms: &s.terms, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger, timeout: s.cfg.WriteTimeout}
 	g.waker = s.cfg.Hub.AddWaker(&g.rides)
 	return g
 }

@@ -75,16 +75,11 @@ func (r *ride) finish(why reason) {
 	if r.alarm != nil {
 		r.alarm.Stop()
 	}
-	r.session.sub.CloseFor(why.String()) // before the release: then nobody wakes another's session
-	r.release(r.place)
-	if r.session.tied {
-		r.logins.detach(r.session.sub.Key())
-	}
-	r.session.over(r.terms)
-	r.limits.Release(r.session.stake)
-	r.socket.finish(time.Now().Add(r.timeout))
-	r.metrics.closed(byGoroutine, why)
-	r.gate.leave()
+	r.lenders.end(r.session.sub, &r.session.lease, why.String(), func() {
+		r.release(r.place) // now that the hub wakes nobody: another's session may have the token
+		r.socket.finish(time.Now().Add(r.timeout))
+		r.metrics.closed(byGoroutine, why)
+	})
 	r.part()
 }
 

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"sluice/server/hold"
-	"sluice/server/limit"
 	"sluice/stream"
 )
 
@@ -17,9 +16,7 @@ type held struct {
 	wakers  []stream.WakerID // by worker
 	hub     *stream.Hub
 	terms   *terms
-	gate    *gate
-	limits  *limit.Limiter
-	logins  *logins
+	lenders *lenders
 	metrics *Metrics
 	logger  *slog.Logger
 	ending  atomic.Int64 // 1 + the spread over which all sessions end from now on; 0: they don't
@@ -35,7 +32,7 @@ type kept struct {
 }
 
 func newHeld(s *Server) (*held, error) {
-	h := &held{hub: s.cfg.Hub, terms: &s.terms, gate: &s.gate, limits: s.limits, logins: s.logins, metrics: s.cfg.Metrics, logger: s.cfg.Logger}
+	h := &held{hub: s.cfg.Hub, terms: &s.terms, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger}
 	var err error
 	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[kept]{
 		Now:  func() int64 { return int64(h.terms.now()) },
@@ -116,14 +113,5 @@ func (h *held) gone(k *kept, why hold.Why) {
 	case hold.Slow:
 		ended = slow
 	}
-	h.hub.Sub(k.sub).CloseFor(ended.String())
-	h.metrics.closed(byHolder, ended)
-	if k.snapshot {
-		h.terms.snapshots.drop(k.sub)
-	}
-	h.limits.Release(k.stake)
-	if k.tied {
-		h.logins.detach(k.sub)
-	}
-	h.gate.leave()
+	h.lenders.end(h.hub.Sub(k.sub), &k.lease, ended.String(), func() { h.metrics.closed(byHolder, ended) })
 }

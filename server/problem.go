@@ -24,6 +24,7 @@ type problem struct {
 	retryAfter time.Duration // Retry-After, rounded up to seconds
 	anonymous  bool          // the request carries no credentials at all
 	wait       string        // why the caller has only to wait; see Server.unavailable
+	atLeast    tick          // how long it is to wait, at least
 }
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }

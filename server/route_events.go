@@ -6,109 +6,77 @@ import (
 	"net/http"
 	"time"
 
-	"sluice/server/limit"
 	"sluice/server/openapi"
 	"sluice/stream"
 )
 
 // events answers GET and HEAD /events.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	if refused := embedded(r); refused != nil {
-		refused.write(w)
-		return
+	p, refused := s.enter(r)
+	if refused == nil {
+		defer p.end()
+		refused = s.stream(w, r, p)
 	}
-	if !s.gate.enter() {
-		s.unavailable(w, r, draining.String())
-		return
+	if refused != nil {
+		s.refuse(w, r, refused)
 	}
-	carried := false
-	defer func() {
-		if !carried {
-			s.gate.leave()
-		}
-	}()
-	ip := s.cfg.Proxies.Client(r)
-	if why := s.limits.Connect(ip, time.Now()); why != "" {
-		s.unavailable(w, r, why)
-		return
+}
+
+// stream makes a stream of a request, and has a carrier take it over.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (refused *problem) {
+	if why := s.limits.Connect(p.ip, time.Now()); why != "" {
+		return s.mustWait(why)
 	}
 	a, refused := s.admit(r)
 	if refused != nil {
-		s.refuse(w, r, refused)
-		return
+		return refused
 	}
 	probe, refused := readProbe(r)
 	if refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
 	if r.Method == http.MethodHead {
 		writeStreamHeader(w, r)
-		return
+		return nil
 	}
-	stake, why, left := s.takeStream(ip, &a, probe == nil)
-	if why != "" {
-		s.unavailableFor(w, r, why, ticks(left))
-		return
+	if refused := s.takeStream(p, &a, probe == nil); refused != nil {
+		return refused
 	}
-	defer func() {
-		if !carried {
-			s.limits.Release(stake)
-		}
-	}()
 	if probe != nil {
 		s.probe(w, r, probe)
-		return
+		return nil
 	}
-	release, refused := s.claim(r, a.principal, a.notes)
-	if refused != nil {
-		s.refuse(w, r, refused)
-		return
+	if refused := s.claim(r, p, &a); refused != nil {
+		return refused
 	}
-	carrier := s.carrierFor(w, r)
-	p := carrier.reserve()
-	a.request.Waker, a.request.Token = p.waker, p.token
-	a.request.BeforeKafka = s.mayCatchUp(a.principal.User, ip)
-	sub, opening, snapshot, err := s.begin(r.Context(), &a, s.limits.Callers(a.principal.User, ip))
+	by := s.carrierFor(w, r)
+	p.reserve(by, &a.request)
+	opening, err := s.subscribe(r.Context(), p, &a, by.kind())
 	if err != nil {
-		carrier.release(p)
-		release()
 		s.notOpened(w, r, err)
-		return
+		return nil
 	}
-	if a.crowds && !s.makeRoom(a.principal.User) {
-		sub.Close()
-		if snapshot != nil {
-			snapshot.release()
-		}
-		carrier.release(p)
-		release()
-		s.unavailable(w, r, limit.PerUser)
-		return
-	}
-	if a.principal.Login != nil {
-		s.logins.attach(sub, a.principal)
-	}
-	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked; what comes from here on finds the stream
-		sub.End()
-	}
-	s.roster.add(sub, ip, carrier.kind())
+	s.carry(w, r, by, p, &a, opening)
+	return nil
+}
+
+// carry makes the session, and has its carrier take over the lease.
+func (s *Server) carry(w http.ResponseWriter, r *http.Request, by carrier, p *pending, a *admission, opening stream.Opening) {
 	s.cfg.Metrics.opening(opening)
 	begun := appendOpening(nil, s.terms.retry(), opening)
 	hello := appendHello(nil, s.terms.heartbeat, a.names, opening)
-	session := newSession(&s.terms, s.terms.now(), sub, a.principal.Expires, s.cfg.MaxAge)
+	session := newSession(&s.terms, s.terms.now(), p.sub, a.principal.Expires, s.cfg.MaxAge)
 	s.tidy.open()
-	session.stake = stake
-	session.tied = a.principal.Login != nil
-	if snapshot != nil {
-		begun = appendSnapshotHead(begun, a.principal.Note, snapshot)
-		s.snapshots.put(sub, &snapshotSend{state: snapshot, hello: hello, until: time.Now().Add(writeTime(snapshot.bytes(), s.cfg.WriteTimeout))})
-		session.snapshot = true
+	if state := p.state; state != nil {
+		begun = appendSnapshotHead(begun, a.principal.Note, state)
+		until := time.Now().Add(writeTime(state.bytes(), s.cfg.WriteTimeout))
+		s.snapshots.put(p.sub, &snapshotSend{state: state, hello: hello, until: until})
+		p.snapshot, p.state = true, nil
 	} else {
 		begun = append(begun, hello...)
 	}
-	carried = true
-	carrier.carry(w, r, p, session, begun)
+	session.lease, p.carried = p.lease, true
+	by.carry(w, r, p.slot, session, begun)
 }
 
 // errSlowKafka is the cause of an open that was given up on.

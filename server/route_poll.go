@@ -31,6 +31,10 @@ func newPolls(hub *stream.Hub) *polls {
 	return p
 }
 
+func (p *polls) reserve() place { return place{waker: p.waker, token: p.bells.take()} }
+
+func (p *polls) release(at place) { p.bells.give(at.token) }
+
 // asked is what a poll asks for.
 type asked struct {
 	cursor string
@@ -81,24 +85,20 @@ const (
 // A poll always gets on. Its subscription ends with it, and a catch-up that has not begun
 // to deliver by then would begin anew with the next poll. So a poll waits for its
 // catch-up for up to OpenTimeout, also without a wait, and says 503 when nothing came.
-func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask *asked) bool {
-	ip := s.cfg.Proxies.Client(r)
-	stake, why := s.limits.Acquire(a.principal.User, ip)
-	if why != "" {
+func (s *Server) poll(w http.ResponseWriter, r *http.Request, held *pending, a *admission, ask *asked) bool {
+	var why string
+	if held.quota, why = s.limits.Acquire(a.principal.User, held.ip); why != "" {
 		s.unavailable(w, r, why)
 		return false
 	}
-	defer s.limits.Release(stake)
-	token := s.polls.bells.take()
-	defer s.polls.bells.give(token)
-	a.request.From, a.request.Waker, a.request.Token = stream.From{}, s.polls.waker, token
-	a.request.BeforeKafka = s.mayCatchUp(a.principal.User, ip)
+	held.reserve(s.polls, &a.request)
+	a.request.From, a.request.BeforeKafka = stream.From{}, s.mayCatchUp(a.principal.User, held.ip)
 	p := &page{id: ask.cursor}
 	over, stop := context.WithTimeout(context.Background(), untilExpiry(a.principal.Expires, ask.wait))
 	defer stop()
 	end := pollOverrun
 	for tries := 0; end == pollOverrun && tries < pollOpens; tries++ {
-		end = s.pollFrom(w, r, a, ask, p, over.Done())
+		end = s.pollFrom(w, r, held, a, ask, p, over.Done())
 	}
 	switch end {
 	case pollGone, pollRefused:
@@ -112,7 +112,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, a *admission, ask 
 	}
 	body := p.body()
 	if len(body) > writeRun { // less fits into the socket's buffers
-		part, callers := &stream.StatePart{Bytes: int64(len(body))}, s.limits.Callers(a.principal.User, ip)
+		part, callers := &stream.StatePart{Bytes: int64(len(body))}, s.limits.Callers(a.principal.User, held.ip)
 		if !s.stateBudget.Acquire(part, callers) {
 			s.unavailable(w, r, limit.StateBytes)
 			return false
@@ -134,22 +134,16 @@ func untilExpiry(expires time.Time, wait time.Duration) time.Duration {
 }
 
 // pollFrom subscribes at the page's position and fills the page.
-func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, a *admission, ask *asked, p *page, over <-chan struct{}) pollEnd {
+func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, held *pending, a *admission, ask *asked, p *page, over <-chan struct{}) pollEnd {
 	a.request.Cursor, _ = cursor.SplitNotes(p.id)
 	sub, opening, err := s.open(r.Context(), a.request)
 	if err != nil {
 		s.notOpened(w, r, err)
 		return pollRefused
 	}
-	defer sub.CloseFor("answered") // before the token is given back
-	if a.principal.Login != nil {
-		s.logins.attach(sub, a.principal)
-		defer s.logins.detach(sub.Key())
-	}
-	if s.revoked.refuses(a.principal, time.Now()) { // since it was asked
-		sub.End()
-	}
-	s.roster.add(sub, s.cfg.Proxies.Client(r), byPoll)
+	held.subscribed = true
+	defer s.lenders.unsubscribe(sub, &held.lease, "answered") // before the slot is given back
+	s.follow(sub, &held.lease, a, held.ip, byPoll)
 	s.cfg.Metrics.polling(opening)
 	defer s.cfg.Metrics.polled()
 

@@ -14,82 +14,76 @@ import (
 // state answers GET and HEAD /state: the latest event of each subject of the caller's, or
 // with ?cursor= what came after that.
 func (s *Server) state(w http.ResponseWriter, r *http.Request) {
-	if refused := embedded(r); refused != nil {
-		refused.write(w)
-		return
+	p, refused := s.enter(r)
+	if refused == nil {
+		defer p.end()
+		refused = s.stateOrPoll(w, r, p)
 	}
-	if !s.gate.enter() {
-		s.unavailable(w, r, draining.String())
-		return
-	}
-	defer s.gate.leave()
-	a, refused := s.admit(r)
 	if refused != nil {
 		s.refuse(w, r, refused)
-		return
+	}
+}
+
+// stateOrPoll answers with a state, or as a poll does.
+func (s *Server) stateOrPoll(w http.ResponseWriter, r *http.Request, p *pending) (refused *problem) {
+	a, refused := s.admit(r)
+	if refused != nil {
+		return refused
 	}
 	ask, refused := readPoll(r)
 	if refused != nil {
-		refused.write(w)
-		return
+		return refused
 	}
 	if r.Method == http.MethodHead && ask != nil {
 		setStateHeader(w.Header())
-		return
+		return nil
 	}
 	if ask != nil {
 		a.notes = ask.notes
 	}
-	release, refused := s.claim(r, a.principal, a.notes)
-	if refused != nil {
-		s.refuse(w, r, refused)
-		return
+	if refused := s.claim(r, p, &a); refused != nil {
+		return refused
 	}
-	if ask != nil {
-		if !s.poll(w, r, &a, ask) {
-			release()
-		}
-		return
+	if ask == nil {
+		s.writeState(w, r, p, &a)
+	} else if s.poll(w, r, p, &a, ask) {
+		p.useUnless(false)
 	}
-	if !s.writeState(w, r, &a) || r.Method == http.MethodHead { // which only looks
-		release()
-	}
+	return nil
 }
 
-// writeState answers with the state, in runs: what is made of it at a time is one run. It
-// reports whether it came to an answer.
-func (s *Server) writeState(w http.ResponseWriter, r *http.Request, a *admission) bool {
+// writeState answers with the state, in runs: what is made of it at a time is one run. An
+// answer uses up what was claimed. HEAD only looks.
+func (s *Server) writeState(w http.ResponseWriter, r *http.Request, p *pending, a *admission) {
 	head, err := s.cfg.Hub.StateHead(a.stateRequest())
 	if err != nil {
 		s.notOpened(w, r, err)
-		return false
+		return
 	}
 	if tag := etag(&head.State, a.names, time.Now()); matches(r.Header.Values("If-None-Match"), tag) {
 		setStateHeader(w.Header())
 		w.Header().Set("ETag", tag)
 		w.WriteHeader(http.StatusNotModified)
-		return true
+		p.useUnless(r.Method == http.MethodHead)
+		return
 	}
-	ip := s.cfg.Proxies.Client(r)
-	stake, why := s.limits.AcquireState(a.principal.User, ip)
-	if why != "" {
+	var why string
+	if p.quota, why = s.limits.AcquireState(a.principal.User, p.ip); why != "" {
 		s.unavailable(w, r, why)
-		return false
+		return
 	}
-	defer s.limits.Release(stake)
-	state, err := s.holdState(r.Context(), a, s.limits.Callers(a.principal.User, ip))
-	if err != nil {
+	if p.state, err = s.holdState(r.Context(), a, s.limits.Callers(a.principal.User, p.ip)); err != nil {
 		s.notOpened(w, r, err)
-		return false
+		return
 	}
-	defer state.release()
+	p.useUnless(r.Method == http.MethodHead)
+	state := p.state
 	setStateHeader(w.Header())
 	w.Header().Set("ETag", etag(&state.State, a.names, time.Now()))
 	state.Cursor = cursor.AddNote(state.Cursor, a.principal.Note) // the stream that begins there may use the ticket
 	body := s.newBody(w, r)
 	defer body.rest()
 	body.end(s.writeEvents(body, state, a.names))
-	return true
 }
 
 // writeEvents writes a state as JSON; false: the client takes no more.

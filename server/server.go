@@ -139,7 +139,8 @@ type Server struct {
 	terms terms
 	gate  gate
 	carriers
-	limits *limit.Limiter
+	limits  *limit.Limiter
+	lenders lenders // of all leases
 
 	stateBudget *limit.StateBudget
 	stateTurns  *limit.Turns
@@ -206,6 +207,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.tidy.free = debug.FreeOSMemory
 	s.stop, s.stopNow = context.WithCancel(context.Background())
+	s.lenders = lenders{&s.gate, s.limits, s.logins, s.snapshots}
 	if err := s.carriers.start(s); err != nil {
 		s.logins.close()
 		return nil, err

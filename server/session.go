@@ -76,16 +76,15 @@ type session struct {
 // course is all of a session but its subscription. It has no pointers, so that a slot can
 // keep it.
 type course struct {
-	beat  tick        // a heartbeat, unless something is written before
-	warn  tick        // sluice.closing with reason expiring; never, once said
-	end   tick        // the end of the stream by itself
-	stake limit.Quota // what it counts for, until its carrier gives it back
+	lease // what it has taken, until its carrier ends that
 
-	why      reason // of the end: what is to come at end, or what came
-	stale    bool   // the client was last told that Kafka is away
-	tied     bool   // depends on a login, until its carrier detaches it
-	snapshot bool   // the state is still being sent: there is no position before all of it is
-	ending   bool   // the end of all sessions is in end
+	beat tick // a heartbeat, unless something is written before
+	warn tick // sluice.closing with reason expiring; never, once said
+	end  tick // the end of the stream by itself
+
+	why    reason // of the end: what is to come at end, or what came
+	stale  bool   // the client was last told that Kafka is away
+	ending bool   // the end of all sessions is in end
 }
 
 // newSession is a session beginning now. expires may be zero: never.
@@ -241,15 +240,7 @@ func (s *session) evictedID(t *terms) string {
 		position, _ := cursor.SplitNotes(id)
 		id = strings.TrimPrefix(id[len(position):], "~")
 	}
-	return t.evictions.Remember(s.stake.User, id)
-}
-
-// over lets go of what the session is not sent any more. It is for its carrier, when it
-// has ended.
-func (s *session) over(t *terms) {
-	if s.snapshot {
-		t.snapshots.drop(s.sub.Key())
-	}
+	return t.evictions.Remember(s.quota.User, id)
 }
 
 // evictedRetry is how long an evicted stream is told to stay away, at least.

@@ -38,6 +38,13 @@ func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why stri
 	p.write(w)
 }
 
+// mustWaitFor is mustWait for a caller that is to stay away for a time at least.
+func (s *Server) mustWaitFor(why string, least tick) *problem {
+	p := s.mustWait(why)
+	p.atLeast = least
+	return p
+}
+
 // mustWait is the problem of a request that has only to wait. What it is answered with,
 // refuse decides.
 func (s *Server) mustWait(why string) *problem {
@@ -49,7 +56,7 @@ func (s *Server) mustWait(why string) *problem {
 // refuse answers with a problem, or has the caller come back.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 	if p.wait != "" {
-		s.unavailable(w, r, p.wait)
+		s.unavailableFor(w, r, p.wait, p.atLeast)
 		return
 	}
 	p.write(w)

@@ -106,11 +106,14 @@ func New(l Limits) *Limiter {
 	return &Limiter{limits: l, seed: maphash.MakeSeed(), counts: make(map[uint64]int32)}
 }
 
-// Quota is what a stream counts for; the zero stake is nothing.
+// Quota is what a stream counts for. The zero Quota is nothing.
 type Quota struct {
-	User, ip uint64 // hashes; 0 is not counted
-	taken    bool
+	User uint64 // a hash; 0: it is not counted
+	ip   uint64 // a hash; noAddress: it is not counted; 0: nothing is
 }
+
+// noAddress is no address's number, since those are even.
+const noAddress = 1
 
 // Connect counts an attempt to begin a stream; why is "" where it may go on. The address
 // is asked first: one that knocks too often must not use up what is everybody's.
@@ -225,7 +228,8 @@ func (l *Limiter) countUpTo(callers [2]uint64, perUser int) (s Quota, why string
 	if l.limits.PerUser > 0 {
 		s.User = callers[0]
 	}
-	if l.limits.PerIP > 0 {
+	s.ip = noAddress
+	if l.limits.PerIP > 0 && callers[1] != 0 {
 		s.ip = callers[1]
 	}
 	l.mu.Lock()
@@ -233,15 +237,14 @@ func (l *Limiter) countUpTo(callers [2]uint64, perUser int) (s Quota, why string
 	switch {
 	case s.User != 0 && int(l.counts[s.User]) >= perUser:
 		return Quota{}, PerUser
-	case s.ip != 0 && int(l.counts[s.ip]) >= l.limits.PerIP:
+	case s.ip != noAddress && int(l.counts[s.ip]) >= l.limits.PerIP:
 		return Quota{}, PerIP
 	case l.limits.Connections > 0 && l.open >= l.limits.Connections:
 		return Quota{}, Connections
 	}
-	s.taken = true
 	l.open++
 	for _, key := range [...]uint64{s.User, s.ip} {
-		if key != 0 {
+		if key > noAddress {
 			l.counts[key]++
 		}
 	}
@@ -250,7 +253,7 @@ func (l *Limiter) countUpTo(callers [2]uint64, perUser int) (s Quota, why string
 
 // Release takes a stream off the counts.
 func (l *Limiter) Release(s Quota) {
-	if !s.taken {
+	if s.ip == 0 {
 		return
 	}
 	l.mu.Lock()
@@ -258,7 +261,7 @@ func (l *Limiter) Release(s Quota) {
 	l.open--
 	for _, key := range [...]uint64{s.User, s.ip} {
 		switch {
-		case key == 0:
+		case key <= noAddress:
 		case l.counts[key] == 1:
 			delete(l.counts, key)
 		default:
