@@ -17,7 +17,7 @@ import (
 // end: after carry has returned, in doLater, or in carry where there is none around it.
 // While a session waits it holds no buffer of ours.
 type goroutines struct {
-	rides   rides
+	rides   streamsByToken
 	waker   stream.WakerID
 	terms   *terms
 	lenders *lenders
@@ -57,7 +57,7 @@ func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p place, s se
 	if l != nil {
 		w = l.ResponseWriter
 	}
-	ride := &ride{goroutines: g, session: s, place: p, opening: opening}
+	ride := &goroutineStream{goroutines: g, session: s, place: p, opening: opening}
 	ride.socket.init(w)
 	ride.begin()
 	if l != nil {

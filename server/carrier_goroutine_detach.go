@@ -2,22 +2,22 @@ package server
 
 import "net/http"
 
-// doLater serves next. It waits for the ride that next may have left, once everything
+// detachHandler serves next. It waits for the ride that next may have left, once everything
 // around it has returned: routing, middleware and their frames. A goroutine that waits
 // for hours keeps the stack of what it has done. Therefore it does little.
-type doLater struct{ next http.Handler }
+type detachHandler struct{ next http.Handler }
 
 // ServeHTTP is careful with its own stack. Over HTTP/2 the goroutine is only the
 // handler's. One that never calls anything deep keeps the 2 KB it was born with, of which
 // net/http has used a quarter by now and the runtime reserves half. So next has another
 // goroutine, for as long as it takes. This one waits at one channel and no more: a select
 // would be too deep.
-func (d *doLater) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *detachHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rethrow(<-d.start(w, r))
 }
 
 // start has next answer, and returns where it is said that all is over.
-func (d *doLater) start(w http.ResponseWriter, r *http.Request) <-chan any {
+func (d *detachHandler) start(w http.ResponseWriter, r *http.Request) <-chan any {
 	over := make(chan any, 1)
 	if r.ProtoMajor == 1 {
 		serve(d.next, w, r, over)
@@ -36,7 +36,7 @@ func rethrow(fault any) {
 // serve has next answer, and says when all is over: nil, or what panicked. A ride that
 // was left says it instead.
 func serve(next http.Handler, w http.ResponseWriter, r *http.Request, over chan<- any) {
-	l := leaver{ResponseWriter: w}
+	l := detachWriter{ResponseWriter: w}
 	defer func() {
 		switch fault := recover(); {
 		case l.then == nil:
@@ -51,20 +51,20 @@ func serve(next http.Handler, w http.ResponseWriter, r *http.Request, over chan<
 	next.ServeHTTP(&l, r)
 }
 
-// leaver is the ResponseWriter by which a handler finds where to leave its ride.
-type leaver struct {
+// detachWriter is the ResponseWriter by which a handler finds where to leave its ride.
+type detachWriter struct {
 	http.ResponseWriter
-	then *ride
+	then *goroutineStream
 }
 
 // Unwrap is for http.ResponseController.
-func (l *leaver) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+func (l *detachWriter) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 
 // leaverOf returns nil where nobody waits for what is left.
-func leaverOf(w http.ResponseWriter) *leaver {
+func leaverOf(w http.ResponseWriter) *detachWriter {
 	for {
 		switch v := w.(type) {
-		case *leaver:
+		case *detachWriter:
 			return v
 		case interface{ Unwrap() http.ResponseWriter }:
 			w = v.Unwrap()

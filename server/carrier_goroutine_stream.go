@@ -9,10 +9,10 @@ import (
 	"sluice/stream"
 )
 
-// ride is a session on the ordinary carrier. What there is to do is done in turns, one at
+// goroutineStream is a session on the ordinary carrier. What there is to do is done in turns, one at
 // a time. The first is the handler's; each later one has a goroutine that ends with it.
 // Writing takes 8 KB of stack, and a goroutine that has once had them keeps them.
-type ride struct {
+type goroutineStream struct {
 	*goroutines
 	session session
 	place   place
@@ -27,7 +27,7 @@ type ride struct {
 }
 
 // begin takes the first turn, and has the hub wake the ride for others.
-func (r *ride) begin() {
+func (r *goroutineStream) begin() {
 	r.metrics.opened(byGoroutine)
 	r.rings.Store(1)
 	r.rides.begin(r.place.token, r)
@@ -35,14 +35,14 @@ func (r *ride) begin() {
 }
 
 // wake has somebody take a turn, or another one after the one that goes on.
-func (r *ride) wake() {
+func (r *goroutineStream) wake() {
 	if r.rings.Add(1) == 1 {
 		go r.turn()
 	}
 }
 
 // turn writes until there is nothing to write, or to the session's end.
-func (r *ride) turn() {
+func (r *goroutineStream) turn() {
 	defer r.catch()
 	for {
 		rings := r.rings.Load()
@@ -61,7 +61,7 @@ func (r *ride) turn() {
 }
 
 // catch ends a ride whose turn panicked.
-func (r *ride) catch() {
+func (r *goroutineStream) catch() {
 	if fault := recover(); fault != nil {
 		panicked(r.logger, fault)
 		r.fault = http.ErrAbortHandler // the answer has begun: only a broken connection says that it is not whole
@@ -71,7 +71,7 @@ func (r *ride) catch() {
 
 // finish gives back what the session has. The turn it is called in is the last: its rings
 // are never taken back.
-func (r *ride) finish(why reason) {
+func (r *goroutineStream) finish(why reason) {
 	if r.alarm != nil {
 		r.alarm.Stop()
 	}
@@ -84,7 +84,7 @@ func (r *ride) finish(why reason) {
 }
 
 // leave has the ride go on by itself, to its own end or the client's, and then say so.
-func (r *ride) leave(client context.Context, over chan<- any) {
+func (r *goroutineStream) leave(client context.Context, over chan<- any) {
 	r.over = over
 	context.AfterFunc(client, func() {
 		r.gone.Store(true)
@@ -94,7 +94,7 @@ func (r *ride) leave(client context.Context, over chan<- any) {
 }
 
 // abandon ends the ride, and waits for that.
-func (r *ride) abandon() {
+func (r *goroutineStream) abandon() {
 	client, quit := context.WithCancel(context.Background())
 	quit()
 	over := make(chan any, 1)
@@ -102,7 +102,7 @@ func (r *ride) abandon() {
 	<-over
 }
 
-func (r *ride) part() {
+func (r *goroutineStream) part() {
 	if r.parted.Add(1) == 2 {
 		r.over <- r.fault
 	}
@@ -110,7 +110,7 @@ func (r *ride) part() {
 
 // write writes what there is, and sees to it that the session is woken when there is
 // something to do again. At the end it says why.
-func (r *ride) write() (next verdict, why reason) {
+func (r *goroutineStream) write() (next verdict, why reason) {
 	now := r.terms.now()
 	r.session.hurry(r.terms, now, r.ending.Load())
 	out := batches.Get().(*stream.Batch)
@@ -135,7 +135,7 @@ func (r *ride) write() (next verdict, why reason) {
 
 // send sends a batch within the carrier's timeout: the alarm, which has nothing else to
 // do meanwhile, says when that is over. An empty batch sends nothing.
-func (r *ride) send(out *stream.Batch) error {
+func (r *goroutineStream) send(out *stream.Batch) error {
 	if out.Bytes == 0 {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (r *ride) send(out *stream.Batch) error {
 }
 
 // wakeIn sets the alarm.
-func (r *ride) wakeIn(d time.Duration) {
+func (r *goroutineStream) wakeIn(d time.Duration) {
 	if r.alarm == nil {
 		r.alarm = time.AfterFunc(d, r.ring)
 		return
@@ -160,7 +160,7 @@ func (r *ride) wakeIn(d time.Duration) {
 }
 
 // ring is what the alarm does.
-func (r *ride) ring() {
+func (r *goroutineStream) ring() {
 	if !r.socket.late(time.Now()) {
 		r.wake()
 	}

@@ -45,7 +45,7 @@ func (faulty) WriteHeader(int) { panic("out of order") }
 func TestDoLater(t *testing.T) {
 	for proto := 1; proto <= 2; proto++ {
 		given := httptest.NewRecorder()
-		left := new(ride)
+		left := new(goroutineStream)
 		left.rings.Store(1) // nobody is to take a turn
 		outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			l := leaverOf(wrapping{w})
@@ -60,7 +60,7 @@ func TestDoLater(t *testing.T) {
 		})
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.ProtoMajor = proto
-		(&doLater{outer}).ServeHTTP(given, r)
+		(&detachHandler{outer}).ServeHTTP(given, r)
 	}
 	if leaverOf(wrapping{httptest.NewRecorder()}) != nil {
 		t.Error("left it to nobody")
@@ -79,7 +79,7 @@ func TestDoLaterPanics(t *testing.T) {
 					t.Errorf("HTTP/%d: panicked with %v", proto, fault)
 				}
 			}()
-			(&doLater{http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })}).ServeHTTP(httptest.NewRecorder(), r)
+			(&detachHandler{http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })}).ServeHTTP(httptest.NewRecorder(), r)
 		}()
 	}
 }
@@ -95,7 +95,7 @@ func TestDoLaterPanicsAround(t *testing.T) {
 		var fault any
 		func() {
 			defer func() { fault = recover() }()
-			(&doLater{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			(&detachHandler{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				f.routes().ServeHTTP(w, r)
 				if leaverOf(w).then == nil {
 					t.Error("no stream was left")

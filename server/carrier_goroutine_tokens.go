@@ -2,16 +2,16 @@ package server
 
 import "sync"
 
-// rides finds the session that the hub wakes by a token. A token without a ride wakes
+// streamsByToken finds the session that the hub wakes by a token. A token without a ride wakes
 // nobody: a ride that begins looks anyway.
-type rides struct {
-	mu   sync.Mutex // guards the rest; a leaf, taken under the hub's lock
-	list []*ride    // by token
+type streamsByToken struct {
+	mu   sync.Mutex         // guards the rest; a leaf, taken under the hub's lock
+	list []*goroutineStream // by token
 	free []uint32
 }
 
 // take returns an unused token.
-func (s *rides) take() uint32 {
+func (s *streamsByToken) take() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.free); n > 0 {
@@ -24,14 +24,14 @@ func (s *rides) take() uint32 {
 }
 
 // begin has the token wake r from now on.
-func (s *rides) begin(token uint32, r *ride) {
+func (s *streamsByToken) begin(token uint32, r *goroutineStream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list[token] = r
 }
 
 // give returns a token that the hub will not wake any more.
-func (s *rides) give(token uint32) {
+func (s *streamsByToken) give(token uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list[token] = nil
@@ -39,7 +39,7 @@ func (s *rides) give(token uint32) {
 }
 
 // Wake is called with the hub's lock held, and never blocks.
-func (s *rides) Wake(token uint32) {
+func (s *streamsByToken) Wake(token uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.list[token]; r != nil {
@@ -48,7 +48,7 @@ func (s *rides) Wake(token uint32) {
 }
 
 // wakeAll wakes every ride. Those that are not concerned look in vain.
-func (s *rides) wakeAll() {
+func (s *streamsByToken) wakeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range s.list {

@@ -12,7 +12,7 @@ import (
 // held carries sessions without a goroutine each: their connections are taken away from
 // net/http and held by package hold.
 type held struct {
-	holder  *hold.Holder[kept]
+	holder  *hold.Holder[heldSession]
 	wakers  []stream.WakerID // by worker
 	hub     *stream.Hub
 	terms   *terms
@@ -25,8 +25,8 @@ type held struct {
 // overloaded: there are no descriptors left to hold a connection by.
 const overloaded = "overloaded"
 
-// kept is a session without pointers, as it stands in a slot.
-type kept struct {
+// heldSession is a session without pointers, as it stands in a slot.
+type heldSession struct {
 	sub uint64 // the subscription's key
 	course
 }
@@ -34,10 +34,10 @@ type kept struct {
 func newHeld(s *Server) (*held, error) {
 	h := &held{hub: s.cfg.Hub, terms: &s.terms, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger}
 	var err error
-	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[kept]{
+	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[heldSession]{
 		Now:  func() int64 { return int64(h.terms.now()) },
 		Fill: h.fill,
-		Due:  func(k *kept) int64 { return int64(k.due()) },
+		Due:  func(k *heldSession) int64 { return int64(k.due()) },
 		Gone: h.gone,
 		Refusal: func() []byte {
 			h.metrics.unavailable(overloaded)
@@ -66,7 +66,7 @@ func (h *held) release(p place) { h.holder.Release(p.held) }
 func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
 	h.metrics.opened(byHolder)
 	setStreamHeader(w.Header(), r)
-	k := kept{sub: s.sub.Key(), course: s.course}
+	k := heldSession{sub: s.sub.Key(), course: s.course}
 	if err := h.holder.Adopt(p.held, w, r, w.Header(), opening, k); err != nil {
 		h.gone(&k, hold.Gone)
 		h.release(p)
@@ -75,7 +75,7 @@ func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session,
 
 // fill is session.fill for a session in its slot. One that panics ends its own
 // connection, and not the worker, which has thousands of others.
-func (h *held) fill(k *kept, now int64, out *stream.Batch) (then hold.Verdict) {
+func (h *held) fill(k *heldSession, now int64, out *stream.Batch) (then hold.Verdict) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			panicked(h.logger, fault)
@@ -91,7 +91,7 @@ func (h *held) fill(k *kept, now int64, out *stream.Batch) (then hold.Verdict) {
 }
 
 // hurry sets a session's end once all are to end.
-func (h *held) hurry(now int64, k *kept) { k.course.hurry(h.terms, tick(now), h.ending.Load()) }
+func (h *held) hurry(now int64, k *heldSession) { k.course.hurry(h.terms, tick(now), h.ending.Load()) }
 
 func (h *held) drain(spread tick) {
 	h.ending.CompareAndSwap(0, 1+int64(spread))
@@ -105,7 +105,7 @@ func (h *held) stop() {
 
 func (h *held) close() { h.holder.Close() }
 
-func (h *held) gone(k *kept, why hold.Why) {
+func (h *held) gone(k *heldSession, why hold.Why) {
 	ended := k.why
 	switch why {
 	case hold.Gone:

@@ -24,7 +24,7 @@ import (
 // TestSlot: what is kept of a connection is small, and nothing in it makes work for the
 // garbage collector.
 func TestSlot(t *testing.T) {
-	workers, _ := reflect.TypeFor[hold.Holder[kept]]().FieldByName("workers")
+	workers, _ := reflect.TypeFor[hold.Holder[heldSession]]().FieldByName("workers")
 	slots, ok := workers.Type.Elem().Elem().FieldByName("slots")
 	if !ok {
 		t.Fatal("a worker has no slots")

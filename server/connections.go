@@ -8,21 +8,21 @@ import (
 	"sluice/stream"
 )
 
-// roster knows of each open subscription what operators are told and nobody else needs:
+// connections knows of each open subscription what operators are told and nobody else needs:
 // since when it is there, from which address, and what carries it. It stands in chunks by
 // the subscription's place in the hub, without pointers: 20 bytes a connection.
-type roster struct {
+type connections struct {
 	began time.Time
 
 	mu     sync.Mutex // guards chunks; a leaf
-	chunks [][]arrival
+	chunks [][]connectionInfo
 }
 
 const rosterChunk = 1 << 10
 
-// arrival is how a subscription came. An address takes 8 bytes, since of an IPv6 address
+// connectionInfo is how a subscription came. An address takes 8 bytes, since of an IPv6 address
 // the first half is what tells who it is, as the limits have it.
-type arrival struct {
+type connectionInfo struct {
 	gen   uint32 // of the subscription: another one of the same place has another
 	since uint32 // tenths of a second after the roster began
 	ip    [8]byte
@@ -40,8 +40,8 @@ const (
 
 // add notes a subscription that has just been opened. What it says of an earlier one in
 // the same place is forgotten.
-func (r *roster) add(sub stream.Sub, ip netip.Addr, by carrierKind) {
-	a := arrival{gen: uint32(sub.Key() >> 32), since: uint32(time.Since(r.began) / (100 * time.Millisecond)), by: by}
+func (r *connections) add(sub stream.Sub, ip netip.Addr, by carrierKind) {
+	a := connectionInfo{gen: uint32(sub.Key() >> 32), since: uint32(time.Since(r.began) / (100 * time.Millisecond)), by: by}
 	if ip = ip.Unmap(); ip.Is4() {
 		raw := ip.As4()
 		a.form = ip4
@@ -55,25 +55,25 @@ func (r *roster) add(sub stream.Sub, ip netip.Addr, by carrierKind) {
 	defer r.mu.Unlock()
 	id := uint32(sub.Key())
 	for int(id/rosterChunk) >= len(r.chunks) {
-		r.chunks = append(r.chunks, make([]arrival, rosterChunk))
+		r.chunks = append(r.chunks, make([]connectionInfo, rosterChunk))
 	}
 	r.chunks[id/rosterChunk][id%rosterChunk] = a
 }
 
 // find returns how the subscription of a key came; false: that isn't known yet.
-func (r *roster) find(key uint64) (arrival, bool) {
+func (r *connections) find(key uint64) (connectionInfo, bool) {
 	id, gen := uint32(key), uint32(key>>32)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if int(id/rosterChunk) >= len(r.chunks) {
-		return arrival{}, false
+		return connectionInfo{}, false
 	}
 	a := r.chunks[id/rosterChunk][id%rosterChunk]
 	return a, a.gen == gen
 }
 
 // address is as the limits count it: of IPv6 the /64. "" is none.
-func (a arrival) address() string {
+func (a connectionInfo) address() string {
 	switch a.form {
 	case ip4:
 		return netip.AddrFrom4([4]byte(a.ip[:4])).String()
@@ -86,6 +86,6 @@ func (a arrival) address() string {
 }
 
 // at is when it came.
-func (r *roster) at(a arrival) time.Time {
+func (r *connections) at(a connectionInfo) time.Time {
 	return r.began.Add(time.Duration(a.since) * 100 * time.Millisecond)
 }

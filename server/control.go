@@ -11,7 +11,7 @@ import (
 )
 
 // Control carries revocations to the other gateways. It is declared here, where it is
-// called; what speaks to Kafka implements it, and hands what it hears to [Server.Hear].
+// called; what speaks to Kafka implements it, and hands what it hears to [Server.ApplyControlMessage].
 type Control interface {
 	// Announce returns when the message can't get lost any more. A later one with the same
 	// key may take its place.
@@ -57,9 +57,9 @@ func (m *Metrics) watchControl(c controlHearing) {
 // force.
 func (s *Server) caughtUp() bool { return s.cfg.Control == nil || s.cfg.Control.CaughtUp() }
 
-// Hear takes what the control topic says. Nobody waits for an answer: what is no
+// ApplyControlMessage takes what the control topic says. Nobody waits for an answer: what is no
 // revocation goes to the log.
-func (s *Server) Hear(message []byte) {
+func (s *Server) ApplyControlMessage(message []byte) {
 	var r revocation
 	err := json.Unmarshal(message, &r)
 	if err == nil {

@@ -10,12 +10,12 @@ const (
 	tidyRush  = 500 // streams opened within a tidyPause that are worth tidying up after
 )
 
-// tidy gives memory back after a rush. Each request leaves some 25 KB of net/http's
-// behind when its connection is taken over. After a deploy that is gigabytes. The
-// collector, with the little that held connections allocate, would not look at it for
-// hours. So once as many as tidyRush streams have opened and then fewer in tidyPause,
-// free is called.
-type tidy struct {
+// memoryReleaser gives memory back after a rush. Each request leaves some 25 KB of
+// net/http's behind when its connection is taken over. After a deploy that is gigabytes.
+// The collector, with the little that held connections allocate, would not look at it
+// for hours. So once as many as tidyRush streams have opened and then fewer in
+// tidyPause, free is called.
+type memoryReleaser struct {
 	free func() // debug.FreeOSMemory
 
 	mu     sync.Mutex // guards the rest, and is held while free runs, so that close waits for it
@@ -26,7 +26,7 @@ type tidy struct {
 }
 
 // open counts a stream.
-func (t *tidy) open() {
+func (t *memoryReleaser) open() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.opened++
@@ -35,7 +35,7 @@ func (t *tidy) open() {
 	}
 }
 
-func (t *tidy) look() {
+func (t *memoryReleaser) look() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
@@ -56,7 +56,7 @@ func (t *tidy) look() {
 }
 
 // close waits for what runs.
-func (t *tidy) close() {
+func (t *memoryReleaser) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true

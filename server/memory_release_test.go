@@ -9,7 +9,7 @@ import (
 func TestMemoryIsGivenBackOnceAfterARush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		freed := 0
-		tidy := &tidy{free: func() { freed++ }}
+		tidy := &memoryReleaser{free: func() { freed++ }}
 		defer tidy.close()
 		rush := func(streams int) {
 			for range streams {

@@ -5,15 +5,15 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// gathered is what /metrics says at one moment, by name.
-type gathered map[string][]*dto.Metric
+// metricValues is what /metrics says at one moment, by name.
+type metricValues map[string][]*dto.Metric
 
-func gather(from prometheus.Gatherer) (gathered, error) {
+func gather(from prometheus.Gatherer) (metricValues, error) {
 	families, err := from.Gather()
 	if err != nil {
 		return nil, err
 	}
-	g := make(gathered, len(families))
+	g := make(metricValues, len(families))
 	for _, f := range families {
 		g[f.GetName()] = f.GetMetric()
 	}
@@ -22,7 +22,7 @@ func gather(from prometheus.Gatherer) (gathered, error) {
 
 // one is the value of a metric, the sum where it has labels; 0 where this system doesn't
 // have it.
-func (g gathered) one(name string) (sum float64) {
+func (g metricValues) one(name string) (sum float64) {
 	for _, m := range g[name] {
 		sum += value(m)
 	}
@@ -30,10 +30,10 @@ func (g gathered) one(name string) (sum float64) {
 }
 
 // count is one that is a whole number.
-func (g gathered) count(name string) uint64 { return uint64(max(0, g.one(name))) }
+func (g metricValues) count(name string) uint64 { return uint64(max(0, g.one(name))) }
 
 // by is a metric's values by one of its labels, the sum over the others.
-func (g gathered) by(name, label string) map[string]uint64 {
+func (g metricValues) by(name, label string) map[string]uint64 {
 	values := make(map[string]uint64)
 	for _, m := range g[name] {
 		values[labelled(m, label)] += uint64(max(0, value(m)))
@@ -42,8 +42,8 @@ func (g gathered) by(name, label string) map[string]uint64 {
 }
 
 // where is a metric with only those of its values whose label says so.
-func (g gathered) where(name, label, is string) gathered {
-	some := gathered{}
+func (g metricValues) where(name, label, is string) metricValues {
+	some := metricValues{}
 	for _, m := range g[name] {
 		if labelled(m, label) == is {
 			some[name] = append(some[name], m)

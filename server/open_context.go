@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// patience is a request's context for opening its stream. It also ends after OpenTimeout,
-// and when no stream may begin. What that takes is made when somebody first waits. Most
-// streams open from memory and wait for nobody. A context that has had a child stays
-// larger for it as long as it lives, which for the request's is as long as the stream.
-type patience struct {
+// openContext is a request's context for opening its stream. It also ends after
+// OpenTimeout, and when no stream may begin. What that takes is made when somebody first
+// waits. Most streams open from memory and wait for nobody. A context that has had a
+// child stays larger for it as long as it lives, which for the request's is as long as
+// the stream.
+type openContext struct {
 	request context.Context
 	stop    context.Context // done: no stream may begin
 	limit   time.Duration
@@ -20,7 +21,7 @@ type patience struct {
 	end  func()
 }
 
-func (p *patience) wait() context.Context {
+func (p *openContext) wait() context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.real == nil {
@@ -32,7 +33,7 @@ func (p *patience) wait() context.Context {
 }
 
 // now is the context as it is, without making it wait.
-func (p *patience) now() context.Context {
+func (p *openContext) now() context.Context {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.real == nil {
@@ -42,7 +43,7 @@ func (p *patience) now() context.Context {
 }
 
 // close frees what waiting has taken.
-func (p *patience) close() {
+func (p *openContext) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.end != nil {
@@ -51,13 +52,13 @@ func (p *patience) close() {
 }
 
 // Deadline implements context.Context.
-func (p *patience) Deadline() (time.Time, bool) { return p.wait().Deadline() }
+func (p *openContext) Deadline() (time.Time, bool) { return p.wait().Deadline() }
 
 // Done implements context.Context.
-func (p *patience) Done() <-chan struct{} { return p.wait().Done() }
+func (p *openContext) Done() <-chan struct{} { return p.wait().Done() }
 
 // Err implements context.Context.
-func (p *patience) Err() error { return p.now().Err() }
+func (p *openContext) Err() error { return p.now().Err() }
 
 // Value implements context.Context.
-func (p *patience) Value(key any) any { return p.now().Value(key) }
+func (p *openContext) Value(key any) any { return p.now().Value(key) }

@@ -66,7 +66,7 @@ func (s *Server) listSubscribers(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-func (s *Server) subscriber(sub stream.Subscriber, a arrival) subscriber {
+func (s *Server) subscriber(sub stream.Subscriber, a connectionInfo) subscriber {
 	one := subscriber{
 		ID: s.names.of(sub.Key), User: sub.User, Subject: sub.Subject, AnyUser: sub.AnyUser, Streams: s.streamNames(sub.Streams),
 		Since: *utc(s.roster.at(a)), Address: a.address(), Carrier: a.by.String(),

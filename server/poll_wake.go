@@ -2,16 +2,16 @@ package server
 
 import "sync"
 
-// bells wake goroutines by number: the hub tells a token, the goroutine waits at
+// wakeChannels wake goroutines by number: the hub tells a token, the goroutine waits at
 // that token's channel. Rung twice before it looks, it looks once.
-type bells struct {
+type wakeChannels struct {
 	mu    sync.Mutex // guards the rest; a leaf, taken under the hub's lock
 	rings []chan struct{}
 	free  []uint32
 }
 
 // take returns an unused token.
-func (b *bells) take() uint32 {
+func (b *wakeChannels) take() uint32 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if n := len(b.free); n > 0 {
@@ -24,7 +24,7 @@ func (b *bells) take() uint32 {
 }
 
 // give returns a token that the hub will not wake any more.
-func (b *bells) give(token uint32) {
+func (b *wakeChannels) give(token uint32) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	select {
@@ -35,14 +35,14 @@ func (b *bells) give(token uint32) {
 }
 
 // ring is the channel to wait at.
-func (b *bells) ring(token uint32) <-chan struct{} {
+func (b *wakeChannels) ring(token uint32) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.rings[token]
 }
 
 // Wake rings. It is called with the hub's lock held, and never blocks.
-func (b *bells) Wake(token uint32) {
+func (b *wakeChannels) Wake(token uint32) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	select {

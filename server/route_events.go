@@ -84,7 +84,7 @@ var errSlowKafka = errors.New("server: kafka took longer than OpenTimeout")
 
 // open opens a subscription within OpenTimeout, or until no stream may begin.
 func (s *Server) open(ctx context.Context, request stream.Request) (stream.Sub, stream.Opening, error) {
-	waiting := &patience{request: ctx, stop: s.stop, limit: s.cfg.OpenTimeout}
+	waiting := &openContext{request: ctx, stop: s.stop, limit: s.cfg.OpenTimeout}
 	defer waiting.close()
 	sub, opening, err := s.cfg.Hub.Open(waiting, request)
 	if err != nil && context.Cause(waiting) == errSlowKafka {

@@ -21,7 +21,7 @@ const (
 
 // polls wakes those who wait for a poll's answer.
 type polls struct {
-	bells bells
+	bells wakeChannels
 	waker stream.WakerID
 }
 

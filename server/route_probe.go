@@ -75,7 +75,7 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 	s.cfg.Metrics.probes.Inc()
 	defer s.cfg.Metrics.probes.Dec()
 
-	heard := s.hear(w, r, p.sent)
+	heard := s.describeRequest(w, r, p.sent)
 	writeStreamHeader(w, r)
 	var out socket
 	out.init(w)
@@ -113,11 +113,11 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 
 // probeOpening is the data of a probe's first event.
 type probeOpening struct {
-	N         int   `json:"n"` // 0
-	At        int64 `json:"at_ms"`
-	Of        int   `json:"of"`        // how many are to follow
-	Heartbeat tick  `json:"heartbeat"` // of real streams here, in ms
-	Heard     heard `json:"heard"`
+	N         int           `json:"n"` // 0
+	At        int64         `json:"at_ms"`
+	Of        int           `json:"of"`        // how many are to follow
+	Heartbeat tick          `json:"heartbeat"` // of real streams here, in ms
+	Heard     requestReport `json:"heard"`
 }
 
 // probeEvent is the data of the others.

@@ -13,9 +13,10 @@ import (
 	"sluice/server/limit"
 )
 
-// heard is what of a probe's request has arrived here, through whatever is in between. It
-// repeats no value: neither what the caller keeps secret nor what a proxy has added.
-type heard struct {
+// requestReport is what of a probe's request has arrived here, through whatever is in
+// between. It repeats no value: neither what the caller keeps secret nor what a proxy
+// has added.
+type requestReport struct {
 	Proto     string            `json:"proto"` // HTTP/1.1
 	TLS       bool              `json:"tls"`
 	Port      int               `json:"port"`      // of the connection's other end: the caller's own, where nothing is in between
@@ -64,8 +65,8 @@ func parseSent(lists []string) (sent []sentHeader, err error) {
 // value by.
 const hashDigits = 8
 
-func (s *Server) hear(w http.ResponseWriter, r *http.Request, sent []sentHeader) heard {
-	h := heard{
+func (s *Server) describeRequest(w http.ResponseWriter, r *http.Request, sent []sentHeader) requestReport {
+	h := requestReport{
 		Proto:     r.Proto,
 		TLS:       r.TLS != nil,
 		Peer:      "other",

@@ -89,7 +89,7 @@ func (f *fixture) revoke(key, body string) (int, string) {
 func TestRevoke(t *testing.T) {
 	control := new(topic)
 	here, there := begin(t, revocable(control)), begin(t, revocable(control))
-	control.set(func() { control.hearers = append(control.hearers, here.Hear, there.Hear) })
+	control.set(func() { control.hearers = append(control.hearers, here.ApplyControlMessage, there.ApplyControlMessage) })
 	before := []string{"X-User", "alice", "X-Issued", time.Now().Add(-time.Minute).Format(time.RFC3339)}
 	var streams []*opened
 	for _, f := range []*fixture{here, here, there} {
@@ -126,7 +126,7 @@ func TestRevoke(t *testing.T) {
 		t.Error("a gateway lets people in before it knows who is shut out")
 	}
 	for _, message := range control.messages {
-		late.Hear(message)
+		late.ApplyControlMessage(message)
 	}
 	control.set(func() { control.behind = false })
 	if s := late.get("/events", before...); s.StatusCode != 401 {
@@ -160,7 +160,7 @@ func TestRevokeRefuses(t *testing.T) {
 	}
 	f.get("/events", "X-User", "alice").want("sluice.hello", "*")
 	for _, message := range []string{"", "{}", "null", `{"user":"alice","at":"2026-01-01T00:00:00Z","until":"9999-01-01T00:00:00Z"}`, `[1]`} {
-		f.Hear([]byte(message)) // from any writer
+		f.ApplyControlMessage([]byte(message)) // from any writer
 	}
 	f.get("/events", "X-User", "alice").want("sluice.hello", "*")
 	if strings.Contains(f.logs.String(), apiKey) || strings.Contains(f.logs.String(), "alice") {
@@ -195,7 +195,7 @@ func (c *compacted) Announce(ctx context.Context, key string, message []byte) er
 func TestAShorterRevocationUndoesNoLongerOneOnACompactedTopic(t *testing.T) {
 	control := &compacted{byKey: make(map[string][]byte)}
 	here := begin(t, revocable(control))
-	control.set(func() { control.hearers = append(control.hearers, here.Hear) })
+	control.set(func() { control.hearers = append(control.hearers, here.ApplyControlMessage) })
 	long := time.Now().Add(10 * time.Hour)
 	kept := func(user string) (r revocation) {
 		control.set(func() {

@@ -48,7 +48,7 @@ func (e overLimit) Error() string { return "server: beyond limits." + e.why }
 // holdState takes the state that a request may see, to be released. It waits for its turn
 // where much has to be looked at for it.
 func (s *Server) holdState(ctx context.Context, a *admission, callers [2]uint64) (*heldState, error) {
-	waiting := &patience{request: ctx, stop: s.stop, limit: s.cfg.OpenTimeout}
+	waiting := &openContext{request: ctx, stop: s.stop, limit: s.cfg.OpenTimeout}
 	defer waiting.close()
 	request := a.stateRequest()
 	head, err := s.cfg.Hub.StateHead(request)

@@ -151,7 +151,7 @@ type Server struct {
 	merging merging
 	logins  *logins
 	streams streams
-	roster  roster
+	roster  connections
 	explain explainer
 	names   subscriberNames
 
@@ -159,7 +159,7 @@ type Server struct {
 	wasReady  atomic.Bool // /readyz has said so once
 	absence   absence
 	forAnyone bool // there are streams for those without an identity
-	tidy      tidy
+	tidy      memoryReleaser
 
 	adminLogins adminLogins
 
@@ -219,7 +219,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	public, admin := s.routes(), s.adminRoutes()
 	s.describeAll(public, admin)
-	s.handler, s.admin = &doLater{public}, &doLater{admin}
+	s.handler, s.admin = &detachHandler{public}, &detachHandler{admin}
 	return s, nil
 }
 

@@ -188,7 +188,7 @@ func TestAnIdentityWithoutAnEndInSight(t *testing.T) {
 // TestARevocationOfTheFutureIsNone: it would lock its user out until then.
 func TestARevocationOfTheFutureIsNone(t *testing.T) {
 	f := newFixture(t, nil)
-	f.Hear([]byte(`{"user":"alice","at":"9999-01-01T00:00:00Z","until":"9999-01-02T00:00:00Z"}`))
+	f.ApplyControlMessage([]byte(`{"user":"alice","at":"9999-01-01T00:00:00Z","until":"9999-01-02T00:00:00Z"}`))
 	if f.revoked.refuses(auth.Principal{User: "alice", Issued: time.Now()}, time.Now()) || len(f.revoked.byKey) > 0 {
 		t.Error("it is in force")
 	}
