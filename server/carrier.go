@@ -17,9 +17,9 @@ type carrier interface {
 
 	kind() carrierKind
 
-	// carry sends the response's header and opening, and then what the session has, to its
-	// end. It closes the session's subscription and leaves the gate for it, which may be
-	// after carry has returned.
+	// carry sends the response's header and opening, and then what the session has, to
+	// its end. It closes the session's subscription and leaves the gate for it, which
+	// may be after carry has returned.
 	carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte)
 
 	// drain ends each session at a random moment of spread from now on, those still

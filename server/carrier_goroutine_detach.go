@@ -2,9 +2,9 @@ package server
 
 import "net/http"
 
-// detachHandler serves next. It waits for the ride that next may have left, once everything
-// around it has returned: routing, middleware and their frames. A goroutine that waits
-// for hours keeps the stack of what it has done. Therefore it does little.
+// detachHandler serves next. It waits for the ride that next may have left, once
+// everything around it has returned: routing, middleware and their frames. A goroutine
+// that waits for hours keeps the stack of what it has done. Therefore it does little.
 type detachHandler struct{ next http.Handler }
 
 // ServeHTTP is careful with its own stack. Over HTTP/2 the goroutine is only the

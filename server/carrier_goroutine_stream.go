@@ -9,9 +9,10 @@ import (
 	"sluice/stream"
 )
 
-// goroutineStream is a session on the ordinary carrier. What there is to do is done in turns, one at
-// a time. The first is the handler's; each later one has a goroutine that ends with it.
-// Writing takes 8 KB of stack, and a goroutine that has once had them keeps them.
+// goroutineStream is a session on the ordinary carrier. What there is to do is done in
+// turns, one at a time. The first is the handler's; each later one has a goroutine that
+// ends with it. Writing takes 8 KB of stack, and a goroutine that has once had them
+// keeps them.
 type goroutineStream struct {
 	*goroutines
 	session session

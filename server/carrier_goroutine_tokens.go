@@ -2,8 +2,8 @@ package server
 
 import "sync"
 
-// streamsByToken finds the session that the hub wakes by a token. A token without a ride wakes
-// nobody: a ride that begins looks anyway.
+// streamsByToken finds the session that the hub wakes by a token. A token without a ride
+// wakes nobody: a ride that begins looks anyway.
 type streamsByToken struct {
 	mu   sync.Mutex         // guards the rest; a leaf, taken under the hub's lock
 	list []*goroutineStream // by token

@@ -66,7 +66,8 @@ func TestOverloaded(t *testing.T) {
 	if f.held == nil {
 		t.Skip("nothing is held")
 	}
-	// An answer shows that the connection has been accepted, which needs a descriptor too.
+	// An answer shows that the connection has been accepted, which needs a descriptor
+	// too.
 	conn := f.raw("GET /nothing HTTP/1.1\nHost: x\n\n")
 	in := bufio.NewReader(conn)
 	missing, err := http.ReadResponse(in, nil)

@@ -8,9 +8,10 @@ import (
 	"sluice/stream"
 )
 
-// connections knows of each open subscription what operators are told and nobody else needs:
-// since when it is there, from which address, and what carries it. It stands in chunks by
-// the subscription's place in the hub, without pointers: 20 bytes a connection.
+// connections knows of each open subscription what operators are told and nobody else
+// needs: since when it is there, from which address, and what carries it. It stands in
+// chunks by the subscription's place in the hub, without pointers: 20 bytes a
+// connection.
 type connections struct {
 	began time.Time
 
@@ -20,8 +21,8 @@ type connections struct {
 
 const rosterChunk = 1 << 10
 
-// connectionInfo is how a subscription came. An address takes 8 bytes, since of an IPv6 address
-// the first half is what tells who it is, as the limits have it.
+// connectionInfo is how a subscription came. An address takes 8 bytes, since of an IPv6
+// address the first half is what tells who it is, as the limits have it.
 type connectionInfo struct {
 	gen   uint32 // of the subscription: another one of the same place has another
 	since uint32 // tenths of a second after the roster began

@@ -11,13 +11,14 @@ import (
 )
 
 // Control carries revocations to the other gateways. It is declared here, where it is
-// called; what speaks to Kafka implements it, and hands what it hears to [Server.ApplyControlMessage].
+// called; what speaks to Kafka implements it, and hands what it hears to
+// [Server.ApplyControlMessage].
 type Control interface {
-	// Announce returns when the message can't get lost any more. A later one with the same
-	// key may take its place.
+	// Announce returns when the message can't get lost any more. A later one with the
+	// same key may take its place.
 	Announce(ctx context.Context, key string, message []byte) error
-	// CaughtUp reports whether all that was announced before this gateway started has been
-	// heard.
+	// CaughtUp reports whether all that was announced before this gateway started has
+	// been heard.
 	CaughtUp() bool
 }
 
@@ -57,8 +58,8 @@ func (m *Metrics) watchControl(c controlHearing) {
 // force.
 func (s *Server) caughtUp() bool { return s.cfg.Control == nil || s.cfg.Control.CaughtUp() }
 
-// ApplyControlMessage takes what the control topic says. Nobody waits for an answer: what is no
-// revocation goes to the log.
+// ApplyControlMessage takes what the control topic says. Nobody waits for an answer:
+// what is no revocation goes to the log.
 func (s *Server) ApplyControlMessage(message []byte) {
 	var r revocation
 	err := json.Unmarshal(message, &r)

@@ -227,7 +227,7 @@ func TestAOnceTicketEvictedInItsSnapshotIsKnown(t *testing.T) {
 		t.Fatalf("the id %q", id)
 	}
 	other.cancel()
-	f.terms.evictions = limit.NewEvictions() // ten minutes later
+	f.terms.evictions.Forget() // ten minutes later
 	eventually(t, "there is room", func() bool { return f.hub.Subscribers() == 0 })
 	f.get("/events?stream=news&snapshot=1&ticket="+ticket, "Last-Event-ID", id).want("sluice.snapshot", "*")
 }

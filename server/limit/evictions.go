@@ -98,3 +98,10 @@ func (e *Evictions) MayEvict(user uint64, position string) bool {
 	until, gaveWay := e.until[e.key(user, position)]
 	return len(e.until)+1 < maxEvictions && !(gaveWay && now.Before(until))
 }
+
+// Forget lets all who gave way come back.
+func (e *Evictions) Forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.until)
+}
