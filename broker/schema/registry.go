@@ -199,10 +199,16 @@ func (r *Registry) answers(err error) {
 	r.failing = err
 }
 
+// schemaID is the id in a record's header; false if it has no such header.
+func schemaID(raw []byte) (id int, ok bool) {
+	id, _, err := splitHeader(raw)
+	return id, err == nil
+}
+
 // Wait returns once the registry has said something of a schema, or ctx ends.
 func (c *Codec) Wait(ctx context.Context, raw []byte) error {
-	id, _, malformed := splitHeader(raw)
-	if malformed != nil || c.registry == nil { // nothing to wait for: decoding says what is wrong
+	id, ok := schemaID(raw)
+	if !ok || c.registry == nil { // nothing to wait for: decoding says what is wrong
 		return nil
 	}
 	for {

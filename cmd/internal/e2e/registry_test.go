@@ -67,7 +67,7 @@ func cached(t *testing.T, name string, fill func(dir string) error) string {
 	if _, err := os.Stat(have); err == nil {
 		return have
 	}
-	making, err := os.MkdirTemp(cache, "making-")
+	making, err := os.MkdirTemp(cache, "making-") //nolint:usetesting // it is renamed, on one file system
 	if err != nil {
 		t.Fatal(err)
 	}
