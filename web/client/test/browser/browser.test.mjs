@@ -336,7 +336,7 @@ story("twenty times Back and Forward, with and without a service worker", async 
       for (let i = 0; i < 20; i++) {
         rig.confirm(user);
         await exact([page], user);
-        await page.goto(`${rig.origin}/elsewhere`, { waitUntil: "commit" });
+        await page.goto(`${rig.origin}/elsewhere`); // loaded: until then Chromium can't be told to go back
         rig.confirm(user);
         await page.goBack({ waitUntil: "commit" });
         await exact([page], user);
