@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -157,6 +158,24 @@ func TestControlHearsPartitionsThatAreAdded(t *testing.T) {
 		}
 	}
 	await(t, "all 20 heard", func() bool { return len(h.sorted()) == 20 })
+}
+
+// What a check found may be older than a failure. Then it is too early to say that all is
+// well.
+func TestControlIsNotReadAgainWhileItFails(t *testing.T) {
+	var log logged
+	c := &Control{log: slog.New(slog.NewTextHandler(&log, nil)), complaints: make(map[string]bool), failing: make(map[int32]failure)}
+	w := &controlWatch{Control: c, began: time.Now()}
+	c.noteConsumed(0, -1, kerr.TopicAuthorizationFailed)
+	w.report(nil)
+	if strings.Contains(log.String(), "read again") {
+		t.Error(log.String())
+	}
+	c.noteConsumed(0, 1, nil)
+	w.report(nil)
+	if !strings.Contains(log.String(), "read again") {
+		t.Error(log.String())
+	}
 }
 
 func TestControlSaysOnceWhatItMayNotRead(t *testing.T) {

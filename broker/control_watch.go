@@ -122,15 +122,24 @@ func (w *controlWatch) askEnds(ctx context.Context, partitions int) (start, end 
 	return start, end, err
 }
 
+// failure is why the client fails, nil if it doesn't. A failure counts until it would
+// have come again. The caller holds the lock.
+func (c *Control) failure() error {
+	for _, f := range c.failing {
+		if time.Since(f.at) < controlSilence {
+			return f.err
+		}
+	}
+	return nil
+}
+
 // positions returns the client's positions, none before its partition's start, or why the
-// client fails. A failure counts until it would have come again.
+// client fails.
 func (w *controlWatch) positions(start []int64) ([]int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, f := range w.failing {
-		if time.Since(f.at) < controlSilence {
-			return nil, f.err
-		}
+	if err := w.failure(); err != nil {
+		return nil, err
 	}
 	for p, first := range start {
 		if p == len(w.next) {
@@ -206,6 +215,9 @@ func (w *controlWatch) report(err error) {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err == nil {
+		err = w.failure() // it may have failed since it was looked at
+	}
 	if err == nil {
 		if len(w.complaints) > 0 {
 			clear(w.complaints)
