@@ -20,7 +20,7 @@ func TestDocs(t *testing.T) {
 	need(t, "chromium", "chromium")
 	g, _ := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
 	c := openConsole(startChromium(t), t, g.URL()+"/docs")
-	c.until(`document.querySelector("#yours").textContent.includes("no stream for you")`)
+	c.until(`document.querySelector("#yours").textContent.includes("You may read no stream yet")`)
 	if shown := ask[string](&c.page, `[...document.querySelectorAll("[data-kind]")].filter(e => !e.hidden).map(e => e.dataset.kind).join()`); shown != "none" {
 		t.Errorf("it shows how to get in by %s", shown)
 	}

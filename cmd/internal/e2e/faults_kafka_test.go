@@ -60,8 +60,12 @@ func (w *world) abandonTransaction() {
 	w.awaitMore(20)
 	g.Start()
 	w.must(g.AwaitReady(w.ctx))
-	open, err := w.kafka.Admin().DescribeTransactions(w.ctx, "e2e")
-	w.must(err)
+	var open kadm.DescribedTransactions
+	w.await("the transaction's coordinator to answer", func() bool { // a connection may be from before Kafka was killed
+		var err error
+		open, err = w.kafka.Admin().DescribeTransactions(w.ctx, "e2e")
+		return err == nil
+	})
 	if state := open["e2e"].State; state != "Ongoing" {
 		w.t.Fatalf("the transaction is %s, so nothing was shown", state)
 	}
