@@ -11,13 +11,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
+
+	"sluice/shown"
 )
 
 // OAuth says where an OAUTHBEARER token comes from. It is a file that another program
@@ -92,13 +93,13 @@ func (o OAuth) fromEndpoint(ctx context.Context, clientSecret string) (oauth.Aut
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.TokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return oauth.Auth{}, tokenURLError(err)
+		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_url: %w", shown.Error(err))
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(url.QueryEscape(o.ClientID), url.QueryEscape(clientSecret)) // RFC 6749, 2.3.1
 	resp, err := tokenClient.Do(req)
 	if err != nil {
-		return oauth.Auth{}, tokenURLError(err)
+		return oauth.Auth{}, fmt.Errorf("kafka.sasl.token_url: %w", shown.Error(err))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -111,28 +112,6 @@ func (o OAuth) fromEndpoint(ctx context.Context, clientSecret string) (oauth.Aut
 		return oauth.Auth{}, errors.New("kafka.sasl.token_url: answered without an access_token")
 	}
 	return oauth.Auth{Token: answer.AccessToken}, nil
-}
-
-// A URL in a text may have keys: its user and password, and what follows its path.
-var (
-	urlUser  = regexp.MustCompile(`(//|")[^\s"/]*@`)
-	urlQuery = regexp.MustCompile(`[?#][^\s"]*`)
-)
-
-// tokenURLError is an error of asking the token URL. Those of net/http repeat the URL,
-// the one that it leads to and the proxy's, any of which may have a key in it.
-func tokenURLError(err error) error {
-	if asked := (*url.Error)(nil); errors.As(err, &asked) {
-		err = asked.Err
-	}
-	text := err.Error()
-	switch hidden := urlQuery.ReplaceAllString(urlUser.ReplaceAllString(text, "$1"), ""); {
-	case strings.Contains(text, "Location header"): // it is quoted, and its parts are
-		return errors.New("kafka.sasl.token_url: it leads to what is no address")
-	case hidden != text:
-		return errors.New("kafka.sasl.token_url: " + hidden)
-	}
-	return fmt.Errorf("kafka.sasl.token_url: %w", err)
 }
 
 // bearer is the OAUTHBEARER mechanism with a plain error. A broker that refuses a token

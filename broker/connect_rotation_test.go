@@ -146,15 +146,15 @@ func (d *dropping) drop() {
 	d.open = nil
 }
 
-// shown is what a side shows of a TLS connection: the PEM text of a certificate that
+// identified is what a side shows of a TLS connection: the PEM text of a certificate that
 // vouches for itself, and its key.
-type shown struct {
+type identified struct {
 	certificate, key string
 	pair             tls.Certificate
 	pool             *x509.CertPool // trusts it
 }
 
-func newShown(t *testing.T) shown {
+func newIdentified(t *testing.T) identified {
 	t.Helper()
 	file, pair := certificate(t)
 	text, err := os.ReadFile(file)
@@ -167,13 +167,13 @@ func newShown(t *testing.T) shown {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(text)
-	return shown{string(text), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})), pair, pool}
+	return identified{string(text), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})), pair, pool}
 }
 
 // The authority and the client's certificate are those that are in their files when a
 // connection is made.
 func TestAuthorityAndClientCertificateAreReadForEachConnection(t *testing.T) {
-	brokers, clients := [2]shown{newShown(t), newShown(t)}, [2]shown{newShown(t), newShown(t)}
+	brokers, clients := [2]identified{newIdentified(t), newIdentified(t)}, [2]identified{newIdentified(t), newIdentified(t)}
 	var era atomic.Int32 // which of both is wanted
 	conf := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		i := era.Load()

@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"sluice/shown"
 )
 
 // fetch asks for a schema and all that it refers to. A schema that can't be used is an
@@ -97,7 +99,7 @@ func (f *references) add(ctx context.Context, refs []sr.SchemaReference, depth i
 func judge(err error) error {
 	var said *sr.ResponseError
 	if !errors.As(err, &said) {
-		return err
+		return shown.Error(err)
 	}
 	switch code := said.ErrorCode; {
 	case said.StatusCode == http.StatusNotFound && code >= 40401 && code <= 40409:

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"sluice/broker/reread"
+	"sluice/shown"
 )
 
 // Config says where a schema registry is.
@@ -192,9 +193,9 @@ func (r *Registry) answers(err error) {
 	}
 	switch {
 	case err != nil && r.failing == nil:
-		r.log.Warn("the schema registry doesn't answer: records with schemas that aren't known yet wait", "url", r.url, "error", err)
+		r.log.Warn("the schema registry doesn't answer: records with schemas that aren't known yet wait", "url", shown.URL(r.url), "error", err)
 	case err == nil && r.failing != nil:
-		r.log.Info("the schema registry answers again", "url", r.url)
+		r.log.Info("the schema registry answers again", "url", shown.URL(r.url))
 	}
 	r.failing = err
 }

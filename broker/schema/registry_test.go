@@ -194,6 +194,41 @@ func TestARegistryThatIsAway(t *testing.T) {
 	}
 }
 
+// Its query may have a key.
+func TestNothingShowsWhatTheRegistrysURLHasInIt(t *testing.T) {
+	const secret = "s3cret"
+	f := newFakeRegistry(t)
+	f.Close()
+	var log syncedLog
+	r, err := NewRegistry(Config{URL: f.URL + "/api/v7?key=" + secret}, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	_, err = decode(t, newCodec(t, Avro, r), framed(1, ""))
+	if text := log.String(); !strings.Contains(text, "doesn't answer") || strings.Contains(text+err.Error(), secret) {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// syncedLog is a log that can be read while it is written.
+type syncedLog struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+}
+
+func (l *syncedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *syncedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A web server's page for what isn't there says nothing of a schema.
 func TestAWrongAddressIsNoUnknownSchema(t *testing.T) {
 	f := newFakeRegistry(t)

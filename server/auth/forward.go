@@ -19,6 +19,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"sluice/shown"
 )
 
 const (
@@ -290,7 +292,7 @@ func (f *Forward) keep(key LoginKey, a *answer, now time.Time) {
 func (f *Forward) crowded() {
 	if now := time.Now(); now.Sub(f.full) >= time.Minute {
 		f.full = now
-		f.cfg.Logger.Warn("too many callers wait for the app's answer: some are refused for now, and retry later", "url", ShownURL(f.cfg.URL), "waiting", f.line.waiting)
+		f.cfg.Logger.Warn("too many callers wait for the app's answer: some are refused for now, and retry later", "url", shown.URL(f.cfg.URL), "waiting", f.line.waiting)
 	}
 }
 
@@ -301,12 +303,12 @@ func (f *Forward) ask(c credentials) (Principal, error) {
 	}
 	r, err := http.NewRequestWithContext(f.ctx, http.MethodGet, f.cfg.URL, nil)
 	if err != nil {
-		return Principal{}, shown(err)
+		return Principal{}, shown.Error(err)
 	}
 	r.Header = http.Header{"Cookie": c.cookie, "Authorization": c.authorization, "Accept": {"application/json"}, "User-Agent": {"sluice"}}
 	resp, err := f.client.Do(r)
 	if err != nil {
-		err = shown(err)
+		err = shown.Error(err)
 	}
 	f.answered(err)
 	if err != nil {
@@ -379,7 +381,7 @@ func (f *Forward) warn(status int) {
 	defer f.mu.Unlock()
 	if now := time.Now(); now.Sub(f.warned) >= time.Minute {
 		f.warned = now
-		f.cfg.Logger.Warn("the app's answer to who is asking is neither yes nor no: the caller waits", "url", ShownURL(f.cfg.URL), "status", status)
+		f.cfg.Logger.Warn("the app's answer to who is asking is neither yes nor no: the caller waits", "url", shown.URL(f.cfg.URL), "status", status)
 	}
 }
 
@@ -399,12 +401,12 @@ func (f *Forward) answered(err error) {
 	case f.ctx.Err() != nil:
 	case err == nil:
 		if f.failures >= appFailures {
-			f.cfg.Logger.Info("the app answers again who is asking", "url", ShownURL(f.cfg.URL))
+			f.cfg.Logger.Info("the app answers again who is asking", "url", shown.URL(f.cfg.URL))
 		}
 		f.failures = 0
 	default:
 		if f.failures++; f.failures == appFailures {
-			f.cfg.Logger.Warn("the app can't be asked who is asking: open streams stay for stale_ok, new ones wait", "url", ShownURL(f.cfg.URL), "error", err)
+			f.cfg.Logger.Warn("the app can't be asked who is asking: open streams stay for stale_ok, new ones wait", "url", shown.URL(f.cfg.URL), "error", err)
 		}
 		if f.failures >= appFailures {
 			f.resting = time.Now().Add(appRest)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"sluice/shown"
 )
 
 const (
@@ -156,9 +158,9 @@ func (j *JWKS) take(set KeySet, err error) {
 	switch {
 	case j.ctx.Err() != nil:
 	case err != nil && j.failure == nil:
-		j.cfg.Logger.Warn("an issuer's keys can't be fetched; the known ones stay valid", "url", ShownURL(j.cfg.URL), "known", len(j.set.keys), "error", err)
+		j.cfg.Logger.Warn("an issuer's keys can't be fetched; the known ones stay valid", "url", shown.URL(j.cfg.URL), "known", len(j.set.keys), "error", err)
 	case err == nil && (j.failure != nil || j.fetched.IsZero()):
-		j.cfg.Logger.Info("an issuer's keys were fetched", "url", ShownURL(j.cfg.URL), "keys", len(set.keys))
+		j.cfg.Logger.Info("an issuer's keys were fetched", "url", shown.URL(j.cfg.URL), "keys", len(set.keys))
 	}
 	if j.failure = err; err == nil {
 		j.set, j.fetched = set, time.Now()
@@ -168,12 +170,12 @@ func (j *JWKS) take(set KeySet, err error) {
 func (j *JWKS) fetch() (KeySet, error) {
 	r, err := http.NewRequestWithContext(j.ctx, http.MethodGet, j.cfg.URL, nil)
 	if err != nil {
-		return KeySet{}, shown(err)
+		return KeySet{}, shown.Error(err)
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	resp, err := j.client.Do(r)
 	if err != nil {
-		return KeySet{}, shown(err)
+		return KeySet{}, shown.Error(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

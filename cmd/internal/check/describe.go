@@ -12,6 +12,7 @@ import (
 	"sluice/broker/shape"
 	"sluice/cmd/internal/config"
 	"sluice/server/auth"
+	"sluice/shown"
 )
 
 // describe says in words what a configuration means. Topics that Kafka didn't tell of are
@@ -64,7 +65,7 @@ func caller(a config.Auth) string {
 		ways = append(ways, fmt.Sprintf("the claim %s of an Auth.js session cookie", a.AuthJS.User))
 	}
 	if a.Forward != nil {
-		ways = append(ways, fmt.Sprintf("%s in the answer of %s", a.Forward.User, auth.ShownURL(a.Forward.URL)))
+		ways = append(ways, fmt.Sprintf("%s in the answer of %s", a.Forward.User, shown.URL(a.Forward.URL)))
 	}
 	return strings.Join(ways, "; else ")
 }

@@ -20,9 +20,15 @@ func (l *loader) httpAddress(key, text, inClear string) {
 		l.fault(key, "is no http or https address") // it may have a password in it
 	case u.User != nil:
 		l.fault(key, "has a user or password in it, and addresses are shown: remove them")
-	case u.Scheme == "http" && !thisMachine(u.Hostname()):
+	case readableOnItsWay(u):
 		l.warn(key, inClear)
 	}
+}
+
+// readableOnItsWay reports whether what is sent to an address leaves this machine without
+// TLS.
+func readableOnItsWay(u *url.URL) bool {
+	return u.Scheme == "http" && !thisMachine(u.Hostname())
 }
 
 // thisMachine reports whether a host is this machine by its name or address.

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"log/slog"
+	"net/url"
 	"strings"
 
 	"sluice/broker/record"
@@ -26,6 +27,9 @@ func (l *loader) checkRegistry() {
 			l.fault(key+".url", strings.TrimPrefix(err.Error(), key+".url: "))
 		}
 		probe.Close()
+		if u, parsed := url.Parse(r.URL); parsed == nil && r.Username != "" && readableOnItsWay(u) {
+			l.warn(key+".url", "is asked without TLS: everyone in between can read the registry's password; write https")
+		}
 	}
 }
 

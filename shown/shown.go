@@ -1,4 +1,6 @@
-package auth
+// Package shown hides what an address may have that is a key, before it stands in a log line,
+// an error or a page: user, password, query and fragment.
+package shown
 
 import (
 	"errors"
@@ -7,9 +9,9 @@ import (
 	"strings"
 )
 
-// ShownURL is a URL as it may be shown: without user, password, query and fragment. Any
-// of them may be a key.
-func ShownURL(text string) string {
+// URL is a URL as it may be shown: without user, password, query and fragment. Any of
+// them may be a key.
+func URL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return "(no URL)"
@@ -34,9 +36,9 @@ type shownError struct {
 func (e *shownError) Error() string { return e.text }
 func (e *shownError) Unwrap() error { return e.err }
 
-// shown is an error of asking a URL as it may be shown. Those of net/http repeat the URL,
-// the one that it leads to, and the proxy's.
-func shown(err error) error {
+// Error is an error of asking a URL as it may be shown. Those of net/http repeat the URL,
+// the one that it leads to, and the proxy's. The cause can still be found with errors.As.
+func Error(err error) error {
 	inner := err
 	if asked := (*url.Error)(nil); errors.As(err, &asked) {
 		inner = asked.Err
