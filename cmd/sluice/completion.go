@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"flag"
 	"fmt"
 	"strings"
 
+	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/completion"
 )
 
@@ -25,18 +28,18 @@ Example:
 `
 
 func runCompletion(p process, args []string) int {
-	if len(args) > 0 && strings.Contains("-h --help -help", args[0]) {
-		fmt.Fprint(p.stdout, completionUsage)
-		return statusFine
+	flags := flag.NewFlagSet("sluice completion", flag.ContinueOnError)
+	words, err := cmdline.Words(flags, args, completionUsage, p.stdout)
+	if err == nil && len(words) == 0 {
+		err = fmt.Errorf("it needs a shell: %s", strings.Join(completion.Shells, ", "))
 	}
-	if len(args) != 1 {
-		fmt.Fprintf(p.stderr, "sluice completion: it needs a shell: %s\nSee sluice completion -h.\n", strings.Join(completion.Shells, ", "))
-		return statusUsage
+	if err := cmp.Or(err, cmdline.TooMany(words, 1)); err != nil {
+		return cmdline.Status(flags, err, p.stderr)
 	}
-	script, ok := completion.Script(args[0], completable())
+	script, ok := completion.Script(words[0], completable())
 	if !ok {
-		fmt.Fprintf(p.stderr, "sluice completion: there is no %q: there are %s\nSee sluice completion -h.\n", args[0], strings.Join(completion.Shells, ", "))
-		return statusUsage
+		err := fmt.Errorf("there is no %q: there are %s", words[0], strings.Join(completion.Shells, ", "))
+		return cmdline.Status(flags, err, p.stderr)
 	}
 	fmt.Fprint(p.stdout, script)
 	return statusFine
@@ -46,9 +49,7 @@ func runCompletion(p process, args []string) int {
 func completable() (all []completion.Command) {
 	for _, c := range commands {
 		var help bytes.Buffer
-		if c.name != completionCommand.name && c.name != versionCommand.name {
-			c.run(process{stdin: strings.NewReader(""), stdout: &help, stderr: &help}, []string{"-h"})
-		}
+		c.run(process{stdin: strings.NewReader(""), stdout: &help, stderr: &help}, []string{"-h"})
 		all = append(all, completion.Command{Name: c.name, Short: c.short, Flags: completion.FlagsOf(help.String())})
 	}
 	return all

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +56,7 @@ func firstBad(lines []string) int {
 }
 
 func parses(text string) bool {
-	decoder := yaml.NewDecoder(bytes.NewReader([]byte(text)))
+	decoder := yaml.NewDecoder(strings.NewReader(text))
 	for {
 		var n yaml.Node
 		if err := decoder.Decode(&n); err != nil {
