@@ -112,8 +112,8 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 	p := unidentified(err)
 	if !p.anonymous {
 		s.refused(r, err)
-	} else if where := auth.Where(s.cfg.Auth); where != "" {
-		p.Detail += " The gateway looked for " + where + "."
+	} else if s.lookedFor != "" {
+		p.Detail += " The gateway looked for " + s.lookedFor + "."
 	}
 	return auth.Principal{}, p
 }

@@ -7,20 +7,33 @@ import "sync"
 type streamsByToken struct {
 	mu   sync.Mutex         // guards the rest; a leaf, taken under the hub's lock
 	list []*goroutineStream // by token
-	free []uint32
+	free freeTokens
+}
+
+// freeTokens are those that were given back. Its owner's lock guards it.
+type freeTokens []uint32
+
+// take returns one. false means that there is none: the next number is new.
+func (f *freeTokens) take() (token uint32, ok bool) {
+	n := len(*f)
+	if n == 0 {
+		return 0, false
+	}
+	token = (*f)[n-1]
+	*f = (*f)[:n-1]
+	return token, true
 }
 
 // take returns an unused token.
 func (s *streamsByToken) take() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.free); n > 0 {
-		token := s.free[n-1]
-		s.free = s.free[:n-1]
-		return token
+	token, ok := s.free.take()
+	if !ok {
+		token = uint32(len(s.list))
+		s.list = append(s.list, nil)
 	}
-	s.list = append(s.list, nil)
-	return uint32(len(s.list) - 1)
+	return token
 }
 
 // begin has the token wake r from now on.

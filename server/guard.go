@@ -59,15 +59,21 @@ func endsEmpty(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// readBody reads the body of a request that has one, and lets its connection serve the
-// next: a back end asks for many tickets.
-func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	if err == nil {
-		bodyTaken(w)
-		w.Header().Del("Connection")
+// ofBackEnd returns the body of a back end's request, which shows an API key. Its
+// connection may serve the next: a back end asks for many tickets. code is of the problem
+// with a body that can't be read.
+func (s *Server) ofBackEnd(w http.ResponseWriter, r *http.Request, code string, most int64) (body []byte, refused *problem) {
+	if _, err := s.cfg.APIKeys.Check(r); err != nil {
+		s.refused(r, err)
+		return nil, unidentified(err)
 	}
-	return body, err
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if err != nil {
+		return nil, badRequest(code, "The body must be JSON, and is too long or can't be read.")
+	}
+	bodyTaken(w)
+	w.Header().Del("Connection")
+	return body, nil
 }
 
 // bodyTaken takes back the deadline of a body that has been read.

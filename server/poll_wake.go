@@ -7,20 +7,19 @@ import "sync"
 type wakeChannels struct {
 	mu    sync.Mutex // guards the rest; a leaf, taken under the hub's lock
 	rings []chan struct{}
-	free  []uint32
+	free  freeTokens
 }
 
 // take returns an unused token.
 func (b *wakeChannels) take() uint32 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n := len(b.free); n > 0 {
-		token := b.free[n-1]
-		b.free = b.free[:n-1]
-		return token
+	token, ok := b.free.take()
+	if !ok {
+		token = uint32(len(b.rings))
+		b.rings = append(b.rings, make(chan struct{}, 1))
 	}
-	b.rings = append(b.rings, make(chan struct{}, 1))
-	return uint32(len(b.rings) - 1)
+	return token
 }
 
 // give returns a token that the hub will not wake any more.

@@ -21,14 +21,9 @@ const maxRevokeBody = 8 << 10
 
 // postRevoke answers POST /revoke.
 func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.cfg.APIKeys.Check(r); err != nil {
-		s.refused(r, err)
-		unidentified(err).write(w)
-		return
-	}
-	body, err := readBody(w, r, maxRevokeBody)
-	if err != nil {
-		badRequest("revocation", "The body must be JSON, and is too long or can't be read.").write(w)
+	body, refused := s.ofBackEnd(w, r, "revocation", maxRevokeBody)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
 	now := time.Now()

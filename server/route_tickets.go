@@ -34,14 +34,9 @@ type ticketAnswer struct {
 
 // tickets answers POST /tickets, which is for back ends: no page has an API key.
 func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.cfg.APIKeys.Check(r); err != nil {
-		s.refused(r, err)
-		unidentified(err).write(w)
-		return
-	}
-	body, err := readBody(w, r, maxTicketBody)
-	if err != nil {
-		badRequest("ticket", "The body must be JSON, and is too long or can't be read.").write(w)
+	body, refused := s.ofBackEnd(w, r, "ticket", maxTicketBody)
+	if refused != nil {
+		refused.write(w)
 		return
 	}
 	grant, err := s.readGrant(bytes.NewReader(body))

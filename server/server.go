@@ -158,7 +158,8 @@ type Server struct {
 	probing   *limit.ProbeCount
 	wasReady  atomic.Bool // /readyz has said so once
 	absence   absence
-	forAnyone bool // there are streams for those without an identity
+	forAnyone bool   // there are streams for those without an identity
+	lookedFor string // where a credential was looked for, in words; "" is not said
 	tidy      memoryReleaser
 
 	adminLogins adminLogins
@@ -207,6 +208,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.tidy.free = debug.FreeOSMemory
 	s.stop, s.stopNow = context.WithCancel(context.Background())
+	s.lookedFor = auth.Where(cfg.Auth)
 	s.lenders = lenders{&s.gate, s.limits, s.logins, s.snapshots}
 	if err := s.carriers.start(s); err != nil {
 		s.logins.close()
