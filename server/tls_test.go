@@ -2,64 +2,27 @@ package server
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
 	"testing"
-	"time"
 
 	"sluice/server/certificates"
+	"sluice/server/certificates/certtest"
 	"sluice/server/limit"
 	"sluice/server/listen"
 	"sluice/stream/ssetest"
 )
 
-// pair is a new certificate named so, and its key, both PEM.
-func pair(t *testing.T, name string) (cert, key []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: time.Unix(0, 0), NotAfter: time.Now().Add(time.Hour * 24 * 365), DNSNames: []string{"localhost"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-}
-
-// put replaces a file as those do who renew certificates: by another one renamed over it.
-func put(t *testing.T, name string, text []byte) {
-	t.Helper()
-	if err := os.WriteFile(name+".new", text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(name+".new", name); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestTLSBehindADoorIsHeld: a counted connection, named by a proxy, is held below its TLS
 // like any other.
 func TestTLSBehindADoorIsHeld(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := pair(t, "gateway")
-	put(t, dir+"/cert.pem", cert)
-	put(t, dir+"/key.pem", key)
+	cert, key := certtest.New(t, "gateway")
+	certtest.Write(t, dir+"/cert.pem", cert)
+	certtest.Write(t, dir+"/key.pem", key)
 	trusted := proxies("", "127.0.0.0/8")
 	f := newFixture(t, func(c *Config) { c.Limits, c.Proxies = limit.Limits{PerIP: 1}, trusted })
 	f.warm()
@@ -124,9 +87,9 @@ func TestTLSBehindADoorIsHeld(t *testing.T) {
 // TestTLS: 1.2 at least, HTTP/2 where the client speaks it.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := pair(t, "gateway")
-	put(t, dir+"/cert.pem", cert)
-	put(t, dir+"/key.pem", key)
+	cert, key := certtest.New(t, "gateway")
+	certtest.Write(t, dir+"/cert.pem", cert)
+	certtest.Write(t, dir+"/key.pem", key)
 	f := newFixture(t, nil)
 	f.warm()
 	certificates, err := certificates.Load(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)

@@ -1,5 +1,5 @@
-// Package shown hides what an address may have that is a key, before it stands in a log line,
-// an error or a page: user, password, query and fragment.
+// Package shown hides what an address may have that is a key, before it stands in a log
+// line, an error or a page: user, password, query and fragment.
 package shown
 
 import (
