@@ -13,7 +13,7 @@ type streamsByToken struct {
 // freeTokens are those that were given back. Its owner's lock guards it.
 type freeTokens []uint32
 
-// take returns one. false means that there is none: the next number is new.
+// take returns one. false means none: the next number is new.
 func (f *freeTokens) take() (token uint32, ok bool) {
 	n := len(*f)
 	if n == 0 {
