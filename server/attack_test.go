@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/cors"
 	"sluice/server/limit"
 	"sluice/server/listen"
 	"sluice/stream"
@@ -52,7 +53,7 @@ func TestAttacks(t *testing.T) {
 	smuggled := strings.ReplaceAll(inner, "\r\n", "\n")
 	f := newFixtureOf(t, sealedIDs(t), func(c *Config) {
 		c.Auth = byHeader{}
-		c.CORS = CORS{Origins: []string{"https://shop.example"}, Credentials: true}
+		c.CORS = cors.Config{Origins: []string{"https://shop.example"}, Credentials: true}
 	})
 	f.warm()
 	f.headerTimeout = time.Second

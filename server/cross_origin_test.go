@@ -1,14 +1,14 @@
 package server
 
 import (
-	"net/http"
+	"sluice/server/cors"
 	"strings"
 	"testing"
 )
 
 func TestAPageOfAnotherOriginReadsRetryAfter(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.CORS = CORS{Origins: []string{"https://shop.example"}} })
-	w := asFrom(f.Handler(), http.MethodGet, "https://shop.example") // cold: 503
+	f := newFixture(t, func(c *Config) { c.CORS = cors.Config{Origins: []string{"https://shop.example"}} })
+	w := inquire(f.Handler(), "/events?user=alice", "Origin", "https://shop.example") // cold: 503
 	exposed := strings.ToLower(w.Header().Get("Access-Control-Expose-Headers"))
 	if w.Header().Get("Retry-After") == "" {
 		t.Fatalf("%d %v", w.Code, w.Header())

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"sluice/server/cors"
 	"sluice/server/limit"
 	"sluice/stream"
 )
@@ -73,8 +74,8 @@ type pending struct {
 
 // enter begins a request's lease, which end gives back.
 func (s *Server) enter(r *http.Request) (*pending, *problem) {
-	if refused := embedded(r); refused != nil {
-		return nil, refused
+	if cors.Embedded(r) {
+		return nil, newProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not embed this: it can read it as an EventSource or by fetch().")
 	}
 	if !s.gate.enter() {
 		return nil, s.mustWait(draining.String())

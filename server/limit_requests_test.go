@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sluice/server/auth"
+	"sluice/server/cors"
 	"sluice/server/limit"
 )
 
@@ -28,7 +29,7 @@ func TestEveryPublicRouteLimitsAnAddress(t *testing.T) {
 	f := begin(t, func(c *Config) {
 		limits(c)
 		c.Auth = who
-		c.CORS = CORS{Origins: []string{"https://shop.example"}}
+		c.CORS = cors.Config{Origins: []string{"https://shop.example"}}
 	})
 	ask := func(method, path, ip string, headers ...string) *http.Response {
 		r, err := http.NewRequest(method, f.url+path, nil)

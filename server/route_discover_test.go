@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/cors"
 	"sluice/server/limit"
 )
 
@@ -91,7 +92,7 @@ func TestDiscoveryWithoutCredentials(t *testing.T) {
 		withEverything(c)
 		c.Access, c.Limits = map[string][]string{"news": {auth.Anyone}}, limit.Limits{PerUser: 12}
 		c.MaxAge = time.Hour
-		c.CORS = CORS{Origins: []string{"https://shop.example"}, Credentials: true}
+		c.CORS = cors.Config{Origins: []string{"https://shop.example"}, Credentials: true}
 	})
 	w := inquire(f.Handler(), "/.well-known/sluice", "Origin", "https://shop.example")
 	var d discovery

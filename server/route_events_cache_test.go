@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/server/cors"
 	"sluice/server/limit"
 )
 
@@ -15,7 +16,7 @@ func TestNoAnswerOfAStreamOrPollIsForASharedCache(t *testing.T) {
 	limits := limitedBy(limit.Limits{PerIPRequests: limit.Rate{N: 1, Per: time.Hour}})
 	f := begin(t, func(c *Config) {
 		limits(c)
-		c.CORS = CORS{Origins: []string{"https://shop.example"}}
+		c.CORS = cors.Config{Origins: []string{"https://shop.example"}}
 	})
 	f.warm()
 	clear := new(http.Protocols)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/server/cors"
 	"sluice/server/listen"
 	"sluice/stream"
 	"sluice/stream/ssetest"
@@ -121,7 +122,7 @@ func TestHostileParameters(t *testing.T) {
 // TestInjection sends CR, LF and NUL through every input: none of it may become a header
 // line or a field.
 func TestInjection(t *testing.T) {
-	f := begin(t, func(c *Config) { c.CORS = CORS{Origins: []string{"https://shop.example"}} })
+	f := begin(t, func(c *Config) { c.CORS = cors.Config{Origins: []string{"https://shop.example"}} })
 	evil := url.QueryEscape("x\r\nInjected: 1\r\n\r\ndata: injected\n\nid: injected\x00")
 	for _, query := range []string{
 		"user=" + evil,

@@ -9,13 +9,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"sluice/server/cors"
 	"sluice/server/limit"
 )
 
 // TestProbe: a probe is an event stream as any other on its way, of as many events as
 // were asked for, with times that the gateway keeps.
 func TestProbe(t *testing.T) {
-	f := begin(t, func(c *Config) { c.CORS = CORS{Origins: []string{"https://shop.example"}, Credentials: true} })
+	f := begin(t, func(c *Config) { c.CORS = cors.Config{Origins: []string{"https://shop.example"}, Credentials: true} })
 	f.order("alice", "not for probes")
 	// The hashes are of https://shop.example, and of something else.
 	s := f.get("/events?user=alice&from=earliest&probe=3x50@10ms&sent=origin:f617a4db,last-event-id:00000000,cookie,authorization",

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/server/cors"
 	"sluice/server/listen"
 	"sluice/stream"
 )
@@ -52,7 +53,7 @@ func TestStateWire(t *testing.T) {
 		{name: "snapshot-from", request: "GET /events?user=alice&snapshot=1&from=live HTTP/1.1\nHost: x\nConnection: close\n\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := newFixture(t, func(c *Config) { c.CORS = CORS{Origins: []string{"https://shop.example"}, Credentials: true} })
+			f := newFixture(t, func(c *Config) { c.CORS = cors.Config{Origins: []string{"https://shop.example"}, Credentials: true} })
 			if !tt.cold {
 				f.warm()
 				f.story()

@@ -14,7 +14,7 @@ func (s *Server) routes() chi.Router {
 	r := newRouter(s.cfg.Logger)
 	plain := make(plainPaths)
 	r.Use(plain.middleware)
-	if allow := s.cfg.CORS.middleware(); allow != nil {
+	if allow := s.cfg.CORS.Middleware(); allow != nil {
 		r.Use(allow)
 	}
 	r.Use(s.limitRequests) // answers to preflights cost nothing, and a refusal is one that pages can read

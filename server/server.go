@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/cors"
 	"sluice/server/limit"
 	"sluice/stream"
 )
@@ -44,7 +45,7 @@ type Config struct {
 
 	// Page answers GET / and all paths without a route. nil: there is none.
 	Page http.Handler
-	CORS CORS
+	CORS cors.Config
 
 	Limits    limit.Limits  // zero: none
 	Proxies   limit.Proxies // zero: a client's address is its connection's
@@ -130,7 +131,7 @@ func (c Config) validate() error {
 	if c.AdminAuth.APIKeys && c.APIKeys == nil {
 		faults = append(faults, errors.New("server: AdminAuth.APIKeys needs APIKeys"))
 	}
-	return errors.Join(append(faults, c.CORS.validate())...)
+	return errors.Join(append(faults, c.CORS.Validate())...)
 }
 
 // Server serves the public and the admin routes.

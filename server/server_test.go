@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/cors"
 )
 
 func TestNewNamesEveryFault(t *testing.T) {
-	_, err := New(Config{RetryMin: 2 * time.Second, RetryMax: time.Second, CORS: CORS{Origins: []string{"*", "shop.example"}, Credentials: true}})
+	_, err := New(Config{RetryMin: 2 * time.Second, RetryMax: time.Second, CORS: cors.Config{Origins: []string{"*", "shop.example"}, Credentials: true}})
 	for _, want := range []string{"Config.Hub", "Config.Auth", "Config.Source", "Config.Logger", "RetryMax", "cors.credentials", "cors.origins"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not in: %v", want, err)

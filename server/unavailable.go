@@ -1,8 +1,11 @@
 package server
 
 import (
+	"mime"
 	"net/http"
+	"strings"
 
+	"sluice/server/cors"
 	"sluice/server/limit"
 )
 
@@ -60,6 +63,42 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
 		return
 	}
 	p.write(w)
+}
+
+// waitsAsStream reports whether a caller that has only to wait is told so in an event
+// stream, after which an EventSource comes back. That is who accepts one.
+//
+// A proxy may drop Accept, or put */* there. On the route of streams an EventSource is
+// then still known by what a browser says of each request of a page, or by Last-Event-ID.
+// What is fetched by a page without naming what it accepts is taken for one.
+func waitsAsStream(r *http.Request) bool {
+	named, anything := acceptOf(r)
+	if named || !anything || !strings.HasSuffix(r.URL.Path, "/events") {
+		return named
+	}
+	if r.Header.Get("Last-Event-ID") != "" {
+		return true
+	}
+	mode, dest := r.Header.Get(cors.SecFetchMode), r.Header.Get(cors.SecFetchDest)
+	return (mode == "cors" || mode == "same-origin") && (dest == "" || dest == "empty")
+}
+
+// acceptOf reads Accept. stream: it names text/event-stream, which a browser's
+// EventSource does. anything: it isn't there, or names nothing else than */*.
+func acceptOf(r *http.Request) (stream, anything bool) {
+	anything = true
+	for _, line := range r.Header.Values("Accept") {
+		for part := range strings.SplitSeq(line, ",") {
+			switch kind, _, err := mime.ParseMediaType(part); {
+			case err != nil: // an empty part is none
+			case kind == "text/event-stream":
+				return true, false
+			case kind != "*/*":
+				anything = false
+			}
+		}
+	}
+	return false, anything
 }
 
 // limitPatience is how much longer than others those wait who were beyond a limit, or ask

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/server/cors"
 	"sluice/server/listen"
 	"sluice/stream"
 )
@@ -45,7 +46,7 @@ func TestWire(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, func(c *Config) {
-				c.CORS = CORS{Origins: []string{"https://shop.example"}, Credentials: true}
+				c.CORS = cors.Config{Origins: []string{"https://shop.example"}, Credentials: true}
 				c.DrainSpread = time.Nanosecond
 			})
 			if !tt.cold {

@@ -6,13 +6,13 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
-	"sluice/server"
+	"sluice/server/cors"
 )
 
 func (l *loader) checkCORS() {
 	c := l.config.CORS
 	for _, o := range c.Origins {
-		if err := server.CheckOrigin(o, c.Credentials); err != nil {
+		if err := cors.CheckOrigin(o, c.Credentials); err != nil {
 			l.fault("cors.origins", err.Error())
 			continue
 		}
@@ -21,7 +21,7 @@ func (l *loader) checkCORS() {
 		}
 	}
 	for _, name := range c.Headers {
-		if err := server.CheckCORSHeader(name); err != nil {
+		if err := cors.CheckHeader(name); err != nil {
 			l.fault("cors.headers", err.Error())
 		}
 	}

@@ -1,4 +1,4 @@
-package server
+package cors
 
 import (
 	"net/http"
@@ -59,7 +59,7 @@ func TestWithCredentialsAnOriginIsExactOrAboveTwoLabels(t *testing.T) {
 			if err := CheckOrigin(text, cookies); (err == nil) != ok {
 				t.Errorf("%q, credentials %t: %v", text, cookies, err)
 			}
-			if err := (CORS{Origins: []string{text}, Credentials: cookies}).validate(); (err == nil) != ok {
+			if err := (Config{Origins: []string{text}, Credentials: cookies}).Validate(); (err == nil) != ok {
 				t.Errorf("%q, credentials %t, of the server: %v", text, cookies, err)
 			}
 		}
@@ -67,9 +67,9 @@ func TestWithCredentialsAnOriginIsExactOrAboveTwoLabels(t *testing.T) {
 }
 
 func TestAnOriginIsAllowedAsWritten(t *testing.T) {
-	h := CORS{Credentials: true, Origins: []string{
+	h := Config{Credentials: true, Origins: []string{
 		"https://shop.example", "https://*.Shop.example:8443", "https://old.example:443", "capacitor://localhost", "http://[::1]:3000",
-	}}.middleware()(http.NotFoundHandler())
+	}}.Middleware()(http.NotFoundHandler())
 	for from, want := range map[string]bool{
 		"https://shop.example":             true,
 		"https://a.shop.example:8443":      true,
@@ -113,9 +113,9 @@ func asFrom(h http.Handler, method, origin string, headers ...string) *httptest.
 
 func TestAPreflightAllowsWhatTracingAndLibrariesAdd(t *testing.T) {
 	const shop = "https://shop.example"
-	usual := CORS{Origins: []string{shop}}.middleware()(http.NotFoundHandler())
-	own := CORS{Origins: []string{shop}, Headers: []string{"X-Own"}}.middleware()(http.NotFoundHandler())
-	any := CORS{Origins: []string{shop}, Headers: []string{"*"}}.middleware()(http.NotFoundHandler())
+	usual := Config{Origins: []string{shop}}.Middleware()(http.NotFoundHandler())
+	own := Config{Origins: []string{shop}, Headers: []string{"X-Own"}}.Middleware()(http.NotFoundHandler())
+	any := Config{Origins: []string{shop}, Headers: []string{"*"}}.Middleware()(http.NotFoundHandler())
 	for headers, by := range map[string][3]bool{ // usual, own, any
 		"last-event-id": {true, true, true},
 		"authorization,cache-control,last-event-id": {true, true, true},

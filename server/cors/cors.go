@@ -1,4 +1,7 @@
-package server
+// Package cors says which pages of other origins may read: by CORS (cors.go), for origins
+// as they are configured (origin.go). embedded.go knows the requests that another site
+// makes a browser send without being able to read the answer.
+package cors
 
 import (
 	"errors"
@@ -14,20 +17,20 @@ import (
 // preflightAge is how long a browser may remember a preflight; most cap it at two hours.
 const preflightAge = 2 * time.Hour
 
-// CORS says which pages of other origins may read. Zero: none.
-type CORS struct {
-	Origins     []string // what ParseOrigin reads
+// Config says which pages of other origins may read. Zero: none.
+type Config struct {
+	Origins     []string // what CheckOrigin takes
 	Credentials bool     // with the caller's cookies
-	Headers     []string // that requests may have besides eventHeaders; "*" is any. nil: DefaultCORSHeaders
+	Headers     []string // that requests may have besides eventHeaders; "*" is any. nil: DefaultHeaders
 }
 
 // eventHeaders are those that clients of event streams and states send. They are always
 // allowed.
 var eventHeaders = []string{"Accept", "Authorization", "Cache-Control", "If-None-Match", "Last-Event-ID"}
 
-// DefaultCORSHeaders are what libraries and tracing add to a page's requests without
+// DefaultHeaders are what libraries and tracing add to a page's requests without
 // being asked: one that isn't allowed fails the whole request.
-var DefaultCORSHeaders = []string{
+var DefaultHeaders = []string{
 	"Content-Type", "Pragma", "X-Requested-With", "X-Request-Id", "X-Correlation-Id",
 	"traceparent", "tracestate", "baggage", // W3C Trace Context and Baggage
 	"sentry-trace",
@@ -41,8 +44,8 @@ var DefaultCORSHeaders = []string{
 // asked for, and the ids by which proxies and tracing name a request.
 var exposedHeaders = []string{"ETag", "Retry-After", "WWW-Authenticate", "Last-Event-ID", "X-Request-Id", "X-Correlation-Id", "traceparent"}
 
-// validate names every fault.
-func (c CORS) validate() error {
+// Validate names every fault.
+func (c Config) Validate() error {
 	var faults []error
 	for _, text := range c.Origins {
 		if err := CheckOrigin(text, c.Credentials); err != nil {
@@ -50,15 +53,15 @@ func (c CORS) validate() error {
 		}
 	}
 	for _, name := range c.Headers {
-		if err := CheckCORSHeader(name); err != nil {
+		if err := CheckHeader(name); err != nil {
 			faults = append(faults, fmt.Errorf("server: cors.headers: %w", err))
 		}
 	}
 	return errors.Join(faults...)
 }
 
-// CheckCORSHeader fails for what names no request header, with an error to be shown.
-func CheckCORSHeader(name string) error {
+// CheckHeader fails for what names no request header, with an error to be shown.
+func CheckHeader(name string) error {
 	if name == "" || strings.Trim(name, tokenChars) != "" {
 		return fmt.Errorf("%q names no header: write letters, digits and dashes, such as X-Requested-With", name)
 	}
@@ -68,15 +71,15 @@ func CheckCORSHeader(name string) error {
 // tokenChars are those of a token, as names of headers are (RFC 9110 section 5.6.2).
 const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-// middleware returns nil when no other origin may read: without the headers browsers
+// Middleware returns nil when no other origin may read: without the headers browsers
 // refuse.
-func (c CORS) middleware() func(http.Handler) http.Handler {
+func (c Config) Middleware() func(http.Handler) http.Handler {
 	if len(c.Origins) == 0 {
 		return nil
 	}
 	headers := c.Headers
 	if headers == nil {
-		headers = DefaultCORSHeaders
+		headers = DefaultHeaders
 	}
 	options := cors.Options{
 		AllowedMethods:   []string{http.MethodGet, http.MethodHead},
