@@ -22,15 +22,9 @@ import (
 func tlsDialer(t TLS, log *slog.Logger) (func(ctx context.Context, network, host string) (net.Conn, error), error) {
 	roots := func() *x509.CertPool { return nil } // the system's
 	if t.CAFile != "" {
-		v, err := reread.New("kafka.tls.ca_file", log, func(contents [][]byte) (*x509.CertPool, error) {
-			pool := x509.NewCertPool()
-			if !pool.AppendCertsFromPEM(contents[0]) {
-				return nil, fmt.Errorf("%s holds no PEM certificate", t.CAFile)
-			}
-			return pool, nil
-		}, t.CAFile)
+		v, err := reread.Roots("kafka.tls.ca_file", log, t.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("kafka.tls.ca_file: %w", err)
+			return nil, err
 		}
 		roots = v.Latest
 	}
@@ -39,14 +33,11 @@ func tlsDialer(t TLS, log *slog.Logger) (func(ctx context.Context, network, host
 	}
 	pairs := func() []tls.Certificate { return nil }
 	if t.CertFile != "" {
-		v, err := reread.New("kafka.tls.cert_file", log, func(contents [][]byte) ([]tls.Certificate, error) {
-			pair, err := tls.X509KeyPair(contents[0], contents[1])
-			return []tls.Certificate{pair}, err
-		}, t.CertFile, t.KeyFile)
+		v, err := reread.KeyPair("kafka.tls.cert_file", log, t.CertFile, t.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("kafka.tls.cert_file, key_file: %w", err)
+			return nil, err
 		}
-		pairs = v.Latest
+		pairs = func() []tls.Certificate { return []tls.Certificate{*v.Latest()} }
 	}
 	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		// It takes the ServerName from host.
@@ -64,7 +55,7 @@ func mechanism(s SASL, log *slog.Logger) (sasl.Mechanism, error) {
 	switch s.Mechanism {
 	case MechanismPlain, MechanismSCRAM256, MechanismSCRAM512:
 		if s.PasswordFile != "" {
-			v, err := secret("kafka.sasl.password_file", log, s.PasswordFile)
+			v, err := reread.Secret("kafka.sasl.password_file", log, s.PasswordFile)
 			if err != nil {
 				return nil, err
 			}
@@ -96,15 +87,4 @@ func mechanism(s SASL, log *slog.Logger) (sasl.Mechanism, error) {
 	}
 	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is not one of %s, %s, %s, %s", s.Mechanism,
 		MechanismPlain, MechanismSCRAM256, MechanismSCRAM512, MechanismOAuthBearer)
-}
-
-// secret is a secret in a file.
-func secret(key string, log *slog.Logger, file string) (*reread.Value[string], error) {
-	v, err := reread.New(key, log, func(contents [][]byte) (string, error) {
-		return reread.Text(file, contents[0])
-	}, file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
-	}
-	return v, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 
+	"sluice/broker/reread"
 	"sluice/shown"
 )
 
@@ -60,7 +61,7 @@ func (o OAuth) source() (func(context.Context) (oauth.Auth, error), error) {
 	}
 	clientSecret := func() string { return o.ClientSecret }
 	if o.ClientSecretFile != "" {
-		v, err := secret("kafka.sasl.client_secret_file", o.log, o.ClientSecretFile)
+		v, err := reread.Secret("kafka.sasl.client_secret_file", o.log, o.ClientSecretFile)
 		if err != nil {
 			return nil, err
 		}

@@ -2,9 +2,12 @@ package schema
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
@@ -99,7 +102,7 @@ func (f *references) add(ctx context.Context, refs []sr.SchemaReference, depth i
 func judge(err error) error {
 	var said *sr.ResponseError
 	if !errors.As(err, &said) {
-		return shown.Error(err)
+		return untold(err)
 	}
 	switch code := said.ErrorCode; {
 	case said.StatusCode == http.StatusNotFound && code >= 40401 && code <= 40409:
@@ -107,7 +110,22 @@ func judge(err error) error {
 	case said.StatusCode == http.StatusNotFound:
 		return errors.New("it answers 404, and not as a schema registry does: is schema_registry.url right, with the path of its API?")
 	case said.StatusCode == http.StatusUnauthorized || said.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("it answers %d: check schema_registry.username and its password", said.StatusCode)
+		return fmt.Errorf("it answers %d: check schema_registry.username and its password, or schema_registry.token_file", said.StatusCode)
 	}
 	return fmt.Errorf("it answers %d", said.StatusCode)
+}
+
+// untold says why there is no answer, with the key that may cure it.
+func untold(err error) error {
+	var (
+		unknown x509.UnknownAuthorityError
+		op      *net.OpError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return errors.New("its certificate is signed by no authority known here (schema_registry.ca_file)")
+	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls hands on an alert
+		return fmt.Errorf("it refuses the TLS connection: %s (does it want a certificate? schema_registry.cert_file)", strings.TrimPrefix(op.Err.Error(), "tls: "))
+	}
+	return shown.Error(err)
 }

@@ -1,10 +1,10 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -13,20 +13,30 @@ import (
 
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"sluice/broker/reread"
 	"sluice/shown"
 )
 
 // Config says where a schema registry is.
 type Config struct {
 	URL          string // with the path of its API, if it has one
-	Username     string
+	Username     string // for basic authentication; "": none
 	Password     string
-	PasswordFile string // read again when it changes; goes before Password
+	PasswordFile string // goes before Password
+	Token        string // for bearer authentication; "": none
+	TokenFile    string // goes before Token
+	TLS          TLS
+	Timeout      time.Duration // for one answer; 0: 5s
+}
+
+// TLS says how the registry is known, and how the gateway is known to it. All are PEM.
+type TLS struct {
+	CAFile            string // "": the system's roots
+	CertFile, KeyFile string // "": no client certificate
 }
 
 const (
-	askTimeout   = 5 * time.Second // for one answer
+	askTimeout   = 5 * time.Second // for one answer, if [Config.Timeout] says nothing
+	askAnswers   = 4               // within whose time a schema must be there, with what it refers to
 	askPause     = time.Second     // before a schema is asked for again that the registry didn't answer for
 	unknownFor   = 30 * time.Second
 	maxSchemas   = 1000     // that are kept
@@ -38,10 +48,11 @@ const (
 
 // Registry asks a schema registry and keeps what it says. It is safe for concurrent use.
 type Registry struct {
-	cl       *sr.Client
-	url      string
-	password *reread.Value[string] // nil: none from a file
-	log      *slog.Logger
+	cl      *sr.Client
+	http    *http.Client
+	url     string
+	timeout time.Duration // for one answer
+	log     *slog.Logger
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -73,31 +84,17 @@ func NewRegistry(cfg Config, log *slog.Logger) (*Registry, error) {
 		return nil, errors.New("schema_registry.url: holds a user; write schema_registry.username and password_file")
 	}
 	r := &Registry{
-		url: cfg.URL, log: log, asked: make(map[int]*question), changed: make(chan struct{}),
-		kept: newCache(maxSchemas, maxKept),
+		url: cfg.URL, timeout: cmp.Or(cfg.Timeout, askTimeout), log: log,
+		asked: make(map[int]*question), changed: make(chan struct{}), kept: newCache(maxSchemas, maxKept),
 	}
-	if cfg.PasswordFile != "" {
-		parse := func(contents [][]byte) (string, error) { return reread.Text(cfg.PasswordFile, contents[0]) }
-		if r.password, err = reread.New("schema_registry.password_file", log, parse, cfg.PasswordFile); err != nil {
-			return nil, fmt.Errorf("schema_registry.password_file: %w", err)
-		}
+	if r.http, err = newHTTPClient(cfg.TLS, r.timeout, log); err != nil {
+		return nil, err
 	}
-	opts := []sr.ClientOpt{sr.URLs(cfg.URL), sr.UserAgent("sluice"), sr.HTTPClient(&http.Client{
-		Timeout:       askTimeout,
-		Transport:     bounded{http.DefaultTransport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the password goes nowhere else
-	})}
-	if cfg.Username != "" {
-		opts = append(opts, sr.PreReq(func(req *http.Request) error {
-			password := cfg.Password
-			if r.password != nil {
-				password = r.password.Get()
-			}
-			req.SetBasicAuth(cfg.Username, password)
-			return nil
-		}))
+	login, err := cfg.login(log)
+	if err != nil {
+		return nil, err
 	}
-	if r.cl, err = sr.NewClient(opts...); err != nil {
+	if r.cl, err = sr.NewClient(sr.URLs(cfg.URL), sr.UserAgent("sluice"), sr.HTTPClient(r.http), sr.PreReq(login)); err != nil {
 		return nil, fmt.Errorf("schema_registry: %w", err)
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -111,6 +108,7 @@ func (r *Registry) Close() {
 	}
 	r.cancel()
 	r.asking.Wait()
+	r.http.CloseIdleConnections()
 }
 
 // Changed is closed when the next answer has come: callers that wait for a schema look
@@ -162,7 +160,7 @@ func (r *Registry) forget() {
 
 // ask asks for one schema, and notes the answer.
 func (r *Registry) ask(id int, q *question) {
-	ctx, cancel := context.WithTimeout(r.ctx, 4*askTimeout)
+	ctx, cancel := context.WithTimeout(r.ctx, askAnswers*r.timeout)
 	defer cancel()
 	s, err := r.fetch(ctx, id)
 	r.mu.Lock()
@@ -224,34 +222,4 @@ func (c *Codec) Wait(ctx context.Context, raw []byte) error {
 		case <-time.After(askPause):
 		}
 	}
-}
-
-// bounded cuts off answers that are too large. Nothing else bounds what the client reads.
-type bounded struct{ http.RoundTripper }
-
-// RoundTrip implements [http.RoundTripper].
-func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := b.RoundTripper.RoundTrip(req)
-	if err == nil {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{&atMost{resp.Body, maxReplySize}, resp.Body}
-	}
-	return resp, err
-}
-
-// atMost is a reader that fails after so many bytes.
-type atMost struct {
-	from io.Reader
-	left int
-}
-
-// Read implements [io.Reader].
-func (a *atMost) Read(p []byte) (int, error) {
-	n, err := a.from.Read(p)
-	if a.left -= n; a.left < 0 {
-		return 0, fmt.Errorf("the registry's answer has more than %d bytes", maxReplySize)
-	}
-	return n, err
 }

@@ -256,8 +256,8 @@ func TestTheRegistrysPasswordIsReadAgain(t *testing.T) {
 }
 
 func TestNewRegistryNamesTheKey(t *testing.T) {
-	for _, cfg := range []Config{{URL: "localhost:8081"}, {URL: "ftp://x"}, {URL: "http://u:secret@x"}, {URL: "http://x", PasswordFile: "nowhere"}} {
-		if _, err := NewRegistry(cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), "schema_registry.") || strings.Contains(err.Error(), "secret") {
+	for _, cfg := range []Config{{URL: "localhost:8081"}, {URL: "ftp://x"}, {URL: "http://u:secret@x"}, {URL: "http://x", PasswordFile: "nowhere"}, {URL: "http://x", TokenFile: "nowhere"}, {URL: "https://x", TLS: TLS{CAFile: "nowhere"}}, {URL: "https://x", TLS: TLS{CertFile: "nowhere", KeyFile: "nowhere"}}, {URL: "https://x", TLS: TLS{KeyFile: "nowhere"}}} {
+		if _, err := NewRegistry(cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), "schema_registry") || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%+v: %v", cfg, err)
 		}
 	}

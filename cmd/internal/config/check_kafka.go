@@ -64,15 +64,20 @@ func (l *loader) checkKafkaTLS(t *KafkaTLS) {
 		t.On = true
 	}
 	l.certPair("kafka.tls.cert_file", "kafka.tls.key_file", t.CertPair)
-	if t.CAFile == "" {
+	l.caFile("kafka.tls.ca_file", t.CAFile)
+}
+
+// caFile checks that a file has roots.
+func (l *loader) caFile(key, file string) {
+	if file == "" {
 		return
 	}
-	text, err := os.ReadFile(t.CAFile)
+	text, err := os.ReadFile(file)
 	switch {
 	case err != nil:
-		l.fault("kafka.tls.ca_file", unreadable(err).Error())
+		l.fault(key, unreadable(err).Error())
 	case !x509.NewCertPool().AppendCertsFromPEM(text):
-		l.fault("kafka.tls.ca_file", t.CAFile+" holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----")
+		l.fault(key, file+" holds no certificate: it must be PEM, beginning with -----BEGIN CERTIFICATE-----")
 	}
 }
 

@@ -2,36 +2,12 @@ package config
 
 import (
 	"errors"
-	"log/slog"
-	"net/url"
 	"strings"
 
 	"sluice/broker/record"
 	"sluice/broker/schema"
 	"sluice/broker/shape"
 )
-
-// checkRegistry finds what is wrong with schema_registry.
-func (l *loader) checkRegistry() {
-	const key = "schema_registry"
-	r := l.config.SchemaRegistry
-	switch {
-	case r.URL == "" && l.has(key):
-		l.fault(key+".url", "is missing: write where the registry is, such as http://localhost:8081")
-	case r.URL == "":
-	case r.Password.IsSet() && r.Username == "":
-		l.fault(key+".username", "is missing: the registry's password goes with it")
-	default:
-		probe, err := schema.NewRegistry(schema.Config{URL: r.URL}, slog.New(slog.DiscardHandler))
-		if err != nil {
-			l.fault(key+".url", strings.TrimPrefix(err.Error(), key+".url: "))
-		}
-		probe.Close()
-		if u, parsed := url.Parse(r.URL); parsed == nil && r.Username != "" && readableOnItsWay(u) {
-			l.warn(key+".url", "is asked without TLS: everyone in between can read the registry's password; write https")
-		}
-	}
-}
 
 // checkShape finds what is wrong with how a stream's records are read and shown.
 func (l *loader) checkShape(s *Stream) {

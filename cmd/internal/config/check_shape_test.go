@@ -48,6 +48,13 @@ func TestShapesAreChecked(t *testing.T) {
 		{"user: key", "schema_registry: {url: \"localhost:8081\"}", "/schema_registry.url", "is no address"},
 		{"user: key", "schema_registry: {url: \"http://u:hunter22@localhost\"}", "/schema_registry.url", "holds a user"},
 		{"user: key", "schema_registry: {url: \"http://localhost\", password: hunter22}", "/schema_registry.username", "is missing"},
+		{"user: key", "schema_registry: {url: \"http://localhost\", username: u}", "/schema_registry.password", "is missing"},
+		{"user: key", "schema_registry: {url: \"http://localhost\", username: u, token: hunter22}", "/schema_registry.token", "one way to log in"},
+		{"user: key", "schema_registry: {url: \"http://localhost\", ca_file: ca.pem}", "/schema_registry.url", "without TLS"},
+		{"user: key", "schema_registry: {url: \"https://localhost\", ca_file: nowhere.pem}", "/schema_registry.ca_file", "no such file"},
+		{"user: key", "schema_registry: {url: \"https://localhost\", cert_file: c.pem}", "/schema_registry.cert_file", "has no key"},
+		{"user: key", "schema_registry: {url: \"https://localhost\", timeout: 2m}", "/schema_registry.timeout", "out of bounds"},
+		{"user: key", "schema_registry: {url: \"https://localhost\", token: hunter22}", "", ""},
 	} {
 		_, findings := load(t, shaped(tt.keys, tt.more))
 		faults := findings.Faults()

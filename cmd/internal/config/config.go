@@ -15,7 +15,8 @@
 //   - yaml.go, yaml_syntax.go: YAML, and what is wrong with text that is not YAML.
 //   - value.go, units.go, rate.go, secret.go: single values.
 //   - check.go, and check_auth.go, check_cors.go, check_exposed.go, check_guard.go,
-//     check_kafka.go, check_shape.go, check_streams.go: what single values can't show.
+//     check_kafka.go, check_registry.go, check_shape.go, check_streams.go: what single values
+//     can't show.
 //   - finding.go: a fault or a warning, and its line.
 //   - convert.go, convert_auth.go, convert_shape.go: settings of broker, stream, server.
 //   - reference.go: the tables of docs/config.md.
@@ -143,6 +144,10 @@ type SchemaRegistry struct {
 	URL      string
 	Username string
 	Password Secret
+	Token    Secret // instead of both
+	CAFile   string // PEM; "" means the system's roots
+	CertPair        // the client's certificate
+	Timeout  time.Duration
 }
 
 // State says whether a stream keeps the latest event of each subject, which takes a

@@ -49,5 +49,10 @@ func (c *Config) Registry(log *slog.Logger) (*schema.Registry, error) {
 	if r.URL == "" {
 		return nil, nil
 	}
-	return schema.NewRegistry(schema.Config{URL: r.URL, Username: r.Username, Password: r.Password.Reveal(), PasswordFile: r.Password.file}, log)
+	return schema.NewRegistry(schema.Config{
+		URL: r.URL, Timeout: r.Timeout,
+		Username: r.Username, Password: r.Password.Reveal(), PasswordFile: r.Password.file,
+		Token: r.Token.Reveal(), TokenFile: r.Token.file,
+		TLS: schema.TLS{CAFile: r.CAFile, CertFile: r.CertFile, KeyFile: r.KeyFile},
+	}, log)
 }
