@@ -15,8 +15,8 @@
 //   - yaml.go, yaml_syntax.go: YAML, and what is wrong with text that is not YAML.
 //   - value.go, units.go, rate.go, secret.go: single values.
 //   - check.go, and check_auth.go, check_cors.go, check_exposed.go, check_guard.go,
-//     check_kafka.go, check_registry.go, check_shape.go, check_streams.go: what single values
-//     can't show.
+//     check_kafka.go, check_registry.go, check_shape.go, check_streams.go: what single
+//     values can't show.
 //   - finding.go: a fault or a warning, and its line.
 //   - convert.go, convert_auth.go, convert_shape.go: settings of broker, stream, server.
 //   - reference.go: the tables of docs/config.md.
