@@ -13,6 +13,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/limit"
+	"sluice/server/response"
 	"sluice/stream"
 	"sluice/stream/cursor"
 )
@@ -34,20 +35,20 @@ type admission struct {
 
 // admit reads the request, all of which is hostile. It fails with the problem to
 // answer with, and says no more to someone without an identity than that.
-func (s *Server) admit(r *http.Request) (admission, *problem) {
+func (s *Server) admit(r *http.Request) (admission, *response.Problem) {
 	principal, unknown := s.identify(r)
 	if unknown != nil && !s.public(unknown) {
-		if unknown.anonymous {
+		if unknown.Anonymous {
 			s.cfg.Metrics.refused(auth.ReasonMissing)
 		}
 		return admission{}, unknown
 	}
 	if r.ContentLength != 0 {
-		return admission{}, badRequest("body", "A request for a stream has no body.")
+		return admission{}, response.BadRequest("body", "A request for a stream has no body.")
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return admission{}, badRequest("query", "The query can't be read.")
+		return admission{}, response.BadRequest("query", "The query can't be read.")
 	}
 	a := admission{principal: principal}
 	a.request.Streams, a.names, a.request.Denied, err = s.choose(query, principal)
@@ -60,25 +61,25 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 			return admission{}, unknown
 		}
 		s.cfg.Hub.Decisions().Denied(principal.User, a.request.Denied)
-		return admission{}, newProblem(http.StatusForbidden, "stream", "You may not read this stream", err.Error())
+		return admission{}, response.NewProblem(http.StatusForbidden, "stream", "You may not read this stream", err.Error())
 	}
 	a.leaveOut(s.absence.mask(s.cfg.Source, time.Now()))
 	subject := query.Get("subject")
 	if len(subject) > maxSubject || !utf8.ValidString(subject) {
-		return admission{}, badRequest("subject", "The subject parameter is too long, or not UTF-8.")
+		return admission{}, response.BadRequest("subject", "The subject parameter is too long, or not UTF-8.")
 	}
 	if principal.Subject != "" { // of a ticket
 		if subject != "" && subject != principal.Subject {
-			return admission{}, newProblem(http.StatusForbidden, "subject", "You may not read this subject", "The subject parameter names one that your ticket is not for.")
+			return admission{}, response.NewProblem(http.StatusForbidden, "subject", "You may not read this subject", "The subject parameter names one that your ticket is not for.")
 		}
 		subject, a.request.AnyUser = principal.Subject, principal.User == ""
 	}
 	from, err := parseFrom(query.Get("from"))
 	if err != nil {
-		return admission{}, badRequest("from", fmt.Sprintf("The from parameter is none of live, earliest, last:N (1 to %d) and since:TIME (RFC 3339).", stream.MaxLast))
+		return admission{}, response.BadRequest("from", fmt.Sprintf("The from parameter is none of live, earliest, last:N (1 to %d) and since:TIME (RFC 3339).", stream.MaxLast))
 	}
 	if a.snapshot, err = wantsSnapshot(query); err != nil {
-		return admission{}, badRequest("snapshot", err.Error())
+		return admission{}, response.BadRequest("snapshot", err.Error())
 	}
 	a.request.User = principal.User
 	a.request.Subject = subject
@@ -91,7 +92,7 @@ func (s *Server) admit(r *http.Request) (admission, *problem) {
 // identify finds out who is asking. It fails with the problem to answer with. A request
 // without credentials is not counted as a failure here: the caller may have an answer for
 // it.
-func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
+func (s *Server) identify(r *http.Request) (auth.Principal, *response.Problem) {
 	if twice := doubled(r.URL.Query()); twice != nil {
 		return auth.Principal{}, twice
 	}
@@ -109,8 +110,8 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *problem) {
 		s.cfg.Logger.DebugContext(r.Context(), "identity can't be told now", "error", err)
 		return auth.Principal{}, s.mustWait(identity)
 	}
-	p := unidentified(err)
-	if !p.anonymous {
+	p := response.Unidentified(err)
+	if !p.Anonymous {
 		s.refused(r, err)
 	} else if s.lookedFor != "" {
 		p.Detail += " The gateway looked for " + s.lookedFor + "."
@@ -129,8 +130,8 @@ func (s *Server) caller(r *http.Request) netip.Addr {
 // public reports whether a request without an identity may go on: it carries no
 // credentials, and there are streams for anyone. Credentials that are refused are not
 // ignored.
-func (s *Server) public(unknown *problem) bool {
-	return unknown.anonymous && s.forAnyone
+func (s *Server) public(unknown *response.Problem) bool {
+	return unknown.Anonymous && s.forAnyone
 }
 
 // refused counts a failed identity. What failed that way goes to the log only when it is
@@ -249,10 +250,10 @@ var once = []string{"from", "snapshot", "subject", "ticket", "user", "wait"}
 
 // doubled returns the problem of a request that has two values of such a parameter. To
 // follow only one of them would leave out the other in silence.
-func doubled(query url.Values) *problem {
+func doubled(query url.Values) *response.Problem {
 	for _, name := range once {
 		if values := query[name]; len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return v != values[0] }) {
-			return badRequest(name, "The "+name+" parameter is there more than once, with different values.")
+			return response.BadRequest(name, "The "+name+" parameter is there more than once, with different values.")
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/openapi"
+	"sluice/server/response"
 )
 
 // asker is who a route is for, which is what it asks for.
@@ -76,8 +77,8 @@ func (s *Server) describeAll(public, admin chi.Routes) {
 	info := func(title, about string) openapi.Info {
 		return openapi.Info{Title: title, Version: apiVersion, Description: about, License: &openapi.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}}
 	}
-	s.openapi.public = newDocument(jsonType, describe(public, publicRoutes, info("sluice", publicAbout), schemes, true))
-	s.openapi.admin = newDocument(jsonType, describe(admin, adminRoutes, info("sluice, admin address", adminAbout), schemes, false))
+	s.openapi.public = response.NewDocument(jsonType, describe(public, publicRoutes, info("sluice", publicAbout), schemes, true))
+	s.openapi.admin = response.NewDocument(jsonType, describe(admin, adminRoutes, info("sluice, admin address", adminAbout), schemes, false))
 	routes := []discoveredRoute{}
 	eachRoute(public, func(method, pattern string) {
 		if method != http.MethodHead {
@@ -131,7 +132,7 @@ func describe(routes chi.Routes, table map[string]described, info openapi.Info, 
 		}
 	}
 	d.Components.Schemas = openapi.Used(d, schemas)
-	return mustJSON(d)
+	return response.MustJSON(d)
 }
 
 // eachRoute calls do for the routes, but for those of Config.Page.

@@ -6,6 +6,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/openapi"
+	"sluice/server/response"
 )
 
 const (
@@ -33,7 +34,7 @@ func (a answers) json(status int, about string, schema *openapi.Schema, example 
 func (a answers) problem(status int, about string, codes ...string) answers {
 	types := &openapi.Schema{Type: "string"}
 	for _, code := range codes {
-		types.Enum = append(types.Enum, problemPrefix+code)
+		types.Enum = append(types.Enum, response.ProblemPrefix+code)
 	}
 	schema := openapi.Object("", openapi.Properties{"type": types, "status": {Const: status}})
 	schema.AllOf = []*openapi.Schema{openapi.Ref("Problem")}

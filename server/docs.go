@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"sluice/docs"
+	"sluice/server/response"
 	"sluice/web"
 )
 
@@ -35,10 +36,10 @@ func docsFiles(index string) map[string]http.Handler {
 		case packed:
 			files[path.Base(plain)] = newPacked(assetKinds[path.Ext(plain)], content)
 		case name == index:
-			d := newDocument(assetKinds[path.Ext(name)], content)
+			d := response.NewDocument(assetKinds[path.Ext(name)], content)
 			files[""] = &d
 		default:
-			d := newDocument(assetKinds[path.Ext(name)], content)
+			d := response.NewDocument(assetKinds[path.Ext(name)], content)
 			files[name] = &d
 		}
 		return nil
@@ -67,7 +68,7 @@ func addManual(files map[string]http.Handler) {
 		if err != nil {
 			panic(err) // it is embedded
 		}
-		d := newDocument(assetKinds[path.Ext(name)], outside.ReplaceAll(content, []byte("$1")))
+		d := response.NewDocument(assetKinds[path.Ext(name)], outside.ReplaceAll(content, []byte("$1")))
 		files[name] = &d
 	}
 }
@@ -99,12 +100,12 @@ func docsPage(index string, missing http.HandlerFunc) http.Handler {
 // packed is a text that is compressed in the binary, and goes out so to clients that take
 // it.
 type packed struct {
-	small document
-	large func() document // for those who don't
+	small response.Document
+	large func() response.Document // for those who don't
 }
 
 func newPacked(mediaType string, small []byte) *packed {
-	return &packed{newDocument(mediaType, small), sync.OnceValue(func() document {
+	return &packed{response.NewDocument(mediaType, small), sync.OnceValue(func() response.Document {
 		r, err := gzip.NewReader(bytes.NewReader(small))
 		if err != nil {
 			panic(err) // it is embedded
@@ -113,7 +114,7 @@ func newPacked(mediaType string, small []byte) *packed {
 		if err != nil {
 			panic(err)
 		}
-		return newDocument(mediaType, large)
+		return response.NewDocument(mediaType, large)
 	})}
 }
 

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sluice/server/response"
 	"time"
 )
 
@@ -62,14 +63,14 @@ func endsEmpty(w http.ResponseWriter, r *http.Request) bool {
 // ofBackEnd returns the body of a back end's request, which shows an API key. Its
 // connection may serve the next: a back end asks for many tickets. code is of the problem
 // with a body that can't be read.
-func (s *Server) ofBackEnd(w http.ResponseWriter, r *http.Request, code string, most int64) (body []byte, refused *problem) {
+func (s *Server) ofBackEnd(w http.ResponseWriter, r *http.Request, code string, most int64) (body []byte, refused *response.Problem) {
 	if _, err := s.cfg.APIKeys.Check(r); err != nil {
 		s.refused(r, err)
-		return nil, unidentified(err)
+		return nil, response.Unidentified(err)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
-		return nil, badRequest(code, "The body must be JSON, and is too long or can't be read.")
+		return nil, response.BadRequest(code, "The body must be JSON, and is too long or can't be read.")
 	}
 	bodyTaken(w)
 	w.Header().Del("Connection")

@@ -8,6 +8,7 @@ import (
 
 	"sluice/server/cors"
 	"sluice/server/limit"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -73,9 +74,9 @@ type pending struct {
 }
 
 // enter begins a request's lease, which end gives back.
-func (s *Server) enter(r *http.Request) (*pending, *problem) {
+func (s *Server) enter(r *http.Request) (*pending, *response.Problem) {
 	if cors.Embedded(r) {
-		return nil, newProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not embed this: it can read it as an EventSource or by fetch().")
+		return nil, response.NewProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not embed this: it can read it as an EventSource or by fetch().")
 	}
 	if !s.gate.enter() {
 		return nil, s.mustWait(draining.String())
@@ -115,14 +116,14 @@ func (p *pending) reserve(from slots, request *stream.Request) {
 }
 
 // claim takes what the caller's credential gives only once.
-func (s *Server) claim(r *http.Request, p *pending, a *admission) (refused *problem) {
+func (s *Server) claim(r *http.Request, p *pending, a *admission) (refused *response.Problem) {
 	if a.principal.Claim == nil {
 		return nil
 	}
 	unclaim, err := a.principal.Claim(a.notes)
 	if err != nil {
 		s.refused(r, err)
-		return unidentified(err)
+		return response.Unidentified(err)
 	}
 	p.unclaim = unclaim
 	return nil
@@ -162,7 +163,7 @@ func (s *Server) follow(sub stream.Sub, held *lease, a *admission, ip netip.Addr
 // takeStream counts a stream that begins, where there is room or, if it may crowd, the
 // user's oldest stream could give way. One that gave way itself is told how long it is to
 // stay away.
-func (s *Server) takeStream(p *pending, a *admission, mayCrowd bool) (refused *problem) {
+func (s *Server) takeStream(p *pending, a *admission, mayCrowd bool) (refused *response.Problem) {
 	callers := s.limits.Callers(a.principal.User, p.ip)
 	if left := s.terms.evictions.Refuses(callers[0], a.notes); left > 0 {
 		return s.mustWaitFor(limit.PerUser, ticks(left))

@@ -10,6 +10,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/openapi"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -80,47 +81,47 @@ type decidedVisitor struct {
 func (s *Server) decided(w http.ResponseWriter, r *http.Request) {
 	remembered := s.cfg.Hub.Decisions().Remembered()
 	if remembered.Capacity == 0 {
-		newProblem(http.StatusNotFound, "decisions-off", "Decisions are not remembered", "With decisions: 10000 in the configuration the gateway remembers the newest 10,000 records.").write(w)
+		response.NewProblem(http.StatusNotFound, "decisions-off", "Decisions are not remembered", "With decisions: 10000 in the configuration the gateway remembers the newest 10,000 records.").Write(w)
 		return
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		badRequest("query", "The query can't be read.").write(w)
+		response.BadRequest("query", "The query can't be read.").Write(w)
 		return
 	}
 	body := decisions{remembering: remembering{remembered.Capacity, remembered.Records, *utc(remembered.Since)}, Records: []decision{}}
 	user := query.Get("user")
-	var refused *problem
+	var refused *response.Problem
 	switch {
 	case len(user) > auth.MaxUser || !utf8.ValidString(user):
-		refused = badRequest("user", "The user parameter is too long, or not UTF-8.")
+		refused = response.BadRequest("user", "The user parameter is too long, or not UTF-8.")
 	case query.Has("offset"):
 		refused = s.decideRecord(&body, query, user)
 	case user == "":
-		refused = badRequest("question", "Ask for one record by topic (or stream), partition and offset, or for a user.")
+		refused = response.BadRequest("question", "Ask for one record by topic (or stream), partition and offset, or for a user.")
 	default:
 		refused = s.decideUser(&body, query, user)
 	}
 	if refused != nil {
-		refused.write(w)
+		refused.Write(w)
 		return
 	}
-	writeJSON(w, http.StatusOK, body)
+	response.JSON(w, http.StatusOK, body)
 }
 
 // decideRecord answers for one record, as each stream of its topic has it.
-func (s *Server) decideRecord(body *decisions, query url.Values, user string) *problem {
+func (s *Server) decideRecord(body *decisions, query url.Values, user string) *response.Problem {
 	topic, name := query.Get("topic"), query.Get("stream")
 	partition, err := strconv.ParseUint(query.Get("partition"), 10, 31)
 	if err != nil {
-		return badRequest("partition", "The partition parameter is not a partition's number.")
+		return response.BadRequest("partition", "The partition parameter is not a partition's number.")
 	}
 	offset, err := strconv.ParseUint(query.Get("offset"), 10, 63)
 	if err != nil {
-		return badRequest("offset", "The offset parameter is not an offset.")
+		return response.BadRequest("offset", "The offset parameter is not an offset.")
 	}
 	if topic == "" && name == "" {
-		return badRequest("topic", "Name the record's topic, or a stream of it.")
+		return response.BadRequest("topic", "Name the record's topic, or a stream of it.")
 	}
 	asked := false
 	for _, f := range s.cfg.Source.Status() {
@@ -143,13 +144,13 @@ func (s *Server) decideRecord(body *decisions, query url.Values, user string) *p
 		body.Records = append(body.Records, one)
 	}
 	if !asked {
-		return newProblem(http.StatusNotFound, "stream", "There is no such stream", "This gateway has no stream of that name and topic.")
+		return response.NewProblem(http.StatusNotFound, "stream", "There is no such stream", "This gateway has no stream of that name and topic.")
 	}
 	return nil
 }
 
 // decideUser answers for a user: the newest records.
-func (s *Server) decideUser(body *decisions, query url.Values, user string) *problem {
+func (s *Server) decideUser(body *decisions, query url.Values, user string) *response.Problem {
 	q := stream.Question{User: user, Stream: -1, Subject: query.Get("subject"), Theirs: query.Get("theirs") == "1"}
 	if name := query.Get("stream"); name != "" {
 		var known bool
@@ -157,7 +158,7 @@ func (s *Server) decideUser(body *decisions, query url.Values, user string) *pro
 			return unknownStream()
 		}
 	}
-	var refused *problem
+	var refused *response.Problem
 	if q.Limit, refused = readLimit(query, defaultDecisions, maxDecisions); refused != nil {
 		return refused
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/server/openapi"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -111,21 +112,21 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, name := range only {
 		if _, known := s.cfg.Hub.Lookup(name); !known {
-			unknownStream().write(w)
+			unknownStream().Write(w)
 			return
 		}
 	}
 	body, err := s.snapshotLive(only)
 	if err != nil {
 		s.cfg.Logger.ErrorContext(r.Context(), "the metrics can't be gathered", "error", err)
-		internal().write(w)
+		response.Internal().Write(w)
 		return
 	}
-	writeJSON(w, http.StatusOK, body)
+	response.JSON(w, http.StatusOK, body)
 }
 
-func unknownStream() *problem {
-	return newProblem(http.StatusNotFound, "stream", "There is no such stream", "The stream parameter names one that this gateway doesn't have.")
+func unknownStream() *response.Problem {
+	return response.NewProblem(http.StatusNotFound, "stream", "There is no such stream", "The stream parameter names one that this gateway doesn't have.")
 }
 
 // snapshotLive says how the gateway is, and each of the streams named; none: all.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"sluice/server/response"
 	"strings"
 )
 
@@ -29,9 +30,9 @@ func (s *Server) operators(next http.Handler) http.Handler {
 			return
 		}
 		s.notOperator(r)
-		p := newProblem(http.StatusUnauthorized, "operator", "Only for operators", "The admin token is missing or wrong.")
-		p.challenge = `Basic realm="sluice admin", charset="UTF-8"`
-		p.write(w)
+		p := response.NewProblem(http.StatusUnauthorized, "operator", "Only for operators", "The admin token is missing or wrong.")
+		p.Challenge = `Basic realm="sluice admin", charset="UTF-8"`
+		p.Write(w)
 	})
 }
 

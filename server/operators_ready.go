@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/server/openapi"
+	"sluice/server/response"
 )
 
 // Source says how far each stream's reader is. It is declared here, where it is
@@ -140,9 +141,9 @@ func (s *Server) readiness(statuses []StreamStatus, now time.Time) readiness {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	state := s.readiness(s.cfg.Source.Status(), time.Now())
 	if asked := r.URL.Query()["stream"]; len(asked) > 0 {
-		var unknown *problem
+		var unknown *response.Problem
 		if state, unknown = state.of(asked); unknown != nil {
-			unknown.write(w)
+			unknown.Write(w)
 			return
 		}
 	}
@@ -150,12 +151,12 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if !state.Ready {
 		status = http.StatusServiceUnavailable
 	}
-	writeJSON(w, status, state)
+	response.JSON(w, status, state)
 }
 
 // of narrows it to streams by name, lists with commas among them. It is ready when each
 // of them is, and the gateway takes streams at all.
-func (r readiness) of(asked []string) (readiness, *problem) {
+func (r readiness) of(asked []string) (readiness, *response.Problem) {
 	r.Ready = !r.Draining && !r.Unread
 	all := r.Streams
 	r.Streams = []streamReadiness{}
@@ -175,7 +176,7 @@ func (r readiness) of(asked []string) (readiness, *problem) {
 // livez answers whenever the process can: what waits for Kafka is alive, and to restart
 // it would not help.
 func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, struct {
+	response.JSON(w, http.StatusOK, struct {
 		Live bool `json:"live"`
 	}{true})
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"sluice/server/response"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -15,7 +16,7 @@ import (
 func sameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		newProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not do this.").write(w)
+		response.NewProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not do this.").Write(w)
 	}))
 	return guard.Handler(next)
 }
@@ -28,7 +29,7 @@ func knownHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, served := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // else nobody has connected
 		if served && !ownName(r.Host) && r.URL.Path != "/livez" && r.URL.Path != "/readyz" {
-			newProblem(http.StatusForbidden, "host", "Wrong host name", "Without admin_auth the admin address is asked as localhost, or by its IP address.").write(w)
+			response.NewProblem(http.StatusForbidden, "host", "Wrong host name", "Without admin_auth the admin address is asked as localhost, or by its IP address.").Write(w)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -15,6 +15,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/openapi"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -50,7 +51,7 @@ type subscriber struct {
 func (s *Server) listSubscribers(w http.ResponseWriter, r *http.Request) {
 	ask, refused := s.readRoll(r)
 	if refused != nil {
-		refused.write(w)
+		refused.Write(w)
 		return
 	}
 	list := subscriberList{Open: s.cfg.Hub.Subscribers(), Subscribers: []subscriber{}}
@@ -63,7 +64,7 @@ func (s *Server) listSubscribers(w http.ResponseWriter, r *http.Request) {
 	if next != 0 {
 		list.Next = strconv.FormatUint(uint64(next), 10)
 	}
-	writeJSON(w, http.StatusOK, list)
+	response.JSON(w, http.StatusOK, list)
 }
 
 func (s *Server) subscriber(sub stream.Subscriber, a connectionInfo) subscriber {
@@ -95,14 +96,14 @@ type roll struct {
 	after  uint32
 }
 
-func (s *Server) readRoll(r *http.Request) (roll, *problem) {
+func (s *Server) readRoll(r *http.Request) (roll, *response.Problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return roll{}, badRequest("query", "The query can't be read.")
+		return roll{}, response.BadRequest("query", "The query can't be read.")
 	}
 	ask := roll{user: query.Get("user"), stream: -1}
 	if len(ask.user) > auth.MaxUser {
-		return roll{}, badRequest("user", "The user parameter is too long.")
+		return roll{}, response.BadRequest("user", "The user parameter is too long.")
 	}
 	if name := query.Get("stream"); name != "" {
 		var known bool
@@ -110,14 +111,14 @@ func (s *Server) readRoll(r *http.Request) (roll, *problem) {
 			return roll{}, unknownStream()
 		}
 	}
-	var refused *problem
+	var refused *response.Problem
 	if ask.limit, refused = readLimit(query, defaultPage, maxPage); refused != nil {
 		return roll{}, refused
 	}
 	if text := query.Get("after"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 32)
 		if err != nil {
-			return roll{}, badRequest("after", "The after parameter is not the next of a list before.")
+			return roll{}, response.BadRequest("after", "The after parameter is not the next of a list before.")
 		}
 		ask.after = uint32(n)
 	}
@@ -125,14 +126,14 @@ func (s *Server) readRoll(r *http.Request) (roll, *problem) {
 }
 
 // readLimit reads how long a list may be.
-func readLimit(query url.Values, fallback, most int) (int, *problem) {
+func readLimit(query url.Values, fallback, most int) (int, *response.Problem) {
 	text := query.Get("limit")
 	if text == "" {
 		return fallback, nil
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > most {
-		return 0, badRequest("limit", fmt.Sprintf("The limit parameter is a number from 1 to %d.", most))
+		return 0, response.BadRequest("limit", fmt.Sprintf("The limit parameter is a number from 1 to %d.", most))
 	}
 	return n, nil
 }
@@ -141,7 +142,7 @@ func readLimit(query url.Values, fallback, most int) (int, *problem) {
 func (s *Server) closeSubscriber(w http.ResponseWriter, r *http.Request) {
 	key, ok := s.names.key(chi.URLParam(r, "id"))
 	if !ok || !s.cfg.Hub.Sub(key).Dismiss() {
-		newProblem(http.StatusNotFound, "subscriber", "There is no such connection", "The connection has gone, or the id is of another run of the gateway.").write(w)
+		response.NewProblem(http.StatusNotFound, "subscriber", "There is no such connection", "The connection has gone, or the id is of another run of the gateway.").Write(w)
 		return
 	}
 	s.cfg.Logger.InfoContext(r.Context(), "an operator closed a connection", "subscriber", s.names.of(key))

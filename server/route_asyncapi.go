@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"sluice/server/openapi"
+	"sluice/server/response"
 )
 
 // asyncAPI is the body of /asyncapi.json: AsyncAPI 3.0, as far as streams take.
@@ -70,12 +71,12 @@ const asyncAbout = "The streams that you may read, as Server-Sent Events at the 
 // the caller may read.
 func (s *Server) asyncapi(w http.ResponseWriter, r *http.Request) {
 	principal, unknown := s.identify(r)
-	if unknown != nil && !unknown.anonymous {
-		unknown.write(w)
+	if unknown != nil && !unknown.Anonymous {
+		unknown.Write(w)
 		return
 	}
 	setStateHeader(w.Header())
-	s.writeBody(w, r, mustJSON(asyncOf(s.readable(principal), nil)))
+	s.writeBody(w, r, response.MustJSON(asyncOf(s.readable(principal), nil)))
 }
 
 // asyncapiOfAll answers operators: with all streams, and their topics.
@@ -89,7 +90,7 @@ func (s *Server) asyncapiOfAll(w http.ResponseWriter, r *http.Request) {
 		topics[status.Name] = status.Topic
 	}
 	setStateHeader(w.Header())
-	s.writeBody(w, r, mustJSON(asyncOf(views, topics)))
+	s.writeBody(w, r, response.MustJSON(asyncOf(views, topics)))
 }
 
 // asyncOf describes streams, with their topics where they may be told.

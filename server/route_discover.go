@@ -7,6 +7,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/openapi"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -76,8 +77,8 @@ type discoveredLimits struct {
 // discover answers GET and HEAD /.well-known/sluice.
 func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
 	principal, unknown := s.identify(r)
-	if unknown != nil && !unknown.anonymous {
-		unknown.write(w)
+	if unknown != nil && !unknown.Anonymous {
+		unknown.Write(w)
 		return
 	}
 	d := s.discovery
@@ -89,7 +90,7 @@ func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	setStateHeader(w.Header())
-	s.writeBody(w, r, mustJSON(d))
+	s.writeBody(w, r, response.MustJSON(d))
 }
 
 // readable are the streams that a principal may read.

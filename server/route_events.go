@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/server/openapi"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -23,7 +24,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 }
 
 // stream makes a stream of a request, and has a carrier take it over.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (refused *problem) {
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (refused *response.Problem) {
 	if why := s.limits.Connect(p.ip, time.Now()); why != "" {
 		return s.mustWait(why)
 	}
@@ -101,7 +102,7 @@ func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &beyond):
 		s.unavailable(w, r, beyond.why)
 	case errors.Is(err, stream.ErrNoState):
-		stateless().write(w)
+		stateless().Write(w)
 	case errors.Is(err, stream.ErrNotWarm):
 		s.unavailable(w, r, "warming")
 	case errors.Is(err, stream.ErrWithdrawn):
@@ -112,7 +113,7 @@ func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
 		s.unavailable(w, r, draining.String())
 	default:
 		s.cfg.Logger.ErrorContext(r.Context(), "stream could not be opened", "error", err)
-		internal().write(w)
+		response.Internal().Write(w)
 	}
 }
 

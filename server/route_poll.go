@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/server/limit"
+	"sluice/server/response"
 	"sluice/stream"
 	"sluice/stream/cursor"
 	"sluice/stream/sse"
@@ -43,13 +44,13 @@ type asked struct {
 }
 
 // readPoll returns what a poll asks for; nil: it is none.
-func readPoll(r *http.Request) (*asked, *problem) {
+func readPoll(r *http.Request) (*asked, *response.Problem) {
 	query := r.URL.Query()
 	position, notes := cursor.SplitNotes(lastSet(query["cursor"]))
 	switch {
 	case position != "":
 	case query.Has("cursor"), query.Has("wait"):
-		return nil, badRequest("cursor", "A poll needs the cursor of a state, or of the poll before.")
+		return nil, response.BadRequest("cursor", "A poll needs the cursor of a state, or of the poll before.")
 	default:
 		return nil, nil
 	}
@@ -57,7 +58,7 @@ func readPoll(r *http.Request) (*asked, *problem) {
 	if text := query.Get("wait"); text != "" {
 		var err error
 		if ask.wait, err = time.ParseDuration(text); err != nil || ask.wait < 0 || ask.wait > maxWait {
-			return nil, badRequest("wait", "The wait parameter is a time like 25s, at most 60s.")
+			return nil, response.BadRequest("wait", "The wait parameter is a time like 25s, at most 60s.")
 		}
 	}
 	return ask, nil

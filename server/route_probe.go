@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice/server/openapi"
+	"sluice/server/response"
 	"sluice/stream"
 	"sluice/stream/sse"
 )
@@ -37,16 +38,16 @@ var planText = regexp.MustCompile(`^(\d{1,3})x(\d{1,4})@([0-9.]{1,8}(?:ms|s|m))$
 
 // readProbe returns what ?probe=6x100@300ms asks for; nil: the request is for a real
 // stream.
-func readProbe(r *http.Request) (*plan, *problem) {
+func readProbe(r *http.Request) (*plan, *response.Problem) {
 	query := r.URL.Query()
 	sent, err := parseSent(query["sent"])
 	if err != nil {
-		return nil, badRequest("sent", err.Error())
+		return nil, response.BadRequest("sent", err.Error())
 	}
 	if !query.Has("probe") {
 		return nil, nil
 	}
-	bad := badRequest("probe", fmt.Sprintf("The probe parameter is COUNTxBYTES@EVERY, like 6x100@300ms: at most %d events of at most %d bytes, at least %v apart, for at most %v.",
+	bad := response.BadRequest("probe", fmt.Sprintf("The probe parameter is COUNTxBYTES@EVERY, like 6x100@300ms: at most %d events of at most %d bytes, at least %v apart, for at most %v.",
 		maxProbes, maxProbeBytes, minProbeEvery, maxProbeLength))
 	parts := planText.FindStringSubmatch(query.Get("probe"))
 	if parts == nil {

@@ -11,6 +11,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/openapi"
+	"sluice/server/response"
 )
 
 // errRevoked answers who shows a credential that has been revoked.
@@ -23,27 +24,27 @@ const maxRevokeBody = 8 << 10
 func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 	body, refused := s.ofBackEnd(w, r, "revocation", maxRevokeBody)
 	if refused != nil {
-		refused.write(w)
+		refused.Write(w)
 		return
 	}
 	now := time.Now()
 	revocation, err := readRevocation(bytes.NewReader(body), now)
 	if err != nil {
-		badRequest("revocation", "The body must be JSON such as {\"user\":\"…\",\"for\":\"24h\"}, or with \"ticket\" instead: "+err.Error()+".").write(w)
+		response.BadRequest("revocation", "The body must be JSON such as {\"user\":\"…\",\"for\":\"24h\"}, or with \"ticket\" instead: "+err.Error()+".").Write(w)
 		return
 	}
 	inForce, ended := s.revoke(revocation) // here at once, whatever Kafka says
 	if s.cfg.Control != nil {
 		if err := s.announce(r.Context(), inForce); err != nil {
 			s.cfg.Logger.ErrorContext(r.Context(), "a revocation could not be announced", "error", err)
-			p := newProblem(http.StatusServiceUnavailable, "not-announced", "Not in force everywhere",
+			p := response.NewProblem(http.StatusServiceUnavailable, "not-announced", "Not in force everywhere",
 				"The revocation is in force on this gateway, but the others could not be told. Ask again.")
-			p.retryAfter = s.terms.retry().duration()
-			p.write(w)
+			p.RetryAfter = s.terms.retry().duration()
+			p.Write(w)
 			return
 		}
 	}
-	writeJSON(w, http.StatusOK, struct {
+	response.JSON(w, http.StatusOK, struct {
 		Ended int       `json:"ended"` // streams, of this gateway
 		Until time.Time `json:"until"`
 	}{ended, inForce.Until})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/server/openapi"
+	"sluice/server/response"
 	"sluice/stream"
 	"sluice/stream/cursor"
 	"sluice/stream/sse"
@@ -25,7 +26,7 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 }
 
 // stateOrPoll answers with a state, or as a poll does.
-func (s *Server) stateOrPoll(w http.ResponseWriter, r *http.Request, p *pending) (refused *problem) {
+func (s *Server) stateOrPoll(w http.ResponseWriter, r *http.Request, p *pending) (refused *response.Problem) {
 	a, refused := s.admit(r)
 	if refused != nil {
 		return refused
@@ -60,7 +61,7 @@ func (s *Server) writeState(w http.ResponseWriter, r *http.Request, p *pending, 
 		s.notOpened(w, r, err)
 		return
 	}
-	if tag := etag(&head.State, a.names, time.Now()); matches(r.Header.Values("If-None-Match"), tag) {
+	if tag := etag(&head.State, a.names, time.Now()); response.TagMatches(r.Header.Values("If-None-Match"), tag) {
 		setStateHeader(w.Header())
 		w.Header().Set("ETag", tag)
 		w.WriteHeader(http.StatusNotModified)
@@ -111,8 +112,8 @@ func (a *admission) stateRequest() stream.StateRequest {
 	return stream.StateRequest{Streams: q.Streams, User: q.User, Subject: q.Subject, AnyUser: q.AnyUser}
 }
 
-func stateless() *problem {
-	return newProblem(http.StatusNotFound, "state", "No state", "No state is kept of these streams: it takes a subject in the gateway's configuration.")
+func stateless() *response.Problem {
+	return response.NewProblem(http.StatusNotFound, "state", "No state", "No state is kept of these streams: it takes a subject in the gateway's configuration.")
 }
 
 // reach says how far a state reaches.

@@ -10,6 +10,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/openapi"
+	"sluice/server/response"
 )
 
 // maxTicketBody is far more than a user, a subject and some roles take.
@@ -36,7 +37,7 @@ type ticketAnswer struct {
 func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
 	body, refused := s.ofBackEnd(w, r, "ticket", maxTicketBody)
 	if refused != nil {
-		refused.write(w)
+		refused.Write(w)
 		return
 	}
 	grant, err := s.readGrant(bytes.NewReader(body))
@@ -44,15 +45,15 @@ func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
 		err = grant.Validate()
 	}
 	if err != nil {
-		badRequest("ticket", err.Error()).write(w)
+		response.BadRequest("ticket", err.Error()).Write(w)
 		return
 	}
 	ticket, err := s.cfg.Tickets.Issue(grant)
 	if err != nil {
-		badRequest("ticket", err.Error()).write(w)
+		response.BadRequest("ticket", err.Error()).Write(w)
 		return
 	}
-	writeJSON(w, http.StatusCreated, ticketAnswer{ticket.Text, ticket.ID, ticket.Expires.UTC()})
+	response.JSON(w, http.StatusCreated, ticketAnswer{ticket.Text, ticket.ID, ticket.Expires.UTC()})
 }
 
 // readGrant reads what a ticket is for. Its errors are for the back end.

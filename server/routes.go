@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"sluice/server/response"
 	"strings"
 	"time"
 
@@ -64,15 +65,15 @@ func newRouter(logger *slog.Logger) *chi.Mux {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		p := newProblem(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here", "")
-		p.allow = allow
-		p.write(w)
+		p := response.NewProblem(http.StatusMethodNotAllowed, "method-not-allowed", "The method is not allowed here", "")
+		p.Allow = allow
+		p.Write(w)
 	})
 	return r
 }
 
 func nothingHere(w http.ResponseWriter, _ *http.Request) {
-	newProblem(http.StatusNotFound, "not-found", "There is nothing here", "").write(w)
+	response.NewProblem(http.StatusNotFound, "not-found", "There is nothing here", "").Write(w)
 }
 
 // get registers what is only read.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -32,7 +33,7 @@ var schemathesis = sync.OnceValues(func() (python string, err error) {
 		return "", err
 	}
 	cache = filepath.Join(cache, "sluice")
-	have := filepath.Join(cache, "schemathesis-"+tagOf(requirements))
+	have := filepath.Join(cache, "schemathesis-"+response.Tag(requirements))
 	if _, err := os.Stat(have); err == nil {
 		return filepath.Join(have, "bin", "python"), nil
 	}
@@ -61,7 +62,7 @@ var schemathesis = sync.OnceValues(func() (python string, err error) {
 
 // fuzz asks for everything that a description has, in every way that it allows and in
 // some that it doesn't, and holds the answers against it. seconds is about how long.
-func fuzz(t *testing.T, url string, about document, config string, more ...string) {
+func fuzz(t *testing.T, url string, about response.Document, config string, more ...string) {
 	t.Helper()
 	if everythingOnGoroutines {
 		t.Skip("once is enough: how a stream is carried isn't described")
@@ -88,7 +89,7 @@ func fuzz(t *testing.T, url string, about document, config string, more ...strin
 		t.Fatal(err)
 	}
 	description := filepath.Join(dir, "openapi.json")
-	if err := os.WriteFile(description, about.text, 0o600); err != nil {
+	if err := os.WriteFile(description, about.Text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	examples := "8"

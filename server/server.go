@@ -23,6 +23,7 @@ import (
 	"sluice/server/auth"
 	"sluice/server/cors"
 	"sluice/server/limit"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -167,7 +168,7 @@ type Server struct {
 
 	handler   http.Handler
 	admin     http.Handler
-	openapi   struct{ public, admin document }
+	openapi   struct{ public, admin response.Document }
 	discovery discovery // what it says to everybody
 
 	stop    context.Context // done when no stream may go on; Close ends it

@@ -7,6 +7,7 @@ import (
 
 	"sluice/server/cors"
 	"sluice/server/limit"
+	"sluice/server/response"
 )
 
 // unavailable answers a request that has only to wait. A browser's EventSource never
@@ -36,33 +37,33 @@ func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why stri
 		}
 		return
 	}
-	p := newProblem(status, "unavailable", "Not available now", waiting[why])
-	p.retryAfter = retry.duration()
-	p.write(w)
+	p := response.NewProblem(status, "unavailable", "Not available now", waiting[why])
+	p.RetryAfter = retry.duration()
+	p.Write(w)
 }
 
 // mustWaitFor is mustWait for a caller that is to stay away for a time at least.
-func (s *Server) mustWaitFor(why string, least tick) *problem {
+func (s *Server) mustWaitFor(why string, least tick) *response.Problem {
 	p := s.mustWait(why)
-	p.atLeast = least
+	p.AtLeast = least.duration()
 	return p
 }
 
 // mustWait is the problem of a request that has only to wait. What it is answered with,
 // refuse decides.
-func (s *Server) mustWait(why string) *problem {
-	p := newProblem(http.StatusServiceUnavailable, "unavailable", "Not available now", waiting[why])
-	p.retryAfter, p.wait = s.terms.retry().duration(), why
+func (s *Server) mustWait(why string) *response.Problem {
+	p := response.NewProblem(http.StatusServiceUnavailable, "unavailable", "Not available now", waiting[why])
+	p.RetryAfter, p.Wait = s.terms.retry().duration(), why
 	return p
 }
 
 // refuse answers with a problem, or has the caller come back.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *problem) {
-	if p.wait != "" {
-		s.unavailableFor(w, r, p.wait, p.atLeast)
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *response.Problem) {
+	if p.Wait != "" {
+		s.unavailableFor(w, r, p.Wait, ticks(p.AtLeast))
 		return
 	}
-	p.write(w)
+	p.Write(w)
 }
 
 // waitsAsStream reports whether a caller that has only to wait is told so in an event

@@ -1,4 +1,4 @@
-package server
+package response
 
 import (
 	"bytes"
@@ -6,9 +6,9 @@ import (
 	"net/http"
 )
 
-// mustJSON is for what can't fail: texts, numbers, times. It escapes no HTML, which none
+// MustJSON is for what can't fail: texts, numbers, times. It escapes no HTML, which none
 // of it is.
-func mustJSON(v any) []byte {
+func MustJSON(v any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -18,10 +18,11 @@ func mustJSON(v any) []byte {
 	return b.Bytes()
 }
 
-func writeJSON(w http.ResponseWriter, status int, body any) {
+// JSON answers with a body that no cache may keep.
+func JSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil { // bodies are plain structs with times that JSON can write
-		newProblem(http.StatusInternalServerError, "internal", "The answer can't be written", "").write(w)
+		NewProblem(http.StatusInternalServerError, "internal", "The answer can't be written", "").Write(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
