@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"sluice/server/auth"
+	"sluice/server/describe"
 	"sluice/server/openapi"
 )
 
@@ -66,7 +67,7 @@ func requestSchemas() openapi.Properties {
 	roles.MaxItems = new(auth.MaxRoles)
 	roles.OrNull()
 	ttl := func(about, example string) *openapi.Schema {
-		s := duration(example)
+		s := describe.Duration(example)
 		s.Description = about
 		return s.OrNull() // as good as absent, here and below
 	}
@@ -84,3 +85,10 @@ func requestSchemas() openapi.Properties {
 		}},
 	}
 }
+
+// Parameters of several routes.
+var (
+	streamParameter = describe.List(describe.Query("stream", "Names of the streams to read. Absent: all that the caller may read.",
+		openapi.List(&openapi.Schema{Type: "string", Pattern: `^[a-z][a-z0-9-]*$`}, "")))
+	subjectParameter = describe.Query("subject", fmt.Sprintf("Only events about this subject. At most %d bytes of UTF-8.", maxSubject), openapi.String(""))
+)

@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sluice/server/auth"
+	"sluice/server/describe"
 	"sluice/stream/ssetest"
 )
 
@@ -35,13 +36,13 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	f := newFixture(t, withEverything)
 	for name, side := range map[string]struct {
 		routes chi.Routes
-		table  map[string]described
+		table  map[string]describe.Route
 	}{
 		"publicRoutes": {f.routes(), publicRoutes},
 		"adminRoutes":  {f.adminRoutes(), adminRoutes},
 	} {
 		found := map[string]bool{}
-		eachRoute(side.routes, func(method, pattern string) {
+		describe.Each(side.routes, func(method, pattern string) {
 			key := method + " " + pattern
 			found[key] = true
 			_, ok := side.table[key]
@@ -89,7 +90,7 @@ func inquire(h http.Handler, path string, headers ...string) *httptest.ResponseR
 func description(t *testing.T, h http.Handler) (d openAPI) {
 	t.Helper()
 	w := inquire(h, "/openapi.json", "Authorization", "Bearer a token for operators")
-	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != jsonType {
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != describe.JSONType {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &d); err != nil {
@@ -106,7 +107,7 @@ func TestDescriptionIsOfThisConfiguration(t *testing.T) {
 		t.Errorf("%+v", bare)
 	}
 	for _, path := range []string{"/tickets", "/revoke"} {
-		if bare.Paths[path] != nil || full.Paths[path]["post"].Responses["400"].Content[problemType].Schema == nil {
+		if bare.Paths[path] != nil || full.Paths[path]["post"].Responses["400"].Content[describe.ProblemType].Schema == nil {
 			t.Errorf("%s: %v, %v", path, bare.Paths[path], full.Paths[path])
 		}
 	}

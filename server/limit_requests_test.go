@@ -10,6 +10,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/cors"
+	"sluice/server/describe"
 	"sluice/server/limit"
 )
 
@@ -54,7 +55,7 @@ func TestEveryPublicRouteLimitsAnAddress(t *testing.T) {
 	}
 	identified, refused := who.asked, 0
 	routes := map[string]bool{"GET /nowhere": true, "PUT /state": true, "GET /state?cursor=x": true}
-	eachRoute(f.routes(), func(method, pattern string) { routes[method+" "+pathOf(pattern)] = true })
+	describe.Each(f.routes(), func(method, pattern string) { routes[method+" "+describe.Path(pattern)] = true })
 	for route := range routes {
 		method, path, _ := strings.Cut(route, " ")
 		resp := ask(method, path, "203.0.113.1", "Origin", "https://shop.example")

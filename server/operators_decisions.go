@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"sluice/server/auth"
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/stream"
@@ -197,20 +198,20 @@ func (s *Server) decision(d stream.Decision, topic string) decision {
 	return one
 }
 
-var decisionsRoute = described{asks: operator, Operation: openapi.Operation{
-	ID: "decisions", Tags: []string{tagSight}, Summary: "Why a user got an event, or didn't",
+var decisionsRoute = describe.Route{Asks: describe.Operator, Operation: openapi.Operation{
+	ID: "decisions", Tags: []string{describe.TagOperation}, Summary: "Why a user got an event, or didn't",
 	Description: "Ask about one record, by `topic` (or `stream`), `partition` and `offset`. Or ask about the newest records, for a `user`. It needs `decisions` in the configuration. The answer holds nothing of a payload.",
 	Parameters: []openapi.Parameter{
-		query("topic", "Topic of the record.", openapi.String("")),
-		query("partition", "Partition of the record.", openapi.Between(0, math.MaxInt32, "")),
-		query("offset", "Offset of the record. Without it the question is about a user.", openapi.Whole(0, "")),
-		query("stream", "Only the record as this stream has it.", openapi.String("")),
-		query("user", "The user that the question is about.", openapi.String("")),
-		query("subject", "With a user: only records about this subject, of any user.", openapi.String("")),
-		query("theirs", "With a user: 1 leaves out records that belong to others.", openapi.Enum("", "0", "1")),
-		query("limit", "With a user: at most so many records.", limitSchema(defaultDecisions, maxDecisions)),
+		describe.Query("topic", "Topic of the record.", openapi.String("")),
+		describe.Query("partition", "Partition of the record.", openapi.Between(0, math.MaxInt32, "")),
+		describe.Query("offset", "Offset of the record. Without it the question is about a user.", openapi.Whole(0, "")),
+		describe.Query("stream", "Only the record as this stream has it.", openapi.String("")),
+		describe.Query("user", "The user that the question is about.", openapi.String("")),
+		describe.Query("subject", "With a user: only records about this subject, of any user.", openapi.String("")),
+		describe.Query("theirs", "With a user: 1 leaves out records that belong to others.", openapi.Enum("", "0", "1")),
+		describe.Query("limit", "With a user: at most so many records.", limitSchema(defaultDecisions, maxDecisions)),
 	},
-	Responses: answers{}.json(http.StatusOK, "What is known, and the reasons.", openapi.Ref("Decisions"), nil).
-		problem(http.StatusBadRequest, "The question can't be read.", "query", "user", "partition", "offset", "topic", "question", "limit").
-		problem(http.StatusNotFound, "Decisions are not remembered, or there is no such stream.", "decisions-off", "stream").notForYou(),
+	Responses: describe.Responses{}.JSON(http.StatusOK, "What is known, and the reasons.", openapi.Ref("Decisions"), nil).
+		Problem(http.StatusBadRequest, "The question can't be read.", "query", "user", "partition", "offset", "topic", "question", "limit").
+		Problem(http.StatusNotFound, "Decisions are not remembered, or there is no such stream.", "decisions-off", "stream").NotOperator(),
 }}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/stream"
@@ -227,10 +228,10 @@ func known(t time.Time) *time.Time {
 	return utc(t)
 }
 
-var liveRoute = described{asks: operator, Operation: openapi.Operation{
-	ID: "live", Tags: []string{tagSight}, Summary: "The gateway's numbers at one moment",
+var liveRoute = describe.Route{Asks: describe.Operator, Operation: openapi.Operation{
+	ID: "live", Tags: []string{describe.TagOperation}, Summary: "The gateway's numbers at one moment",
 	Description: "The numbers are those of `/metrics`. Counters only rise until a restart. A rate is the difference of two answers.",
 	Parameters:  []openapi.Parameter{streamParameter},
-	Responses: answers{}.json(http.StatusOK, "The numbers.", openapi.Ref("Live"), nil).
-		problem(http.StatusNotFound, "The stream doesn't exist.", "stream").notForYou(),
+	Responses: describe.Responses{}.JSON(http.StatusOK, "The numbers.", openapi.Ref("Live"), nil).
+		Problem(http.StatusNotFound, "The stream doesn't exist.", "stream").NotOperator(),
 }}

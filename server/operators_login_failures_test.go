@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"sluice/server/describe"
 	"sluice/server/limit"
 )
 
@@ -20,11 +21,11 @@ func TestFailedAdminLoginsAreCountedAndLoggedWithTheirAddress(t *testing.T) {
 	const token, guess = "a token for operators", "a-guess-at-the-token"
 	closed := map[string]bool{}
 	probe := newFixture(t, func(c *Config) { c.AdminAuth = AdminAuth{Token: token} })
-	eachRoute(probe.adminRoutes(), func(method, pattern string) {
+	describe.Each(probe.adminRoutes(), func(method, pattern string) {
 		w := httptest.NewRecorder()
-		probe.Admin().ServeHTTP(w, httptest.NewRequest(method, pathOf(pattern), nil))
+		probe.Admin().ServeHTTP(w, httptest.NewRequest(method, describe.Path(pattern), nil))
 		if w.Code == http.StatusUnauthorized && strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic ") {
-			closed[method+" "+pathOf(pattern)] = true
+			closed[method+" "+describe.Path(pattern)] = true
 		}
 	})
 	if !closed["GET /metrics"] || !closed["GET /live"] || len(closed) < 10 {

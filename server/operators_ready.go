@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 )
@@ -181,19 +182,19 @@ func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
 	}{true})
 }
 
-var livezRoute = described{Operation: openapi.Operation{
-	ID: "livez", Tags: []string{tagHealth}, Summary: "Whether the process can answer",
+var livezRoute = describe.Route{Operation: openapi.Operation{
+	ID: "livez", Tags: []string{describe.TagHealth}, Summary: "Whether the process can answer",
 	Description: "A gateway that waits for Kafka is alive: a restart would not help.",
-	Responses:   answers{}.json(http.StatusOK, "The process answers.", openapi.Object("", openapi.Properties{"live": openapi.Bool("")}, "live"), nil),
+	Responses:   describe.Responses{}.JSON(http.StatusOK, "The process answers.", openapi.Object("", openapi.Properties{"live": openapi.Bool("")}, "live"), nil),
 }}
 
-var readyzRoute = described{Operation: openapi.Operation{
-	ID: "readyz", Tags: []string{tagHealth}, Summary: "Whether a load balancer should send new requests here",
+var readyzRoute = describe.Route{Operation: openapi.Operation{
+	ID: "readyz", Tags: []string{describe.TagHealth}, Summary: "Whether a load balancer should send new requests here",
 	Description: "At start the gateway is ready when each stream has been read once. A topic that doesn't exist, may not be read or has partitions without a leader holds it up for 10 seconds. " +
 		"Afterwards it is not ready while it drains, or when Kafka has answered for none of its streams for `ready_grace`.",
 	Parameters: []openapi.Parameter{streamParameter},
-	Responses: answers{}.
-		json(http.StatusOK, "Ready: send requests here.", openapi.Ref("Readiness"), nil).
-		problem(http.StatusNotFound, "The stream doesn't exist.", "stream").
-		json(http.StatusServiceUnavailable, "Not ready: send no new requests here.", openapi.Ref("Readiness"), nil),
+	Responses: describe.Responses{}.
+		JSON(http.StatusOK, "Ready: send requests here.", openapi.Ref("Readiness"), nil).
+		Problem(http.StatusNotFound, "The stream doesn't exist.", "stream").
+		JSON(http.StatusServiceUnavailable, "Not ready: send no new requests here.", openapi.Ref("Readiness"), nil),
 }}

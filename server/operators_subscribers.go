@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"sluice/server/auth"
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/stream"
@@ -179,7 +180,7 @@ func (n subscriberNames) key(name string) (uint64, bool) {
 }
 
 // userParameter narrows what operators are shown to one user.
-var userParameter = query("user", "Only connections of this user.", openapi.String(""))
+var userParameter = describe.Query("user", "Only connections of this user.", openapi.String(""))
 
 // limitSchema is of a number that readLimit reads.
 func limitSchema(fallback, most int) *openapi.Schema {
@@ -188,25 +189,25 @@ func limitSchema(fallback, most int) *openapi.Schema {
 	return s
 }
 
-var subscribersRoute = described{asks: operator, Operation: openapi.Operation{
-	ID: "subscribers", Tags: []string{tagSight}, Summary: "The connections",
+var subscribersRoute = describe.Route{Asks: describe.Operator, Operation: openapi.Operation{
+	ID: "subscribers", Tags: []string{describe.TagOperation}, Summary: "The connections",
 	Description: "Streams and polls, in no particular order. A connection that is there all the time is listed once.",
 	Parameters: []openapi.Parameter{
 		userParameter,
-		query("stream", "Only connections that read this stream.", openapi.String("")),
-		query("limit", "At most so many connections.", limitSchema(defaultPage, maxPage)),
-		query("after", "`next` of the page before.", openapi.Between(0, math.MaxUint32, "")),
+		describe.Query("stream", "Only connections that read this stream.", openapi.String("")),
+		describe.Query("limit", "At most so many connections.", limitSchema(defaultPage, maxPage)),
+		describe.Query("after", "`next` of the page before.", openapi.Between(0, math.MaxUint32, "")),
 	},
-	Responses: answers{}.json(http.StatusOK, "One page of connections.", openapi.Ref("Subscribers"), nil).
-		problem(http.StatusBadRequest, "A parameter can't be read.", "query", "user", "limit", "after").
-		problem(http.StatusNotFound, "The stream doesn't exist.", "stream").notForYou(),
+	Responses: describe.Responses{}.JSON(http.StatusOK, "One page of connections.", openapi.Ref("Subscribers"), nil).
+		Problem(http.StatusBadRequest, "A parameter can't be read.", "query", "user", "limit", "after").
+		Problem(http.StatusNotFound, "The stream doesn't exist.", "stream").NotOperator(),
 }}
 
-var closeSubscriberRoute = described{asks: operator, Operation: openapi.Operation{
-	ID: "closeSubscriber", Tags: []string{tagSight}, Summary: "Close a connection",
+var closeSubscriberRoute = describe.Route{Asks: describe.Operator, Operation: openapi.Operation{
+	ID: "closeSubscriber", Tags: []string{describe.TagOperation}, Summary: "Close a connection",
 	Description: "The client gets `sluice.closing` with reason `operator`, and comes back by itself. A poll is answered with what it has.",
 	Parameters:  []openapi.Parameter{{Name: "id", In: "path", Required: true, Description: "Id of the connection, as listed.", Schema: openapi.String("")}},
-	Responses: answers{}.with(http.StatusNoContent, openapi.Response{Description: "The connection ends now."}).
-		problem(http.StatusForbidden, "A page of another origin asks.", "cross-origin").
-		problem(http.StatusNotFound, "The connection has gone, or the id is of another run of the gateway.", "subscriber").notForYou(),
+	Responses: describe.Responses{}.With(http.StatusNoContent, openapi.Response{Description: "The connection ends now."}).
+		Problem(http.StatusForbidden, "A page of another origin asks.", "cross-origin").
+		Problem(http.StatusNotFound, "The connection has gone, or the id is of another run of the gateway.", "subscriber").NotOperator(),
 }}

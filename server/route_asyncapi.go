@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 )
@@ -96,7 +97,7 @@ func (s *Server) asyncapiOfAll(w http.ResponseWriter, r *http.Request) {
 // asyncOf describes streams, with their topics where they may be told.
 func asyncOf(views []discoveredView, topics map[string]string) asyncAPI {
 	d := asyncAPI{
-		AsyncAPI: "3.0.0", Info: openapi.Info{Title: "sluice", Version: apiVersion, Description: asyncAbout}, Content: jsonType,
+		AsyncAPI: "3.0.0", Info: openapi.Info{Title: "sluice", Version: apiVersion, Description: asyncAbout}, Content: describe.JSONType,
 		Channels: map[string]asyncChannel{}, Operations: map[string]asyncOp{},
 		Components: asyncComponents{Messages: asyncNotices()},
 	}
@@ -163,14 +164,14 @@ func asyncNotices() map[string]asyncMessage {
 	return messages
 }
 
-var asyncapiRoute = described{asks: anyCaller, Operation: openapi.Operation{
-	ID: "asyncapi", Tags: []string{tagDiscovery}, Summary: "The streams that the caller may read, as AsyncAPI",
-	Responses: answers{}.json(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).
-		problem(http.StatusBadRequest, "A parameter is given twice.", once...).
-		unidentified().notNow(false).failed(),
+var asyncapiRoute = describe.Route{Asks: describe.AnyCaller, Operation: openapi.Operation{
+	ID: "asyncapi", Tags: []string{describe.TagDiscovery}, Summary: "The streams that the caller may read, as AsyncAPI",
+	Responses: describe.Responses{}.JSON(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).
+		Problem(http.StatusBadRequest, "A parameter is given twice.", once...).
+		Unidentified().Unavailable(false).Failed(),
 }}
 
-var asyncapiOfAllRoute = described{asks: operator, Operation: openapi.Operation{
-	ID: "asyncapi", Tags: []string{tagDiscovery}, Summary: "All streams, with their topics, as AsyncAPI",
-	Responses: answers{}.json(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).notForYou(),
+var asyncapiOfAllRoute = describe.Route{Asks: describe.Operator, Operation: openapi.Operation{
+	ID: "asyncapi", Tags: []string{describe.TagDiscovery}, Summary: "All streams, with their topics, as AsyncAPI",
+	Responses: describe.Responses{}.JSON(http.StatusOK, "AsyncAPI 3.0.", &openapi.Schema{Type: "object"}, nil).NotOperator(),
 }}

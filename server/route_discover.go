@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/stream"
@@ -139,8 +140,8 @@ func discoveryOperation(id, tag string) openapi.Operation {
 	return openapi.Operation{
 		ID: id, Tags: []string{tag}, Summary: "What the caller may read, and how",
 		Description: "Without credentials it says how to show them, and what anyone may read.",
-		Responses: answers{}.json(http.StatusOK, "The streams, routes and limits for the caller.", openapi.Ref("Discovery"), nil).
-			problem(http.StatusBadRequest, "A parameter is given twice.", once...).
-			unidentified().notNow(false).failed(),
+		Responses: describe.Responses{}.JSON(http.StatusOK, "The streams, routes and limits for the caller.", openapi.Ref("Discovery"), nil).
+			Problem(http.StatusBadRequest, "A parameter is given twice.", once...).
+			Unidentified().Unavailable(false).Failed(),
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/cors"
+	"sluice/server/describe"
 	"sluice/server/limit"
 )
 
@@ -128,7 +129,7 @@ func TestDiscoveryWithoutCredentials(t *testing.T) {
 // TestDiscoveryWaits where who is asking can't be told.
 func TestDiscoveryWaits(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Auth = away{} })
-	if w := inquire(f.Handler(), "/.well-known/sluice", "Accept", streamType); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+	if w := inquire(f.Handler(), "/.well-known/sluice", "Accept", describe.StreamType); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
 }

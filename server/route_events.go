@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/stream"
@@ -143,7 +144,7 @@ func setStreamHeader(header http.Header, r *http.Request) {
 // streamItem is one event of a stream: the gateway's own, by name, or one of a record.
 func streamItem() *openapi.Schema {
 	field := func(name string, schema *openapi.Schema) *openapi.Schema {
-		return openapi.Object("", openapi.Properties{"event": {Const: name}, "data": {Type: "string", MediaType: jsonType, Content: schema}}, "event", "data")
+		return openapi.Object("", openapi.Properties{"event": {Const: name}, "data": {Type: "string", MediaType: describe.JSONType, Content: schema}}, "event", "data")
 	}
 	own := openapi.Object("An event made from a record. It has no name if the stream's configuration gives none.", openapi.Properties{
 		"id": openapi.String("Position of this connection. Opaque."), "event": {Type: "string", Description: "Name of the event.", Not: &openapi.Schema{Pattern: `^sluice\.`}},
@@ -163,25 +164,25 @@ func eventsOperation(id, tag string) openapi.Operation {
 		Description: "An event stream (HTML Standard, 9.2). The id of an event is the position of this connection. Come back with the last one: nothing is missing and nothing comes twice. " +
 			"With `probe` the stream has timed events instead of Kafka's. By them `sluice doctor` tells what is in between.",
 		Parameters: append([]openapi.Parameter{streamParameter, subjectParameter,
-			query("from", "Where to begin if there is nothing to resume.", &openapi.Schema{
+			describe.Query("from", "Where to begin if there is nothing to resume.", &openapi.Schema{
 				Type: "string", Default: "live", Examples: []any{"live", "last:10", "since:2026-01-31T12:00:00Z"},
 				Pattern: `^(live|earliest|last:([1-9][0-9]{0,2}|1000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,
 			}),
-			query("lastEventId", "Where to resume: the newest id of the connection before, or of a state. Any text is taken. Text that is no position is answered by a `sluice.reset`. Of several the last counts.", openapi.String("")),
-			query("snapshot", "1: the stream begins with the state. Not together with `from`.", openapi.Enum("", "1", "")),
-			headerParameter("Last-Event-ID", "Where to resume. An EventSource sends this header when it comes back by itself, but not where a service worker answers (Chromium). It takes precedence over `lastEventId`.", openapi.String(""))},
+			describe.Query("lastEventId", "Where to resume: the newest id of the connection before, or of a state. Any text is taken. Text that is no position is answered by a `sluice.reset`. Of several the last counts.", openapi.String("")),
+			describe.Query("snapshot", "1: the stream begins with the state. Not together with `from`.", openapi.Enum("", "1", "")),
+			describe.HeaderParameter("Last-Event-ID", "Where to resume. An EventSource sends this header when it comes back by itself, but not where a service worker answers (Chromium). It takes precedence over `lastEventId`.", openapi.String(""))},
 			probeParameters...),
-		Responses: answers{}.with(http.StatusOK, openapi.Response{
+		Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{
 			Description: "The stream. It ends when the identity ends, when the gateway shuts down, or when the client closes it.",
-			Headers: headers(header("Cache-Control", "Caches must not store the stream, and proxies must not collect or compress it.", &openapi.Schema{Const: "private, no-store, no-transform"}),
-				header("X-Accel-Buffering", "Tells nginx not to buffer.", &openapi.Schema{Const: "no"})),
-			Content: map[string]openapi.Media{streamType: {Schema: streamItem(), Example: streamExample}},
+			Headers: describe.Headers(describe.Header("Cache-Control", "Caches must not store the stream, and proxies must not collect or compress it.", &openapi.Schema{Const: "private, no-store, no-transform"}),
+				describe.Header("X-Accel-Buffering", "Tells nginx not to buffer.", &openapi.Schema{Const: "no"})),
+			Content: map[string]openapi.Media{describe.StreamType: {Schema: streamItem(), Example: streamExample}},
 		}).
-			problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "probe", "sent").
-			unidentified().
-			problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
-			problem(http.StatusNotFound, "A snapshot was asked for, and no state is kept of these streams.", "state").
-			notNow(true).failed(),
+			Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "probe", "sent").
+			Unidentified().
+			Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
+			Problem(http.StatusNotFound, "A snapshot was asked for, and no state is kept of these streams.", "state").
+			Unavailable(true).Failed(),
 	}
 }
 

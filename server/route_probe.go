@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/stream"
@@ -147,8 +148,8 @@ func padding(n int) string {
 
 // probeParameters are those of a stream that only a probe has.
 var probeParameters = []openapi.Parameter{
-	query("probe", fmt.Sprintf("COUNTxBYTES@EVERY. COUNT is the number of timed events (1 to %d), BYTES the padding of each (up to %d), EVERY the time between two (at least %v). All together may take %v at most.",
+	describe.Query("probe", fmt.Sprintf("COUNTxBYTES@EVERY. COUNT is the number of timed events (1 to %d), BYTES the padding of each (up to %d), EVERY the time between two (at least %v). All together may take %v at most.",
 		maxProbes, maxProbeBytes, minProbeEvery, maxProbeLength), &openapi.Schema{Type: "string", Pattern: planText.String(), Examples: []any{"6x100@300ms"}}),
-	list(query("sent", "Headers whose arrival a probe reports. Each is a name, alone or with the first 8 hex digits of its value's SHA-256.",
+	describe.List(describe.Query("sent", "Headers whose arrival a probe reports. Each is a name, alone or with the first 8 hex digits of its value's SHA-256.",
 		&openapi.Schema{Type: "array", MaxItems: new(len(sentNames)), Items: &openapi.Schema{Type: "string", Pattern: `^((` + strings.Join(sentNames, "|") + `)(:[0-9a-fA-F]{8})?)?$`}})),
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 )
@@ -89,14 +90,14 @@ func readRevocation(body io.Reader, now time.Time) (revocation, error) {
 	return r, r.check()
 }
 
-var revokeRoute = described{asks: backEnd, Operation: openapi.Operation{
-	ID: "revoke", Tags: []string{tagBackEnds}, Summary: "End a user's or a ticket's streams, and refuse credentials issued before",
-	Body: jsonBody("RevocationRequest", map[string]any{"user": "alice", "for": "12h"}),
-	Responses: answers{}.
-		json(http.StatusOK, "The revocation is in force.", openapi.Ref("Revocation"), nil).
-		problem(http.StatusBadRequest, "The body makes no sense. `detail` says what is wrong.", "revocation").
-		unidentified().
-		problem(http.StatusServiceUnavailable, "The revocation is in force on this gateway, but the others could not be told. Send the request again.", "not-announced"),
+var revokeRoute = describe.Route{Asks: describe.BackEnd, Operation: openapi.Operation{
+	ID: "revoke", Tags: []string{describe.TagBackEnds}, Summary: "End a user's or a ticket's streams, and refuse credentials issued before",
+	Body: describe.JSONBody("RevocationRequest", map[string]any{"user": "alice", "for": "12h"}),
+	Responses: describe.Responses{}.
+		JSON(http.StatusOK, "The revocation is in force.", openapi.Ref("Revocation"), nil).
+		Problem(http.StatusBadRequest, "The body makes no sense. `detail` says what is wrong.", "revocation").
+		Unidentified().
+		Problem(http.StatusServiceUnavailable, "The revocation is in force on this gateway, but the others could not be told. Send the request again.", "not-announced"),
 }}
 
 // EndUser ends the streams of a user on this gateway, and says how many. What lets the

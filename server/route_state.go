@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/stream"
@@ -194,27 +195,27 @@ func setStateHeader(header http.Header) {
 	header.Set("X-Content-Type-Options", "nosniff")
 }
 
-var stateRoute = described{asks: caller, Operation: openapi.Operation{
-	ID: "state", Tags: []string{tagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
+var stateRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Operation{
+	ID: "state", Tags: []string{describe.TagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
 	Description: "Render the state on the server, then open `/events?lastEventId=<cursor>`. Nothing is missing and nothing comes twice. With `cursor` the request is a poll: it returns every later event, in order, with the guarantees of a stream. With `wait` it is a long poll. A poll answered 200 has moved on, or nothing happened. If Kafka gives nothing in time, the answer is a 503.",
 	Parameters: []openapi.Parameter{streamParameter, subjectParameter,
-		query("cursor", "Cursor of a state or of the poll before. The poll returns what came after it.", &openapi.Schema{Type: "string", MinLength: new(1)}),
-		query("wait", "How long a poll waits for an event, a time like 25s. At most 60s. Needs `cursor`.", duration("25s")),
-		headerParameter("If-None-Match", "The ETag of a state that the caller has.", openapi.String("")),
+		describe.Query("cursor", "Cursor of a state or of the poll before. The poll returns what came after it.", &openapi.Schema{Type: "string", MinLength: new(1)}),
+		describe.Query("wait", "How long a poll waits for an event, a time like 25s. At most 60s. Needs `cursor`.", describe.Duration("25s")),
+		describe.HeaderParameter("If-None-Match", "The ETag of a state that the caller has.", openapi.String("")),
 	},
-	Responses: answers{}.with(http.StatusOK, openapi.Response{
+	Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{
 		Description: "The state, or with `cursor` a page of events. Where other clients get a 503 or 429, a client that accepts `text/event-stream` gets a stream that tells it to come back.",
-		Headers:     headers(header("Vary", "The answer depends on the caller.", openapi.String(""))),
+		Headers:     describe.Headers(describe.Header("Vary", "The answer depends on the caller.", openapi.String(""))),
 		Content: map[string]openapi.Media{
-			jsonType:   {Schema: &openapi.Schema{AnyOf: []*openapi.Schema{openapi.Ref("State"), openapi.Ref("Page")}}, Example: stateExample},
-			streamType: {Schema: streamItem()},
+			describe.JSONType:   {Schema: &openapi.Schema{AnyOf: []*openapi.Schema{openapi.Ref("State"), openapi.Ref("Page")}}, Example: stateExample},
+			describe.StreamType: {Schema: streamItem()},
 		},
-	}).with(http.StatusNotModified, openapi.Response{Description: "Not changed: the state is what `If-None-Match` names. Its cursor still holds."}).
-		problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "cursor", "wait").
-		unidentified().
-		problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
-		problem(http.StatusNotFound, "No state is kept of these streams.", "state").
-		notNow(true).failed(),
+	}).With(http.StatusNotModified, openapi.Response{Description: "Not changed: the state is what `If-None-Match` names. Its cursor still holds."}).
+		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "cursor", "wait").
+		Unidentified().
+		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
+		Problem(http.StatusNotFound, "No state is kept of these streams.", "state").
+		Unavailable(true).Failed(),
 }}
 
 var stateExample = map[string]any{

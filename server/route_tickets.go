@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
 )
@@ -81,12 +82,12 @@ func (s *Server) readGrant(body io.Reader) (auth.Grant, error) {
 	return g, nil
 }
 
-var ticketsRoute = described{asks: backEnd, Operation: openapi.Operation{
-	ID: "ticket", Tags: []string{tagBackEnds}, Summary: "Create a ticket, with which a page opens /events?ticket=…",
+var ticketsRoute = describe.Route{Asks: describe.BackEnd, Operation: openapi.Operation{
+	ID: "ticket", Tags: []string{describe.TagBackEnds}, Summary: "Create a ticket, with which a page opens /events?ticket=…",
 	Description: "A ticket is for a user, or for one subject of a stream, whatever user its events belong to (guest checkout).",
-	Body:        jsonBody("TicketRequest", map[string]any{"stream": "orders", "subject": "o-77", "ttl": "30m"}),
-	Responses: answers{}.
-		json(http.StatusCreated, "The ticket.", openapi.Ref("Ticket"), nil).
-		problem(http.StatusBadRequest, "The body makes no sense, or the stream doesn't exist.", "ticket").
-		unidentified(),
+	Body:        describe.JSONBody("TicketRequest", map[string]any{"stream": "orders", "subject": "o-77", "ttl": "30m"}),
+	Responses: describe.Responses{}.
+		JSON(http.StatusCreated, "The ticket.", openapi.Ref("Ticket"), nil).
+		Problem(http.StatusBadRequest, "The body makes no sense, or the stream doesn't exist.", "ticket").
+		Unidentified(),
 }}

@@ -16,6 +16,7 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jws"
 
 	"sluice/server/auth"
+	"sluice/server/describe"
 	"sluice/server/listen"
 	"sluice/stream"
 )
@@ -90,7 +91,7 @@ func TestNoTimeFailsARoute(t *testing.T) {
 		if side == "admin" {
 			routes = f.adminRoutes()
 		}
-		eachRoute(routes, func(method, pattern string) {
+		describe.Each(routes, func(method, pattern string) {
 			if method == http.MethodGet && !strings.Contains(pattern, "pprof") && !strings.ContainsAny(pattern, "{*") {
 				paths = append(paths, pattern)
 			}

@@ -1,0 +1,82 @@
+package describe
+
+import (
+	"slices"
+	"strings"
+
+	"sluice/server/auth"
+	"sluice/server/openapi"
+)
+
+// schemes are what one kind of asker may show.
+type schemes struct {
+	ways []map[string][]string // one of these
+	all  map[string]openapi.Security
+}
+
+func (s *schemes) add(name string, scheme openapi.Security) {
+	if s.all == nil {
+		s.all = map[string]openapi.Security{}
+	}
+	s.all[name] = scheme
+	s.ways = append(s.ways, map[string][]string{name: {}})
+}
+
+// Credentials are what a configuration has callers show.
+type Credentials struct {
+	Callers    auth.Authenticator
+	ForAnyone  bool // some streams are for those without an identity
+	APIKeys    bool // back ends have them
+	AdminToken bool // operators have one
+	AdminKeys  bool // API keys are good for operators, too
+}
+
+// schemes are the ways of this configuration, by who shows them.
+func (c Credentials) schemes() map[Asker]schemes {
+	var callers, backEnds, operators schemes
+	for _, way := range auth.Ways(c.Callers) {
+		name := way.Kind
+		if _, taken := callers.all[name]; taken {
+			name += "-" + way.In
+		}
+		if _, taken := callers.all[name]; taken {
+			name += "-" + way.Name
+		}
+		scheme := openapi.Security{Type: "apiKey", In: way.In, Name: way.Name, Description: kinds[way.Kind]}
+		if way.Scheme != "" {
+			scheme = openapi.Security{Type: "http", Scheme: strings.ToLower(way.Scheme), BearerFormat: "JWT", Description: kinds[way.Kind]}
+		}
+		callers.add(name, scheme)
+	}
+	if c.APIKeys {
+		backEnds.add("apiKey", openapi.Security{Type: "http", Scheme: "bearer", Description: "An API key, made by `sluice keys new`. Only back ends have one."})
+	}
+	if c.AdminToken {
+		operators.add("admin", openapi.Security{Type: "http", Scheme: "bearer", Description: "The admin token."})
+		operators.add("adminBasic", openapi.Security{Type: "http", Scheme: "basic", Description: "The admin token as password, with any name."})
+	}
+	if c.AdminKeys {
+		operators.add("adminKey", openapi.Security{Type: "http", Scheme: "bearer", Description: "An API key."})
+	}
+	anyone := schemes{append(slices.Clone(callers.ways), map[string][]string{}), callers.all}
+	if c.ForAnyone {
+		callers.ways = anyone.ways // nothing is enough for what anyone may read
+	}
+	all := map[Asker]schemes{Anybody: {}, Caller: callers, AnyCaller: anyone, BackEnd: backEnds, Operator: operators}
+	for who, one := range all {
+		if one.ways == nil {
+			one.ways = []map[string][]string{}
+			all[who] = one
+		}
+	}
+	return all
+}
+
+// kinds says of each kind of credential where it comes from.
+var kinds = map[string]string{
+	"none":    "This gateway believes the name in the request. It is for trying out.",
+	"jwt":     "A signed token of your login.",
+	"authjs":  "The session cookie that Auth.js (or NextAuth) set. Browsers send it by themselves. A long one comes in chunks, NAME.0, NAME.1 and so on.",
+	"forward": "The session of the app, in whatever form. The gateway asks the app who it belongs to.",
+	"ticket":  "A ticket that the page's back end obtained by `POST /tickets`.",
+}
