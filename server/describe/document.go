@@ -1,5 +1,5 @@
 // Package describe builds the OpenAPI document of the routes that a router has
-// (document.go). route.go says what is known of one, which stands with the route's handler.
+// (document.go). What is known of a route stands with its handler (route.go).
 // parameters.go and responses.go have the words for it, and credentials.go what callers
 // show.
 package describe
