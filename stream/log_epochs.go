@@ -77,7 +77,25 @@ func (e lineage) before(next int64) lineage {
 // they had.
 type generation struct {
 	epochs []lineage // by partition, as far as known; replaced as a whole, never changed
-	ended  []int64   // how far the log had been read when another began; nil: it is the log's present one
+
+	// How it ended. next is nil for the log's present one.
+	next  *generation
+	ended []int64 // how far the log had been read
+	seq   uint64  // of the jump's entry
+	lost  int32   // the partition that the jump took back; everyPartition: the topic was created anew
+}
+
+// end makes next the generation after a jump.
+func (g *generation) end(next *generation, ended []int64, seq uint64, lost int32) {
+	g.next, g.ended, g.seq, g.lost = next, ended, seq, lost
+}
+
+// after returns the generation that the jumps up to an entry have led to.
+func (g *generation) after(seq uint64) *generation {
+	for g.next != nil && g.seq <= seq {
+		g = g.next
+	}
+	return g
 }
 
 // of returns a partition's lineage.
@@ -86,6 +104,18 @@ func (g *generation) of(p int) lineage {
 		return nil
 	}
 	return g.epochs[p]
+}
+
+// at returns the leader epoch of a position in a partition of a log that is at head.
+// Beyond what was read the log hasn't been told yet.
+func (g *generation) at(p int, next int64, head []int64) int32 {
+	if g.next != nil {
+		head = g.ended
+	}
+	if next > at(head, p) {
+		return noEpoch
+	}
+	return g.of(p).at(next)
 }
 
 // set replaces a partition's lineage.
@@ -271,23 +301,30 @@ func (o *ownStream) ownEpoch(p int) int32 {
 }
 
 // appendLeaders appends the leader epochs of its position; nil where none is known.
+//
+// A jump concerns one partition. In the others a position may have moved on since with
+// what was read from Kafka, so their epochs are those of the newest generation that the
+// position can be of.
 func (o *ownStream) appendLeaders(dst []int32, l *log) []int32 {
-	var back []jumpBack
-	if o.lineage != l.lineage && o.epoch == l.epoch {
-		back = l.backAfter(o.told)
+	const unset = noEpoch - 1
+	for range o.pos {
+		dst = append(dst, unset)
+	}
+	g := o.lineage
+	for ; g.next != nil && g.lost != everyPartition; g = g.next {
+		if q := int(g.lost); q < len(dst) && dst[q] == unset {
+			dst[q] = g.at(q, o.pos[q], nil)
+		}
 	}
 	known := false
 	for p, next := range o.pos {
-		g, read := l.lineage, l.head
-		if o.epoch != l.epoch || slices.ContainsFunc(back, func(j jumpBack) bool { return int(j.partition) == p }) {
-			g, read = o.lineage, o.lineage.ended
+		if dst[p] == unset {
+			dst[p] = g.at(p, next, l.head)
 		}
-		epoch := o.ownEpoch(p)
-		if epoch == noEpoch && next <= at(read, p) { // beyond, the log hasn't been told yet
-			epoch = g.of(p).at(next)
+		if own := o.ownEpoch(p); own != noEpoch {
+			dst[p] = own
 		}
-		known = known || epoch != noEpoch
-		dst = append(dst, epoch)
+		known = known || dst[p] != noEpoch
 	}
 	if !known {
 		return nil

@@ -74,12 +74,10 @@ func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	for _, j := range l.backAfter(o.told) {
 		q := int(j.partition)
-		from := at(o.pos, q)
-		if !o.goBack(j) {
+		from, moved := at(o.pos, q), o.goBack(j)
+		if o.lineage = o.lineage.after(j.seq); !moved {
 			continue
 		}
-		o.lineage = o.lineage.cut(q, j.to)
-		o.lineage.ended = slices.Clone(o.pos)
 		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{j.partition, from, j.to}}}
 		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 	}

@@ -32,8 +32,9 @@ func (h *Hub) Begin(stream int, epoch string, start []int64) {
 	for p := range moved {
 		moved[p] = Moved{Partition: int32(p), From: at(l.head, p), To: at(start, p)}
 	}
-	l.lineage.ended = l.head
-	l.epoch, l.head, l.times, l.lineage = epoch, slices.Clone(start), recordTimes{}, &generation{}
+	next := &generation{}
+	l.lineage.end(next, l.head, h.seq+1, everyPartition)
+	l.epoch, l.head, l.times, l.lineage = epoch, slices.Clone(start), recordTimes{}, next
 	l.reads = nil
 	h.noteReading(l, h.now())
 	if l.state != nil {
@@ -80,8 +81,9 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 	case to < from:
 		before := slices.Clone(l.head)
 		before[partition] = from
-		l.lineage.ended = before
-		l.lineage = l.lineage.cut(int(partition), to)
+		next := l.lineage.cut(int(partition), to)
+		l.lineage.end(next, before, h.seq+1, partition)
+		l.lineage = next
 	case to > from && len(lineage) > 0: // another may have begun in what is passed over
 		l.lineage.set(int(partition), lineage.with(noEpoch, from))
 	}
