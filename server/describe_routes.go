@@ -9,6 +9,7 @@ import (
 
 	"sluice/server/describe"
 	"sluice/server/openapi"
+	"sluice/server/pages"
 	"sluice/server/response"
 )
 
@@ -32,11 +33,11 @@ request is answered 400, and a header that is too long 431. These come in plain 
 // publicRoutes describes what the public port can have.
 var publicRoutes = map[string]describe.Route{
 	"GET /events":             {Asks: describe.Caller, Operation: eventsOperation("events", describe.TagEvents)},
-	"GET /":                   homeRoute("Redirects to the page on how to use the gateway"),
-	"GET /console":            toConsoleRoute,
-	"GET /console/*":          consoleRoute,
-	"GET /docs":               toDocsRoute,
-	"GET /docs/*":             docsRoute,
+	"GET /":                   pages.HomeRoute("Redirects to the page on how to use the gateway"),
+	"GET /console":            pages.ConsoleRedirectRoute,
+	"GET /console/*":          pages.ConsoleRoute,
+	"GET /docs":               pages.DocsRedirectRoute,
+	"GET /docs/*":             pages.DocsRoute,
 	"GET /state":              stateRoute,
 	"POST /tickets":           ticketsRoute,
 	"POST /revoke":            revokeRoute,
@@ -55,13 +56,13 @@ const adminAbout = "For operators. Never make this address public. It listens on
 var adminRoutes = map[string]describe.Route{
 	"GET /livez":             livezRoute,
 	"GET /readyz":            readyzRoute,
-	"GET /":                  homeRoute("Redirects to the console"),
-	"GET /console":           toConsoleRoute,
-	"GET /console/*":         consoleRoute,
+	"GET /":                  pages.HomeRoute("Redirects to the console"),
+	"GET /console":           pages.ConsoleRedirectRoute,
+	"GET /console/*":         pages.ConsoleRoute,
 	"GET /console/events":    {Asks: describe.Caller, Operation: eventsOperation("consoleEvents", describe.TagPages)},
 	"GET /console/discovery": {Asks: describe.AnyCaller, Operation: discoveryOperation("consoleDiscovery", describe.TagPages)},
-	"GET /docs":              toDocsRoute,
-	"GET /docs/*":            docsRoute,
+	"GET /docs":              pages.DocsRedirectRoute,
+	"GET /docs/*":            pages.DocsRoute,
 	"GET /metrics": {Asks: describe.Operator, Operation: openapi.Operation{
 		ID: "metrics", Tags: []string{describe.TagOperation}, Summary: "Metrics for Prometheus",
 		Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{Description: "Metrics in a format of Prometheus, chosen by `Accept`.", Content: map[string]openapi.Media{

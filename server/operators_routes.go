@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"sluice/server/pages"
 	"sluice/server/response"
 	"strings"
 
@@ -60,8 +61,8 @@ func (s *Server) adminRoutes() chi.Router {
 	}
 	get(r, "/livez", http.HandlerFunc(s.livez))
 	get(r, "/readyz", http.HandlerFunc(s.readyz))
-	mountPages(r, "admin.html", apiPage)
-	get(r, "/", leadTo("console/"))
+	mountPages(r, "admin.html", pages.API)
+	get(r, "/", pages.Redirect("console/"))
 	get(r, "/console/events", http.HandlerFunc(s.events))
 	get(r, "/console/discovery", http.HandlerFunc(s.discover))
 	r.Group(func(r chi.Router) {

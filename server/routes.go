@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"sluice/server/pages"
 	"sluice/server/response"
 	"strings"
 	"time"
@@ -29,15 +30,15 @@ func (s *Server) routes() chi.Router {
 	}
 	get(r, "/.well-known/sluice", http.HandlerFunc(s.discover))
 	if !s.cfg.NoPages {
-		mountPages(r, "public.html", portalPage)
+		mountPages(r, "public.html", pages.Portal)
 		get(r, "/openapi.json", &s.openapi.public)
 		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapi))
 	}
 	switch {
 	case s.cfg.Page != nil:
-		get(r, "/*", pageHeaders(s.cfg.Page)) // the page, and the files it asks for
+		get(r, "/*", pages.Headers(s.cfg.Page)) // the page, and the files it asks for
 	case !s.cfg.NoPages:
-		get(r, "/", leadTo("docs/"))
+		get(r, "/", pages.Redirect("docs/"))
 	}
 	for _, path := range []string{"/events", "/state", "/.well-known/sluice", "/openapi.json", "/asyncapi.json"} {
 		plain[path] = true
@@ -47,10 +48,10 @@ func (s *Server) routes() chi.Router {
 
 // mountPages adds the console and the API's pages, each with the page that is its first.
 func mountPages(r chi.Router, console, docs string) {
-	get(r, "/console", leadTo("console/"))
-	get(r, "/console/*", consolePage(console, nothingHere))
-	get(r, "/docs", leadTo("docs/"))
-	get(r, "/docs/*", docsPage(docs, nothingHere))
+	get(r, "/console", pages.Redirect("console/"))
+	get(r, "/console/*", pages.Console(console, nothingHere))
+	get(r, "/docs", pages.Redirect("docs/"))
+	get(r, "/docs/*", pages.Docs(docs, nothingHere))
 }
 
 // newRouter answers what no route does with problems.

@@ -1,4 +1,4 @@
-package server
+package pages
 
 import (
 	"net/http"
@@ -9,19 +9,19 @@ import (
 
 // The routes of pages, which either address has.
 var (
-	toConsoleRoute = describe.Route{Operation: openapi.Operation{
-		ID: "toConsole", Tags: []string{describe.TagPages}, Summary: "Redirects to the console", Responses: leads(),
+	ConsoleRedirectRoute = describe.Route{Operation: openapi.Operation{
+		ID: "toConsole", Tags: []string{describe.TagPages}, Summary: "Redirects to the console", Responses: redirects(),
 	}}
-	consoleRoute = describe.Route{Operation: openapi.Operation{
+	ConsoleRoute = describe.Route{Operation: openapi.Operation{
 		ID: "console", Tags: []string{describe.TagPages}, Summary: "The console and its files",
 		Description: "The page itself is `console/`.",
 		Parameters:  []openapi.Parameter{fileParameter},
 		Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
 	}}
-	toDocsRoute = describe.Route{Operation: openapi.Operation{
-		ID: "toDocs", Tags: []string{describe.TagPages}, Summary: "Redirects to the API's pages", Responses: leads(),
+	DocsRedirectRoute = describe.Route{Operation: openapi.Operation{
+		ID: "toDocs", Tags: []string{describe.TagPages}, Summary: "Redirects to the API's pages", Responses: redirects(),
 	}}
-	docsRoute = describe.Route{Operation: openapi.Operation{
+	DocsRoute = describe.Route{Operation: openapi.Operation{
 		ID: "docs", Tags: []string{describe.TagPages}, Summary: "The API's pages and their files",
 		Description: "The page itself is `docs/`.",
 		Parameters:  []openapi.Parameter{fileParameter},
@@ -31,13 +31,13 @@ var (
 	fileParameter = openapi.Parameter{Name: "file", In: "path", Required: true, Description: "A file's name.", Schema: openapi.String("")}
 )
 
-// homeRoute is of what leads from the address alone to a page.
-func homeRoute(about string) describe.Route {
-	return describe.Route{Operation: openapi.Operation{ID: "home", Tags: []string{describe.TagPages}, Summary: about, Responses: leads()}}
+// HomeRoute is of what leads from the address alone to a page.
+func HomeRoute(about string) describe.Route {
+	return describe.Route{Operation: openapi.Operation{ID: "home", Tags: []string{describe.TagPages}, Summary: about, Responses: redirects()}}
 }
 
-// leads is the answer that names another page.
-func leads() describe.Responses {
+// redirects is the answer that names another page.
+func redirects() describe.Responses {
 	return describe.Responses{}.With(http.StatusTemporaryRedirect, openapi.Response{Description: "The page has moved to this address.", Headers: describe.Headers(describe.Header("Location", "A relative URL, since the gateway may be served below any path.", openapi.String("")))})
 }
 

@@ -1,4 +1,4 @@
-package server
+package pages
 
 import (
 	"bytes"
@@ -54,13 +54,13 @@ func consoleAssets(index string) map[string]asset {
 	return assets
 }
 
-// consolePage serves the console below /console/. On either address it is a page that
+// Console serves the console below /console/. On either address it is a page that
 // asks that same address. The files hold nothing that isn't in everybody's binary, so
 // they ask for no token: what the page shows, it has to ask for. missing answers for
 // other names.
-func consolePage(index string, missing http.HandlerFunc) http.Handler {
+func Console(index string, missing http.HandlerFunc) http.Handler {
 	assets := consoleAssets(index)
-	return pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return Headers(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, name, _ := strings.Cut(r.URL.Path, "/console/")
 		a, found := assets[name]
 		if !found {

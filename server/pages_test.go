@@ -1,10 +1,16 @@
 package server
 
 import (
+	"fmt"
+	"html"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"sluice/server/pages"
+	"sluice/web"
 )
 
 func TestConsoleFiles(t *testing.T) {
@@ -49,6 +55,12 @@ func TestConsoleFiles(t *testing.T) {
 			t.Errorf("%s: policy %q", tt.path, policy)
 		}
 	}
+	if r := get(public, "/"); r.StatusCode != http.StatusTemporaryRedirect || r.Header.Get("Location") != "docs/" {
+		t.Errorf("the public address by itself: %d, to %q", r.StatusCode, r.Header.Get("Location"))
+	}
+	if r := get(admin, "/docs/"); !strings.Contains(r.Header.Get("Content-Security-Policy"), "img-src") {
+		t.Errorf("the operators' description: policy %q", r.Header.Get("Content-Security-Policy"))
+	}
 	tag := get(public, "/console/").Header.Get("ETag")
 	if other := get(admin, "/console/").Header.Get("ETag"); tag == "" || tag == other {
 		t.Errorf("tags %q and %q", tag, other)
@@ -78,4 +90,21 @@ func TestConsoleEventsNeedAUser(t *testing.T) {
 	f.order("alice", "hers")
 	s.want("sluice.hello", "*")
 	s.want("message", "hers")
+}
+
+// TestDocsNameTheGatewaysEvents, all of them, in the same words.
+func TestDocsNameTheGatewaysEvents(t *testing.T) {
+	page, err := fs.ReadFile(web.Docs, pages.Portal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := html.UnescapeString(string(page))
+	for _, n := range notices {
+		if row := fmt.Sprintf("<tr><td><code>%s</code></td><td>%s</td></tr>", n.Name, n.Says); !strings.Contains(text, row) {
+			t.Errorf("the page lacks %s", row)
+		}
+	}
+	if rows := strings.Count(text, "<tr><td>"); rows != len(notices) {
+		t.Errorf("%d rows for %d events", rows, len(notices))
+	}
 }

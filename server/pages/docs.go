@@ -1,4 +1,4 @@
-package server
+package pages
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 
 // viewerPolicy is what Swagger UI takes beyond what other pages do: its style sheet has
 // pictures in it. It writes its page as text, so it can't do with Trusted Types.
-const viewerPolicy = pagePolicy + "; img-src 'self' data:"
+const viewerPolicy = policy + "; img-src 'self' data:"
 
 // docsFiles are the files of the API's pages by name, but for the page that index takes
 // the place of; index is the page itself, which has the empty name.
@@ -48,14 +48,14 @@ func docsFiles(index string) map[string]http.Handler {
 		panic(err) // they are embedded
 	}
 	addManual(files)
-	if index == apiPage { // which the other page would be about: it is for those who use the public address
-		delete(files, portalPage)
+	if index == API { // which the other page would be about: it is for those who use the public address
+		delete(files, Portal)
 	}
 	return files
 }
 
-// outside matches a link to a file of the repository that a gateway doesn't serve.
-var outside = regexp.MustCompile(`\[([^\]]+)\]\(\.\./[^)]*\)`)
+// linkOutside matches a link to a file of the repository that a gateway doesn't serve.
+var linkOutside = regexp.MustCompile(`\[([^\]]+)\]\(\.\./[^)]*\)`)
 
 // addManual adds the documentation, as it is written but for links that lead out of it.
 func addManual(files map[string]http.Handler) {
@@ -68,29 +68,31 @@ func addManual(files map[string]http.Handler) {
 		if err != nil {
 			panic(err) // it is embedded
 		}
-		d := response.NewDocument(assetKinds[path.Ext(name)], outside.ReplaceAll(content, []byte("$1")))
+		d := response.NewDocument(assetKinds[path.Ext(name)], linkOutside.ReplaceAll(content, []byte("$1")))
 		files[name] = &d
 	}
 }
 
+// Pages that stand first below /docs/: Portal on the public address, API on the admin
+// one.
 const (
-	portalPage = "index.html"
-	apiPage    = "api.html"
+	Portal = "index.html"
+	API    = "api.html"
 )
 
-// docsPage serves the API's pages below /docs/. On either address they are about that
+// Docs serves the API's pages below /docs/. On either address they are about that
 // same address. Like the console's, the files hold nothing that isn't in everybody's
 // binary.
-func docsPage(index string, missing http.HandlerFunc) http.Handler {
+func Docs(index string, missing http.HandlerFunc) http.Handler {
 	files := docsFiles(index)
-	return pageHeaders(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return Headers(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, name, _ := strings.Cut(r.URL.Path, "/docs/")
 		file, found := files[name]
 		if !found {
 			missing(w, r)
 			return
 		}
-		if name == apiPage || name == "" && index == apiPage {
+		if name == API || name == "" && index == API {
 			w.Header().Set("Content-Security-Policy", viewerPolicy)
 		}
 		file.ServeHTTP(w, r)
