@@ -303,7 +303,7 @@ func (o *ownStream) ownEpoch(p int) int32 {
 // appendLeaders appends the leader epochs of its position; nil where none is known.
 //
 // A jump concerns one partition. In the others a position may have moved on since with
-// what was read from Kafka, so their epochs are those of the newest generation that the
+// what was read from Kafka. So their epochs are those of the newest generation that the
 // position can be of.
 func (o *ownStream) appendLeaders(dst []int32, l *log) []int32 {
 	const unset = noEpoch - 1

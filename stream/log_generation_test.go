@@ -36,9 +36,9 @@ func (p *page) neverUntold() {
 	}
 }
 
-// A page catches up over partition 0 while partition 1 loses records, and comes to where
-// the log had not been read before that. Whatever happens to the log then, its ids say the
-// leader epochs there.
+// A page catches up over partition 0 while partition 1 loses records. It comes to where
+// the log had not been read before that. Its ids say the leader epochs there, whatever
+// happens to the log then.
 func TestIDsSayLeaderEpochsOfWhatWasReadAfterAJumpElsewhere(t *testing.T) {
 	for name, tt := range map[string]struct {
 		happens func(r *rig)
