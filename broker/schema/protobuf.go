@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -30,7 +31,7 @@ func (p *protoFile) append(dst []byte, d protoreflect.MessageDescriptor, body []
 	}
 	text, err := (protojson.MarshalOptions{EmitDefaultValues: true, Resolver: p.types, AllowPartial: true}).Marshal(m)
 	if err != nil {
-		return dst, fmt.Errorf("it can't be written as JSON: %w", plain(err))
+		return dst, unwritable(err)
 	}
 	out := bytes.NewBuffer(dst)
 	if err := json.Compact(out, text); err != nil { // protojson adds spaces at random
@@ -99,12 +100,12 @@ func (p *protoFile) anyFits(m protoreflect.Message, left *int, depth int) error 
 	}
 	t, err := p.types.FindMessageByURL(name)
 	if err != nil {
-		return fmt.Errorf("its schema has no %q, which it has as a google.protobuf.Any", name)
+		return errors.New("its schema doesn't have the type that it has as a google.protobuf.Any")
 	}
 	inner := t.New()
 	read := proto.UnmarshalOptions{RecursionLimit: maxDepth, Resolver: p.types, AllowPartial: true}
 	if err := read.Unmarshal(m.Get(value).Bytes(), inner.Interface()); err != nil {
-		return fmt.Errorf("it is no %s: %w", name, plain(err))
+		return fmt.Errorf("it is no %s: %w", t.Descriptor().FullName(), plain(err))
 	}
 	return p.fits(inner, left, depth+1)
 }
@@ -113,4 +114,15 @@ func (p *protoFile) anyFits(m protoreflect.Message, left *int, depth int) error 
 // at random.
 func plain(err error) error {
 	return errors.New(string(bytes.Join(bytes.Fields(bytes.ReplaceAll([]byte(err.Error()), []byte("\u00a0"), []byte(" "))), []byte(" "))))
+}
+
+var wellKnown = regexp.MustCompile(`google\.protobuf\.\w+`)
+
+// unwritable says why a message can't be JSON. Protobuf's own error quotes the value: a
+// path of a FieldMask, or the seconds of a Timestamp that no calendar has.
+func unwritable(err error) error {
+	if name := wellKnown.FindString(err.Error()); name != "" {
+		return fmt.Errorf("it can't be written as JSON: JSON has no form for a %s that it has", name)
+	}
+	return errors.New("it can't be written as JSON")
 }

@@ -83,6 +83,27 @@ func TestProtobufIsShownInItsOwnJSON(t *testing.T) {
 	}
 }
 
+// Logs and decisions show the errors, and may not show what a stream drops.
+func TestProtobufsErrorsQuoteNoValue(t *testing.T) {
+	const secret = "999999999999777"
+	p := parsedProto(t, strings.Replace(orderProto, "string note = 9;", "string note = 9; google.protobuf.FieldMask mask = 20;", 1)+"import \"google/protobuf/field_mask.proto\";", nil)
+	d, err := p.named("shop.Order")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		`at {seconds: ` + secret + `}`:                                                                                   "google.protobuf.Timestamp",
+		`mask {paths: "A` + secret + `"}`:                                                                                "google.protobuf.FieldMask",
+		`extra {type_url: "x/secret.` + secret + `" value: "a"}`:                                                         "google.protobuf.Any",
+		`extra {type_url: "` + secret + `.example/shop.Customer" value: "\x0a\xff"}`:                                     "shop.Customer",
+		`extra {type_url: "` + secret + `.example/google.protobuf.Timestamp" value: "\x08\xff\xff\xff\xff\xff\xff\x7f"}`: "google.protobuf.",
+	} {
+		if _, err := p.append(nil, d, wire(t, p, d, text), 1000); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v; want %s", text, err, want)
+		}
+	}
+}
+
 func TestProtobufImportsAndDescriptors(t *testing.T) {
 	files := map[string]string{
 		"common/customer.proto": `syntax = "proto3"; package common; import "confluent/meta.proto"; message Customer { string id = 1 [(confluent.field_meta).doc = "who"]; }`,

@@ -47,8 +47,10 @@ func (p *program) run(in any) (out any, n int, err error) {
 
 func (p *program) try(in any) (out any, n int, err error) {
 	defer func() {
-		if r := recover(); r != nil { // a program must not end the gateway, whatever it finds in its interpreter
-			out, n, err = nil, 0, fmt.Errorf("the program failed: %v", r)
+		// A program must not end the gateway, whatever it finds in its interpreter. What the
+		// interpreter says may quote the record.
+		if recover() != nil {
+			out, n, err = nil, 0, errors.New("the program failed: its interpreter gave up")
 		}
 	}()
 	within := newBudget()

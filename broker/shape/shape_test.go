@@ -82,6 +82,36 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// Logs and decisions show the errors, and may not show what a stream drops. jq's own
+// errors quote values.
+func TestErrorsQuoteNoValue(t *testing.T) {
+	const secret = "s3cr3t"
+	doc := []byte(`{"a":"` + secret + `","o":{"` + secret + `":1},"l":["` + secret + `"],"n":-1}`)
+	for _, program := range []string{
+		`error`, `.a|error`, `.o|error`, `error(null)`, `error({x: .a})`, `.a.x`, `.a[0]`, `.a[]`, `.o[0]`, `.l.x`, `.a|keys`, `.a|tonumber`, `.a|fromjson`, `.a|implode`, `.l|implode`, `.a+1`, `.a-1`, `.o-.a`, `.a/.o`,
+		`.o*.l`, `-(.a)`, `.a|@base64d|.x`, `.a|test("(")`, `.a as $x|"b"|test("(" + $x)`, `"x"|sub("x"; .a.b)`, `.a|strptime("%Y")`, `.a|mktime`, `.a|todate`, `.a|has("x")`, `.o|has(0)`, `.l|has("x")`, `.a|setpath(["x"]; 1)`,
+		`getpath(["a", "b"])`, `delpaths([["a", "b"]])`, `.a|to_entries`, `.l|from_entries`, `.a|join(",")`, `.a|min_by(.)`, `.a|group_by(.)`, `.a|sort`, `.a|flatten`, `.l|flatten(-1)`, `.a|@csv`, `[.o]|@csv`, `[.o]|@sh`, `[.o]|@tsv`,
+		`.a|ltrimstr(1)|.x`, `.a|splits(1)`, `.a|ascii(1)`, `.a|ascii_downcase|.x`, `.n|ascii_downcase`, `.a|explode|.x`, `.a|indices(1)`, `.a|tojson|fromjson|.x`, `. as [$x]|$x`, `.a as {x: $x}|$x`, `{(.o): 1}`, `{(.l[0]): 1}|.[.a]|.x`,
+		`.a|limit(-1; .)`, `.a|pick(.x)`, `.a|paths`, `.a|add`, `.a|any`, `.a|transpose`, `.a|significand`, `.a|splits("(")`, `.a|ltrimstr("s3")|.x`, `.o|.[.a]`, `try error(.a) catch error`, `label $f|.a|error`, `.a|@uri|.x`, `reduce .a[] as $x (0; .)`,
+		`.a|trim|.x`, `.a|abs`, `.a|toarray|.x`, `.a|have_literal_numbers`, `.a|getpath(["x"])`, `.o|getpath([0])`, `.a|tojson|.[0]`, `.a|.[1:] = 1`, `.a|contains(1)`, `.o|inside(.a)`, `.a|@json|error`, `.a|ascii`, `.a|nth(-1; .[])`,
+	} {
+		for _, c := range []Config{{Transform: program}, {Filter: program}} {
+			s, err := New(c)
+			if err != nil {
+				continue // jq has no such function
+			}
+			if _, v, err := s.Apply(nil, doc); v == Failed && strings.Contains(err.Error(), secret) {
+				t.Errorf("%s: %v", program, err)
+			}
+		}
+	}
+	p := newShape(t, Config{Transform: `.a`}).transform
+	p.code = nil // an interpreter that panics
+	if _, _, err := p.run(map[string]any{"a": secret}); err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("a panic: %v", err)
+	}
+}
+
 // A program that takes long may have met a busy machine, so it has a second try; its
 // steps are counted, and are the same everywhere.
 func TestStepsAreCountedAndNotTimed(t *testing.T) {
