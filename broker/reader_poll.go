@@ -123,7 +123,7 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 			v.noteRefused(t.log, rec, refused)
 		}
 		if live && !refused.Delivers() {
-			r.sink.Refused(v.stream, rec.Partition, rec.Offset, rec.Timestamp.UnixMilli(), refused.String())
+			r.sink.Refused(v.stream, v.refusal(rec, refused))
 		}
 		switch {
 		case refused.Delivers():
@@ -198,7 +198,7 @@ func (r *Reader) skipBatch(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	for _, v := range t.views {
 		v.skipBatch(t.log, p, first, batch.NextOffset)
 		if batch.NextOffset > t.base[p] {
-			r.sink.Refused(v.stream, p, first, time.Now().UnixMilli(), record.BatchTooLarge.String())
+			r.sink.Refused(v.stream, stream.Refusal{Partition: p, Offset: first, Timestamp: time.Now().UnixMilli(), Reason: record.BatchTooLarge.String()})
 		}
 	}
 	if at := max(first, t.base[p]); batch.NextOffset > at {

@@ -246,7 +246,7 @@ func (t *topic) prepare(records []*kgo.Record) (ready [][]shaped, n int, hold *h
 				one.err = v.decoder.Err()
 			}
 			if v.decoder.Holds(one.refused) {
-				hold = &held{since: time.Now(), offset: rec.Offset, reason: one.refused, stops: v.decoder.Stops(one.refused), stream: v.name}
+				hold = &held{since: time.Now(), offset: rec.Offset, reason: one.refused.Undelivered(), stops: v.decoder.Stops(one.refused), stream: v.name}
 				for j := range ready[:i] {
 					ready[j] = ready[j][:len(ready[j])-1]
 				}

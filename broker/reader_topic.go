@@ -187,6 +187,16 @@ func (v *view) noteRefused(log *slog.Logger, rec *kgo.Record, refused record.Ref
 	})
 }
 
+// refusal says why a record is no event.
+func (v *view) refusal(rec *kgo.Record, refused record.Refusal) stream.Refusal {
+	why := refused.Undelivered()
+	r := stream.Refusal{Partition: rec.Partition, Offset: rec.Offset, Timestamp: rec.Timestamp.UnixMilli(), Reason: why.String(), Intended: why.Intended()}
+	if v.err != nil && why.Explained() {
+		r.Detail = v.err.Error()
+	}
+	return r
+}
+
 // noteUnreadable notes that the topic doesn't exist or may not be read.
 func (t *topic) noteUnreadable() {
 	if t.unreadableSince.IsZero() {

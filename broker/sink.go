@@ -31,7 +31,7 @@ type Sink interface {
 	Advance(stream int, partition int32, next int64)
 	// Refused says that a record is no event. The reason is the label of a refusal (package
 	// record). The call comes before the Publish or Advance that passes over the record.
-	Refused(stream int, partition int32, offset, timestamp int64, reason string)
+	Refused(stream int, r stream.Refusal)
 	// SetLeaderEpoch says under which leader epoch the records from offset start on were
 	// written, up to the next call (KIP-320). -1: it isn't known. The call comes before the
 	// records are published. After Begin and Jump, calls in ascending order are about the

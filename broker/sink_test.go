@@ -106,12 +106,12 @@ func (r *recorder) Advance(stream int, partition int32, next int64) {
 	})
 }
 
-func (r *recorder) Refused(stream int, partition int32, offset, _ int64, reason string) {
-	r.change(stream, func(s *recorded) {
-		if offset < s.next[partition] {
-			r.t.Errorf("stream %d: %d@%d is refused below the position %d", stream, partition, offset, s.next[partition])
+func (r *recorder) Refused(at int, one stream.Refusal) {
+	r.change(at, func(s *recorded) {
+		if one.Offset < s.next[one.Partition] {
+			r.t.Errorf("stream %d: %d@%d is refused below the position %d", at, one.Partition, one.Offset, s.next[one.Partition])
 		}
-		s.refused = append(s.refused, fmt.Sprintf("%d@%d %s", partition, offset, reason))
+		s.refused = append(s.refused, fmt.Sprintf("%d@%d %s", one.Partition, one.Offset, one.Reason))
 	})
 }
 

@@ -69,25 +69,33 @@ func (e *explainer) because(d *stream.Decision, v stream.Verdict) string {
 		return fmt.Sprintf("%s was not connected when it was read, and has not come back for it.", who)
 	case stream.CauseWrongUser:
 		return fmt.Sprintf("It belongs to %s, not to %s.", owners(d), who)
-	case stream.CausePoison:
-		return e.poisonBecause(d)
+	case stream.CausePoison, stream.CauseFiltered:
+		return e.refusedBecause(d)
 	}
 	return string(v.Cause)
 }
 
-func (e *explainer) poisonBecause(d *stream.Decision) string {
-	return fmt.Sprintf("The record at partition %d, offset %d is no event of the stream %s: %s. It reaches nobody.", d.Partition, d.Offset, e.Hub.Specs()[d.Stream].Name, poisonText(d.Poison))
+func (e *explainer) refusedBecause(d *stream.Decision) string {
+	name := e.Hub.Specs()[d.Stream].Name
+	return fmt.Sprintf("The record at partition %d, offset %d is no event of the stream %s: %s. It reaches nobody.", d.Partition, d.Offset, name, refusalText(name, d))
 }
 
-// poisonText says a reason of the reader's in words; what it doesn't know, it repeats.
-func poisonText(reason string) string {
-	if text, ok := poisonTexts[reason]; ok {
-		return text
+// refusalText says a reason of the reader's in words; what it doesn't know, it repeats.
+// The words of what was filtered begin with the key that did it.
+func refusalText(name string, d *stream.Decision) string {
+	text, ok := refusalTexts[d.Poison]
+	switch {
+	case !ok:
+		text = d.Poison
+	case d.Detail != "" && d.Refused == stream.CauseFiltered:
+		text = fmt.Sprintf("filtered by %s.%s (%s)", name, d.Detail, d.Poison)
+	case d.Detail != "":
+		text += ": " + d.Detail
 	}
-	return reason
+	return text
 }
 
-var poisonTexts = map[string]string{
+var refusalTexts = map[string]string{
 	"no_user":                "its user was not found (no_user)",
 	"user_too_long":          "its user is too long (user_too_long)",
 	"too_many_users":         "it names too many users (too_many_users)",
@@ -141,7 +149,7 @@ func (e *explainer) needs(name string) string {
 func (e *explainer) becauseOfAll(d *stream.Decision) (stream.Cause, string) {
 	switch {
 	case d.Poison != "":
-		return stream.CausePoison, e.poisonBecause(d)
+		return d.Refused, e.refusedBecause(d)
 	case len(d.For) > 0:
 		got := 0
 		worst := stream.CauseWritten

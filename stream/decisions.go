@@ -45,10 +45,12 @@ type spot struct {
 // fact is a record that was read: an event, or what could not be made one.
 type fact struct {
 	spot
-	read   int64  // ms of the hub's clock
-	stamp  int64  // the record's timestamp, ms
-	seq    uint64 // its entry's; of a refused one, the newest entry before it
-	poison string // why it is no event; "" it is one
+	read     int64  // ms of the hub's clock
+	stamp    int64  // the record's timestamp, ms
+	seq      uint64 // its entry's; of a refused one, the newest entry before it
+	poison   string // why it is no event; "" it is one
+	detail   string // the same in more words
+	intended bool   // the stream's rules leave it out
 
 	name, subject string
 	users         []string // the first maxNamedUsers
@@ -164,11 +166,11 @@ func (d *Decisions) remember(r fact) {
 }
 
 // read remembers a record.
-func (d *Decisions) read(stream int, ev *Event, poison string) {
+func (d *Decisions) read(stream int, ev *Event, refused Refusal) {
 	h := d.hub
 	r := fact{
 		spot: spot{stream, ev.Partition, ev.Offset}, read: h.now(), stamp: ev.Timestamp, seq: h.seq,
-		poison: poison, name: cut(ev.Name), subject: cut(string(ev.Subject)),
+		poison: refused.Reason, detail: cut(refused.Detail), intended: refused.Intended, name: cut(ev.Name), subject: cut(string(ev.Subject)),
 	}
 	if h.logs[stream].spec.Audience == AudienceUser {
 		for i, user := range ev.Users {

@@ -15,6 +15,8 @@ type Decision struct {
 	Read      time.Time // by this gateway
 	Stamp     time.Time // the record's own
 	Poison    string    // why it is no event; "": it is one
+	Detail    string    // the same in more words; "": there are none
+	Refused   Cause     // CausePoison or CauseFiltered; "": it is an event
 
 	Name, Subject string
 	Users         []string // the first few of those it belongs to
@@ -116,7 +118,7 @@ func (d *Decisions) decidedStep(found []Decision, q *Question, visits []*visit, 
 func (d *Decisions) decision(r *fact, user string, visits []*visit) Decision {
 	h := d.hub
 	told := Decision{
-		Stream: r.stream, Partition: r.partition, Offset: r.offset, Read: h.wall(r.read), Stamp: Time(r.stamp), Poison: r.poison,
+		Stream: r.stream, Partition: r.partition, Offset: r.offset, Read: h.wall(r.read), Stamp: Time(r.stamp), Poison: r.poison, Detail: r.detail, Refused: r.refused(),
 		Name: r.name, Subject: r.subject, Users: slices.Clone(r.users), MoreUsers: len(r.others), Connected: r.connected, Written: r.written,
 	}
 	users := r.users

@@ -196,10 +196,10 @@ func TestReadFromKafka(t *testing.T) {
 // TestForgottenIsNotUnknown: at the edge of the record, and at the head.
 func TestForgottenIsNotUnknown(t *testing.T) {
 	h := decidingHub(t, 4)
-	h.Refused(0, 0, 0, 0, "no_user")
+	h.Refused(0, Refusal{Offset: 0, Reason: "no_user"})
 	h.Advance(0, 0, 1)
 	h.wantCause(t, 0, 0, "alice", CausePoison)
-	h.Refused(0, 0, 0, 0, "no_user") // read again
+	h.Refused(0, Refusal{Offset: 0, Reason: "no_user"}) // read again
 	if r := h.Decisions().Remembered(); r.Records != 1 || r.Capacity != 4 {
 		t.Errorf("%+v", r)
 	}
@@ -224,7 +224,7 @@ func TestForgottenIsNotUnknown(t *testing.T) {
 // it, and what is forgotten stays so when they are.
 func TestPoisonIsForgottenFirst(t *testing.T) {
 	h := decidingHub(t, 3)
-	h.Refused(0, 0, 2, 0, "no_user")
+	h.Refused(0, Refusal{Offset: 2, Reason: "no_user"})
 	for i := range int64(2) {
 		h.Publish(0, ofUsers(i, "alice"))
 	}
@@ -259,7 +259,7 @@ func TestNoDecisionsAreNone(t *testing.T) {
 	h := decidingHub(t, 0)
 	s := h.join(t, Request{Streams: []int{0}, User: "alice"})
 	h.Publish(0, ofUsers(0, "alice"))
-	h.Refused(0, 0, 1, 0, "no_user")
+	h.Refused(0, Refusal{Offset: 1, Reason: "no_user"})
 	h.Decisions().Denied("bob", 1)
 	s.Pull(new(Batch), 1<<20)
 	s.CloseFor("gone")

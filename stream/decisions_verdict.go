@@ -23,6 +23,7 @@ const (
 	CauseNotConnected Cause = "not_connected" // nobody was there, and they have not come back for it
 	CauseWrongUser    Cause = "wrong_user"    // it belongs to somebody else
 	CausePoison       Cause = "poison"        // it could not be made an event
+	CauseFiltered     Cause = "filtered"      // the stream's rules leave it out
 
 	// Of a record that nothing is known of:
 	CauseForgotten Cause = "forgotten" // it is older than the record of decisions
@@ -141,7 +142,7 @@ func (d *Decisions) verdict(r *fact, user string, visits []*visit) (Verdict, []V
 	v := Verdict{User: user, Cause: CauseNotConnected}
 	switch {
 	case r.poison != "":
-		v.Cause = CausePoison
+		v.Cause = r.refused()
 		return v, nil
 	case h.logs[r.stream].spec.Audience == AudienceUser && !r.isFor(user, h.users.hash):
 		v.Cause = CauseWrongUser
@@ -186,4 +187,15 @@ func (d *Decisions) lastDenial(user string, stream int) *denial {
 
 func (r *fact) isFor(user string, hash func([]byte) uint64) bool {
 	return slices.Contains(r.users, user) || slices.Contains(r.others, hash([]byte(user)))
+}
+
+// refused is the cause of a record that is no event, for everybody; "": it is one.
+func (r *fact) refused() Cause {
+	switch {
+	case r.poison == "":
+		return ""
+	case r.intended:
+		return CauseFiltered
+	}
+	return CausePoison
 }

@@ -59,6 +59,16 @@ type Event struct {
 // state load it anew.
 const ResetEvent = "sluice.reset"
 
+// Refusal is a record that is no event.
+type Refusal struct {
+	Partition int32
+	Offset    int64
+	Timestamp int64  // the record's own, ms
+	Reason    string // one of a few words
+	Detail    string // the same in more words; "": there are none. It quotes no record.
+	Intended  bool   // the stream's rules leave it out, and nothing is wrong with it
+}
+
 // Reason says why a position had to move.
 type Reason string
 

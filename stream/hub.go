@@ -82,9 +82,9 @@ type Hub struct {
 type observer interface {
 	// began: a stream's partitions from the first one given on are read from start.
 	began(stream, first int, start []int64)
-	// read: a record was read. It was published as the newest entry, or could not be made
-	// an event for the reason given.
-	read(stream int, ev *Event, poison string)
+	// read: a record was read. It was published as the newest entry, or is no event for the
+	// reason given.
+	read(stream int, ev *Event, refused Refusal)
 	// opened: a subscription begins.
 	opened(id uint32, r Request, starts []streamStart)
 	// handed: a subscription, by its key, was handed the event of a record.
@@ -100,7 +100,7 @@ type observer interface {
 type unobserved struct{}
 
 func (unobserved) began(int, int, []int64)               {}
-func (unobserved) read(int, *Event, string)              {}
+func (unobserved) read(int, *Event, Refusal)             {}
 func (unobserved) opened(uint32, Request, []streamStart) {}
 func (unobserved) handed(spot, uint64)                   {}
 func (unobserved) skipped(uint64, uint64, uint64)        {}

@@ -194,7 +194,7 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 			}
 			work += h.publishOne(l, ev, part, ms, now)
 			if !some {
-				h.observer.read(stream, ev, "")
+				h.observer.read(stream, ev, Refusal{})
 			}
 			if first == 0 && l.spec.Audience == AudienceEveryone {
 				first = h.seq
@@ -208,7 +208,7 @@ func (h *Hub) publishSome(stream int, events []Event) (n int, more bool) {
 			}
 			work += h.publishOne(l, &gone, part, ms, now)
 			h.mu.did(1 + len(gone.Users) + len(gone.Data)>>10)
-			h.observer.read(stream, ev.withFormer(gone), "")
+			h.observer.read(stream, ev.withFormer(gone), Refusal{})
 		}
 	}
 	if first != 0 {
@@ -313,12 +313,11 @@ func (h *Hub) SetWarm(stream int) {
 	}
 }
 
-// Refused says that a record can't be made an event, and why, in one of a few words. Only
-// the record of decisions uses it.
-func (h *Hub) Refused(stream int, partition int32, offset, timestamp int64, reason string) {
+// Refused says that a record is no event, and why. Only the record of decisions uses it.
+func (h *Hub) Refused(stream int, r Refusal) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if offset >= at(h.logs[stream].head, int(partition)) {
-		h.observer.read(stream, &Event{Partition: partition, Offset: offset, Timestamp: timestamp}, reason)
+	if r.Offset >= at(h.logs[stream].head, int(r.Partition)) {
+		h.observer.read(stream, &Event{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp}, r)
 	}
 }

@@ -43,8 +43,17 @@ func (r Refusal) Intended() bool { return r&(Filtered|NoChange) != 0 }
 // Delivers reports whether the record is an event all the same.
 func (r Refusal) Delivers() bool { return r&undelivered == 0 }
 
+// Undelivered is the first refusal of the set that keeps the record from being an event;
+// zero: it is one all the same.
+func (r Refusal) Undelivered() Refusal {
+	r &= undelivered
+	return r & -r
+}
+
 // Explained reports whether an error says more of it, see [Decoder.Err].
-func (r Refusal) Explained() bool { return r&(failures|PassedRaw|SchemaPending) != 0 }
+func (r Refusal) Explained() bool {
+	return r&(failures|PassedRaw|SchemaPending|Filtered) != 0
+}
 
 // Each calls f for each single refusal of the set.
 func (r Refusal) Each(f func(Refusal)) {

@@ -64,6 +64,7 @@ func (d *Decoder) decodeDeleted(ev *stream.Event, before *fields, wrap wrapper) 
 		return FormerUnknown
 	}
 	if d.wasHidden(before) {
+		d.err = errWas
 		return Filtered
 	}
 	ev.Name, ev.Data = deleted, data

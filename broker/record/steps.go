@@ -169,6 +169,13 @@ func (d *Decoder) decodeKey(raw []byte, f *fields) Refusal {
 	return 0
 }
 
+// What dropped a record, with the key of the stream at the beginning.
+var (
+	errFilter = errors.New("filter: it returns false, null or nothing")
+	errWas    = errors.New("filter: it returned false, null or nothing for the row as it was, so nobody has it")
+	errEmpty  = errors.New("transform: it returns nothing")
+)
+
 // shapeAndWrap fills ev.Data.
 func (d *Decoder) shapeAndWrap(f *fields, ev *stream.Event, wrap wrapper) Refusal {
 	data, isJSON := f.value.raw, false
@@ -183,6 +190,10 @@ func (d *Decoder) shapeAndWrap(f *fields, ev *stream.Event, wrap wrapper) Refusa
 			d.err = err
 			return ShapeError
 		case shape.Filtered:
+			d.err = errFilter
+			return Filtered
+		case shape.Empty:
+			d.err = errEmpty
 			return Filtered
 		case shape.Shown:
 		}

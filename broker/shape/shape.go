@@ -85,7 +85,8 @@ type Verdict uint8
 // What can come of a record.
 const (
 	Shown    Verdict = iota // it is shown, in its shape
-	Filtered                // the filter drops it, or nothing is left of it
+	Filtered                // the filter drops it
+	Empty                   // nothing is left of it
 	Failed                  // the filter or the shape failed
 )
 
@@ -141,7 +142,7 @@ func (s *Shape) transformed(dst []byte, in any) ([]byte, Verdict, error) {
 	if err != nil {
 		return dst, Failed, fmt.Errorf("transform: %w", err)
 	}
-	return dst, Filtered, nil
+	return dst, Empty, nil
 }
 
 // fields keeps and drops fields of a document.

@@ -39,7 +39,7 @@ func TestApply(t *testing.T) {
 		{"numbers keep their digits", Config{Transform: `{id, price, s: "<&\u2028>"}`}, doc, `{"id":9007199254740993,"price":1.50,"s":"<&` + "\u2028" + `>"}`},
 		{"numbers of any size", Config{Transform: `[.[], (.[0]|.+1)]`}, `[123456789012345678901234567890, 1e400, -0.0]`, `[123456789012345678901234567890,1e400,-0.0,123456789012345678901234567891]`},
 		{"what JSON has no number for", Config{Transform: `[infinite, nan, 1e300*1e300]`}, `{}`, `[null,null,null]`},
-		{"no output drops", Config{Transform: `select(.status == "draft")`}, doc, "filtered"},
+		{"no output drops", Config{Transform: `select(.status == "draft")`}, doc, "empty"},
 		{"two outputs", Config{Transform: `.id, .price`}, doc, "failed: transform: the program has more than one output"},
 		{"null is a shape", Config{Transform: `.nothing`}, doc, `null`},
 		{"an error", Config{Transform: `.customer.mail | error`}, doc, "failed: transform: the program ends with error(…)"},
@@ -67,6 +67,8 @@ func TestApply(t *testing.T) {
 		switch v {
 		case Filtered:
 			got += "filtered"
+		case Empty:
+			got += "empty"
 		case Failed:
 			got += fmt.Sprint("failed: ", err)
 		}

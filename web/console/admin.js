@@ -13,7 +13,7 @@ const live = new Live();
 overview(live);
 streams(live);
 counters(live);
-const trying = new Try(byId("try"), "console/events");
+const trying = new Try(byId("try"), "console/events", live);
 const views = { streams: { show() {} }, connections: new Connections(live), try: trying, why: new Why() };
 
 let known = "";

@@ -23,9 +23,11 @@ const begins = [["last:20", "20 events back"], ["live", "now"], ["earliest", "th
 export class Try {
   #open = new Set();
 
-  // path is the route of events at this address.
-  constructor(place, path) {
+  // path is the route of events at this address. live, where the page has it, knows what is no event.
+  constructor(place, path, live) {
     this.path = path;
+    this.live = live;
+    live?.onChange(() => { for (const trial of this.#open) trial.count(live.snapshot); });
     const options = (list) => list.map(([value, text]) => el("option", { value }, text));
     this.streams = el("select", { name: "stream" }, el("option", { value: "" }, "all readable"));
     this.form = el("form", { class: "form", "aria-label": "A stream to try", onsubmit: (event) => this.#submit(event) },
@@ -89,9 +91,10 @@ export class Try {
   #begin(options) {
     setText(this.note, this.#open.size < atOnce ? "" : `${atOnce} streams are open: close one first. A browser has no more connections for a host.`);
     if (this.#open.size >= atOnce) return;
-    const trial = new Trial({ ...options, path: this.path }, () => this.#open.delete(trial));
+    const trial = new Trial({ ...options, path: this.path, counts: Boolean(this.live) }, () => this.#open.delete(trial));
     this.#open.add(trial);
     this.cards.append(trial.element);
+    trial.count(this.live?.snapshot);
     trial.open();
   }
 }
@@ -103,19 +106,32 @@ class Trial {
   #count = 0;
   #drawing = false;
 
-  constructor({ title, path, query, token }, gone) {
+  constructor({ title, path, query, token, counts }, gone) {
     Object.assign(this, { title, path, query, token });
     this.state = el("span", { class: "pill", role: "status", "data-state": "wait" }, "connecting");
     this.counted = el("dd", {}, "0");
     this.id = el("dd", {}, el("code", {}, "–"));
+    this.refused = el("dd", { "data-fact": "refused" }, "–");
     this.list = el("ol", { class: "events", tabindex: 0, "aria-label": `Events of ${title}` });
     this.button = el("button", { type: "button", onclick: () => (this.#stop.signal.aborted ? this.open() : this.stop()) }, "Stop");
     const narrowed = [query.stream && `stream ${query.stream}`, query.subject && `subject ${query.subject}`].filter(Boolean).join(", ");
     this.element = el("article", { class: "card trial", "data-user": title },
       el("div", { class: "title" }, el("h3", {}, title), this.state, el("span", { class: "quiet" }, narrowed),
         el("span", { class: "buttons" }, this.button, " ", el("button", { type: "button", onclick: () => { this.stop(); this.element.remove(); gone(); } }, "Remove"))),
-      el("dl", { class: "place" }, el("dt", {}, "Events"), this.counted, el("dt", {}, "Last id"), this.id),
+      el("dl", { class: "place" }, el("dt", {}, "Events"), this.counted, el("dt", {}, "Last id"), this.id,
+        ...(counts ? [el("dt", {}, "Refused, of anybody"), this.refused] : [])),
       this.list);
+  }
+
+  // count shows how many records of its streams were refused since it was opened, whoever they would have been for: a filter drops
+  // them, or something is wrong with them. Nothing of them arrives, so the stream alone can't say it.
+  count(snapshot) {
+    const now = refused(snapshot, this.query.stream);
+    if (!now) return;
+    this.refusedBefore ??= now;
+    const fresh = [...now].map(([why, n]) => [why, n - (this.refusedBefore.get(why) ?? 0)]).filter(([, n]) => n !== 0);
+    if (fresh.some(([, n]) => n < 0)) this.refusedBefore = new Map(); // the gateway began anew
+    else setText(this.refused, fresh.map(([why, n]) => `${format.count(n)} ${why.replaceAll("_", " ")}`).join(", ") || "none");
   }
 
   // open begins where the stream was left.
@@ -189,6 +205,16 @@ class Trial {
     this.list.prepend(...items);
     while (this.list.childElementCount > keep) this.list.lastElementChild.remove();
   }
+}
+
+// refused is how many records of a stream, or of all, were refused, by reason.
+function refused(snapshot, stream) {
+  if (!snapshot) return undefined;
+  const counts = new Map();
+  for (const s of snapshot.streams.filter(({ name }) => !stream || name === stream)) {
+    for (const [why, n] of Object.entries(s.poison)) counts.set(why, (counts.get(why) ?? 0) + n);
+  }
+  return counts;
 }
 
 function clip(data) {

@@ -7,7 +7,7 @@ import * as format from "./format.js";
 const causes = {
   written: "written", written_later: "written later", not_yet: "not yet", wrong_user: "someone else's", role: "lacks the role", stream: "did not ask for this stream",
   subject: "filtered by subject", not_connected: "not connected", disconnected: "disconnected before", before: "had it before", skipped: "skipped by a reset", lagged: "lagged, closed",
-  poison: "poison record", forgotten: "forgotten", not_read: "not read yet", no_record: "no event there",
+  poison: "poison record", filtered: "filtered by the stream", forgotten: "forgotten", not_read: "not read yet", no_record: "no event there",
 };
 const kinds = { written: "good", written_later: "good", before: "good", not_yet: "wait" };
 
@@ -95,7 +95,7 @@ function head(r, question) {
 
 function facts(r) {
   const belongs = r.audience === "everyone" ? "everyone" : [...(r.users ?? []), ...(r.more_users ? [`and ${format.count(r.more_users)} more`] : [])].join(", ");
-  const decoded = r.poison ? [["Poison", r.poison.replaceAll("_", " ")]] : [["Event", r.event || "unnamed"], ["About", r.subject || "–"], ["Belongs to", belongs || "nobody"]];
+  const decoded = r.poison ? [[r.cause === "filtered" ? "Left out" : "Poison", r.poison.replaceAll("_", " ")]] : [["Event", r.event || "unnamed"], ["About", r.subject || "–"], ["Belongs to", belongs || "nobody"]];
   return [
     ...decoded, ["Timestamp", format.moment(r.timestamp)], ["Read", format.moment(r.read)],
     ["Connected then", format.count(r.connected)], ["Written to", r.written == null ? "–" : r.written === 1 ? "1 connection" : `${format.count(r.written)} connections`],

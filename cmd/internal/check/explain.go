@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,9 +62,9 @@ func show(w io.Writer, s config.Stream, e record.Explanation) {
 	if !e.Delivered {
 		fmt.Fprintf(w, "%s: nobody would get it\n", s.Name)
 		for _, r := range e.Refusals {
-			line("because", because(s, r))
+			line("because", because(s, r, e.Err))
 		}
-		if e.Err != "" {
+		if e.Err != "" && !slices.Contains(e.Refusals, record.Filtered) {
 			line("error", e.Err)
 		}
 		steps()
@@ -94,7 +95,10 @@ func show(w io.Writer, s config.Stream, e record.Explanation) {
 
 // because says why nobody gets a record. A user that isn't found was looked for by the
 // stream's selectors.
-func because(s config.Stream, r record.Refusal) string {
+func because(s config.Stream, r record.Refusal, more string) string {
+	if r == record.Filtered && more != "" {
+		return "filtered by streams." + s.Name + "." + more
+	}
 	if r&(record.NoUser|record.UserTooLong|record.TooManyUsers|record.BadJSON|record.TombstoneNoUser) != 0 {
 		return r.Text() + " (user: " + s.User + ")"
 	}

@@ -97,7 +97,7 @@ var columns = []column{
 	{"log", 6, func(_ *snapshot, one *stream, _ *streamRates) string {
 		return number(float64(one.Log.Entries)) + ", " + size(float64(one.Log.Bytes))
 	}},
-	{"poison", 4, func(_ *snapshot, one *stream, _ *streamRates) string { return number(float64(sum(one.Poison))) }},
+	{"poison", 4, func(_ *snapshot, one *stream, _ *streamRates) string { return number(float64(poisoned(one.Poison))) }},
 }
 
 func rated(of func(r *streamRates) float64) func(*snapshot, *stream, *streamRates) string {

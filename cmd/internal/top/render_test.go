@@ -12,7 +12,7 @@ const first = `{"time":"2026-01-02T03:04:05.000Z",
 "gateway":{"version":"v1.2.3","started":"2026-01-02T01:04:05Z","uptime_seconds":7200,"ready":true,"cpu_seconds":10,"rss_bytes":41943040,"heap_bytes":9437184,"descriptors":5043,
 "max_descriptors":100000,"cores":2,"connections":5000,"carriers":{"held":4990,"goroutine":10},"polls":3,"holder_wakes":100},
 "kafka":{"answers":true},"written":{"events":1000,"bytes":100000},"opened":{"live":10},"closed":{"gone":3,"slow":0},"resets":{"lagged":2},
-"streams":[{"name":"orders","topic":"order-topic","ready":true,"records":500,"events":490,"deliveries":900,"poison":{"no_user":10},"lag":8,"subscribers":4990,
+"streams":[{"name":"orders","topic":"order-topic","ready":true,"records":500,"events":490,"deliveries":900,"poison":{"no_user":10,"filtered":7,"no_change":3},"lag":8,"subscribers":4990,
 "log":{"entries":900,"bytes":4096000,"newest":"2026-01-02T03:04:04.500Z"}},{"name":"news","topic":"news-topic","ready":false,"waiting":"the topic \u001b[2J is not there","lag":null,"log":{}}]}`
 
 func decode(t *testing.T, text string) *snapshot {

@@ -97,6 +97,10 @@ func between(a, b *snapshot) *rates {
 	return r
 }
 
+// poisoned is how many records were refused, those not counted that the stream's rules
+// leave out.
+func poisoned(m map[string]uint64) uint64 { return sum(m) - m["filtered"] - m["no_change"] }
+
 func sum(m map[string]uint64) (n uint64) {
 	for _, v := range m {
 		n += v

@@ -1,0 +1,50 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const shapedStreams = `
+decisions: 100
+streams:
+  paid: {topic: order-topic, user: key, subject: value:orderId, filter: '.status == "paid"'}
+  typed: {topic: order-topic, user: key, transform: '.status | error'}
+`
+
+// What a filter drops, and what fails, arrives nowhere. So Try counts it by its reason,
+// and Why names the key that did it. Neither quotes the record.
+func TestConsoleTellsWhatAStreamLeavesOut(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, producer := consoleGateway(t, "auth: none\n"+shapedStreams, consoleTopics)
+	c := openConsole(startChromium(t), t, g.AdminURL()+"/console/#try?user=alice")
+	c.until(`document.querySelector(".trial .pill")?.textContent === "live"`)
+	c.until(`document.querySelector(".trial [data-fact=refused]").textContent === "none"`)
+	order := &kgo.Record{Topic: "order-topic", Key: []byte("alice"), Value: []byte(`{"orderId":"o-1","status":"s3cr3t"}`)}
+	if err := producer.ProduceSync(t.Context(), order).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	c.until(`document.querySelector(".trial [data-fact=refused]").textContent.split(", ").sort().join() === "1 filtered,1 shape error"`)
+	c.accessible("try")
+	c.shoot("try-refused")
+
+	c.do(chromedp.Click(`nav a[href="#why"]`))
+	for _, i := range []inquiry{
+		{"filtered", order.Partition, order.Offset, "alice", "paid", "filtered"},
+		{"failed", order.Partition, order.Offset, "alice", "typed", "poison"},
+	} {
+		c.asked(g, i)
+	}
+	said := c.text("#answer")
+	for _, want := range []string{"filtered by paid.filter", "(filtered)", "(shape_error)", "transform: the program ends with error"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it doesn't say %q: %s", want, said)
+		}
+	}
+	if page := ask[string](&c.page, `document.documentElement.textContent`); strings.Contains(page, "s3cr3t") {
+		t.Errorf("the page quotes the record: %s", page)
+	}
+}
