@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"sluice/server/status"
 )
 
 // absentFor is how long it is believed which streams are absent.
@@ -21,23 +23,18 @@ type absentAt struct {
 }
 
 // mask says which streams are absent now, from what is at most absentFor old.
-func (a *absence) mask(source Source, now time.Time) uint64 {
+func (a *absence) mask(source status.Source, now time.Time) uint64 {
 	if last := a.last.Load(); last != nil && now.Sub(last.time) < absentFor {
 		return last.mask
 	}
 	looked := &absentAt{time: now}
 	for i, s := range source.Status() {
-		if !s.Warm && s.heldUp(now) {
+		if !s.Warm && s.HeldUp(now) {
 			looked.mask |= 1 << i
 		}
 	}
 	a.last.Store(looked)
 	return looked.mask
-}
-
-// heldUp reports whether nobody waits for the stream's topic any longer.
-func (s *StreamStatus) heldUp(now time.Time) bool {
-	return !s.UnreadableSince.IsZero() && now.Sub(s.UnreadableSince) >= heldUp
 }
 
 // leaveOut takes the streams that are absent out of a request, unless nothing would be

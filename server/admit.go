@@ -39,7 +39,7 @@ func (s *Server) admit(r *http.Request) (admission, *response.Problem) {
 	principal, unknown := s.identify(r)
 	if unknown != nil && !s.public(unknown) {
 		if unknown.Anonymous {
-			s.cfg.Metrics.refused(auth.ReasonMissing)
+			s.cfg.Metrics.Refused(auth.ReasonMissing)
 		}
 		return admission{}, unknown
 	}
@@ -57,7 +57,7 @@ func (s *Server) admit(r *http.Request) (admission, *response.Problem) {
 	}
 	if err != nil {
 		if unknown != nil {
-			s.cfg.Metrics.refused(auth.ReasonMissing)
+			s.cfg.Metrics.Refused(auth.ReasonMissing)
 			return admission{}, unknown
 		}
 		s.cfg.Hub.Decisions().Denied(principal.User, a.request.Denied)
@@ -140,10 +140,10 @@ func (s *Server) public(unknown *response.Problem) bool {
 func (s *Server) refused(r *http.Request, err error) {
 	var known *auth.Error
 	if errors.As(err, &known) {
-		s.cfg.Metrics.refused(known.Reason)
+		s.cfg.Metrics.Refused(known.Reason)
 		return
 	}
-	s.cfg.Metrics.refused("internal")
+	s.cfg.Metrics.Refused("internal")
 	s.cfg.Logger.ErrorContext(r.Context(), "identity could not be checked", "error", err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/server/metrics"
 	"sluice/stream"
 )
 
@@ -21,7 +22,7 @@ type goroutines struct {
 	waker   stream.WakerID
 	terms   *terms
 	lenders *lenders
-	metrics *Metrics
+	metrics *metrics.Metrics
 	logger  *slog.Logger
 	timeout time.Duration // a write may take
 	ending  atomic.Int64  // 1 + the spread over which all sessions end from now on; 0: they don't

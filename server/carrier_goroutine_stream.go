@@ -29,7 +29,7 @@ type goroutineStream struct {
 
 // begin takes the first turn, and has the hub wake the ride for others.
 func (r *goroutineStream) begin() {
-	r.metrics.opened(byGoroutine)
+	r.metrics.Opened(byGoroutine.String())
 	r.rings.Store(1)
 	r.rides.begin(r.place.token, r)
 	r.turn()
@@ -79,7 +79,7 @@ func (r *goroutineStream) finish(why reason) {
 	r.lenders.end(r.session.sub, &r.session.lease, why.String(), func() {
 		r.release(r.place) // now that the hub wakes nobody: another's session may have the token
 		r.socket.finish(time.Now().Add(r.timeout))
-		r.metrics.closed(byGoroutine, why)
+		r.metrics.Closed(byGoroutine.String(), why.String())
 	})
 	r.part()
 }
@@ -120,7 +120,7 @@ func (r *goroutineStream) write() (next verdict, why reason) {
 	}
 	next = r.session.fill(r.terms, now, out)
 	err := r.send(out)
-	r.metrics.wrote(out)
+	r.metrics.Wrote(out)
 	out.Reset()
 	batches.Put(out)
 	switch {

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/stream"
 )
 
@@ -137,7 +135,7 @@ func TestSlowStream(t *testing.T) {
 	for n := 1.0; f.closings(slow) == 0; n++ {
 		f.order("alice", large)
 		eventually(t, "taken, or given up as slow", func() bool {
-			return testutil.ToFloat64(f.cfg.Metrics.events) >= n || f.closings(slow) > 0
+			return f.metric("sluice_events_written_total") >= n || f.closings(slow) > 0
 		})
 	}
 	eventually(t, "nobody is left", f.empty)

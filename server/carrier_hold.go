@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"sluice/server/hold"
+	"sluice/server/metrics"
 	"sluice/stream"
 )
 
@@ -17,7 +18,7 @@ type held struct {
 	hub     *stream.Hub
 	terms   *terms
 	lenders *lenders
-	metrics *Metrics
+	metrics *metrics.Metrics
 	logger  *slog.Logger
 	ending  atomic.Int64 // 1 + the spread over which all sessions end from now on; 0: they don't
 }
@@ -40,10 +41,10 @@ func newHeld(s *Server) (*held, error) {
 		Due:  func(k *heldSession) int64 { return int64(k.due()) },
 		Gone: h.gone,
 		Refusal: func() []byte {
-			h.metrics.unavailable(overloaded)
+			h.metrics.Unavailable(overloaded)
 			return appendUnavailable(nil, overloaded, h.terms.retry())
 		},
-		Wrote: h.metrics.wroteAll,
+		Wrote: h.metrics.WroteAll,
 	})
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func (h *held) kind() carrierKind { return byHolder }
 func (h *held) release(p place) { h.holder.Release(p.held) }
 
 func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
-	h.metrics.opened(byHolder)
+	h.metrics.Opened(byHolder.String())
 	setStreamHeader(w.Header(), r)
 	k := heldSession{sub: s.sub.Key(), course: s.course}
 	if err := h.holder.Adopt(p.held, w, r, w.Header(), opening, k); err != nil {
@@ -113,5 +114,5 @@ func (h *held) gone(k *heldSession, why hold.Why) {
 	case hold.Slow:
 		ended = slow
 	}
-	h.lenders.end(h.hub.Sub(k.sub), &k.lease, ended.String(), func() { h.metrics.closed(byHolder, ended) })
+	h.lenders.end(h.hub.Sub(k.sub), &k.lease, ended.String(), func() { h.metrics.Closed(byHolder.String(), ended.String()) })
 }

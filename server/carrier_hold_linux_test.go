@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 
 	"sluice/server/hold"
@@ -96,7 +95,7 @@ func TestOverloaded(t *testing.T) {
 	if want := "retry: 1500\n\nevent: sluice.unavailable\ndata: {\"reason\":\"overloaded\",\"retry_ms\":1500}\n\n"; body != want {
 		t.Errorf("said %q, want %q", body, want)
 	}
-	if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues("overloaded")); n != 1 {
+	if n := f.metricOf("sluice_unavailable_total", "overloaded"); n != 1 {
 		t.Errorf("%v counted as told to come back, want 1", n)
 	}
 	eventually(t, "nothing is left of it", f.empty)
@@ -149,7 +148,7 @@ func TestThousands(t *testing.T) {
 				bodies[i] = ssetest.NewReader(body(t, f.raw("GET /events?user=alice HTTP/1.1\nHost: x\n\n")))
 			}
 			f.order("alice", "1")
-			eventually(t, "all got it", func() bool { return written(f.cfg.Metrics) == many })
+			eventually(t, "all got it", func() bool { return f.metric("sluice_events_written_total") == many })
 			if err := end(f); err != nil {
 				t.Fatal(err)
 			}

@@ -7,7 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"sluice/server/response"
+	"sluice/server/status"
 )
 
 // Control carries revocations to the other gateways. It is declared here, where it is
@@ -29,7 +30,7 @@ type controlHearing interface {
 }
 
 // unheard says how the control topic is not heard; nil: it is, or there is none.
-func (s *Server) unheard() *controlReadiness {
+func (s *Server) unheard() *status.ControlReadiness {
 	c, says := s.cfg.Control.(controlHearing)
 	if !says {
 		return nil
@@ -38,20 +39,7 @@ func (s *Server) unheard() *controlReadiness {
 	if since.IsZero() {
 		return nil
 	}
-	return &controlReadiness{UnheardSince: stamp(since), Why: why}
-}
-
-// watchControl adds a metric of whether the control topic is heard.
-func (m *Metrics) watchControl(c controlHearing) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "sluice_control_topic_unheard_seconds", Help: "For how long revocations of other gateways may have been missed; 0: none.",
-	}, func() float64 {
-		since, _ := c.Unheard()
-		if since.IsZero() {
-			return 0
-		}
-		return time.Since(since).Seconds()
-	}))
+	return &status.ControlReadiness{UnheardSince: response.Stamp(since), Why: why}
 }
 
 // caughtUp reports whether every revocation that was announced before the start is in

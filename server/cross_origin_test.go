@@ -1,9 +1,10 @@
 package server
 
 import (
-	"sluice/server/cors"
 	"strings"
 	"testing"
+
+	"sluice/server/cors"
 )
 
 func TestAPageOfAnotherOriginReadsRetryAfter(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"sluice/server/auth"
 	"sluice/server/describe"
 	"sluice/server/openapi"
+	"sluice/server/status"
 )
 
 // schemas are what the descriptions refer to.
@@ -48,7 +49,7 @@ func bodySchemas() openapi.Properties {
 			"ended": openapi.Whole(0, "How many streams it ended on this gateway."), "until": openapi.Time("Until when credentials issued before are refused."),
 		}, "ended", "until"),
 		"Discovery":   openapi.Of[discovery]("What the caller may read, and how. Members may be added. The version rises when one goes or changes its meaning."),
-		"Readiness":   openapi.Of[readiness]("Whether each stream has been read as far as it has to be."),
+		"Readiness":   openapi.Of[status.Readiness]("Whether each stream has been read as far as it has to be."),
 		"Live":        openapi.Of[live]("The gateway's numbers at one moment."),
 		"Decisions":   openapi.Of[decisions]("What happened to records."),
 		"Subscribers": openapi.Of[subscriberList]("The connections."),

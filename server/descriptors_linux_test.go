@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	"golang.org/x/sys/unix"
 
 	"sluice/server/limit"
@@ -107,7 +106,7 @@ func serveLimited(t *testing.T, soft uint64, door func(listen.Descriptors) liste
 	h.Close()
 	<-ended
 	fmt.Println(f.logs)
-	fmt.Println("turned away:", testutil.ToFloat64(f.cfg.Metrics.turnedAways.WithLabelValues(limit.Descriptors)))
+	fmt.Println("turned away:", f.metricOf("sluice_sockets_turned_away_total", limit.Descriptors))
 }
 
 // followAll opens streams, and returns how many there are and all connections.

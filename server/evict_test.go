@@ -13,8 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/auth"
 	"sluice/server/limit"
 	"sluice/stream"
@@ -236,7 +234,7 @@ func TestAPollGivesWayToNobody(t *testing.T) {
 	f := begin(t, evicting(1))
 	got := make(chan answered)
 	go func() { got <- f.readState(pollPath("orders@e:0", "60s")) }()
-	eventually(t, "it waits", func() bool { return testutil.ToFloat64(f.cfg.Metrics.polls) == 1 })
+	eventually(t, "it waits", func() bool { return f.metric("sluice_polls") == 1 })
 	for range 3 {
 		f.get("/events?user=alice", "Accept", "text/event-stream").want("sluice.unavailable", `{"reason":"per_user","retry_ms":15000}`)
 	}

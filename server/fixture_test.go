@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/auth"
 	"sluice/server/listen"
+	"sluice/server/metrics"
+	"sluice/server/status"
 	"sluice/stream"
 	"sluice/stream/cursor"
 	"sluice/stream/ssetest"
@@ -218,15 +218,40 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
+// metric is the value of a metric, the sum where it has labels.
+func (f *fixture) metric(name string) float64 {
+	f.t.Helper()
+	return f.metrics().One(name)
+}
+
+// metricOf is the value of a metric for a reason, or whatever its label is.
+func (f *fixture) metricOf(name, reason string) float64 {
+	f.t.Helper()
+	label := "reason"
+	if name == "sluice_sockets_turned_away_total" {
+		label = "limit"
+	}
+	return f.metrics().Where(name, label, reason).One(name)
+}
+
+func (f *fixture) metrics() metrics.Values {
+	f.t.Helper()
+	v, err := f.cfg.Metrics.Values()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return v
+}
+
 // closings is how many streams ended for a reason.
 func (f *fixture) closings(why reason) float64 {
-	return testutil.ToFloat64(f.cfg.Metrics.closings.WithLabelValues(why.String()))
+	return f.metricOf("sluice_streams_closed_total", why.String())
 }
 
 // empty reports whether nothing is left of any stream: no handler, no place in the hub's
 // sight, no subscription.
 func (f *fixture) empty() bool {
-	if f.held != nil && f.held.holder.Places() > 0 {
+	if f.held != nil && f.held.holder.Places() > 0 || f.metric("sluice_connections") > 0 {
 		return false
 	}
 	rides := &f.ordinary.rides
@@ -234,13 +259,13 @@ func (f *fixture) empty() bool {
 	defer rides.mu.Unlock()
 	f.gate.mu.Lock()
 	defer f.gate.mu.Unlock()
-	return f.hub.Subscribers() == 0 && f.gate.inside == 0 && len(rides.free) == len(rides.list) && testutil.ToFloat64(f.cfg.Metrics.connections) == 0
+	return f.hub.Subscribers() == 0 && f.gate.inside == 0 && len(rides.free) == len(rides.list)
 }
 
 // statuses is a Source that says always the same.
-type statuses []StreamStatus
+type statuses []status.Stream
 
-func (s statuses) Status() []StreamStatus { return s }
+func (s statuses) Status() []status.Stream { return s }
 
 // safeBuffer is a buffer that may be written and read at once.
 type safeBuffer struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"sluice/server/response"
 	"sluice/stream"
 	"sluice/stream/sse"
 )
@@ -56,7 +57,7 @@ func appendHeartbeat(dst []byte, sub stream.Sub, now time.Time) []byte {
 }
 
 func appendStale(dst []byte, since time.Time) []byte {
-	return sse.AppendEvent(dst, "", "sluice.stale", fmt.Appendf(nil, `{"since":"%s"}`, stamp(since)))
+	return sse.AppendEvent(dst, "", "sluice.stale", fmt.Appendf(nil, `{"since":"%s"}`, response.Stamp(since)))
 }
 
 func appendFresh(dst []byte) []byte {
@@ -85,5 +86,3 @@ func appendUnavailable(dst []byte, why string, retry tick) []byte {
 func unavailableData(why string, retry tick) []byte {
 	return fmt.Appendf(nil, `{"reason":"%s","retry_ms":%d}`, why, retry)
 }
-
-func stamp(t time.Time) string { return stream.BoundTime(t).UTC().Format(time.RFC3339) }

@@ -5,8 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"sluice/server/response"
 	"time"
+
+	"sluice/server/response"
 )
 
 // bodyTimeout bounds how long net/http waits for a body that nobody wants, before it
@@ -33,8 +34,8 @@ func guard(logger *slog.Logger) func(http.Handler) http.Handler {
 				panic(http.ErrAbortHandler) // the answer may have begun: only a broken connection says that it is not whole
 			}()
 			if r.ContentLength != 0 {
-				// net/http would read a body that nobody wants, before it answers, to use the
-				// connection again.
+				// net/http would read a body that nobody wants, before it answers, to use
+				// the connection again.
 				http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 				if !endsEmpty(w, r) && r.ProtoMajor == 1 {
 					w.Header().Set("Connection", "close")

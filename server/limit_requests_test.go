@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/auth"
 	"sluice/server/cors"
 	"sluice/server/describe"
@@ -69,7 +67,7 @@ func TestEveryPublicRouteLimitsAnAddress(t *testing.T) {
 	if who.asked != identified {
 		t.Errorf("%d of those refused were identified", who.asked-identified)
 	}
-	if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(limit.PerIPRequests)); n != float64(refused) {
+	if n := f.metricOf("sluice_unavailable_total", limit.PerIPRequests); n != float64(refused) {
 		t.Errorf("counted %v of %d", n, refused)
 	}
 	browser := f.get("/events", append(address("203.0.113.1"), "Accept", eventStream)...)

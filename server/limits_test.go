@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/limit"
 )
 
@@ -53,7 +51,7 @@ func TestLimits(t *testing.T) {
 			if text := browser.body(); browser.StatusCode != 200 || !strings.HasPrefix(text, "retry: 15000\n\n") || !strings.Contains(text, `{"reason":"`+tt.why+`","retry_ms":15000}`) {
 				t.Errorf("a browser was told %d %s", browser.StatusCode, text)
 			}
-			if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(tt.why)); n != 2 {
+			if n := f.metricOf("sluice_unavailable_total", tt.why); n != 2 {
 				t.Errorf("counted %v", n)
 			}
 			if tt.other != nil {
@@ -122,7 +120,7 @@ func TestCatchUpsOfOneUserAndAddressAreBounded(t *testing.T) {
 				t.Errorf("a browser was told %d %s", browser.StatusCode, text)
 			}
 			open(tt.other[0], tt.other[1], "&from=earliest").want("sluice.hello", "*")
-			if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(tt.why)); n != 4 {
+			if n := f.metricOf("sluice_unavailable_total", tt.why); n != 4 {
 				t.Errorf("counted %v", n)
 			}
 		})

@@ -8,20 +8,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
+	"sluice/server/metrics"
 	"sluice/stream"
 )
-
-// written is how many events have been written.
-func written(m *Metrics) float64 { return testutil.ToFloat64(m.events) }
 
 // TestMetrics compares the whole of what is ours in a scrape after a little of
 // everything.
 func TestMetrics(t *testing.T) {
 	f := begin(t, func(c *Config) {
 		c.Source = statuses{{Name: "orders", Warm: true, Fetching: true, Behind: 7, LSOLag: 2, Jumps: map[string]uint64{"retention": 0, "truncated": 4}, Records: 3, Events: 1, Refused: map[string]uint64{"no_user": 2}}, {Name: "news", Behind: -1, LSOLag: -1}}
-		c.Metrics = NewMetrics()
+		c.Metrics = metrics.New()
 	})
 	s := f.get("/events?user=hidden-user&subject=hidden-subject&lastEventId=hidden")
 	s.want("sluice.reset", "*")

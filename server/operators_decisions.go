@@ -90,7 +90,7 @@ func (s *Server) decided(w http.ResponseWriter, r *http.Request) {
 		response.BadRequest("query", "The query can't be read.").Write(w)
 		return
 	}
-	body := decisions{remembering: remembering{remembered.Capacity, remembered.Records, *utc(remembered.Since)}, Records: []decision{}}
+	body := decisions{remembering: remembering{remembered.Capacity, remembered.Records, *response.UTC(remembered.Since)}, Records: []decision{}}
 	user := query.Get("user")
 	var refused *response.Problem
 	switch {
@@ -178,16 +178,16 @@ func (s *Server) decideUser(body *decisions, query url.Values, user string) *res
 func (s *Server) decision(d stream.Decision, topic string) decision {
 	spec := s.cfg.Hub.Specs()[d.Stream]
 	one := decision{
-		Stream: spec.Name, Topic: topic, Partition: d.Partition, Offset: d.Offset, Read: *utc(d.Read), Timestamp: *utc(d.Stamp), Audience: audienceName(spec.Audience),
+		Stream: spec.Name, Topic: topic, Partition: d.Partition, Offset: d.Offset, Read: *response.UTC(d.Read), Timestamp: *response.UTC(d.Stamp), Audience: audienceName(spec.Audience),
 		Poison: d.Poison, Event: d.Name, Subject: d.Subject, Users: d.Users, MoreUsers: d.MoreUsers, Connected: d.Connected, Written: d.Written,
 		For: []decidedFor{}, Subscribers: []decidedVisitor{},
 	}
 	for _, v := range d.For {
-		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: s.explain.because(&d, v), At: known(v.At)})
+		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: s.explain.because(&d, v), At: response.UTCOrNil(v.At)})
 	}
 	for _, v := range d.Each {
 		one.Subscribers = append(one.Subscribers, decidedVisitor{
-			ID: s.names.of(v.Key), User: v.User, Subject: v.Subject, AnyUser: v.AnyUser, Since: *utc(v.Since), Until: known(v.Until), Ended: v.Ended, Cause: v.Cause, At: known(v.At),
+			ID: s.names.of(v.Key), User: v.User, Subject: v.Subject, AnyUser: v.AnyUser, Since: *response.UTC(v.Since), Until: response.UTCOrNil(v.Until), Ended: v.Ended, Cause: v.Cause, At: response.UTCOrNil(v.At),
 		})
 	}
 	if len(one.For) == 1 || len(one.For) > 0 && d.Poison != "" {

@@ -10,6 +10,7 @@ import (
 	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
+	"sluice/server/status"
 	"sluice/stream"
 )
 
@@ -132,62 +133,62 @@ func unknownStream() *response.Problem {
 
 // snapshotLive says how the gateway is, and each of the streams named; none: all.
 func (s *Server) snapshotLive(only []string) (*live, error) {
-	g, err := gather(s.cfg.Metrics.registry)
+	g, err := s.cfg.Metrics.Values()
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	facts := s.streams.facts()
-	statuses := make([]StreamStatus, len(facts))
+	facts := s.streams.Facts()
+	statuses := make([]status.Stream, len(facts))
 	for i := range facts {
-		statuses[i] = facts[i].StreamStatus
+		statuses[i] = facts[i].Stream
 	}
 	readiness := s.readiness(statuses, now)
 	l := &live{
-		Time: *utc(now),
+		Time: *response.UTC(now),
 		Gateway: liveGateway{
-			Version: s.cfg.Version, Started: *utc(s.terms.began), Uptime: now.Sub(s.terms.began).Seconds(),
+			Version: s.cfg.Version, Started: *response.UTC(s.terms.began), Uptime: now.Sub(s.terms.began).Seconds(),
 			Ready: readiness.Ready, Draining: readiness.Draining, Cores: runtime.GOMAXPROCS(0),
-			CPU: g.one("process_cpu_seconds_total"), RSS: g.count("process_resident_memory_bytes"), Heap: g.count("go_memstats_heap_alloc_bytes"),
-			Goroutines: g.count("go_goroutines"), Descriptors: g.count("process_open_fds"), MaxDescriptors: g.count("process_max_fds"),
-			Connections: g.count("sluice_connections"), Carriers: g.by("sluice_connections_by_carrier", "carrier"), Polls: g.count("sluice_polls"),
-			HolderWakes: g.count("sluice_holder_wakes_total"),
+			CPU: g.One("process_cpu_seconds_total"), RSS: g.Count("process_resident_memory_bytes"), Heap: g.Count("go_memstats_heap_alloc_bytes"),
+			Goroutines: g.Count("go_goroutines"), Descriptors: g.Count("process_open_fds"), MaxDescriptors: g.Count("process_max_fds"),
+			Connections: g.Count("sluice_connections"), Carriers: g.By("sluice_connections_by_carrier", "carrier"), Polls: g.Count("sluice_polls"),
+			HolderWakes: g.Count("sluice_holder_wakes_total"),
 		},
 		Kafka:         liveKafka{Answers: true},
-		Written:       liveWritten{g.count("sluice_events_written_total"), g.count("sluice_written_bytes_total")},
-		Opened:        g.by("sluice_streams_opened_total", "outcome"),
-		Closed:        g.by("sluice_streams_closed_total", "reason"),
-		Resets:        g.by("sluice_resets_total", "reason"),
-		Unavailable:   g.by("sluice_unavailable_total", "reason"),
-		Refused:       g.by("sluice_auth_failures_total", "reason"),
-		SocketsTurned: g.by("sluice_sockets_turned_away_total", "limit"),
+		Written:       liveWritten{g.Count("sluice_events_written_total"), g.Count("sluice_written_bytes_total")},
+		Opened:        g.By("sluice_streams_opened_total", "outcome"),
+		Closed:        g.By("sluice_streams_closed_total", "reason"),
+		Resets:        g.By("sluice_resets_total", "reason"),
+		Unavailable:   g.By("sluice_unavailable_total", "reason"),
+		Refused:       g.By("sluice_auth_failures_total", "reason"),
+		SocketsTurned: g.By("sluice_sockets_turned_away_total", "limit"),
 		Streams:       []liveStream{},
 	}
 	if r := s.cfg.Hub.Decisions().Remembered(); r.Capacity > 0 {
-		l.Decisions = &remembering{r.Capacity, r.Records, *utc(r.Since)}
+		l.Decisions = &remembering{r.Capacity, r.Records, *response.UTC(r.Since)}
 	}
 	for i := range facts {
 		f := &facts[i]
 		if since := f.StaleSince; !since.IsZero() && (l.Kafka.Answers || since.Before(*l.Kafka.StaleSince)) {
-			l.Kafka = liveKafka{StaleSince: utc(since)}
+			l.Kafka = liveKafka{StaleSince: response.UTC(since)}
 		}
 		if len(only) == 0 || slices.Contains(only, f.Name) {
 			one := s.liveStream(f, readiness.Streams[i].Ready)
-			one.Resets = g.where("sluice_resets_total", "stream", f.Name).by("sluice_resets_total", "reason")
+			one.Resets = g.Where("sluice_resets_total", "stream", f.Name).By("sluice_resets_total", "reason")
 			l.Streams = append(l.Streams, one)
 		}
 	}
 	return l, nil
 }
 
-func (s *Server) liveStream(f *streamFacts, isReady bool) liveStream {
+func (s *Server) liveStream(f *status.Facts, isReady bool) liveStream {
 	one := liveStream{
-		Name: f.Name, Topic: f.Topic, Audience: audienceName(f.audience), Access: s.cfg.Access[f.Name],
+		Name: f.Name, Topic: f.Topic, Audience: audienceName(f.Audience), Access: s.cfg.Access[f.Name],
 		Ready: isReady, Warm: f.Warm, Fetching: f.Fetching, Waiting: f.Waiting,
-		StaleSince: known(f.StaleSince), KafkaAnswered: known(f.Answered), NewestEvent: known(f.Stamp),
+		StaleSince: response.UTCOrNil(f.StaleSince), KafkaAnswered: response.UTCOrNil(f.Answered), NewestEvent: response.UTCOrNil(f.Stamp),
 		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused, Jumps: f.Jumps,
 		Partitions: []livePartition{}, Subscribers: f.Subscribers,
-		Log:   liveLog{Entries: f.Entries, Bytes: f.Bytes, Oldest: known(f.Oldest), Newest: known(f.Newest)},
+		Log:   liveLog{Entries: f.Entries, Bytes: f.Bytes, Oldest: response.UTCOrNil(f.Oldest), Newest: response.UTCOrNil(f.Newest)},
 		State: liveState{Subjects: f.Subjects, Bytes: f.StateBytes},
 	}
 	if one.Poison == nil {
@@ -218,14 +219,6 @@ func audienceName(a stream.Audience) string {
 		return "everyone"
 	}
 	return "user"
-}
-
-// known is a time as JSON has it; nil for the zero time.
-func known(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return utc(t)
 }
 
 var liveRoute = describe.Route{Asks: describe.Operator, Operation: openapi.Operation{

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/response"
+	"sluice/server/status"
 	"sluice/stream"
 )
 
@@ -53,7 +55,7 @@ func TestLiveSaysWhatMetricsSays(t *testing.T) {
 		c.Auth = staffWho{}
 		c.Source = statuses{
 			{Name: "orders", Topic: "order-topic", Warm: true, Fetching: true, Behind: 8, LSOLag: 3, Jumps: map[string]uint64{"truncated": 1, "retention": 0}, Records: 30, Events: 28, Refused: map[string]uint64{"no_user": 2, "bad_json": 0},
-				Answered: stale, Partitions: []PartitionStatus{{Next: 30, End: 38}, {Next: 4, End: -1}, {Next: 9, End: 7}}},
+				Answered: stale, Partitions: []status.Partition{{Next: 30, End: 38}, {Next: 4, End: -1}, {Next: 9, End: 7}}},
 			{Name: "news", Topic: "news-topic", Behind: -1, LSOLag: -1, StaleSince: stale, Waiting: "Kafka does not answer"},
 		}
 	})
@@ -68,7 +70,7 @@ func TestLiveSaysWhatMetricsSays(t *testing.T) {
 	two.want("message", "1")
 	f.publish(news, stream.Event{Data: []byte("2"), Timestamp: 1_700_000_000_000})
 	two.want("message", "2")
-	eventually(t, "counted", func() bool { return written(f.cfg.Metrics) == 3 })
+	eventually(t, "counted", func() bool { return f.metric("sluice_events_written_total") == 3 })
 
 	var l live
 	f.operate(http.MethodGet, "/live", http.StatusOK, &l)
@@ -104,7 +106,7 @@ func TestLiveSaysWhatMetricsSays(t *testing.T) {
 	if g.Connections != 2 || g.CPU > m["process_cpu_seconds_total"] || g.RSS == 0 || g.Heap == 0 || g.Goroutines == 0 || g.Descriptors == 0 || g.Cores == 0 || g.Version != "v1.2.3" || g.Ready || g.Draining {
 		t.Errorf("the gateway is %+v", g)
 	}
-	if l.Resets["invalid"] != 1 || l.Refused["missing"] != 1 || l.Kafka.Answers || !l.Kafka.StaleSince.Equal(*utc(stale)) {
+	if l.Resets["invalid"] != 1 || l.Refused["missing"] != 1 || l.Kafka.Answers || !l.Kafka.StaleSince.Equal(*response.UTC(stale)) {
 		t.Errorf("resets %v, refused %v, kafka %+v", l.Resets, l.Refused, l.Kafka)
 	}
 	if l.Time.Before(g.Started) || g.Uptime <= 0 || time.Since(l.Time) > time.Hour {
@@ -143,7 +145,7 @@ func TestLiveSaysWhatMetricsSays(t *testing.T) {
 	if p := o.Partitions; len(p) != 3 || p[0].Next != 30 || *p[0].End != 38 || *p[0].Lag != 8 || p[1].Next != 4 || p[1].End != nil || p[1].Lag != nil || p[2].Next != 9 || *p[2].End != 9 || *p[2].Lag != 0 {
 		t.Errorf("partitions %+v", p)
 	}
-	if !o.KafkaAnswered.Equal(*utc(stale)) || n.KafkaAnswered != nil || n.Waiting == "" || n.Audience != "everyone" || len(n.Access) != 1 {
+	if !o.KafkaAnswered.Equal(*response.UTC(stale)) || n.KafkaAnswered != nil || n.Waiting == "" || n.Audience != "everyone" || len(n.Access) != 1 {
 		t.Errorf("orders %+v, news %+v", o, n)
 	}
 	if n.NewestEvent.UnixMilli() != 1_700_000_000_000 || time.Since(*n.Log.Newest) > time.Minute || n.Log.Oldest.After(*n.Log.Newest) {
@@ -181,4 +183,11 @@ func (s staffWho) Authenticate(r *http.Request) (auth.Principal, error) {
 	p, err := s.None.Authenticate(r)
 	p.Roles = r.URL.Query()["role"]
 	return p, err
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

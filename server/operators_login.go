@@ -4,8 +4,9 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
-	"sluice/server/response"
 	"strings"
+
+	"sluice/server/response"
 )
 
 // AdminAuth is who may use the admin routes. The zero AdminAuth lets everyone who reaches

@@ -61,7 +61,7 @@ func (s *Server) notOperator(r *http.Request) {
 	if r.Header.Get("Authorization") == "" {
 		why = loginMissing
 	}
-	s.cfg.Metrics.adminRefusals.WithLabelValues(why).Inc()
+	s.cfg.Metrics.AdminRefused(why)
 	log, silent := s.adminLogins.note(why, time.Now())
 	if !log {
 		return

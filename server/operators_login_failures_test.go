@@ -9,8 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/describe"
 	"sluice/server/limit"
 )
@@ -61,7 +59,7 @@ func TestFailedAdminLoginsAreCountedAndLoggedWithTheirAddress(t *testing.T) {
 			t.Errorf("%s: a secret in %s", route, logged)
 		}
 		for why, want := range map[string]float64{loginMissing: 1, loginWrong: 3} {
-			if got := testutil.ToFloat64(f.cfg.Metrics.adminRefusals.WithLabelValues(why)); got != want {
+			if got := f.metricOf("sluice_admin_login_failures_total", why); got != want {
 				t.Errorf("%s: %v %s", route, got, why)
 			}
 		}

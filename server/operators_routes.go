@@ -5,9 +5,10 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"strings"
+
 	"sluice/server/pages"
 	"sluice/server/response"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -67,7 +68,7 @@ func (s *Server) adminRoutes() chi.Router {
 	get(r, "/console/discovery", http.HandlerFunc(s.discover))
 	r.Group(func(r chi.Router) {
 		r.Use(s.operators)
-		get(r, "/metrics", s.cfg.Metrics.handler())
+		get(r, "/metrics", s.cfg.Metrics.Handler())
 		get(r, "/live", http.HandlerFunc(s.live))
 		get(r, "/openapi.json", &s.openapi.admin)
 		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapiOfAll))

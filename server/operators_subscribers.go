@@ -71,8 +71,8 @@ func (s *Server) listSubscribers(w http.ResponseWriter, r *http.Request) {
 func (s *Server) subscriber(sub stream.Subscriber, a connectionInfo) subscriber {
 	one := subscriber{
 		ID: s.names.of(sub.Key), User: sub.User, Subject: sub.Subject, AnyUser: sub.AnyUser, Streams: s.streamNames(sub.Streams),
-		Since: *utc(s.roster.at(a)), Address: a.address(), Carrier: a.by.String(),
-		State: string(sub.State), BehindSince: known(sub.Since), Position: sub.Position,
+		Since: *response.UTC(s.roster.at(a)), Address: a.address(), Carrier: a.by.String(),
+		State: string(sub.State), BehindSince: response.UTCOrNil(sub.Since), Position: sub.Position,
 	}
 	if sub.Behind >= 0 {
 		one.Behind = &sub.Behind

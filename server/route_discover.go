@@ -87,7 +87,7 @@ func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
 	if unknown == nil {
 		d.Caller = &discoveredCaller{User: principal.User, Roles: principal.Roles, Subject: principal.Subject}
 		if !principal.Expires.IsZero() {
-			d.Caller.Expires = utc(principal.Expires)
+			d.Caller.Expires = response.UTC(principal.Expires)
 		}
 	}
 	setStateHeader(w.Header())

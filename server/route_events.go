@@ -64,7 +64,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (ref
 
 // carry makes the session, and has its carrier take over the lease.
 func (s *Server) carry(w http.ResponseWriter, r *http.Request, by carrier, p *pending, a *admission, opening stream.Opening) {
-	s.cfg.Metrics.opening(opening)
+	s.cfg.Metrics.Opening(opening)
 	begun := appendOpening(nil, s.terms.retry(), opening)
 	hello := appendHello(nil, s.terms.heartbeat, a.names, opening)
 	session := newSession(&s.terms, s.terms.now(), p.sub, a.principal.Expires, s.cfg.MaxAge)
@@ -135,8 +135,9 @@ func setStreamHeader(header http.Header, r *http.Request) {
 	header.Set("X-Accel-Buffering", "no")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if r.ProtoMajor == 1 {
-		// A stream is its connection's last answer: when it ends, the client's next connection
-		// goes where the balancer now wants it. (HTTP/2 would close all its streams.)
+		// A stream is its connection's last answer: when it ends, the client's next
+		// connection goes where the balancer now wants it. (HTTP/2 would close all its
+		// streams.)
 		header.Set("Connection", "close")
 	}
 }

@@ -121,7 +121,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, held *pending, a *
 		defer s.stateBudget.Release(part, callers)
 	}
 	setStateHeader(w.Header())
-	s.cfg.Metrics.wroteAll(p.events, 0)
+	s.cfg.Metrics.WroteAll(p.events, 0)
 	s.writeBody(w, r, body)
 	return true
 }
@@ -145,8 +145,8 @@ func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, held *pending,
 	held.subscribed = true
 	defer s.lenders.unsubscribe(sub, &held.lease, "answered") // before the slot is given back
 	s.follow(sub, &held.lease, a, held.ip, byPoll)
-	s.cfg.Metrics.polling(opening)
-	defer s.cfg.Metrics.polled()
+	s.cfg.Metrics.Polling(opening)
+	defer s.cfg.Metrics.Polled()
 
 	for _, reset := range opening.Resets { // the last has the id: who takes only some of them is told again
 		if reset.ID != "" {
@@ -296,7 +296,7 @@ func (p *page) body() []byte {
 	dst := appendText([]byte(`{"cursor":`), []byte(p.id))
 	if p.stale {
 		dst = append(dst, `,"stale":"`...)
-		dst = append(append(dst, stamp(p.since)...), '"')
+		dst = append(append(dst, response.Stamp(p.since)...), '"')
 	}
 	if p.more {
 		dst = append(dst, `,"more":true`...)

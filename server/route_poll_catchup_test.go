@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/listen"
 	"sluice/stream"
 )
@@ -215,7 +213,7 @@ func TestPollOverrunByTheLogReadsOn(t *testing.T) {
 	f, k := beginOlder(t, time.Minute)
 	answer := make(chan pollAnswer, 1)
 	go func() { answer <- f.polled("/state?user=alice&stream=orders&cursor=orders@e:0&wait=60s") }()
-	eventually(t, "the poll waits", func() bool { return testutil.ToFloat64(f.cfg.Metrics.polls) == 1 })
+	eventually(t, "the poll waits", func() bool { return f.metric("sluice_polls") == 1 })
 	k.order(f, "alice", "o-1", `"1"`) // the log keeps none of them
 	k.order(f, "alice", "o-1", `"2"`)
 	a := k.letGo(t, answer)

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/auth"
 	"sluice/server/listen"
 	"sluice/stream"
@@ -25,7 +23,7 @@ func pollPath(cursor, wait string) string {
 // waiting asks in the background and returns when the poll waits.
 func (f *fixture) waiting(ctx context.Context, path string) <-chan answered {
 	f.t.Helper()
-	before := testutil.ToFloat64(f.cfg.Metrics.polls)
+	before := f.metric("sluice_polls")
 	got := make(chan answered, 1)
 	go func() {
 		defer close(got)
@@ -37,7 +35,7 @@ func (f *fixture) waiting(ctx context.Context, path string) <-chan answered {
 		resp.Body.Close()
 		got <- answered{Cursor: resp.Status}
 	}()
-	eventually(f.t, "the poll waits", func() bool { return testutil.ToFloat64(f.cfg.Metrics.polls) > before })
+	eventually(f.t, "the poll waits", func() bool { return f.metric("sluice_polls") > before })
 	return got
 }
 
@@ -46,7 +44,7 @@ func TestPollWaitsForAnEvent(t *testing.T) {
 	cursor := f.readState("/state?user=alice&stream=orders").Cursor
 	got := make(chan answered)
 	go func() { got <- f.readState(pollPath(cursor, "60s")) }()
-	eventually(t, "the poll waits", func() bool { return testutil.ToFloat64(f.cfg.Metrics.polls) == 1 })
+	eventually(t, "the poll waits", func() bool { return f.metric("sluice_polls") == 1 })
 	f.order("bob", "not hers")
 	f.about(orders, 1, "o-1", "order.placed", `{"n":1}`, "alice")
 	a := <-got
@@ -62,7 +60,7 @@ func TestPollWaitsForAnEvent(t *testing.T) {
 		t.Errorf("asked again: %q", b.data()) // an answer may get lost
 	}
 	eventually(t, "nothing is left", f.empty)
-	if n := testutil.ToFloat64(f.cfg.Metrics.polls); n != 0 {
+	if n := f.metric("sluice_polls"); n != 0 {
 		t.Errorf("%v polls", n)
 	}
 }

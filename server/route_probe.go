@@ -74,8 +74,8 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 		return
 	}
 	defer s.probing.End(address)
-	s.cfg.Metrics.probes.Inc()
-	defer s.cfg.Metrics.probes.Dec()
+	s.cfg.Metrics.Probing()
+	defer s.cfg.Metrics.Probed()
 
 	heard := s.describeRequest(w, r, p.sent)
 	writeStreamHeader(w, r)
@@ -86,7 +86,7 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 	send := func(dst []byte) bool {
 		var batch stream.Batch
 		batch.Append(dst)
-		s.cfg.Metrics.wrote(&batch)
+		s.cfg.Metrics.Wrote(&batch)
 		return out.writeBy(&batch, patience()) == nil
 	}
 	began := time.Now()

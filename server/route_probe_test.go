@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/cors"
 	"sluice/server/limit"
 )
@@ -51,7 +49,7 @@ func TestProbe(t *testing.T) {
 		}
 	}
 	s.wantEnd()
-	eventually(t, "it is over", func() bool { return testutil.ToFloat64(f.cfg.Metrics.probes) == 0 && f.empty() })
+	eventually(t, "it is over", func() bool { return f.metric("sluice_probes") == 0 && f.empty() })
 }
 
 // TestProbesAreForCallersOnly: a probe is refused to whom a stream is, and repeats

@@ -127,17 +127,12 @@ type reach struct {
 func reachOf(state *stream.State) reach {
 	r := reach{Complete: state.Complete}
 	if !state.Since.IsZero() {
-		r.Since = utc(state.Since)
+		r.Since = response.UTC(state.Since)
 	}
 	if !state.Stale.IsZero() {
-		r.Stale = utc(state.Stale)
+		r.Stale = response.UTC(state.Stale)
 	}
 	return r
-}
-
-func utc(t time.Time) *time.Time {
-	t = stream.BoundTime(t).UTC().Truncate(time.Millisecond)
-	return &t
 }
 
 // appendStateHead appends what comes before a state's events.

@@ -13,8 +13,8 @@ const (
 	// WriteTimeout.
 	writeRun = 64 << 10
 
-	// writeRate is what a client has to take of an answer on average, bytes a second. What
-	// it has not taken holds memory.
+	// writeRate is what a client has to take of an answer on average, bytes a second.
+	// What it has not taken holds memory.
 	writeRate = 16 << 10
 )
 
@@ -102,7 +102,7 @@ func (b *bodyWriter) end(whole bool) {
 			*b.buf = (*b.buf)[:0]
 			bodyRuns.Put(b.buf)
 		}
-		b.server.cfg.Metrics.wroteAll(0, int(b.sent))
+		b.server.cfg.Metrics.WroteAll(0, int(b.sent))
 	}()
 	if b.head {
 		if whole {
@@ -126,7 +126,7 @@ func (s *Server) writeBody(w http.ResponseWriter, r *http.Request, body []byte) 
 	if r.Method == http.MethodHead {
 		return
 	}
-	s.cfg.Metrics.wroteAll(0, len(body))
+	s.cfg.Metrics.WroteAll(0, len(body))
 	control := http.NewResponseController(w)
 	for len(body) > 0 {
 		n := min(len(body), writeRun)

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/server/limit"
 	"sluice/stream"
 )
@@ -150,7 +148,7 @@ func TestStatesBeyondTheBudgetAreRefused(t *testing.T) {
 	if text := browser.body(); !strings.Contains(text, `{"reason":"state_bytes","retry_ms":15000}`) {
 		t.Errorf("a browser was told %s", text)
 	}
-	if n := testutil.ToFloat64(f.cfg.Metrics.unavailables.WithLabelValues(limit.StateBytes)); n < 3 {
+	if n := f.metricOf("sluice_unavailable_total", limit.StateBytes); n < 3 {
 		t.Errorf("counted %v", n)
 	}
 	conn.Close()

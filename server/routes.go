@@ -3,10 +3,11 @@ package server
 import (
 	"log/slog"
 	"net/http"
-	"sluice/server/pages"
-	"sluice/server/response"
 	"strings"
 	"time"
+
+	"sluice/server/pages"
+	"sluice/server/response"
 
 	"github.com/go-chi/chi/v5"
 )

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -23,7 +24,9 @@ import (
 	"sluice/server/auth"
 	"sluice/server/cors"
 	"sluice/server/limit"
+	"sluice/server/metrics"
 	"sluice/server/response"
+	"sluice/server/status"
 	"sluice/stream"
 )
 
@@ -31,14 +34,14 @@ import (
 type Config struct {
 	Hub    *stream.Hub        // required
 	Auth   auth.Authenticator // required: no identity, no events
-	Source Source             // required: what /readyz and the lag are read from
+	Source status.Source      // required: what /readyz and the lag are read from
 	Logger *slog.Logger       // required
 
 	Version string // of the gateway, for operators
 
-	// Metrics counts what happens here. The same one serves others that count (undecodable
-	// records, Kafka clients). nil: a new one.
-	Metrics *Metrics
+	// Metrics counts what happens here. The same one serves others that count
+	// (undecodable records, Kafka clients). nil: a new one.
+	Metrics *metrics.Metrics
 
 	// Goroutines has no connection held: net/http keeps each, with the goroutine of its
 	// handler, also those that could be held for less.
@@ -54,9 +57,9 @@ type Config struct {
 	APIKeys   APIKeys // nil: back ends have no way in
 	Control   Control // nil: revocations stay here
 
-	// Access has the roles of which a caller needs one, by stream; auth.Anyone lets in those
-	// without an identity. A stream that is missing is for any identified user, who gets
-	// only their own events.
+	// Access has the roles of which a caller needs one, by stream; auth.Anyone lets in
+	// those without an identity. A stream that is missing is for any identified user, who
+	// gets only their own events.
 	Access  map[string][]string
 	Tickets *auth.Tickets // issues what POST /tickets is asked for; nil: nothing does
 
@@ -105,7 +108,7 @@ func (c Config) withDefaults() Config {
 		c.UserTimeout = 2 * c.Heartbeat
 	}
 	if c.Metrics == nil {
-		c.Metrics = NewMetrics()
+		c.Metrics = metrics.New()
 	}
 	return c
 }
@@ -152,7 +155,7 @@ type Server struct {
 	revoked *revocations
 	merging merging
 	logins  *logins
-	streams streams
+	streams status.Streams
 	roster  connections
 	explain explainer
 	names   subscriberNames
@@ -193,7 +196,7 @@ func New(cfg Config) (*Server, error) {
 		},
 	}
 	if cfg.SkipLagging {
-		s.terms.skipped = cfg.Metrics.told
+		s.terms.skipped = cfg.Metrics.Told
 	}
 	s.gate.init()
 	s.roster.began, s.names = s.terms.began, newSubscriberNames()
@@ -216,15 +219,31 @@ func New(cfg Config) (*Server, error) {
 		s.logins.close()
 		return nil, err
 	}
-	s.streams = streams{cfg.Source, cfg.Hub}
-	cfg.Metrics.watch(s.streams, s.carriers.wakes, s.stateBudget.InUse)
+	s.streams = status.Streams{Source: cfg.Source, Hub: cfg.Hub}
+	cfg.Metrics.Expect(knownLabels())
+	cfg.Metrics.Watch(s.streams, s.carriers.wakes, s.stateBudget.InUse)
 	if c, says := cfg.Control.(controlHearing); says {
-		cfg.Metrics.watchControl(c)
+		cfg.Metrics.WatchControl(func() time.Time {
+			since, _ := c.Unheard()
+			return since
+		})
 	}
 	public, admin := s.routes(), s.adminRoutes()
 	s.describeAll(public, admin)
 	s.handler, s.admin = &detachHandler{public}, &detachHandler{admin}
 	return s, nil
+}
+
+// knownLabels are the values of labels that metrics begin with.
+func knownLabels() metrics.Labels {
+	l := metrics.Labels{
+		Carriers: []string{byHolder.String(), byGoroutine.String()}, AdminRefusals: []string{loginMissing, loginWrong},
+		Unavailables: slices.Collect(maps.Keys(limitStatus)),
+	}
+	for why := range reasons {
+		l.Closings = append(l.Closings, why.String())
+	}
+	return l
 }
 
 // Handler serves the public routes.

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"sluice/stream"
 	"sluice/stream/ssetest"
 )
@@ -104,7 +102,7 @@ func TestSession(t *testing.T) {
 	})
 	t.Run("or it is moved to live", func(t *testing.T) {
 		s := open(0, 0)
-		f.terms.skipped = f.cfg.Metrics.told
+		f.terms.skipped = f.cfg.Metrics.Told
 		defer func() { f.terms.skipped = nil }()
 		for range 2 * logBytes >> 20 {
 			f.order("alice", strings.Repeat("x", 1<<20))
@@ -112,7 +110,7 @@ func TestSession(t *testing.T) {
 		ask(t, f, s, t0+1, wait, fmt.Sprintf(`sluice.reset {"reason":"lagged","stream":"orders","partitions":[{"partition":0,"from":-1,"to":%d}]}`, f.next[orders]))
 		f.order("alice", "after")
 		ask(t, f, s, t0+2, wait, "message after")
-		if n := testutil.ToFloat64(f.cfg.Metrics.resets.WithLabelValues("orders", "lagged")); n != 1 {
+		if n := f.metricOf("sluice_resets_total", "lagged"); n != 1 {
 			t.Errorf("%v resets counted, want 1", n)
 		}
 	})

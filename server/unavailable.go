@@ -29,7 +29,7 @@ func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why stri
 	if !limited {
 		status = http.StatusServiceUnavailable
 	}
-	s.cfg.Metrics.unavailable(why)
+	s.cfg.Metrics.Unavailable(why)
 	if waitsAsStream(r) {
 		writeStreamHeader(w, r)
 		if r.Method != http.MethodHead {

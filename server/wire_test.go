@@ -79,7 +79,7 @@ func TestWire(t *testing.T) {
 func two(f *fixture) {
 	f.publish(orders, stream.Event{Name: "order.confirmed", Data: []byte("{\"orderId\":\"o-77\",\n\"status\":\"confirmed\"}\r: no comment\rid: forged")}, "alice")
 	f.order("bob", "bob's")
-	eventually(f.t, "the event was written", func() bool { return written(f.cfg.Metrics) == 1 })
+	eventually(f.t, "the event was written", func() bool { return f.metric("sluice_events_written_total") == 1 })
 }
 
 // readThrough copies until after has been seen, and then end.

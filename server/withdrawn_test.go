@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A stream that is withdrawn ends its followers with a reason, is left out of what is
@@ -51,30 +50,4 @@ func TestWithdrawnStreamIsToldAndLeftOut(t *testing.T) {
 	back := f.get("/events?user=alice", "Last-Event-ID", last.ID)
 	back.want("sluice.hello", "*")
 	back.want("message", "b")
-}
-
-// What isn't served holds up no gateway, unless it is all there is.
-func TestReadinessLeavesOutWithdrawnStreams(t *testing.T) {
-	good := StreamStatus{Name: "orders", Warm: true, Fetching: true}
-	out := StreamStatus{Name: "clicks", Warm: true, Fetching: true, Withdrawn: true, Waiting: "too wide"}
-	cold := StreamStatus{Name: "clicks", Withdrawn: true, Waiting: "too wide"}
-	for _, tt := range []struct {
-		name     string
-		statuses []StreamStatus
-		want     bool
-	}{
-		{"beside a good one", []StreamStatus{good, out}, true},
-		{"before it was warm", []StreamStatus{cold, good}, true},
-		{"all there is", []StreamStatus{out}, false},
-	} {
-		r := ready(tt.statuses, false, false, false, time.Minute, time.Now())
-		if r.Ready != tt.want {
-			t.Errorf("%s: ready is %v", tt.name, r.Ready)
-		}
-		for _, s := range r.Streams {
-			if s.Name == "clicks" && (s.Ready || s.Waiting != "too wide") {
-				t.Errorf("%s: %+v", tt.name, s)
-			}
-		}
-	}
 }

@@ -1,6 +1,6 @@
-// Package response has the answers of a request that gets no stream: JSON (json.go), the
-// problem with the request (problem.go), and texts that never change while the gateway
-// runs (document.go).
+// Package response has the answers of a request that gets no stream. These are JSON
+// (json.go, and time.go for its times), the problem with the request (problem.go), and
+// texts that never change while the gateway runs (document.go).
 package response
 
 import (

@@ -32,6 +32,7 @@ import (
 	"sluice/server"
 	"sluice/server/cors"
 	"sluice/server/listen"
+	"sluice/server/metrics"
 	"sluice/stream"
 )
 
@@ -55,7 +56,7 @@ type Gateway struct {
 
 	hub     *stream.Hub
 	reader  *broker.Reader
-	metrics *server.Metrics
+	metrics *metrics.Metrics
 	server  *server.Server
 	control *broker.Control // nil: there is none
 	failed  chan error      // one slot: the first failure that ends the gateway; later ones add nothing
@@ -101,7 +102,7 @@ func New(o Options) (g *Gateway, err error) {
 	})
 	g.onStop("hub", func(context.Context) error { g.hub.Close(); return nil })
 
-	metrics := server.NewMetrics()
+	metrics := metrics.New()
 	g.metrics = metrics
 	kafka := c.Broker()
 	kafka.Instrument = func(client string) []kgo.Opt {
@@ -146,8 +147,8 @@ func New(o Options) (g *Gateway, err error) {
 	if err != nil {
 		return g, err
 	}
-	// A server has workers from the beginning, so a gateway that never starts has to close
-	// it, too.
+	// A server has workers from the beginning, so a gateway that never starts has to
+	// close it, too.
 	g.closeServer = sync.OnceFunc(g.server.Close)
 	g.onStop("server", func(context.Context) error { g.closeServer(); return nil })
 	return g, nil

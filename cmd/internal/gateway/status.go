@@ -2,7 +2,7 @@ package gateway
 
 import (
 	"sluice/broker"
-	"sluice/server"
+	"sluice/server/status"
 )
 
 // statusSource says to the server how far the reader is, what could not be read for
@@ -14,15 +14,15 @@ type statusSource struct {
 }
 
 // Status implements [server.Source].
-func (s statusSource) Status() []server.StreamStatus {
+func (s statusSource) Status() []status.Stream {
 	statuses := s.Reader.Status()
-	all := make([]server.StreamStatus, len(statuses))
+	all := make([]status.Stream, len(statuses))
 	for i, st := range statuses {
-		all[i] = server.StreamStatus{
+		all[i] = status.Stream{
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
 			Behind: st.Behind, LSOLag: st.LSOLag, StaleSince: st.StaleSince, Answered: st.AnsweredAt, Waiting: st.Waiting, UnreadableSince: st.UnreadableSince,
 			HeldSince: st.HeldSince, Stopped: st.Stopped,
-			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]server.PartitionStatus, len(st.Next)),
+			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]status.Partition, len(st.Next)),
 			Jumps:           make(map[string]uint64, len(st.Jumps)),
 			CatchupFailures: s.history.Failures(i),
 		}
@@ -36,7 +36,7 @@ func (s statusSource) Status() []server.StreamStatus {
 			all[i].Jumps[string(reason)] = n
 		}
 		for p, next := range st.Next {
-			all[i].Partitions[p] = server.PartitionStatus{Next: next, End: -1}
+			all[i].Partitions[p] = status.Partition{Next: next, End: -1}
 			if p < len(st.LastStableOffsets) {
 				all[i].Partitions[p].End = st.LastStableOffsets[p]
 			}

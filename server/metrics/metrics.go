@@ -1,13 +1,18 @@
-package server
+// Package metrics has what /metrics says: what the gateway counts (metrics.go), and what
+// is read of each stream when asked (streams.go). values.go reads it all back for /live,
+// so that the two can't disagree.
+package metrics
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"sluice/server/auth"
+	"sluice/server/status"
 	"sluice/stream"
 )
 
@@ -31,8 +36,8 @@ type Metrics struct {
 	bytes         prometheus.Counter
 }
 
-// NewMetrics returns metrics with a new registry, Go's and the process's included.
-func NewMetrics() *Metrics {
+// New returns metrics with a new registry, Go's and the process's included.
+func New() *Metrics {
 	m := &Metrics{
 		registry:      prometheus.NewRegistry(),
 		connections:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_connections", Help: "Event streams open now."}),
@@ -49,21 +54,30 @@ func NewMetrics() *Metrics {
 		events:        prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_events_written_total", Help: "Events written to clients, the gateway's own not counted."}),
 		bytes:         prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_written_bytes_total", Help: "Bytes of event streams written, before chunking and TLS."}),
 	}
-	for why := range reasons {
-		m.closings.WithLabelValues(why.String()) // rates need a zero to start from
-	}
-	for _, by := range []carrierKind{byHolder, byGoroutine} {
-		m.carriers.WithLabelValues(by.String())
-	}
-	for _, why := range []string{loginMissing, loginWrong} {
-		m.adminRefusals.WithLabelValues(why)
-	}
-	for why := range limitStatus {
-		m.unavailables.WithLabelValues(why)
-	}
 	m.registry.MustRegister(m.connections, m.carriers, m.polls, m.probes, m.openings, m.closings, m.unavailables, m.refusals, m.adminRefusals, m.resets, m.turnedAways, m.events, m.bytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// Labels are values of labels that are known before anything is counted by them.
+type Labels struct {
+	Carriers, Closings, Unavailables, AdminRefusals []string
+}
+
+// Expect has the metrics say 0 for labels: rates need a zero to start from.
+func (m *Metrics) Expect(l Labels) {
+	for _, by := range l.Carriers {
+		m.carriers.WithLabelValues(by)
+	}
+	for _, why := range l.Closings {
+		m.closings.WithLabelValues(why)
+	}
+	for _, why := range l.Unavailables {
+		m.unavailables.WithLabelValues(why)
+	}
+	for _, why := range l.AdminRefusals {
+		m.adminRefusals.WithLabelValues(why)
+	}
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {
@@ -73,59 +87,92 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 // Registerer is where others add metrics of theirs.
 func (m *Metrics) Registerer() prometheus.Registerer { return m.registry }
 
-func (m *Metrics) handler() http.Handler {
+// Handler answers GET and HEAD /metrics.
+func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-func (m *Metrics) opened(by carrierKind) {
+// Opened counts a connection that a carrier begins to serve.
+func (m *Metrics) Opened(carrier string) {
 	m.connections.Inc()
-	m.carriers.WithLabelValues(by.String()).Inc()
+	m.carriers.WithLabelValues(carrier).Inc()
 }
 
-func (m *Metrics) closed(by carrierKind, why reason) {
+// Closed counts one that has ended.
+func (m *Metrics) Closed(carrier, why string) {
 	m.connections.Dec()
-	m.carriers.WithLabelValues(by.String()).Dec()
-	m.closings.WithLabelValues(why.String()).Inc()
+	m.carriers.WithLabelValues(carrier).Dec()
+	m.closings.WithLabelValues(why).Inc()
 }
 
-func (m *Metrics) opening(o stream.Opening) {
+// Opening counts how a stream began.
+func (m *Metrics) Opening(o stream.Opening) {
 	m.openings.WithLabelValues(string(o.Outcome)).Inc()
-	m.told(o.Resets)
+	m.Told(o.Resets)
 }
 
-func (m *Metrics) polling(o stream.Opening) {
+// Polling counts a poll that begins.
+func (m *Metrics) Polling(o stream.Opening) {
 	m.polls.Inc()
-	m.told(o.Resets)
+	m.Told(o.Resets)
 }
 
-func (m *Metrics) polled() { m.polls.Dec() }
+// Polled counts a poll that has ended.
+func (m *Metrics) Polled() { m.polls.Dec() }
 
-// told counts resets that a client is told.
-func (m *Metrics) told(resets []stream.Reset) {
+// Probing counts a probe that begins.
+func (m *Metrics) Probing() { m.probes.Inc() }
+
+// Probed counts a probe that has ended.
+func (m *Metrics) Probed() { m.probes.Dec() }
+
+// Told counts resets that a client is told.
+func (m *Metrics) Told(resets []stream.Reset) {
 	for _, r := range resets {
 		m.resets.WithLabelValues(r.Stream, string(r.Reason)).Inc()
 	}
 }
 
-func (m *Metrics) wrote(b *stream.Batch) { m.wroteAll(b.Events, b.Bytes) }
+// Wrote counts a batch that has been written.
+func (m *Metrics) Wrote(b *stream.Batch) { m.WroteAll(b.Events, b.Bytes) }
 
-func (m *Metrics) wroteAll(events, bytes int) {
+// WroteAll counts what has been written.
+func (m *Metrics) WroteAll(events, bytes int) {
 	m.events.Add(float64(events))
 	m.bytes.Add(float64(bytes))
 }
 
-func (m *Metrics) refused(why auth.Reason) { m.refusals.WithLabelValues(string(why)).Inc() }
+// Refused counts a request without an accepted identity.
+func (m *Metrics) Refused(why auth.Reason) { m.refusals.WithLabelValues(string(why)).Inc() }
+
+// AdminRefused counts a request for operators that showed nothing, or something wrong.
+func (m *Metrics) AdminRefused(why string) { m.adminRefusals.WithLabelValues(why).Inc() }
 
 // TurnedAway counts a connection that was closed unread.
 func (m *Metrics) TurnedAway(limit string) { m.turnedAways.WithLabelValues(limit).Inc() }
 
-func (m *Metrics) unavailable(why string) { m.unavailables.WithLabelValues(why).Inc() }
+// Unavailable counts a request that was told to come back later.
+func (m *Metrics) Unavailable(why string) { m.unavailables.WithLabelValues(why).Inc() }
 
-// watch adds what is read at each scrape.
-func (m *Metrics) watch(s streams, wakes func() uint64, stateBytes func() int64) {
-	m.registry.MustRegister(s, prometheus.NewCounterFunc(prometheus.CounterOpts{
+// Watch adds what is read at each scrape.
+func (m *Metrics) Watch(s status.Streams, wakes func() uint64, stateBytes func() int64) {
+	m.registry.MustRegister(streamCollector{s}, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "sluice_holder_wakes_total", Help: "How often a worker of the holder has woken, for work or a timer.",
 	}, func() float64 { return float64(wakes()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_bytes_held", Help: "What states and polls hold that clients have not taken yet, as limits.state_bytes counts.",
 	}, func() float64 { return float64(stateBytes()) }))
+}
+
+// WatchControl adds a metric of whether the control topic is heard. unheard says since
+// when revocations of other gateways may have been missed; the zero time: none.
+func (m *Metrics) WatchControl(unheard func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_control_topic_unheard_seconds", Help: "For how long revocations of other gateways may have been missed; 0: none.",
+	}, func() float64 {
+		since := unheard()
+		if since.IsZero() {
+			return 0
+		}
+		return time.Since(since).Seconds()
+	}))
 }

@@ -1,0 +1,86 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sluice/server/status"
+)
+
+// streamMetric is a metric of each stream.
+type streamMetric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(f *status.Facts) float64
+}
+
+func streamGauge(name, help string, value func(f *status.Facts) float64) streamMetric {
+	return streamMetric{prometheus.NewDesc(name, help, []string{"stream"}, nil), prometheus.GaugeValue, value}
+}
+
+func streamCounter(name, help string, value func(f *status.Facts) uint64) streamMetric {
+	return streamMetric{prometheus.NewDesc(name, help, []string{"stream"}, nil), prometheus.CounterValue, func(f *status.Facts) float64 { return float64(value(f)) }}
+}
+
+var streamMetrics = []streamMetric{
+	streamCounter("sluice_records_total", "Records read from Kafka.", func(f *status.Facts) uint64 { return f.Records }),
+	streamCounter("sluice_events_total", "Events made of them.", func(f *status.Facts) uint64 { return f.Events }),
+	streamCounter("sluice_stream_deliveries_total", "Events handed to connections and polls, counted for each.", func(f *status.Facts) uint64 { return f.Deliveries }),
+	streamCounter("sluice_catchup_failures_total", "Times that events older than memory were wanted and could not be read from Kafka.", func(f *status.Facts) uint64 { return f.CatchupFailures }),
+	streamGauge("sluice_stream_subscribers", "Connections and polls that read the stream.", func(f *status.Facts) float64 { return float64(f.Subscribers) }),
+	streamGauge("sluice_stream_warm", "1 when the replay window has been read.", func(f *status.Facts) float64 { return oneIf(f.Warm) }),
+	streamGauge("sluice_stream_fetching", "1 while the topic is there and all of it that has a leader is being read.", func(f *status.Facts) float64 { return oneIf(f.Fetching) }),
+	streamGauge("sluice_stream_stale", "1 while Kafka does not answer, or no fetch succeeds.", func(f *status.Facts) float64 { return oneIf(!f.StaleSince.IsZero()) }),
+	streamGauge("sluice_log_entries", "Entries of the stream's log in memory.", func(f *status.Facts) float64 { return float64(f.Entries) }),
+	streamGauge("sluice_log_bytes", "Bytes of the stream's log in memory, as replay_bytes counts.", func(f *status.Facts) float64 { return float64(f.Bytes) }),
+	streamGauge("sluice_state_subjects", "Subjects whose latest event is kept.", func(f *status.Facts) float64 { return float64(f.Subjects) }),
+	streamGauge("sluice_state_bytes", "Bytes of the stream's state in memory, as state.max_bytes counts.", func(f *status.Facts) float64 { return float64(f.StateBytes) }),
+}
+
+var (
+	lagDesc     = prometheus.NewDesc("sluice_stream_lag_records", "Records between what was read and the last stable offset. Absent while that is not known, as when Kafka is away.", []string{"stream"}, nil)
+	lsoLagDesc  = prometheus.NewDesc("sluice_stream_lso_lag_records", "Records between the last stable offset and the high watermark, which open transactions hold back. Absent while that is not known.", []string{"stream"}, nil)
+	jumpsDesc   = prometheus.NewDesc("sluice_reader_jumps_total", "Times that reading a partition had to go on elsewhere, by reason: clients are told by a reset.", []string{"stream", "reason"}, nil)
+	refusedDesc = prometheus.NewDesc("sluice_records_refused_total", "Records with something wrong, by reason; a record may have several.", []string{"stream", "reason"}, nil)
+)
+
+// streamCollector collects the metrics of all streams.
+type streamCollector struct{ status.Streams }
+
+// Describe implements prometheus.Collector.
+func (streamCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, m := range streamMetrics {
+		ch <- m.desc
+	}
+	ch <- lagDesc
+	ch <- lsoLagDesc
+	ch <- jumpsDesc
+	ch <- refusedDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, f := range c.Facts() {
+		for _, m := range streamMetrics {
+			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&f), f.Name)
+		}
+		if f.Behind >= 0 {
+			ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(f.Behind), f.Name)
+		}
+		if f.LSOLag >= 0 {
+			ch <- prometheus.MustNewConstMetric(lsoLagDesc, prometheus.GaugeValue, float64(f.LSOLag), f.Name)
+		}
+		for reason, n := range f.Jumps {
+			ch <- prometheus.MustNewConstMetric(jumpsDesc, prometheus.CounterValue, float64(n), f.Name, reason)
+		}
+		for reason, n := range f.Refused {
+			ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), f.Name, reason)
+		}
+	}
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,92 @@
+// Package status says what is known of each stream: how far its reader is, and what the
+// hub has of it (status.go). readiness.go tells from that whether a load balancer should
+// send requests here.
+package status
+
+import (
+	"time"
+
+	"sluice/stream"
+)
+
+// Source says how far each stream's reader is. It is declared here, where it is
+// called; what reads Kafka implements it. Status is called concurrently and must
+// answer from memory.
+type Source interface {
+	Status() []Stream
+}
+
+// Stream is the state of one stream's reader.
+type Stream struct {
+	Name       string
+	Topic      string
+	Fetching   bool      // records are being read
+	Warm       bool      // the replay window has been read
+	Behind     int64     // records up to the last stable offset; -1 while unknown, as it is while Kafka is away
+	LSOLag     int64     // records between the last stable offset and the high watermark, which open transactions hold back; -1 while unknown
+	StaleSince time.Time // Kafka hasn't answered since, or no fetch has succeeded; zero: it answers
+	Answered   time.Time // when Kafka last did; zero: never yet
+	Waiting    string    // what for, while it is not fetching, or why it is withdrawn; no secret in it
+	Withdrawn  bool      // it is not served, whatever its reader does
+
+	// UnreadableSince is since when its topic doesn't exist, may not be read, or has
+	// partitions without a leader; zero: none of that.
+	UnreadableSince time.Time
+
+	// HeldSince is since when a record holds one of its partitions; zero: none does.
+	// Stopped says that its rules want it so, until they change; else the record's
+	// schema is awaited.
+	HeldSince time.Time
+	Stopped   bool
+
+	Records    uint64            // read
+	Events     uint64            // made of them
+	Refused    map[string]uint64 // records with something wrong, by reason, each reason listed; a record may have several
+	Partitions []Partition
+	Jumps      map[string]uint64 // times that its reader had to go on elsewhere, by reason
+
+	CatchupFailures uint64 // times that something older than memory was wanted and could not be had from Kafka
+}
+
+// Partition is how far a partition has been read.
+type Partition struct {
+	Next int64 // the next offset to read
+	End  int64 // the last stable offset as last asked; -1 while unknown
+}
+
+// unreadablePatience is how long a topic that can't be read keeps a gateway from becoming
+// ready: long enough for a look at Kafka that came too early, and no longer.
+const unreadablePatience = 10 * time.Second
+
+// HeldUp reports whether nobody waits for the stream's topic any longer.
+func (s *Stream) HeldUp(now time.Time) bool {
+	return !s.UnreadableSince.IsZero() && now.Sub(s.UnreadableSince) >= unreadablePatience
+}
+
+// Facts is what is known of one stream at a moment: by its reader, and by the hub.
+// /metrics and /live both say what stands here.
+type Facts struct {
+	Stream
+	stream.Stats
+	Audience stream.Audience
+}
+
+// Streams knows the facts of all streams, from memory.
+type Streams struct {
+	Source Source
+	Hub    *stream.Hub
+}
+
+// Facts are those of all streams, in the order of the configuration.
+func (s Streams) Facts() []Facts {
+	var all []Facts
+	specs := s.Hub.Specs()
+	for _, status := range s.Source.Status() {
+		f := Facts{Stream: status}
+		if i, ok := s.Hub.Lookup(status.Name); ok {
+			f.Stats, f.Audience = s.Hub.Stats(i), specs[i].Audience
+		}
+		all = append(all, f)
+	}
+	return all
+}
