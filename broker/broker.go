@@ -24,6 +24,8 @@
 // The reader files follow topics live:
 //   - reader.go begins and ends. reader_topic.go has the state of one topic.
 //   - reader_poll.go takes what a poll brings. reader_positions.go moves positions.
+//   - reader_shaping.go decodes and shapes records, and reader_held.go knows which of
+//     them hold their partition.
 //   - reader_watch.go asks Kafka every few seconds what there is, and reader_answers.go
 //     notes whether it answers. reader_fetch_faults.go notes whether records come.
 //   - reader_begin.go begins to read a topic, and reader_start_offsets.go finds out from

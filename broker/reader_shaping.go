@@ -17,12 +17,6 @@ const (
 	shapeQueues = 32 << 20              // of all partitions of a topic
 	shapeRun    = 256                   // records at a time
 	shapeTime   = 50 * time.Millisecond // for them, before what is ready is handed on
-
-	// A record that is held is looked at again, soon at first, and after some time ever
-	// less often.
-	holdSoon    = 20 * time.Millisecond
-	holdPending = 500 * time.Millisecond
-	holdStopped = 5 * time.Second
 )
 
 // shaping is a topic whose records take time to become events: they are decoded by
@@ -48,16 +42,6 @@ type shapeQueued struct {
 type shapeFetched struct {
 	records []*kgo.Record
 	large   *kgo.ErrDecompressTooLarge
-}
-
-// held is a record that must not be passed over.
-type held struct {
-	since  time.Time
-	again  time.Time // not to be looked at before
-	offset int64
-	stops  bool // the stream's rules want it so; else its schema may come
-	reason record.Refusal
-	stream string
 }
 
 // shaped is a record as a view has it. It is made without the lock.
@@ -142,15 +126,6 @@ func (r *Reader) fetchMore(t *topic, p int32, q *shapeQueued) {
 		q.paused = false
 		r.cl.ResumeFetchPartitions(map[string][]int32{t.name: {p}})
 	}
-}
-
-// isHeld reports whether a partition is held.
-func (r *Reader) isHeld(t *topic, p int32) bool {
-	if t.shaping == nil || t.shaping.queues[p] == nil {
-		return false
-	}
-	h := t.shaping.queues[p].held
-	return h != nil && h.lasts(r.cfg.StaleAfter)
 }
 
 // waitsForShape reports whether a partition has records that have come and aren't
@@ -246,7 +221,7 @@ func (t *topic) prepare(records []*kgo.Record) (ready [][]shaped, n int, hold *h
 				one.err = v.decoder.Err()
 			}
 			if v.decoder.Holds(one.refused) {
-				hold = &held{since: time.Now(), offset: rec.Offset, reason: one.refused.Undelivered(), stops: v.decoder.Stops(one.refused), stream: v.name}
+				hold = v.holding(rec, one.refused)
 				for j := range ready[:i] {
 					ready[j] = ready[j][:len(ready[j])-1]
 				}
@@ -278,62 +253,6 @@ func (r *Reader) handOn(t *topic, p int32, q *shapeQueued, records []*kgo.Record
 	}
 	r.holds(t, q, p, hold)
 	r.checkWarm(t)
-}
-
-// holds notes that a partition waits at a record, or goes on.
-func (r *Reader) holds(t *topic, q *shapeQueued, p int32, hold *held) {
-	was := q.held
-	switch q.held = hold; {
-	case hold == nil && was == nil:
-		return
-	case hold == nil:
-		if was.lasts(r.cfg.StaleAfter) {
-			t.log.Info("a partition goes on at the record that held it", "stream", was.stream, "partition", p, "offset", was.offset)
-		}
-	case was != nil && was.offset == hold.offset:
-		hold.since = was.since
-	case hold.stops:
-		t.log.Error("a partition is held at a record: "+hold.reason.Text(), "stream", hold.stream, "reason", hold.reason.String(), "partition", p, "offset", hold.offset)
-	}
-	if hold != nil {
-		most := holdPending
-		if hold.stops {
-			most = holdStopped
-		}
-		hold.again = time.Now().Add(min(max(time.Since(hold.since)/2, holdSoon), most))
-	}
-	r.setStale(t, r.unfetchedSince(t))
-}
-
-// lasts reports whether a partition is held permanently, as far as is known: a schema
-// that isn't known may come in a moment.
-func (h *held) lasts(patience time.Duration) bool {
-	return h.stops || time.Since(h.since) >= patience
-}
-
-// heldAt returns the record that has held a partition for longest; nil: none is held.
-func (r *Reader) heldAt(t *topic) (first *held) {
-	if t.shaping == nil {
-		return nil
-	}
-	for _, q := range t.shaping.queues {
-		h := q.held
-		if h == nil || !h.lasts(r.cfg.StaleAfter) {
-			continue
-		}
-		if first == nil || h.stops && !first.stops || h.stops == first.stops && h.since.Before(first.since) {
-			first = h
-		}
-	}
-	return first
-}
-
-// text says why a partition is held.
-func (h *held) text() string {
-	if h.stops {
-		return "a record of stream " + h.stream + " holds its partition (on_error: stop): " + h.reason.Text()
-	}
-	return "a record of stream " + h.stream + " waits: " + h.reason.Text()
 }
 
 // shapedOf returns what is ready of a record. All that are handed on are.

@@ -110,14 +110,14 @@ func TestAStreamStopsAtARecordThatFails(t *testing.T) {
 	sink.waitEvents(0, 3)
 	sink.waitEvents(1, 1)
 	waitStatus(t, r, "stopped", func(s Status) bool {
-		return s.Stopped && !s.HeldSince.IsZero() && !s.StaleSince.IsZero() && strings.Contains(s.Waiting, "on_error: stop") && s.Next[0] == 1
+		return len(s.Held) == 1 && s.Held[0].Stops && s.Held[0].Offset == 1 && !s.Held[0].Since.IsZero() && !s.StaleSince.IsZero() && strings.Contains(s.Waiting, "on_error: stop") && s.Next[0] == 1
 	})
 	sink.look(0, func(s *recorded) {
 		if !slices.ContainsFunc(s.events, func(e string) bool { return e == "0@0 [alice] 1" }) || slices.ContainsFunc(s.events, func(e string) bool { return strings.HasPrefix(e, "0@2") }) {
 			t.Errorf("events %q", s.events)
 		}
 	})
-	if s := r.Status()[1]; s.Stopped || !s.StaleSince.IsZero() {
+	if s := r.Status()[1]; len(s.Held) > 0 || !s.StaleSince.IsZero() {
 		t.Errorf("news: %+v", s)
 	}
 	if n := strings.Count(log.String(), "held at a record"); n != 1 {
@@ -174,7 +174,7 @@ func TestAnUnknownSchemaWaitsForItsRegistry(t *testing.T) {
 	sink.waitEvents(0, 3)
 	sink.wait(0, "stale", func(s *recorded) bool { return !s.stale.IsZero() })
 	waitStatus(t, r, "waiting", func(s Status) bool {
-		return !s.HeldSince.IsZero() && !s.Stopped && s.Next[0] == 2 && strings.Contains(s.Waiting, "registry doesn't answer")
+		return len(s.Held) == 1 && !s.Held[0].Stops && s.Held[0].Reason == "schema_pending" && s.Next[0] == 2 && strings.Contains(s.Waiting, "registry doesn't answer")
 	})
 	away.Store(false)
 	sink.waitEvents(0, 5)

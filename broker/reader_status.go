@@ -28,9 +28,8 @@ type Status struct {
 	Exists            bool      // the topic is there, as Kafka last said
 	Forbidden         bool      // Kafka last said that this user may not read the topic
 	UnreadableSince   time.Time // since when the topic doesn't exist or may not be read; zero: it can be
-	HeldSince         time.Time // since when a record holds a partition; zero: none does
-	Stopped           bool      // it holds it because the stream's rules want it so
-	Offline           []int32   // partitions without an answer for Config.StaleAfter, ascending
+	Held              []HeldPartition
+	Offline           []int32 // partitions without an answer for Config.StaleAfter, ascending
 
 	Events  uint64                    // handed to the sink
 	Records uint64                    // read, without transaction markers
@@ -44,7 +43,7 @@ func (r *Reader) Status() []Status {
 	defer r.mu.Unlock()
 	all := make([]Status, r.streams)
 	for _, t := range r.topics {
-		fetchText := r.fetchText(t)
+		fetchText, held := r.fetchText(t), r.heldPartitions(t)
 		for _, v := range t.views {
 			s := Status{
 				Stream:            v.name,
@@ -63,6 +62,7 @@ func (r *Reader) Status() []Status {
 				Forbidden:         t.forbidden || t.fetchDenied(),
 				UnreadableSince:   t.unreadableSince,
 				Offline:           t.leaderless(r.cfg.StaleAfter),
+				Held:              held,
 				Events:            v.events,
 				Records:           v.records,
 				Jumps:             maps.Clone(v.jumps),
@@ -70,9 +70,6 @@ func (r *Reader) Status() []Status {
 			}
 			if t.begun {
 				s.AnsweredAt = t.answeredAt
-			}
-			if h := r.heldAt(t); h != nil {
-				s.HeldSince, s.Stopped = h.since, h.stops
 			}
 			if s.Waiting == "" && len(s.Offline) > 0 {
 				s.Waiting = leaderlessText(s.Offline)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sluice/server/metrics"
+	"sluice/server/status"
 	"sluice/stream"
 )
 
@@ -16,7 +17,7 @@ import (
 // everything.
 func TestMetrics(t *testing.T) {
 	f := begin(t, func(c *Config) {
-		c.Source = statuses{{Name: "orders", Warm: true, Fetching: true, Behind: 7, LSOLag: 2, Jumps: map[string]uint64{"retention": 0, "truncated": 4}, Records: 3, Events: 1, Refused: map[string]uint64{"no_user": 2}}, {Name: "news", Behind: -1, LSOLag: -1}}
+		c.Source = statuses{{Name: "orders", Warm: true, Fetching: true, Behind: 7, LSOLag: 2, Jumps: map[string]uint64{"retention": 0, "truncated": 4}, Records: 3, Events: 1, Refused: map[string]uint64{"no_user": 2}, Held: []status.HeldPartition{{Partition: 3, Offset: 42, Reason: "decode_error"}}}, {Name: "news", Behind: -1, LSOLag: -1}}
 		c.Metrics = metrics.New()
 	})
 	s := f.get("/events?user=hidden-user&subject=hidden-subject&lastEventId=hidden")
@@ -50,6 +51,7 @@ sluice_connections_by_carrier{carrier="held"}·0
 sluice_events_total{stream="news"}·0
 sluice_events_total{stream="orders"}·1
 sluice_events_written_total·1
+sluice_held_offset{partition="3",reason="decode_error",stream="orders"}·42
 sluice_log_bytes{stream="news"}·0
 sluice_log_bytes{stream="orders"}·217
 sluice_log_entries{stream="news"}·0
@@ -71,6 +73,8 @@ sluice_stream_deliveries_total{stream="news"}·0
 sluice_stream_deliveries_total{stream="orders"}·1
 sluice_stream_fetching{stream="news"}·0
 sluice_stream_fetching{stream="orders"}·1
+sluice_stream_held_partitions{stream="news"}·0
+sluice_stream_held_partitions{stream="orders"}·1
 sluice_stream_lag_records{stream="orders"}·7
 sluice_stream_lso_lag_records{stream="orders"}·2
 sluice_stream_stale{stream="news"}·0

@@ -85,6 +85,8 @@ type liveStream struct {
 	Resets        map[string]uint64 `json:"resets"`
 	Log           liveLog           `json:"log"`
 	State         liveState         `json:"state"`
+
+	Held []status.HeldPartition `json:"held,omitempty"` // of Partitions, those that wait at a record
 }
 
 type livePartition struct {
@@ -187,7 +189,7 @@ func (s *Server) liveStream(f *status.Facts, isReady bool) liveStream {
 		Ready: isReady, Warm: f.Warm, Fetching: f.Fetching, Waiting: f.Waiting,
 		StaleSince: response.UTCOrNil(f.StaleSince), KafkaAnswered: response.UTCOrNil(f.Answered), NewestEvent: response.UTCOrNil(f.Stamp),
 		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused, Jumps: f.Jumps,
-		Partitions: []livePartition{}, Subscribers: f.Subscribers,
+		Partitions: []livePartition{}, Held: f.Held, Subscribers: f.Subscribers,
 		Log:   liveLog{Entries: f.Entries, Bytes: f.Bytes, Oldest: response.UTCOrNil(f.Oldest), Newest: response.UTCOrNil(f.Newest)},
 		State: liveState{Subjects: f.Subjects, Bytes: f.StateBytes},
 	}

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/server/status"
@@ -30,6 +32,7 @@ var streamMetrics = []streamMetric{
 	streamGauge("sluice_stream_warm", "1 when the replay window has been read.", func(f *status.Facts) float64 { return oneIf(f.Warm) }),
 	streamGauge("sluice_stream_fetching", "1 while the topic is there and all of it that has a leader is being read.", func(f *status.Facts) float64 { return oneIf(f.Fetching) }),
 	streamGauge("sluice_stream_stale", "1 while Kafka does not answer, or no fetch succeeds.", func(f *status.Facts) float64 { return oneIf(!f.StaleSince.IsZero()) }),
+	streamGauge("sluice_stream_held_partitions", "Partitions of the stream's topic that wait at a record: on_error is stop, or its schema is awaited.", func(f *status.Facts) float64 { return float64(len(f.Held)) }),
 	streamGauge("sluice_log_entries", "Entries of the stream's log in memory.", func(f *status.Facts) float64 { return float64(f.Entries) }),
 	streamGauge("sluice_log_bytes", "Bytes of the stream's log in memory, as replay_bytes counts.", func(f *status.Facts) float64 { return float64(f.Bytes) }),
 	streamGauge("sluice_state_subjects", "Subjects whose latest event is kept.", func(f *status.Facts) float64 { return float64(f.Subjects) }),
@@ -39,6 +42,7 @@ var streamMetrics = []streamMetric{
 var (
 	lagDesc     = prometheus.NewDesc("sluice_stream_lag_records", "Records between what was read and the last stable offset. Absent while that is not known, as when Kafka is away.", []string{"stream"}, nil)
 	lsoLagDesc  = prometheus.NewDesc("sluice_stream_lso_lag_records", "Records between the last stable offset and the high watermark, which open transactions hold back. Absent while that is not known.", []string{"stream"}, nil)
+	heldDesc    = prometheus.NewDesc("sluice_held_offset", "The offset at which a partition waits, by the reason; absent for those that don't.", []string{"stream", "partition", "reason"}, nil)
 	jumpsDesc   = prometheus.NewDesc("sluice_reader_jumps_total", "Times that reading a partition had to go on elsewhere, by reason: clients are told by a reset.", []string{"stream", "reason"}, nil)
 	refusedDesc = prometheus.NewDesc("sluice_records_refused_total", "Records with something wrong, by reason; a record may have several.", []string{"stream", "reason"}, nil)
 )
@@ -53,6 +57,7 @@ func (streamCollector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	ch <- lagDesc
 	ch <- lsoLagDesc
+	ch <- heldDesc
 	ch <- jumpsDesc
 	ch <- refusedDesc
 }
@@ -68,6 +73,9 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 		if f.LSOLag >= 0 {
 			ch <- prometheus.MustNewConstMetric(lsoLagDesc, prometheus.GaugeValue, float64(f.LSOLag), f.Name)
+		}
+		for _, h := range f.Held {
+			ch <- prometheus.MustNewConstMetric(heldDesc, prometheus.GaugeValue, float64(h.Offset), f.Name, strconv.Itoa(int(h.Partition)), h.Reason)
 		}
 		for reason, n := range f.Jumps {
 			ch <- prometheus.MustNewConstMetric(jumpsDesc, prometheus.CounterValue, float64(n), f.Name, reason)

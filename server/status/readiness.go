@@ -38,6 +38,8 @@ type StreamReadiness struct {
 	LSOLag     int64  `json:"lso_lag,omitempty"`
 	StaleSince string `json:"stale_since,omitempty"`
 	Waiting    string `json:"waiting,omitempty"`
+
+	Held []HeldPartition `json:"held,omitempty"`
 }
 
 // Ready says whether a load balancer should send new streams here. was says that the
@@ -55,13 +57,13 @@ func Ready(statuses []Stream, isDraining, unread, was bool, grace time.Duration,
 	r := Readiness{Draining: isDraining, Unread: unread, Streams: []StreamReadiness{}}
 	warmed, silent := true, len(statuses) > 0
 	for _, s := range statuses {
-		isHeld := !s.HeldSince.IsZero()
+		isHeld := len(s.Held) > 0
 		isSilent := !s.StaleSince.IsZero() && now.Sub(s.StaleSince) >= grace
 		silent = silent && (isSilent && !isHeld || s.Withdrawn)
 		warmed = warmed && (s.Warm || s.HeldUp(now) || s.Withdrawn || isHeld)
 		one := StreamReadiness{
 			Name: s.Name, Topic: s.Topic, Fetching: s.Fetching, Warm: s.Warm, Waiting: s.Waiting,
-			Ready: s.Warm && !isSilent && !s.Withdrawn && !s.Stopped,
+			Ready: s.Warm && !isSilent && !s.Withdrawn && !s.isStopped(), Held: s.Held,
 		}
 		if s.Behind >= 0 {
 			one.Behind = &s.Behind

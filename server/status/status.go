@@ -4,6 +4,7 @@
 package status
 
 import (
+	"slices"
 	"time"
 
 	"sluice/stream"
@@ -33,11 +34,7 @@ type Stream struct {
 	// partitions without a leader; zero: none of that.
 	UnreadableSince time.Time
 
-	// HeldSince is since when a record holds one of its partitions; zero: none does.
-	// Stopped says that its rules want it so, until they change; else the record's
-	// schema is awaited.
-	HeldSince time.Time
-	Stopped   bool
+	Held []HeldPartition // in ascending order
 
 	Records    uint64            // read
 	Events     uint64            // made of them
@@ -46,6 +43,22 @@ type Stream struct {
 	Jumps      map[string]uint64 // times that its reader had to go on elsewhere, by reason
 
 	CatchupFailures uint64 // times that something older than memory was wanted and could not be had from Kafka
+}
+
+// HeldPartition is a partition that waits at a record.
+type HeldPartition struct {
+	Partition int32     `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Since     time.Time `json:"since"`
+	Stream    string    `json:"stream"` // whose rules hold it: all streams of its topic wait
+	Stops     bool      `json:"stops"`  // until the rules change; else the record's schema is awaited
+	Reason    string    `json:"reason"` // the same word as in Refused
+	Why       string    `json:"why"`    // in words, none of them the record's
+}
+
+// isStopped reports whether a partition is held until a stream's rules change.
+func (s *Stream) isStopped() bool {
+	return slices.ContainsFunc(s.Held, func(h HeldPartition) bool { return h.Stops })
 }
 
 // Partition is how far a partition has been read.

@@ -38,17 +38,19 @@ function make(s) {
     state: el("span", { class: "pill" }),
     graphs: graphs.map((g) => ({ ...g, value: el("b", { "data-figure": g.figure }), graph: new Graph(`${s.name}, ${g.label}`, g) })),
     facts: facts.map(([name, show]) => ({ show, row: el("div", {}, el("dt", {}, name), el("dd", { "data-fact": name })) })),
+    held: el("ul", { class: "held" }),
     poison: el("dl", { class: "counts", "data-counts": "poison" }),
     resets: el("dl", { class: "counts", "data-counts": "resets" }),
     rows: el("tbody"),
     partitions: el("span", { class: "quiet", "data-count": "partitions" }),
   };
-  const { state, graphs: drawn, facts: list, poison, resets, rows, partitions } = card.parts;
+  const { state, graphs: drawn, facts: list, held, poison, resets, rows, partitions } = card.parts;
   const audience = s.audience === "user" ? "each event to its user" : "for everyone";
   card.append(
     el("div", { class: "title" },
       el("h3", { id: `stream-${s.name}` }, s.name), state,
       el("span", { class: "quiet" }, `topic ${s.topic} · ${audience}${s.access?.length ? ` · only ${s.access.join(", ")}` : ""}`)),
+    held,
     el("ul", { class: "figures inner" }, ...drawn.map((g) => el("li", { class: "figure" }, el("span", { class: "label" }, g.label), g.value, g.graph.element))),
     el("dl", { class: "facts" }, ...list.map(({ row }) => row)),
     el("div", { class: "details" },
@@ -64,7 +66,9 @@ function make(s) {
 function draw(card, s, live) {
   const { parts } = card;
   const now = live.snapshot.time;
-  const [kind, text] = s.stale_since ? ["bad", `silent for ${format.span(since(now, s.stale_since))}`]
+  const held = s.held ?? [];
+  const [kind, text] = held.length > 0 ? ["bad", `held for ${format.span(Math.max(...held.map((h) => since(now, h.since))))}`]
+    : s.stale_since ? ["bad", `silent for ${format.span(since(now, s.stale_since))}`]
     : s.waiting ? ["wait", `waiting: ${s.waiting}`]
     : !s.warm ? ["wait", "warming"]
     : !s.fetching ? ["wait", "not fetching"]
@@ -80,6 +84,8 @@ function draw(card, s, live) {
     if (texts.length === 1) setText(row.lastElementChild, texts[0]);
     else keyed(row.lastElementChild, texts, (_, i) => i, () => el("span"), setText);
   }
+  keyed(parts.held, held, (h) => h.partition, (h) => el("li", { "data-held": h.partition }),
+    (row, h) => setText(row, `Partition ${h.partition} waits at offset ${h.offset} for ${format.span(since(now, h.since))}, ${h.stops ? `as on_error: stop of ${h.stream} says` : `for a schema of ${h.stream}`}: ${h.why} (${h.reason})`));
   drawCounts(parts.poison, s.poison);
   drawCounts(parts.resets, s.resets);
   setText(parts.partitions, format.count(s.partitions.length));

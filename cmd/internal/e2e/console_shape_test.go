@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -47,4 +48,33 @@ func TestConsoleTellsWhatAStreamLeavesOut(t *testing.T) {
 	if page := ask[string](&c.page, `document.documentElement.textContent`); strings.Contains(page, "s3cr3t") {
 		t.Errorf("the page quotes the record: %s", page)
 	}
+}
+
+// The console names the partition that on_error: stop holds, and why.
+func TestConsoleNamesTheRecordThatHoldsAPartition(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, producer := consoleGateway(t, "auth: none\n"+`
+streams:
+  orders: {topic: order-topic, user: key, transform: '.status | error', on_error: stop}
+  news: {topic: news, audience: everyone}
+`, consoleTopics)
+	c := openConsole(startChromium(t), t, g.AdminURL()+"/console")
+	c.until(`document.querySelector("[data-stream=orders] .pill")?.textContent === "live"`)
+	order := &kgo.Record{Topic: "order-topic", Key: []byte("alice"), Value: []byte(`{"status":"s3cr3t"}`)}
+	if err := producer.ProduceSync(t.Context(), order).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	c.until(`document.querySelector("[data-stream=orders] .pill").textContent.startsWith("held for")`)
+	said := c.text("[data-stream=orders] .held")
+	for _, want := range []string{fmt.Sprintf("Partition %d waits at offset %d", order.Partition, order.Offset), "on_error: stop of orders", "transform: the program ends with error", "(shape_error)"} {
+		if !strings.Contains(said, want) || strings.Contains(said, "s3cr3t") {
+			t.Errorf("it says %q, and not %q", said, want)
+		}
+	}
+	if pill := c.text("[data-stream=news] .pill"); pill != "live" {
+		t.Errorf("news is %s", pill)
+	}
+	c.accessible("held")
+	c.shoot("held")
+	c.clean()
 }

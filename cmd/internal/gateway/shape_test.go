@@ -303,8 +303,13 @@ func TestAStreamThatStopsIsNotReady(t *testing.T) {
 	}
 	s.produce(kgo.Record{Topic: "orders", Key: []byte("alice"), Value: []byte(`{`)})
 	s.until(s.admin("/readyz?stream=orders"), func(status int, body string) bool {
-		return status == http.StatusServiceUnavailable && strings.Contains(body, "on_error: stop") && strings.Contains(body, "stale_since")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "on_error: stop") && strings.Contains(body, "stale_since") &&
+			strings.Contains(body, `"held":[{"partition":0,"offset":1,`) && strings.Contains(body, `"stream":"orders","stops":true,"reason":"shape_error","why":"its filter or its shape failed: it isn't JSON, so it can't be shaped"}]`)
 	})
+	s.until(s.admin("/live"), has(`"held":[{"partition":0,"offset":1,`))
+	for _, line := range []string{`sluice_stream_held_partitions{stream="orders"} 1`, `sluice_stream_held_partitions{stream="news"} 0`, `sluice_held_offset{partition="0",reason="shape_error",stream="orders"} 1`} {
+		s.until(s.admin("/metrics"), has(line))
+	}
 	for _, path := range []string{"/readyz", "/readyz?stream=news"} {
 		if status, body := get(t, s.admin(path)); status != http.StatusOK {
 			t.Errorf("%s: %d %s", path, status, body)

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"time"
+
 	"sluice/broker"
 	"sluice/server/status"
 )
@@ -21,7 +23,6 @@ func (s statusSource) Status() []status.Stream {
 		all[i] = status.Stream{
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
 			Behind: st.Behind, LSOLag: st.LSOLag, StaleSince: st.StaleSince, Answered: st.AnsweredAt, Waiting: st.Waiting, UnreadableSince: st.UnreadableSince,
-			HeldSince: st.HeldSince, Stopped: st.Stopped,
 			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]status.Partition, len(st.Next)),
 			Jumps:           make(map[string]uint64, len(st.Jumps)),
 			CatchupFailures: s.history.Failures(i),
@@ -34,6 +35,10 @@ func (s statusSource) Status() []status.Stream {
 		}
 		for reason, n := range st.Jumps {
 			all[i].Jumps[string(reason)] = n
+		}
+		for _, h := range st.Held {
+			h.Since = h.Since.UTC().Truncate(time.Millisecond)
+			all[i].Held = append(all[i].Held, status.HeldPartition(h))
 		}
 		for p, next := range st.Next {
 			all[i].Partitions[p] = status.Partition{Next: next, End: -1}
