@@ -104,6 +104,7 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *response.Problem) {
 		err = errRevoked
 	}
 	if err == nil {
+		s.requests.caller(r, principal.User)
 		return principal, nil
 	}
 	if errors.Is(err, auth.ErrUnavailable) || r.Context().Err() != nil {

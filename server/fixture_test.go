@@ -32,7 +32,8 @@ type fixture struct {
 	addr   string
 	client *http.Client
 	logs   *safeBuffer
-	next   [2]int64 // offsets, by stream
+	level  *slog.LevelVar // of logs: debug
+	next   [2]int64       // offsets, by stream
 
 	headerTimeout time.Duration // how long a request's header may take; 0: as long as it does
 }
@@ -70,7 +71,8 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 // newFixtureOf is one that writes ids so.
 func newFixtureOf(t testing.TB, ids cursor.Codec, change func(*Config)) *fixture {
 	t.Helper()
-	f := &fixture{t: t, logs: new(safeBuffer)}
+	f := &fixture{t: t, logs: new(safeBuffer), level: new(slog.LevelVar)}
+	f.level.Set(slog.LevelDebug)
 	f.hub = stream.NewHub(stream.Config{IDs: ids, Streams: []stream.Spec{
 		{Name: "orders", ReplayBytes: logBytes, State: stateBounds},
 		{Name: "news", ReplayBytes: logBytes, Audience: stream.AudienceEveryone, State: stateBounds},
@@ -79,7 +81,7 @@ func newFixtureOf(t testing.TB, ids cursor.Codec, change func(*Config)) *fixture
 		Hub:      f.hub,
 		Auth:     auth.None{},
 		Source:   statuses{{Name: "orders", Topic: "order-topic", Warm: true, Fetching: true}},
-		Logger:   slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:   slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: f.level})),
 		RetryMin: 1500 * time.Millisecond,
 		RetryMax: 1500 * time.Millisecond,
 

@@ -27,11 +27,15 @@ type lenders struct {
 	limits    *limit.Limiter
 	logins    *logins
 	snapshots *snapshots
+	log       *requestLog
 }
 
 // end gives back all of a lease. Operators are told the reason. between is done when the
 // hub wakes nobody any more for the subscription, and before the gate lets the server go.
 func (l *lenders) end(sub stream.Sub, held *lease, why string, between func()) {
+	if held.subscribed && why != "" {
+		l.log.ended(sub, why)
+	}
 	l.unsubscribe(sub, held, why)
 	between()
 	l.limits.Release(held.quota)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"io"
+	"log/slog"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -20,6 +21,7 @@ func TestMetrics(t *testing.T) {
 		c.Source = statuses{{Name: "orders", Warm: true, Fetching: true, Behind: 7, LSOLag: 2, Jumps: map[string]uint64{"retention": 0, "truncated": 4}, Records: 3, Events: 1, Refused: map[string]uint64{"no_user": 2}, Held: []status.HeldPartition{{Partition: 3, Offset: 42, Reason: "decode_error"}}}, {Name: "news", Behind: -1, LSOLag: -1}}
 		c.Metrics = metrics.New()
 	})
+	f.level.Set(slog.LevelInfo)
 	s := f.get("/events?user=hidden-user&subject=hidden-subject&lastEventId=hidden")
 	s.want("sluice.reset", "*")
 	s.want("sluice.hello", "*")

@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"sync"
 	"time"
 
 	"sluice/server/limit"
@@ -21,37 +20,9 @@ const (
 	loginPause = 10 * time.Second
 )
 
-// adminLogins are the failed logins of operators.
-type adminLogins struct {
-	mu      sync.Mutex // guards the rest; a leaf
-	reasons map[string]*loginLog
-}
-
-// loginLog is what of one reason went to the log.
-type loginLog struct {
-	lines  limit.Bucket
-	silent int // that did not, since the last that did
-}
-
-// note takes note of a failed login, and reports whether it goes to the log, and how many
-// before it did not.
-func (a *adminLogins) note(why string, now time.Time) (log bool, silent int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.reasons == nil {
-		a.reasons = make(map[string]*loginLog)
-	}
-	l := a.reasons[why]
-	if l == nil {
-		l = new(loginLog)
-		a.reasons[why] = l
-	}
-	if !l.lines.Take(limit.Rate{N: loginBurst, Per: loginBurst * loginPause}, now) {
-		l.silent++
-		return false, 0
-	}
-	silent, l.silent = l.silent, 0
-	return true, silent
+// adminLoginLines bounds what failed logins of operators write, by reason.
+func adminLoginLines() *limit.LogLines {
+	return limit.NewLogLines(limit.Rate{N: loginBurst, Per: loginBurst * loginPause})
 }
 
 // notOperator counts a failed login and logs where it came from, and never what it
@@ -62,13 +33,18 @@ func (s *Server) notOperator(r *http.Request) {
 		why = loginMissing
 	}
 	s.cfg.Metrics.AdminRefused(why)
-	log, silent := s.adminLogins.note(why, time.Now())
-	if !log {
+	room, unlogged := s.adminLogins.Take(why, time.Now())
+	if !room {
 		return
 	}
-	from := r.RemoteAddr // "@" where it is a Unix socket's
+	s.cfg.Logger.Warn("an admin login failed", "reason", why, "address", s.addressOf(r), "unlogged", unlogged)
+}
+
+// addressOf is where a request came from, for the log: the client's address, or the
+// peer's if there is none ("@" where that is a Unix socket's).
+func (s *Server) addressOf(r *http.Request) string {
 	if ip := s.cfg.Proxies.Client(r); ip.IsValid() {
-		from = ip.String()
+		return ip.String()
 	}
-	s.cfg.Logger.Warn("an admin login failed", "reason", why, "address", from, "unlogged", silent)
+	return r.RemoteAddr
 }

@@ -70,18 +70,18 @@ func TestFailedAdminLoginsAreCountedAndLoggedWithTheirAddress(t *testing.T) {
 // whole.
 func TestAFloodOfFailedAdminLoginsDoesNotFillTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var logins adminLogins
+		logins := adminLoginLines()
 		logged := map[string]int{}
 		silent := 0
 		for range 100_000 { // for 100 s
-			log, before := logins.note(loginMissing, time.Now())
+			log, before := logins.Take(loginMissing, time.Now())
 			if log {
 				logged[loginMissing]++
 				silent += before
 			}
 			<-time.After(time.Millisecond)
 		}
-		if log, _ := logins.note(loginWrong, time.Now()); !log {
+		if log, _ := logins.Take(loginWrong, time.Now()); !log {
 			t.Error("a wrong login is hidden by missing ones")
 		}
 		if n := logged[loginMissing]; n < loginBurst || n > loginBurst+10 || silent < 80_000 {

@@ -15,10 +15,10 @@ import (
 
 // sameOrigin refuses what a page of another origin makes an operator's browser do, which
 // has the operator's password, or is on a machine that needs none.
-func sameOrigin(next http.Handler) http.Handler {
+func (s *Server) sameOrigin(next http.Handler) http.Handler {
 	guard := http.NewCrossOriginProtection()
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		response.NewProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not do this.").Write(w)
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.deny(w, r, response.NewProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not do this."))
 	}))
 	return guard.Handler(next)
 }
@@ -27,11 +27,11 @@ func sameOrigin(next http.Handler) http.Handler {
 // the address is this machine's own, and a page whose name is made to lead there (DNS
 // rebinding) would be of the same origin. /livez and /readyz tell nothing that such a
 // page may not know.
-func knownHost(next http.Handler) http.Handler {
+func (s *Server) knownHost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, served := r.Context().Value(http.LocalAddrContextKey).(net.Addr) // else nobody has connected
 		if served && !ownName(r.Host) && r.URL.Path != "/livez" && r.URL.Path != "/readyz" {
-			response.NewProblem(http.StatusForbidden, "host", "Wrong host name", "Without admin_auth the admin address is asked as localhost, or by its IP address.").Write(w)
+			s.deny(w, r, response.NewProblem(http.StatusForbidden, "host", "Wrong host name", "Without admin_auth the admin address is asked as localhost, or by its IP address."))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -57,8 +57,9 @@ func ownName(host string) bool {
 // identity as in public, and being an operator is none.
 func (s *Server) adminRoutes() chi.Router {
 	r := newRouter(s.cfg.Logger)
+	r.Use(s.requests.middleware)
 	if s.cfg.AdminAuth.open() {
-		r.Use(knownHost)
+		r.Use(s.knownHost)
 	}
 	get(r, "/livez", http.HandlerFunc(s.livez))
 	get(r, "/readyz", http.HandlerFunc(s.readyz))
@@ -74,7 +75,7 @@ func (s *Server) adminRoutes() chi.Router {
 		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapiOfAll))
 		get(r, "/decisions", http.HandlerFunc(s.decided))
 		get(r, "/subscribers", http.HandlerFunc(s.listSubscribers))
-		r.With(sameOrigin).Method(http.MethodDelete, "/subscribers/{id}", http.HandlerFunc(s.closeSubscriber))
+		r.With(s.sameOrigin).Method(http.MethodDelete, "/subscribers/{id}", http.HandlerFunc(s.closeSubscriber))
 		get(r, "/debug/pprof/", http.HandlerFunc(pprof.Index))
 		get(r, "/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 		get(r, "/debug/pprof/trace", http.HandlerFunc(pprof.Trace))

@@ -73,7 +73,7 @@ const asyncAbout = "The streams that you may read, as Server-Sent Events at the 
 func (s *Server) asyncapi(w http.ResponseWriter, r *http.Request) {
 	principal, unknown := s.identify(r)
 	if unknown != nil && !unknown.Anonymous {
-		unknown.Write(w)
+		s.deny(w, r, unknown)
 		return
 	}
 	setStateHeader(w.Header())

@@ -79,7 +79,7 @@ type discoveredLimits struct {
 func (s *Server) discover(w http.ResponseWriter, r *http.Request) {
 	principal, unknown := s.identify(r)
 	if unknown != nil && !unknown.Anonymous {
-		unknown.Write(w)
+		s.deny(w, r, unknown)
 		return
 	}
 	d := s.discovery

@@ -65,6 +65,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (ref
 // carry makes the session, and has its carrier take over the lease.
 func (s *Server) carry(w http.ResponseWriter, r *http.Request, by carrier, p *pending, a *admission, opening stream.Opening) {
 	s.cfg.Metrics.Opening(opening)
+	s.requests.opened(p.sub, opening.Outcome)
 	begun := appendOpening(nil, s.terms.retry(), opening)
 	hello := appendHello(nil, s.terms.heartbeat, a.names, opening)
 	session := newSession(&s.terms, s.terms.now(), p.sub, a.principal.Expires, s.cfg.MaxAge)

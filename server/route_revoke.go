@@ -25,7 +25,7 @@ const maxRevokeBody = 8 << 10
 func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 	body, refused := s.ofBackEnd(w, r, "revocation", maxRevokeBody)
 	if refused != nil {
-		refused.Write(w)
+		s.deny(w, r, refused)
 		return
 	}
 	now := time.Now()

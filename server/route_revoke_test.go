@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -136,6 +137,7 @@ func TestRevoke(t *testing.T) {
 
 func TestRevokeRefuses(t *testing.T) {
 	f := begin(t, revocable(nil))
+	f.level.Set(slog.LevelInfo)
 	for name, tt := range map[string]struct {
 		key, body string
 		code      int

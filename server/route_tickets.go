@@ -38,7 +38,7 @@ type ticketAnswer struct {
 func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
 	body, refused := s.ofBackEnd(w, r, "ticket", maxTicketBody)
 	if refused != nil {
-		refused.Write(w)
+		s.deny(w, r, refused)
 		return
 	}
 	grant, err := s.readGrant(bytes.NewReader(body))

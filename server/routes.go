@@ -15,6 +15,7 @@ import (
 // routes are the public ones.
 func (s *Server) routes() chi.Router {
 	r := newRouter(s.cfg.Logger)
+	r.Use(s.requests.middleware)
 	plain := make(plainPaths)
 	r.Use(plain.middleware)
 	if allow := s.cfg.CORS.Middleware(); allow != nil {

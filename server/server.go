@@ -167,7 +167,8 @@ type Server struct {
 	lookedFor string // where a credential was looked for, in words; "" is not said
 	tidy      memoryReleaser
 
-	adminLogins adminLogins
+	adminLogins *limit.LogLines
+	requests    *requestLog
 
 	handler   http.Handler
 	admin     http.Handler
@@ -214,7 +215,8 @@ func New(cfg Config) (*Server, error) {
 	s.tidy.free = debug.FreeOSMemory
 	s.stop, s.stopNow = context.WithCancel(context.Background())
 	s.lookedFor = auth.Where(cfg.Auth)
-	s.lenders = lenders{&s.gate, s.limits, s.logins, s.snapshots}
+	s.adminLogins, s.requests = adminLoginLines(), newRequestLog(s)
+	s.lenders = lenders{&s.gate, s.limits, s.logins, s.snapshots, s.requests}
 	if err := s.carriers.start(s); err != nil {
 		s.logins.close()
 		return nil, err

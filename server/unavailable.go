@@ -30,6 +30,7 @@ func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why stri
 		status = http.StatusServiceUnavailable
 	}
 	s.cfg.Metrics.Unavailable(why)
+	s.requests.refused(r, status, why, waiting[why])
 	if waitsAsStream(r) {
 		writeStreamHeader(w, r)
 		if r.Method != http.MethodHead {
@@ -63,6 +64,12 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *response.Prob
 		s.unavailableFor(w, r, p.Wait, ticks(p.AtLeast))
 		return
 	}
+	s.deny(w, r, p)
+}
+
+// deny answers with a problem, and logs it on the level debug.
+func (s *Server) deny(w http.ResponseWriter, r *http.Request, p *response.Problem) {
+	s.requests.refused(r, p.Status, strings.TrimPrefix(p.Type, response.ProblemPrefix), p.Detail)
 	p.Write(w)
 }
 

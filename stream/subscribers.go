@@ -61,6 +61,18 @@ func (h *Hub) VisitSubscribers(user string, stream int, after uint32, visit func
 	}
 }
 
+// Describe says how one subscription stands; false: it is not open.
+func (s Sub) Describe() (_ Subscriber, open bool) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	slot := s.slot()
+	if slot == nil {
+		return Subscriber{}, false
+	}
+	one, _ := s.hub.describe(s.id, slot)
+	return one, true
+}
+
 // someSubscribers appends some of them.
 func (h *Hub) someSubscribers(some []Subscriber, user string, stream int, after uint32) (_ []Subscriber, next uint32) {
 	h.mu.Lock()
@@ -94,7 +106,10 @@ func (h *Hub) someSubscribers(some []Subscriber, user string, stream int, after 
 func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	h.rouse(id, slot)
 	v := h.views[slot.view]
-	s = Subscriber{Key: slot.key(id), User: string(h.users.id(slot.uid)), Streams: v.streams, State: SubscriberLive}
+	s = Subscriber{Key: slot.key(id), Streams: v.streams, State: SubscriberLive}
+	if slot.uid != 0 { // else it is nobody's
+		s.User = string(h.users.id(slot.uid))
+	}
 	p := h.own[id] // nil for one that follows
 	if p != nil {
 		s.Subject, s.AnyUser = string(p.subject), p.anyUser

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -27,6 +28,9 @@ func TestVisitSubscribersSaysHowFarBehind(t *testing.T) {
 		if got.Key != s.Key() || got.User != "alice" || got.State != state || got.Behind != behind || got.Position != position || !slices.Equal(got.Streams, []int{0, 1}) || (behind > 0) != !got.Since.IsZero() {
 			t.Fatalf("%+v; want %s, %d behind, at %s", got, state, behind, position)
 		}
+		if one, open := s.Describe(); !open || !reflect.DeepEqual(one, got) {
+			t.Fatalf("asked for alone it is %+v, %t; in the list %+v", one, open, got)
+		}
 		return got
 	}
 	want(SubscriberLive, 0, "orders@e:5.7~news@n:0")
@@ -49,6 +53,10 @@ func TestVisitSubscribersSaysHowFarBehind(t *testing.T) {
 	h.wait(2 * time.Minute)
 	h.order(0, 8, "bob") // what is too old goes
 	want(SubscriberLagged, -1, "")
+	s.Close()
+	if one, open := s.Describe(); open {
+		t.Errorf("it is closed, and described as %+v", one)
+	}
 }
 
 // TestVisitSubscribersCountsWhatAFilterLeaves: those on their own have positions and
@@ -138,5 +146,20 @@ func TestDismissIsNotEnd(t *testing.T) {
 	s.Close()
 	if s.Dismiss() || (Sub{}).Dismiss() {
 		t.Error("dismissed what is closed")
+	}
+}
+
+// TestVisitSubscribersKnowsNobody: a hub that has never had a user lists who reads what
+// is for everyone.
+func TestVisitSubscribersKnowsNobody(t *testing.T) {
+	h := NewHub(Config{Streams: []Spec{{Name: "news", Audience: AudienceEveryone, ReplayBytes: 1 << 20}}})
+	defer h.Close()
+	h.Begin(0, "e", []int64{0})
+	h.SetWarm(0)
+	if _, _, err := h.Open(t.Context(), Request{Streams: []int{0}, Waker: h.AddWaker(deaf{})}); err != nil {
+		t.Fatal(err)
+	}
+	if all := h.subscribersOf("", -1); len(all) != 1 || all[0].User != "" {
+		t.Errorf("%+v", all)
 	}
 }

@@ -20,8 +20,12 @@ type Proxies struct {
 	Unix bool
 }
 
-// Forwarded is the header of RFC 7239.
-const Forwarded = "Forwarded"
+const (
+	// Forwarded is the header of RFC 7239.
+	Forwarded = "Forwarded"
+
+	xForwardedFor = "X-Forwarded-For"
+)
 
 // maxHops bounds how many addresses of a header are looked at.
 const maxHops = 32
@@ -51,6 +55,25 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return unreadable
 }
 
+// Ignored returns the header that says where a request came from and isn't read: the peer
+// is no trusted proxy, or it writes another header than Header. "" is none.
+func (p Proxies) Ignored(r *http.Request) (header string) {
+	read := xForwardedFor
+	if p.Header == Forwarded {
+		read = Forwarded
+	}
+	believed := p.Believes(PeerAddr(r.RemoteAddr))
+	if believed && r.Header.Get(read) != "" {
+		return ""
+	}
+	for _, name := range []string{xForwardedFor, Forwarded} {
+		if r.Header.Get(name) != "" {
+			return name
+		}
+	}
+	return ""
+}
+
 // unreadable stands for all clients whose proxy says of them what can't be read. They
 // share one address's limits: to write "unknown" must not be a way around these.
 var unreadable = netip.IPv6Unspecified()
@@ -75,7 +98,7 @@ func (p Proxies) trusts(ip netip.Addr) bool {
 // times counts as one with commas.
 func (p Proxies) hops(header http.Header) func() (netip.Addr, bool) {
 	parse := parseHop
-	name := "X-Forwarded-For"
+	name := xForwardedFor
 	if p.Header == Forwarded {
 		name, parse = Forwarded, forwardedFor
 	}

@@ -97,3 +97,33 @@ func trusting(header string, trusted ...string) Proxies {
 	}
 	return p
 }
+
+// TestAHeaderThatIsNotRead: a header that names the client is ignored where its writer
+// isn't trusted, or is expected to write the other one.
+func TestAHeaderThatIsNotRead(t *testing.T) {
+	const xff = "X-Forwarded-For"
+	for _, tt := range []struct {
+		by     Proxies
+		peer   string
+		header string
+		want   string
+	}{
+		{trusting(xff), "10.1.2.3:99", xff, xff},
+		{trusting(xff), "10.1.2.3:99", Forwarded, Forwarded},
+		{trusting(xff, "10.0.0.0/8"), "10.1.2.3:99", xff, ""},
+		{trusting("", "10.0.0.0/8"), "10.1.2.3:99", xff, ""},
+		{trusting(xff, "10.0.0.0/8"), "10.1.2.3:99", Forwarded, Forwarded},
+		{trusting(Forwarded, "10.0.0.0/8"), "10.1.2.3:99", Forwarded, ""},
+		{trusting(Forwarded, "10.0.0.0/8"), "10.1.2.3:99", xff, xff},
+		{trusting(xff, "10.0.0.0/8"), "10.1.2.3:99", "Accept", ""},
+		{trusting(xff, "10.0.0.0/8"), "@", xff, xff},
+		{Proxies{Unix: true}, "@", xff, ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/events", nil)
+		r.RemoteAddr = tt.peer
+		r.Header.Set(tt.header, "203.0.113.9")
+		if got := tt.by.Ignored(r); got != tt.want {
+			t.Errorf("%+v, %s from %s: %q, want %q", tt.by, tt.header, tt.peer, got, tt.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@
 //   - limiter.go: streams open and begun, by user and address. rate.go: how often.
 //   - clientip.go: the client's address, as trusted proxies tell it.
 //   - evictions.go: streams that gave way to newer ones, and for how long they stay away.
+//   - log_lines.go: lines of the log that anybody can cause.
 //   - probe_count.go: probes of sluice doctor that are being answered.
 //   - state_budget.go: memory of states that clients have not taken. turns.go: whose
 //     state is copied next.

@@ -64,7 +64,7 @@ var mainKeys = []Key{
 	{"pages", "true", nil, "`true`: `listen` serves `/console`, `/docs`, `/openapi.json` and `/asyncapi.json`, which describe the gateway. `false`: only `admin` does. `/.well-known/sluice` tells callers what they may read in any case.",
 		func(c *Config, _ *Stream) any { return &c.Pages }},
 
-	{"log.level", "info", []string{"debug", "info", "warn", "error"}, "The least severe message that is logged.",
+	{"log.level", "info", []string{"debug", "info", "warn", "error"}, "The least severe message that is logged. `debug` also shows who connects, who leaves and who is refused, with the reason.",
 		func(c *Config, _ *Stream) any { return &c.Log.Level }},
 	{"log.format", "", []string{"console", "json"}, "How log lines are written. Absent: `console` on a terminal, `json` otherwise.",
 		func(c *Config, _ *Stream) any { return &c.Log.Format }},
