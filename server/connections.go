@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/server/operators"
 	"sluice/stream"
 )
 
@@ -73,6 +74,12 @@ func (r *connections) find(key uint64) (connectionInfo, bool) {
 	return a, a.gen == gen
 }
 
+// came is how the subscription of a key came, as operators are told.
+func (r *connections) came(key uint64) (operators.Connection, bool) {
+	a, known := r.find(key)
+	return operators.Connection{Since: r.began.Add(time.Duration(a.since) * 100 * time.Millisecond), Address: a.address(), Carrier: a.by.String()}, known
+}
+
 // address is as the limits count it: of IPv6 the /64. "" is none.
 func (a connectionInfo) address() string {
 	switch a.form {
@@ -84,9 +91,4 @@ func (a connectionInfo) address() string {
 		return netip.PrefixFrom(netip.AddrFrom16(raw), 64).String()
 	}
 	return ""
-}
-
-// at is when it came.
-func (r *connections) at(a connectionInfo) time.Time {
-	return r.began.Add(time.Duration(a.since) * 100 * time.Millisecond)
 }

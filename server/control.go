@@ -42,6 +42,16 @@ func (s *Server) unheard() *status.ControlReadiness {
 	return &status.ControlReadiness{UnheardSince: response.Stamp(since), Why: why}
 }
 
+// readiness says how ready the gateway is with these streams.
+func (s *Server) readiness(statuses []status.Stream, now time.Time) status.Readiness {
+	r := status.Ready(statuses, s.gate.isShut(), !s.caughtUp(), s.wasReady.Load(), s.cfg.ReadyGrace, now)
+	r.Control = s.unheard()
+	if r.Ready {
+		s.wasReady.Store(true)
+	}
+	return r
+}
+
 // caughtUp reports whether every revocation that was announced before the start is in
 // force.
 func (s *Server) caughtUp() bool { return s.cfg.Control == nil || s.cfg.Control.CaughtUp() }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 
 	"sluice/server/describe"
 	"sluice/server/openapi"
+	"sluice/server/operators"
 	"sluice/server/pages"
 	"sluice/server/response"
 )
@@ -31,13 +33,8 @@ A method that a path doesn't have is answered 405 with ` + "`Allow`" + `, an unk
 request is answered 400, and a header that is too long 431. These come in plain text.`
 
 // publicRoutes describes what the public port can have.
-var publicRoutes = map[string]describe.Route{
+var publicRoutes = allOf(pages.Routes("Redirects to the page on how to use the gateway"), map[string]describe.Route{
 	"GET /events":             {Asks: describe.Caller, Operation: eventsOperation("events", describe.TagEvents)},
-	"GET /":                   pages.HomeRoute("Redirects to the page on how to use the gateway"),
-	"GET /console":            pages.ConsoleRedirectRoute,
-	"GET /console/*":          pages.ConsoleRoute,
-	"GET /docs":               pages.DocsRedirectRoute,
-	"GET /docs/*":             pages.DocsRoute,
 	"GET /state":              stateRoute,
 	"POST /tickets":           ticketsRoute,
 	"POST /revoke":            revokeRoute,
@@ -47,41 +44,29 @@ var publicRoutes = map[string]describe.Route{
 		ID: "openapi", Tags: []string{describe.TagDiscovery}, Summary: "This document, in OpenAPI",
 		Responses: describe.Responses{}.Revalidated("OpenAPI 3.1.", describe.JSONType, &openapi.Schema{Type: "object"}),
 	}},
-}
+})
 
 const adminAbout = "For operators. Never make this address public. It listens on 127.0.0.1, or demands `admin_auth` for all but `/livez` and `/readyz`. " +
 	"A method that a path doesn't have is answered 405 with `Allow`, an unknown path 404, both as RFC 9457 problems."
 
 // adminRoutes describes what the admin address can have.
-var adminRoutes = map[string]describe.Route{
-	"GET /livez":             livezRoute,
-	"GET /readyz":            readyzRoute,
-	"GET /":                  pages.HomeRoute("Redirects to the console"),
-	"GET /console":           pages.ConsoleRedirectRoute,
-	"GET /console/*":         pages.ConsoleRoute,
+var adminRoutes = allOf(pages.Routes("Redirects to the console"), operators.Routes, map[string]describe.Route{
 	"GET /console/events":    {Asks: describe.Caller, Operation: eventsOperation("consoleEvents", describe.TagPages)},
 	"GET /console/discovery": {Asks: describe.AnyCaller, Operation: discoveryOperation("consoleDiscovery", describe.TagPages)},
-	"GET /docs":              pages.DocsRedirectRoute,
-	"GET /docs/*":            pages.DocsRoute,
-	"GET /metrics": {Asks: describe.Operator, Operation: openapi.Operation{
-		ID: "metrics", Tags: []string{describe.TagOperation}, Summary: "Metrics for Prometheus",
-		Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{Description: "Metrics in a format of Prometheus, chosen by `Accept`.", Content: map[string]openapi.Media{
-			describe.TextType: {Schema: openapi.String("")}, "application/vnd.google.protobuf": {}}}).NotOperator(),
-	}},
-	"GET /live":                liveRoute,
-	"GET /decisions":           decisionsRoute,
-	"GET /subscribers":         subscribersRoute,
-	"DELETE /subscribers/{id}": closeSubscriberRoute,
-	"GET /asyncapi.json":       asyncapiOfAllRoute,
+	"GET /asyncapi.json":     asyncapiOfAllRoute,
 	"GET /openapi.json": {Asks: describe.Operator, Operation: openapi.Operation{
 		ID: "openapi", Tags: []string{describe.TagDiscovery}, Summary: "This document, in OpenAPI",
 		Responses: describe.Responses{}.Revalidated("OpenAPI 3.1.", describe.JSONType, &openapi.Schema{Type: "object"}).NotOperator(),
 	}},
-	"GET /debug/pprof/": profilesRoute,
-	"GET /debug/pprof/{name:goroutine|heap|allocs|threadcreate|block|mutex}": profileRoute,
-	"GET /debug/pprof/profile": cpuProfileRoute,
-	"GET /debug/pprof/trace":   traceRoute,
-	"GET /debug/pprof/symbol":  symbolRoute,
+})
+
+// allOf is what several tables describe.
+func allOf(tables ...map[string]describe.Route) map[string]describe.Route {
+	all := map[string]describe.Route{}
+	for _, table := range tables {
+		maps.Copy(all, table)
+	}
+	return all
 }
 
 // describeAll has the gateway describe the routes that it has.

@@ -7,7 +7,7 @@ import (
 	"sluice/server/auth"
 	"sluice/server/describe"
 	"sluice/server/openapi"
-	"sluice/server/status"
+	"sluice/server/operators"
 )
 
 // schemas are what the descriptions refer to.
@@ -15,6 +15,7 @@ var schemas = func() openapi.Properties {
 	all := noticeSchemas()
 	maps.Copy(all, bodySchemas())
 	maps.Copy(all, requestSchemas())
+	maps.Copy(all, operators.Schemas())
 	return all
 }()
 
@@ -48,11 +49,7 @@ func bodySchemas() openapi.Properties {
 		"Revocation": openapi.Object("", openapi.Properties{
 			"ended": openapi.Whole(0, "How many streams it ended on this gateway."), "until": openapi.Time("Until when credentials issued before are refused."),
 		}, "ended", "until"),
-		"Discovery":   openapi.Of[discovery]("What the caller may read, and how. Members may be added. The version rises when one goes or changes its meaning."),
-		"Readiness":   openapi.Of[status.Readiness]("Whether each stream has been read as far as it has to be."),
-		"Live":        openapi.Of[live]("The gateway's numbers at one moment."),
-		"Decisions":   openapi.Of[decisions]("What happened to records."),
-		"Subscribers": openapi.Of[subscriberList]("The connections."),
+		"Discovery": openapi.Of[discovery]("What the caller may read, and how. Members may be added. The version rises when one goes or changes its meaning."),
 	}
 }
 
@@ -87,9 +84,5 @@ func requestSchemas() openapi.Properties {
 	}
 }
 
-// Parameters of several routes.
-var (
-	streamParameter = describe.List(describe.Query("stream", "Names of the streams to read. Absent: all that the caller may read.",
-		openapi.List(&openapi.Schema{Type: "string", Pattern: `^[a-z][a-z0-9-]*$`}, "")))
-	subjectParameter = describe.Query("subject", fmt.Sprintf("Only events about this subject. At most %d bytes of UTF-8.", maxSubject), openapi.String(""))
-)
+// subjectParameter is of the routes that follow one subject.
+var subjectParameter = describe.Query("subject", fmt.Sprintf("Only events about this subject. At most %d bytes of UTF-8.", maxSubject), openapi.String(""))

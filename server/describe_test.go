@@ -15,6 +15,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/describe"
+	"sluice/server/operators"
 	"sluice/stream/ssetest"
 )
 
@@ -26,7 +27,7 @@ func withEverything(c *Config) {
 	}
 	c.APIKeys, c.Tickets = oneKey("sluice_k"), tickets
 	c.Auth = auth.First{tickets, auth.None{}}
-	c.AdminAuth = AdminAuth{Token: "a token for operators", APIKeys: true}
+	c.AdminAuth = operators.Auth{Token: "a token for operators", APIKeys: true}
 	c.Subjects = []string{"orders"}
 }
 

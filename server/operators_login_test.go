@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"sluice/server/auth"
+	"sluice/server/operators"
 )
 
 // oneKey is an APIKeys with one key, named shop.
@@ -22,7 +23,7 @@ func (k oneKey) Check(r *http.Request) (string, error) {
 func TestAdminAuth(t *testing.T) {
 	const token = "a token for operators"
 	f := newFixture(t, func(c *Config) {
-		c.AdminAuth = AdminAuth{Token: token, APIKeys: true}
+		c.AdminAuth = operators.Auth{Token: token, APIKeys: true}
 		c.APIKeys = oneKey("sluice_k")
 	})
 	for _, tt := range []struct {

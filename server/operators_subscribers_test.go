@@ -6,16 +6,18 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"sluice/server/limit"
+	"sluice/server/operators"
 	"sluice/stream"
 )
 
-func (f *fixture) subscribers(query string) subscriberList {
+func (f *fixture) subscribers(query string) operators.SubscriberList {
 	f.t.Helper()
-	var list subscriberList
+	var list operators.SubscriberList
 	f.operate(http.MethodGet, "/subscribers"+query, http.StatusOK, &list)
 	return list
 }
@@ -89,22 +91,15 @@ func TestOperatorsCloseASubscriber(t *testing.T) {
 	again := f.get("/events?user=alice") // may have the same place
 	again.want("sluice.hello", "*")
 	f.operate(http.MethodDelete, "/subscribers/"+id, http.StatusNotFound, nil)
-	here := f.names
-	f.names = newSubscriberNames() // of another run of the gateway
-	f.operate(http.MethodDelete, "/subscribers/"+here.of(f.keyOf("alice")), http.StatusNotFound, nil)
-	for _, forged := range []string{"x", "--", f.names.run + "-1", f.names.run + "-zz-1", f.names.run + "-1-100000000", f.names.run + "--1-1", f.names.run + "-01-01", f.names.run + "-ffffffff-ffffffff"} {
+	run, key, _ := strings.Cut(f.subscribers("?user=alice").Subscribers[0].ID, "-")
+	f.operate(http.MethodDelete, "/subscribers/"+strings.Repeat("0", len(run))+"-"+key, http.StatusNotFound, nil) // of another run of the gateway
+	for _, forged := range []string{"x", "--", run + "-1", run + "-zz-1", run + "-1-100000000", run + "--1-1", run + "-01-01", run + "-ffffffff-ffffffff"} {
 		f.operate(http.MethodDelete, "/subscribers/"+forged, http.StatusNotFound, nil)
 	}
 	f.order("alice", "1")
 	again.want("message", "1")
 	f.order("bob", "2")
 	bob.want("message", "2")
-}
-
-// keyOf is the key of a user's only subscription.
-func (f *fixture) keyOf(user string) (key uint64) {
-	f.hub.VisitSubscribers(user, -1, 0, func(s stream.Subscriber) bool { key = s.Key; return true })
-	return key
 }
 
 func TestOperatorsCloseAPoll(t *testing.T) {

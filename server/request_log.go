@@ -76,7 +76,7 @@ func (l *requestLog) refused(r *http.Request, status int, cause, detail string) 
 	if !room {
 		return
 	}
-	said := []any{"status", status, "cause", cause, "detail", detail, "address", l.server.addressOf(r)}
+	said := []any{"status", status, "cause", cause, "detail", detail, "address", l.server.cfg.Proxies.Address(r)}
 	if known, _ := r.Context().Value(callerKey{}).(*knownCaller); known != nil && known.user != "" {
 		said = append(said, "user", known.user)
 	}
@@ -120,11 +120,10 @@ func (l *requestLog) ofStream(what, kind string, sub stream.Sub, key, value stri
 		return
 	}
 	who, open := sub.Describe()
-	came, known := l.server.roster.find(sub.Key())
+	one, known := l.server.operators.Subscriber(who)
 	if !open || !known {
 		return
 	}
-	one := l.server.subscriber(who, came)
 	l.logger.Debug(what, "user", one.User, "address", one.Address, "streams", one.Streams, key, value,
 		"since", one.Since, "carrier", one.Carrier, "subscriber", one.ID, "unlogged", unlogged)
 }

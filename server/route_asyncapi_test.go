@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sluice/server/auth"
+	"sluice/server/operators"
 )
 
 // officialSchema is AsyncAPI's own of its documents.
@@ -100,7 +101,7 @@ func TestAsyncAPI(t *testing.T) {
 	if w := inquire(f.Handler(), "/asyncapi.json", "X-Name", "mallory"); w.Code != http.StatusUnauthorized {
 		t.Errorf("refused credentials: %d", w.Code)
 	}
-	closed := newFixture(t, func(c *Config) { c.AdminAuth, c.Auth = AdminAuth{Token: "a token"}, auth.None{} })
+	closed := newFixture(t, func(c *Config) { c.AdminAuth, c.Auth = operators.Auth{Token: "a token"}, auth.None{} })
 	if w := inquire(closed.Admin(), "/asyncapi.json"); w.Code != http.StatusUnauthorized {
 		t.Errorf("the admin address: %d", w.Code)
 	}

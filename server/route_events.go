@@ -165,7 +165,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 		ID: id, Tags: []string{tag}, Summary: "The caller's events, as they happen",
 		Description: "An event stream (HTML Standard, 9.2). The id of an event is the position of this connection. Come back with the last one: nothing is missing and nothing comes twice. " +
 			"With `probe` the stream has timed events instead of Kafka's. By them `sluice doctor` tells what is in between.",
-		Parameters: append([]openapi.Parameter{streamParameter, subjectParameter,
+		Parameters: append([]openapi.Parameter{describe.StreamParameter, subjectParameter,
 			describe.Query("from", "Where to begin if there is nothing to resume.", &openapi.Schema{
 				Type: "string", Default: "live", Examples: []any{"live", "last:10", "since:2026-01-31T12:00:00Z"},
 				Pattern: `^(live|earliest|last:([1-9][0-9]{0,2}|1000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,

@@ -193,7 +193,7 @@ func setStateHeader(header http.Header) {
 var stateRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Operation{
 	ID: "state", Tags: []string{describe.TagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
 	Description: "Render the state on the server, then open `/events?lastEventId=<cursor>`. Nothing is missing and nothing comes twice. With `cursor` the request is a poll: it returns every later event, in order, with the guarantees of a stream. With `wait` it is a long poll. A poll answered 200 has moved on, or nothing happened. If Kafka gives nothing in time, the answer is a 503.",
-	Parameters: []openapi.Parameter{streamParameter, subjectParameter,
+	Parameters: []openapi.Parameter{describe.StreamParameter, subjectParameter,
 		describe.Query("cursor", "Cursor of a state or of the poll before. The poll returns what came after it.", &openapi.Schema{Type: "string", MinLength: new(1)}),
 		describe.Query("wait", "How long a poll waits for an event, a time like 25s. At most 60s. Needs `cursor`.", describe.Duration("25s")),
 		describe.HeaderParameter("If-None-Match", "The ETag of a state that the caller has.", openapi.String("")),

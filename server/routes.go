@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net/http"
+	"net/http/pprof"
 	"strings"
 	"time"
 
@@ -45,6 +46,42 @@ func (s *Server) routes() chi.Router {
 	for _, path := range []string{"/events", "/state", "/.well-known/sluice", "/openapi.json", "/asyncapi.json"} {
 		plain[path] = true
 	}
+	return r
+}
+
+// adminRoutes are for operators. pprof's cmdline is left out: a command line may hold
+// what a profile must not.
+//
+// /console/events is /events, for the console's "try a stream", and /console/discovery
+// says what it takes: a page may read no other address than its own. Both take a user's
+// identity as in public, and being an operator is none.
+func (s *Server) adminRoutes() chi.Router {
+	r := newRouter(s.cfg.Logger)
+	r.Use(s.requests.middleware)
+	if s.cfg.AdminAuth.Open() {
+		r.Use(s.operators.KnownHost)
+	}
+	get(r, "/livez", http.HandlerFunc(s.operators.Livez))
+	get(r, "/readyz", http.HandlerFunc(s.operators.Readyz))
+	mountPages(r, "admin.html", pages.API)
+	get(r, "/", pages.Redirect("console/"))
+	get(r, "/console/events", http.HandlerFunc(s.events))
+	get(r, "/console/discovery", http.HandlerFunc(s.discover))
+	r.Group(func(r chi.Router) {
+		r.Use(s.operators.Only)
+		get(r, "/metrics", s.cfg.Metrics.Handler())
+		get(r, "/live", http.HandlerFunc(s.operators.Live))
+		get(r, "/openapi.json", &s.openapi.admin)
+		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapiOfAll))
+		get(r, "/decisions", http.HandlerFunc(s.operators.Decisions))
+		get(r, "/subscribers", http.HandlerFunc(s.operators.Subscribers))
+		r.With(s.operators.SameOrigin).Method(http.MethodDelete, "/subscribers/{id}", http.HandlerFunc(s.operators.CloseSubscriber))
+		get(r, "/debug/pprof/", http.HandlerFunc(pprof.Index))
+		get(r, "/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
+		get(r, "/debug/pprof/trace", http.HandlerFunc(pprof.Trace))
+		get(r, "/debug/pprof/symbol", http.HandlerFunc(pprof.Symbol))
+		get(r, "/debug/pprof/{name:goroutine|heap|allocs|threadcreate|block|mutex}", http.HandlerFunc(pprof.Index))
+	})
 	return r
 }
 

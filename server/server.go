@@ -25,6 +25,7 @@ import (
 	"sluice/server/cors"
 	"sluice/server/limit"
 	"sluice/server/metrics"
+	"sluice/server/operators"
 	"sluice/server/response"
 	"sluice/server/status"
 	"sluice/stream"
@@ -53,7 +54,7 @@ type Config struct {
 
 	Limits    limit.Limits  // zero: none
 	Proxies   limit.Proxies // zero: a client's address is its connection's
-	AdminAuth AdminAuth
+	AdminAuth operators.Auth
 	APIKeys   APIKeys // nil: back ends have no way in
 	Control   Control // nil: revocations stay here
 
@@ -152,13 +153,11 @@ type Server struct {
 	snapshots   *snapshots
 	rendering   chan struct{} // has room for as many states as are made at a time
 
-	revoked *revocations
-	merging merging
-	logins  *logins
-	streams status.Streams
-	roster  connections
-	explain explainer
-	names   subscriberNames
+	revoked   *revocations
+	merging   merging
+	logins    *logins
+	roster    connections
+	operators *operators.Operators
 
 	probing   *limit.ProbeCount
 	wasReady  atomic.Bool // /readyz has said so once
@@ -167,8 +166,7 @@ type Server struct {
 	lookedFor string // where a credential was looked for, in words; "" is not said
 	tidy      memoryReleaser
 
-	adminLogins *limit.LogLines
-	requests    *requestLog
+	requests *requestLog
 
 	handler   http.Handler
 	admin     http.Handler
@@ -200,8 +198,7 @@ func New(cfg Config) (*Server, error) {
 		s.terms.skipped = cfg.Metrics.Told
 	}
 	s.gate.init()
-	s.roster.began, s.names = s.terms.began, newSubscriberNames()
-	s.explain = explainer{cfg.Hub, cfg.Access}
+	s.roster.began = s.terms.began
 	s.limits = limit.New(cfg.Limits)
 	s.probing = limit.NewProbeCount()
 	s.stateBudget, s.stateTurns, s.snapshots = limit.NewStateBudget(cfg.Limits.StateBytes), limit.NewTurns(), newSnapshots()
@@ -215,15 +212,19 @@ func New(cfg Config) (*Server, error) {
 	s.tidy.free = debug.FreeOSMemory
 	s.stop, s.stopNow = context.WithCancel(context.Background())
 	s.lookedFor = auth.Where(cfg.Auth)
-	s.adminLogins, s.requests = adminLoginLines(), newRequestLog(s)
+	s.requests = newRequestLog(s)
 	s.lenders = lenders{&s.gate, s.limits, s.logins, s.snapshots, s.requests}
 	if err := s.carriers.start(s); err != nil {
 		s.logins.close()
 		return nil, err
 	}
-	s.streams = status.Streams{Source: cfg.Source, Hub: cfg.Hub}
+	streams := status.Streams{Source: cfg.Source, Hub: cfg.Hub}
+	s.operators = operators.New(operators.Config{
+		Streams: streams, Metrics: cfg.Metrics, Logger: cfg.Logger, Proxies: cfg.Proxies, Auth: cfg.AdminAuth, Keys: cfg.APIKeys,
+		Access: cfg.Access, Version: cfg.Version, Began: s.terms.began, Readiness: s.readiness, Deny: s.deny, Came: s.roster.came,
+	})
 	cfg.Metrics.Expect(knownLabels())
-	cfg.Metrics.Watch(s.streams, s.carriers.wakes, s.stateBudget.InUse)
+	cfg.Metrics.Watch(streams, s.carriers.wakes, s.stateBudget.InUse)
 	if c, says := cfg.Control.(controlHearing); says {
 		cfg.Metrics.WatchControl(func() time.Time {
 			since, _ := c.Unheard()
@@ -239,7 +240,7 @@ func New(cfg Config) (*Server, error) {
 // knownLabels are the values of labels that metrics begin with.
 func knownLabels() metrics.Labels {
 	l := metrics.Labels{
-		Carriers: []string{byHolder.String(), byGoroutine.String()}, AdminRefusals: []string{loginMissing, loginWrong},
+		Carriers: []string{byHolder.String(), byGoroutine.String()}, AdminRefusals: operators.LoginFailures,
 		Unavailables: slices.Collect(maps.Keys(limitStatus)),
 	}
 	for why := range reasons {

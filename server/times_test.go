@@ -18,6 +18,7 @@ import (
 	"sluice/server/auth"
 	"sluice/server/describe"
 	"sluice/server/listen"
+	"sluice/server/operators"
 	"sluice/stream"
 )
 
@@ -33,7 +34,7 @@ func extreme(t *testing.T) (*fixture, string) {
 	secret := []byte("thirty-two bytes are long enough")
 	f := newFixture(t, func(c *Config) {
 		withEverything(c)
-		c.AdminAuth = AdminAuth{}
+		c.AdminAuth = operators.Auth{}
 		key, err := auth.SecretKey(secret)
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,10 @@ func HeaderParameter(name, about string, schema *openapi.Schema) openapi.Paramet
 	return openapi.Parameter{Name: name, In: "header", Description: about, Schema: schema}
 }
 
+// StreamParameter names streams, as most routes take them.
+var StreamParameter = List(Query("stream", "Names of the streams to read. Absent: all that the caller may read.",
+	openapi.List(&openapi.Schema{Type: "string", Pattern: `^[a-z][a-z0-9-]*$`}, "")))
+
 // List writes a parameter's items in one, with commas.
 func List(p openapi.Parameter) openapi.Parameter {
 	p.Style, p.Explode = "form", new(bool)

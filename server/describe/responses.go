@@ -72,7 +72,7 @@ func (a Responses) Unavailable(limited bool) Responses {
 	return a.Problem(http.StatusServiceUnavailable, "Not now. The gateway is starting or shutting down, Kafka or the app doesn't answer, or a limit of the gateway is reached.", "unavailable")
 }
 
-// NotOperator is the answer to an operator's route without what AdminAuth asks for.
+// NotOperator is the answer to an operator's route without what admin_auth asks for.
 func (a Responses) NotOperator() Responses {
 	return a.Problem(http.StatusUnauthorized, "The admin token is missing or wrong.", "operator")
 }

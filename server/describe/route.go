@@ -11,7 +11,7 @@ const (
 	Caller                 // a user, or who holds a ticket
 	AnyCaller              // the same, but it answers others, too
 	BackEnd                // an API key
-	Operator               // what AdminAuth has
+	Operator               // what admin_auth has
 )
 
 // Route is a route as /openapi.json has it.

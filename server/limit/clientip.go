@@ -30,6 +30,15 @@ const (
 // maxHops bounds how many addresses of a header are looked at.
 const maxHops = 32
 
+// Address is where a request came from, for the log: the client's address, or the peer's
+// if there is none ("@" where that is a Unix socket's).
+func (p Proxies) Address(r *http.Request) string {
+	if ip := p.Client(r); ip.IsValid() {
+		return ip.String()
+	}
+	return r.RemoteAddr
+}
+
 // Client is the address a request came from: the last one, going back from this gateway,
 // that no trusted proxy has. What stands before it in the header is the client's own
 // claim. It is the zero Addr where there is none: for what the proxies themselves ask, or

@@ -7,34 +7,33 @@ import (
 	"sluice/server/openapi"
 )
 
-// The routes of pages, which either address has.
-var (
-	ConsoleRedirectRoute = describe.Route{Operation: openapi.Operation{
-		ID: "toConsole", Tags: []string{describe.TagPages}, Summary: "Redirects to the console", Responses: redirects(),
-	}}
-	ConsoleRoute = describe.Route{Operation: openapi.Operation{
-		ID: "console", Tags: []string{describe.TagPages}, Summary: "The console and its files",
-		Description: "The page itself is `console/`.",
-		Parameters:  []openapi.Parameter{fileParameter},
-		Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
-	}}
-	DocsRedirectRoute = describe.Route{Operation: openapi.Operation{
-		ID: "toDocs", Tags: []string{describe.TagPages}, Summary: "Redirects to the API's pages", Responses: redirects(),
-	}}
-	DocsRoute = describe.Route{Operation: openapi.Operation{
-		ID: "docs", Tags: []string{describe.TagPages}, Summary: "The API's pages and their files",
-		Description: "The page itself is `docs/`.",
-		Parameters:  []openapi.Parameter{fileParameter},
-		Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
-	}}
-
-	fileParameter = openapi.Parameter{Name: "file", In: "path", Required: true, Description: "A file's name.", Schema: openapi.String("")}
-)
-
-// HomeRoute is of what leads from the address alone to a page.
-func HomeRoute(about string) describe.Route {
-	return describe.Route{Operation: openapi.Operation{ID: "home", Tags: []string{describe.TagPages}, Summary: about, Responses: redirects()}}
+// Routes describes the routes of pages, which either address has. home is what leads from
+// the address alone to a page.
+func Routes(home string) map[string]describe.Route {
+	return map[string]describe.Route{
+		"GET /": {Operation: openapi.Operation{ID: "home", Tags: []string{describe.TagPages}, Summary: home, Responses: redirects()}},
+		"GET /console": {Operation: openapi.Operation{
+			ID: "toConsole", Tags: []string{describe.TagPages}, Summary: "Redirects to the console", Responses: redirects(),
+		}},
+		"GET /console/*": {Operation: openapi.Operation{
+			ID: "console", Tags: []string{describe.TagPages}, Summary: "The console and its files",
+			Description: "The page itself is `console/`.",
+			Parameters:  []openapi.Parameter{fileParameter},
+			Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
+		}},
+		"GET /docs": {Operation: openapi.Operation{
+			ID: "toDocs", Tags: []string{describe.TagPages}, Summary: "Redirects to the API's pages", Responses: redirects(),
+		}},
+		"GET /docs/*": {Operation: openapi.Operation{
+			ID: "docs", Tags: []string{describe.TagPages}, Summary: "The API's pages and their files",
+			Description: "The page itself is `docs/`.",
+			Parameters:  []openapi.Parameter{fileParameter},
+			Responses:   file("text/html", "text/css", "text/javascript", "image/svg+xml"),
+		}},
+	}
 }
+
+var fileParameter = openapi.Parameter{Name: "file", In: "path", Required: true, Description: "A file's name.", Schema: openapi.String("")}
 
 // redirects is the answer that names another page.
 func redirects() describe.Responses {

@@ -33,6 +33,7 @@ import (
 	"sluice/server/cors"
 	"sluice/server/listen"
 	"sluice/server/metrics"
+	"sluice/server/operators"
 	"sluice/stream"
 )
 
@@ -142,7 +143,7 @@ func New(o Options) (g *Gateway, err error) {
 		Heartbeat: c.Heartbeat, MaxAge: c.MaxConnectionAge, ReadyGrace: c.ReadyGrace,
 		Control:     control,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
-		Limits: c.ServerLimits(), Proxies: c.Proxies(), AdminAuth: server.AdminAuth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
+		Limits: c.ServerLimits(), Proxies: c.Proxies(), AdminAuth: operators.Auth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
 	})
 	if err != nil {
 		return g, err

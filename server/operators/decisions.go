@@ -1,4 +1,4 @@
-package server
+package operators
 
 import (
 	"math"
@@ -20,8 +20,8 @@ const (
 	maxDecisions     = 200
 )
 
-// decisions is the body of GET /decisions.
-type decisions struct {
+// Decisions is the body of GET /decisions.
+type Decisions struct {
 	remembering
 	Cause   stream.Cause `json:"cause,omitempty"`   // the answer to a question about one record
 	Because string       `json:"because,omitempty"` // the same as a sentence
@@ -78,9 +78,9 @@ type decidedVisitor struct {
 	At      *time.Time   `json:"at,omitempty"`
 }
 
-// decided answers GET /decisions.
-func (s *Server) decided(w http.ResponseWriter, r *http.Request) {
-	remembered := s.cfg.Hub.Decisions().Remembered()
+// Decisions answers GET /decisions.
+func (o *Operators) Decisions(w http.ResponseWriter, r *http.Request) {
+	remembered := o.Streams.Hub.Decisions().Remembered()
 	if remembered.Capacity == 0 {
 		response.NewProblem(http.StatusNotFound, "decisions-off", "Decisions are not remembered", "With decisions: 10000 in the configuration the gateway remembers the newest 10,000 records.").Write(w)
 		return
@@ -90,18 +90,18 @@ func (s *Server) decided(w http.ResponseWriter, r *http.Request) {
 		response.BadRequest("query", "The query can't be read.").Write(w)
 		return
 	}
-	body := decisions{remembering: remembering{remembered.Capacity, remembered.Records, *response.UTC(remembered.Since)}, Records: []decision{}}
+	body := Decisions{remembering: remembering{remembered.Capacity, remembered.Records, *response.UTC(remembered.Since)}, Records: []decision{}}
 	user := query.Get("user")
 	var refused *response.Problem
 	switch {
 	case len(user) > auth.MaxUser || !utf8.ValidString(user):
 		refused = response.BadRequest("user", "The user parameter is too long, or not UTF-8.")
 	case query.Has("offset"):
-		refused = s.decideRecord(&body, query, user)
+		refused = o.decideRecord(&body, query, user)
 	case user == "":
 		refused = response.BadRequest("question", "Ask for one record by topic (or stream), partition and offset, or for a user.")
 	default:
-		refused = s.decideUser(&body, query, user)
+		refused = o.decideUser(&body, query, user)
 	}
 	if refused != nil {
 		refused.Write(w)
@@ -111,7 +111,7 @@ func (s *Server) decided(w http.ResponseWriter, r *http.Request) {
 }
 
 // decideRecord answers for one record, as each stream of its topic has it.
-func (s *Server) decideRecord(body *decisions, query url.Values, user string) *response.Problem {
+func (o *Operators) decideRecord(body *Decisions, query url.Values, user string) *response.Problem {
 	topic, name := query.Get("topic"), query.Get("stream")
 	partition, err := strconv.ParseUint(query.Get("partition"), 10, 31)
 	if err != nil {
@@ -125,20 +125,20 @@ func (s *Server) decideRecord(body *decisions, query url.Values, user string) *r
 		return response.BadRequest("topic", "Name the record's topic, or a stream of it.")
 	}
 	asked := false
-	for _, f := range s.cfg.Source.Status() {
-		i, known := s.cfg.Hub.Lookup(f.Name)
+	for _, f := range o.Streams.Source.Status() {
+		i, known := o.Streams.Hub.Lookup(f.Name)
 		if !known || topic != "" && topic != f.Topic || name != "" && name != f.Name {
 			continue
 		}
 		asked = true
-		d, cause := s.cfg.Hub.Decisions().Of(i, int32(partition), int64(offset), user)
+		d, cause := o.Streams.Hub.Decisions().Of(i, int32(partition), int64(offset), user)
 		if cause != "" {
 			if body.Cause == "" {
-				body.Cause, body.Because = cause, s.explain.unknownBecause(cause, i, int32(partition), int64(offset), body.Since)
+				body.Cause, body.Because = cause, o.explain.unknownBecause(cause, i, int32(partition), int64(offset), body.Since)
 			}
 			continue
 		}
-		one := s.decision(d, f.Topic)
+		one := o.decision(d, f.Topic)
 		if len(body.Records) == 0 {
 			body.Cause, body.Because = one.Cause, one.Because
 		}
@@ -151,11 +151,11 @@ func (s *Server) decideRecord(body *decisions, query url.Values, user string) *r
 }
 
 // decideUser answers for a user: the newest records.
-func (s *Server) decideUser(body *decisions, query url.Values, user string) *response.Problem {
+func (o *Operators) decideUser(body *Decisions, query url.Values, user string) *response.Problem {
 	q := stream.Question{User: user, Stream: -1, Subject: query.Get("subject"), Theirs: query.Get("theirs") == "1"}
 	if name := query.Get("stream"); name != "" {
 		var known bool
-		if q.Stream, known = s.cfg.Hub.Lookup(name); !known {
+		if q.Stream, known = o.Streams.Hub.Lookup(name); !known {
 			return unknownStream()
 		}
 	}
@@ -164,36 +164,36 @@ func (s *Server) decideUser(body *decisions, query url.Values, user string) *res
 		return refused
 	}
 	topics := make(map[string]string)
-	for _, f := range s.cfg.Source.Status() {
+	for _, f := range o.Streams.Source.Status() {
 		topics[f.Name] = f.Topic
 	}
-	specs := s.cfg.Hub.Specs()
-	for _, d := range s.cfg.Hub.Decisions().Newest(q) {
-		body.Records = append(body.Records, s.decision(d, topics[specs[d.Stream].Name]))
+	specs := o.Streams.Hub.Specs()
+	for _, d := range o.Streams.Hub.Decisions().Newest(q) {
+		body.Records = append(body.Records, o.decision(d, topics[specs[d.Stream].Name]))
 	}
 	return nil
 }
 
 // decision says a decision with reasons.
-func (s *Server) decision(d stream.Decision, topic string) decision {
-	spec := s.cfg.Hub.Specs()[d.Stream]
+func (o *Operators) decision(d stream.Decision, topic string) decision {
+	spec := o.Streams.Hub.Specs()[d.Stream]
 	one := decision{
 		Stream: spec.Name, Topic: topic, Partition: d.Partition, Offset: d.Offset, Read: *response.UTC(d.Read), Timestamp: *response.UTC(d.Stamp), Audience: audienceName(spec.Audience),
 		Poison: d.Poison, Event: d.Name, Subject: d.Subject, Users: d.Users, MoreUsers: d.MoreUsers, Connected: d.Connected, Written: d.Written,
 		For: []decidedFor{}, Subscribers: []decidedVisitor{},
 	}
 	for _, v := range d.For {
-		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: s.explain.because(&d, v), At: response.UTCOrNil(v.At)})
+		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: o.explain.because(&d, v), At: response.UTCOrNil(v.At)})
 	}
 	for _, v := range d.Each {
 		one.Subscribers = append(one.Subscribers, decidedVisitor{
-			ID: s.names.of(v.Key), User: v.User, Subject: v.Subject, AnyUser: v.AnyUser, Since: *response.UTC(v.Since), Until: response.UTCOrNil(v.Until), Ended: v.Ended, Cause: v.Cause, At: response.UTCOrNil(v.At),
+			ID: o.names.of(v.Key), User: v.User, Subject: v.Subject, AnyUser: v.AnyUser, Since: *response.UTC(v.Since), Until: response.UTCOrNil(v.Until), Ended: v.Ended, Cause: v.Cause, At: response.UTCOrNil(v.At),
 		})
 	}
 	if len(one.For) == 1 || len(one.For) > 0 && d.Poison != "" {
 		one.Cause, one.Because = one.For[0].Cause, one.For[0].Because
 	} else {
-		one.Cause, one.Because = s.explain.becauseOfAll(&d)
+		one.Cause, one.Because = o.explain.becauseOfAll(&d)
 	}
 	return one
 }

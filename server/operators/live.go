@@ -1,4 +1,4 @@
-package server
+package operators
 
 import (
 	"net/http"
@@ -14,10 +14,10 @@ import (
 	"sluice/stream"
 )
 
-// live is the body of GET /live: the gateway at one moment. What is counted only ever
+// Live is the body of GET /live: the gateway at one moment. What is counted only ever
 // rises, so that rates are the difference of two of them. Every number is one of
 // /metrics, read from where /metrics reads it.
-type live struct {
+type Live struct {
 	Time          time.Time         `json:"time"`
 	Gateway       liveGateway       `json:"gateway"`
 	Kafka         liveKafka         `json:"kafka"`
@@ -108,21 +108,21 @@ type liveState struct {
 	Bytes    int64 `json:"bytes"`
 }
 
-// live answers GET /live.
-func (s *Server) live(w http.ResponseWriter, r *http.Request) {
+// Live answers GET /live.
+func (o *Operators) Live(w http.ResponseWriter, r *http.Request) {
 	var only []string
 	for _, list := range r.URL.Query()["stream"] {
 		only = append(only, strings.Split(list, ",")...)
 	}
 	for _, name := range only {
-		if _, known := s.cfg.Hub.Lookup(name); !known {
+		if _, known := o.Streams.Hub.Lookup(name); !known {
 			unknownStream().Write(w)
 			return
 		}
 	}
-	body, err := s.snapshotLive(only)
+	body, err := o.snapshotLive(only)
 	if err != nil {
-		s.cfg.Logger.ErrorContext(r.Context(), "the metrics can't be gathered", "error", err)
+		o.Logger.ErrorContext(r.Context(), "the metrics can't be gathered", "error", err)
 		response.Internal().Write(w)
 		return
 	}
@@ -134,22 +134,22 @@ func unknownStream() *response.Problem {
 }
 
 // snapshotLive says how the gateway is, and each of the streams named; none: all.
-func (s *Server) snapshotLive(only []string) (*live, error) {
-	g, err := s.cfg.Metrics.Values()
+func (o *Operators) snapshotLive(only []string) (*Live, error) {
+	g, err := o.Metrics.Values()
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now()
-	facts := s.streams.Facts()
+	facts := o.Streams.Facts()
 	statuses := make([]status.Stream, len(facts))
 	for i := range facts {
 		statuses[i] = facts[i].Stream
 	}
-	readiness := s.readiness(statuses, now)
-	l := &live{
+	readiness := o.Readiness(statuses, now)
+	l := &Live{
 		Time: *response.UTC(now),
 		Gateway: liveGateway{
-			Version: s.cfg.Version, Started: *response.UTC(s.terms.began), Uptime: now.Sub(s.terms.began).Seconds(),
+			Version: o.Version, Started: *response.UTC(o.Began), Uptime: now.Sub(o.Began).Seconds(),
 			Ready: readiness.Ready, Draining: readiness.Draining, Cores: runtime.GOMAXPROCS(0),
 			CPU: g.One("process_cpu_seconds_total"), RSS: g.Count("process_resident_memory_bytes"), Heap: g.Count("go_memstats_heap_alloc_bytes"),
 			Goroutines: g.Count("go_goroutines"), Descriptors: g.Count("process_open_fds"), MaxDescriptors: g.Count("process_max_fds"),
@@ -166,7 +166,7 @@ func (s *Server) snapshotLive(only []string) (*live, error) {
 		SocketsTurned: g.By("sluice_sockets_turned_away_total", "limit"),
 		Streams:       []liveStream{},
 	}
-	if r := s.cfg.Hub.Decisions().Remembered(); r.Capacity > 0 {
+	if r := o.Streams.Hub.Decisions().Remembered(); r.Capacity > 0 {
 		l.Decisions = &remembering{r.Capacity, r.Records, *response.UTC(r.Since)}
 	}
 	for i := range facts {
@@ -175,7 +175,7 @@ func (s *Server) snapshotLive(only []string) (*live, error) {
 			l.Kafka = liveKafka{StaleSince: response.UTC(since)}
 		}
 		if len(only) == 0 || slices.Contains(only, f.Name) {
-			one := s.liveStream(f, readiness.Streams[i].Ready)
+			one := o.liveStream(f, readiness.Streams[i].Ready)
 			one.Resets = g.Where("sluice_resets_total", "stream", f.Name).By("sluice_resets_total", "reason")
 			l.Streams = append(l.Streams, one)
 		}
@@ -183,9 +183,9 @@ func (s *Server) snapshotLive(only []string) (*live, error) {
 	return l, nil
 }
 
-func (s *Server) liveStream(f *status.Facts, isReady bool) liveStream {
+func (o *Operators) liveStream(f *status.Facts, isReady bool) liveStream {
 	one := liveStream{
-		Name: f.Name, Topic: f.Topic, Audience: audienceName(f.Audience), Access: s.cfg.Access[f.Name],
+		Name: f.Name, Topic: f.Topic, Audience: audienceName(f.Audience), Access: o.Access[f.Name],
 		Ready: isReady, Warm: f.Warm, Fetching: f.Fetching, Waiting: f.Waiting,
 		StaleSince: response.UTCOrNil(f.StaleSince), KafkaAnswered: response.UTCOrNil(f.Answered), NewestEvent: response.UTCOrNil(f.Stamp),
 		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused, Jumps: f.Jumps,
@@ -226,7 +226,7 @@ func audienceName(a stream.Audience) string {
 var liveRoute = describe.Route{Asks: describe.Operator, Operation: openapi.Operation{
 	ID: "live", Tags: []string{describe.TagOperation}, Summary: "The gateway's numbers at one moment",
 	Description: "The numbers are those of `/metrics`. Counters only rise until a restart. A rate is the difference of two answers.",
-	Parameters:  []openapi.Parameter{streamParameter},
+	Parameters:  []openapi.Parameter{describe.StreamParameter},
 	Responses: describe.Responses{}.JSON(http.StatusOK, "The numbers.", openapi.Ref("Live"), nil).
 		Problem(http.StatusNotFound, "The stream doesn't exist.", "stream").NotOperator(),
 }}

@@ -1,4 +1,4 @@
-package server
+package operators
 
 import (
 	"net/http"
@@ -7,23 +7,12 @@ import (
 	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
-	"sluice/server/status"
 )
 
-// readiness says how ready the gateway is with these streams.
-func (s *Server) readiness(statuses []status.Stream, now time.Time) status.Readiness {
-	r := status.Ready(statuses, s.gate.isShut(), !s.caughtUp(), s.wasReady.Load(), s.cfg.ReadyGrace, now)
-	r.Control = s.unheard()
-	if r.Ready {
-		s.wasReady.Store(true)
-	}
-	return r
-}
-
-// readyz answers 200 or 503, each with the same body: for the gateway, or for the streams
+// Readyz answers 200 or 503, each with the same body: for the gateway, or for the streams
 // of ?stream= alone.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	state := s.readiness(s.cfg.Source.Status(), time.Now())
+func (o *Operators) Readyz(w http.ResponseWriter, r *http.Request) {
+	state := o.Readiness(o.Streams.Source.Status(), time.Now())
 	if asked := r.URL.Query()["stream"]; len(asked) > 0 {
 		var known bool
 		if state, known = state.Of(asked); !known {
@@ -38,9 +27,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	response.JSON(w, status, state)
 }
 
-// livez answers whenever the process can: what waits for Kafka is alive, and to restart
+// Livez answers whenever the process can: what waits for Kafka is alive, and to restart
 // it would not help.
-func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
+func (o *Operators) Livez(w http.ResponseWriter, _ *http.Request) {
 	response.JSON(w, http.StatusOK, struct {
 		Live bool `json:"live"`
 	}{true})
@@ -56,7 +45,7 @@ var readyzRoute = describe.Route{Operation: openapi.Operation{
 	ID: "readyz", Tags: []string{describe.TagHealth}, Summary: "Whether a load balancer should send new requests here",
 	Description: "At start the gateway is ready when each stream has been read once. A topic that doesn't exist, may not be read or has partitions without a leader holds it up for 10 seconds. " +
 		"Afterwards it is not ready while it drains, or when Kafka has answered for none of its streams for `ready_grace`.",
-	Parameters: []openapi.Parameter{streamParameter},
+	Parameters: []openapi.Parameter{describe.StreamParameter},
 	Responses: describe.Responses{}.
 		JSON(http.StatusOK, "Ready: send requests here.", openapi.Ref("Readiness"), nil).
 		Problem(http.StatusNotFound, "The stream doesn't exist.", "stream").

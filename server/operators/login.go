@@ -1,4 +1,4 @@
-package server
+package operators
 
 import (
 	"crypto/sha256"
@@ -9,36 +9,37 @@ import (
 	"sluice/server/response"
 )
 
-// AdminAuth is who may use the admin routes. The zero AdminAuth lets everyone who reaches
+// Auth is who may use the admin routes. The zero Auth lets everyone who reaches
 // them: then the address must be one that only operators reach. /livez and /readyz are
 // open in any case: probes have no secret, and these tell no more than which topics there
 // are and how far each has been read.
-type AdminAuth struct {
+type Auth struct {
 	Token   string // as a bearer token, or as the password of basic authentication, of whatever name
 	APIKeys bool   // Config.APIKeys are taken too
 }
 
-func (a AdminAuth) open() bool { return a.Token == "" && !a.APIKeys }
+// Open reports whether everybody who reaches the admin routes may use them.
+func (a Auth) Open() bool { return a.Token == "" && !a.APIKeys }
 
-// operators lets none but operators through.
-func (s *Server) operators(next http.Handler) http.Handler {
-	if s.cfg.AdminAuth.open() {
+// Only lets none but operators through.
+func (o *Operators) Only(next http.Handler) http.Handler {
+	if o.Auth.Open() {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.isOperator(r) {
+		if o.isOperator(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		s.notOperator(r)
+		o.notOperator(r)
 		p := response.NewProblem(http.StatusUnauthorized, "operator", "Only for operators", "The admin token is missing or wrong.")
 		p.Challenge = `Basic realm="sluice admin", charset="UTF-8"`
 		p.Write(w)
 	})
 }
 
-func (s *Server) isOperator(r *http.Request) bool {
-	if token := s.cfg.AdminAuth.Token; token != "" {
+func (o *Operators) isOperator(r *http.Request) bool {
+	if token := o.Auth.Token; token != "" {
 		shown, isBasic := "", false
 		if _, shown, isBasic = r.BasicAuth(); !isBasic {
 			scheme, rest, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -50,10 +51,10 @@ func (s *Server) isOperator(r *http.Request) bool {
 			return true
 		}
 	}
-	if !s.cfg.AdminAuth.APIKeys {
+	if !o.Auth.APIKeys {
 		return false
 	}
-	_, err := s.cfg.APIKeys.Check(r)
+	_, err := o.Keys.Check(r)
 	return err == nil
 }
 

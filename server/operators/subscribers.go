@@ -1,4 +1,4 @@
-package server
+package operators
 
 import (
 	"crypto/rand"
@@ -25,15 +25,15 @@ const (
 	maxPage     = 1000
 )
 
-// subscriberList is the body of GET /subscribers.
-type subscriberList struct {
+// SubscriberList is the body of GET /subscribers.
+type SubscriberList struct {
 	Open        int          `json:"open"` // in all
-	Subscribers []subscriber `json:"subscribers"`
+	Subscribers []Subscriber `json:"subscribers"`
 	Next        string       `json:"next,omitempty"` // ?after= for those that follow
 }
 
-// subscriber is one connection or poll.
-type subscriber struct {
+// Subscriber is one connection or poll.
+type Subscriber struct {
 	ID          string     `json:"id"`
 	User        string     `json:"user,omitempty"`
 	Streams     []string   `json:"streams"`
@@ -48,17 +48,17 @@ type subscriber struct {
 	Position    string     `json:"position,omitempty"`
 }
 
-// listSubscribers answers GET /subscribers.
-func (s *Server) listSubscribers(w http.ResponseWriter, r *http.Request) {
-	ask, refused := s.readRoll(r)
+// Subscribers answers GET /subscribers.
+func (o *Operators) Subscribers(w http.ResponseWriter, r *http.Request) {
+	ask, refused := o.readListing(r)
 	if refused != nil {
 		refused.Write(w)
 		return
 	}
-	list := subscriberList{Open: s.cfg.Hub.Subscribers(), Subscribers: []subscriber{}}
-	next := s.cfg.Hub.VisitSubscribers(ask.user, ask.stream, ask.after, func(sub stream.Subscriber) bool {
-		if a, known := s.roster.find(sub.Key); known { // else it is just being opened
-			list.Subscribers = append(list.Subscribers, s.subscriber(sub, a))
+	list := SubscriberList{Open: o.Streams.Hub.Subscribers(), Subscribers: []Subscriber{}}
+	next := o.Streams.Hub.VisitSubscribers(ask.user, ask.stream, ask.after, func(sub stream.Subscriber) bool {
+		if one, known := o.Subscriber(sub); known {
+			list.Subscribers = append(list.Subscribers, one)
 		}
 		return len(list.Subscribers) < ask.limit
 	})
@@ -68,20 +68,25 @@ func (s *Server) listSubscribers(w http.ResponseWriter, r *http.Request) {
 	response.JSON(w, http.StatusOK, list)
 }
 
-func (s *Server) subscriber(sub stream.Subscriber, a connectionInfo) subscriber {
-	one := subscriber{
-		ID: s.names.of(sub.Key), User: sub.User, Subject: sub.Subject, AnyUser: sub.AnyUser, Streams: s.streamNames(sub.Streams),
-		Since: *response.UTC(s.roster.at(a)), Address: a.address(), Carrier: a.by.String(),
+// Subscriber is a connection as operators are told; false: it is just being opened.
+func (o *Operators) Subscriber(sub stream.Subscriber) (one Subscriber, known bool) {
+	c, known := o.Came(sub.Key)
+	if !known {
+		return Subscriber{}, false
+	}
+	one = Subscriber{
+		ID: o.names.of(sub.Key), User: sub.User, Subject: sub.Subject, AnyUser: sub.AnyUser, Streams: o.streamNames(sub.Streams),
+		Since: *response.UTC(c.Since), Address: c.Address, Carrier: c.Carrier,
 		State: string(sub.State), BehindSince: response.UTCOrNil(sub.Since), Position: sub.Position,
 	}
 	if sub.Behind >= 0 {
 		one.Behind = &sub.Behind
 	}
-	return one
+	return one, true
 }
 
-func (s *Server) streamNames(streams []int) []string {
-	specs := s.cfg.Hub.Specs()
+func (o *Operators) streamNames(streams []int) []string {
+	specs := o.Streams.Hub.Specs()
 	names := make([]string, len(streams))
 	for i, n := range streams {
 		names[i] = specs[n].Name
@@ -89,37 +94,37 @@ func (s *Server) streamNames(streams []int) []string {
 	return names
 }
 
-// roll is what a listing asks for.
-type roll struct {
+// listing is what a list of connections is asked for.
+type listing struct {
 	user   string // "": all
 	stream int    // -1: all
 	limit  int
 	after  uint32
 }
 
-func (s *Server) readRoll(r *http.Request) (roll, *response.Problem) {
+func (o *Operators) readListing(r *http.Request) (listing, *response.Problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return roll{}, response.BadRequest("query", "The query can't be read.")
+		return listing{}, response.BadRequest("query", "The query can't be read.")
 	}
-	ask := roll{user: query.Get("user"), stream: -1}
+	ask := listing{user: query.Get("user"), stream: -1}
 	if len(ask.user) > auth.MaxUser {
-		return roll{}, response.BadRequest("user", "The user parameter is too long.")
+		return listing{}, response.BadRequest("user", "The user parameter is too long.")
 	}
 	if name := query.Get("stream"); name != "" {
 		var known bool
-		if ask.stream, known = s.cfg.Hub.Lookup(name); !known {
-			return roll{}, unknownStream()
+		if ask.stream, known = o.Streams.Hub.Lookup(name); !known {
+			return listing{}, unknownStream()
 		}
 	}
 	var refused *response.Problem
 	if ask.limit, refused = readLimit(query, defaultPage, maxPage); refused != nil {
-		return roll{}, refused
+		return listing{}, refused
 	}
 	if text := query.Get("after"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 32)
 		if err != nil {
-			return roll{}, response.BadRequest("after", "The after parameter is not the next of a list before.")
+			return listing{}, response.BadRequest("after", "The after parameter is not the next of a list before.")
 		}
 		ask.after = uint32(n)
 	}
@@ -139,14 +144,14 @@ func readLimit(query url.Values, fallback, most int) (int, *response.Problem) {
 	return n, nil
 }
 
-// closeSubscriber answers DELETE /subscribers/{id}.
-func (s *Server) closeSubscriber(w http.ResponseWriter, r *http.Request) {
-	key, ok := s.names.key(chi.URLParam(r, "id"))
-	if !ok || !s.cfg.Hub.Sub(key).Dismiss() {
+// CloseSubscriber answers DELETE /subscribers/{id}.
+func (o *Operators) CloseSubscriber(w http.ResponseWriter, r *http.Request) {
+	key, ok := o.names.key(chi.URLParam(r, "id"))
+	if !ok || !o.Streams.Hub.Sub(key).Dismiss() {
 		response.NewProblem(http.StatusNotFound, "subscriber", "There is no such connection", "The connection has gone, or the id is of another run of the gateway.").Write(w)
 		return
 	}
-	s.cfg.Logger.InfoContext(r.Context(), "an operator closed a connection", "subscriber", s.names.of(key))
+	o.Logger.InfoContext(r.Context(), "an operator closed a connection", "subscriber", o.names.of(key))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusNoContent)
 }
