@@ -63,7 +63,7 @@ func usage(w io.Writer) {
 	fmt.Fprintf(w, "\nServers to run beside sluice, by --peer NAME or --peer all:\n\n")
 	for _, p := range peers.All {
 		if !p.IsFloor() && p.Name != peers.Sluice {
-			fmt.Fprintf(w, "  %-8s %s\n", p.Name, p.About)
+			fmt.Fprintf(w, "  %-16s %s\n", p.Name, p.About)
 		}
 	}
 	fmt.Fprintf(w, "\nsluice-bench MODE -h lists the flags. BENCHMARKS.md has the commands and what they showed.\n")

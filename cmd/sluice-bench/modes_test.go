@@ -119,6 +119,20 @@ func TestIngestEndsWhenAllHasBeenRead(t *testing.T) {
 	}
 }
 
+// A gateway that shapes its records is compared with one that doesn't, in the same run.
+func TestIngestComparesShapesWithThePlainGateway(t *testing.T) {
+	r := measure(t, "ingest --peer sluice-transform --peer sluice-filter --peer sluice-drop --events 500 --users 50 --partitions 2")
+	for _, name := range []string{"sluice-transform", "sluice-filter", "sluice-drop"} {
+		res := r.Find(name, "records per CPU-second")
+		if res == nil || res.Baseline != "sluice" || res.Ratio <= 0 {
+			t.Errorf("%s: %+v", name, res)
+		}
+	}
+	if res := r.Find("sluice", "records per CPU-second"); res == nil || res.Baseline != "floor-kafka" {
+		t.Errorf("sluice: %+v", res)
+	}
+}
+
 func TestHoldMeasuresMemoryAndSlope(t *testing.T) {
 	for _, proto := range []string{"http", "https", "h2c"} {
 		r := measure(t, "hold --server none --peer nethttp,nethttp-beats --clients 40 --more 80 --streams 10 --proto "+proto)

@@ -50,6 +50,11 @@ func runIngest(ctx context.Context, s *session) error {
 			s.report.Add(c.Name, recordsPerCPU, "/s", perSecond(s.events, cpu))
 			s.report.Add(c.Name, "records per second, producing included", "/s", perSecond(s.events, time.Since(began)))
 			s.report.Against(peers.KafkaFloor, recordsPerCPU)
+			for _, p := range s.servers {
+				if p.IsGateway() && p.Name != peers.Sluice {
+					s.report.Compare(p.Name, peers.Sluice, recordsPerCPU)
+				}
+			}
 		}
 		return err
 	})

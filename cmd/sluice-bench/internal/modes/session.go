@@ -61,7 +61,7 @@ func newSession(ctx context.Context, o options, m *Mode, args []string, progress
 	if s.dir, err = os.MkdirTemp("", "sluice-bench-"); err != nil {
 		return nil, err
 	}
-	if slices.Contains(namesOf(s.servers), peers.Sluice) {
+	if slices.ContainsFunc(s.servers, func(p peers.Peer) bool { return p.IsGateway() }) {
 		if err := s.findGateway(ctx); err != nil {
 			s.close()
 			return nil, err

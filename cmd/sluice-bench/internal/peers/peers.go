@@ -17,12 +17,14 @@ import (
 type Peer struct {
 	Name   string
 	About  string
-	Kafka  bool          // reads Kafka itself; others are fed by HTTP publishing
-	only   []Audience    // empty: both
-	Resume bool          // serves what was missed after Last-Event-ID
-	protos []string      // besides plain HTTP/1.1
-	lacks  func() string // what must be installed first; "" or nil: nothing
-	Start  func(context.Context, Env, Shape) (*Target, error)
+	Kafka  bool       // reads Kafka itself; others are fed by HTTP publishing
+	only   []Audience // empty: both
+	Resume bool       // serves what was missed after Last-Event-ID
+	protos []string   // besides plain HTTP/1.1
+
+	gateway bool          // it is sluice, with one configuration or another
+	lacks   func() string // what must be installed first; "" or nil: nothing
+	Start   func(context.Context, Env, Shape) (*Target, error)
 }
 
 // Env is what a peer's start may need of the run.
@@ -46,6 +48,9 @@ type Shape struct {
 // All is the table of servers. sluice itself is one of them.
 var All = []Peer{
 	sluicePeer,
+	sluiceFilterPeer,
+	sluiceTransformPeer,
+	sluiceDropPeer,
 	floorPeer,
 	kafkaFloorPeer,
 	nchanPeer,
@@ -72,7 +77,7 @@ func Choose(names []string) ([]Peer, []string, error) {
 	for _, name := range names {
 		if name == "all" {
 			for _, p := range All {
-				if p.IsFloor() || p.Name == Sluice {
+				if p.IsFloor() || p.gateway {
 					continue
 				}
 				if lack := p.missing(); lack != "" {
@@ -107,6 +112,9 @@ var Servers = map[string]func(ctx context.Context, args []string) error{
 
 // IsFloor tells the servers that show what the machine costs.
 func (p *Peer) IsFloor() bool { return p.Name == Floor || p.Name == KafkaFloor }
+
+// IsGateway tells sluice, with whatever configuration.
+func (p *Peer) IsGateway() bool { return p.gateway }
 
 // missing says what must be installed before the peer can run; "" is nothing.
 func (p *Peer) missing() string {

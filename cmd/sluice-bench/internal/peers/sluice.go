@@ -17,14 +17,26 @@ import (
 	"sluice/cmd/sluice-bench/internal/process"
 )
 
-var sluicePeer = Peer{
-	Name: Sluice, About: "the gateway", Kafka: true, Resume: true,
-	protos: []string{load.HTTPS, load.H2C},
-	Start:  startSluice,
+var (
+	sluicePeer          = gateway(Sluice, "the gateway", "")
+	sluiceFilterPeer    = gateway("sluice-filter", "the gateway, each record through a jq filter", `, filter: '.user != ""'`)
+	sluiceTransformPeer = gateway("sluice-transform", "the gateway, each record shaped by jq", `, transform: '{at, n, user}'`)
+	sluiceDropPeer      = gateway("sluice-drop", "the gateway, a field of each record dropped", ", drop: [pad]")
+)
+
+// gateway is the gateway with further keys of its streams.
+func gateway(name, about, keys string) Peer {
+	return Peer{
+		Name: name, About: about, Kafka: true, Resume: true, gateway: true,
+		protos: []string{load.HTTPS, load.H2C},
+		Start: func(ctx context.Context, env Env, sh Shape) (*Target, error) {
+			return startSluice(ctx, env, sh, name, keys)
+		},
+	}
 }
 
 // startSluice runs `sluice serve` on a configuration made for the run.
-func startSluice(ctx context.Context, env Env, sh Shape) (*Target, error) {
+func startSluice(ctx context.Context, env Env, sh Shape, name, keys string) (*Target, error) {
 	listen, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -55,11 +67,11 @@ limits: {connections: 0, per_user: 0, connects_per_second: 0}
 %skafka:
   brokers: ["%s"]
 streams:
-  private: {topic: %s, audience: user, user: %q}
-  public: {topic: %s, audience: everyone}
+  private: {topic: %s, audience: user, user: %q%s}
+  public: {topic: %s, audience: everyone%s}
 %s
-`, listen, admin, env.Heartbeat, tls, strings.Join(env.Brokers, `", "`), sh.Topics[Private], env.UserFrom, sh.Topics[Public], auth)
-	file := filepath.Join(env.Dir, "sluice.yaml")
+`, listen, admin, env.Heartbeat, tls, strings.Join(env.Brokers, `", "`), sh.Topics[Private], env.UserFrom, keys, sh.Topics[Public], keys, auth)
+	file := filepath.Join(env.Dir, name+".yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
@@ -67,7 +79,7 @@ streams:
 	if sh.Idle {
 		environ = append(environ, measure.GCTrace) // a line a cycle; cycles are rare in an idle process
 	}
-	c, err := process.Start(env.Dir, "sluice", environ, env.Sluice, "serve", "-c", file)
+	c, err := process.Start(env.Dir, name, environ, env.Sluice, "serve", "-c", file)
 	if err != nil {
 		return nil, err
 	}

@@ -80,14 +80,17 @@ func (r *Report) Find(server, metric string) *result {
 
 // Against compares every server's metric with the baseline's, run by run.
 func (r *Report) Against(baseline, metric string) {
-	base := r.Find(baseline, metric)
-	if base == nil {
-		return
-	}
 	for _, res := range r.Results {
-		if res.Metric != metric || res == base {
-			continue
+		if res.Metric == metric {
+			r.Compare(res.Server, baseline, metric)
 		}
+	}
+}
+
+// Compare is Against for one server.
+func (r *Report) Compare(server, baseline, metric string) {
+	res, base := r.Find(server, metric), r.Find(baseline, metric)
+	if res != nil && base != nil && res != base {
 		var ratios []float64
 		for i := range min(len(res.Runs), len(base.Runs)) {
 			if base.Runs[i] > 0 {
