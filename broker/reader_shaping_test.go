@@ -3,6 +3,7 @@ package broker
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -198,34 +199,54 @@ func TestAnUnknownSchemaWaitsForItsRegistry(t *testing.T) {
 	}
 }
 
-// A program that never ends takes time of its topic, and of no other.
-func TestAProgramThatLoopsHoldsUpNoOtherTopic(t *testing.T) {
-	f := newFake(t)
-	f.create("loops", 1)
-	f.create("orders", 1)
+// A program that loops, explodes or fails costs its own stream an error a record. Another
+// stream of its topic has all events, and other topics don't wait.
+func TestAProgramThatFailsCostsItsOwnStreamAnError(t *testing.T) {
 	const n = 200
-	var recs []*kgo.Record
-	for range 5 * n {
-		recs = append(recs, recordOf("loops", 0, "alice", `{}`))
+	programs := map[string]string{
+		"loops":    `def f: f; f`,
+		"counts":   `[range(1e12)]`,
+		"explodes": `reduce range(100) as $i ("x"; . + .)`,
+		"grows":    `reduce range(40) as $i ("x"; [., .]) | if . == 1 then . else error(.) end`,
+		"fails":    `.nothing | error`,
+		"types":    `.a - 1`,
+		"many":     `.a, .a`,
 	}
-	f.produce(recs...)
-	streams := []StreamConfig{
-		shapedOrders("loops", "loops", record.Rules{Transform: `def f: f; f`}),
-		shapedOrders("orders", "orders", record.Rules{}),
+	f := newFake(t)
+	f.create("orders", 1)
+	var streams []StreamConfig
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		f.create(name, 1)
+		var recs []*kgo.Record
+		for range 5 * n {
+			recs = append(recs, recordOf(name, 0, "alice", `{"a":"x"}`))
+		}
+		f.produce(recs...)
+		streams = append(streams, shapedOrders(name, name, record.Rules{Transform: programs[name]}), shapedOrders(name+"-filter", name, record.Rules{Filter: programs[name]}))
 	}
-	sink := newRecorder(t, 2)
+	twin, plain := len(streams), len(streams)+1
+	streams = append(streams, shapedOrders("twin", "fails", record.Rules{Keep: []string{"a"}}), shapedOrders("orders", "orders", record.Rules{}))
+	sink := newRecorder(t, len(streams))
 	r := follow(t, f.config(), streams, sink, quiet)
 	sink.wait(0, "the first error", func(s *recorded) bool { return len(s.refused) > 0 })
 	for i := range n {
 		f.produce(recordOf("orders", 0, "alice", fmt.Sprint(i)))
 	}
-	sink.waitEvents(1, n)
-	loops := r.Status()[0]
-	if loops.Records == 5*n {
+	sink.waitEvents(plain, n)
+	status := r.Status()
+	if loops := status[slices.IndexFunc(status, func(s Status) bool { return s.Stream == "loops" })]; loops.Records == 5*n {
 		t.Error("the loops were over before the orders came: nothing was shown")
 	}
-	if loops.Refused[record.ShapeError] != loops.Records || loops.Events != 0 {
-		t.Errorf("%+v", loops)
+	sink.waitEvents(twin, 5*n)
+	for _, s := range r.Status() {
+		switch {
+		case s.Stream == "orders" || s.Stream == "twin":
+			if s.Events != s.Records || s.Refused[record.ShapeError] != 0 {
+				t.Errorf("%s: %+v", s.Stream, s)
+			}
+		case s.Refused[record.ShapeError] != s.Records || s.Records == 0 || s.Events != 0 || len(s.Held) > 0 || !s.StaleSince.IsZero():
+			t.Errorf("%s: %+v", s.Stream, s)
+		}
 	}
 }
 

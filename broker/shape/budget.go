@@ -9,7 +9,9 @@ import (
 const (
 	maxSteps = 200_000 // of a program, for one record: some ten milliseconds
 	maxTime  = 20 * time.Millisecond
-	lookAt   = 64 // steps between two looks at the clock
+	// lookAt is how many steps there are between two looks at the clock. A program may
+	// double what it holds in three steps or so: at 64 it took gigabytes before a look.
+	lookAt = 8
 )
 
 var (

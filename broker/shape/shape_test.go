@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,22 @@ func TestErrorsQuoteNoValue(t *testing.T) {
 	p.code = nil // an interpreter that panics
 	if _, _, err := p.run(map[string]any{"a": secret}); err == nil || strings.Contains(err.Error(), secret) {
 		t.Errorf("a panic: %v", err)
+	}
+}
+
+// What doubles with each step is stopped before it takes all memory.
+func TestWhatDoublesIsStopped(t *testing.T) {
+	for _, program := range []string{
+		`reduce range(100) as $i ("x"; . + .)`, `reduce range(100) as $i (["x"]; . + .)`, `reduce range(100) as $i ("x"; "\(.)\(.)")`,
+		`def f: . + . | f; "x" | f`, `reduce range(100) as $i ("x"; [., .] | add)`, `reduce range(100) as $i ("x"; [., .] | join(""))`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, v, err := newShape(t, Config{Transform: program}).Apply(nil, []byte(`{}`))
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; v != Failed || took > 700 {
+			t.Errorf("%s: verdict %d (%v) after %d MiB", program, v, err, took)
+		}
 	}
 }
 
