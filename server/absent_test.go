@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/server/listen"
+	"sluice/server/status"
 )
 
 // One missing topic keeps no page from the events of the others, by no route.
@@ -48,7 +49,7 @@ func TestAMissingTopicKeepsNoPageFromTheOthers(t *testing.T) {
 			}
 		}
 		source.Store(&statuses{{Name: "orders", Warm: true}, {Name: "news", Warm: true}})
-		f.absence.last.Store(nil) // a second later
+		f.absence = status.Absence{} // a second later
 		back := f.get("/events?user=alice", "Last-Event-ID", id)
 		back.want("sluice.reset", `{"reason":"invalid","stream":"news","partitions":[]}`)
 		back.want("sluice.hello", `{"resume":"reset","heartbeat":9000,"streams":["orders","news"]}`)

@@ -63,7 +63,7 @@ func (s *Server) admit(r *http.Request) (admission, *response.Problem) {
 		s.cfg.Hub.Decisions().Denied(principal.User, a.request.Denied)
 		return admission{}, response.NewProblem(http.StatusForbidden, "stream", "You may not read this stream", err.Error())
 	}
-	a.leaveOut(s.absence.mask(s.cfg.Source, time.Now()))
+	a.leaveOut(s.absence.Mask(s.cfg.Source, time.Now()))
 	subject := query.Get("subject")
 	if len(subject) > maxSubject || !utf8.ValidString(subject) {
 		return admission{}, response.BadRequest("subject", "The subject parameter is too long, or not UTF-8.")
@@ -87,6 +87,25 @@ func (s *Server) admit(r *http.Request) (admission, *response.Problem) {
 	a.request.Note = principal.Note
 	a.request.From = from
 	return a, nil
+}
+
+// leaveOut takes the streams that are absent out of a request, unless nothing would be
+// left.
+func (a *admission) leaveOut(absent uint64) {
+	is := func(i int) bool { return absent&(1<<i) != 0 }
+	if absent == 0 || !slices.ContainsFunc(a.request.Streams, func(i int) bool { return !is(i) }) {
+		return
+	}
+	var streams []int
+	var names []string
+	for n, i := range a.request.Streams {
+		if is(i) {
+			a.request.Absent = append(a.request.Absent, i)
+		} else {
+			streams, names = append(streams, i), append(names, a.names[n])
+		}
+	}
+	a.request.Streams, a.names = streams, names
 }
 
 // identify finds out who is asking. It fails with the problem to answer with. A request

@@ -202,11 +202,7 @@ func TestAGuestFollowsOneOrder(t *testing.T) {
 	if n := f.EndTicket(ticket.ID) + f.EndTicket("x"); n != 0 {
 		t.Errorf("ended %d more", n)
 	}
-	eventually(t, "nothing is left of the logins", func() bool {
-		f.logins.mu.Lock()
-		defer f.logins.mu.Unlock()
-		return len(f.logins.bySub)+len(f.logins.byKey) == 0
-	})
+	eventually(t, "nothing is left of the logins", func() bool { return f.logins.Len() == 0 })
 }
 
 func TestATicketForOnce(t *testing.T) {

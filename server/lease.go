@@ -8,6 +8,7 @@ import (
 
 	"sluice/server/cors"
 	"sluice/server/limit"
+	"sluice/server/logins"
 	"sluice/server/response"
 	"sluice/stream"
 )
@@ -25,7 +26,7 @@ type lease struct {
 type lenders struct {
 	gate      *gate
 	limits    *limit.Limiter
-	logins    *logins
+	logins    *logins.Logins
 	snapshots *snapshots
 	log       *requestLog
 }
@@ -49,7 +50,7 @@ func (l *lenders) unsubscribe(sub stream.Sub, held *lease, why string) {
 		sub.CloseFor(why)
 	}
 	if held.boundToLogin {
-		l.logins.detach(sub.Key())
+		l.logins.Detach(sub.Key())
 	}
 	if held.snapshot {
 		l.snapshots.drop(sub.Key())
@@ -153,7 +154,7 @@ func (s *Server) subscribe(ctx context.Context, p *pending, a *admission, by car
 // it.
 func (s *Server) follow(sub stream.Sub, held *lease, a *admission, ip netip.Addr, by carrierKind) {
 	if a.principal.Login != nil {
-		s.logins.attach(sub, a.principal)
+		s.logins.Attach(sub, a.principal)
 		held.boundToLogin = true
 	}
 	// It may have been revoked since it was asked. A later revocation finds the

@@ -106,4 +106,4 @@ func (s *Server) EndUser(user string) int { return s.cfg.Hub.EndUser(user) }
 
 // EndTicket ends the streams on this gateway that were opened by the ticket of this id,
 // and says how many.
-func (s *Server) EndTicket(id string) int { return s.logins.endKey(auth.TicketKey(id)) }
+func (s *Server) EndTicket(id string) int { return s.logins.End(auth.TicketKey(id)) }

@@ -24,6 +24,7 @@ import (
 	"sluice/server/auth"
 	"sluice/server/cors"
 	"sluice/server/limit"
+	"sluice/server/logins"
 	"sluice/server/metrics"
 	"sluice/server/operators"
 	"sluice/server/response"
@@ -155,13 +156,13 @@ type Server struct {
 
 	revoked   *revocations
 	merging   merging
-	logins    *logins
+	logins    *logins.Logins
 	roster    connections
 	operators *operators.Operators
 
 	probing   *limit.ProbeCount
 	wasReady  atomic.Bool // /readyz has said so once
-	absence   absence
+	absence   status.Absence
 	forAnyone bool   // there are streams for those without an identity
 	lookedFor string // where a credential was looked for, in words; "" is not said
 	tidy      memoryReleaser
@@ -205,7 +206,7 @@ func New(cfg Config) (*Server, error) {
 	s.terms.snapshots, s.terms.evictions = s.snapshots, limit.NewEvictions()
 	s.rendering = make(chan struct{}, renderers())
 	s.revoked, s.merging.byKey = newRevocations(), make(map[string]revocation)
-	s.logins = newLogins(cfg.Hub)
+	s.logins = logins.New(cfg.Hub)
 	for _, roles := range cfg.Access {
 		s.forAnyone = s.forAnyone || slices.Contains(roles, auth.Anyone)
 	}
@@ -215,7 +216,7 @@ func New(cfg Config) (*Server, error) {
 	s.requests = newRequestLog(s)
 	s.lenders = lenders{&s.gate, s.limits, s.logins, s.snapshots, s.requests}
 	if err := s.carriers.start(s); err != nil {
-		s.logins.close()
+		s.logins.Close()
 		return nil, err
 	}
 	streams := status.Streams{Source: cfg.Source, Hub: cfg.Hub}
@@ -285,7 +286,7 @@ func (s *Server) Close() {
 	s.carriers.stop()
 	<-empty
 	s.carriers.close()
-	s.logins.close()
+	s.logins.Close()
 	s.merging.wait()
 	s.tidy.close()
 }

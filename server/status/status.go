@@ -1,6 +1,6 @@
 // Package status says what is known of each stream: how far its reader is, and what the
 // hub has of it (status.go). readiness.go tells from that whether a load balancer should
-// send requests here.
+// send requests here. absence.go tells which streams can't be read yet.
 package status
 
 import (

@@ -1,4 +1,4 @@
-package server
+package logins
 
 import (
 	"context"
@@ -51,7 +51,7 @@ func (a *asking) answer(change func()) {
 
 // bench of streams that depend on logins, in a bubble.
 type loginRig struct {
-	*logins
+	*Logins
 	hub  *stream.Hub
 	wake stream.WakerID
 }
@@ -65,8 +65,8 @@ func newLoginRig(t *testing.T) *loginRig {
 	hub := stream.NewHub(stream.Config{Streams: []stream.Spec{{Name: "orders"}}})
 	hub.Begin(0, "e", []int64{0})
 	hub.SetWarm(0)
-	r := &loginRig{logins: newLogins(hub), hub: hub, wake: hub.AddWaker(noWaker{})}
-	t.Cleanup(func() { r.close(); hub.Close() })
+	r := &loginRig{Logins: New(hub), hub: hub, wake: hub.AddWaker(noWaker{})}
+	t.Cleanup(func() { r.Close(); hub.Close() })
 	return r
 }
 
@@ -76,7 +76,7 @@ func (r *loginRig) open(t *testing.T, p auth.Principal) stream.Sub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.attach(sub, p)
+	r.Attach(sub, p)
 	return sub
 }
 
@@ -111,7 +111,7 @@ func TestALoginIsAskedAfterOnceForAllItsStreams(t *testing.T) {
 			if !ended(sub) {
 				t.Fatal("a stream goes on without its session")
 			}
-			r.detach(sub.Key())
+			r.Detach(sub.Key())
 			sub.Close()
 		}
 		r.wantEmpty(t)
@@ -127,15 +127,15 @@ func TestStreamsGoAndTheLoginIsForgotten(t *testing.T) {
 		r := newLoginRig(t)
 		a, b := &asking{key: 1, user: "alice"}, &asking{key: 2, user: "bob"}
 		one, two, three := r.open(t, a.principal()), r.open(t, a.principal()), r.open(t, b.principal())
-		r.detach(one.Key())
-		r.detach(two.Key())
-		r.detach(two.Key()) // twice is once
+		r.Detach(one.Key())
+		r.Detach(two.Key())
+		r.Detach(two.Key()) // twice is once
 		<-time.After(askEvery)
 		synctest.Wait()
 		if len(a.asked) != 0 || len(b.asked) != 1 {
 			t.Errorf("asked %d times after who is gone, %d after who is there", len(a.asked), len(b.asked))
 		}
-		r.detach(three.Key())
+		r.Detach(three.Key())
 		r.wantEmpty(t)
 	})
 }
@@ -166,7 +166,7 @@ func TestWithoutAnAnswerStreamsStayAWhile(t *testing.T) {
 		if !ended(sub) {
 			t.Error("goes on without an answer")
 		}
-		r.detach(sub.Key())
+		r.Detach(sub.Key())
 		r.wantEmpty(t)
 	})
 }
@@ -194,8 +194,8 @@ func TestAnotherUserOrOtherRolesEndTheStreams(t *testing.T) {
 				if !ended(old) || ended(new) {
 					t.Errorf("the old one ended: %v, the new one: %v", ended(old), ended(new))
 				}
-				r.detach(new.Key())
-				r.detach(old.Key())
+				r.Detach(new.Key())
+				r.Detach(old.Key())
 				r.wantEmpty(t)
 			})
 		})

@@ -1,4 +1,6 @@
-package server
+// Package logins ends streams when what let their caller in is over (logins.go): a
+// session of the app, or a ticket.
+package logins
 
 import (
 	"container/heap"
@@ -21,12 +23,12 @@ const (
 	renewPause = 5 * time.Second
 )
 
-// logins knows the streams that depend on something that may end at any time: a session
+// Logins knows the streams that depend on something that may end at any time: a session
 // that an app may end, a ticket that may be revoked. One loop asks after each login when
 // that is due, however many streams depend on it. A login that is over ends its streams
 // through the hub. Its subscriptions outlive no carrier, so it doesn't matter how they
 // are carried. Streams of other kinds of identity are not in here and cost nothing.
-type logins struct {
+type Logins struct {
 	hub    *stream.Hub
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -50,8 +52,9 @@ type login struct {
 	index int       // in the queue; -1: it isn't
 }
 
-func newLogins(hub *stream.Hub) *logins {
-	ls := &logins{
+// New begins the loop, which Close ends.
+func New(hub *stream.Hub) *Logins {
+	ls := &Logins{
 		hub: hub, slots: make(chan struct{}, renewals), bell: make(chan struct{}, 1),
 		byKey: make(map[auth.LoginKey]*login), bySub: make(map[uint64]*login),
 	}
@@ -60,13 +63,14 @@ func newLogins(hub *stream.Hub) *logins {
 	return ls
 }
 
-func (ls *logins) close() {
+// Close waits for the loop and for its questions.
+func (ls *Logins) Close() {
 	ls.cancel()
 	ls.wg.Wait()
 }
 
-// attach has a stream depend on its principal's login. The caller that attaches detaches.
-func (ls *logins) attach(sub stream.Sub, p auth.Principal) {
+// Attach has a stream depend on its principal's login. The caller that attaches detaches.
+func (ls *Logins) Attach(sub stream.Sub, p auth.Principal) {
 	ls.mu.Lock()
 	l := ls.byKey[p.Login.Key]
 	var others []uint64
@@ -87,7 +91,7 @@ func (ls *logins) attach(sub stream.Sub, p auth.Principal) {
 	l.subs = append(l.subs, sub.Key())
 	ls.bySub[sub.Key()] = l
 	ls.mu.Unlock()
-	ls.end(others)
+	ls.endStreams(others)
 }
 
 // still reports whether p is who the login's streams were opened for, with the same
@@ -98,7 +102,7 @@ func (l *login) still(p auth.Principal) bool {
 
 // take takes over what the latest answer says, and queues the login for the next
 // question. The lock is held.
-func (ls *logins) take(l *login, p auth.Principal) {
+func (ls *Logins) take(l *login, p auth.Principal) {
 	l.Login, l.user, l.roles = *p.Login, p.User, p.Roles
 	if l.Renew != nil {
 		ls.schedule(l, l.Due)
@@ -106,7 +110,7 @@ func (ls *logins) take(l *login, p auth.Principal) {
 }
 
 // schedule queues a login. The lock is held.
-func (ls *logins) schedule(l *login, due time.Time) {
+func (ls *Logins) schedule(l *login, due time.Time) {
 	l.due = due
 	if l.index < 0 {
 		heap.Push(&ls.queue, l)
@@ -121,8 +125,15 @@ func (ls *logins) schedule(l *login, due time.Time) {
 	}
 }
 
-// detach forgets a stream that has ended. It may have been forgotten already.
-func (ls *logins) detach(key uint64) {
+// Len is how many streams depend on logins.
+func (ls *Logins) Len() int {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return len(ls.bySub)
+}
+
+// Detach forgets a stream that has ended. It may have been forgotten already.
+func (ls *Logins) Detach(key uint64) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	l := ls.bySub[key]
@@ -137,7 +148,7 @@ func (ls *logins) detach(key uint64) {
 }
 
 // drop forgets a login, and returns the streams that depended on it. The lock is held.
-func (ls *logins) drop(l *login) (subs []uint64) {
+func (ls *Logins) drop(l *login) (subs []uint64) {
 	if ls.byKey[l.Key] == l {
 		delete(ls.byKey, l.Key)
 	}
@@ -151,16 +162,16 @@ func (ls *logins) drop(l *login) (subs []uint64) {
 	return subs
 }
 
-// end ends streams. Their carriers say so and close them.
-func (ls *logins) end(subs []uint64) int {
+// endStreams ends streams. Their carriers say so and close them.
+func (ls *Logins) endStreams(subs []uint64) int {
 	for _, key := range subs {
 		ls.hub.Sub(key).End()
 	}
 	return len(subs)
 }
 
-// endKey ends the streams that depend on a login.
-func (ls *logins) endKey(key auth.LoginKey) int {
+// End ends the streams that depend on a login, and says how many.
+func (ls *Logins) End(key auth.LoginKey) int {
 	ls.mu.Lock()
 	l := ls.byKey[key]
 	if l == nil {
@@ -169,11 +180,11 @@ func (ls *logins) endKey(key auth.LoginKey) int {
 	}
 	subs := ls.drop(l)
 	ls.mu.Unlock()
-	return ls.end(subs)
+	return ls.endStreams(subs)
 }
 
 // run asks after logins as they are due.
-func (ls *logins) run() {
+func (ls *Logins) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -201,7 +212,7 @@ func (ls *logins) run() {
 }
 
 // next takes the next login that is due out of the queue, or says how long there is none.
-func (ls *logins) next() (*login, time.Duration) {
+func (ls *Logins) next() (*login, time.Duration) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if len(ls.queue) == 0 {
@@ -217,7 +228,7 @@ func (ls *logins) next() (*login, time.Duration) {
 
 // renew asks after a login, and ends its streams when it is over, or when there was no
 // answer for too long.
-func (ls *logins) renew(l *login) {
+func (ls *Logins) renew(l *login) {
 	ls.mu.Lock()
 	ask := l.Renew
 	ls.mu.Unlock()
@@ -236,7 +247,7 @@ func (ls *logins) renew(l *login) {
 	case err == nil, errors.As(err, &refused), !time.Now().Before(l.Until):
 		subs := ls.drop(l)
 		ls.mu.Unlock()
-		ls.end(subs)
+		ls.endStreams(subs)
 		return
 	default:
 		again := time.Now().Add(renewPause/2 + rand.N(renewPause))
