@@ -48,6 +48,7 @@ var rooms = []room{
 		theirs: recordsAndJSON, never: []string{"net", "log", "os"},
 	},
 	{dir: "broker", ours: []string{"stream", "shown"}, theirs: all},
+	{dir: "server/jsonxml", theirs: none, never: []string{"net", "log", "os"}},
 	{dir: "server", ours: []string{"stream", "web", "docs", "shown"}, theirs: notKafka},
 	{dir: "web", theirs: none},
 	{dir: "docs", theirs: none},
