@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"sluice/server/auth"
 	"sluice/server/limit"
@@ -19,8 +18,7 @@ import (
 )
 
 const (
-	maxSubject = 1024 // bytes of ?subject=
-	maxFrom    = 64   // bytes of ?from=; an RFC 3339 time is the longest
+	maxFrom = 64 // bytes of ?from=; an RFC 3339 time is the longest
 )
 
 // admission is a request that may have a stream: whose, and where from.
@@ -64,15 +62,9 @@ func (s *Server) admit(r *http.Request) (admission, *response.Problem) {
 		return admission{}, response.NewProblem(http.StatusForbidden, "stream", "You may not read this stream", err.Error())
 	}
 	a.leaveOut(s.absence.Mask(s.cfg.Source, time.Now()))
-	subject := query.Get("subject")
-	if len(subject) > maxSubject || !utf8.ValidString(subject) {
-		return admission{}, response.BadRequest("subject", "The subject parameter is too long, or not UTF-8.")
-	}
-	if principal.Subject != "" { // of a ticket
-		if subject != "" && subject != principal.Subject {
-			return admission{}, response.NewProblem(http.StatusForbidden, "subject", "You may not read this subject", "The subject parameter names one that your ticket is not for.")
-		}
-		subject, a.request.AnyUser = principal.Subject, principal.User == ""
+	var refused *response.Problem
+	if a.request.Filter, a.request.AnyUser, refused = filterOf(query, principal); refused != nil {
+		return admission{}, refused
 	}
 	from, err := parseFrom(query.Get("from"))
 	if err != nil {
@@ -82,7 +74,6 @@ func (s *Server) admit(r *http.Request) (admission, *response.Problem) {
 		return admission{}, response.BadRequest("snapshot", err.Error())
 	}
 	a.request.User = principal.User
-	a.request.Subject = subject
 	a.request.Cursor, a.notes = cursorOf(r, query)
 	a.request.Note = principal.Note
 	a.request.From = from
@@ -264,9 +255,9 @@ func lastSet(values []string) string {
 	return ""
 }
 
-// once are the parameters of which a request can have one value only. (A stream parameter
-// adds to the one before, and of several positions the last counts.)
-var once = []string{"from", "snapshot", "subject", "ticket", "user", "wait"}
+// once are the parameters of which a request can have one value only. (Parameters
+// stream, subject and event add to the one before. Of several positions the last counts.)
+var once = []string{"from", "snapshot", "ticket", "user", "wait"}
 
 // doubled returns the problem of a request that has two values of such a parameter. To
 // follow only one of them would leave out the other in silence.

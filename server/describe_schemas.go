@@ -83,6 +83,3 @@ func requestSchemas() openapi.Properties {
 		}},
 	}
 }
-
-// subjectParameter is of the routes that follow one subject.
-var subjectParameter = describe.Query("subject", fmt.Sprintf("Only events about this subject. At most %d bytes of UTF-8.", maxSubject), openapi.String(""))

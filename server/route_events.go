@@ -165,7 +165,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 		ID: id, Tags: []string{tag}, Summary: "The caller's events, as they happen",
 		Description: "An event stream (HTML Standard, 9.2). The id of an event is the position of this connection. Come back with the last one: nothing is missing and nothing comes twice. " +
 			"With `probe` the stream has timed events instead of Kafka's. By them `sluice doctor` tells what is in between.",
-		Parameters: append([]openapi.Parameter{describe.StreamParameter, subjectParameter,
+		Parameters: append([]openapi.Parameter{describe.StreamParameter, subjectParameter, eventParameter,
 			describe.Query("from", "Where to begin if there is nothing to resume.", &openapi.Schema{
 				Type: "string", Default: "live", Examples: []any{"live", "last:10", "since:2026-01-31T12:00:00Z"},
 				Pattern: `^(live|earliest|last:([1-9][0-9]{0,2}|1000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,
@@ -180,7 +180,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 				describe.Header("X-Accel-Buffering", "Tells nginx not to buffer.", &openapi.Schema{Const: "no"})),
 			Content: map[string]openapi.Media{describe.StreamType: {Schema: streamItem(), Example: streamExample}},
 		}).
-			Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "probe", "sent").
+			Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot", "probe", "sent").
 			Unidentified().
 			Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
 			Problem(http.StatusNotFound, "A snapshot was asked for, and no state is kept of these streams.", "state").

@@ -151,7 +151,7 @@ func TestPollWithoutWaitGetsOn(t *testing.T) {
 // has it.
 func (f *fixture) filteredCursor(subject string) string {
 	f.t.Helper()
-	sub, opening, err := f.hub.Open(f.t.Context(), stream.Request{Streams: []int{orders}, User: "alice", Subject: subject, Waker: f.polls.waker})
+	sub, opening, err := f.hub.Open(f.t.Context(), stream.Request{Streams: []int{orders}, User: "alice", Filter: stream.About(subject), Waker: f.polls.waker})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func (s *Server) writeEvents(body *bodyWriter, state *heldState, names []string)
 // stateRequest is whose state a request may see.
 func (a *admission) stateRequest() stream.StateRequest {
 	q := &a.request
-	return stream.StateRequest{Streams: q.Streams, User: q.User, Subject: q.Subject, AnyUser: q.AnyUser}
+	return stream.StateRequest{Streams: q.Streams, User: q.User, Filter: q.Filter, AnyUser: q.AnyUser}
 }
 
 func stateless() *response.Problem {
@@ -193,7 +193,7 @@ func setStateHeader(header http.Header) {
 var stateRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Operation{
 	ID: "state", Tags: []string{describe.TagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
 	Description: "Render the state on the server, then open `/events?lastEventId=<cursor>`. Nothing is missing and nothing comes twice. With `cursor` the request is a poll: it returns every later event, in order, with the guarantees of a stream. With `wait` it is a long poll. A poll answered 200 has moved on, or nothing happened. If Kafka gives nothing in time, the answer is a 503.",
-	Parameters: []openapi.Parameter{describe.StreamParameter, subjectParameter,
+	Parameters: []openapi.Parameter{describe.StreamParameter, subjectParameter, eventParameter,
 		describe.Query("cursor", "Cursor of a state or of the poll before. The poll returns what came after it.", &openapi.Schema{Type: "string", MinLength: new(1)}),
 		describe.Query("wait", "How long a poll waits for an event, a time like 25s. At most 60s. Needs `cursor`.", describe.Duration("25s")),
 		describe.HeaderParameter("If-None-Match", "The ETag of a state that the caller has.", openapi.String("")),
@@ -206,7 +206,7 @@ var stateRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Operat
 			describe.StreamType: {Schema: streamItem()},
 		},
 	}).With(http.StatusNotModified, openapi.Response{Description: "Not changed: the state is what `If-None-Match` names. Its cursor still holds."}).
-		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "from", "snapshot", "cursor", "wait").
+		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot", "cursor", "wait").
 		Unidentified().
 		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
 		Problem(http.StatusNotFound, "No state is kept of these streams.", "state").

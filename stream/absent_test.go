@@ -18,14 +18,14 @@ func TestAMissingStreamKeepsNobodyFromTheOthers(t *testing.T) {
 		t.Run("subject "+subject, func(t *testing.T) {
 			r := begin(t)
 			r.hub.status[1].warm = false
-			p := r.open(Request{Streams: []int{0}, Absent: []int{1}, Subject: subject})
+			p := r.open(Request{Streams: []int{0}, Absent: []int{1}, Filter: About(subject)})
 			r.kafka.put(0, 0, Event{Users: [][]byte{[]byte("alice")}, Subject: []byte("o-1"), Data: []byte("an order")})
 			r.readAll()
 			p.gets("an order")
 			if !strings.Contains(p.id, "stock@") {
 				t.Errorf("the id %s says nothing of the stream that is missing", p.id)
 			}
-			back := r.open(Request{Streams: []int{0}, Absent: []int{1}, Subject: subject, Cursor: p.id}).begins(OutcomeResumed)
+			back := r.open(Request{Streams: []int{0}, Absent: []int{1}, Filter: About(subject), Cursor: p.id}).begins(OutcomeResumed)
 			r.hub.SetWarm(1)
 			for _, p := range []*page{p, back} {
 				p.gets("widened")
@@ -34,7 +34,7 @@ func TestAMissingStreamKeepsNobodyFromTheOthers(t *testing.T) {
 				t.Errorf("%d still wait", len(r.hub.expecting))
 			}
 			// What was written before they were back is not known to have been told.
-			r.open(Request{Streams: []int{0, 1}, Subject: subject, Cursor: back.id}).begins(OutcomeReset, "reset invalid stock")
+			r.open(Request{Streams: []int{0, 1}, Filter: About(subject), Cursor: back.id}).begins(OutcomeReset, "reset invalid stock")
 		})
 	}
 	t.Run("its position is kept", func(t *testing.T) {

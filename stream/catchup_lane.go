@@ -33,18 +33,23 @@ type laneKey struct {
 // found is an event that a pass found.
 type found struct {
 	partition int32
+	half      half // as an entry's
 	next      int64
 	body      *foundBody
 }
 
-// foundBody is a frame without id, in all lanes that have its event.
+// foundBody is an event in all lanes that have it.
 type foundBody struct {
-	frame []byte
-	in    int32 // lanes that it is in
+	frame   []byte // without id
+	subject []byte
+	in      int32 // lanes that it is in
 }
 
+// size is what it counts for.
+func (b *foundBody) size() int { return len(b.frame) + len(b.subject) }
+
 const (
-	foundBytes = 48 // an event in a lane, without its frame
+	foundBytes = 72 // an event in a lane, without its frame and subject
 
 	// maxLaneBytes is how much a lane of a user's has at most, or of a subject's.
 	// maxSharedLaneBytes is how much one of everybody's has. A lane always has room for
@@ -142,11 +147,11 @@ func (la *lane) ring() {
 // add puts an event into a lane that has room.
 func (ps *catchupPasses) add(la *lane, f found) {
 	if f.body.in++; f.body.in == 1 {
-		ps.bytes += len(f.body.frame)
+		ps.bytes += f.body.size()
 	}
 	ps.bytes += foundBytes
 	la.events = append(la.events, f)
-	la.bytes += foundBytes + len(f.body.frame)
+	la.bytes += foundBytes + f.body.size()
 	ps.touch(la)
 	la.ring()
 	for ps.bytes > maxLanesBytes && ps.oldest != la { // the lane used least lately gives way
@@ -160,10 +165,10 @@ func (ps *catchupPasses) forget(la *lane, f *found) {
 		return
 	}
 	if f.body.in--; f.body.in == 0 {
-		ps.bytes -= len(f.body.frame)
+		ps.bytes -= f.body.size()
 	}
 	ps.bytes -= foundBytes
-	la.bytes -= foundBytes + len(f.body.frame)
+	la.bytes -= foundBytes + f.body.size()
 	*f = found{}
 }
 

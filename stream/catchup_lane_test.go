@@ -114,15 +114,15 @@ func takeAll(t *testing.T, w *rings, subs []Sub, first uint32, n int) (pulls int
 
 func TestManyWhoAreNearEachOtherShareOneReading(t *testing.T) {
 	const members, n = 300, 10_000
-	for _, q := range []Request{{User: "u"}, {User: "u", Subject: "3"}} {
+	for _, q := range []Request{{User: "u"}, {User: "u", Filter: About("3")}} {
 		for _, spec := range []Spec{news, orders} {
 			h, k, w := pastHub(t, spec, n, 300)
 			q.Streams = []int{0}
 			want := n
-			if q.Subject != "" {
+			if q.Filter.single() != "" {
 				want = n / 10
 			}
-			q.Cursor = spec.Name + "@e:0" + strings.Repeat("*"+cursor.FilterMark(q.Subject), min(1, len(q.Subject)))
+			q.Cursor = spec.Name + "@e:0" + strings.Repeat("*"+cursor.FilterMark(q.Filter.single()), min(1, len(q.Filter.single())))
 			// Of one user's those share a reading who wait for it together; everybody's
 			// is also there for who comes later.
 			together := spec.Audience == AudienceUser
@@ -146,7 +146,7 @@ func TestManyWhoAreNearEachOtherShareOneReading(t *testing.T) {
 			}
 			takeAll(t, w, subs, 0, want)
 			if k.reads > 8 {
-				t.Errorf("%s, subject %q: %d readings for %d", spec.Name, q.Subject, k.reads, members)
+				t.Errorf("%s, subject %q: %d readings for %d", spec.Name, q.Filter.single(), k.reads, members)
 			}
 			for _, s := range subs {
 				s.Close()
@@ -167,7 +167,7 @@ func TestWhoTakesIsNotHeldUpByWhoDoesNot(t *testing.T) {
 		h, k, w := pastHub(t, orders, n, 300)
 		k.over = make(chan error, 1<<16)
 		for i := range stalled {
-			if _, _, err := h.Open(t.Context(), Request{Streams: []int{0}, User: "u", Cursor: fmt.Sprintf("orders@e:%d*%s", i, cursor.FilterMark(fmt.Sprint(i%10))), Subject: fmt.Sprint(i % 10), Token: 99}); err != nil {
+			if _, _, err := h.Open(t.Context(), Request{Streams: []int{0}, User: "u", Cursor: fmt.Sprintf("orders@e:%d*%s", i, cursor.FilterMark(fmt.Sprint(i%10))), Filter: About(fmt.Sprint(i % 10)), Token: 99}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -196,8 +196,8 @@ func TestASharedBodyIsCountedOnce(t *testing.T) {
 	for i := range 50 {
 		q := Request{Streams: []int{0}, User: "u", Cursor: "orders@e:0", Token: uint32(i)}
 		if i > 0 {
-			q.Subject = fmt.Sprint(i % 10)
-			q.Cursor += "*" + cursor.FilterMark(q.Subject)
+			q.Filter = About(fmt.Sprint(i % 10))
+			q.Cursor += "*" + cursor.FilterMark(q.Filter.single())
 		}
 		if _, _, err := h.Open(t.Context(), q); err != nil {
 			t.Fatal(err)
@@ -283,7 +283,7 @@ func TestNobodyCatchesUpWithNothing(t *testing.T) {
 	r.readAll()
 	r.evict(0)
 	for _, subject := range []string{"", "s"} {
-		s, _, err := r.hub.Open(t.Context(), Request{Streams: []int{0}, Subject: subject, From: From{Kind: FromEarliest}})
+		s, _, err := r.hub.Open(t.Context(), Request{Streams: []int{0}, Filter: About(subject), From: From{Kind: FromEarliest}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,17 +41,19 @@ func (c *catchupMember) close(ps *catchupPasses) {
 // ready reports whether it has a lane to look at, and nobody will tell it so.
 func (c *catchupMember) ready() bool { return c != nil && c.lane != nil && !c.waiting }
 
-// laneKey says which lane of a stream has what is for a subscriber.
+// laneKey says which lane of a stream has what is for a subscriber. There is none for
+// several subjects, nor for names of events: such a subscriber takes from a wider lane.
 func (p *ownPosition) laneKey(everyone bool) laneKey {
+	subject := p.filter.single()
 	switch {
 	case everyone:
-		return laneKey{subject: string(p.subject)}
+		return laneKey{subject: subject}
 	case p.anyUser:
-		return laneKey{subject: string(p.subject), any: true}
+		return laneKey{subject: subject, any: true}
 	case len(p.user) == 0: // without an identity nothing is anybody's, and this lane stays empty
 		return laneKey{any: true}
 	}
-	return laneKey{user: string(p.user), subject: string(p.subject)}
+	return laneKey{user: string(p.user), subject: subject}
 }
 
 // locate takes stream i to where its position is served: to memory, or to the passes if
@@ -81,9 +83,7 @@ func (p *ownPosition) serveCatchup(h *Hub, v *view, id uint32, i int, b *Batch, 
 			}
 			looked++
 			h.mu.did(1)
-			if f.next > at(o.pos, int(f.partition)) && !o.isBehind(l, la.pass, int(f.partition)) {
-				o.pos = grow(o.pos, int(f.partition)+1)
-				o.pos[f.partition] = f.next
+			if p.takeFound(o, l, la.pass, &f) {
 				b.add(f.body.frame, func(dst []byte) []byte { return p.id(h, v, dst) })
 				h.hand(l, f.partition, f.next)
 			}
@@ -130,6 +130,20 @@ func (p *ownPosition) serveCatchup(h *Hub, v *view, id uint32, i int, b *Batch, 
 		p.locate(h, v, id, i)
 	}
 	return Drained
+}
+
+// takeFound moves a stream's position past an event that a pass found; it reports whether
+// the subscriber is sent it.
+func (p *ownPosition) takeFound(o *ownStream, l *log, by *catchupPass, f *found) bool {
+	if f.next <= at(o.pos, int(f.partition)) || o.isBehind(l, by, int(f.partition)) {
+		return false
+	}
+	mine := p.filter.leaves(f.body.subject, f.body.frame)
+	if mine || f.half != firstHalf { // else the second of its record may be
+		o.pos = grow(o.pos, int(f.partition)+1)
+		o.pos[f.partition] = f.next
+	}
+	return mine
 }
 
 // passOver moves stream i past what Kafka no longer has, and says so.

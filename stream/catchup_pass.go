@@ -217,16 +217,25 @@ func (p *catchupPass) emitSome(partition int32, events []Event, next int64) (n i
 // give adds an event to the lanes it is for, and what it tells its former users to
 // theirs. It returns how much work that was.
 func (p *catchupPass) give(ev *Event) (work int) {
+	gone, some := ev.toFormer()
+	some = some && !p.everyone
+	part := wholeRecord
 	if !ev.Hidden {
-		work = p.giveOne(ev)
+		if some {
+			part = firstHalf
+		}
+		work = p.giveOne(ev, part)
 	}
-	if gone, some := ev.toFormer(); some && !p.everyone {
-		work += p.giveOne(&gone)
+	if some {
+		if part == firstHalf {
+			part = secondHalf
+		}
+		work += p.giveOne(&gone, part)
 	}
 	return work + 1
 }
 
-func (p *catchupPass) giveOne(ev *Event) (work int) {
+func (p *catchupPass) giveOne(ev *Event, part half) (work int) {
 	var body *foundBody // framed once, for the first lane that takes it
 	give := func(la *lane) {
 		work++
@@ -237,14 +246,16 @@ func (p *catchupPass) giveOne(ev *Event) (work int) {
 			return
 		}
 		if body == nil {
-			body = &foundBody{frame: sse.AppendBody(make([]byte, 0, sse.BodyLen(ev.Name, ev.Data)), ev.Name, ev.Data)}
+			n := sse.BodyLen(ev.Name, ev.Data)
+			bytes := append(sse.AppendBody(make([]byte, 0, n+len(ev.Subject)), ev.Name, ev.Data), ev.Subject...)
+			body = &foundBody{frame: bytes[:n:n], subject: bytes[n:]}
 			work += joinWork + len(body.frame)>>10
 		}
-		if la.full(foundBytes + len(body.frame)) {
+		if la.full(foundBytes + body.size()) {
 			la.close(ev.Partition, ev.Offset)
 			return
 		}
-		p.hub.passes.add(la, found{partition: ev.Partition, next: ev.Offset + 1, body: body})
+		p.hub.passes.add(la, found{partition: ev.Partition, half: part, next: ev.Offset + 1, body: body})
 	}
 	if p.everyone {
 		give(p.everybody)

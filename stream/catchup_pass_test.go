@@ -235,7 +235,7 @@ func TestFilterInAPass(t *testing.T) {
 	}
 	r.readAll()
 	r.evict(0)
-	p := r.open(Request{Subject: "1", Cursor: "orders@ep0:2"})
+	p := r.open(Request{Filter: About("1"), Cursor: "orders@ep0:2"})
 	p.gets("3", "5")
 	if p.heartbeat(); p.id != "orders@ep0:6*"+cursor.FilterMark("1") {
 		t.Errorf("the id is %s", p.id)

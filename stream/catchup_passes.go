@@ -101,7 +101,7 @@ func (ps *catchupPasses) sharedFor(stream int, c *catchupMember) *lane {
 	for _, la := range slices.Backward(ps.streams[stream].shared) {
 		p := la.pass
 		ps.hub.mu.did(1)
-		if la.key == c.key && p.epoch == c.epoch && p.gen == ps.hub.logs[stream].gen && !p.failed() &&
+		if la.key == c.key && p.epoch == c.epoch && p.gen == ps.hub.logs[stream].gen && !p.overtaken() && !p.failed() &&
 			covers(c.own.pos, la.begins) && (la.open() || !covers(c.own.pos, la.reached())) {
 			return la
 		}

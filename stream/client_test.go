@@ -21,9 +21,10 @@ type client struct {
 	n       int
 	user    string
 	streams []int // it may read
-	subject string
 	anyUser bool
 	id      string
+
+	subjects, names []string // what its URL is narrowed to; empty: to nothing
 
 	gw      *gateway
 	sub     Sub
@@ -55,7 +56,7 @@ func (w *world) topic(stream int, epoch string) *fakeTopic {
 func (c *client) connect(t *testing.T, gw *gateway, streams []int) {
 	c.disconnect()
 	sub, o, err := gw.hub.Open(context.Background(), Request{
-		Streams: streams, User: c.user, Subject: c.subject, AnyUser: c.anyUser, Cursor: c.id, From: From{Kind: FromEarliest},
+		Streams: streams, User: c.user, Filter: NewFilter(c.subjects, c.names), AnyUser: c.anyUser, Cursor: c.id, From: From{Kind: FromEarliest},
 		Waker: gw.waker, Token: uint32(c.n),
 	})
 	if errors.Is(err, ErrNotWarm) {
@@ -87,6 +88,17 @@ func (c *client) pull(t *testing.T, max, arrive int) Pulled {
 		c.disconnect()
 	}
 	return p
+}
+
+// follow narrows the connection to something else. The id that answers is the last of
+// the old filter, and the first of the new one.
+func (c *client) follow(t *testing.T, subjects, names []string) {
+	id, ok := c.sub.SetFilter(NewFilter(subjects, names))
+	if !ok {
+		return
+	}
+	c.check(t, id, nil)
+	c.subjects, c.names = subjects, names
 }
 
 // heartbeat has the client told the position reached, whatever it has not pulled yet.
@@ -256,8 +268,8 @@ func (c *client) checkPartition(t *testing.T, topic *fakeTopic, stream, p int, w
 			continue
 		}
 		if !slices.ContainsFunc(moved, func(m Moved) bool { return m.To < 0 || m.From <= o && o < m.To }) {
-			t.Fatalf("client %d (%s %q) lost %.40s between %d and %d without a word; was %v, now %v, told %v",
-				c.n, c.user, c.subject, ev.Data, from, to, was, v, c.told)
+			t.Fatalf("client %d (%s %q %q) lost %.40s between %d and %d without a word; was %v, now %v, told %v",
+				c.n, c.user, c.subjects, c.names, ev.Data, from, to, was, v, c.told)
 		}
 	}
 	return found
@@ -294,13 +306,18 @@ func (c *client) gets(stream int, ev *Event) bool { return c.text(stream, ev) !=
 // text is what the client is sent of an event's record; nil: nothing.
 func (c *client) text(stream int, ev *Event) []byte {
 	everyone := c.world.specs[stream].Audience == AudienceEveryone
-	is := func(users [][]byte, subject []byte) bool {
-		return (c.subject == "" || c.subject == string(subject)) && (c.anyUser || has(users, c.user))
+	is := func(users [][]byte, subject []byte, name string) bool {
+		if name == "" {
+			name = "message"
+		}
+		return (len(c.subjects) == 0 || slices.Contains(c.subjects, string(subject))) &&
+			(len(c.names) == 0 || slices.Contains(c.names, name)) &&
+			(everyone || len(users) > 0 && (c.anyUser || has(users, c.user)))
 	}
 	switch {
-	case !ev.Hidden && (everyone && (c.subject == "" || c.subject == string(ev.Subject)) || !everyone && len(ev.Users) > 0 && is(ev.Users, ev.Subject)):
+	case !ev.Hidden && is(ev.Users, ev.Subject, ev.Name):
 		return ev.Data
-	case !everyone && len(ev.Former) > 0 && is(ev.Former, ev.FormerSubject):
+	case !everyone && is(ev.Former, ev.FormerSubject, "delete"):
 		return ev.FormerData
 	}
 	return nil

@@ -31,6 +31,7 @@ const (
 	maxNamedUsers  = 8    // whose it is, as text; of the others a hash
 	maxFactText    = 1025 // of a subject, a byte more than a filter can have, so that what was cut equals none
 	maxVisitSkips  = 4
+	maxFilters     = 4    // of a subscription
 	decisionsStep  = 4096 // how many are looked at under one hold of the lock
 	maxVisitsAsked = 64   // of a user, the newest
 )
@@ -71,7 +72,7 @@ type handing struct {
 type visit struct {
 	key     uint64
 	user    string
-	subject string
+	filters []filtered // the newest last
 	anyUser bool
 	mask    uint64    // streams that it reads
 	denied  uint64    // streams that it would have read, had it been let
@@ -85,6 +86,22 @@ type visit struct {
 	why     string
 	reached uint64    // the entries before it have been handed out; of one on its own, pos says it
 	pos     [][]int64 // by stream of the hub
+}
+
+// filtered is a filter, and the newest entry when it came into force.
+type filtered struct {
+	since uint64
+	Filter
+}
+
+// filter is the one that decided on an entry.
+func (v *visit) filter(seq uint64) *Filter {
+	for i := range slices.Backward(v.filters) {
+		if v.filters[i].since < seq {
+			return &v.filters[i].Filter
+		}
+	}
+	return &v.filters[0].Filter
 }
 
 // skip is what a subscription that lagged was not sent.
@@ -201,7 +218,7 @@ func (d *Decisions) opened(id uint32, r Request, starts []streamStart) {
 	h := d.hub
 	slot := h.subs.at(id)
 	v := &visit{
-		key: slot.key(id), user: r.User, subject: r.Subject, anyUser: r.AnyUser,
+		key: slot.key(id), user: r.User, filters: []filtered{{h.seq, r.Filter}}, anyUser: r.AnyUser,
 		mask: h.views[slot.view].mask, denied: r.Denied, seq: h.seq, since: h.now(),
 	}
 	for i, start := range starts {
@@ -235,6 +252,15 @@ func (d *Decisions) skipped(key, from, to uint64) {
 		v.skips = v.skips[:copy(v.skips, v.skips[1:])]
 	}
 	v.skips = append(v.skips, skip{from, to, d.hub.now()})
+}
+
+// refiltered notes that a subscription has another filter.
+func (d *Decisions) refiltered(key, seq uint64, f Filter) {
+	v := d.visits[key]
+	if len(v.filters) == maxFilters {
+		v.filters = v.filters[:copy(v.filters, v.filters[1:])]
+	}
+	v.filters = append(v.filters, filtered{seq, f})
 }
 
 // closed notes the end of a subscription, whose slot is still there.

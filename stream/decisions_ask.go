@@ -159,7 +159,7 @@ type concern struct {
 
 func (c *concern) is(v *visit) bool {
 	reads := v.mask&(1<<c.stream) != 0
-	return v.user != "" && slices.Contains(c.users, v.user) || c.tickets && v.anyUser && v.subject == c.subject && reads || c.everyone && reads
+	return v.user != "" && slices.Contains(c.users, v.user) || c.tickets && v.anyUser && v.filters[0].single() == c.subject && reads || c.everyone && reads
 }
 
 // visitsOf returns connections, the newest first: at most maxVisitsAsked of those that

@@ -135,7 +135,7 @@ func TestAnEventOfManyUsers(t *testing.T) {
 // is asked about.
 func TestATicketsConnection(t *testing.T) {
 	h := decidingHub(t, 100)
-	s := h.join(t, Request{Streams: []int{0}, Subject: "o-1", AnyUser: true})
+	s := h.join(t, Request{Streams: []int{0}, Filter: About("o-1"), AnyUser: true})
 	ev := ofUsers(0, "alice")
 	ev[0].Subject = []byte("o-1")
 	h.Publish(0, ev)
@@ -151,13 +151,13 @@ func TestATicketsConnection(t *testing.T) {
 func TestTicketsAreNamedOnce(t *testing.T) {
 	h := decidingHub(t, 100)
 	about := []Event{{Data: []byte("d"), Subject: []byte("o-1")}}
-	h.join(t, Request{Streams: []int{1}, Subject: "o-1", AnyUser: true})
+	h.join(t, Request{Streams: []int{1}, Filter: About("o-1"), AnyUser: true})
 	h.Publish(1, about)
 	if d, _ := h.Decisions().Of(1, 0, 0, ""); len(d.Each) != 1 || d.Connected != 1 {
 		t.Errorf("of a stream for everyone: %+v", d)
 	}
 	for range 2 * maxVisitsAsked {
-		h.join(t, Request{Streams: []int{0}, Subject: "o-1", AnyUser: true})
+		h.join(t, Request{Streams: []int{0}, Filter: About("o-1"), AnyUser: true})
 	}
 	if found, _ := h.Decisions().visitsHere(&concern{tickets: true, subject: "o-1"}); len(found) != maxVisitsAsked {
 		t.Errorf("%d are looked at", len(found))

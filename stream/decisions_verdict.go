@@ -17,6 +17,7 @@ const (
 	CauseLagged       Cause = "lagged"        // the connection was too slow and was closed, and they have not come back for it
 	CauseDisconnected Cause = "disconnected"  // the connection ended before, and they have not come back for it
 	CauseSubject      Cause = "subject"       // the connection was for another subject
+	CauseEvent        Cause = "event"         // the connection was for events of another name
 	CauseBefore       Cause = "before"        // the connection's position was past it already
 	CauseRole         Cause = "role"          // they may not read the stream
 	CauseStream       Cause = "stream"        // the connection was not for this stream
@@ -33,7 +34,7 @@ const (
 
 // causes are those of connections, the one that says most first: it stands for all of
 // somebody's.
-var causes = []Cause{CauseWritten, CauseWrittenLater, CauseNotYet, CauseSkipped, CauseLagged, CauseDisconnected, CauseSubject, CauseBefore, CauseRole, CauseStream, CauseNotConnected}
+var causes = []Cause{CauseWritten, CauseWrittenLater, CauseNotYet, CauseSkipped, CauseLagged, CauseDisconnected, CauseSubject, CauseEvent, CauseBefore, CauseRole, CauseStream, CauseNotConnected}
 
 // Verdict is what happened to a record for a user, or for one connection.
 type Verdict struct {
@@ -43,7 +44,7 @@ type Verdict struct {
 
 	// Of the connection that it is about; all zero where there is none.
 	Key     uint64 // see Sub.Key
-	Subject string // its filter
+	Filter  Filter
 	AnyUser bool
 	Since   time.Time
 	Until   time.Time // zero: it is still there
@@ -61,7 +62,7 @@ func (d *Decisions) judge(r *fact, v *visit) (got Verdict, ok bool) {
 	if v.until != 0 && v.last < r.seq {
 		return got, false
 	}
-	got = Verdict{User: v.user, Key: v.key, Subject: v.subject, AnyUser: v.anyUser, Since: h.wall(v.since), Ended: v.why}
+	got = Verdict{User: v.user, Key: v.key, Filter: *v.filter(r.seq), AnyUser: v.anyUser, Since: h.wall(v.since), Ended: v.why}
 	if v.until != 0 {
 		got.Until = h.wall(v.until)
 	}
@@ -99,11 +100,10 @@ func (d *Decisions) missed(r *fact, v *visit, there bool) Cause {
 		return CauseRole
 	case v.mask&(1<<r.stream) == 0:
 		return CauseStream
-	case v.subject != "" && v.subject != r.subject:
-		if !there {
-			return ""
-		}
-		return CauseSubject
+	case !v.filter(r.seq).leavesSubject([]byte(r.subject)):
+		return causeIf(there, CauseSubject)
+	case !v.filter(r.seq).leavesName(r.name):
+		return causeIf(there, CauseEvent)
 	case covered:
 		return CauseBefore
 	case slices.ContainsFunc(v.skips, func(s skip) bool { return there && s.from <= r.seq && r.seq <= s.to }):
@@ -119,6 +119,13 @@ func (d *Decisions) missed(r *fact, v *visit, there bool) Cause {
 		return CauseLagged
 	}
 	return CauseDisconnected
+}
+
+func causeIf(is bool, cause Cause) Cause {
+	if !is {
+		return ""
+	}
+	return cause
 }
 
 // reached reports whether a connection has been handed all that is for it up to a record.

@@ -22,8 +22,8 @@ func TestARowThatMovesTellsWhoHadIt(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.tell(0, 0, "alice", "a")
 	alice, bob := r.open(Request{}), r.open(Request{User: "bob"})
-	guest := r.open(Request{Subject: "o-1", AnyUser: true})
-	narrow := r.open(Request{Subject: "o-1"})
+	guest := r.open(Request{Filter: About("o-1"), AnyUser: true})
+	narrow := r.open(Request{Filter: About("o-1")})
 	start := map[string]string{"alice": alice.id, "bob": bob.id, "guest": guest.id, "narrow": narrow.id}
 	alice.gets()
 	bob.gets()
@@ -53,8 +53,8 @@ func TestARowThatMovesTellsWhoHadIt(t *testing.T) {
 		r.resume(alice.id).gets()
 		r.open(Request{User: "bob", Cursor: start["bob"]}).gets("row", "moved o-1")
 		r.open(Request{User: "bob", Cursor: bob.id}).gets()
-		r.open(Request{Subject: "o-1", AnyUser: true, Cursor: start["guest"]}).gets("row", "moved o-1")
-		r.open(Request{Subject: "o-1", Cursor: start["narrow"]}).gets("moved o-1")
+		r.open(Request{Filter: About("o-1"), AnyUser: true, Cursor: start["guest"]}).gets("row", "moved o-1")
+		r.open(Request{Filter: About("o-1"), Cursor: start["narrow"]}).gets("moved o-1")
 	}
 	again()
 	r.evict(0)

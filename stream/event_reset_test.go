@@ -25,7 +25,7 @@ func TestAnotherFiltersIDIsScope(t *testing.T) {
 	} {
 		r := newRig(t, 1, orders)
 		r.tell(0, 0, "alice", "old")
-		p := r.open(Request{Cursor: r.open(Request{Subject: tt.was}).id, Subject: tt.subject})
+		p := r.open(Request{Cursor: r.open(Request{Filter: About(tt.was)}).id, Filter: About(tt.subject)})
 		if tt.scope {
 			p.begins(OutcomeReset, "reset scope orders")
 		} else {
@@ -82,7 +82,7 @@ func TestRecreatedReachesTheConnected(t *testing.T) {
 		r.put(0, 0, "alice", "3")
 		return r.resume("orders@ep0:3~stock@ep0:0")
 	}()
-	filtered := r.open(Request{Subject: "s"})
+	filtered := r.open(Request{Filter: About("s")})
 	ahead.gets()
 	idle.gets()
 	r.kafka.recreate(0, 2)
@@ -177,7 +177,7 @@ func TestTruncationReachesTheConnected(t *testing.T) {
 	for i := range 4 {
 		r.tell(0, i%2, "alice", fmt.Sprint(i))
 	}
-	p, q := r.open(Request{}), r.open(Request{Subject: "s"})
+	p, q := r.open(Request{}), r.open(Request{Filter: About("s")})
 	old := p.id
 	r.kafka.truncate(0, 0, 1)
 	r.readAll()
@@ -280,7 +280,7 @@ func TestRetentionSparesWhatMemoryHas(t *testing.T) {
 func TestRetentionReachesTheConnected(t *testing.T) {
 	r := newRig(t, 2, orders)
 	p := r.open(Request{})
-	q := r.open(Request{Subject: "s"})
+	q := r.open(Request{Filter: About("s")})
 	for range 5 {
 		r.kafka.put(0, 0, Event{Users: [][]byte{[]byte("alice")}, Subject: []byte("s"), Data: []byte("x")})
 	}

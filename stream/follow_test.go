@@ -33,7 +33,7 @@ func TestIdleSubscriberNeverLags(t *testing.T) {
 	for name, subject := range map[string]string{"following": "", "filtered": "s"} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 1, orders)
-			p := r.open(Request{Subject: subject})
+			p := r.open(Request{Filter: About(subject)})
 			p.gets()
 			p.woken()
 			for range 3 {
@@ -81,7 +81,7 @@ func TestSlowSubscriberIsLagged(t *testing.T) {
 // from Kafka.
 func TestSlowSubscriberWithAnOwnPositionReadsFromKafka(t *testing.T) {
 	r := newRig(t, 1, orders)
-	p := r.open(Request{Subject: "s"})
+	p := r.open(Request{Filter: About("s")})
 	for i := range 5 {
 		r.kafka.put(0, 0, Event{Users: [][]byte{[]byte("alice")}, Subject: []byte("s"), Data: fmt.Append(nil, i)})
 	}
@@ -98,7 +98,7 @@ func TestSlowSubscriberWithAnOwnPositionReadsFromKafka(t *testing.T) {
 // A pull that ends for its size goes on where it ended.
 func TestPullInPieces(t *testing.T) {
 	for name, q := range map[string]Request{
-		"following": {}, "resumed": {Cursor: "orders@ep0:0~news@ep0:0"}, "filtered": {Subject: "s"}, "from Kafka": {Cursor: "orders@ep0:0~news@ep0:0"},
+		"following": {}, "resumed": {Cursor: "orders@ep0:0~news@ep0:0"}, "filtered": {Filter: About("s")}, "from Kafka": {Cursor: "orders@ep0:0~news@ep0:0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 1, orders, news)
@@ -146,7 +146,7 @@ func TestLongSearchIsCutIntoPulls(t *testing.T) {
 	}
 	r.kafka.put(0, 0, Event{Subject: []byte("s"), Data: []byte("found")})
 	r.readAll()
-	p := r.open(Request{Subject: "s", Cursor: "news@ep0:0"})
+	p := r.open(Request{Filter: About("s"), Cursor: "news@ep0:0"})
 	pulls := 0
 	for pulled := More; pulled == More; pulls++ {
 		pulled, _ = p.pull(1 << 20)

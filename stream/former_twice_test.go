@@ -38,7 +38,7 @@ func TestAnIDBeforeTheSecondEventOfARecordDoesNotCoverIt(t *testing.T) {
 func TestWhoFollowsASubjectHearsThatTheRowHasLeftIt(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.tell(0, 0, "alice", "a")
-	guest, next := r.open(Request{Subject: "o-1", AnyUser: true}), r.open(Request{Subject: "o-2", AnyUser: true})
+	guest, next := r.open(Request{Filter: About("o-1"), AnyUser: true}), r.open(Request{Filter: About("o-2"), AnyUser: true})
 	start := guest.id
 	ev := moves("alice", "bob", "o-2", "row")
 	ev.FormerSubject, ev.FormerData = []byte("o-1"), []byte("moved o-1")
@@ -47,8 +47,8 @@ func TestWhoFollowsASubjectHearsThatTheRowHasLeftIt(t *testing.T) {
 	guest.gets("moved o-1")
 	next.gets("row")
 	for range 2 {
-		r.open(Request{Subject: "o-1", AnyUser: true, Cursor: start}).gets("moved o-1")
-		r.open(Request{Subject: "o-1", AnyUser: true, Cursor: guest.id}).gets()
+		r.open(Request{Filter: About("o-1"), AnyUser: true, Cursor: start}).gets("moved o-1")
+		r.open(Request{Filter: About("o-1"), AnyUser: true, Cursor: guest.id}).gets()
 		r.evict(0)
 	}
 }

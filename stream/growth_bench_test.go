@@ -101,7 +101,7 @@ var growthLaws = []struct {
 	{"event-of-one-subject-among-n-filtered", []int{1000, 10_000, 100_000}, func(b *testing.B, n int) (float64, string) {
 		h, w := growthHub(Spec{Name: "news", Audience: AudienceEveryone})
 		defer h.Close()
-		for _, s := range growthOpen(b, h, n, func(i int) Request { return Request{User: "u", Subject: fmt.Sprint("s", i)} }) {
+		for _, s := range growthOpen(b, h, n, func(i int) Request { return Request{User: "u", Filter: About(fmt.Sprint("s", i))} }) {
 			growthDrain(s, 1)
 		}
 		_ = w
@@ -127,7 +127,7 @@ var growthLaws = []struct {
 	{"close-one-of-n-tickets-of-a-subject", []int{1000, 10_000, 100_000}, func(b *testing.B, n int) (float64, string) {
 		h, _ := growthHub(Spec{Name: "orders"})
 		defer h.Close()
-		subs := growthOpen(b, h, n, func(int) Request { return Request{AnyUser: true, Subject: "s"} })
+		subs := growthOpen(b, h, n, func(int) Request { return Request{AnyUser: true, Filter: About("s")} })
 		const closed = 500
 		start := time.Now()
 		for _, s := range subs[:closed] {

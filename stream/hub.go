@@ -92,6 +92,8 @@ type observer interface {
 	// skipped: a subscription that lagged is not sent the entries from one seq to
 	// another.
 	skipped(key, from, to uint64)
+	// refiltered: a subscription has another filter for what comes after an entry.
+	refiltered(key, seq uint64, f Filter)
 	// closed: a subscription, whose slot is still there, ends. why may be "".
 	closed(id uint32, slot *subSlot, why string)
 }
@@ -104,6 +106,7 @@ func (unobserved) read(int, *Event, Refusal)             {}
 func (unobserved) opened(uint32, Request, []streamStart) {}
 func (unobserved) handed(spot, uint64)                   {}
 func (unobserved) skipped(uint64, uint64, uint64)        {}
+func (unobserved) refiltered(uint64, uint64, Filter)     {}
 func (unobserved) closed(uint32, *subSlot, string)       {}
 
 // status is what a stream's reader has said about it.

@@ -153,7 +153,7 @@ var holdScenarios = []struct {
 	{"all follow one subject", func(w *holds, n int) {
 		for _, spec := range []Spec{orders, news} {
 			h := w.hub(12, Config{Streams: []Spec{spec}})
-			subs := w.open(h, n, same(Request{AnyUser: true, Subject: "s"}))
+			subs := w.open(h, n, same(Request{AnyUser: true, Filter: About("s")}))
 			h.Publish(0, runOf(0, 64, "u", "s"))
 			w.all(subs[:100])
 			for _, s := range subs {
@@ -163,7 +163,7 @@ var holdScenarios = []struct {
 	}},
 	{"each follows a subject of its own", func(w *holds, n int) {
 		h := w.hub(12, Config{Streams: []Spec{news}})
-		w.open(h, n, func(i int) Request { return Request{User: "u", Subject: fmt.Sprint("s", i)} })
+		w.open(h, n, func(i int) Request { return Request{User: "u", Filter: About(fmt.Sprint("s", i))} })
 		for i := range int64(100) {
 			h.Publish(0, runOf(i, 1, "u", fmt.Sprint("s", i)))
 		}
@@ -197,7 +197,7 @@ var holdScenarios = []struct {
 	{"a pass for each subject", func(w *holds, n int) {
 		w.pass(news, n, 12, func(i int) Request {
 			subject := fmt.Sprint("s", i)
-			return Request{User: "u", Subject: subject, Cursor: "news@e:0*" + cursor.FilterMark(subject)}
+			return Request{User: "u", Filter: About(subject), Cursor: "news@e:0*" + cursor.FilterMark(subject)}
 		})
 	}},
 	{"some are far behind", func(w *holds, n int) {
@@ -209,9 +209,9 @@ var holdScenarios = []struct {
 		}
 		w.all(follows)
 		w.all(w.open(h, 1, same(Request{User: "hot", Cursor: "orders@e:0"})))
-		w.all(w.open(h, 1, same(Request{AnyUser: true, Subject: "none", Cursor: "orders@e:0*" + cursor.FilterMark("\x00any\x00none")})))
-		w.open(h, 100, same(Request{User: "hot", Subject: "none", Streams: []int{1}, From: From{Kind: FromLast, N: MaxLast}}))
-		w.open(h, 10, same(Request{AnyUser: true, Subject: "none", From: From{Kind: FromLast, N: 10}}))
+		w.all(w.open(h, 1, same(Request{AnyUser: true, Filter: About("none"), Cursor: "orders@e:0*" + cursor.FilterMark("\x00any\x00none")})))
+		w.open(h, 100, same(Request{User: "hot", Filter: About("none"), Streams: []int{1}, From: From{Kind: FromLast, N: MaxLast}}))
+		w.open(h, 10, same(Request{AnyUser: true, Filter: About("none"), From: From{Kind: FromLast, N: 10}}))
 		w.open(h, 10, same(Request{User: "hot", From: From{Kind: FromLast, N: MaxLast}}))
 	}},
 	{"a log of advances", func(w *holds, n int) {
@@ -231,7 +231,7 @@ var holdScenarios = []struct {
 		}
 		w.all(behind)
 		zero := "orders@e:" + strings.Repeat("0.", 99) + "0*" + cursor.FilterMark("\x00any\x00s")
-		tickets := w.open(h, 20, same(Request{AnyUser: true, Subject: "s", Cursor: zero}))
+		tickets := w.open(h, 20, same(Request{AnyUser: true, Filter: About("s"), Cursor: zero}))
 		h.VisitSubscribers("", -1, 0, func(Subscriber) bool { return true })
 		w.all(tickets)
 		h.logs[0].spec.Replay = time.Second // all is too old at once

@@ -11,7 +11,7 @@ import (
 // until it is back, and then all that came meanwhile is there.
 func TestWithdrawnStreamEndsOnlyWhoReadsIt(t *testing.T) {
 	r := newRig(t, 1, orders, stock, news)
-	both, one, other := r.open(Request{Streams: []int{0, 1}}), r.open(Request{Streams: []int{0}}), r.open(Request{Streams: []int{1}, Subject: "s"})
+	both, one, other := r.open(Request{Streams: []int{0, 1}}), r.open(Request{Streams: []int{0}}), r.open(Request{Streams: []int{1}, Filter: About("s")})
 	many := make([]*page, 3*wakeRun/2)
 	for i := range many {
 		many[i] = r.open(Request{Streams: []int{1, 2}})

@@ -138,25 +138,28 @@ func (w *isolated) publish() {
 // gets is the whole of the rule.
 func (r record) gets(q Request) bool {
 	return slices.Contains(q.Streams, r.stream) &&
-		(q.Subject == "" || q.Subject == r.subject) &&
+		(len(q.Filter.Subjects()) == 0 || slices.Contains(q.Filter.Subjects(), r.subject)) &&
 		(r.stream == 2 || q.AnyUser || slices.Contains(r.users, q.User))
 }
 
 // connect opens a connection: live, or at a cursor that some client was given.
 func (w *isolated) connect() {
 	l := &listener{request: Request{Waker: w.waker, User: w.pick(alike), Streams: [][]int{{0}, {1}, {2}, {0, 1}, {0, 2}, {0, 1, 2}}[w.rand.IntN(6)]}}
+	about := []string{"o-1", "o-10", "O-1", "o-1 ", "alice"}
 	switch w.rand.IntN(6) {
 	case 0:
-		l.request.Subject = w.pick([]string{"o-1", "o-10", "O-1", "o-1 ", "alice"})
+		l.request.Filter = About(w.pick(about))
 	case 1:
-		l.request.Subject, l.request.User, l.request.AnyUser = "o-1", "", true
+		l.request.Filter, l.request.User, l.request.AnyUser = About("o-1"), "", true
+	case 2:
+		l.request.Filter = About(w.pick(about), w.pick(about), w.pick(about))
 	}
 	l.seen = len(w.past)
 	if len(w.subs) > 0 && w.rand.IntN(2) == 0 {
 		other := w.subs[w.rand.IntN(len(w.subs))]
 		// What a cursor doesn't name begins live, and another filter's is refused: those
 		// begin live altogether.
-		if slices.Equal(other.request.Streams, l.request.Streams) && other.request.filter() == l.request.filter() {
+		if slices.Equal(other.request.Streams, l.request.Streams) && other.request.Filter.mark(other.request.AnyUser) == l.request.Filter.mark(l.request.AnyUser) {
 			w.drain(other)
 			l.request.Cursor, l.seen = string(other.sub.AppendID(nil)), other.seen
 		}

@@ -134,6 +134,12 @@ func (h *Hub) overtake(id uint32, s *subSlot) bool {
 	if _, alone := h.history.(memoryOnly); alone {
 		return false
 	}
+	return h.resumeAlone(id, s)
+}
+
+// resumeAlone has a follower resume where it is: all entries before its seq are done
+// with. It is false if that position isn't known any more.
+func (h *Hub) resumeAlone(id uint32, s *subSlot) bool {
 	v := h.views[s.view]
 	p := &ownPosition{streams: make([]ownStream, len(v.streams))}
 	for i, stream := range v.streams {

@@ -20,7 +20,7 @@ func TestABurstBeyondMemoryClosesNobody(t *testing.T) {
 				r.open(Request{Streams: []int{0}}),
 				r.open(Request{Streams: []int{0, 1}}),
 				r.open(Request{Streams: []int{0, 1, 2}}),
-				r.open(Request{Streams: []int{0}, Subject: "all"}), // on its own before
+				r.open(Request{Streams: []int{0}, Filter: About("all")}), // on its own before
 			}
 			for _, p := range pages {
 				p.gets()

@@ -67,7 +67,7 @@ func TestStateCursorsSayLeaderEpochs(t *testing.T) {
 	r.put(0, 0, "alice", "new")
 	r.readAll()
 	for subject, mark := range map[string]string{"": "", "o-1": "*" + cursor.FilterMark("o-1")} {
-		s, err := r.hub.State(t.Context(), StateRequest{Streams: []int{0}, User: "alice", Subject: subject})
+		s, err := r.hub.State(t.Context(), StateRequest{Streams: []int{0}, User: "alice", Filter: About(subject)})
 		if want := "orders@ep0:1-1" + mark; err != nil || s.Cursor != want {
 			t.Errorf("subject %q: the cursor is %s, %v; want %s", subject, s.Cursor, err, want)
 		}
@@ -192,7 +192,7 @@ func TestAheadOfAnUncleanElectionIsTold(t *testing.T) {
 		if filter != "" {
 			id = "orders@ep0:8-0.0*" + cursor.FilterMark(filter)
 		}
-		p := r.open(Request{Cursor: id, Subject: filter}).begins(OutcomeResumed)
+		p := r.open(Request{Cursor: id, Filter: About(filter)}).begins(OutcomeResumed)
 		p.gets()
 		if p.heartbeat() != id {
 			t.Errorf("ahead, the id is %s, want %s", p.id, id)

@@ -72,7 +72,7 @@ func TestIDsBeforeAJumpLieBeforeIt(t *testing.T) {
 func TestJumpThatIsOldestReachesThoseOnTheirOwn(t *testing.T) {
 	for _, j := range jumps {
 		t.Run(j.name, func(t *testing.T) {
-			_, p := behindJump(t, Request{Subject: "s"}, j.jump)
+			_, p := behindJump(t, Request{Filter: About("s")}, j.jump)
 			p.gets("order", j.reset)
 			if want := fmt.Sprintf("orders@ep0:1*%[1]s~%[2]s*%[1]s", cursor.FilterMark("s"), j.after); p.id != want {
 				t.Errorf("the id is %s, want %s", p.id, want)
@@ -83,7 +83,7 @@ func TestJumpThatIsOldestReachesThoseOnTheirOwn(t *testing.T) {
 
 // A truncation reaches those on their own, though the log has evicted it.
 func TestTruncationEvictedReachesThoseOnTheirOwn(t *testing.T) {
-	r, p := behindJump(t, Request{Subject: "s"}, func(r *rig) {
+	r, p := behindJump(t, Request{Filter: About("s")}, func(r *rig) {
 		r.kafka.truncate(1, 0, 2)
 		r.readAll()
 		for range 4 {
@@ -210,7 +210,7 @@ func TestJumpsInARowAreAllTold(t *testing.T) {
 				r.put(0, 0, "bob", fmt.Sprint(i))
 			}
 			r.readAll()
-			p := r.open(Request{Subject: "s"})
+			p := r.open(Request{Filter: About("s")})
 			put := func(partition int, data string) {
 				r.kafka.put(0, partition, Event{Users: [][]byte{[]byte("alice")}, Subject: []byte("s"), Data: []byte(data)})
 				r.readAll()
@@ -343,4 +343,23 @@ func TestCatchingUpFromBeforeATruncationIsNotToldOfIt(t *testing.T) {
 	}
 	first.gets(want...)
 	late.gets(want[2:]...)
+}
+
+// What a pass found before a jump back is for nobody who comes after it, also where the
+// log had nothing of that time.
+func TestALaneFromBeforeAJumpIsNotShared(t *testing.T) {
+	k := newKafka(1, 1)
+	for i := range 20 {
+		k.put(0, 0, Event{Users: [][]byte{[]byte("alice")}, Data: fmt.Append(nil, "old ", i)})
+	}
+	r := &rig{newGateway(k, []Spec{orders}, func(end int64) int64 { return end }), t}
+	t.Cleanup(r.hub.Close)
+	slow, fast := r.resume("orders@ep0:0"), r.resume("orders@ep0:0")
+	if len(fast.take()) != 20 || !slow.reading() {
+		t.Fatal("both take from one lane")
+	}
+	k.truncate(0, 0, 5)
+	k.put(0, 0, Event{Users: [][]byte{[]byte("alice")}, Data: []byte("new")})
+	r.read(0, 0, 0)
+	r.resume("orders@ep0:5").begins(OutcomeResumed).gets("new")
 }

@@ -134,7 +134,7 @@ func TestIDsNeverGoDown(t *testing.T) {
 	for name, subject := range map[string]string{"shared": "", "filtered": "s"} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 2, orders, news)
-			p := r.open(Request{Subject: subject})
+			p := r.open(Request{Filter: About(subject)})
 			for i := range 40 {
 				switch i % 8 {
 				case 0:
@@ -271,7 +271,7 @@ func TestLongIDsArePacked(t *testing.T) {
 	if crossed != 1 {
 		t.Errorf("crossed between the forms %d times", crossed)
 	}
-	q := r.open(Request{Subject: "none"}) // on its own
+	q := r.open(Request{Filter: About("none")}) // on its own
 	if !strings.Contains(q.id, ":_") || !strings.HasSuffix(q.id, "*"+cursor.FilterMark("none")) {
 		t.Errorf("the id of a filtered page is %s", q.id)
 	}

@@ -101,7 +101,7 @@ func TestPublishCopiesWhatItKeeps(t *testing.T) {
 		}
 	}
 	p.gets("data")
-	r.open(Request{Subject: "s", Cursor: "orders@ep0:0"}).gets("data")
+	r.open(Request{Filter: About("s"), Cursor: "orders@ep0:0"}).gets("data")
 }
 
 // A frame handed out is what it was, after the log has given it up and gone on.

@@ -89,6 +89,7 @@ func runModel(t *testing.T, seed uint64) {
 				}
 			}
 			ev.Subject = []byte("s" + strconv.Itoa(rnd.IntN(3)))
+			ev.Name = []string{"", "paid", "sent"}[rnd.IntN(3)]
 			ev.Data = fmt.Appendf(nil, "%d/%s/%d#%d-%d %s", i, tp.epochText(), p, o, tp.lineage(p).newest(), strings.Repeat("x", rnd.IntN(200)))
 			if u := []byte(users[rnd.IntN(len(users))]); rnd.IntN(5) == 0 && !named(ev.Users, u) { // had it until now
 				ev.Former, ev.FormerSubject, ev.FormerData = [][]byte{u}, []byte("s"+strconv.Itoa(rnd.IntN(3))), fmt.Appendf(nil, "-%s", ev.Data)
@@ -114,9 +115,9 @@ func runModel(t *testing.T, seed uint64) {
 				c.streams = append(c.streams, i)
 			}
 		}
-		if rnd.IntN(4) == 0 {
-			c.subject = "s1"
-			if rnd.IntN(2) == 0 { // by a ticket, say
+		if rnd.IntN(2) == 0 {
+			c.subjects, c.names = anyFilter(rnd)
+			if len(c.subjects) == 1 && rnd.IntN(2) == 0 { // by a ticket, say
 				c.user, c.anyUser = "", true
 			}
 		}
@@ -140,6 +141,13 @@ func runModel(t *testing.T, seed uint64) {
 				streams = slices.Delete(slices.Clone(streams), 0, 1+rnd.IntN(n-1))
 			}
 			c.connect(t, gws[rnd.IntN(len(gws))], streams)
+		case x < 59:
+			c := clients[rnd.IntN(len(clients))]
+			subjects, names := anyFilter(rnd)
+			if c.anyUser {
+				subjects = c.subjects
+			}
+			c.follow(t, subjects, names)
 		case x < 94:
 			if c := clients[rnd.IntN(len(clients))]; c.sub != (Sub{}) {
 				arrive := 1 << 20
@@ -218,6 +226,17 @@ func runModel(t *testing.T, seed uint64) {
 	for _, g := range gws {
 		checkEmpty(t, g.hub, clients)
 	}
+}
+
+// anyFilter draws a filter, in any order and with repeats.
+func anyFilter(rnd *rand.Rand) (subjects, names []string) {
+	for range rnd.IntN(4) {
+		subjects = append(subjects, "s"+strconv.Itoa(rnd.IntN(4)))
+	}
+	for range max(0, rnd.IntN(5)-2) {
+		names = append(names, []string{"paid", "sent", "message", "delete"}[rnd.IntN(4)])
+	}
+	return subjects, names
 }
 
 // finish connects c once more and pulls until it has reached the head.

@@ -169,7 +169,7 @@ func (s *newestAnswer) trim() {
 }
 
 func (s *newestAnswer) size() int {
-	size := 200 + len(s.key.user) + len(s.key.subject) + 8*(len(s.from)+len(s.to))
+	size := 200 + len(s.key.user) + len(s.key.filter) + 8*(len(s.from)+len(s.to))
 	for _, marks := range s.marks {
 		size += 64 + 16*len(marks)
 	}

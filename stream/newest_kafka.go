@@ -11,6 +11,7 @@ import (
 // found.
 type newestQuery struct {
 	key     newestKey
+	filter  Filter
 	n       int
 	epoch   string
 	floor   []int64
@@ -22,10 +23,10 @@ type newestQuery struct {
 
 // newestKey is whose events are asked for. Of a stream for everyone, user is "".
 type newestKey struct {
-	stream  int
-	user    string
-	subject string
-	any     bool // of every user
+	stream int
+	user   string
+	filter string // its mark and more, see Filter.key
+	any    bool   // of every user
 }
 
 // maxQueryMarks is how many marks the queries of one reading may keep together, some 32
@@ -48,14 +49,14 @@ func (h *Hub) newestFromKafka(ctx context.Context, m memory, r Request, pick *ne
 	if b.Epoch != m.epoch {
 		return ErrNotWarm
 	}
-	key := newestKey{stream: m.stream, user: r.User, subject: r.Subject, any: r.AnyUser}
+	key := newestKey{stream: m.stream, user: r.User, filter: r.Filter.key(), any: r.AnyUser}
 	if h.logs[m.stream].spec.Audience == AudienceEveryone {
 		key.user, key.any = "", false
 	}
 	from := h.newestFrom(b.Start, m.floor)
 	got := h.passes.answers.find(key, m, from, pick.n)
 	if got == nil {
-		if got, err = h.askNewest(ctx, &newestQuery{key: key, n: pick.n, epoch: m.epoch, floor: m.floor, done: make(chan struct{}), waiting: ctx}); err != nil {
+		if got, err = h.askNewest(ctx, &newestQuery{key: key, filter: r.Filter, n: pick.n, epoch: m.epoch, floor: m.floor, done: make(chan struct{}), waiting: ctx}); err != nil {
 			return err
 		}
 	}
@@ -160,13 +161,14 @@ type newestReading struct {
 	byKey     map[newestKey]*newestFound
 	byUser    map[string][]*newestFound
 	bySubject map[string][]*newestFound // of everybody's, or of every user's
-	plain     *newestFound              // of everybody's, all
+	plain     []*newestFound            // of everybody's, of whatever subject
 }
 
 // newestFound is what a reading finds for one key.
 type newestFound struct {
 	newestAnswer
-	asked []*newestQuery
+	filter Filter
+	asked  []*newestQuery
 }
 
 // take takes a query into the reading; false: there is no room.
@@ -178,26 +180,34 @@ func (g *newestReading) take(q *newestQuery) bool {
 			return false
 		}
 		g.room += room
-		one = &newestFound{newestAnswer: newestAnswer{key: q.key, epoch: q.epoch, marks: make(map[int32][]offsetTime)}}
+		one = &newestFound{newestAnswer: newestAnswer{key: q.key, epoch: q.epoch, marks: make(map[int32][]offsetTime)}, filter: q.filter}
 		if g.byKey == nil {
 			g.byKey, g.byUser, g.bySubject = make(map[newestKey]*newestFound), make(map[string][]*newestFound), make(map[string][]*newestFound)
 		}
 		g.byKey[q.key] = one
 		g.all = append(g.all, one)
-		switch {
-		case g.everyone && q.key.subject == "":
-			g.plain = one
-		case g.everyone || q.key.any:
-			g.bySubject[q.key.subject] = append(g.bySubject[q.key.subject], one)
-		default:
-			g.byUser[q.key.user] = append(g.byUser[q.key.user], one)
-		}
+		g.file(one)
 	}
 	one.n = max(one.n, q.n)
 	one.to = raise(one.to, q.floor)
 	g.to = raise(g.to, q.floor)
 	one.asked = append(one.asked, q)
 	return true
+}
+
+// file puts one where events are looked up.
+func (g *newestReading) file(one *newestFound) {
+	switch user := one.key.user; {
+	case !g.everyone && !one.key.any:
+		g.byUser[user] = append(g.byUser[user], one)
+	case len(one.filter.subjects) == 0:
+		g.plain = append(g.plain, one)
+	}
+	for _, subject := range one.filter.subjects {
+		if g.everyone || one.key.any {
+			g.bySubject[subject] = append(g.bySubject[subject], one)
+		}
+	}
 }
 
 // read reads what isn't known already of what was asked for.
@@ -265,8 +275,8 @@ func (g *newestReading) emit(_ int32, events []Event, _ int64) error {
 
 // see shows an event to all who may be sent it.
 func (g *newestReading) see(ev *Event, ms int64) {
-	if g.plain != nil {
-		g.plain.see(ev, ms)
+	for _, one := range g.plain {
+		one.see(ev, ms)
 	}
 	for _, one := range g.bySubject[string(ev.Subject)] {
 		one.see(ev, ms)
@@ -295,7 +305,7 @@ func (g *newestReading) gone() bool {
 // is when it is of, as recordTimes has it.
 func (g *newestFound) see(ev *Event, ms int64) {
 	p := int(ev.Partition)
-	if ev.Offset < at(g.begin, p) || ev.Offset >= at(g.to, p) || g.key.subject != "" && string(ev.Subject) != g.key.subject {
+	if ev.Offset < at(g.begin, p) || ev.Offset >= at(g.to, p) || !g.filter.leavesEvent(ev) {
 		return
 	}
 	marks := append(g.marks[ev.Partition], offsetTime{ev.Offset, ms})

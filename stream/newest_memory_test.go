@@ -26,7 +26,7 @@ func TestALongSearchIsTakenInSteps(t *testing.T) {
 				}
 			}
 			h, l := r.hub, r.hub.logs[0]
-			c := memorySearch{memory: h.memory(0), r: Request{User: "alice", Subject: "rare"}, pick: &newestPick{n: 1000}}
+			c := memorySearch{memory: h.memory(0), r: Request{User: "alice", Filter: About("rare")}, pick: &newestPick{n: 1000}}
 			steps := 0
 			more := func() bool {
 				h.mu.Lock()

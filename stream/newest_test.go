@@ -83,8 +83,8 @@ func TestNewestTakesWhatIsNewestAtThePartitionsEnds(t *testing.T) {
 // What a reading found is remembered, above all that it found nothing: the next who asks
 // reads only what has become older than memory since.
 func TestLastReadsNothingTwice(t *testing.T) {
-	for _, q := range []Request{{User: "alice"}, {User: "nobody"}, {User: "nobody", Subject: "s"}, {AnyUser: true, Subject: "none"}} {
-		t.Run(fmt.Sprintf("%s %s", q.User, q.Subject), func(t *testing.T) {
+	for _, q := range []Request{{User: "alice"}, {User: "nobody"}, {User: "nobody", Filter: About("s")}, {AnyUser: true, Filter: About("none")}} {
+		t.Run(fmt.Sprintf("%s %s", q.User, q.Filter.single()), func(t *testing.T) {
 			k := &counting{fakeKafka: newKafka(1, 2)}
 			r := &rig{newGateway(k.fakeKafka, []Spec{orders}, func(int64) int64 { return 0 }), t}
 			t.Cleanup(r.hub.Close)

@@ -12,13 +12,13 @@ import (
 	"sluice/stream/cursor"
 )
 
-// Request is what a connection asks for. Cursor and Subject come from outside and may be
+// Request is what a connection asks for. Cursor and Filter come from outside and may be
 // anything.
 type Request struct {
 	Streams []int   // ascending, not empty
 	User    string  // who; "": nobody, who gets events for everyone only
-	Subject string  // only events about this; "": about anything
-	AnyUser bool    // those of every user, not only of User; goes with a Subject, and no User
+	Filter  Filter  // only these of the events
+	AnyUser bool    // those of every user, not only of User; goes with one subject in Filter, and no User
 	Denied  uint64  // streams the caller would read too, were it let; only the record of decisions looks at it
 	Absent  []int   // streams the request is for too, but for which there is nothing to read yet; see Widened
 	Cursor  string  // the id to resume at, without notes; "": none
@@ -122,7 +122,8 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 		h.mu.did(1 + len(start.pos)/16)
 	}
 	carried := cursor.AddNote(st.carried, r.Note)
-	alone := r.Subject != "" || carried != "" || len(r.Absent) > 0
+	mark := r.Filter.mark(r.AnyUser)
+	alone := mark != "" || carried != "" || len(r.Absent) > 0
 	for _, i := range r.Absent {
 		if h.status[i].warm {
 			return Sub{}, "", ErrNotWarm // not any more: the caller is to ask for it
@@ -151,7 +152,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 	if !alone {
 		return sub, string(h.appendID(nil, h.views[s.view], h.seq)), nil
 	}
-	p := &ownPosition{user: []byte(r.User), subject: []byte(r.Subject), anyUser: r.AnyUser, mark: r.filter(), carried: carried, absent: st.absent}
+	p := &ownPosition{user: []byte(r.User), filter: r.Filter, anyUser: r.AnyUser, mark: mark, carried: carried, absent: st.absent}
 	s.hasOwn, s.state = true, resuming
 	h.own[id] = p
 	if p.absent != 0 {

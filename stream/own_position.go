@@ -11,15 +11,14 @@ import (
 // note, or carries segments of streams it doesn't read. It has its own position in each
 // stream.
 type ownPosition struct {
-	user       []byte
-	subject    []byte        // filter; empty: none
-	anyUser    bool          // with subject: of every user
-	mark       string        // the filter's, for ids
-	carried    string        // segments of other streams, see Hub.carry, and Request.Note
-	absent     uint64        // streams that it waits for, see Widened
-	streams    []ownStream   // as the view's
-	group      *subjectGroup // that it is in; nil: none
-	groupIndex int           // in the group
+	user    []byte
+	filter  Filter
+	anyUser bool           // with one subject: of every user
+	mark    string         // the filter's, for ids
+	carried string         // segments of other streams, see Hub.carry, and Request.Note
+	absent  uint64         // streams that it waits for, see Widened
+	streams []ownStream    // as the view's
+	groups  []subjectIndex // of each subject of filter, where it is in the subject's group; nil: in none
 }
 
 // ownStream is one stream of a subscriber with an own position.
@@ -190,7 +189,7 @@ func (p *ownPosition) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int
 		}
 		e, o := r.entry, r.own
 		o.seq = e.seq + 1
-		if o.take(r.log, r.at, e, p.subject) {
+		if o.take(r.log, r.at, e, &p.filter) {
 			p.reach(h, v, o, e.seq)
 			b.add(r.log.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
 			if e.kind == kindEvent {
@@ -226,14 +225,14 @@ func (r *ownScan) stop(h *Hub) {
 }
 
 // take moves the position past an entry; it reports whether the subscriber is sent it.
-func (o *ownStream) take(l *log, where ordinal, e *entry, subject []byte) bool {
+func (o *ownStream) take(l *log, where ordinal, e *entry, filter *Filter) bool {
 	if e.kind == kindJump {
 		return o.jump(l, where, e)
 	}
 	if e.next <= at(o.pos, int(e.partition)) {
 		return false
 	}
-	mine := len(subject) == 0 || string(l.about(e)) == string(subject)
+	mine := filter.leaves(l.about(e), l.frame(e))
 	if mine || e.half != firstHalf { // else the second of its record may be
 		o.pos = grow(o.pos, int(e.partition)+1)
 		o.pos[e.partition] = e.next

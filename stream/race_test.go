@@ -25,7 +25,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			id := ""
 			for stop.Err() == nil {
 				s, o, err := r.hub.Open(stop, Request{
-					Streams: [][]int{{0}, {1}, {0, 1}}[rnd.IntN(3)], User: "alice", Subject: []string{"", "1"}[rnd.IntN(2)], Cursor: id,
+					Streams: [][]int{{0}, {1}, {0, 1}}[rnd.IntN(3)], User: "alice", Filter: []Filter{{}, About("1"), About("0", "1")}[rnd.IntN(3)], Cursor: id,
 					From: []From{{}, {Kind: FromEarliest}, {Kind: FromLast, N: 3}, {Kind: FromSince, Since: time.Now()}}[rnd.IntN(4)], Waker: r.waker, Token: uint32(worker),
 				})
 				if err != nil {

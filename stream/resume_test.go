@@ -97,7 +97,7 @@ func TestAddedPartitionStartsAtItsBeginning(t *testing.T) {
 func TestAddedPartitionReachesTheConnected(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.tell(0, 0, "bob", "old")
-	p, q := r.open(Request{}), r.open(Request{Subject: "s"})
+	p, q := r.open(Request{}), r.open(Request{Filter: About("s")})
 	r.kafka.add(0)
 	r.kafka.put(0, 1, Event{Users: [][]byte{[]byte("alice")}, Subject: []byte("s"), Data: []byte("new")})
 	r.readAll()

@@ -103,7 +103,7 @@ func TestLastTakesOnlyTheCallersOwn(t *testing.T) {
 	r.evict(0)
 	r.open(lastN(2)).gets("2", "3")
 	q := lastN(2)
-	q.Subject = "1"
+	q.Filter = About("1")
 	r.open(q).gets("1", "3")
 	q.User = "carol"
 	r.open(q).gets()
@@ -116,7 +116,7 @@ func TestLastOfASubject(t *testing.T) {
 		timed(r, 0, 0, 1, 2, 3, 4, 5)
 		r.readAll()
 		q := lastN(2)
-		q.Subject = "0"
+		q.Filter = About("0")
 		r.open(q).gets("2", "4")
 	}
 }

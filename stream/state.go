@@ -26,7 +26,7 @@ var ErrNoState = errors.New("stream: no state is kept of these streams")
 type StateRequest struct {
 	Streams []int
 	User    string
-	Subject string
+	Filter  Filter // its subjects; its events don't narrow a state
 	AnyUser bool
 }
 
@@ -79,7 +79,7 @@ func (h *Hub) State(ctx context.Context, r StateRequest) (State, error) {
 }
 
 func (r *StateRequest) request() Request {
-	return Request{Streams: r.Streams, User: r.User, Subject: r.Subject, AnyUser: r.AnyUser}
+	return Request{Streams: r.Streams, User: r.User, Filter: r.Filter.BySubject(), AnyUser: r.AnyUser}
 }
 
 // beginState takes the moment: its cursor, and of each stream either what the caller has
@@ -92,7 +92,7 @@ func (h *Hub) beginState(q *Request) (State, []statePlan, error) {
 	for _, i := range q.Streams {
 		if t := tables[i]; t != nil {
 			plan := t.plan(i, q, h.users.find([]byte(q.User)), s.now)
-			h.mu.did(1)
+			h.mu.did(1 + len(q.Filter.subjects))
 			if plan.part.made == nil && plan.copy == nil { // it was made just now, and is nobody else's
 				h.mu.did(len(plan.part.Latest))
 			}
@@ -128,7 +128,7 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 	if len(tables) == 0 {
 		return State{}, nil, ErrNoState
 	}
-	mark, since, epochs := q.filter(), int64(0), fnv.New64a()
+	mark, since, epochs := q.Filter.mark(q.AnyUser), int64(0), fnv.New64a()
 	for _, i := range q.Streams {
 		t := tables[i]
 		if t == nil {
@@ -139,8 +139,9 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 		epochs.Write([]byte(h.logs[i].epoch))
 		s.Turn += t.turns
 		var own []Latest
-		if q.Subject != "" {
-			own = t.ofSubject(nil, i, q, s.now)
+		if len(q.Filter.subjects) > 0 {
+			own = t.ofSubjects(nil, i, q, s.now)
+			h.mu.did(len(q.Filter.subjects))
 		}
 		s.Tag = t.tag(s.Tag, h.users.find([]byte(q.User)), own, q, s.now)
 	}
@@ -315,12 +316,12 @@ func (t *stateTable) shows(now int64) bool {
 }
 
 // tag appends what tells whether the part of a state that is of this table is still the
-// same. own is the caller's part where that is of one subject.
+// same. own is the caller's part where that is of some subjects.
 func (t *stateTable) tag(dst []uint64, uid uint32, own []Latest, q *Request, now int64) []uint64 {
 	settled := t.settled(now) // before its sums are read
 	dst = append(dst, t.retained)
 	switch {
-	case q.Subject != "":
+	case len(q.Filter.subjects) > 0:
 		dst = append(dst, uint64(len(own)))
 		for i := range own {
 			s := stateSlot{partition: own[i].Partition, offset: own[i].Offset, time: own[i].Time}

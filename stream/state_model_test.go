@@ -150,7 +150,7 @@ func TestStateModel(t *testing.T) {
 						t.Fatalf("seed %d, reader %d, compacted %v: %q has %q; want %q", seed, reader, m.compacted, user, got, all)
 					}
 					for _, l := range s.Latest {
-						one, _ := h.State(context.Background(), StateRequest{Streams: []int{0}, User: user, Subject: string(l.Subject)})
+						one, _ := h.State(context.Background(), StateRequest{Streams: []int{0}, User: user, Filter: About(string(l.Subject))})
 						if len(one.Latest) != 1 || string(one.Latest[0].Frame) != string(l.Frame) {
 							t.Fatalf("seed %d: %s alone is %q", seed, l.Subject, texts(one))
 						}

@@ -6,15 +6,23 @@ import (
 	"slices"
 )
 
-// ofSubject appends what a subject's latest event is, if it is the caller's.
-func (t *stateTable) ofSubject(dst []Latest, stream int, q *Request, now int64) []Latest {
+// ofSubjects appends the latest event of each subject of the request's, where it is the
+// caller's.
+func (t *stateTable) ofSubjects(dst []Latest, stream int, q *Request, now int64) []Latest {
 	sight := t.sight(now)
+	for _, subject := range q.Filter.subjects {
+		dst = t.ofSubject(dst, stream, subject, q, &sight)
+	}
+	return dst
+}
+
+func (t *stateTable) ofSubject(dst []Latest, stream int, subject string, q *Request, sight *stateSight) []Latest {
 	var newest uint32
-	for head := t.bySubject.first(maphash.String(t.seed, q.Subject)); head != 0; head = t.slots.at(head).links[0].sibling {
-		if string(t.subject(t.slots.at(head))) != q.Subject {
+	for head := t.bySubject.first(maphash.String(t.seed, subject)); head != 0; head = t.slots.at(head).links[0].sibling {
+		if string(t.subject(t.slots.at(head))) != subject {
 			continue
 		}
-		if id := t.newestOf(head, &sight); id != 0 && (newest == 0 || t.slots.at(id).later(t.slots.at(newest))) {
+		if id := t.newestOf(head, sight); id != 0 && (newest == 0 || t.slots.at(id).later(t.slots.at(newest))) {
 			newest = id
 		}
 	}

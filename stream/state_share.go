@@ -58,7 +58,7 @@ func (h *Hub) StateHead(r StateRequest) (StateHead, error) {
 	head := StateHead{State: s}
 	for _, t := range tables {
 		switch {
-		case q.Subject != "":
+		case len(q.Filter.subjects) > 0:
 		case !t.everyone:
 			n := int(t.owner(h.users.find([]byte(q.User))).count)
 			head.Look += n
@@ -148,7 +148,8 @@ func (t *stateTable) partBytes() int64 { return int64(t.used)*latestBytes + t.ar
 // plan begins a part: what is shared or small is taken at once, what may be long is
 // copied later, as it is now.
 func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePlan {
-	if q.Subject == "" && t.everyone {
+	bySubject := len(q.Filter.subjects) > 0
+	if !bySubject && t.everyone {
 		if part := t.shared(now); part != nil {
 			return statePlan{part: part}
 		}
@@ -158,13 +159,13 @@ func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePl
 		t.making, t.makingAt = &StatePart{Bytes: t.partBytes(), made: make(chan struct{})}, t.changes
 		return statePlan{t.making, t.copy(stream, 0, now)}
 	}
-	if q.Subject == "" && t.owner(uid).count > StateRun {
+	if !bySubject && t.owner(uid).count > StateRun {
 		bytes := int64(t.owner(uid).count) * (latestBytes + t.arena.live/int64(max(t.used, 1)))
 		return statePlan{&StatePart{Bytes: bytes}, t.copy(stream, uid, now)}
 	}
 	part := new(StatePart)
-	if q.Subject != "" {
-		part.Latest = t.ofSubject(nil, stream, q, now)
+	if bySubject {
+		part.Latest = t.ofSubjects(nil, stream, q, now)
 	} else {
 		part.Latest = t.ofUser(nil, stream, uid, now)
 	}

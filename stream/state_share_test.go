@@ -57,13 +57,13 @@ func TestStateTagChangesWithTheEvents(t *testing.T) {
 			default:
 				h.Publish(0, []Event{randomStateEvent(rnd, next, now, 12)})
 			}
-			for _, q := range []StateRequest{{User: "alice"}, {User: "bob"}, {User: "alice", Subject: "s3"}, {User: "nobody"}} {
+			for _, q := range []StateRequest{{User: "alice"}, {User: "bob"}, {User: "alice", Filter: About("s3")}, {User: "nobody"}} {
 				q.Streams = []int{0}
 				s, err := h.State(t.Context(), q)
 				if err != nil {
 					t.Fatal(err)
 				}
-				tag, got := fmt.Sprint(q.User, q.Subject, s.Tag, s.Turn), fmt.Sprint(texts(s))
+				tag, got := fmt.Sprint(q.User, q.Filter.single(), s.Tag, s.Turn), fmt.Sprint(texts(s))
 				if before, seen := shown[tag]; seen && before != got {
 					t.Fatalf("seed %d: %s has %s under the tag of %s", seed, q.User, got, before)
 				}

@@ -115,11 +115,11 @@ func TestStateFollowsItsUsers(t *testing.T) {
 	r.has("bob", "o-1=given")
 	r.has("shop", "o-1=given")
 	for user, want := range map[string]int{"bob": 1, "alice": 0, "": 0} {
-		if got := r.state(StateRequest{User: user, Subject: "o-1"}).Latest; len(got) != want {
+		if got := r.state(StateRequest{User: user, Filter: About("o-1")}).Latest; len(got) != want {
 			t.Errorf("%q sees %d of o-1; want %d", user, len(got), want)
 		}
 	}
-	if got := texts(r.state(StateRequest{AnyUser: true, Subject: "o-1"})); !slices.Equal(got, []string{"o-1=given"}) {
+	if got := texts(r.state(StateRequest{AnyUser: true, Filter: About("o-1")})); !slices.Equal(got, []string{"o-1=given"}) {
 		t.Errorf("with a ticket: %q", got)
 	}
 	r.record(0, 0, "k o-1 -  lost") // belongs to nobody
@@ -134,7 +134,7 @@ func TestStateForEveryone(t *testing.T) {
 	r.has("anyone", "s-2=two", "s-1=other")
 	r.record(1, 0, "b s-2 -")
 	r.has("", "s-1=other")
-	if got := texts(r.state(StateRequest{Subject: "s-1"})); !slices.Equal(got, []string{"s-1=other"}) {
+	if got := texts(r.state(StateRequest{Filter: About("s-1")})); !slices.Equal(got, []string{"s-1=other"}) {
 		t.Errorf("s-1: %q", got)
 	}
 }
@@ -227,7 +227,7 @@ func TestStateLeavesOutTheOldestWhenFull(t *testing.T) {
 		t.Errorf("%d bytes", u.StateBytes)
 	}
 	r.record(0, 190*time.Second, "k o-late alice read-late") // older than what was left out
-	if got := texts(r.state(StateRequest{User: "alice", Subject: "o-late"})); len(got) != 0 {
+	if got := texts(r.state(StateRequest{User: "alice", Filter: About("o-late")})); len(got) != 0 {
 		t.Errorf("shows %q, older than since", got)
 	}
 }
@@ -288,9 +288,9 @@ func TestStateCursorOpensWhatItWasAskedFor(t *testing.T) {
 	r := newStateRig(t, 1, keeping(AudienceUser))
 	r.record(0, 0, "k o-1 alice placed")
 	waker := r.hub.AddWaker(&wakes{ch: map[uint32]chan struct{}{}})
-	for name, q := range map[string]StateRequest{"all": {User: "alice"}, "subject": {User: "alice", Subject: "o-1"}, "ticket": {AnyUser: true, Subject: "o-1"}} {
+	for name, q := range map[string]StateRequest{"all": {User: "alice"}, "subject": {User: "alice", Filter: About("o-1")}, "ticket": {AnyUser: true, Filter: About("o-1")}} {
 		s := r.state(q)
-		sub, o, err := r.hub.Open(context.Background(), Request{Streams: []int{0}, User: q.User, Subject: q.Subject, AnyUser: q.AnyUser, Cursor: s.Cursor, Waker: waker})
+		sub, o, err := r.hub.Open(context.Background(), Request{Streams: []int{0}, User: q.User, Filter: About(q.Filter.single()), AnyUser: q.AnyUser, Cursor: s.Cursor, Waker: waker})
 		if err != nil || o.Outcome != OutcomeResumed || o.ID != s.Cursor {
 			t.Errorf("%s: %v, %s at %s; want to resume at %s", name, err, o.Outcome, o.ID, s.Cursor)
 		}

@@ -119,7 +119,7 @@ func TestTheNewestRecordsAreNeverTooOld(t *testing.T) {
 				t.Errorf("%d subjects, the first is %s; want %d from o-1 on", len(got.Latest), got.Latest[0].Subject, len(more)+1)
 			}
 			r.at(0, now.UnixMilli(), "o-9", "x")
-			if got := r.state(StateRequest{Subject: "o-1"}); len(got.Latest) != 0 {
+			if got := r.state(StateRequest{Filter: About("o-1")}); len(got.Latest) != 0 {
 				t.Error("o-1 is shown, beyond the newest and too old")
 			}
 
@@ -182,7 +182,7 @@ func TestKeysOfOneSubject(t *testing.T) {
 	}
 	r.has("alice", fmt.Sprint("warehouse=again ", keys-1))
 	table.looked = 0
-	if got := texts(r.state(StateRequest{AnyUser: true, Subject: "warehouse"})); !slices.Equal(got, []string{fmt.Sprint("warehouse=again ", keys-1)}) || table.looked > 8 {
+	if got := texts(r.state(StateRequest{AnyUser: true, Filter: About("warehouse")})); !slices.Equal(got, []string{fmt.Sprint("warehouse=again ", keys-1)}) || table.looked > 8 {
 		t.Errorf("got %q, for which %d slots were looked at", got, table.looked)
 	}
 }

@@ -14,7 +14,7 @@ func (r *rig) about(stream int, user, subject, data string) {
 func TestOneSubjectOfAnyUser(t *testing.T) {
 	r := newRig(t, 1, orders, stock)
 	r.about(0, "alice", "o-1", "before")
-	guest := r.open(Request{Streams: []int{0}, Subject: "o-1", AnyUser: true}).begins(OutcomeLive)
+	guest := r.open(Request{Streams: []int{0}, Filter: About("o-1"), AnyUser: true}).begins(OutcomeLive)
 	guest.gets()
 
 	r.about(0, "bob", "o-2", "another order")
@@ -40,16 +40,16 @@ func TestOneSubjectOfAnyUser(t *testing.T) {
 	}
 	r.about(0, "carol", "o-1", "arrived")
 	r.about(0, "carol", "o-2", "not this one")
-	again := Request{Streams: []int{0}, Subject: "o-1", AnyUser: true, Cursor: at}
+	again := Request{Streams: []int{0}, Filter: About("o-1"), AnyUser: true, Cursor: at}
 	r.open(again).begins(OutcomeResumed).gets("arrived")
 	r.evict(0)
 	r.open(again).begins(OutcomeResumed).gets("arrived")
 
 	// The newest of it, beyond memory too.
 	r.about(0, "bob", "o-1", "returned")
-	last := Request{Streams: []int{0}, Subject: "o-1", AnyUser: true, From: From{Kind: FromLast, N: 2}}
+	last := Request{Streams: []int{0}, Filter: About("o-1"), AnyUser: true, From: From{Kind: FromLast, N: 2}}
 	r.open(last).begins(OutcomeReplay).gets("arrived", "returned")
-	earliest := Request{Streams: []int{0}, Subject: "o-1", AnyUser: true, From: From{Kind: FromEarliest}}
+	earliest := Request{Streams: []int{0}, Filter: About("o-1"), AnyUser: true, From: From{Kind: FromEarliest}}
 	r.open(earliest).begins(OutcomeReplay).gets("before", "paid", "sent", "arrived", "returned")
 }
 
@@ -59,25 +59,25 @@ func TestOneSubjectOfAnyUser(t *testing.T) {
 func TestAPositionOfOneUserIsNotOneOfAny(t *testing.T) {
 	r := newRig(t, 1, orders)
 	r.about(0, "bob", "o-1", "paid")
-	guest := Request{Subject: "o-1", AnyUser: true}
+	guest := Request{Filter: About("o-1"), AnyUser: true}
 	for name, id := range map[string]string{
 		"a user's":                    r.open(Request{}).id,
-		"a user's, filtered the same": r.open(Request{Subject: "o-1"}).id,
-		"another ticket's":            r.open(Request{Subject: "o-2", AnyUser: true}).id,
+		"a user's, filtered the same": r.open(Request{Filter: About("o-1")}).id,
+		"another ticket's":            r.open(Request{Filter: About("o-2"), AnyUser: true}).id,
 	} {
 		t.Run(name, func(t *testing.T) {
 			guest.Cursor = id
 			r.open(guest).begins(OutcomeReset, "reset scope orders")
 		})
 	}
-	ticket := r.open(Request{Subject: "o-1", AnyUser: true}).id
+	ticket := r.open(Request{Filter: About("o-1"), AnyUser: true}).id
 	r.open(Request{Cursor: ticket}).begins(OutcomeReset, "reset scope orders")
-	r.open(Request{Cursor: ticket, Subject: "o-1"}).begins(OutcomeReset, "reset scope orders")
+	r.open(Request{Cursor: ticket, Filter: About("o-1")}).begins(OutcomeReset, "reset scope orders")
 }
 
 func TestAnyUserNeedsASubject(t *testing.T) {
 	r := newRig(t, 1, orders)
-	for _, q := range []Request{{AnyUser: true}, {AnyUser: true, Subject: "o-1", User: "alice"}} {
+	for _, q := range []Request{{AnyUser: true}, {AnyUser: true, Filter: About("o-1"), User: "alice"}} {
 		if _, err := r.try(q); err != errAnyUser {
 			t.Errorf("%+v: %v, want %v", q, err, errAnyUser)
 		}
@@ -86,7 +86,7 @@ func TestAnyUserNeedsASubject(t *testing.T) {
 
 func TestEndFromOutside(t *testing.T) {
 	r := newRig(t, 1, orders)
-	phone, desk, bob := r.open(Request{}), r.open(Request{Subject: "o-1"}), r.open(Request{User: "bob"})
+	phone, desk, bob := r.open(Request{}), r.open(Request{Filter: About("o-1")}), r.open(Request{User: "bob"})
 	for _, p := range []*page{phone, desk, bob} {
 		p.gets()
 	}

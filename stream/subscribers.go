@@ -18,7 +18,7 @@ type Subscriber struct {
 	Key      uint64 // see Sub.Key
 	User     string // "": nobody
 	Streams  []int
-	Subject  string // only events about this; "": all
+	Filter   Filter // only these of the events
 	AnyUser  bool   // those of every user
 	State    SubscriberState
 	Behind   int       // events that wait for it, counted up to MaxBehind; -1: not known, since they are not in memory or far apart
@@ -112,7 +112,7 @@ func (h *Hub) describe(id uint32, slot *subSlot) (s Subscriber, looked int) {
 	}
 	p := h.own[id] // nil for one that follows
 	if p != nil {
-		s.Subject, s.AnyUser = string(p.subject), p.anyUser
+		s.Filter, s.AnyUser = p.filter, p.anyUser
 	}
 	switch {
 	case p != nil && p.catchingUp():
@@ -177,5 +177,5 @@ func (p *ownPosition) catchingUp() bool {
 
 // wants reports whether its filter leaves an entry.
 func (p *ownPosition) wants(l *log, e *entry) bool {
-	return len(p.subject) == 0 || string(l.about(e)) == string(p.subject)
+	return p.filter.leaves(l.about(e), l.frame(e))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -78,12 +79,12 @@ func TestVisitSubscribersCountsWhatAFilterLeaves(t *testing.T) {
 		}
 	}
 	open(Request{User: "alice", Cursor: "orders@e:6.7"})
-	open(Request{User: "carol", Subject: "o-1", Cursor: "orders@e:5.7"})
-	open(Request{Subject: "o-1", AnyUser: true, From: From{Kind: FromEarliest}})
-	open(Request{User: "alice", Subject: "o-1", Cursor: "orders@e:5.7"})
+	open(Request{User: "carol", Filter: About("o-1"), Cursor: "orders@e:5.7"})
+	open(Request{Filter: About("o-1"), AnyUser: true, From: From{Kind: FromEarliest}})
+	open(Request{User: "alice", Filter: About("o-1"), Cursor: "orders@e:5.7"})
 	var got []string
 	for _, s := range h.subscribersOf("", 0) {
-		got = append(got, fmt.Sprintf("%s/%s/%v %s %d", s.User, s.Subject, s.AnyUser, s.State, s.Behind))
+		got = append(got, fmt.Sprintf("%s/%s/%v %s %d", s.User, strings.Join(s.Filter.Subjects(), ","), s.AnyUser, s.State, s.Behind))
 	}
 	want := []string{"alice//false behind 1", "carol/o-1/false live 0", "/o-1/true behind 2", "alice/o-1/false behind 1"}
 	slices.Sort(got)

@@ -43,7 +43,7 @@ func (w *waking) concerns(h *Hub, id uint32, s *subSlot) bool {
 	case w.uid != 0:
 		return s.uid == w.uid
 	case w.group != nil:
-		return s.indexed && h.own[id].group == w.group && (s.anyUser || h.logs[w.stream].spec.Audience == AudienceEveryone)
+		return s.indexed && h.own[id].in(w.group) != nil && (s.anyUser || h.logs[w.stream].spec.Audience == AudienceEveryone)
 	}
 	return w.filtered || !s.indexed
 }

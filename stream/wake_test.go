@@ -36,14 +36,14 @@ func TestAnEventWakesNobodyWhoFollowsAnotherSubject(t *testing.T) {
 		const n = 1000
 		subs := make([]Sub, n)
 		for i := range subs {
-			q := Request{User: "u", Subject: fmt.Sprint("s", i)}
+			q := Request{User: "u", Filter: About(fmt.Sprint("s", i))}
 			if i%2 == 1 || spec.Audience == AudienceUser {
-				q = Request{AnyUser: true, Subject: q.Subject}
+				q = Request{AnyUser: true, Filter: About(q.Filter.single())}
 			}
 			subs[i] = open(uint32(i), q)
 		}
 		open(n, Request{User: "plain"})
-		two := Request{User: "u", Subject: "s7", Streams: []int{0, 1}}
+		two := Request{User: "u", Filter: About("s7"), Streams: []int{0, 1}}
 		s, _, _ := h.Open(t.Context(), two)
 		var b Batch
 		s.Pull(&b, 1)
@@ -96,9 +96,9 @@ func TestWhoIsNotWokenYetHasNotBeenSentTheEvent(t *testing.T) {
 	}{
 		"everybody":          {news, Request{User: "u"}},
 		"a user's":           {orders, Request{User: "u"}},
-		"tickets":            {orders, Request{AnyUser: true, Subject: "s"}},
-		"filtered":           {news, Request{User: "u", Subject: "s"}},
-		"a user's, filtered": {orders, Request{User: "u", Subject: "s"}},
+		"tickets":            {orders, Request{AnyUser: true, Filter: About("s")}},
+		"filtered":           {news, Request{User: "u", Filter: About("s")}},
+		"a user's, filtered": {orders, Request{User: "u", Filter: About("s")}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const n = 3 * wakeRun

@@ -67,9 +67,9 @@ type decidedFor struct {
 
 // decidedVisitor is what became of it for a connection.
 type decidedVisitor struct {
-	ID      string       `json:"id"`
-	User    string       `json:"user,omitempty"`
-	Subject string       `json:"subject,omitempty"`
+	ID   string `json:"id"`
+	User string `json:"user,omitempty"`
+	narrowed
 	AnyUser bool         `json:"any_user,omitempty"`
 	Since   time.Time    `json:"since"`
 	Until   *time.Time   `json:"until,omitempty"` // absent: it is there
@@ -187,7 +187,7 @@ func (o *Operators) decision(d stream.Decision, topic string) decision {
 	}
 	for _, v := range d.Each {
 		one.Subscribers = append(one.Subscribers, decidedVisitor{
-			ID: o.names.of(v.Key), User: v.User, Subject: v.Subject, AnyUser: v.AnyUser, Since: *response.UTC(v.Since), Until: response.UTCOrNil(v.Until), Ended: v.Ended, Cause: v.Cause, At: response.UTCOrNil(v.At),
+			ID: o.names.of(v.Key), User: v.User, narrowed: narrowedTo(v.Filter), AnyUser: v.AnyUser, Since: *response.UTC(v.Since), Until: response.UTCOrNil(v.Until), Ended: v.Ended, Cause: v.Cause, At: response.UTCOrNil(v.At),
 		})
 	}
 	if len(one.For) == 1 || len(one.For) > 0 && d.Poison != "" {

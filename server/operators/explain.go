@@ -2,6 +2,7 @@ package operators
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,7 +53,13 @@ func (e *explainer) because(d *stream.Decision, v stream.Verdict) string {
 		if d.Subject == "" {
 			about = "it is about no subject"
 		}
-		return fmt.Sprintf("%s's connection follows the subject %q only, and %s.", who, v.Subject, about)
+		return fmt.Sprintf("%s's connection follows the %s only, and %s.", who, listed("subject", v.Filter.Subjects()), about)
+	case stream.CauseEvent:
+		is := fmt.Sprintf("this one is %q", d.Name)
+		if d.Name == "" {
+			is = "this one has no name"
+		}
+		return fmt.Sprintf("%s's connection is sent the %s only, and %s.", who, listed("event", v.Filter.Events()), is)
 	case stream.CauseBefore:
 		return fmt.Sprintf("%s connected at %s with a position that was past it already.", who, clock(v.Since))
 	case stream.CauseRole:
@@ -192,4 +199,21 @@ func (e *explainer) unknownBecause(cause stream.Cause, i int, partition int32, o
 		return fmt.Sprintf("There is no event and no refused record at offset %d: it is a transaction marker, was aborted, or was compacted away.", offset)
 	}
 	return fmt.Sprintf("It is older than the record of decisions, which begins at %s.", since.UTC().Format(time.RFC3339))
+}
+
+// listed says a few of some names.
+func listed(kind string, names []string) string {
+	const most = 3
+	var quoted []string
+	for _, name := range names[:min(len(names), most)] {
+		quoted = append(quoted, strconv.Quote(name))
+	}
+	if more := len(names) - most; more > 0 {
+		quoted = append(quoted, fmt.Sprintf("%d more", more))
+	}
+	if len(names) == 1 {
+		return kind + " " + quoted[0]
+	}
+	last := len(quoted) - 1
+	return kind + "s " + strings.Join(quoted[:last], ", ") + " and " + quoted[last]
 }

@@ -34,10 +34,10 @@ type SubscriberList struct {
 
 // Subscriber is one connection or poll.
 type Subscriber struct {
-	ID          string     `json:"id"`
-	User        string     `json:"user,omitempty"`
-	Streams     []string   `json:"streams"`
-	Subject     string     `json:"subject,omitempty"`
+	ID      string   `json:"id"`
+	User    string   `json:"user,omitempty"`
+	Streams []string `json:"streams"`
+	narrowed
 	AnyUser     bool       `json:"any_user,omitempty"`
 	Since       time.Time  `json:"since"`
 	Address     string     `json:"address,omitempty"`
@@ -46,6 +46,23 @@ type Subscriber struct {
 	Behind      *int       `json:"behind"` // null while unknown
 	BehindSince *time.Time `json:"behind_since,omitempty"`
 	Position    string     `json:"position,omitempty"`
+}
+
+// narrowed is what a connection is narrowed to.
+type narrowed struct {
+	Subject  string   `json:"subject,omitempty"`  // the only one
+	Subjects []string `json:"subjects,omitempty"` // where they are several
+	Events   []string `json:"events,omitempty"`
+}
+
+func narrowedTo(f stream.Filter) narrowed {
+	n := narrowed{Events: f.Events()}
+	if subjects := f.Subjects(); len(subjects) == 1 {
+		n.Subject = subjects[0]
+	} else {
+		n.Subjects = subjects
+	}
+	return n
 }
 
 // Subscribers answers GET /subscribers.
@@ -75,7 +92,7 @@ func (o *Operators) Subscriber(sub stream.Subscriber) (one Subscriber, known boo
 		return Subscriber{}, false
 	}
 	one = Subscriber{
-		ID: o.names.of(sub.Key), User: sub.User, Subject: sub.Subject, AnyUser: sub.AnyUser, Streams: o.streamNames(sub.Streams),
+		ID: o.names.of(sub.Key), User: sub.User, narrowed: narrowedTo(sub.Filter), AnyUser: sub.AnyUser, Streams: o.streamNames(sub.Streams),
 		Since: *response.UTC(c.Since), Address: c.Address, Carrier: c.Carrier,
 		State: string(sub.State), BehindSince: response.UTCOrNil(sub.Since), Position: sub.Position,
 	}

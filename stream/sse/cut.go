@@ -2,6 +2,19 @@ package sse
 
 import "bytes"
 
+// Name is the name of the event of a frame without an id, which this package wrote. That
+// of an event without a name is message, as a browser has it.
+func Name(body []byte) []byte {
+	name, named := bytes.CutPrefix(body, []byte("event: "))
+	if !named {
+		return unnamed
+	}
+	name, _, _ = bytes.Cut(name, []byte{'\n'})
+	return name
+}
+
+var unnamed = []byte("message")
+
 // Cut takes apart the first event of b, which this package wrote. It returns its id and
 // name, "" where it has none, and its data as a reader would join the lines. rest is what
 // follows it. ok is false at the end of b.

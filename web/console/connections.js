@@ -7,6 +7,16 @@ import { since } from "./live.js";
 const limit = 50; // connections a page
 const every = 2; // snapshots between two looks at the page that is shown
 
+// filter says what a connection is narrowed to.
+function filter(s) {
+  const subjects = s.subjects ?? (s.subject === undefined ? [] : [s.subject]);
+  const parts = [];
+  if (subjects.length === 1) parts.push(`subject ${subjects[0]}${s.any_user ? ", of any user" : ""}`);
+  if (subjects.length > 1) parts.push(`${subjects.length} subjects: ${subjects.join(", ")}`);
+  if (s.events) parts.push(`events ${s.events.join(", ")}`);
+  return parts.join("; ");
+}
+
 export class Connections {
   #query = { user: "", stream: "" };
   #after = "";
@@ -78,7 +88,7 @@ export class Connections {
     return el("tr", { "data-id": s.id },
       el("th", { scope: "row", "data-label": "User" }, named),
       cell("Streams", s.streams.join(", ")),
-      cell("Filter", s.subject === undefined ? "" : `subject ${s.subject}${s.any_user ? ", of any user" : ""}`),
+      cell("Filter", filter(s)),
       cell("Since", "", { class: "number", title: format.moment(s.since) }),
       cell("Behind", ""),
       cell("Address", el("code", {}, s.address), { class: "whole" }),

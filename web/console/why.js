@@ -6,7 +6,7 @@ import * as format from "./format.js";
 // causes in words, for the column beside the sentence; good ones are those that reached the user.
 const causes = {
   written: "written", written_later: "written later", not_yet: "not yet", wrong_user: "someone else's", role: "lacks the role", stream: "did not ask for this stream",
-  subject: "filtered by subject", not_connected: "not connected", disconnected: "disconnected before", before: "had it before", skipped: "skipped by a reset", lagged: "lagged, closed",
+  subject: "filtered by subject", event: "filtered by event name", not_connected: "not connected", disconnected: "disconnected before", before: "had it before", skipped: "skipped by a reset", lagged: "lagged, closed",
   poison: "poison record", filtered: "filtered by the stream", forgotten: "forgotten", not_read: "not read yet", no_record: "no event there",
 };
 const kinds = { written: "good", written_later: "good", before: "good", not_yet: "wait" };
