@@ -14,7 +14,7 @@ import (
 // own comment, or in the package's section of ARCHITECTURE.md.
 var mapped = []string{
 	"stream", "stream/cursor", "stream/sse", "stream/ssetest",
-	"server/cors", "server/describe", "server/jsonxml", "server/limit", "server/listen", "server/logins", "server/metrics", "server/operators",
+	"server", "server/cors", "server/describe", "server/jsonxml", "server/limit", "server/listen", "server/logins", "server/metrics", "server/operators",
 	"server/pages", "server/response", "server/status",
 	"cmd/internal/build", "cmd/internal/check", "cmd/internal/config", "cmd/internal/demo",
 	"cmd/internal/doctor", "cmd/internal/e2e/checker", "cmd/internal/e2e/client",

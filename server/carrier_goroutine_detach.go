@@ -2,7 +2,7 @@ package server
 
 import "net/http"
 
-// detachHandler serves next. It waits for the ride that next may have left, once
+// detachHandler serves next. It waits for the stream that next may have left, once
 // everything around it has returned: routing, middleware and their frames. A goroutine
 // that waits for hours keeps the stack of what it has done. Therefore it does little.
 type detachHandler struct{ next http.Handler }
@@ -33,35 +33,35 @@ func rethrow(fault any) {
 	}
 }
 
-// serve has next answer, and says when all is over: nil, or what panicked. A ride that
+// serve has next answer, and says when all is over: nil, or what panicked. A stream that
 // was left says it instead.
 func serve(next http.Handler, w http.ResponseWriter, r *http.Request, over chan<- any) {
 	l := detachWriter{ResponseWriter: w}
 	defer func() {
 		switch fault := recover(); {
-		case l.then == nil:
+		case l.stream == nil:
 			over <- fault
 		case fault != nil: // of what is around the stream: it ends first, since it writes to what the server is to take back
-			l.then.abandon()
+			l.stream.abandon()
 			over <- fault
 		default:
-			l.then.leave(r.Context(), over)
+			l.stream.leave(r.Context(), over)
 		}
 	}()
 	next.ServeHTTP(&l, r)
 }
 
-// detachWriter is the ResponseWriter by which a handler finds where to leave its ride.
+// detachWriter is the ResponseWriter by which a handler finds where to leave its stream.
 type detachWriter struct {
 	http.ResponseWriter
-	then *goroutineStream
+	stream *goroutineStream
 }
 
 // Unwrap is for http.ResponseController.
 func (l *detachWriter) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 
-// leaverOf returns nil where nobody waits for what is left.
-func leaverOf(w http.ResponseWriter) *detachWriter {
+// detachWriterOf returns nil where nobody waits for what is left.
+func detachWriterOf(w http.ResponseWriter) *detachWriter {
 	for {
 		switch v := w.(type) {
 		case *detachWriter:

@@ -16,7 +16,7 @@ import (
 type goroutineStream struct {
 	*goroutines
 	session session
-	place   place
+	target  wakeTarget
 	opening []byte // nil, once written
 	socket  socket
 	alarm   *time.Timer
@@ -27,11 +27,11 @@ type goroutineStream struct {
 	parted  atomic.Int32 // left, and finished: when both are true it is over
 }
 
-// begin takes the first turn, and has the hub wake the ride for others.
+// begin takes the first turn, and has the hub wake the stream for others.
 func (r *goroutineStream) begin() {
 	r.metrics.Opened(byGoroutine.String())
 	r.rings.Store(1)
-	r.rides.begin(r.place.token, r)
+	r.byToken.begin(r.target.token, r)
 	r.turn()
 }
 
@@ -61,7 +61,7 @@ func (r *goroutineStream) turn() {
 	}
 }
 
-// catch ends a ride whose turn panicked.
+// catch ends a stream whose turn panicked.
 func (r *goroutineStream) catch() {
 	if fault := recover(); fault != nil {
 		panicked(r.logger, fault)
@@ -77,14 +77,14 @@ func (r *goroutineStream) finish(why reason) {
 		r.alarm.Stop()
 	}
 	r.lenders.end(r.session.sub, &r.session.lease, why.String(), func() {
-		r.release(r.place) // now that the hub wakes nobody: another's session may have the token
+		r.release(r.target) // now that the hub wakes nobody: another's session may have the token
 		r.socket.finish(time.Now().Add(r.timeout))
 		r.metrics.Closed(byGoroutine.String(), why.String())
 	})
 	r.part()
 }
 
-// leave has the ride go on by itself, to its own end or the client's, and then say so.
+// leave has the stream go on by itself, to its own end or the client's, and then say so.
 func (r *goroutineStream) leave(client context.Context, over chan<- any) {
 	r.over = over
 	context.AfterFunc(client, func() {
@@ -94,7 +94,7 @@ func (r *goroutineStream) leave(client context.Context, over chan<- any) {
 	r.part()
 }
 
-// abandon ends the ride, and waits for that.
+// abandon ends the stream, and waits for that.
 func (r *goroutineStream) abandon() {
 	client, quit := context.WithCancel(context.Background())
 	quit()
@@ -112,13 +112,13 @@ func (r *goroutineStream) part() {
 // write writes what there is, and sees to it that the session is woken when there is
 // something to do again. At the end it says why.
 func (r *goroutineStream) write() (next verdict, why reason) {
-	now := r.terms.now()
-	r.session.hurry(r.terms, now, r.ending.Load())
+	now := r.rules.now()
+	r.session.hurry(r.rules, now, r.ending.Load())
 	out := batches.Get().(*stream.Batch)
 	if r.opening != nil {
 		out.Append(r.opening)
 	}
-	next = r.session.fill(r.terms, now, out)
+	next = r.session.fill(r.rules, now, out)
 	err := r.send(out)
 	r.metrics.Wrote(out)
 	out.Reset()
@@ -129,7 +129,7 @@ func (r *goroutineStream) write() (next verdict, why reason) {
 	case next == end:
 		return end, r.session.why
 	case next == wait:
-		r.wakeIn((r.session.due() - r.terms.now()).duration())
+		r.wakeIn((r.session.due() - r.rules.now()).duration())
 	}
 	return next, 0
 }

@@ -46,11 +46,11 @@ func TestDoLater(t *testing.T) {
 		left := new(goroutineStream)
 		left.rings.Store(1) // nobody is to take a turn
 		outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			l := leaverOf(wrapping{w})
+			l := detachWriterOf(wrapping{w})
 			if l == nil || l.ResponseWriter != given {
 				t.Fatalf("HTTP/%d: leaver %+v", proto, l)
 			}
-			l.then = left
+			l.stream = left
 			left.part() // it is finished before it is left, and still the handler waits for both
 			if left.parted.Load() != 1 {
 				t.Errorf("HTTP/%d: over already", proto)
@@ -60,7 +60,7 @@ func TestDoLater(t *testing.T) {
 		r.ProtoMajor = proto
 		(&detachHandler{outer}).ServeHTTP(given, r)
 	}
-	if leaverOf(wrapping{httptest.NewRecorder()}) != nil {
+	if detachWriterOf(wrapping{httptest.NewRecorder()}) != nil {
 		t.Error("left it to nobody")
 	}
 }
@@ -95,7 +95,7 @@ func TestDoLaterPanicsAround(t *testing.T) {
 			defer func() { fault = recover() }()
 			(&detachHandler{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				f.routes().ServeHTTP(w, r)
-				if leaverOf(w).then == nil {
+				if detachWriterOf(w).stream == nil {
 					t.Error("no stream was left")
 				}
 				panic("too late")

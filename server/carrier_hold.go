@@ -16,7 +16,7 @@ type held struct {
 	holder  *hold.Holder[heldSession]
 	wakers  []stream.WakerID // by worker
 	hub     *stream.Hub
-	terms   *terms
+	rules   *sessionRules
 	lenders *lenders
 	metrics *metrics.Metrics
 	logger  *slog.Logger
@@ -33,16 +33,16 @@ type heldSession struct {
 }
 
 func newHeld(s *Server) (*held, error) {
-	h := &held{hub: s.cfg.Hub, terms: &s.terms, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger}
+	h := &held{hub: s.cfg.Hub, rules: &s.rules, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger}
 	var err error
 	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[heldSession]{
-		Now:  func() int64 { return int64(h.terms.now()) },
+		Now:  func() int64 { return int64(h.rules.now()) },
 		Fill: h.fill,
 		Due:  func(k *heldSession) int64 { return int64(k.due()) },
 		Gone: h.gone,
 		Refusal: func() []byte {
 			h.metrics.Unavailable(overloaded)
-			return appendUnavailable(nil, overloaded, h.terms.retry())
+			return appendUnavailable(nil, overloaded, h.rules.retry())
 		},
 		Wrote: h.metrics.WroteAll,
 	})
@@ -55,20 +55,20 @@ func newHeld(s *Server) (*held, error) {
 	return h, nil
 }
 
-func (h *held) reserve() place {
+func (h *held) reserve() wakeTarget {
 	p := h.holder.Reserve()
-	return place{waker: h.wakers[p.Worker], token: p.Slot, held: p}
+	return wakeTarget{waker: h.wakers[p.Worker], token: p.Slot, slot: p}
 }
 
 func (h *held) kind() carrierKind { return byHolder }
 
-func (h *held) release(p place) { h.holder.Release(p.held) }
+func (h *held) release(p wakeTarget) { h.holder.Release(p.slot) }
 
-func (h *held) carry(w http.ResponseWriter, r *http.Request, p place, s session, opening []byte) {
+func (h *held) carry(w http.ResponseWriter, r *http.Request, p wakeTarget, s session, opening []byte) {
 	h.metrics.Opened(byHolder.String())
 	setStreamHeader(w.Header(), r)
 	k := heldSession{sub: s.sub.Key(), course: s.course}
-	if err := h.holder.Adopt(p.held, w, r, w.Header(), opening, k); err != nil {
+	if err := h.holder.Adopt(p.slot, w, r, w.Header(), opening, k); err != nil {
 		h.gone(&k, hold.Gone)
 		h.release(p)
 	}
@@ -86,13 +86,13 @@ func (h *held) fill(k *heldSession, now int64, out *stream.Batch) (then hold.Ver
 	}()
 	h.hurry(now, k)
 	s := session{h.hub.Sub(k.sub), k.course}
-	v := s.fill(h.terms, tick(now), out)
+	v := s.fill(h.rules, tick(now), out)
 	k.course = s.course
 	return [...]hold.Verdict{wait: hold.Wait, more: hold.More, end: hold.End}[v]
 }
 
 // hurry sets a session's end once all are to end.
-func (h *held) hurry(now int64, k *heldSession) { k.course.hurry(h.terms, tick(now), h.ending.Load()) }
+func (h *held) hurry(now int64, k *heldSession) { k.course.hurry(h.rules, tick(now), h.ending.Load()) }
 
 func (h *held) drain(spread tick) {
 	h.ending.CompareAndSwap(0, 1+int64(spread))

@@ -207,7 +207,7 @@ func TestHeldTLS(t *testing.T) {
 	t.Cleanup(secure.Close)
 	s := f.getBy(secure.Client(), secure.URL+"/events?user=alice")
 	hello := s.want("sluice.hello", "*")
-	if held := f.held != nil && f.held.holder.Places() == 1; held == everythingOnGoroutines {
+	if held := f.held != nil && f.held.holder.InUse() == 1; held == everythingOnGoroutines {
 		t.Errorf("held: %v", held)
 	}
 	if e := s.want("sluice.heartbeat", "*"); e.ID != hello.ID {

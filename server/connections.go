@@ -11,7 +11,7 @@ import (
 
 // connections knows of each open subscription what operators are told and nobody else
 // needs: since when it is there, from which address, and what carries it. It stands in
-// chunks by the subscription's place in the hub, without pointers: 20 bytes a
+// chunks by the subscription's slot in the hub, without pointers: 20 bytes a
 // connection.
 type connections struct {
 	began time.Time
@@ -20,13 +20,13 @@ type connections struct {
 	chunks [][]connectionInfo
 }
 
-const rosterChunk = 1 << 10
+const connectionChunk = 1 << 10
 
 // connectionInfo is how a subscription came. An address takes 8 bytes, since of an IPv6
 // address the first half is what tells who it is, as the limits have it.
 type connectionInfo struct {
-	gen   uint32 // of the subscription: another one of the same place has another
-	since uint32 // tenths of a second after the roster began
+	gen   uint32 // of the subscription: another one of the same slot has another
+	since uint32 // tenths of a second after the server began
 	ip    [8]byte
 	form  addressForm
 	by    carrierKind
@@ -41,7 +41,7 @@ const (
 )
 
 // add notes a subscription that has just been opened. What it says of an earlier one in
-// the same place is forgotten.
+// the same slot is forgotten.
 func (r *connections) add(sub stream.Sub, ip netip.Addr, by carrierKind) {
 	a := connectionInfo{gen: uint32(sub.Key() >> 32), since: uint32(time.Since(r.began) / (100 * time.Millisecond)), by: by}
 	if ip = ip.Unmap(); ip.Is4() {
@@ -56,10 +56,10 @@ func (r *connections) add(sub stream.Sub, ip netip.Addr, by carrierKind) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	id := uint32(sub.Key())
-	for int(id/rosterChunk) >= len(r.chunks) {
-		r.chunks = append(r.chunks, make([]connectionInfo, rosterChunk))
+	for int(id/connectionChunk) >= len(r.chunks) {
+		r.chunks = append(r.chunks, make([]connectionInfo, connectionChunk))
 	}
-	r.chunks[id/rosterChunk][id%rosterChunk] = a
+	r.chunks[id/connectionChunk][id%connectionChunk] = a
 }
 
 // find returns how the subscription of a key came; false: that isn't known yet.
@@ -67,10 +67,10 @@ func (r *connections) find(key uint64) (connectionInfo, bool) {
 	id, gen := uint32(key), uint32(key>>32)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if int(id/rosterChunk) >= len(r.chunks) {
+	if int(id/connectionChunk) >= len(r.chunks) {
 		return connectionInfo{}, false
 	}
-	a := r.chunks[id/rosterChunk][id%rosterChunk]
+	a := r.chunks[id/connectionChunk][id%connectionChunk]
 	return a, a.gen == gen
 }
 

@@ -248,7 +248,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		}
 	}
 	var wire bytes.Buffer
-	wire.Write(appendStale(nil, f.terms.began))
+	wire.Write(appendStale(nil, f.rules.began))
 	wire.Write(appendFresh(nil))
 	wire.Write(appendExpiring(nil, 10_000, 1000))
 	wire.Write(appendClosing(nil, "x", revoked, 1000))

@@ -189,13 +189,13 @@ func TestAnEvictedStreamThatTheLogHasOvertakenKeepsItsPosition(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	s := newSession(&f.terms, f.terms.now(), sub, time.Time{}, 0)
+	s := newSession(&f.rules, f.rules.now(), sub, time.Time{}, 0)
 	for range 2 * logBytes >> 20 {
 		f.order("alice", strings.Repeat("x", 1<<20))
 	}
 	f.hub.EvictOldest("alice", func(uint64) bool { return true })
 	var out stream.Batch
-	if s.fill(&f.terms, f.terms.now(), &out) != end || s.why != evicted {
+	if s.fill(&f.rules, f.rules.now(), &out) != end || s.why != evicted {
 		t.Fatalf("it ended as %v", s.why)
 	}
 	if text := string(bytes.Join(out.Bufs, nil)); strings.Contains(text, "id:") || !strings.Contains(text, "sluice.closing") {
@@ -225,7 +225,7 @@ func TestAOnceTicketEvictedInItsSnapshotIsKnown(t *testing.T) {
 		t.Fatalf("the id %q", id)
 	}
 	other.cancel()
-	f.terms.evictions.Forget() // ten minutes later
+	f.rules.evictions.Forget() // ten minutes later
 	eventually(t, "there is room", func() bool { return f.hub.Subscribers() == 0 })
 	f.get("/events?stream=news&snapshot=1&ticket="+ticket, "Last-Event-ID", id).want("sluice.snapshot", "*")
 }

@@ -250,18 +250,18 @@ func (f *fixture) closings(why reason) float64 {
 	return f.metricOf("sluice_streams_closed_total", why.String())
 }
 
-// empty reports whether nothing is left of any stream: no handler, no place in the hub's
-// sight, no subscription.
+// empty reports whether nothing is left of any stream: no handler, no slot that the hub
+// wakes, no subscription.
 func (f *fixture) empty() bool {
-	if f.held != nil && f.held.holder.Places() > 0 || f.metric("sluice_connections") > 0 {
+	if f.held != nil && f.held.holder.InUse() > 0 || f.metric("sluice_connections") > 0 {
 		return false
 	}
-	rides := &f.ordinary.rides
-	rides.mu.Lock()
-	defer rides.mu.Unlock()
+	streams := &f.ordinary.byToken
+	streams.mu.Lock()
+	defer streams.mu.Unlock()
 	f.gate.mu.Lock()
 	defer f.gate.mu.Unlock()
-	return f.hub.Subscribers() == 0 && f.gate.inside == 0 && len(rides.free) == len(rides.list)
+	return f.hub.Subscribers() == 0 && f.gate.inside == 0 && len(streams.free) == len(streams.list)
 }
 
 // statuses is a Source that says always the same.

@@ -60,8 +60,8 @@ func (l *lenders) unsubscribe(sub stream.Sub, held *lease, why string) {
 
 // slots are where the hub finds whom to wake: those of a carrier, or of polls.
 type slots interface {
-	reserve() place
-	release(place)
+	reserve() wakeTarget
+	release(wakeTarget)
 }
 
 // pending is the lease of a request until a carrier takes it over, with what only a
@@ -72,7 +72,7 @@ type pending struct {
 	ip      netip.Addr // of the caller
 	sub     stream.Sub
 	slots   slots // nil: no slot is reserved
-	slot    place
+	slot    wakeTarget
 	state   *heldState // with which the stream is to begin; nil: none is held
 	unclaim func()     // gives the caller's credential back; nil: it is used up, or good for more than once
 	carried bool
@@ -162,7 +162,7 @@ func (s *Server) follow(sub stream.Sub, held *lease, a *admission, ip netip.Addr
 	if s.revoked.refuses(a.principal, time.Now()) {
 		sub.End()
 	}
-	s.roster.add(sub, ip, by)
+	s.connections.add(sub, ip, by)
 }
 
 // takeStream counts a stream that begins, where there is room or, if it may crowd, the
@@ -170,12 +170,12 @@ func (s *Server) follow(sub stream.Sub, held *lease, a *admission, ip netip.Addr
 // stay away.
 func (s *Server) takeStream(p *pending, a *admission, mayCrowd bool) (refused *response.Problem) {
 	callers := s.limits.Callers(a.principal.User, p.ip)
-	if left := s.terms.evictions.Refuses(callers[0], a.notes); left > 0 {
+	if left := s.rules.evictions.Refuses(callers[0], a.notes); left > 0 {
 		return s.mustWaitFor(limit.PerUser, ticks(left))
 	}
 	taken, why := s.limits.Acquire(a.principal.User, p.ip)
 	if why == limit.PerUser && s.cfg.Limits.EvictOldest && mayCrowd &&
-		s.terms.evictions.MayEvict(callers[0], a.request.Cursor) && !s.limits.Crowded(callers[0]) {
+		s.rules.evictions.MayEvict(callers[0], a.request.Cursor) && !s.limits.Crowded(callers[0]) {
 		taken, why = s.limits.AcquireBeyond(callers)
 		a.crowds = why == ""
 	}
@@ -191,7 +191,7 @@ func (s *Server) takeStream(p *pending, a *admission, mayCrowd bool) (refused *r
 // to no stream, as with a used ticket, or while Kafka is away.
 func (s *Server) makeRoom(user string) bool {
 	isStream := func(key uint64) bool { // which a poll is not: it soon ends by itself
-		came, known := s.roster.find(key)
+		came, known := s.connections.find(key)
 		return known && came.by != byPoll
 	}
 	return s.cfg.Hub.EvictOldest(user, isStream)

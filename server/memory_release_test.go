@@ -9,21 +9,21 @@ import (
 func TestMemoryIsGivenBackOnceAfterARush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		freed := 0
-		tidy := &memoryReleaser{free: func() { freed++ }}
-		defer tidy.close()
+		memory := &memoryReleaser{free: func() { freed++ }}
+		defer memory.close()
 		rush := func(streams int) {
 			for range streams {
-				tidy.open()
+				memory.open()
 			}
-			<-time.After(tidyPause) // of the bubble's clock
+			<-time.After(releasePause) // of the bubble's clock
 			synctest.Wait()
 		}
-		rush(tidyRush - 1)
+		rush(releaseRush - 1)
 		if freed != 0 {
 			t.Errorf("a quiet start was tidied up after %d times", freed)
 		}
-		rush(tidyRush)
-		rush(tidyRush)
+		rush(releaseRush)
+		rush(releaseRush)
 		if freed != 0 {
 			t.Errorf("tidied up %d times in the middle of a rush", freed)
 		}

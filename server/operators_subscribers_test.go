@@ -88,7 +88,7 @@ func TestOperatorsCloseASubscriber(t *testing.T) {
 	eventually(t, "closed", func() bool { return f.closings(dismissed) == 1 && f.hub.Subscribers() == 1 })
 	f.operate(http.MethodDelete, "/subscribers/"+id, http.StatusNotFound, nil)
 
-	again := f.get("/events?user=alice") // may have the same place
+	again := f.get("/events?user=alice") // may have the same slot
 	again.want("sluice.hello", "*")
 	f.operate(http.MethodDelete, "/subscribers/"+id, http.StatusNotFound, nil)
 	run, key, _ := strings.Cut(f.subscribers("?user=alice").Subscribers[0].ID, "-")

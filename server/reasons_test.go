@@ -57,12 +57,12 @@ func closingsSent(t *testing.T) []string {
 		if way.expires > 0 {
 			expires = time.Now().Add(way.expires)
 		}
-		s := newSession(&f.terms, f.terms.now(), sub, expires, way.age)
+		s := newSession(&f.rules, f.rules.now(), sub, expires, way.age)
 		if way.end != nil {
 			way.end(f, sub)
 		}
 		var b stream.Batch
-		if v := s.fill(&f.terms, f.terms.now()+1, &b); v != end {
+		if v := s.fill(&f.rules, f.rules.now()+1, &b); v != end {
 			t.Fatalf("verdict %d", v)
 		}
 		reader := ssetest.NewReader(bytes.NewReader(bytes.Join(b.Bufs, nil)))

@@ -119,7 +119,7 @@ func (s *Server) discoverable(routes []discoveredRoute) discovery {
 		Version: discoveryVersion,
 		Auth:    auth.Ways(s.cfg.Auth),
 		Routes:  routes,
-		Events:  discoveredEvents{Heartbeat: ticks(s.cfg.Heartbeat), Retry: retrySpan{s.terms.retryMin, s.terms.retryMax}},
+		Events:  discoveredEvents{Heartbeat: ticks(s.cfg.Heartbeat), Retry: retrySpan{s.rules.retryMin, s.rules.retryMax}},
 		Resume:  discoveredResume{Header: "Last-Event-ID", Query: "lastEventId", From: []string{"live", "earliest", "last:N", "since:TIME"}, MaxLast: stream.MaxLast},
 		Limits:  discoveredLimits{SubjectBytes: maxSubject, Wait: ticks(maxWait), PageBytes: pageBytes},
 	}

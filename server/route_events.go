@@ -66,10 +66,10 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (ref
 func (s *Server) carry(w http.ResponseWriter, r *http.Request, by carrier, p *pending, a *admission, opening stream.Opening) {
 	s.cfg.Metrics.Opening(opening)
 	s.requests.opened(p.sub, opening.Outcome)
-	begun := appendOpening(nil, s.terms.retry(), opening)
-	hello := appendHello(nil, s.terms.heartbeat, a.names, opening)
-	session := newSession(&s.terms, s.terms.now(), p.sub, a.principal.Expires, s.cfg.MaxAge)
-	s.tidy.open()
+	begun := appendOpening(nil, s.rules.retry(), opening)
+	hello := appendHello(nil, s.rules.heartbeat, a.names, opening)
+	session := newSession(&s.rules, s.rules.now(), p.sub, a.principal.Expires, s.cfg.MaxAge)
+	s.memory.open()
 	if state := p.state; state != nil {
 		begun = appendSnapshotHead(begun, a.principal.Note, state)
 		until := time.Now().Add(writeTime(state.bytes(), s.cfg.WriteTimeout))

@@ -22,19 +22,19 @@ const (
 
 // polls wakes those who wait for a poll's answer.
 type polls struct {
-	bells wakeChannels
+	wakes wakeChannels
 	waker stream.WakerID
 }
 
 func newPolls(hub *stream.Hub) *polls {
 	p := new(polls)
-	p.waker = hub.AddWaker(&p.bells)
+	p.waker = hub.AddWaker(&p.wakes)
 	return p
 }
 
-func (p *polls) reserve() place { return place{waker: p.waker, token: p.bells.take()} }
+func (p *polls) reserve() wakeTarget { return wakeTarget{waker: p.waker, token: p.wakes.take()} }
 
-func (p *polls) release(at place) { p.bells.give(at.token) }
+func (p *polls) release(at wakeTarget) { p.wakes.give(at.token) }
 
 // asked is what a poll asks for.
 type asked struct {
@@ -165,7 +165,7 @@ func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, held *pending,
 	if !read {
 		switch {
 		case p.events > 0: // what memory has of the other streams
-			p.add("sluice.unavailable", unavailableData(kafka.String(), s.terms.retry()))
+			p.add("sluice.unavailable", unavailableData(kafka.String(), s.rules.retry()))
 		case s.gate.isShut():
 			return pollShutDown
 		default:
@@ -185,7 +185,7 @@ func (s *Server) awaitCatchup(r *http.Request, a *admission, ask *asked, sub str
 	}
 	late := time.NewTimer(untilExpiry(a.principal.Expires, max(ask.wait, s.cfg.OpenTimeout)))
 	defer late.Stop()
-	ring := s.polls.bells.ring(a.request.Token)
+	ring := s.polls.wakes.ring(a.request.Token)
 	for {
 		select {
 		case <-ring:
@@ -205,7 +205,7 @@ func (s *Server) awaitCatchup(r *http.Request, a *admission, ask *asked, sub str
 // await fills the page with what there is, and waits for something to come.
 func (s *Server) await(r *http.Request, a *admission, sub stream.Sub, p *page, over <-chan struct{}) pollEnd {
 	last := false
-	ring := s.polls.bells.ring(a.request.Token)
+	ring := s.polls.wakes.ring(a.request.Token)
 	for {
 		switch pulled := s.pull(r.Context(), sub, p); {
 		case pulled == stream.Lagged && p.events == 0:
@@ -246,7 +246,7 @@ func (s *Server) pull(ctx context.Context, sub stream.Sub, p *page) stream.Pulle
 		case stream.Lagged:
 			p.more = true
 		case stream.Unavailable:
-			p.add("sluice.unavailable", unavailableData(kafka.String(), s.terms.retry()))
+			p.add("sluice.unavailable", unavailableData(kafka.String(), s.rules.retry()))
 		} // else it has ended: the position is that of the last event, and coming back repairs it
 		return pulled
 	}

@@ -91,7 +91,7 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 	}
 	began := time.Now()
 	// Another client would come back and ask for the same again: not soon.
-	if !send(appendProbe(sse.AppendRetry(nil, limitPatience*s.terms.retry().duration()), probeOpening{Of: p.count, Heartbeat: s.terms.heartbeat, Heard: heard})) {
+	if !send(appendProbe(sse.AppendRetry(nil, limitPatience*s.rules.retry().duration()), probeOpening{Of: p.count, Heartbeat: s.rules.heartbeat, Heard: heard})) {
 		return
 	}
 	next := time.NewTimer(p.every)
@@ -102,7 +102,7 @@ func (s *Server) probe(w http.ResponseWriter, r *http.Request, p *plan) {
 		case <-r.Context().Done():
 			return
 		case <-s.gate.shutting:
-			send(appendClosing(nil, "", draining, s.terms.retry()))
+			send(appendClosing(nil, "", draining, s.rules.retry()))
 			return
 		}
 		now := time.Since(began)

@@ -40,7 +40,7 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 			s.cfg.Logger.ErrorContext(r.Context(), "a revocation could not be announced", "error", err)
 			p := response.NewProblem(http.StatusServiceUnavailable, "not-announced", "Not in force everywhere",
 				"The revocation is in force on this gateway, but the others could not be told. Ask again.")
-			p.RetryAfter = s.terms.retry().duration()
+			p.RetryAfter = s.rules.retry().duration()
 			p.Write(w)
 			return
 		}

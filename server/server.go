@@ -143,7 +143,7 @@ func (c Config) validate() error {
 // Server serves the public and the admin routes.
 type Server struct {
 	cfg   Config
-	terms terms
+	rules sessionRules
 	gate  gate
 	carriers
 	limits  *limit.Limiter
@@ -154,18 +154,18 @@ type Server struct {
 	snapshots   *snapshots
 	rendering   chan struct{} // has room for as many states as are made at a time
 
-	revoked   *revocations
-	merging   merging
-	logins    *logins.Logins
-	roster    connections
-	operators *operators.Operators
+	revoked     *revocations
+	merging     merging
+	logins      *logins.Logins
+	connections connections
+	operators   *operators.Operators
 
 	probing   *limit.ProbeCount
 	wasReady  atomic.Bool // /readyz has said so once
 	absence   status.Absence
 	forAnyone bool   // there are streams for those without an identity
 	lookedFor string // where a credential was looked for, in words; "" is not said
-	tidy      memoryReleaser
+	memory    memoryReleaser
 
 	requests *requestLog
 
@@ -187,7 +187,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg,
-		terms: terms{
+		rules: sessionRules{
 			began:     time.Now(),
 			heartbeat: ticks(cfg.Heartbeat),
 			retryMin:  ticks(cfg.RetryMin),
@@ -196,21 +196,21 @@ func New(cfg Config) (*Server, error) {
 		},
 	}
 	if cfg.SkipLagging {
-		s.terms.skipped = cfg.Metrics.Told
+		s.rules.skipped = cfg.Metrics.Told
 	}
 	s.gate.init()
-	s.roster.began = s.terms.began
+	s.connections.began = s.rules.began
 	s.limits = limit.New(cfg.Limits)
 	s.probing = limit.NewProbeCount()
 	s.stateBudget, s.stateTurns, s.snapshots = limit.NewStateBudget(cfg.Limits.StateBytes), limit.NewTurns(), newSnapshots()
-	s.terms.snapshots, s.terms.evictions = s.snapshots, limit.NewEvictions()
+	s.rules.snapshots, s.rules.evictions = s.snapshots, limit.NewEvictions()
 	s.rendering = make(chan struct{}, renderers())
 	s.revoked, s.merging.byKey = newRevocations(), make(map[string]revocation)
 	s.logins = logins.New(cfg.Hub)
 	for _, roles := range cfg.Access {
 		s.forAnyone = s.forAnyone || slices.Contains(roles, auth.Anyone)
 	}
-	s.tidy.free = debug.FreeOSMemory
+	s.memory.free = debug.FreeOSMemory
 	s.stop, s.stopNow = context.WithCancel(context.Background())
 	s.lookedFor = auth.Where(cfg.Auth)
 	s.requests = newRequestLog(s)
@@ -222,7 +222,7 @@ func New(cfg Config) (*Server, error) {
 	streams := status.Streams{Source: cfg.Source, Hub: cfg.Hub}
 	s.operators = operators.New(operators.Config{
 		Streams: streams, Metrics: cfg.Metrics, Logger: cfg.Logger, Proxies: cfg.Proxies, Auth: cfg.AdminAuth, Keys: cfg.APIKeys,
-		Access: cfg.Access, Version: cfg.Version, Began: s.terms.began, Readiness: s.readiness, Deny: s.deny, Came: s.roster.came,
+		Access: cfg.Access, Version: cfg.Version, Began: s.rules.began, Readiness: s.readiness, Deny: s.deny, Came: s.connections.came,
 	})
 	cfg.Metrics.Expect(knownLabels())
 	cfg.Metrics.Watch(streams, s.carriers.wakes, s.stateBudget.InUse)
@@ -288,7 +288,7 @@ func (s *Server) Close() {
 	s.carriers.close()
 	s.logins.Close()
 	s.merging.wait()
-	s.tidy.close()
+	s.memory.close()
 }
 
 // APIKeys tells back ends from strangers. It is declared here, where it is called.

@@ -42,8 +42,8 @@ func (r reason) String() string {
 	return [reasons]string{"gone", "slow", "lagged", "kafka", "expiring", "max_age", "draining", "revoked", "operator", "withdrawn", "reload", "evicted"}[r]
 }
 
-// terms are what all sessions of a server share.
-type terms struct {
+// sessionRules are what all sessions of a server share.
+type sessionRules struct {
 	began     time.Time // tick 0
 	heartbeat tick
 	retryMin  tick
@@ -54,15 +54,15 @@ type terms struct {
 	skipped   func([]stream.Reset)   // a client that lags too far was moved to live, and told so; nil: it is closed instead
 }
 
-func (t *terms) now() tick { return tick(time.Since(t.began) / time.Millisecond) }
+func (t *sessionRules) now() tick { return tick(time.Since(t.began) / time.Millisecond) }
 
 // retry is how long one client is to wait before it comes back.
-func (t *terms) retry() tick { return t.random(t.retryMin, t.retryMax) }
+func (t *sessionRules) retry() tick { return t.random(t.retryMin, t.retryMax) }
 
 // nextBeat is when a stream silent from now on is due a heartbeat. The interval is what
 // was promised or a little less, so that clients that came together don't beat together
 // for ever.
-func (t *terms) nextBeat(now tick) tick { return now + t.random(t.heartbeat*4/5, t.heartbeat) }
+func (t *sessionRules) nextBeat(now tick) tick { return now + t.random(t.heartbeat*4/5, t.heartbeat) }
 
 // session is one connection's stream: where it is in the log, and what is due when. It is
 // a small value without I/O. A carrier asks it what to write now and keeps time for it,
@@ -88,7 +88,7 @@ type course struct {
 }
 
 // newSession is a session beginning now. expires may be zero: never.
-func newSession(t *terms, now tick, sub stream.Sub, expires time.Time, age time.Duration) session {
+func newSession(t *sessionRules, now tick, sub stream.Sub, expires time.Time, age time.Duration) session {
 	s := session{sub, course{beat: t.nextBeat(now), warn: never, end: never}}
 	if age > 0 {
 		s.endBy(now+t.random(ticks(age)*9/10, ticks(age)), maxAge)
@@ -110,7 +110,7 @@ func (c *course) endBy(at tick, why reason) {
 
 // hurry sets the end once all sessions are to end. ending is 1 + the spread over which
 // they are, 0: they aren't.
-func (c *course) hurry(t *terms, now tick, ending int64) {
+func (c *course) hurry(t *sessionRules, now tick, ending int64) {
 	spread := tick(ending - 1)
 	if spread < 0 || c.ending && spread > 0 {
 		return
@@ -132,7 +132,7 @@ const (
 )
 
 // fill appends all that is due now.
-func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
+func (s *session) fill(t *sessionRules, now tick, out *stream.Batch) verdict {
 	if now >= s.warn {
 		s.warn = never
 		out.Append(appendExpiring(nil, max(0, s.end-now), t.retry()))
@@ -216,7 +216,7 @@ func (s *session) fill(t *terms, now tick, out *stream.Batch) verdict {
 }
 
 // say says that the stream ends now.
-func (s *session) say(t *terms, out *stream.Batch, id string) {
+func (s *session) say(t *sessionRules, out *stream.Batch, id string) {
 	out.Append(appendClosing(nil, id, s.why, t.retry()))
 }
 
@@ -231,7 +231,7 @@ func (s *session) id() string {
 // evictedID is what an evicted client is to come back with: its position, its notes and
 // one more. "" has it keep the id that it has: the log has overtaken it, and a note alone
 // would take the place of its position.
-func (s *session) evictedID(t *terms) string {
+func (s *session) evictedID(t *sessionRules) string {
 	id := string(s.sub.AppendID(nil))
 	if id == "" {
 		return ""

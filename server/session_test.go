@@ -15,8 +15,8 @@ import (
 func TestSession(t *testing.T) {
 	f := newFixture(t, nil)
 	f.warm()
-	t0 := f.terms.now()
-	f.terms.random = func(_, hi tick) tick { return hi }
+	t0 := f.rules.now()
+	f.rules.random = func(_, hi tick) tick { return hi }
 	wake := f.hub.AddWaker(deaf{})
 	open := func(expires, age time.Duration) *session {
 		sub, _, err := f.hub.Open(t.Context(), stream.Request{Streams: []int{orders}, User: "alice", Waker: wake})
@@ -28,7 +28,7 @@ func TestSession(t *testing.T) {
 		if expires != 0 {
 			at = time.Now().Add(expires)
 		}
-		s := newSession(&f.terms, t0, sub, at, age)
+		s := newSession(&f.rules, t0, sub, at, age)
 		return &s
 	}
 
@@ -102,8 +102,8 @@ func TestSession(t *testing.T) {
 	})
 	t.Run("or it is moved to live", func(t *testing.T) {
 		s := open(0, 0)
-		f.terms.skipped = f.cfg.Metrics.Told
-		defer func() { f.terms.skipped = nil }()
+		f.rules.skipped = f.cfg.Metrics.Told
+		defer func() { f.rules.skipped = nil }()
 		for range 2 * logBytes >> 20 {
 			f.order("alice", strings.Repeat("x", 1<<20))
 		}
@@ -126,7 +126,7 @@ func TestSession(t *testing.T) {
 func ask(t *testing.T, f *fixture, s *session, now tick, verdict verdict, want string) {
 	t.Helper()
 	var b stream.Batch
-	if got := s.fill(&f.terms, now, &b); got != verdict {
+	if got := s.fill(&f.rules, now, &b); got != verdict {
 		t.Errorf("verdict %d, want %d", got, verdict)
 	}
 	reader := ssetest.NewReader(bytes.NewReader(bytes.Join(b.Bufs, nil)))

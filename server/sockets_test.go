@@ -65,7 +65,7 @@ func TestProxyProtocol(t *testing.T) {
 	}
 	held := 0
 	if f.held != nil {
-		held = f.held.holder.Places()
+		held = f.held.holder.InUse()
 	}
 	if again := ask(from(2, "203.0.113.1"), "b"); again.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("the same address, version 2: %s", again.Status)

@@ -203,8 +203,8 @@ func TestARevocationOfTheFutureIsNone(t *testing.T) {
 func TestAPanicEndsOneStream(t *testing.T) {
 	var failing atomic.Bool
 	f := newFixture(t, nil)
-	random := f.terms.random
-	f.terms.random = func(lo, hi tick) tick {
+	random := f.rules.random
+	f.rules.random = func(lo, hi tick) tick {
 		if failing.Load() {
 			panic("out of order")
 		}

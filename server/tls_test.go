@@ -69,7 +69,7 @@ func TestTLSBehindADoorIsHeld(t *testing.T) {
 	if e, err := events.Next(); err != nil || e.Name != "sluice.hello" {
 		t.Fatalf("%+v, %v", e, err)
 	}
-	if f.held != nil && f.held.holder.Places() != 1 {
+	if f.held != nil && f.held.holder.InUse() != 1 {
 		t.Error("it is not held")
 	}
 	f.order("alice", "1")

@@ -20,7 +20,7 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string)
 
 // unavailableFor is unavailable for one who knows that it takes a time at least.
 func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why string, least tick) {
-	retry := s.terms.retry()
+	retry := s.rules.retry()
 	status, limited := limitStatus[why]
 	if limited || why == withdrawn.String() {
 		retry *= limitPatience
@@ -54,7 +54,7 @@ func (s *Server) mustWaitFor(why string, least tick) *response.Problem {
 // refuse decides.
 func (s *Server) mustWait(why string) *response.Problem {
 	p := response.NewProblem(http.StatusServiceUnavailable, "unavailable", "Not available now", waiting[why])
-	p.RetryAfter, p.Wait = s.terms.retry().duration(), why
+	p.RetryAfter, p.Wait = s.rules.retry().duration(), why
 	return p
 }
 

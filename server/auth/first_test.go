@@ -130,7 +130,7 @@ func TestQueryTokensOnlyWhereWritten(t *testing.T) {
 		t.Errorf("where it is written: %+v, %v", p, err)
 	}
 	for _, bad := range []string{"", "query", "query:", "cookie", "cookie:a b", "query:a=b", "body", "Header"} {
-		if p, err := ParsePlace(bad); err == nil {
+		if p, err := ParseCredentialSource(bad); err == nil {
 			t.Errorf("ParsePlace(%q) = %v", bad, p)
 		}
 	}

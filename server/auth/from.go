@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Place is where a request may carry a token.
-type Place struct {
+// CredentialSource is where a request may carry a token.
+type CredentialSource struct {
 	kind placeKind
 	name string // of a cookie or a query parameter
 }
@@ -21,36 +21,36 @@ const (
 	inQuery
 )
 
-// ParsePlace reads header, cookie:NAME or query:NAME.
-func ParsePlace(text string) (Place, error) {
+// ParseCredentialSource reads header, cookie:NAME or query:NAME.
+func ParseCredentialSource(text string) (CredentialSource, error) {
 	kind, name, named := strings.Cut(text, ":")
 	switch {
 	case text == "header":
-		return Place{}, nil
+		return CredentialSource{}, nil
 	case kind == "cookie" && named:
 		if (&http.Cookie{Name: name, Value: "x"}).Valid() != nil {
-			return Place{}, fmt.Errorf("%q can't name a cookie", name)
+			return CredentialSource{}, fmt.Errorf("%q can't name a cookie", name)
 		}
-		return Place{inCookie, name}, nil
+		return CredentialSource{inCookie, name}, nil
 	case kind == "query" && named:
 		if name == "" || name != url.QueryEscape(name) {
-			return Place{}, fmt.Errorf("%q can't name a query parameter: write letters, digits, - and _", name)
+			return CredentialSource{}, fmt.Errorf("%q can't name a query parameter: write letters, digits, - and _", name)
 		}
-		return Place{inQuery, name}, nil
+		return CredentialSource{inQuery, name}, nil
 	}
-	return Place{}, fmt.Errorf("%q is unknown: write header, cookie:NAME or query:NAME", text)
+	return CredentialSource{}, fmt.Errorf("%q is unknown: write header, cookie:NAME or query:NAME", text)
 }
 
 // InQuery reports whether the token is in the URL, which logs and histories keep.
-func (p Place) InQuery() bool { return p.kind == inQuery }
+func (p CredentialSource) InQuery() bool { return p.kind == inQuery }
 
 // String is what ParsePlace reads.
-func (p Place) String() string {
+func (p CredentialSource) String() string {
 	return [...]string{"header", "cookie:" + p.name, "query:" + p.name}[p.kind]
 }
 
 // token returns what the place holds, "" if nothing.
-func (p Place) token(r *http.Request) string {
+func (p CredentialSource) token(r *http.Request) string {
 	switch p.kind {
 	case inCookie:
 		if cookie, err := r.Cookie(p.name); err == nil {

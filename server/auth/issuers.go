@@ -47,7 +47,7 @@ func (s Issuers) Authenticate(r *http.Request) (Principal, error) {
 }
 
 // find returns the request's token, and where it is; "": there is none.
-func (s Issuers) find(r *http.Request) (from Place, token string) {
+func (s Issuers) find(r *http.Request) (from CredentialSource, token string) {
 	for _, j := range s {
 		for _, place := range j.cfg.From {
 			if token := place.token(r); token != "" {
@@ -55,7 +55,7 @@ func (s Issuers) find(r *http.Request) (from Place, token string) {
 			}
 		}
 	}
-	return Place{}, ""
+	return CredentialSource{}, ""
 }
 
 // Close ends the fetching of keys.

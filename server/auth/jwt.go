@@ -24,14 +24,14 @@ const (
 
 // JWTConfig describes the tokens a [JWT] accepts.
 type JWTConfig struct {
-	Keys       Keys          // required: a Key, a KeySet or a JWKS
-	Issuer     string        // iss must be this; "": not looked at
-	Audience   string        // aud must hold this; "": not looked at
-	Claims     Claims        //
-	UserPrefix string        // put before the user: equal subs of two issuers are different people
-	From       []Place       // where tokens are, in order; default the header
-	Leeway     time.Duration // how far clocks may differ; default 5 s
-	RequireExp bool          // a token without exp is refused; else its streams end with nothing but MaxAge
+	Keys       Keys               // required: a Key, a KeySet or a JWKS
+	Issuer     string             // iss must be this; "": not looked at
+	Audience   string             // aud must hold this; "": not looked at
+	Claims     Claims             //
+	UserPrefix string             // put before the user: equal subs of two issuers are different people
+	From       []CredentialSource // where tokens are, in order; default the header
+	Leeway     time.Duration      // how far clocks may differ; default 5 s
+	RequireExp bool               // a token without exp is refused; else its streams end with nothing but MaxAge
 }
 
 // JWT takes signed tokens (RFC 7519) of one issuer.
@@ -47,7 +47,7 @@ func NewJWT(cfg JWTConfig) (*JWT, error) {
 	}
 	cfg.Claims = cfg.Claims.withDefaults()
 	if len(cfg.From) == 0 {
-		cfg.From = []Place{{}}
+		cfg.From = []CredentialSource{{}}
 	}
 	if cfg.Leeway == 0 {
 		cfg.Leeway = defaultLeeway

@@ -28,9 +28,9 @@ func source(t *testing.T, cfg JWTConfig) *JWT {
 	return j
 }
 
-func places(texts ...string) (all []Place) {
+func places(texts ...string) (all []CredentialSource) {
 	for _, text := range texts {
-		all = append(all, must(ParsePlace(text)))
+		all = append(all, must(ParseCredentialSource(text)))
 	}
 	return all
 }

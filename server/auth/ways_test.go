@@ -16,7 +16,7 @@ func TestWays(t *testing.T) {
 	token := func(places ...string) *JWT {
 		cfg := JWTConfig{Keys: key}
 		for _, text := range places {
-			place, err := ParsePlace(text)
+			place, err := ParseCredentialSource(text)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -74,9 +74,9 @@ type Config struct {
 // loopback, whose segments are larger than a buffer that small.
 const DefaultUnsent = 8 << 10
 
-// Place is where a connection will be held. It is reserved before, so that the code that
-// wakes it knows it by then.
-type Place struct {
+// SlotRef is where a connection will be held. It is reserved before, so that the code
+// that wakes it knows it by then.
+type SlotRef struct {
 	Worker int
 	Slot   uint32
 }

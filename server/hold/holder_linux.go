@@ -64,15 +64,15 @@ func (h *Holder[T]) Wakers() []stream.Waker {
 	return wakers
 }
 
-// Reserve takes a place for a connection to come. Adopt or Release gives it back.
-func (h *Holder[T]) Reserve() Place {
+// Reserve takes a slot for a connection to come. Adopt or Release gives it back.
+func (h *Holder[T]) Reserve() SlotRef {
 	i := int(h.turn.Add(1)) % len(h.workers)
-	return Place{Worker: i, Slot: h.workers[i].reserve()}
+	return SlotRef{Worker: i, Slot: h.workers[i].reserve()}
 }
 
-// Release gives back a place that no connection came to, and that nobody will wake any
+// Release gives back a slot that no connection came to, and that nobody will wake any
 // more.
-func (h *Holder[T]) Release(p Place) { h.workers[p.Worker].release(p.Slot) }
+func (h *Holder[T]) Release(p SlotRef) { h.workers[p.Worker].release(p.Slot) }
 
 // Can reports whether a request's connection can be adopted: HTTP/1.x, plain or of a TLS
 // server on [Listen], without a body that somebody would still have to read.
@@ -95,7 +95,7 @@ func (h *Holder[T]) Can(rw http.ResponseWriter, r *http.Request) bool {
 // Adopt takes a request's connection, for which Can is true, away from net/http and holds
 // it at p. header is the response's; framing and connection fields are added. opening
 // begins the body. If it fails, the connection is lost, and p and t stay the caller's.
-func (h *Holder[T]) Adopt(p Place, rw http.ResponseWriter, r *http.Request, header http.Header, opening []byte, t T) error {
+func (h *Holder[T]) Adopt(p SlotRef, rw http.ResponseWriter, r *http.Request, header http.Header, opening []byte, t T) error {
 	conn, _, err := http.NewResponseController(rw).Hijack()
 	if err != nil {
 		return fmt.Errorf("hold: hijack: %w", err)
@@ -155,11 +155,11 @@ func (h *Holder[T]) detach(conn net.Conn) (int, error) {
 	return fd, nil
 }
 
-// Places is how many places are reserved or hold a connection.
-func (h *Holder[T]) Places() int {
+// InUse is how many slots are reserved or hold a connection.
+func (h *Holder[T]) InUse() int {
 	n := 0
 	for _, w := range h.workers {
-		n += w.places()
+		n += w.inUse()
 	}
 	return n
 }

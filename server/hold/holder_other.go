@@ -17,7 +17,7 @@ func New[T any](Config, Craft[T]) (*Holder[T], error) { return nil, ErrUnsupport
 // Wakers returns none.
 func (*Holder[T]) Wakers() []stream.Waker { return nil }
 
-// Reserve returns no place.
+// Reserve returns no slot.
 func (*Holder[T]) Reserve() Place { return Place{} }
 
 // Release does nothing.

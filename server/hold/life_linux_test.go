@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestChurn: 5,000 connections come and go in every way; no descriptor, place or session
+// TestChurn: 5,000 connections come and go in every way; no descriptor, slot or session
 // is left of them.
 func TestChurn(t *testing.T) {
 	r := newRig(t, nil)
@@ -122,7 +122,7 @@ func TestReuse(t *testing.T) {
 	r.wantEmpty()
 	second := r.open(2)
 	r.mu.Lock()
-	reused, same := r.feeds[1].place, r.feeds[1].place == r.feeds[2].place
+	reused, same := r.feeds[1].slot, r.feeds[1].slot == r.feeds[2].slot
 	r.mu.Unlock()
 	if !same {
 		t.Fatal("the slot was not used again: the test tests nothing")
@@ -175,8 +175,8 @@ func TestCloseInEveryState(t *testing.T) {
 			t.Errorf("connection %d ended as %v, want [%d]", k, got, want)
 		}
 	}
-	if n := r.holder.Places(); n != 1 {
-		t.Errorf("%d places, want the reserved one", n)
+	if n := r.holder.InUse(); n != 1 {
+		t.Errorf("%d slots, want the reserved one", n)
 	}
 	for k, c := range clients {
 		if k%4 == 2 {

@@ -109,7 +109,7 @@ func (m *mailbox[T]) release(slot uint32) {
 	m.free = append(m.free, slot)
 }
 
-func (m *mailbox[T]) places() int {
+func (m *mailbox[T]) inUse() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return max(0, len(m.slots)*slotChunk-1) - len(m.free)

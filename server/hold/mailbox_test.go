@@ -64,9 +64,9 @@ func TestMailboxTakesNothingOnceClosed(t *testing.T) {
 	}
 }
 
-// TestPlaces gives out each slot once, whatever the order they come back in, and never
+// TestSlots gives out each slot once, whatever the order they come back in, and never
 // slot 0.
-func TestPlaces(t *testing.T) {
+func TestSlots(t *testing.T) {
 	m := newMailbox()
 	out := make(map[uint32]bool)
 	take := func(n int) {
@@ -87,8 +87,8 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	take(slotChunk)
-	if m.places() != len(out) {
-		t.Errorf("%d places, want %d", m.places(), len(out))
+	if m.inUse() != len(out) {
+		t.Errorf("%d slots, want %d", m.inUse(), len(out))
 	}
 	if &m.slots[0][1] != first {
 		t.Error("growing moved a slot")

@@ -41,7 +41,7 @@ type key uint32
 
 // feed is what one connection is to get.
 type feed struct {
-	place   Place
+	slot    SlotRef
 	pending [][]byte
 	end     bool
 	due     int64 // when end comes by itself
@@ -101,12 +101,12 @@ func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.Header().Set("X-Middleware", "was here")
-	place := r.holder.Reserve()
+	slot := r.holder.Reserve()
 	r.mu.Lock()
-	r.feed(key(n)).place = place
+	r.feed(key(n)).slot = slot
 	r.mu.Unlock()
-	if err := r.holder.Adopt(place, w, req, w.Header(), []byte("hello\n"), key(n)); err != nil {
-		r.holder.Release(place)
+	if err := r.holder.Adopt(slot, w, req, w.Header(), []byte("hello\n"), key(n)); err != nil {
+		r.holder.Release(slot)
 	}
 }
 
@@ -125,10 +125,10 @@ func (r *rig) edit(k key, change func(*feed)) {
 	r.mu.Lock()
 	f := r.feed(k)
 	change(f)
-	place := f.place
+	slot := f.slot
 	r.mu.Unlock()
-	if place != (Place{}) {
-		r.holder.Wakers()[place.Worker].Wake(place.Slot)
+	if slot != (SlotRef{}) {
+		r.holder.Wakers()[slot.Worker].Wake(slot.Slot)
 	}
 }
 
@@ -191,7 +191,7 @@ func (r *rig) ended() int {
 
 func (r *rig) wantEmpty() {
 	r.t.Helper()
-	eventually(r.t, "every place was given back", func() bool { return r.holder.Places() == 0 })
+	eventually(r.t, "every slot was given back", func() bool { return r.holder.InUse() == 0 })
 }
 
 // dial sends a request as it stands. %n in it is the connection's number.
@@ -282,11 +282,11 @@ func descriptors(t testing.TB) int {
 func (r *rig) onWorker(k key, do func(w *worker[key], slot uint32)) {
 	r.t.Helper()
 	r.mu.Lock()
-	place := r.feed(k).place
+	slot := r.feed(k).slot
 	r.mu.Unlock()
-	w, done, once := r.holder.workers[place.Worker], make(chan struct{}), sync.Once{}
+	w, done, once := r.holder.workers[slot.Worker], make(chan struct{}), sync.Once{}
 	w.post(func(m *mail[key]) {
-		m.each = append(m.each, func(int64, *key) { once.Do(func() { do(w, place.Slot); close(done) }) })
+		m.each = append(m.each, func(int64, *key) { once.Do(func() { do(w, slot.Slot); close(done) }) })
 	})
 	select {
 	case <-done:

@@ -114,7 +114,7 @@ func TestGone(t *testing.T) {
 	}
 	t.Run("half-close with the request", func(t *testing.T) {
 		r.dial(9, get11).CloseWrite()
-		eventually(t, "the handler ran", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.feed(9).place != Place{} })
+		eventually(t, "the handler ran", func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.feed(9).slot != SlotRef{} })
 		r.wantEmpty()
 	})
 }
@@ -143,7 +143,7 @@ func TestInputIsNobodys(t *testing.T) {
 		c.Close()
 		r.wantGone(k, Ended)
 	}
-	if len(r.whys(77)) > 0 || r.feed(77).place != (Place{}) {
+	if len(r.whys(77)) > 0 || r.feed(77).slot != (SlotRef{}) {
 		t.Error("the second request was served")
 	}
 	r.wantEmpty()

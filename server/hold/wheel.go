@@ -17,7 +17,7 @@ type wheel struct {
 	turn  int64 // steps up to this one have been taken
 }
 
-// links are a slot's place in the wheel. A slot is in at most one list.
+// links are where a slot is in the wheel. A slot is in at most one list.
 type links struct {
 	next, prev uint32
 	bucket     uint16 // 1 + list; 0: in none

@@ -134,7 +134,7 @@ func (o *Operators) decideRecord(body *Decisions, query url.Values, user string)
 		d, cause := o.Streams.Hub.Decisions().Of(i, int32(partition), int64(offset), user)
 		if cause != "" {
 			if body.Cause == "" {
-				body.Cause, body.Because = cause, o.explain.unknownBecause(cause, i, int32(partition), int64(offset), body.Since)
+				body.Cause, body.Because = cause, o.explain.explainUnknown(cause, i, int32(partition), int64(offset), body.Since)
 			}
 			continue
 		}
@@ -183,7 +183,7 @@ func (o *Operators) decision(d stream.Decision, topic string) decision {
 		For: []decidedFor{}, Subscribers: []decidedVisitor{},
 	}
 	for _, v := range d.For {
-		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: o.explain.because(&d, v), At: response.UTCOrNil(v.At)})
+		one.For = append(one.For, decidedFor{User: v.User, Cause: v.Cause, Because: o.explain.explain(&d, v), At: response.UTCOrNil(v.At)})
 	}
 	for _, v := range d.Each {
 		one.Subscribers = append(one.Subscribers, decidedVisitor{
@@ -193,7 +193,7 @@ func (o *Operators) decision(d stream.Decision, topic string) decision {
 	if len(one.For) == 1 || len(one.For) > 0 && d.Poison != "" {
 		one.Cause, one.Because = one.For[0].Cause, one.For[0].Because
 	} else {
-		one.Cause, one.Because = o.explain.becauseOfAll(&d)
+		one.Cause, one.Because = o.explain.explainAll(&d)
 	}
 	return one
 }

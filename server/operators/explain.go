@@ -24,8 +24,8 @@ type explainer struct {
 	Access map[string][]string // roles of which a reader needs one, by stream
 }
 
-// because says in a sentence what became of a record for a user.
-func (e *explainer) because(d *stream.Decision, v stream.Verdict) string {
+// explain says in a sentence what became of a record for a user.
+func (e *explainer) explain(d *stream.Decision, v stream.Verdict) string {
 	who := v.User
 	name := e.Hub.Specs()[d.Stream].Name
 	switch v.Cause {
@@ -77,12 +77,12 @@ func (e *explainer) because(d *stream.Decision, v stream.Verdict) string {
 	case stream.CauseWrongUser:
 		return fmt.Sprintf("It belongs to %s, not to %s.", owners(d), who)
 	case stream.CausePoison, stream.CauseFiltered:
-		return e.refusedBecause(d)
+		return e.explainRefusal(d)
 	}
 	return string(v.Cause)
 }
 
-func (e *explainer) refusedBecause(d *stream.Decision) string {
+func (e *explainer) explainRefusal(d *stream.Decision) string {
 	name := e.Hub.Specs()[d.Stream].Name
 	return fmt.Sprintf("The record at partition %d, offset %d is no event of the stream %s: %s. It reaches nobody.", d.Partition, d.Offset, name, refusalText(name, d))
 }
@@ -152,11 +152,11 @@ func (e *explainer) needs(name string) string {
 	return ""
 }
 
-// becauseOfAll sums up what became of a record for several users, or for everyone.
-func (e *explainer) becauseOfAll(d *stream.Decision) (stream.Cause, string) {
+// explainAll sums up what became of a record for several users, or for everyone.
+func (e *explainer) explainAll(d *stream.Decision) (stream.Cause, string) {
 	switch {
 	case d.Poison != "":
-		return d.Refused, e.refusedBecause(d)
+		return d.Refused, e.explainRefusal(d)
 	case len(d.For) > 0:
 		got := 0
 		worst := stream.CauseWritten
@@ -186,8 +186,8 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// unknownBecause says why nothing is known of a record.
-func (e *explainer) unknownBecause(cause stream.Cause, i int, partition int32, offset int64, since time.Time) string {
+// explainUnknown says why nothing is known of a record.
+func (e *explainer) explainUnknown(cause stream.Cause, i int, partition int32, offset int64, since time.Time) string {
 	switch cause {
 	case stream.CauseNotRead:
 		next := "it has no such partition"

@@ -77,7 +77,7 @@ func headerOnly(a config.Auth) bool {
 		return false
 	}
 	for _, j := range a.JWT {
-		if slices.ContainsFunc(j.From, func(p auth.Place) bool { return p != (auth.Place{}) }) {
+		if slices.ContainsFunc(j.From, func(p auth.CredentialSource) bool { return p != (auth.CredentialSource{}) }) {
 			return false
 		}
 	}

@@ -182,7 +182,7 @@ func named[K auth.Keys](name string, parse func([]byte) (K, error)) func([]byte)
 // jwtFrom checks where tokens are looked for.
 func (l *loader) jwtFrom(j *JWT, key string) {
 	for _, from := range j.fromTexts {
-		place, err := auth.ParsePlace(from)
+		place, err := auth.ParseCredentialSource(from)
 		switch {
 		case err != nil:
 			l.fault(key, err.Error())

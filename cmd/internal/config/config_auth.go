@@ -30,7 +30,7 @@ type JWT struct {
 	UserPrefix   string
 	Leeway       time.Duration
 	RequireExp   bool
-	From         []auth.Place // where a token is looked for, in order
+	From         []auth.CredentialSource // where a token is looked for, in order
 
 	keysKey   string // which key of the configuration keysFile is from
 	keysFile  string // where Keys were read, to be read again; "" they were written out, or are fetched

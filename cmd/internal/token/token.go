@@ -82,7 +82,7 @@ func check(user string, ttl time.Duration) error {
 
 // sign makes a token that the configuration's issuer would be believed to have made, and
 // says where the gateway looks for it.
-func sign(a config.Auth, issuer, user string, roles []string, now time.Time, ttl time.Duration) (string, []auth.Place, error) {
+func sign(a config.Auth, issuer, user string, roles []string, now time.Time, ttl time.Duration) (string, []auth.CredentialSource, error) {
 	j, err := choose(a, issuer)
 	if err != nil {
 		return "", nil, err
@@ -127,7 +127,7 @@ func choose(a config.Auth, issuer string) (*config.JWT, error) {
 }
 
 // howTo says how a browser and curl hand a token over.
-func howTo(from []auth.Place, c *config.Config) string {
+func howTo(from []auth.CredentialSource, c *config.Config) string {
 	var text strings.Builder
 	base := baseURL(c)
 	for _, place := range from {

@@ -1,9 +1,11 @@
 package server
 
-import "sync"
+import (
+	"sync"
+)
 
-// streamsByToken finds the session that the hub wakes by a token. A token without a ride
-// wakes nobody: a ride that begins looks anyway.
+// streamsByToken finds the session that the hub wakes by a token. A token without a
+// stream wakes nobody: a stream that begins looks anyway.
 type streamsByToken struct {
 	mu   sync.Mutex         // guards the rest; a leaf, taken under the hub's lock
 	list []*goroutineStream // by token
@@ -60,7 +62,7 @@ func (s *streamsByToken) Wake(token uint32) {
 	}
 }
 
-// wakeAll wakes every ride. Those that are not concerned look in vain.
+// wakeAll wakes every stream. Those that are not concerned look in vain.
 func (s *streamsByToken) wakeAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,5 +70,53 @@ func (s *streamsByToken) wakeAll() {
 		if r != nil {
 			r.wake()
 		}
+	}
+}
+
+// wakeChannels wake goroutines by number: the hub tells a token, the goroutine waits at
+// that token's channel. Rung twice before it looks, it looks once.
+type wakeChannels struct {
+	mu    sync.Mutex // guards the rest; a leaf, taken under the hub's lock
+	rings []chan struct{}
+	free  freeTokens
+}
+
+// take returns an unused token.
+func (b *wakeChannels) take() uint32 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	token, ok := b.free.take()
+	if !ok {
+		token = uint32(len(b.rings))
+		b.rings = append(b.rings, make(chan struct{}, 1))
+	}
+	return token
+}
+
+// give returns a token that the hub will not wake any more.
+func (b *wakeChannels) give(token uint32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case <-b.rings[token]:
+	default:
+	}
+	b.free = append(b.free, token)
+}
+
+// ring is the channel to wait at.
+func (b *wakeChannels) ring(token uint32) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rings[token]
+}
+
+// Wake rings. It is called with the hub's lock held, and never blocks.
+func (b *wakeChannels) Wake(token uint32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case b.rings[token] <- struct{}{}:
+	default:
 	}
 }
