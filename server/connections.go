@@ -38,6 +38,7 @@ const (
 	noAddress addressForm = iota
 	ip4
 	ip6
+	loopback6
 )
 
 // add notes a subscription that has just been opened. What it says of an earlier one in
@@ -48,6 +49,8 @@ func (r *connections) add(sub stream.Sub, ip netip.Addr, by carrierKind) {
 		raw := ip.As4()
 		a.form = ip4
 		copy(a.ip[:], raw[:])
+	} else if ip == netip.IPv6Loopback() {
+		a.form = loopback6
 	} else if ip.Is6() {
 		raw := ip.As16()
 		a.form = ip6
@@ -85,6 +88,8 @@ func (a connectionInfo) address() string {
 	switch a.form {
 	case ip4:
 		return netip.AddrFrom4([4]byte(a.ip[:4])).String()
+	case loopback6:
+		return netip.IPv6Loopback().String()
 	case ip6:
 		var raw [16]byte
 		copy(raw[:], a.ip[:])

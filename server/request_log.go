@@ -139,7 +139,7 @@ func (l *requestLog) lookForProxy(r *http.Request) {
 	if now.Unix() < next || !l.forwarded.CompareAndSwap(next, now.Add(forwardedPause).Unix()) {
 		return
 	}
-	l.logger.Warn("a header that names the client is not read, so that all clients of this proxy count as one",
+	l.logger.Warn("a header that names the client is not read: limits by address do not tell this proxy's clients apart",
 		"header", header, "address", r.RemoteAddr, "cure", l.forwardedCure(r, header))
 }
 

@@ -123,6 +123,28 @@ func TestWhatAnEventSourceCannotSendIsSaid(t *testing.T) {
 	}
 }
 
+// A browser hides the answer from such a page, and the gateway sees a request without a
+// cookie.
+func TestACookieThatPagesOfAnotherOriginCannotSendIsSaid(t *testing.T) {
+	const hint = "Pages of cors.origins can't send the cookie that a caller is known by: write cors.credentials: true"
+	files := map[string]string{"jwt.key": "0123456789abcdef0123456789abcdef\n"}
+	const cookie = "auth: {jwt: {secret_file: jwt.key, from: [header, 'cookie:session']}}\n"
+	for text, want := range map[string]bool{
+		cookie + "cors: {origins: ['https://shop.example']}\n":                                    true,
+		"auth: {authjs: {secret_file: jwt.key}}\ncors: {origins: ['https://shop.example']}\n":     true,
+		"auth: {forward: {url: 'http://localhost'}}\ncors: {origins: ['https://shop.example']}\n": true,
+		cookie + "cors: {origins: ['https://shop.example'], credentials: true}\n":                 false,
+		cookie: false,
+		"auth: {jwt: {secret_file: jwt.key, from: ['query:token']}}\ncors: {origins: ['https://shop.example']}\n": false,
+		"auth: none\ncors: {origins: ['https://shop.example']}\n":                                                 false,
+	} {
+		inDir(t, "listen: 127.0.0.1:8080\nkafka: {brokers: [\"localhost:9092\"]}\nstreams: {orders: {topic: t, user: key}}\n"+text, files)
+		if status, stdout, stderr := runCheck(t, "--offline"); status != 0 || strings.Contains(stdout, hint) != want {
+			t.Errorf("%s: status %d\n%s%s", text, status, stdout, stderr)
+		}
+	}
+}
+
 func TestEveryFaultIsSaid(t *testing.T) {
 	inDir(t, "listen: 8080\nstreams: {orders: {topc: x, user: key}}\nauth: none\n", nil)
 	status, stdout, stderr := runCheck(t)

@@ -22,6 +22,9 @@ func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected)
 	if headerOnly(c.Auth) {
 		fmt.Fprint(w, "A page's EventSource can't send that header: add a cookie, such as auth.jwt.from: [header, \"cookie:session\"], or use @sluice/client.\n")
 	}
+	if len(c.CORS.Origins) > 0 && !c.CORS.Credentials && byCookie(c.Auth) {
+		fmt.Fprint(w, "Pages of cors.origins can't send the cookie that a caller is known by: write cors.credentials: true, or serve pages and gateway from one origin.\n")
+	}
 	for _, s := range c.Streams {
 		fmt.Fprintf(w, "\n%s\n", s.Name)
 		line := func(what, text string) { fmt.Fprintf(w, "  %-8s %s\n", what, text) }
@@ -82,6 +85,13 @@ func headerOnly(a config.Auth) bool {
 		}
 	}
 	return true
+}
+
+// byCookie reports whether a cookie can say who a caller is.
+func byCookie(a config.Auth) bool {
+	return a.AuthJS != nil || a.Forward != nil || slices.ContainsFunc(a.JWT, func(j *config.JWT) bool {
+		return slices.ContainsFunc(j.From, func(p auth.CredentialSource) bool { return strings.HasPrefix(p.String(), "cookie:") })
+	})
 }
 
 func token(j *config.JWT) string {

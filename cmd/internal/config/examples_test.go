@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -25,7 +26,9 @@ func TestExamplesCanBeServed(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{
 		"jwt.key": goodSecret, "auth_secret": goodSecret, "tickets.key": goodSecret, "kafka-password": "hunter22", "registry-password": "hunter22",
-		"keys.yaml": "shop: sha256:" + strings.Repeat("ab", 32) + "\n", "ids.keys": "k1:" + goodKey + "\n", "ca.pem": certificatePEM,
+		"order.avsc":  `{"type":"record","name":"order","fields":[{"name":"orderId","type":"string"}]}`,
+		"order.proto": "syntax = \"proto3\"; package shop; message Order { string order_id = 1; }",
+		"keys.yaml":   "shop: sha256:" + strings.Repeat("ab", 32) + "\n", "ids.keys": "k1:" + goodKey + "\n", "ca.pem": certificatePEM,
 	} {
 		if err := os.WriteFile(name, []byte(text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -37,14 +40,41 @@ func TestExamplesCanBeServed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		whole := ""
 		for _, m := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
 			examples++
-			if _, findings := Parse("sluice.yaml", []byte(m[1]), nil); len(findings.Faults()) > 0 {
-				t.Errorf("%s:\n%s\n%v", filepath.Base(page), m[1], findings.Faults())
+			example := m[1]
+			if !strings.Contains(example, "kafka:") {
+				example = completed(whole, example)
+			} else {
+				whole = example
+			}
+			if _, findings := Parse("sluice.yaml", []byte(example), nil); len(findings.Faults()) > 0 {
+				t.Errorf("%s:\n%s\n%v", filepath.Base(page), example, findings.Faults())
 			}
 		}
 	}
 	if examples < 8 {
 		t.Errorf("there are only %d examples", examples)
 	}
+}
+
+// completed makes a configuration of an example that is a part of one: lines for the
+// configuration before it on the page, streams, or keys of a stream.
+func completed(whole, part string) string {
+	key, _, _ := strings.Cut(part, ":")
+	if _, top := reflect.TypeFor[Config]().FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, key) }); top {
+		return whole + part
+	}
+	if !strings.Contains(part, "topic:") {
+		part = "orders:\n  topic: order-topic\n" + indented(part)
+		if !strings.Contains(part, "  user:") {
+			part += "  user: key\n"
+		}
+	}
+	return "kafka: {brokers: [\"localhost:9092\"]}\nauth: {authjs: {secret_file: auth_secret}}\nstreams:\n" + indented(part)
+}
+
+func indented(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n  ") + "\n"
 }

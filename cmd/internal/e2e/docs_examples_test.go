@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,7 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+
 	"sluice/broker/kafkatest/child"
+	"sluice/cmd/internal/e2e/gateway"
+	"sluice/cmd/internal/e2e/proxy"
 )
 
 var shellBlock = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
@@ -57,15 +62,25 @@ func tryCommand(t *testing.T, page, line string) {
 		if said := n.run(line); !strings.Contains(said, `"ticket":"`) {
 			t.Errorf("%s: %s", line, said)
 		}
+	case strings.Contains(line, "/revoke"):
+		n.demo("-c", n.ticketConfig())
+		if said := n.run(line); !strings.Contains(said, `"ended":0`) {
+			t.Errorf("%s: %s", line, said)
+		}
 	default:
 		t.Errorf("nobody tries: %s", line)
 	}
 }
 
-// ticketConfig is the page's configuration of tickets, with the key that the page makes.
+// ticketConfig is the configuration of tickets in docs/identity.md, with the key that the
+// page makes.
 func (n *newcomer) ticketConfig() string {
 	n.t.Helper()
-	_, section, _ := strings.Cut(n.page, "\n## Tickets\n")
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "identity.md"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "\n## Tickets\n")
 	config := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindStringSubmatch(section)
 	if config == nil || !strings.Contains(section, "`sluice keys new -f keys.yaml shop`") {
 		n.t.Fatal("the page doesn't say how to make tickets")
@@ -99,5 +114,28 @@ func (n *newcomer) demo(args ...string) {
 		n.t.Fatal(err)
 	}
 	n.t.Cleanup(func() { _, _ = p.Terminate() })
-	awaitURL(bounded(n.t), n.t, "http://"+os.Getenv("SLUICE_ADMIN")+"/readyz")
+	awaitURL(bounded(n.t), n.t, "http://"+os.Getenv("SLUICE_ADMIN")+"/readyz", "")
+}
+
+// The few lines for nginx in docs/proxies.md please sluice doctor, if the gateway is told
+// of the proxy as the page says.
+func TestTheShortNginxRecipePleasesDoctor(t *testing.T) {
+	p := proxy.ShortNginx
+	need(t, p.Command, p.DebianPackage)
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "order-topic"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
+	ctx := bounded(t)
+	g := readyGateway(ctx, t, fmt.Sprintf("trusted_proxies: [127.0.0.1]\nkafka: {brokers: [%q]}\nauth: none\nstreams:\n  orders: {topic: order-topic, user: key}\n",
+		kafka.ListenAddrs()[0]))
+	binary, err := gateway.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := exec.CommandContext(ctx, binary, "doctor", p.Run(ctx, t, g.URL(), "")+"/events?user=alice").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
 }

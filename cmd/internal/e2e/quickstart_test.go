@@ -3,11 +3,10 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +26,7 @@ type newcomer struct {
 	dir     string // where they work
 	ports   *strings.Replacer
 	public  string
+	kafka   string   // as --kafka takes it
 	started []string // commands that were run, as they are written
 }
 
@@ -47,9 +47,9 @@ func onFirstDay(t *testing.T) *newcomer {
 			t.Fatal(err)
 		}
 	}
-	n := &newcomer{t: t, page: string(page), dir: t.TempDir(), public: addresses[0]}
 	_, kafka, _ := net.SplitHostPort(addresses[2])
-	n.ports = strings.NewReplacer("localhost:8080", addresses[0], "localhost:9092", addresses[2], "127.0.0.1:9092", "127.0.0.1:"+kafka)
+	n := &newcomer{t: t, page: string(page), dir: t.TempDir(), public: addresses[0], kafka: "127.0.0.1:" + kafka}
+	n.ports = strings.NewReplacer("localhost:8080", addresses[0], "localhost:9092", addresses[2], "127.0.0.1:9092", n.kafka)
 	t.Setenv("SLUICE_LISTEN", addresses[0])
 	t.Setenv("SLUICE_ADMIN", addresses[1])
 	if err := os.Symlink(binary, filepath.Join(n.dir, "sluice")); err != nil {
@@ -115,19 +115,20 @@ func (n *newcomer) serve() {
 			n.t.Errorf("the demo ends with %d, %v\n%s", status, err, text)
 		}
 	})
-	awaitURL(bounded(n.t), n.t, "http://"+os.Getenv("SLUICE_ADMIN")+"/readyz")
+	awaitURL(bounded(n.t), n.t, "http://"+os.Getenv("SLUICE_ADMIN")+"/readyz", "")
 }
 
-// awaitURL waits until an address answers 200.
-func awaitURL(ctx context.Context, t *testing.T, address string) {
+// awaitURL waits until an address answers 200 with a text that has a part.
+func awaitURL(ctx context.Context, t *testing.T, address, part string) {
 	t.Helper()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
 		response, err := http.Get(address)
 		if err == nil {
+			text, err := io.ReadAll(response.Body)
 			_ = response.Body.Close()
-			if response.StatusCode == http.StatusOK {
+			if err == nil && response.StatusCode == http.StatusOK && strings.Contains(string(text), part) {
 				return
 			}
 		}
@@ -236,38 +237,49 @@ func (n *newcomer) lastID() string {
 	return m[1]
 }
 
-// The page of the quick start, in a browser with the login's cookie, behind one origin
-// with the gateway.
+// The page of the quick start, in a browser: on an origin that the configuration names,
+// with the cookie that is set in the browser's console.
 func TestQuickStartsPage(t *testing.T) {
 	need(t, "chromium", "chromium")
 	n := onFirstDay(t)
-	html := regexp.MustCompile("(?ms)^```html\n(.*?)^```").FindStringSubmatch(n.page)
-	if html == nil {
-		t.Fatal("the quick start has no page")
-	}
 	n.initialize()
-	n.serve()
-	target, err := url.Parse("http://" + n.public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	proxy.FlushInterval = -1
-	token := strings.TrimSpace(n.token())
-	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/" {
-			proxy.ServeHTTP(w, r)
-			return
-		}
-		http.SetCookie(w, &http.Cookie{Name: "session", Value: token, Path: "/", HttpOnly: true})
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write([]byte(html[1]))
+		_, _ = w.Write([]byte(n.block("html", "<ul")))
 	}))
+	t.Cleanup(site.Close)
+	n.ports = strings.NewReplacer("localhost:8080", n.public, "localhost:8000", site.Listener.Addr().String(), "127.0.0.1:9092", n.kafka)
+	n.configure(n.block("yaml", "cors:"))
+	n.serve()
 	c := openConsole(startChromium(t), t, site.URL)
-	t.Cleanup(site.CloseClientConnections)
 	c.until(`performance.getEntriesByType("resource").some(e => e.name.includes("/docs/follow.js"))`)
+	c.until(`(document.cookie = "session=` + strings.TrimSpace(n.token()) + `; path=/", location.reload(), true)`)
+	awaitURL(bounded(t), t, "http://"+os.Getenv("SLUICE_ADMIN")+"/subscribers", `"user":"alice"`)
 	n.run(`./sluice produce key=alice value='{"orderId":"o-77","status":"confirmed"}'`)
 	c.until(`document.querySelector("#orders").innerText.includes("o-77")`)
+}
+
+// block is the page's block of a language that begins so, ready to be used.
+func (n *newcomer) block(language, begin string) string {
+	n.t.Helper()
+	m := regexp.MustCompile("(?ms)^```" + language + "\n(" + begin + ".*?)^```").FindStringSubmatch(n.page)
+	if m == nil {
+		n.t.Fatalf("the quick start has no block of %s that begins with %s", language, begin)
+	}
+	return n.ports.Replace(m[1])
+}
+
+// configure adds lines to the configuration.
+func (n *newcomer) configure(lines string) {
+	n.t.Helper()
+	file := filepath.Join(n.dir, "sluice.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(text, lines...), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
 }
 
 // token is what the page's curl line makes.

@@ -18,6 +18,9 @@ var Recipes = []Proxy{
 	{"Apache", "apache2", "apache2", startApache},
 }
 
+// ShortNginx is nginx as docs/proxies.md has it in short.
+var ShortNginx = Proxy{"nginx in short", "nginx", "nginx-light", startShortNginx}
+
 // recipe copies a file of deploy/proxies to the setup's directory, for this Setup's
 // addresses and origin, and returns its new name. More replacements are pairs of old and
 // new, of which each old has to be there.
@@ -56,7 +59,19 @@ func startNginx(t *testing.T, s Setup) *exec.Cmd { return nginx(t, s, "listen "+
 
 // nginx is a site that includes the recipe, listening as these lines say.
 func nginx(t *testing.T, s Setup, listen string) *exec.Cmd {
-	recipe := s.recipe(t, "nginx.conf", recipeGateway, s.Gateway, recipeOrigin, s.Origin, "listen 80;", listen)
+	return nginxOf(t, s, s.recipe(t, "nginx.conf", recipeGateway, s.Gateway, recipeOrigin, s.Origin, "listen 80;", listen))
+}
+
+func startShortNginx(t *testing.T, s Setup) *exec.Cmd {
+	block := regexp.MustCompile("(?ms)^```nginx\n(.*?)^```").FindStringSubmatch(readRecipe(t, "../../docs/proxies.md"))
+	if block == nil {
+		t.Fatal("docs/proxies.md has no lines for nginx")
+	}
+	return nginxOf(t, s, s.Write(t, "recipe-short.conf", fmt.Sprintf("upstream sluice { server %s; }\nserver {\nlisten %s;\n%s}\n", s.Gateway, s.Listen, block[1])))
+}
+
+// nginxOf is a site that includes a file.
+func nginxOf(t *testing.T, s Setup, file string) *exec.Cmd {
 	return exec.Command("nginx", "-c", s.Write(t, "nginx.conf", fmt.Sprintf(`
 daemon off; master_process off; pid %[1]s/pid; error_log stderr;
 events {}
@@ -67,7 +82,7 @@ http {
     uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
     include %[2]s;
 }
-`, s.Dir, recipe)), "-e", "stderr")
+`, s.Dir, file)), "-e", "stderr")
 }
 
 func startCaddy(t *testing.T, s Setup) *exec.Cmd {
