@@ -1,6 +1,9 @@
 // Package document looks into JSON documents without making anything of them: where a
 // path leads, what a scalar's text is, and how deep brackets nest. It also writes
 // JSON's texts.
+//
+// document.go parses, path.go follows one path, and fields.go takes many paths in one go.
+// text.go writes texts.
 package document
 
 import (

@@ -16,8 +16,10 @@
 // What is wrong with a record is a [Refusal]. Some refusals keep the record from being an
 // event.
 //
-// The files: rules.go has the rules of a stream. decode.go goes through the steps, and
-// users.go, names.go and tombstone.go each do one of them. fields.go has the key, headers
-// and value. selector.go and path.go find a value in them. refusal.go lists what can be
-// wrong. explain.go says all of it about a single record.
+// The files: record.go has this text, and rules.go the rules of a stream. decode.go goes
+// through the steps. users.go, event_names.go and tombstone.go each do one of them.
+// fields.go has the key, headers and value, and key.go decodes the key. selector.go finds
+// a value in them. steps.go does more for streams that decode, filter or shape, and
+// row.go for rows of change data. refusal.go lists what can be wrong. explain.go says all
+// of it about a single record.
 package record

@@ -1,6 +1,8 @@
 // Package reread holds values that are made from files, and makes them again when the
 // files change. Passwords, keys and certificates are rotated by writing files. A restart
 // instead would end every stream.
+//
+// reread.go has the values, and tls.go those of TLS: roots and pairs of keys.
 package reread
 
 import (

@@ -1,10 +1,10 @@
 // Package schema reads what schema registries' serializers write: Avro, Protobuf and
 // JSON Schema, in the Confluent wire format. What comes out is JSON with all digits.
 //
-// wire.go takes the wire format apart. avro.go and avro_logical.go read Avro,
-// protobuf.go and protofile.go Protobuf. registry.go and fetch.go ask a registry for
-// schemas, registry_http.go connects to it, and cache.go keeps them. file.go has schemas
-// from files.
+// schema.go has the codecs of streams. wire.go takes the wire format apart. avro.go and
+// avro_logical.go read Avro, protobuf.go and protofile.go Protobuf. registry.go and
+// fetch.go ask a registry for schemas, registry_http.go connects to it, and cache.go
+// keeps them. file.go has schemas from files.
 //
 // Bytes come from anybody who may write to a topic, so each step is bounded: in depth,
 // in time by what it may write, and in memory.

@@ -1,9 +1,10 @@
 // Package shape says which records a page may see, and in what shape: a jq filter, a jq
 // program or lists of fields, and an envelope around what is left.
 //
-// program.go compiles and runs jq, budget.go bounds it, and pure.go refuses what would
-// make two gateways disagree; advice.go finds what a record could make expensive.
-// encode.go writes what a program returns. envelope.go puts data into an envelope.
+// shape.go puts it together. program.go compiles and runs jq, and budget.go bounds it.
+// pure.go refuses what would make two gateways disagree. advice.go finds what a record
+// could make expensive. Both visit a program's parts by walk.go. encode.go writes what a
+// program returns. envelope.go puts data into an envelope.
 package shape
 
 import (

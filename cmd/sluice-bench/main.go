@@ -20,6 +20,9 @@
 //   - peers: the servers, each with what starts it
 //   - report: the table that comes of it
 //   - modes: the kinds of load
+//
+// main.go starts it, and main_other.go says that it needs Linux. command.go reads the
+// command line, and parts.go finds what a process has to do.
 package main
 
 import (

@@ -4,6 +4,19 @@
 //
 // Secrets stand behind funcs, so that no value of this package shows one however
 // it is printed: fmt follows pointers and unexported fields, but no func.
+//
+// Sources of identity are tokens (jwt.go, and issuers.go for several issuers), cookies of
+// Auth.js (authjs.go) and tickets (tickets.go). forward.go asks the app itself. Its
+// questions are in forward_ask.go, and their line in forward_line.go. none.go believes
+// everybody. first_source.go asks several in turn.
+//
+// credential_source.go says where a request may carry one, and credential_ways.go says it
+// to callers. claims.go makes a principal of a token's claims, and login.go has what may
+// end before its time. caller_address.go hands a request's address on. apikeys.go is for
+// back ends.
+//
+// Keys are in key.go, public ones of an issuer in keyset.go, and jwks.go fetches those.
+// rotating.go takes keys that change, and sign.go signs with them. auth.go has the types.
 package auth
 
 import (

@@ -11,6 +11,14 @@
 //
 // A worker's descriptors and slots are touched by its goroutine only. Others reach it
 // through its mailbox.
+//
+// hold.go has what a caller gives, and holder_linux.go the holder (holder_other.go where
+// there is none). worker_linux.go is a worker. Its slots are in slots.go, what is due
+// when in wheel.go, its mailbox in mailbox.go and its epoll in epoll_linux.go. It writes
+// by iovecs_linux.go, and reads by receive_linux.go (receive_other.go).
+//
+// response_head.go writes a response's header. tls_linux.go encrypts, and tls_wire.go
+// takes a connection out from under crypto/tls.
 package hold
 
 import (

@@ -1,5 +1,8 @@
 // Package openapi has the words of OpenAPI 3.1 that the gateway describes itself in. They
 // only marshal to JSON, and know nothing of what they describe.
+//
+// openapi.go has documents, and schema.go the schemas in them. schema_of.go makes one of
+// a Go type, and schema_used.go finds those that a document refers to.
 package openapi
 
 // Version is the OpenAPI version of a [Document].

@@ -1,6 +1,9 @@
 // Package child runs a test's server processes: brokers, gateways. A child has a
 // goroutine that waits for its end from the start, and (on Linux) it dies with the test
 // however that ends.
+//
+// child.go has the processes. child_linux.go and child_other.go say what ends them with
+// us.
 package child
 
 import (
