@@ -120,6 +120,14 @@ func (g *gateway) read(stream, p, n int) bool {
 		g.hub.AddPartitions(stream, []int64{0})
 	}
 	next, epochs := g.pos[stream][p], t.lineage(p)
+	// What an election took is told first: it may have taken more than retention has.
+	if end := min(g.parted(stream, p), int64(len(t.partitions[p]))); next > end {
+		g.pos[stream][p] = end
+		g.kafka.mu.Unlock()
+		g.hub.Jump(stream, int32(p), ReasonTruncated, end)
+		g.tell(stream, p, epochs)
+		return true
+	}
 	if next < t.start[p] {
 		g.pos[stream][p] = t.start[p]
 		g.kafka.mu.Unlock()
@@ -127,13 +135,6 @@ func (g *gateway) read(stream, p, n int) bool {
 		for _, e := range epochs { // up to the jump they were known
 			g.hub.SetLeaderEpoch(stream, int32(p), e.epoch, max(e.start, next))
 		}
-		return true
-	}
-	if end := min(g.parted(stream, p), int64(len(t.partitions[p]))); next > end {
-		g.pos[stream][p] = end
-		g.kafka.mu.Unlock()
-		g.hub.Jump(stream, int32(p), ReasonTruncated, end)
-		g.tell(stream, p, epochs)
 		return true
 	}
 	var run []Event
