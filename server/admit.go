@@ -257,7 +257,7 @@ func lastSet(values []string) string {
 
 // once are the parameters of which a request can have one value only. (Parameters
 // stream, subject and event add to the one before. Of several positions the last counts.)
-var once = []string{"from", "snapshot", "ticket", "user", "wait"}
+var once = []string{"format", "from", "snapshot", "ticket", "user", "wait"}
 
 // doubled returns the problem of a request that has two values of such a parameter. To
 // follow only one of them would leave out the other in silence.

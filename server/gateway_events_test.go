@@ -68,7 +68,7 @@ func TestNoEventHasAnEmptyID(t *testing.T) {
 // A poll that the log overruns between its last Pull and its answer keeps the position it
 // is at.
 func TestPollHasNoEmptyCursor(t *testing.T) {
-	p := &page{id: "orders@e:3"}
+	p := &page{format: jsonBody{}, id: "orders@e:3"}
 	p.reached([]byte("orders@e:4"))
 	p.reached(nil)
 	if body := string(p.body()); !strings.Contains(body, `"cursor":"orders@e:4"`) {

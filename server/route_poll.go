@@ -86,7 +86,7 @@ const (
 // A poll always gets on. Its subscription ends with it, and a catch-up that has not begun
 // to deliver by then would begin anew with the next poll. So a poll waits for its
 // catch-up for up to OpenTimeout, also without a wait, and says 503 when nothing came.
-func (s *Server) poll(w http.ResponseWriter, r *http.Request, held *pending, a *admission, ask *asked) bool {
+func (s *Server) poll(w http.ResponseWriter, r *http.Request, held *pending, a *admission, ask *asked, format bodyFormat) bool {
 	var why string
 	if held.quota, why = s.limits.Acquire(a.principal.User, held.ip); why != "" {
 		s.unavailable(w, r, why)
@@ -94,7 +94,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, held *pending, a *
 	}
 	held.reserve(s.polls, &a.request)
 	a.request.From, a.request.BeforeKafka = stream.From{}, s.mayCatchUp(a.principal.User, held.ip)
-	p := &page{id: ask.cursor}
+	p := &page{id: ask.cursor, format: format}
 	over, stop := context.WithTimeout(context.Background(), untilExpiry(a.principal.Expires, ask.wait))
 	defer stop()
 	end := pollOverrun
@@ -120,7 +120,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, held *pending, a *
 		}
 		defer s.stateBudget.Release(part, callers)
 	}
-	setStateHeader(w.Header())
+	format.setHeader(w.Header())
 	s.cfg.Metrics.WroteAll(p.events, 0)
 	s.writeBody(w, r, body)
 	return true
@@ -254,8 +254,9 @@ func (s *Server) pull(ctx context.Context, sub stream.Sub, p *page) stream.Pulle
 
 // page is a poll's answer.
 type page struct {
+	format bodyFormat
 	id     string // the position reached
-	list   []byte // events as JSON
+	list   []byte // events, written
 	events int
 	more   bool // there is more already
 
@@ -272,12 +273,11 @@ func (p *page) reached(id []byte) {
 }
 
 func (p *page) add(name string, data []byte) {
-	if p.events > 0 {
-		p.list = append(p.list, ',')
-	}
+	p.list = p.format.event(p.list, p.events == 0, func(dst []byte) []byte {
+		dst = appendText(append(dst, `{"id":`...), []byte(p.id))
+		return append(appendEvent(dst, p.format, name, data), '}')
+	})
 	p.events++
-	p.list = appendText(append(p.list, `{"id":`...), []byte(p.id))
-	p.list = append(appendEvent(p.list, name, data), '}')
 }
 
 // addFrames adds events as a pull writes them.
@@ -293,14 +293,15 @@ func (p *page) addFrames(wire []byte) {
 }
 
 func (p *page) body() []byte {
-	dst := appendText([]byte(`{"cursor":`), []byte(p.id))
+	head := appendText([]byte(`{"cursor":`), []byte(p.id))
 	if p.stale {
-		dst = append(dst, `,"stale":"`...)
-		dst = append(append(dst, response.Stamp(p.since)...), '"')
+		head = append(head, `,"stale":"`...)
+		head = append(append(head, response.Stamp(p.since)...), '"')
 	}
 	if p.more {
-		dst = append(dst, `,"more":true`...)
+		head = append(head, `,"more":true`...)
 	}
-	dst = append(append(dst, `,"events":[`...), p.list...)
-	return append(dst, "]}\n"...)
+	const name = "page"
+	dst := p.format.begin(nil, name, append(head, '}'))
+	return p.format.end(append(dst, p.list...), name)
 }

@@ -37,12 +37,16 @@ func (s *Server) stateOrPoll(w http.ResponseWriter, r *http.Request, p *pending)
 	if refused != nil {
 		return refused
 	}
+	format, refused := formatOf(r)
+	if refused != nil {
+		return refused
+	}
 	ask, refused := readPoll(r)
 	if refused != nil {
 		return refused
 	}
 	if r.Method == http.MethodHead && ask != nil {
-		setStateHeader(w.Header())
+		format.setHeader(w.Header())
 		return nil
 	}
 	if ask != nil {
@@ -52,8 +56,8 @@ func (s *Server) stateOrPoll(w http.ResponseWriter, r *http.Request, p *pending)
 		return refused
 	}
 	if ask == nil {
-		s.writeState(w, r, p, &a)
-	} else if s.poll(w, r, p, &a, ask) {
+		s.writeState(w, r, p, &a, format)
+	} else if s.poll(w, r, p, &a, ask, format) {
 		p.useUnless(false)
 	}
 	return nil
@@ -61,14 +65,14 @@ func (s *Server) stateOrPoll(w http.ResponseWriter, r *http.Request, p *pending)
 
 // writeState answers with the state, in runs: what is made of it at a time is one run. An
 // answer uses up what was claimed. HEAD only looks.
-func (s *Server) writeState(w http.ResponseWriter, r *http.Request, p *pending, a *admission) {
+func (s *Server) writeState(w http.ResponseWriter, r *http.Request, p *pending, a *admission, format bodyFormat) {
 	head, err := s.cfg.Hub.StateHead(a.stateRequest())
 	if err != nil {
 		s.notOpened(w, r, err)
 		return
 	}
-	if tag := etag(&head.State, a.names, time.Now()); response.TagMatches(r.Header.Values("If-None-Match"), tag) {
-		setStateHeader(w.Header())
+	if tag := format.tag(etag(&head.State, a.names, time.Now())); response.TagMatches(r.Header.Values("If-None-Match"), tag) {
+		format.setHeader(w.Header())
 		w.Header().Set("ETag", tag)
 		w.WriteHeader(http.StatusNotModified)
 		p.useUnless(r.Method == http.MethodHead)
@@ -85,31 +89,29 @@ func (s *Server) writeState(w http.ResponseWriter, r *http.Request, p *pending, 
 	}
 	p.useUnless(r.Method == http.MethodHead)
 	state := p.state
-	setStateHeader(w.Header())
-	w.Header().Set("ETag", etag(&state.State, a.names, time.Now()))
+	format.setHeader(w.Header())
+	w.Header().Set("ETag", format.tag(etag(&state.State, a.names, time.Now())))
 	state.Cursor = cursor.AddNote(state.Cursor, a.principal.Note) // the stream that begins there may use the ticket
 	body := s.newBody(w, r)
 	defer body.rest()
-	body.end(s.writeEvents(body, state, a.names))
+	body.end(s.writeEvents(body, format, state, a.names))
 }
 
-// writeEvents writes a state as JSON; false: the client takes no more.
-func (s *Server) writeEvents(body *bodyWriter, state *heldState, names []string) bool {
+// writeEvents writes a state; false: the client takes no more.
+func (s *Server) writeEvents(body *bodyWriter, format bodyFormat, state *heldState, names []string) bool {
+	const name = "state"
 	specs := s.cfg.Hub.Specs()
-	more := body.run(func(dst []byte) []byte { return appendStateHead(dst, &state.State, names) })
+	more := body.run(func(dst []byte) []byte { return format.begin(dst, name, stateHead(&state.State, names)) })
 	first := true
 	for _, part := range state.Parts {
 		for i := 0; more && i < len(part.Latest); i++ {
 			more = body.run(func(dst []byte) []byte {
-				if !first {
-					dst = append(dst, ',')
-				}
-				first = false
-				return appendLatest(dst, specs, &part.Latest[i])
+				return format.event(dst, first, func(dst []byte) []byte { return appendLatest(dst, format, specs, &part.Latest[i]) })
 			})
+			first = false
 		}
 	}
-	return more && body.run(func(dst []byte) []byte { return append(dst, "]}\n"...) })
+	return more && body.run(func(dst []byte) []byte { return format.end(dst, name) })
 }
 
 // stateRequest is whose state a request may see.
@@ -140,8 +142,8 @@ func reachOf(state *stream.State) reach {
 	return r
 }
 
-// appendStateHead appends what comes before a state's events.
-func appendStateHead(dst []byte, state *stream.State, names []string) []byte {
+// stateHead is what comes before a state's events, as a JSON object.
+func stateHead(state *stream.State, names []string) []byte {
 	head, err := json.Marshal(struct {
 		Cursor  string   `json:"cursor"`
 		Streams []string `json:"streams"`
@@ -150,11 +152,11 @@ func appendStateHead(dst []byte, state *stream.State, names []string) []byte {
 	if err != nil {
 		panic(err) // strings and times
 	}
-	return append(append(dst, head[:len(head)-1]...), `,"events":[`...)
+	return head
 }
 
-// appendLatest appends one event of a state.
-func appendLatest(dst []byte, specs []stream.Spec, l *stream.Latest) []byte {
+// appendLatest appends one event of a state as JSON.
+func appendLatest(dst []byte, format bodyFormat, specs []stream.Spec, l *stream.Latest) []byte {
 	_, name, data, _, _ := sse.Cut(l.Frame)
 	dst = append(dst, `{"stream":"`...)
 	dst = append(dst, specs[l.Stream].Name...) // needs no escape
@@ -163,17 +165,17 @@ func appendLatest(dst []byte, specs []stream.Spec, l *stream.Latest) []byte {
 	dst = append(dst, `,"time":"`...)
 	dst = stream.Time(l.Time).UTC().AppendFormat(dst, "2006-01-02T15:04:05.000Z07:00")
 	dst = append(dst, '"')
-	return append(appendEvent(dst, name, data), '}')
+	return append(appendEvent(dst, format, name, data), '}')
 }
 
 // appendEvent appends an event's name, if it has one, and its payload: as data where that
-// is JSON, else as text. With one name for both, the text hello and the JSON string
-// "hello" would look the same.
-func appendEvent(dst []byte, name string, data []byte) []byte {
+// is JSON that the format holds, else as text. With one name for both, the text hello and
+// the JSON string "hello" would look the same.
+func appendEvent(dst []byte, format bodyFormat, name string, data []byte) []byte {
 	if name != "" {
 		dst = appendText(append(dst, `,"event":`...), []byte(name))
 	}
-	if json.Valid(data) {
+	if format.holds(data) {
 		return append(append(dst, `,"data":`...), data...)
 	}
 	return appendText(append(dst, `,"text":`...), data)
@@ -198,20 +200,21 @@ func setStateHeader(header http.Header) {
 var stateRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Operation{
 	ID: "state", Tags: []string{describe.TagEvents}, Summary: "The latest event of each subject, or what came after a cursor",
 	Description: "Render the state on the server, then open `/events?lastEventId=<cursor>`. Nothing is missing and nothing comes twice. With `cursor` the request is a poll: it returns every later event, in order, with the guarantees of a stream. With `wait` it is a long poll. A poll answered 200 has moved on, or nothing happened. If Kafka gives nothing in time, the answer is a 503.",
-	Parameters: []openapi.Parameter{describe.StreamParameter, subjectParameter, eventParameter,
+	Parameters: []openapi.Parameter{describe.StreamParameter, subjectParameter, eventParameter, formatParameter,
 		describe.Query("cursor", "Cursor of a state or of the poll before. The poll returns what came after it.", &openapi.Schema{Type: "string", MinLength: new(1)}),
 		describe.Query("wait", "How long a poll waits for an event, a time like 25s. At most 60s. Needs `cursor`.", describe.Duration("25s")),
 		describe.HeaderParameter("If-None-Match", "The ETag of a state that the caller has.", openapi.String("")),
 	},
 	Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{
 		Description: "The state, or with `cursor` a page of events. Where other clients get a 503 or 429, a client that accepts `text/event-stream` gets a stream that tells it to come back.",
-		Headers:     describe.Headers(describe.Header("Vary", "The answer depends on the caller.", openapi.String(""))),
+		Headers:     describe.Headers(describe.Header("Vary", "The answer depends on the caller, and on `Accept`.", openapi.String(""))),
 		Content: map[string]openapi.Media{
 			describe.JSONType:   {Schema: &openapi.Schema{AnyOf: []*openapi.Schema{openapi.Ref("State"), openapi.Ref("Page")}}, Example: stateExample},
+			xmlType:             xmlContent,
 			describe.StreamType: {Schema: streamItem()},
 		},
 	}).With(http.StatusNotModified, openapi.Response{Description: "Not changed: the state is what `If-None-Match` names. Its cursor still holds."}).
-		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot", "cursor", "wait").
+		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot", "cursor", "wait", "format").
 		Unidentified().
 		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
 		Problem(http.StatusNotFound, "No state is kept of these streams.", "state").

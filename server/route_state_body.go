@@ -23,7 +23,7 @@ func writeTime(bytes int64, timeout time.Duration) time.Duration {
 	return timeout + time.Duration(bytes/writeRate)*time.Second
 }
 
-// bodyWriter sends a JSON answer in runs. What fits into one has a Content-Length.
+// bodyWriter sends an answer in runs. What fits into one has a Content-Length.
 type bodyWriter struct {
 	server  *Server
 	w       http.ResponseWriter
