@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/deprecation"
 	"sluice/server/limit"
 	"sluice/server/response"
 	"sluice/stream"
@@ -23,12 +24,13 @@ const (
 
 // admission is a request that may have a stream: whose, and where from.
 type admission struct {
-	principal auth.Principal
-	request   stream.Request // but for what the carrier adds
-	names     []string       // of request.Streams
-	snapshot  bool           // begins with the state
-	notes     []string       // of the id that it resumes at
-	crowds    bool           // its user has no room for it: the oldest stream is to give way, see makeRoom
+	principal  auth.Principal
+	request    stream.Request                 // but for what the carrier adds
+	names      []string                       // of request.Streams
+	snapshot   bool                           // begins with the state
+	notes      []string                       // of the id that it resumes at
+	deprecated map[string]*deprecation.Notice // of names
+	crowds     bool                           // its user has no room for it: the oldest stream is to give way, see makeRoom
 }
 
 // admit reads the request, all of which is hostile. It fails with the problem to
@@ -97,6 +99,14 @@ func (a *admission) leaveOut(absent uint64) {
 		}
 	}
 	a.request.Streams, a.names = streams, names
+}
+
+// noteDeprecated says in an answer's header which of its streams are deprecated, and
+// keeps it for sluice.hello.
+func (s *Server) noteDeprecated(w http.ResponseWriter, a *admission) {
+	mayRead := func(name string) bool { return s.mayRead(a.principal, name) }
+	s.cfg.Deprecated.SetHeader(w.Header(), a.names, mayRead)
+	a.deprecated = s.cfg.Deprecated.Notices(a.names, mayRead)
 }
 
 // identify finds out who is asking. It fails with the problem to answer with. A request

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/server/deprecation"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/stream"
@@ -27,13 +28,20 @@ func appendOpening(dst []byte, retry tick, o stream.Opening) []byte {
 	return dst
 }
 
+// hello is the data of sluice.hello.
+type hello struct {
+	Resume     stream.Outcome                 `json:"resume"`
+	Heartbeat  tick                           `json:"heartbeat"`
+	Streams    []string                       `json:"streams"`
+	Deprecated map[string]*deprecation.Notice `json:"deprecated,omitempty"` // of Streams
+}
+
 // appendHello appends the position the connection starts from.
-func appendHello(dst []byte, heartbeat tick, names []string, o stream.Opening) []byte {
-	list, err := json.Marshal(names)
+func appendHello(dst []byte, heartbeat tick, a *admission, o stream.Opening) []byte {
+	data, err := json.Marshal(hello{o.Outcome, heartbeat, a.names, a.deprecated})
 	if err != nil {
-		panic(err) // strings
+		panic(err) // texts and numbers
 	}
-	data := fmt.Appendf(nil, `{"resume":"%s","heartbeat":%d,"streams":%s}`, o.Outcome, heartbeat, list)
 	return sse.AppendEvent(dst, o.ID, "sluice.hello", data)
 }
 
@@ -139,6 +147,10 @@ func noticeSchemas() openapi.Properties {
 			"resume":    openapi.Enum("How the stream began.", "live", "replay", "resumed", "reset", "snapshot"),
 			"heartbeat": openapi.Whole(1, "The stream is never silent for longer than this, in ms."),
 			"streams":   openapi.List(openapi.String(""), "The streams that this connection reads."),
+			"deprecated": {
+				Type: "object", Description: "Those of the streams that are deprecated. Absent: none is.",
+				Additional: openapi.Of[deprecation.Notice]("Since when, until when, and what to read instead."),
+			},
 		}, "resume", "heartbeat", "streams"),
 		"Heartbeat": openapi.Object("", openapi.Properties{"time": openapi.Time("The gateway's time.")}, "time"),
 		"Reset": openapi.Object("", openapi.Properties{

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 
+	"sluice/server/deprecation"
 	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
@@ -26,6 +27,7 @@ type asyncChannel struct {
 	Description string              `json:"description"`
 	Messages    map[string]asyncRef `json:"messages"`
 	Topic       string              `json:"x-kafka-topic,omitempty"` // for operators only
+	Deprecated  *deprecation.Notice `json:"x-deprecated,omitempty"`  // AsyncAPI has no word for it
 }
 
 // asyncOp is what the gateway does with a channel: it sends.
@@ -84,7 +86,7 @@ func (s *Server) asyncapi(w http.ResponseWriter, r *http.Request) {
 func (s *Server) asyncapiOfAll(w http.ResponseWriter, r *http.Request) {
 	var views []discoveredView
 	for _, spec := range s.cfg.Hub.Specs() {
-		views = append(views, s.view(spec))
+		views = append(views, s.view(spec, func(string) bool { return true }))
 	}
 	topics := map[string]string{}
 	for _, status := range s.cfg.Source.Status() {
@@ -113,9 +115,9 @@ func asyncOf(views []discoveredView, topics map[string]string) asyncAPI {
 			Headers: openapi.Object("", openapi.Properties{
 				"id": openapi.String("Position of the connection. Opaque."), "event": openapi.String("Name of the event. Absent: it has none."),
 			}, "id"),
-			Payload: &openapi.Schema{Description: "Value of the record, as the producer wrote it."},
+			Payload: &openapi.Schema{Description: "Value of the record, in the stream's shape.", Deprecated: v.Deprecated != nil},
 		}
-		d.Channels[v.Name] = asyncChannel{Address: "/events", Title: v.Name, Description: v.says(), Messages: messages, Topic: topics[v.Name]}
+		d.Channels[v.Name] = asyncChannel{Address: "/events", Title: v.Name, Description: v.says(), Messages: messages, Topic: topics[v.Name], Deprecated: v.Deprecated}
 		query := openapi.Object("", openapi.Properties{
 			"stream":      {Type: "string", Const: v.Name},
 			"lastEventId": openapi.String("Where to resume: the newest id of the connection before, or of a state."),
@@ -144,6 +146,9 @@ func (v discoveredView) says() string {
 	}
 	if v.State {
 		about += " `/state` has the latest event of each subject."
+	}
+	if d := v.Deprecated; d != nil {
+		about += " " + d.Says()
 	}
 	return about
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/deprecation"
 	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
@@ -43,6 +44,8 @@ type discoveredView struct {
 	Audience string `json:"audience"` // user, everyone
 	Subject  bool   `json:"subject"`  // ?subject= narrows it
 	State    bool   `json:"state"`    // /state has it
+
+	Deprecated *deprecation.Notice `json:"deprecated,omitempty"`
 }
 
 type discoveredRoute struct {
@@ -99,14 +102,17 @@ func (s *Server) readable(who auth.Principal) []discoveredView {
 	views := []discoveredView{}
 	for _, spec := range s.cfg.Hub.Specs() {
 		if s.mayRead(who, spec.Name) {
-			views = append(views, s.view(spec))
+			views = append(views, s.view(spec, func(name string) bool { return s.mayRead(who, name) }))
 		}
 	}
 	return views
 }
 
-func (s *Server) view(spec stream.Spec) discoveredView {
-	v := discoveredView{Name: spec.Name, Audience: "user", Subject: slices.Contains(s.cfg.Subjects, spec.Name), State: spec.State.MaxBytes > 0}
+func (s *Server) view(spec stream.Spec, mayRead deprecation.Reader) discoveredView {
+	v := discoveredView{
+		Name: spec.Name, Audience: "user", Subject: slices.Contains(s.cfg.Subjects, spec.Name), State: spec.State.MaxBytes > 0,
+		Deprecated: s.cfg.Deprecated.Notice(spec.Name, mayRead),
+	}
 	if spec.Audience == stream.AudienceEveryone {
 		v.Audience = "everyone"
 	}

@@ -33,6 +33,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (ref
 	if refused != nil {
 		return refused
 	}
+	s.noteDeprecated(w, &a)
 	probe, refused := readProbe(r)
 	if refused != nil {
 		return refused
@@ -67,7 +68,7 @@ func (s *Server) carry(w http.ResponseWriter, r *http.Request, by carrier, p *pe
 	s.cfg.Metrics.Opening(opening)
 	s.requests.opened(p.sub, opening.Outcome)
 	begun := appendOpening(nil, s.rules.retry(), opening)
-	hello := appendHello(nil, s.rules.heartbeat, a.names, opening)
+	hello := appendHello(nil, s.rules.heartbeat, a, opening)
 	session := newSession(&s.rules, s.rules.now(), p.sub, a.principal.Expires, s.cfg.MaxAge)
 	s.memory.open()
 	if state := p.state; state != nil {
@@ -176,8 +177,9 @@ func eventsOperation(id, tag string) openapi.Operation {
 			probeParameters...),
 		Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{
 			Description: "The stream. It ends when the identity ends, when the gateway shuts down, or when the client closes it.",
-			Headers: describe.Headers(describe.Header("Cache-Control", "Caches must not store the stream, and proxies must not collect or compress it.", &openapi.Schema{Const: "private, no-store, no-transform"}),
-				describe.Header("X-Accel-Buffering", "Tells nginx not to buffer.", &openapi.Schema{Const: "no"})),
+			Headers: describe.Headers(append(describe.Deprecation(),
+				describe.Header("Cache-Control", "Caches must not store the stream, and proxies must not collect or compress it.", &openapi.Schema{Const: "private, no-store, no-transform"}),
+				describe.Header("X-Accel-Buffering", "Tells nginx not to buffer.", &openapi.Schema{Const: "no"}))...),
 			Content: map[string]openapi.Media{describe.StreamType: {Schema: streamItem(), Example: streamExample}},
 		}).
 			Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot", "probe", "sent").

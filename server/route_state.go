@@ -37,6 +37,7 @@ func (s *Server) stateOrPoll(w http.ResponseWriter, r *http.Request, p *pending)
 	if refused != nil {
 		return refused
 	}
+	s.noteDeprecated(w, &a)
 	format, refused := formatOf(r)
 	if refused != nil {
 		return refused
@@ -207,7 +208,7 @@ var stateRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Operat
 	},
 	Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{
 		Description: "The state, or with `cursor` a page of events. Where other clients get a 503 or 429, a client that accepts `text/event-stream` gets a stream that tells it to come back.",
-		Headers:     describe.Headers(describe.Header("Vary", "The answer depends on the caller, and on `Accept`.", openapi.String(""))),
+		Headers:     describe.Headers(append(describe.Deprecation(), describe.Header("Vary", "The answer depends on the caller, and on `Accept`.", openapi.String("")))...),
 		Content: map[string]openapi.Media{
 			describe.JSONType:   {Schema: &openapi.Schema{AnyOf: []*openapi.Schema{openapi.Ref("State"), openapi.Ref("Page")}}, Example: stateExample},
 			xmlType:             xmlContent,

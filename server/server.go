@@ -23,6 +23,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/cors"
+	"sluice/server/deprecation"
 	"sluice/server/limit"
 	"sluice/server/logins"
 	"sluice/server/metrics"
@@ -68,6 +69,9 @@ type Config struct {
 	// Subjects names the streams whose events are about something, for those who discover
 	// them.
 	Subjects []string
+
+	// Deprecated says which streams are on their way out.
+	Deprecated deprecation.Streams
 
 	// NoPages leaves pages and descriptions off the public port, but for
 	// /.well-known/sluice. The admin address has them in any case.

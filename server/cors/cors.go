@@ -40,9 +40,10 @@ var DefaultHeaders = []string{
 	"Request-Id", "Request-Context", // Application Insights
 }
 
-// exposedHeaders are those of an answer that a page may read: when to come back, what is
-// asked for, and the ids by which proxies and tracing name a request.
-var exposedHeaders = []string{"ETag", "Retry-After", "WWW-Authenticate", "Last-Event-ID", "X-Request-Id", "X-Correlation-Id", "traceparent"}
+// exposedHeaders are those of an answer that a page may read. They say when to come back,
+// what is asked for, and that a stream goes, or are ids by which proxies and tracing name
+// a request.
+var exposedHeaders = []string{"ETag", "Retry-After", "WWW-Authenticate", "Last-Event-ID", "X-Request-Id", "X-Correlation-Id", "traceparent", "Deprecation", "Sunset", "Link"}
 
 // Validate names every fault.
 func (c Config) Validate() error {

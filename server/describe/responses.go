@@ -96,6 +96,20 @@ func Header(name, about string, schema *openapi.Schema) NamedHeader {
 	return NamedHeader{name, openapi.Header{Description: about, Required: true, Schema: schema}}
 }
 
+// OptionalHeader is one that a response may have.
+func OptionalHeader(name, about string, schema *openapi.Schema) NamedHeader {
+	return NamedHeader{name, openapi.Header{Description: about, Schema: schema}}
+}
+
+// Deprecation are the headers of a response that is about streams.
+func Deprecation() []NamedHeader {
+	return []NamedHeader{
+		OptionalHeader("Deprecation", "Since when the first of the streams is deprecated (RFC 9745). Absent: none is.", &openapi.Schema{Type: "string", Pattern: "^@-?[0-9]+$"}),
+		OptionalHeader("Sunset", "From when on the first of them may be gone (RFC 8594).", openapi.String("")),
+		OptionalHeader("Link", "The same request of their successors, as `successor-version`.", openapi.String("")),
+	}
+}
+
 // Headers are those of a response.
 func Headers(all ...NamedHeader) map[string]openapi.Header {
 	m := map[string]openapi.Header{}

@@ -5,6 +5,7 @@ type Schema struct {
 	Ref         string             `json:"$ref,omitempty"`
 	Type        any                `json:"type,omitempty"` // a name, or several
 	Title       string             `json:"title,omitempty"`
+	Deprecated  bool               `json:"deprecated,omitempty"`
 	Description string             `json:"description,omitempty"`
 	Format      string             `json:"format,omitempty"`
 	Pattern     string             `json:"pattern,omitempty"`

@@ -31,7 +31,12 @@ function draw({ caller, streams, auth }) {
       el("h3", {}, s.name),
       el("span", { class: "quiet" }, s.audience === "everyone" ? "every event, for all who may read the stream" : "events that belong to the caller"),
       s.subject ? el("span", { class: "quiet" }, "can be filtered by subject") : null,
-      s.state ? el("span", { class: "quiet" }, "has a state") : null))));
+      s.state ? el("span", { class: "quiet" }, "has a state") : null,
+      s.deprecated ? el("span", { class: "quiet" }, deprecation(s.deprecated)) : null))));
+}
+
+function deprecation({ since, sunset, successor }) {
+  return [`deprecated since ${since}`, sunset && `may be gone from ${sunset} on`, successor && `read ${successor} instead`].filter(Boolean).join(", ");
 }
 
 function identity(caller) {

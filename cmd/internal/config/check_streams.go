@@ -51,6 +51,7 @@ func (l *loader) checkStream(s *Stream) {
 	l.checkRecordSize(at("max_record_bytes"), s)
 	l.checkState(s)
 	l.checkShape(s)
+	l.checkDeprecated(s)
 	user := l.selector(at("user"), s.User)
 	l.selector(at("subject"), s.Subject)
 	l.selector(at("event"), s.Event)

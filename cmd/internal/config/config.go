@@ -14,9 +14,9 @@
 //   - load.go, env.go: reading a file and the environment into it.
 //   - yaml.go, yaml_syntax.go: YAML, and what is wrong with text that is not YAML.
 //   - value.go, units.go, rate.go, secret.go: single values.
-//   - check.go, and check_auth.go, check_cors.go, check_exposed.go, check_guard.go,
-//     check_kafka.go, check_registry.go, check_shape.go, check_streams.go: what single
-//     values can't show.
+//   - check.go, and check_auth.go, check_cors.go, check_deprecated.go, check_exposed.go,
+//     check_guard.go, check_kafka.go, check_registry.go, check_shape.go,
+//     check_streams.go: what single values can't show.
 //   - finding.go: a fault or a warning, and its line.
 //   - convert.go, convert_auth.go, convert_shape.go: settings of broker, stream, server.
 //   - reference.go: the tables of docs/config.md.
@@ -114,7 +114,15 @@ type Stream struct {
 	ReplayBytes Size
 	MaxRecord   Size // of a record's key, value and headers together, unpacked; 0: record.DefaultMaxBytes
 	State       State
+	Deprecated  Deprecated
 	Shape
+}
+
+// Deprecated says since when a stream is, and what comes after it; zero: it isn't.
+type Deprecated struct {
+	Since     time.Time
+	Sunset    time.Time // when the stream goes; zero: that isn't known
+	Successor string    // the stream to read instead; "": there is none
 }
 
 // Shape says how a stream's records are read, and what of them is shown.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"sluice/broker"
+	"sluice/server/deprecation"
 	"sluice/stream"
 )
 
@@ -73,6 +74,17 @@ func (c *Config) Access() map[string][]string {
 		}
 	}
 	return access
+}
+
+// Deprecated says which streams are deprecated.
+func (c *Config) Deprecated() deprecation.Streams {
+	all := make(deprecation.Streams)
+	for _, s := range c.Streams {
+		if !s.Deprecated.Since.IsZero() {
+			all[s.Name] = deprecation.Stream(s.Deprecated)
+		}
+	}
+	return all
 }
 
 // Subjects names the streams that have a subject.

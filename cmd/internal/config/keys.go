@@ -184,6 +184,8 @@ func (k Key) Kind() string {
 		return "number"
 	case *time.Duration:
 		return "duration"
+	case *time.Time:
+		return "date"
 	case *Size:
 		return "size"
 	case *Rate:

@@ -52,6 +52,12 @@ var shapeKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.Envelope }},
 	{"streams.<name>.envelope_headers", "", nil, "Headers of the record that `envelope: metadata` shows.",
 		func(_ *Config, s *Stream) any { return &s.Headers }},
+	{"streams.<name>.deprecated.since", "", nil, "Date since when the stream [is deprecated](decoding.md#versions): `2026-11-01`, or a time as RFC 3339 has it.",
+		func(_ *Config, s *Stream) any { return &s.Deprecated.Since }},
+	{"streams.<name>.deprecated.sunset", "", nil, "Date from which the stream may be gone. `check` warns once it is over. Absent: it isn't known.",
+		func(_ *Config, s *Stream) any { return &s.Deprecated.Sunset }},
+	{"streams.<name>.deprecated.successor", "", nil, "The stream to read instead. Absent: there is none.",
+		func(_ *Config, s *Stream) any { return &s.Deprecated.Successor }},
 	{"streams.<name>.on_error", record.OnErrorDrop, []string{record.OnErrorDrop, record.OnErrorPass, record.OnErrorStop}, "What happens to a record that [can't be decoded or shaped](decoding.md#errors). It is dropped and counted, its value goes as it is, or its partition stops.",
 		func(_ *Config, s *Stream) any { return &s.OnError }},
 }

@@ -77,3 +77,13 @@ func ParseDuration(s string) (time.Duration, error) {
 	}
 	return days + d, nil
 }
+
+// parseDate reads a day, which begins at midnight UTC, or a time as RFC 3339 has it.
+func parseDate(text string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no date: write 2026-11-01, or a time such as 2026-11-01T09:00:00Z", text)
+}

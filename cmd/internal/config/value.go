@@ -79,6 +79,8 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 		}
 	case *time.Duration:
 		*field, err = ParseDuration(v.text)
+	case *time.Time:
+		*field, err = parseDate(v.text)
 	case *Size:
 		*field, err = ParseSize(v.text)
 	case *Rate:

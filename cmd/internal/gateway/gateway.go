@@ -138,7 +138,7 @@ func New(o Options) (g *Gateway, err error) {
 	}
 	g.server, err = server.New(server.Config{
 		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: backEnds, Source: statusSource{g.reader, history, limiter}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
-		Subjects: c.Subjects(), NoPages: !c.Pages,
+		Subjects: c.Subjects(), Deprecated: c.Deprecated(), NoPages: !c.Pages,
 		CORS:      cors.Config{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
 		Heartbeat: c.Heartbeat, MaxAge: c.MaxConnectionAge, ReadyGrace: c.ReadyGrace,
 		Control:     control,

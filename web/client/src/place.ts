@@ -34,6 +34,6 @@ export const RESET = "sluice.reset";
 export const HEARTBEAT = "sluice.heartbeat";
 
 /** What one of the gateway's own events says. */
-export function told(message: Message): { heartbeat?: number; reason?: string } {
+export function told(message: Message): { heartbeat?: number; reason?: string; deprecated?: Record<string, object> } {
   return JSON.parse(message.data!);
 }

@@ -25,6 +25,7 @@ export class Reader {
   #polled = false; // the last turn was a poll, and came to something
   #pollUntil = 0; // when to try a stream again
   #again = STREAM_AGAIN;
+  #warned = false; // of streams that are deprecated
   readonly #reset = spacing();
   #restated = true; // no reset has come since a state was told
   #cut = () => {}; // ends the stream, the poll or the wait that is under way
@@ -95,6 +96,7 @@ export class Reader {
         case "sluice.hello":
           hello = true;
           this.#well();
+          this.#warn(told(message).deprecated);
           patience = 1.5 * (told(message).heartbeat ?? HELLO) + 2_000;
           alive();
           place.show("live");
@@ -135,6 +137,13 @@ export class Reader {
     } else if (!hello && !place.needsState) return this.#failed(undefined, asked);
     place.show("connecting");
     return ended ? 0 : this.#retry;
+  }
+
+  /** Tells those who write the page, once, which streams are on their way out. */
+  #warn(deprecated: object | undefined) {
+    if (!deprecated || this.#warned) return;
+    this.#warned = true;
+    console.warn("sluice: deprecated", deprecated);
   }
 
   async #poll(signal: AbortSignal): Promise<number> {

@@ -31,6 +31,24 @@ test("says how the stream is", () => {
   });
 });
 
+test("warns once of streams that are deprecated", (t) => {
+  const warned = [];
+  t.mock.method(console, "warn", (...words) => warned.push(words));
+  const deprecated = { orders: { since: "2026-11-01", sunset: "2027-05-01", successor: "orders-v2" } };
+  const old = () => event("c0", "sluice.hello", { resume: "live", heartbeat: 15_000, streams: ["orders"], deprecated });
+  const streams = [new Stream(old()), new Stream(old()), new Stream(hello())];
+  return scripted(streams, async ({ pass }) => {
+    const client = connect({ url });
+    for (const stream of streams) {
+      await pass(4_000);
+      assert.equal(client.status, "live");
+      stream.end();
+    }
+    assert.deepEqual(warned, [["sluice: deprecated", deprecated]]);
+    client.close();
+  });
+});
+
 test("tells events by name and all of them by *, and the gateway's own not among those", () => {
   const stream = new Stream(hello(), event("c1", "a", 1), event("c2", "b", 2), "data: plain\n\n", event("c3", "sluice.heartbeat", {}));
   return scripted([stream], async ({ pass }) => {
