@@ -88,7 +88,7 @@ func TestADroppedFieldAppearsNowhere(t *testing.T) {
 	}
 	s.until(s.admin("/readyz?stream=stopped"), has(`"held":[`))
 	for _, page := range []string{
-		s.public("/state?user=alice"), s.public("/state?user=bob&stream=rows"), s.public("/state?user=alice&stream=kept&subject=o-1"),
+		s.public("/state?user=alice"), s.public("/state?user=alice&format=xml"), s.public("/state?user=bob&stream=rows"), s.public("/state?user=alice&stream=kept&subject=o-1"),
 		s.public("/.well-known/sluice?user=alice"), s.public("/asyncapi.json?user=alice"), s.public("/openapi.json"), s.public("/console/"),
 		s.admin("/decisions?user=alice&limit=200"), s.admin("/live"), s.admin("/metrics"), s.admin("/subscribers"),
 		s.admin("/readyz"), s.admin("/readyz?stream=stopped"), s.admin("/console/"), s.admin("/console/discovery?user=alice"), s.admin("/asyncapi.json"), s.admin("/openapi.json"),

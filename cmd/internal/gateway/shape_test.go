@@ -28,6 +28,12 @@ type shaping struct {
 
 func newShaping(t *testing.T, topics []string, streams string) *shaping {
 	t.Helper()
+	return newShapingFor(t, topics, "none", streams)
+}
+
+// newShapingFor is one whose callers are known by auth.
+func newShapingFor(t *testing.T, topics []string, auth, streams string) *shaping {
+	t.Helper()
 	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topics...))
 	if err != nil {
 		t.Fatal(err)
@@ -36,10 +42,10 @@ func newShaping(t *testing.T, topics []string, streams string) *shaping {
 	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 kafka: {brokers: [%q]}
-auth: none
+auth: %s
 decisions: 100
 streams:
-%s`, c.ListenAddrs()[0], streams), nil)
+%s`, c.ListenAddrs()[0], auth, streams), nil)
 	if faults := findings.Faults(); len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -89,7 +95,27 @@ func (s *shaping) follow(query string) (next func() string) {
 	return s.followAt(s.public("/events?" + query))
 }
 
+// followAt is follow for another address.
 func (s *shaping) followAt(url string) (next func() string) {
+	s.t.Helper()
+	all := s.followAllAt(url)
+	return func() string {
+		s.t.Helper()
+		for {
+			if got := all(); !strings.HasPrefix(got, "sluice.") {
+				return got
+			}
+		}
+	}
+}
+
+// followAll is follow with the gateway's own events.
+func (s *shaping) followAll(query string) (next func() string) {
+	s.t.Helper()
+	return s.followAllAt(s.public("/events?" + query))
+}
+
+func (s *shaping) followAllAt(url string) (next func() string) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	s.t.Cleanup(cancel)
@@ -110,7 +136,7 @@ func (s *shaping) followAt(url string) (next func() string) {
 			switch field, text, _ := strings.Cut(lines.Text(), ": "); {
 			case field == "event":
 				name = text
-			case field == "data" && !strings.HasPrefix(name, "sluice."):
+			case field == "data":
 				return strings.TrimSpace(name + " " + text)
 			case field == "":
 				name = ""
