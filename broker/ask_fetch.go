@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -132,4 +133,34 @@ func readFetched(topic string, offset int64, p *kmsg.FetchResponseTopicPartition
 		r.next, r.err, r.large = large.NextOffset, nil, true
 	}
 	return r
+}
+
+// fetchedRun is a part of what was fetched whose records have one leader epoch.
+type fetchedRun struct {
+	records []*kgo.Record
+	next    int64 // after its last record, or after all that was looked at
+	leader  int32 // -1: not known
+}
+
+// runs returns what was fetched up to an offset, by leader epoch. There is at least one
+// run, and the last one ends where the fetch did.
+func (f *fetched) runs(to int64) []fetchedRun {
+	end := min(f.next, to)
+	last := sort.Search(len(f.records), func(i int) bool { return f.records[i].Offset >= end })
+	rest, epochs := f.records[:last], f.epochs.before(end)
+	var runs []fetchedRun
+	for i := 1; i < len(epochs); i++ {
+		n := sort.Search(len(rest), func(j int) bool { return rest[j].Offset >= epochs[i].start })
+		if n > 0 { // else the batches had no record for us
+			runs = append(runs, fetchedRun{rest[:n], rest[n-1].Offset + 1, epochs[i-1].epoch})
+		}
+		rest = rest[n:]
+	}
+	leader := int32(-1)
+	switch n := len(epochs); {
+	case n == 0:
+	case n == len(f.epochs), len(rest) > 0 && rest[len(rest)-1].Offset+1 == end:
+		leader = epochs[n-1].epoch
+	} // else there may be a gap before the next epoch, of records that either leader wrote
+	return append(runs, fetchedRun{rest, end, leader})
 }

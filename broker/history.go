@@ -106,7 +106,7 @@ func (h *History) OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([
 }
 
 // Read is [stream.History.Read].
-func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int64, emit func(partition int32, events []stream.Event, next int64) error) error {
+func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int64, emit func(stream.HistoryRun) error) error {
 	c := catchup{topicHistory: h.topics[s], epoch: epoch, to: to, decoder: h.decode[s].Clone(), emit: emit}
 	for p := range to {
 		start := int64(0)

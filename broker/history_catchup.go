@@ -33,7 +33,7 @@ type catchup struct {
 	to      []int64
 	decoder *record.Decoder
 	events  []stream.Event
-	emit    func(partition int32, events []stream.Event, next int64) error
+	emit    func(stream.HistoryRun) error
 
 	id     topicID
 	byName bool              // leaders don't know the topic's id: brokers are being upgraded
@@ -235,28 +235,26 @@ func (c *catchup) judgeError(ctx context.Context, at partitionOffset, err error)
 // handOn decodes what was fetched, gives it to the caller and notes the new position.
 func (c *catchup) handOn(ctx context.Context, got fetched) error {
 	to := c.to[got.partition]
-	n := 0
-	for _, rec := range got.records {
-		if rec.Offset >= to {
-			break
+	for _, run := range got.runs(to) {
+		n := 0
+		for _, rec := range run.records {
+			if n == len(c.events) {
+				c.events = append(c.events, stream.Event{})
+			}
+			refused, err := c.decode(ctx, rec, &c.events[n])
+			if err != nil {
+				return err
+			}
+			if refused.Delivers() || len(c.events[n].Former) > 0 {
+				n++
+			}
 		}
-		if n == len(c.events) {
-			c.events = append(c.events, stream.Event{})
-		}
-		refused, err := c.decode(ctx, rec, &c.events[n])
-		if err != nil {
+		if err := c.emit(stream.HistoryRun{Partition: got.partition, Events: c.events[:n], Next: run.next, Leader: run.leader}); err != nil {
 			return err
 		}
-		if refused.Delivers() || len(c.events[n].Former) > 0 {
-			n++
-		}
-	}
-	next := min(got.next, to)
-	if err := c.emit(got.partition, c.events[:n], next); err != nil {
-		return err
 	}
 	i := indexOfPartition(c.left, got.partition)
-	if c.left[i].offset = next; next == to {
+	if c.left[i].offset = min(got.next, to); c.left[i].offset == to {
 		c.left = append(c.left[:i], c.left[i+1:]...)
 	}
 	return nil

@@ -43,7 +43,8 @@ func collect(t *testing.T, h *History, epoch string, from, to []int64) (collecte
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c := collected{next: make(map[int32]int64)}
-	err := h.Read(ctx, 0, epoch, from, to, func(partition int32, events []stream.Event, next int64) error {
+	err := h.Read(ctx, 0, epoch, from, to, func(run stream.HistoryRun) error {
+		partition, next := run.Partition, run.Next
 		at, seen := c.next[partition]
 		if !seen {
 			at = from[partition]
@@ -51,7 +52,7 @@ func collect(t *testing.T, h *History, epoch string, from, to []int64) (collecte
 		if next <= at {
 			t.Errorf("partition %d: emitted at %d, which was reached", partition, next)
 		}
-		for _, ev := range events {
+		for _, ev := range run.Events {
 			if ev.Partition != partition || ev.Offset < at || ev.Offset >= next || ev.Offset >= to[partition] {
 				t.Errorf("event %d@%d in a run of %d from %d to %d", ev.Partition, ev.Offset, partition, at, next)
 			}
@@ -170,8 +171,8 @@ func TestHistoryWaitsForAnOpenTransaction(t *testing.T) {
 	read := make(chan error, 1)
 	go func() {
 		once := sync.OnceFunc(func() { close(first) })
-		read <- h.Read(context.Background(), 0, b.Epoch, b.Start, b.End, func(_ int32, evs []stream.Event, _ int64) error {
-			for _, ev := range evs {
+		read <- h.Read(context.Background(), 0, b.Epoch, b.Start, b.End, func(run stream.HistoryRun) error {
+			for _, ev := range run.Events {
 				events = append(events, string(ev.Data))
 			}
 			once()
@@ -264,8 +265,8 @@ func TestHistoryFollowsAPartitionThatMoves(t *testing.T) {
 	b := bounds(t, h)
 	var offsets []int64
 	runs := 0
-	err := h.Read(context.Background(), 0, b.Epoch, b.Start, b.End, func(_ int32, events []stream.Event, _ int64) error {
-		for _, ev := range events {
+	err := h.Read(context.Background(), 0, b.Epoch, b.Start, b.End, func(run stream.HistoryRun) error {
+		for _, ev := range run.Events {
 			offsets = append(offsets, ev.Offset)
 		}
 		if runs++; runs > 1 {
@@ -285,7 +286,7 @@ func TestHistoryEndsWithItsCallersError(t *testing.T) {
 	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
 	enough := errors.New("enough")
-	if err := h.Read(context.Background(), 0, b.Epoch, b.Start, b.End, func(int32, []stream.Event, int64) error { return enough }); !errors.Is(err, enough) {
+	if err := h.Read(context.Background(), 0, b.Epoch, b.Start, b.End, func(stream.HistoryRun) error { return enough }); !errors.Is(err, enough) {
 		t.Errorf("err = %v; want the caller's", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

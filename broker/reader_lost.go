@@ -38,15 +38,7 @@ func (r *Reader) findLost(ctx context.Context, t *topic, m topicMeta) error {
 		if errStart[p] != nil || errEnd[p] != nil || errEpoch[p] != nil {
 			continue // the next round asks again
 		}
-		to := min(end[p], t.diverged(p, ends[p]))
-		switch {
-		case t.next[p] < start[p]:
-			from := max(t.next[p], t.base[p])
-			r.jump(t, p, stream.ReasonRetention, start[p])
-			r.tellAfterGap(t, p, from, start[p], lineages[p])
-		case max(t.next[p], t.base[p]) > to:
-			r.jump(t, p, stream.ReasonTruncated, max(to, start[p]))
-		} // otherwise it was the error of a follower
+		r.placeAnew(t, p, start[p], min(end[p], t.diverged(p, ends[p])), lineages[p])
 		delete(t.lost, p)
 		gone = append(gone, p)
 		at[p] = t.offset(p)
@@ -56,4 +48,18 @@ func (r *Reader) findLost(ctx context.Context, t *topic, m topicMeta) error {
 		r.cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.name: at})
 	}
 	return nil
+}
+
+// placeAnew moves the position of a partition to where the log has records. start is the
+// first, and parted where the log has parted from what was read. Both may have happened:
+// records were lost, and those that were written instead are deleted. If neither has, the
+// error was that of a follower. asked is what brokers say of the leader epochs.
+func (r *Reader) placeAnew(t *topic, p int32, start, parted int64, asked lineage) {
+	if max(t.next[p], t.base[p]) > parted {
+		r.jump(t, p, stream.ReasonTruncated, parted)
+	}
+	if from := max(t.next[p], t.base[p]); t.next[p] < start {
+		r.jump(t, p, stream.ReasonRetention, start)
+		r.tellAfterGap(t, p, from, start, asked)
+	}
 }

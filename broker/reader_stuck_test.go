@@ -104,7 +104,7 @@ func TestAHoleIsNotTakenForGrantedWithRemoteStorage(t *testing.T) {
 	})
 	h := openHistory(t, f.config(), orders)
 	b := bounds(t, h)
-	err := h.Read(context.Background(), 0, b.Epoch, []int64{3}, []int64{5}, func(int32, []stream.Event, int64) error {
+	err := h.Read(context.Background(), 0, b.Epoch, []int64{3}, []int64{5}, func(stream.HistoryRun) error {
 		t.Error("something was emitted")
 		return nil
 	})

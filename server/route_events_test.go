@@ -323,7 +323,7 @@ func (silent) OffsetsAt(ctx context.Context, _ int, _ int64) ([]int64, error) {
 	return nil, ctx.Err()
 }
 
-func (silent) Read(ctx context.Context, _ int, _ string, _, _ []int64, _ func(int32, []stream.Event, int64) error) error {
+func (silent) Read(ctx context.Context, _ int, _ string, _, _ []int64, _ func(stream.HistoryRun) error) error {
 	<-ctx.Done()
 	return ctx.Err()
 }

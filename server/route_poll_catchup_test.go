@@ -34,7 +34,7 @@ func (k *olderKafka) Bounds(context.Context, int) (stream.Bounds, error) {
 
 func (k *olderKafka) OffsetsAt(context.Context, int, int64) ([]int64, error) { return []int64{0}, nil }
 
-func (k *olderKafka) Read(ctx context.Context, _ int, _ string, from, to []int64, emit func(int32, []stream.Event, int64) error) error {
+func (k *olderKafka) Read(ctx context.Context, _ int, _ string, from, to []int64, emit func(stream.HistoryRun) error) error {
 	goOn := make(chan struct{})
 	select {
 	case k.reads <- goOn:
@@ -49,7 +49,7 @@ func (k *olderKafka) Read(ctx context.Context, _ int, _ string, from, to []int64
 	k.mu.Lock()
 	events := slices.Clone(k.orders[from[0]:to[0]])
 	k.mu.Unlock()
-	return emit(0, events, to[0])
+	return emit(stream.HistoryRun{Events: events, Next: to[0], Leader: -1})
 }
 
 // beginOlder starts a gateway that keeps nothing of orders in memory.

@@ -173,7 +173,7 @@ func (half) Bounds(context.Context, int) (stream.Bounds, error) {
 
 func (half) OffsetsAt(context.Context, int, int64) ([]int64, error) { return []int64{0}, nil }
 
-func (half) Read(context.Context, int, string, []int64, []int64, func(int32, []stream.Event, int64) error) error {
+func (half) Read(context.Context, int, string, []int64, []int64, func(stream.HistoryRun) error) error {
 	return stream.ErrUnavailable
 }
 

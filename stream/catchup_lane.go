@@ -1,5 +1,7 @@
 package stream
 
+import "slices"
+
 // lane is what a pass found for all members that may be sent the same events of a stream:
 // everybody, one user, or one subject. Each event is in it once, however many members
 // take it. A member has an index into it, as a follower has a number in the log. So a
@@ -13,6 +15,7 @@ type lane struct {
 	bytes  int     // of its events, bodies included
 	freed  int     // events given up because their only member has them
 	ends   []int64 // where it was full; nil: it goes as far as its pass has read
+	left   []int32 // the pass's leader epochs there
 	gone   bool    // given up to make room: members read again from where they are
 
 	shared  bool             // later members may take from it too, so it keeps what all have taken
@@ -33,9 +36,10 @@ type laneKey struct {
 // found is an event that a pass found.
 type found struct {
 	partition int32
-	half      half // as an entry's
+	leader    int32 // leader epoch of its record; noEpoch: not known
 	next      int64
 	body      *foundBody
+	half      half // as an entry's
 }
 
 // foundBody is an event in all lanes that have it.
@@ -74,6 +78,14 @@ func (la *lane) full(size int) bool {
 
 // open reports whether events may still be added.
 func (la *lane) open() bool { return la.ends == nil && !la.gone && !la.pass.over }
+
+// leaders returns the leader epochs of what it has reached.
+func (la *lane) leaders() []int32 {
+	if la.ends != nil {
+		return la.left
+	}
+	return la.pass.leaders
+}
 
 // reached returns how far it has all there is: it is the lane's, or its pass's.
 func (la *lane) reached() []int64 {
@@ -126,10 +138,14 @@ func (la *lane) took(c *catchupMember) {
 	}
 }
 
-// close ends a lane where it is full: before offset next of a partition.
-func (la *lane) close(partition int32, next int64) {
-	la.ends = append([]int64(nil), la.pass.reached...)
-	la.ends[partition] = max(la.ends[partition], next)
+// close ends a lane where it is full: before offset next of a partition, in a run of a
+// leader epoch. Where the run begins another one it ends before the run, since the epoch
+// of a position in between isn't known.
+func (la *lane) close(partition int32, next int64, leader int32) {
+	la.ends, la.left = slices.Clone(la.pass.reached), slices.Clone(la.pass.leaders)
+	if la.left[partition] == leader {
+		la.ends[partition] = max(la.ends[partition], next)
+	}
 	if la.members > 0 {
 		la.pass.active--
 	}

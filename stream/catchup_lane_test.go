@@ -35,7 +35,7 @@ func (k *longPast) Bounds(ctx context.Context, stream int) (Bounds, error) {
 
 func (k *longPast) OffsetsAt(context.Context, int, int64) ([]int64, error) { return []int64{0}, nil }
 
-func (k *longPast) Read(_ context.Context, _ int, _ string, from, to []int64, emit func(int32, []Event, int64) error) (err error) {
+func (k *longPast) Read(_ context.Context, _ int, _ string, from, to []int64, emit func(HistoryRun) error) (err error) {
 	k.hub.mu.Lock()
 	k.reads++
 	k.hub.mu.Unlock()
@@ -51,7 +51,7 @@ func (k *longPast) Read(_ context.Context, _ int, _ string, from, to []int64, em
 		if k.runs++; k.runs == 1 && k.first != nil {
 			k.first()
 		}
-		if err := emit(0, run, o); err != nil {
+		if err := emit(HistoryRun{Events: run, Next: o, Leader: noEpoch}); err != nil {
 			return err
 		}
 	}

@@ -93,10 +93,10 @@ func (p *ownPosition) serveCatchup(h *Hub, v *view, id uint32, i int, b *Batch, 
 			h.passes.touch(la)
 		}
 		if la != nil && !la.gone {
+			leaders := la.leaders()
 			for q, next := range la.reached() {
 				if next > at(o.pos, q) && !o.isBehind(l, la.pass, q) {
-					o.pos = grow(o.pos, q+1)
-					o.pos[q] = next
+					o.moveTo(q, next, leaders[q])
 				}
 			}
 		}
@@ -140,8 +140,7 @@ func (p *ownPosition) takeFound(o *ownStream, l *log, by *catchupPass, f *found)
 	}
 	mine := p.filter.leaves(f.body.subject, f.body.frame)
 	if mine || f.half != firstHalf { // else the second of its record may be
-		o.pos = grow(o.pos, int(f.partition)+1)
-		o.pos[f.partition] = f.next
+		o.moveTo(int(f.partition), f.next, f.leader)
 	}
 	return mine
 }

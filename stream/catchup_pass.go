@@ -24,6 +24,7 @@ type catchupPass struct {
 	byBoth    map[laneKey]*lane // of a user's who follow a subject
 
 	reached []int64 // what has been read of each partition
+	leaders []int32 // leader epochs of that position, as brokers said them; noEpoch: not known
 	active  int     // open lanes that somebody takes from
 	ringing []*lane // that have something new for those who wait
 	over    bool    // it has been read, or given up
@@ -53,6 +54,7 @@ func (ps *catchupPasses) begin(stream int) *catchupPass {
 		byUser: make(map[string]*lane), bySubject: make(map[string]*lane), byBoth: make(map[laneKey]*lane),
 	}
 	p.from, p.reached = slices.Clone(p.to), make([]int64, len(p.to))
+	p.leaders = unknownEpochs(len(p.to))
 	floor := slices.Clone(l.floor()) // of this moment for all, since the lock is given back on the way
 	took, some := 0, false
 	var later []*catchupMember
@@ -178,10 +180,10 @@ func (p *catchupPass) remove(la *lane) {
 func (p *catchupPass) failed() bool { return p.over && p.err != nil }
 
 // emit gives one partition's run to those it is for.
-func (p *catchupPass) emit(partition int32, events []Event, next int64) error {
+func (p *catchupPass) emit(run HistoryRun) error {
 	for {
-		n, err := p.emitSome(partition, events, next)
-		if events = events[n:]; err != nil || len(events) == 0 {
+		n, err := p.emitSome(run)
+		if run.Events = run.Events[n:]; err != nil || len(run.Events) == 0 {
 			p.wakeAll()
 			return err
 		}
@@ -189,8 +191,8 @@ func (p *catchupPass) emit(partition int32, events []Event, next int64) error {
 }
 
 // emitSome gives the first of a run, as many as one hold of the lock has time for.
-func (p *catchupPass) emitSome(partition int32, events []Event, next int64) (n int, err error) {
-	h := p.hub
+func (p *catchupPass) emitSome(run HistoryRun) (n int, err error) {
+	h, events, next := p.hub, run.Events, run.Next
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if p.active == 0 {
@@ -200,14 +202,16 @@ func (p *catchupPass) emitSome(partition int32, events []Event, next int64) (n i
 		return 0, errMoved
 	}
 	for work := 0; n < len(events) && work < holdRun; n++ {
-		did := p.give(&events[n])
+		did := p.give(&events[n], run.Leader)
 		work += did
 		h.mu.did(did)
 	}
 	if n < len(events) {
 		next = events[n-1].Offset + 1
 	}
-	p.reached[partition] = max(p.reached[partition], next)
+	if next > p.reached[run.Partition] {
+		p.reached[run.Partition], p.leaders[run.Partition] = next, run.Leader
+	}
 	if p.active == 0 {
 		return n, errNobody
 	}
@@ -216,7 +220,7 @@ func (p *catchupPass) emitSome(partition int32, events []Event, next int64) (n i
 
 // give adds an event to the lanes it is for, and what it tells its former users to
 // theirs. It returns how much work that was.
-func (p *catchupPass) give(ev *Event) (work int) {
+func (p *catchupPass) give(ev *Event, leader int32) (work int) {
 	gone, some := ev.toFormer()
 	some = some && !p.everyone
 	part := wholeRecord
@@ -224,18 +228,18 @@ func (p *catchupPass) give(ev *Event) (work int) {
 		if some {
 			part = firstHalf
 		}
-		work = p.giveOne(ev, part)
+		work = p.giveOne(ev, part, leader)
 	}
 	if some {
 		if part == firstHalf {
 			part = secondHalf
 		}
-		work += p.giveOne(&gone, part)
+		work += p.giveOne(&gone, part, leader)
 	}
 	return work + 1
 }
 
-func (p *catchupPass) giveOne(ev *Event, part half) (work int) {
+func (p *catchupPass) giveOne(ev *Event, part half, leader int32) (work int) {
 	var body *foundBody // framed once, for the first lane that takes it
 	give := func(la *lane) {
 		work++
@@ -252,10 +256,10 @@ func (p *catchupPass) giveOne(ev *Event, part half) (work int) {
 			work += joinWork + len(body.frame)>>10
 		}
 		if la.full(foundBytes + body.size()) {
-			la.close(ev.Partition, ev.Offset)
+			la.close(ev.Partition, ev.Offset, leader)
 			return
 		}
-		p.hub.passes.add(la, found{partition: ev.Partition, half: part, next: ev.Offset + 1, body: body})
+		p.hub.passes.add(la, found{partition: ev.Partition, leader: leader, half: part, next: ev.Offset + 1, body: body})
 	}
 	if p.everyone {
 		give(p.everybody)

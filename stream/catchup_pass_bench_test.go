@@ -26,7 +26,7 @@ func (k *replayed) OffsetsAt(context.Context, int, int64) ([]int64, error) {
 	return make([]int64, benchPartitions), nil
 }
 
-func (k *replayed) Read(_ context.Context, _ int, _ string, _, _ []int64, emit func(int32, []Event, int64) error) error {
+func (k *replayed) Read(_ context.Context, _ int, _ string, _, _ []int64, emit func(HistoryRun) error) error {
 	g := newBenchEvents(k.users)
 	k.took, k.worst = 0, 0
 	var run []Event
@@ -40,7 +40,7 @@ func (k *replayed) Read(_ context.Context, _ int, _ string, _, _ []int64, emit f
 			continue
 		}
 		start := time.Now()
-		err := emit(0, run, run[len(run)-1].Offset+1)
+		err := emit(HistoryRun{Events: run, Next: run[len(run)-1].Offset + 1, Leader: noEpoch})
 		k.took += time.Since(start)
 		k.worst = max(k.worst, time.Since(start))
 		if err != nil {

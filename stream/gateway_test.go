@@ -14,6 +14,8 @@ type gateway struct {
 	pos   [][]int64
 	wakes *wakes
 	waker WakerID
+
+	newestOnly bool // of the leader epochs before where it begins, it is told the newest only
 }
 
 type wakes struct {
@@ -57,7 +59,13 @@ func newGateway(k *fakeKafka, specs []Spec, back func(end int64) int64) *gateway
 
 // newGatewayOf is newGateway with ids written in some way.
 func newGatewayOf(k *fakeKafka, specs []Spec, ids cursor.Codec, back func(end int64) int64) *gateway {
-	g := &gateway{kafka: k, wakes: &wakes{ch: map[uint32]chan struct{}{}}}
+	return beginGateway(&gateway{kafka: k}, specs, ids, back)
+}
+
+// beginGateway begins a gateway that knows its Kafka.
+func beginGateway(g *gateway, specs []Spec, ids cursor.Codec, back func(end int64) int64) *gateway {
+	k := g.kafka
+	g.wakes = &wakes{ch: map[uint32]chan struct{}{}}
 	g.hub = NewHub(Config{Streams: specs, History: k, IDs: ids})
 	g.waker = g.hub.AddWaker(g.wakes)
 	for i := range k.topics {
@@ -68,7 +76,12 @@ func newGatewayOf(k *fakeKafka, specs []Spec, ids cursor.Codec, back func(end in
 		}
 		g.hub.Begin(i, t.epochText(), start)
 		for p := range start {
-			g.tell(i, p, t.lineage(p))
+			epochs := t.lineage(p)
+			if g.newestOnly {
+				epochs = epochs.before(start[p])
+				epochs = epochs[max(0, len(epochs)-1):]
+			}
+			g.tell(i, p, epochs)
 		}
 		g.hub.SetWarm(i)
 		g.pos = append(g.pos, start)
@@ -81,6 +94,14 @@ func (g *gateway) tell(stream, p int, epochs lineage) {
 	for _, e := range epochs {
 		g.hub.SetLeaderEpoch(stream, int32(p), e.epoch, e.start)
 	}
+}
+
+// unaware reports whether brokers know a newer leader epoch of a partition than the
+// gateway does.
+func (g *gateway) unaware(stream, p int) bool {
+	g.hub.mu.Lock()
+	defer g.hub.mu.Unlock()
+	return g.hub.logs[stream].lineage.of(p).newest() < g.kafka.topics[stream].lineage(p).newest()
 }
 
 // parted returns where a partition's log has parted from what the gateway has read of it,

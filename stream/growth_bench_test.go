@@ -23,7 +23,7 @@ func (k *growthKafka) Bounds(ctx context.Context, stream int) (Bounds, error) {
 
 func (k *growthKafka) OffsetsAt(context.Context, int, int64) ([]int64, error) { return []int64{0}, nil }
 
-func (k *growthKafka) Read(_ context.Context, _ int, _ string, from, to []int64, emit func(int32, []Event, int64) error) error {
+func (k *growthKafka) Read(_ context.Context, _ int, _ string, from, to []int64, emit func(HistoryRun) error) error {
 	k.reads++
 	data := make([]byte, 300)
 	for o := from[0]; o < to[0]; {
@@ -32,7 +32,7 @@ func (k *growthKafka) Read(_ context.Context, _ int, _ string, from, to []int64,
 			run = append(run, Event{Offset: o, Data: data})
 			o++
 		}
-		if err := emit(0, run, o); err != nil {
+		if err := emit(HistoryRun{Events: run, Next: o, Leader: noEpoch}); err != nil {
 			return err
 		}
 	}

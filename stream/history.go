@@ -19,16 +19,22 @@ type History interface {
 	OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([]int64, error)
 
 	// Read reads the stream's partitions from from[p] up to, not including, to[p],
-	// read_committed. It calls emit for each run of one partition's events, in offset
-	// order within a partition. next is the position after the run. It also passes over
-	// what is no event, and the last call for a partition has next >= to[p]. An emit
-	// without events only moves the position. Events are the callee's only during the
-	// call.
+	// read_committed. It calls emit for each run of one partition, in offset order within
+	// a partition. The last run of a partition has Next >= to[p]. Events are the callee's
+	// only during the call.
 	//
 	// Read ends early with emit's error or with ctx's. It fails with a [*GoneError] when
 	// Kafka no longer has from[p], and with [ErrRecreated] when the topic is not the one
 	// of epoch. Any other error says that Kafka doesn't answer.
-	Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(partition int32, events []Event, next int64) error) error
+	Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(HistoryRun) error) error
+}
+
+// HistoryRun is what a reading found in one partition, from where the run before ended.
+type HistoryRun struct {
+	Partition int32
+	Events    []Event // may be empty: then only the position moves
+	Next      int64   // the position after the run, which also passes over what is no event
+	Leader    int32   // leader epoch of all its records, of which the last is right before Next; -1: not known
 }
 
 // EpochHistory is a [History] that can say where leader epochs ended (Kafka's
@@ -88,14 +94,14 @@ func (m memoryOnly) OffsetsAt(_ context.Context, stream int, _ int64) ([]int64, 
 	return m.hub.memory(stream).floor, nil
 }
 
-func (m memoryOnly) Read(_ context.Context, stream int, _ string, from, to []int64, emit func(int32, []Event, int64) error) error {
+func (m memoryOnly) Read(_ context.Context, stream int, _ string, from, to []int64, emit func(HistoryRun) error) error {
 	for p, start := range m.hub.memory(stream).floor {
 		if at(from, p) < start {
 			return &GoneError{Partition: int32(p), Start: start}
 		}
 	}
 	for p, end := range to {
-		if err := emit(int32(p), nil, end); err != nil {
+		if err := emit(HistoryRun{Partition: int32(p), Next: end, Leader: noEpoch}); err != nil {
 			return err
 		}
 	}

@@ -344,7 +344,7 @@ type wide struct{ longPast }
 
 func (k *wide) OffsetsAt(context.Context, int, int64) ([]int64, error) { return nil, nil }
 
-func (k *wide) Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(int32, []Event, int64) error) error {
+func (k *wide) Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(HistoryRun) error) error {
 	return k.longPast.Read(ctx, stream, epoch, from[:1], to[:1], emit)
 }
 

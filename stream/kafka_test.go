@@ -170,7 +170,7 @@ func (k *fakeKafka) OffsetsAt(_ context.Context, stream int, ms int64) ([]int64,
 	return at, nil
 }
 
-func (k *fakeKafka) Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(int32, []Event, int64) error) error {
+func (k *fakeKafka) Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(HistoryRun) error) error {
 	k.mu.Lock()
 	k.reads++
 	k.mu.Unlock()
@@ -200,7 +200,13 @@ func (k *fakeKafka) Read(ctx context.Context, stream int, epoch string, from, to
 				return gone
 			}
 			var run []Event
+			epochs := t.lineage(p)
 			end := min(next+7, to[p])
+			for _, e := range epochs { // a run is of one epoch
+				if e.start > next {
+					end = min(end, e.start)
+				}
+			}
 			for ; next < end; next++ { // beyond the log's end it finds nothing
 				if next >= int64(len(t.partitions[p])) {
 					continue
@@ -209,8 +215,12 @@ func (k *fakeKafka) Read(ctx context.Context, stream int, epoch string, from, to
 					run = append(run, *ev)
 				}
 			}
+			leader := int32(noEpoch)
+			if next <= int64(len(t.partitions[p])) {
+				leader = epochs.at(next)
+			}
 			k.mu.Unlock()
-			if err := emit(int32(p), run, next); err != nil {
+			if err := emit(HistoryRun{int32(p), run, next, leader}); err != nil {
 				return err
 			}
 			if err := ctx.Err(); err != nil {

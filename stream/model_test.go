@@ -101,7 +101,10 @@ func runModel(t *testing.T, seed uint64) {
 	for range 50 {
 		produce()
 	}
-	gws := []*gateway{newGatewayOf(k, specs, w.ids, back(2)), newGatewayOf(k, specs, w.ids, back(1))}
+	begin := func(back func(end int64) int64) *gateway {
+		return beginGateway(&gateway{kafka: k, newestOnly: seed%5 == 0}, specs, w.ids, back)
+	}
+	gws := []*gateway{begin(back(2)), begin(back(1))}
 	defer func() {
 		for _, g := range gws {
 			g.hub.Close()
@@ -171,7 +174,7 @@ func runModel(t *testing.T, seed uint64) {
 				}
 			}
 			k.mu.Lock()
-			gws[i] = newGatewayOf(k, specs, w.ids, func(end int64) int64 { return max(0, end-int64(rnd.IntN(200))) })
+			gws[i] = begin(func(end int64) int64 { return max(0, end-int64(rnd.IntN(200))) })
 			k.mu.Unlock()
 		case x < 98:
 			k.mu.Lock()

@@ -255,13 +255,13 @@ func (g *newestReading) read(ps *catchupPasses) error {
 }
 
 // emit looks through a run of one partition's events.
-func (g *newestReading) emit(_ int32, events []Event, _ int64) error {
+func (g *newestReading) emit(run HistoryRun) error {
 	if g.gone() {
 		return errNobody
 	}
 	now := time.Now().UnixMilli()
-	for i := range events {
-		ev := &events[i]
+	for i := range run.Events {
+		ev := &run.Events[i]
 		ms, _ := g.times.of(ev.Partition, ev.Timestamp, now)
 		if !ev.Hidden {
 			g.see(ev, ms)

@@ -159,7 +159,7 @@ func (k *counting) asked() int64 {
 	return k.records
 }
 
-func (k *counting) Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(int32, []Event, int64) error) error {
+func (k *counting) Read(ctx context.Context, stream int, epoch string, from, to []int64, emit func(HistoryRun) error) error {
 	k.mu.Lock()
 	k.records += distance(from, to)
 	k.mu.Unlock()

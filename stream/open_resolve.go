@@ -206,8 +206,8 @@ func (h *Hub) aged(ctx context.Context, m memory, pos, young []int64, cut int64)
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	err := h.history.Read(ctx, m.stream, m.epoch, pos, to, func(_ int32, events []Event, _ int64) error {
-		if slices.ContainsFunc(events, func(ev Event) bool { return ev.Timestamp < cut }) {
+	err := h.history.Read(ctx, m.stream, m.epoch, pos, to, func(run HistoryRun) error {
+		if slices.ContainsFunc(run.Events, func(ev Event) bool { return ev.Timestamp < cut }) {
 			return errAged
 		}
 		return nil

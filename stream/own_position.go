@@ -31,9 +31,9 @@ type ownStream struct {
 
 	lineage *generation // of its positions
 
-	// What the cursor said that the log can't tell: the leader epoch before a position,
-	// by partition, as long as the position is where it came. leaders is nil where there
-	// is none.
+	// What the log can't tell, but the cursor said, or brokers did in a catch-up: the
+	// leader epoch before a position, by partition. It counts as long as the position is
+	// where it came. leaders is nil where there is none.
 	leaders []int32
 	came    []int64
 }
@@ -149,7 +149,7 @@ func (p *ownPosition) follows(h *Hub, v *view) bool {
 	}
 	for i := range p.streams {
 		o, l := &p.streams[i], h.logs[v.streams[i]]
-		if o.catchup != nil || o.epoch != l.epoch || !slices.Equal(o.pos, l.head) {
+		if o.catchup != nil || o.epoch != l.epoch || !slices.Equal(o.pos, l.head) || o.tellsMore(l) {
 			return false
 		}
 	}
