@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/response"
 	"sluice/stream"
 	"sluice/stream/ssetest"
 )
@@ -78,6 +79,57 @@ func closingsSent(t *testing.T) []string {
 	return slices.Compact(told)
 }
 
+// listedIn are the names in the first column of the table below a heading, in order.
+func listedIn(page, heading string) (names []string) {
+	_, table, _ := strings.Cut(page, heading)
+	table, _, _ = strings.Cut(table, "\n#")
+	for row := range strings.Lines(table) {
+		if !strings.HasPrefix(row, "|") {
+			continue
+		}
+		first, _, _ := strings.Cut(row[1:], "|")
+		for _, name := range regexp.MustCompile("`([a-z_-]+)`").FindAllStringSubmatch(first, -1) {
+			names = append(names, name[1])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// resetReasons are those of the package that sends them.
+func resetReasons() []string {
+	file, err := os.ReadFile("../stream/event.go")
+	if err != nil {
+		panic(err)
+	}
+	var names []string
+	for _, m := range regexp.MustCompile(`\sReason\w+ +Reason = "(\w+)"`).FindAllSubmatch(file, -1) {
+		names = append(names, string(m[1]))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Each type that a problem can have is in the documentation, and no other.
+func TestEveryProblemTypeIsListed(t *testing.T) {
+	page, err := os.ReadFile("../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, withEverything)
+	want := []string{"host", "method-not-allowed"} // of no route that is described
+	for _, document := range [][]byte{f.openapi.public.Text, f.openapi.admin.Text} {
+		for _, m := range regexp.MustCompile(response.ProblemPrefix+`([a-z_-]+)`).FindAllSubmatch(document, -1) {
+			want = append(want, string(m[1]))
+		}
+	}
+	slices.Sort(want)
+	want = slices.Compact(want)
+	if listed := listedIn(string(page), "\n## Answers\n"); !slices.Equal(listed, want) {
+		t.Errorf("docs/troubleshooting.md lists\n%q\nand /openapi.json\n%q", listed, want)
+	}
+}
+
 // What the documentation and both descriptions list is what can be sent, no more and no
 // less.
 func TestEveryReasonIsListedAndSent(t *testing.T) {
@@ -90,21 +142,8 @@ func TestEveryReasonIsListedAndSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for event, want := range map[string][]string{"sluice.closing": closing, "sluice.unavailable": unavailableReasons()} {
-		_, table, found := strings.Cut(string(page), "\n### "+event+"\n")
-		table, _, _ = strings.Cut(table, "\n#")
-		var listed []string
-		for _, row := range strings.Split(table, "\n") {
-			if !strings.HasPrefix(row, "|") {
-				continue
-			}
-			first, _, _ := strings.Cut(row[1:], "|")
-			for _, name := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(first, -1) {
-				listed = append(listed, name[1])
-			}
-		}
-		slices.Sort(listed)
-		if !found || !slices.Equal(listed, want) {
+	for event, want := range map[string][]string{"sluice.closing": closing, "sluice.unavailable": unavailableReasons(), "sluice.reset": resetReasons()} {
+		if listed := listedIn(string(page), "\n### "+event+"\n"); !slices.Equal(listed, want) {
 			t.Errorf("docs/troubleshooting.md lists %q for %s, want %q", listed, event, want)
 		}
 	}
@@ -114,7 +153,7 @@ func TestEveryReasonIsListedAndSent(t *testing.T) {
 		}
 	}
 	f := begin(t, nil)
-	for path, schemas := range map[string][]string{"/openapi.json": {"Closing", "Unavailable"}, "/asyncapi.json?user=alice": {"Closing", "Unavailable"}} {
+	for path, schemas := range map[string][]string{"/openapi.json": {"Closing", "Unavailable", "Reset"}, "/asyncapi.json?user=alice": {"Closing", "Unavailable", "Reset"}} {
 		resp, err := f.client.Get(f.url + path)
 		if err != nil {
 			t.Fatal(err)
@@ -135,7 +174,7 @@ func TestEveryReasonIsListedAndSent(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range schemas {
-			want := map[string][]string{"Closing": closing, "Unavailable": unavailableReasons()}[name]
+			want := map[string][]string{"Closing": closing, "Unavailable": unavailableReasons(), "Reset": resetReasons()}[name]
 			listed := slices.Sorted(slices.Values(d.Components.Schemas[name].Properties["reason"].Enum))
 			if !slices.Equal(listed, want) {
 				t.Errorf("%s lists %q for %s, want %q", path, listed, name, want)
