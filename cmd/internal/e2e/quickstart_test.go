@@ -144,7 +144,19 @@ func awaitURL(ctx context.Context, t *testing.T, address, part string) {
 func (n *newcomer) follow(line string) (until func(part string)) {
 	n.t.Helper()
 	ctx, stop := context.WithCancel(bounded(n.t))
-	cmd := n.command(ctx, line)
+	return n.until(n.command(ctx, line), stop)
+}
+
+// followLine is follow for a line that is not the page's.
+func (n *newcomer) followLine(line string) (until func(part string)) {
+	n.t.Helper()
+	ctx, stop := context.WithCancel(bounded(n.t))
+	return n.until(n.shell(ctx, line), stop)
+}
+
+// until starts a command that goes on until it is stopped.
+func (n *newcomer) until(cmd *exec.Cmd, stop func()) (until func(part string)) {
+	n.t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		n.t.Fatal(err)
@@ -163,7 +175,7 @@ func (n *newcomer) follow(line string) (until func(part string)) {
 				return
 			}
 		}
-		n.t.Fatalf("%s: no %q in\n%s", line, part, strings.Join(said, "\n"))
+		n.t.Fatalf("%s: no %q in\n%s", cmd, part, strings.Join(said, "\n"))
 	}
 }
 
