@@ -63,6 +63,9 @@ func (f *yamlFile) unreadable(line int, key, text string) {
 }
 
 func (f *yamlFile) fault(line int, key, text string) {
+	if f.misread {
+		return
+	}
 	f.findings = append(f.findings, Finding{sourceLine: sourceLine{file: f.name, line: line}, Key: key, Text: text})
 }
 
@@ -76,6 +79,10 @@ func (f *yamlFile) node(key string, n *yaml.Node) {
 	case isNull(n): // only a stream, which the environment may complete
 	case n.Kind == yaml.MappingNode && isSection:
 		f.mapping(key, n)
+	case isSection && sectionSlip(n, below(pattern)) != "":
+		f.unreadable(n.Line, "", sectionSlip(n, below(pattern)))
+	case isKey && valueSlip(n, k) != "":
+		f.unreadable(n.Line, "", valueSlip(n, k))
 	case n.Kind == yaml.ScalarNode && isKey:
 		f.values = append(f.values, value{key: key, text: n.Value, dir: f.dir, sourceLine: f.sourceLines[key]})
 	case n.Kind == yaml.SequenceNode && key == issuers:
@@ -106,10 +113,15 @@ func keysNeeded(section string) string {
 
 func (f *yamlFile) sequence(key string, n *yaml.Node) {
 	list := []string{}
+	pattern, _ := split(key)
 	for _, item := range n.Content {
 		if item.Kind != yaml.ScalarNode {
 			f.wrong = append(f.wrong, key)
 			f.fault(item.Line, key, "each item of this list must be a plain text: write it without keys or brackets")
+			return
+		}
+		if advice := valueSlip(item, byPath[pattern]); advice != "" {
+			f.unreadable(item.Line, "", advice)
 			return
 		}
 		list = append(list, item.Value)
@@ -126,6 +138,10 @@ func (f *yamlFile) mapping(key string, n *yaml.Node) {
 		child := join(key, name)
 		childPattern, _ := split(child)
 		first, seen := lines[name]
+		if before, _, tight := strings.Cut(name, ":"); tight && isNull(p.content) && plainKey.MatchString(before) {
+			f.unreadable(line, "", noSpace(before))
+			return
+		}
 		if pattern == "" && strings.HasPrefix(name, "x-") {
 			continue // a place for anchors
 		}

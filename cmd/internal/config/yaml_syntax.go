@@ -35,6 +35,9 @@ func syntaxFault(text []byte, cause error) (line int, advice string) {
 	if advice := explainSyntax(lines, line, said); advice != "" {
 		return line, advice
 	}
+	if n, advice := withoutSpace(lines, line); n > 0 {
+		return n, advice
+	}
 	if n := withoutColon(lines, line); n > 0 {
 		return n, "has no colon: write the key, a colon, a space and the value"
 	}
@@ -74,17 +77,17 @@ func tabIndented(line string) bool {
 // the usual slips. said is the parser's complaint.
 func explainSyntax(lines []string, line int, said string) string {
 	text := strings.TrimSpace(lines[line-1])
-	value := afterColon(text)
+	value, scan := afterColon(text), scanLine(text)
 	switch {
 	case strings.Contains(said, "unknown anchor"):
-		return said[strings.Index(said, "unknown anchor"):] + ": define it before, with & in front of its name"
+		return said[strings.Index(said, "unknown anchor"):] + ": define it before, with & in front of its name, or put the value in quotes"
 	case strings.Contains(said, "escape character"):
 		return `a backslash between double quotes begins an escape: use single quotes`
 	case strings.Contains(said, "control characters"), strings.Contains(said, "UTF-8"):
 		return "has a character that can't be in a text file: save the file as UTF-8"
-	case value != "" && strings.ContainsAny(value[:1], "@`%"):
-		return fmt.Sprintf("a value can't begin with %s: put it in quotes", value[:1])
-	case opens(value, `"`), opens(value, `'`):
+	case scan.start != 0:
+		return fmt.Sprintf("a value can't begin with %c: put it in quotes", scan.start)
+	case scan.quote != 0:
 		return "a quote is opened here and never closed: write it once more after the value"
 	case strings.Count(text, "[") > strings.Count(text, "]"):
 		return "[ is opened here and never closed: write ] after the last item"
@@ -92,7 +95,9 @@ func explainSyntax(lines []string, line int, said string) string {
 		return "{ is opened here and never closed: write } after the last key"
 	case strings.Count(text, "]") > strings.Count(text, "["), strings.Count(text, "}") > strings.Count(text, "{"):
 		return "a bracket is closed here that was never opened: remove it"
-	case strings.Contains(value, ": ") || strings.HasSuffix(value, ":"):
+	case tightFlow.MatchString(text), strings.Contains(text, ":{"):
+		return "" // withoutSpace knows
+	case !inFlow(value) && (strings.Contains(value, ": ") || strings.HasSuffix(value, ":")):
 		return `a second colon on this line: put the value in quotes, such as "` + example(value) + `"`
 	case strings.Contains(said, "could not find expected ':'"):
 		return "" // withoutColon knows
@@ -119,11 +124,6 @@ func example(value string) string {
 
 // plainWord is what selectors look like, so that nothing but them is repeated.
 var plainWord = regexp.MustCompile(`^(?:value|header|key|user|everyone):`)
-
-// opens reports whether a value begins with a quote that the same line doesn't close.
-func opens(value, quote string) bool {
-	return strings.HasPrefix(value, quote) && strings.Count(value, quote)%2 == 1
-}
 
 // indentation says that a line's is none of those above it; "" if it is.
 func indentation(lines []string, line int) string {
