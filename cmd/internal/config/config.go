@@ -12,8 +12,8 @@
 //   - config.go, config_auth.go, config_guard.go: the types of a configuration.
 //   - keys.go, keys_auth.go, keys_guard.go, keys_shape.go: the table of keys.
 //   - load.go, env.go: reading a file and the environment into it.
-//   - yaml.go, yaml_syntax.go, yaml_line.go: YAML, and what is wrong with text that is not
-//     YAML, or not what was meant.
+//   - yaml.go, yaml_syntax.go, yaml_line.go: YAML, and what is wrong with text that is
+//     not YAML, or not what was meant.
 //   - value.go, units.go, rate.go, secret.go: single values.
 //   - check.go, and check_auth.go, check_cors.go, check_deprecated.go, check_exposed.go,
 //     check_guard.go, check_kafka.go, check_registry.go, check_shape.go,

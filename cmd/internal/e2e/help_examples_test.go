@@ -100,7 +100,7 @@ func (n *newcomer) examplesOfHelps() map[string]string {
 // shell is a line, ready to be run.
 func (n *newcomer) shell(ctx context.Context, line string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", n.ports.Replace(line))
-	cmd.Dir, cmd.Stdin = n.dir, strings.NewReader("\n\n\n\n") // who is asked something agrees
+	cmd.Dir, cmd.Stdin = n.dir, strings.NewReader("\n\n\n\n") // the answers to questions
 	return cmd
 }
 

@@ -92,7 +92,8 @@ func TestViewsOfATopicKeepApart(t *testing.T) {
 		who, token, streams string
 		want                []string
 	}{
-		// The draft takes the place of the paid order in the view that is by cart, and isn't shown.
+		// The draft takes the place of the paid order in the view that is by cart, and isn't
+		// shown.
 		{"alice", alice, "orders-v1,orders-v2", []string{`orders-v1 o-1 {"id":"o-1","status":"paid"}`, `orders-v1 o-2 {"id":"o-2","status":"draft"}`}},
 		{"alice", alice, "sales", nil},
 		{"alice", alice, "board", []string{"403"}},
@@ -143,7 +144,8 @@ func TestIDsOfViewsOfATopicKeepApart(t *testing.T) {
 			t.Errorf("%s: %s; want %s", tt.query, got, tt.want)
 		}
 	}
-	// The id of one view is no position in another: there the page begins live, and is told so.
+	// The id of one view is no position in another: there the page begins live, and is told
+	// so.
 	next := s.followAll("stream=orders-v2&lastEventId=" + v1 + "&token=" + alice)
 	if got := next(); !strings.HasPrefix(got, `sluice.hello {"resume":"live"`) {
 		t.Errorf("another view's id: %s", got)
