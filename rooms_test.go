@@ -49,6 +49,25 @@ var rooms = []room{
 	},
 	{dir: "broker", ours: []string{"stream", "shown"}, theirs: all},
 	{dir: "server/jsonxml", theirs: none, never: []string{"net", "log", "os"}},
+	// None of these knows the server that it is a part of.
+	{dir: "server/auth", ours: []string{"stream", "shown"}, theirs: only("github.com/lestrrat-go/jwx/")},
+	{dir: "server/certificates", theirs: none},
+	{dir: "server/cors", theirs: only("github.com/go-chi/cors")},
+	{dir: "server/openapi", theirs: none, never: []string{"net", "log", "os"}},
+	{dir: "server/response", ours: []string{"stream", "server/auth"}, theirs: none},
+	{dir: "server/describe", ours: []string{"server/auth", "server/openapi", "server/response"}, theirs: only("github.com/go-chi/chi/")},
+	{dir: "server/limit", ours: []string{"stream"}, theirs: none},
+	{dir: "server/hold", ours: []string{"stream", "server/leaktest"}, theirs: only("golang.org/x/sys/")},
+	{dir: "server/leaktest", theirs: none},
+	{dir: "server/logins", ours: []string{"stream", "server/auth", "server/leaktest"}, theirs: none, never: []string{"net", "log", "os"}},
+	{dir: "server/status", ours: []string{"stream", "server/response"}, theirs: none, never: []string{"net", "log", "os"}},
+	{dir: "server/metrics", ours: []string{"stream", "server/auth", "server/status"}, theirs: only("github.com/prometheus/")},
+	{dir: "server/pages", ours: []string{"docs", "web", "server/describe", "server/openapi", "server/response"}, theirs: none},
+	{
+		dir: "server/operators", theirs: only("github.com/go-chi/chi/"),
+		ours: []string{"stream", "server/auth", "server/describe", "server/limit", "server/metrics", "server/openapi", "server/response", "server/status"},
+	},
+	{dir: "server/listen", ours: []string{"server/hold", "server/limit"}, theirs: notKafka},
 	{dir: "server", ours: []string{"stream", "web", "docs", "shown"}, theirs: notKafka},
 	{dir: "web", theirs: none},
 	{dir: "docs", theirs: none},
@@ -63,6 +82,10 @@ var rooms = []room{
 func none(string) bool { return false }
 
 func all(string) bool { return true }
+
+func only(prefix string) func(string) bool {
+	return func(imported string) bool { return strings.HasPrefix(imported, prefix) }
+}
 
 func notKafka(imported string) bool { return !strings.HasPrefix(imported, "github.com/twmb/") }
 
@@ -198,6 +221,13 @@ func TestImportTable(t *testing.T) {
 		{"broker", "net/http", true},
 		{"broker", "sluice/server", false},
 		{"server", "sluice/broker", false},
+		{"server", "sluice/server/operators", true},
+		{"server/operators", "sluice/server", false},
+		{"server/operators", "sluice/server/hold", false},
+		{"server/cors", "github.com/go-chi/cors", true},
+		{"server/cors", "github.com/go-chi/chi/v5", false},
+		{"server/logins", "net/http", false},
+		{"server/pages", "sluice/web", true},
 		{"server", "github.com/twmb/franz-go/pkg/kgo", false},
 		{"server", "github.com/go-chi/chi/v5", true},
 		{"web", "embed", true},
