@@ -173,10 +173,10 @@ type Server struct {
 
 	requests *requestLog
 
-	handler   http.Handler
-	admin     http.Handler
-	openapi   struct{ public, admin response.Document }
-	discovery discovery // what it says to everybody
+	publicHandler http.Handler
+	adminHandler  http.Handler
+	openapi       struct{ public, admin response.Document }
+	discovery     discovery // what it says to everybody
 
 	stop    context.Context // done when no stream may go on; Close ends it
 	stopNow context.CancelFunc
@@ -238,7 +238,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	public, admin := s.routes(), s.adminRoutes()
 	s.describeAll(public, admin)
-	s.handler, s.admin = &detachHandler{public}, &detachHandler{admin}
+	s.publicHandler, s.adminHandler = &detachHandler{public}, &detachHandler{admin}
 	return s, nil
 }
 
@@ -255,10 +255,10 @@ func knownLabels() metrics.Labels {
 }
 
 // Handler serves the public routes.
-func (s *Server) Handler() http.Handler { return s.handler }
+func (s *Server) Handler() http.Handler { return s.publicHandler }
 
 // Admin serves the admin routes. It is never to be public.
-func (s *Server) Admin() http.Handler { return s.admin }
+func (s *Server) Admin() http.Handler { return s.adminHandler }
 
 // Drain takes no more streams and ends those there are, each at a random moment of
 // DrainSpread, so that they don't all come back at once. If half the time that ctx leaves

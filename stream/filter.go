@@ -21,8 +21,8 @@ const UnnamedEvent = "message"
 // Filter narrows what a connection is sent to events about some subjects, or of some
 // names, or both. Both are sets. The zero Filter leaves everything.
 type Filter struct {
-	subjects []string // ascending, each once; empty: any
-	names    []string // of events, likewise
+	subjectSet []string // ascending, each once; empty: any
+	nameSet    []string // of events, likewise
 }
 
 // NewFilter makes a filter. What is empty, or named twice, doesn't count.
@@ -38,17 +38,17 @@ func setOf(texts []string) []string {
 }
 
 // Subjects are those that the filter leaves, ascending; empty: all.
-func (f Filter) Subjects() []string { return f.subjects }
+func (f Filter) Subjects() []string { return f.subjectSet }
 
 // Events are the names of the events that the filter leaves, ascending; empty: all.
-func (f Filter) Events() []string { return f.names }
+func (f Filter) Events() []string { return f.nameSet }
 
 // BySubject is the part of the filter that holds for states too.
-func (f Filter) BySubject() Filter { return Filter{subjects: f.subjects} }
+func (f Filter) BySubject() Filter { return Filter{subjectSet: f.subjectSet} }
 
 // leaves reports whether the filter leaves an event, which has its frame.
 func (f *Filter) leaves(subject, frame []byte) bool {
-	return f.leavesSubject(subject) && (len(f.names) == 0 || inSet(f.names, sse.Name(frame)))
+	return f.leavesSubject(subject) && (len(f.nameSet) == 0 || inSet(f.nameSet, sse.Name(frame)))
 }
 
 // leavesEvent is leaves for an event that has not been framed.
@@ -57,14 +57,14 @@ func (f *Filter) leavesEvent(ev *Event) bool {
 }
 
 func (f *Filter) leavesSubject(subject []byte) bool {
-	return len(f.subjects) == 0 || inSet(f.subjects, subject)
+	return len(f.subjectSet) == 0 || inSet(f.subjectSet, subject)
 }
 
 func (f *Filter) leavesName(name string) bool {
 	if name == "" {
 		name = UnnamedEvent
 	}
-	return len(f.names) == 0 || inSet(f.names, []byte(name))
+	return len(f.nameSet) == 0 || inSet(f.nameSet, []byte(name))
 }
 
 func inSet(set []string, text []byte) bool {
@@ -77,8 +77,8 @@ func inSet(set []string, text []byte) bool {
 
 // single is the only subject that the filter leaves; "": it leaves several, or all.
 func (f *Filter) single() string {
-	if len(f.subjects) == 1 {
-		return f.subjects[0]
+	if len(f.subjectSet) == 1 {
+		return f.subjectSet[0]
 	}
 	return ""
 }
@@ -87,11 +87,11 @@ func (f *Filter) single() string {
 // subject is the subject.
 func (f *Filter) text() string {
 	text := f.single()
-	if text == "" && len(f.subjects) > 0 {
-		text = "\x00subjects\x00" + string(appendSet(nil, f.subjects))
+	if text == "" && len(f.subjectSet) > 0 {
+		text = "\x00subjects\x00" + string(appendSet(nil, f.subjectSet))
 	}
-	if len(f.names) > 0 {
-		text = "\x00events\x00" + string(appendSet(nil, f.names)) + text
+	if len(f.nameSet) > 0 {
+		text = "\x00events\x00" + string(appendSet(nil, f.nameSet)) + text
 	}
 	return text
 }
@@ -145,7 +145,7 @@ func (r *Request) check() error {
 func (r *Request) takes(seg *cursor.Segment) bool {
 	wider := []Filter{r.Filter, r.Filter.BySubject()}
 	if !r.AnyUser {
-		wider = append(wider, Filter{names: r.Filter.names}, Filter{})
+		wider = append(wider, Filter{nameSet: r.Filter.nameSet}, Filter{})
 	}
 	return slices.ContainsFunc(wider, func(f Filter) bool { return f.mark(r.AnyUser) == seg.Filter })
 }

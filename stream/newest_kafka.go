@@ -200,10 +200,10 @@ func (g *newestReading) file(one *newestFound) {
 	switch user := one.key.user; {
 	case !g.everyone && !one.key.any:
 		g.byUser[user] = append(g.byUser[user], one)
-	case len(one.filter.subjects) == 0:
+	case len(one.filter.subjectSet) == 0:
 		g.plain = append(g.plain, one)
 	}
-	for _, subject := range one.filter.subjects {
+	for _, subject := range one.filter.subjectSet {
 		if g.everyone || one.key.any {
 			g.bySubject[subject] = append(g.bySubject[subject], one)
 		}

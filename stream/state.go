@@ -92,7 +92,7 @@ func (h *Hub) beginState(q *Request) (State, []statePlan, error) {
 	for _, i := range q.Streams {
 		if t := tables[i]; t != nil {
 			plan := t.plan(i, q, h.users.find([]byte(q.User)), s.now)
-			h.mu.did(1 + len(q.Filter.subjects))
+			h.mu.did(1 + len(q.Filter.subjectSet))
 			if plan.part.made == nil && plan.copy == nil { // it was made just now, and is nobody else's
 				h.mu.did(len(plan.part.Latest))
 			}
@@ -139,9 +139,9 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 		epochs.Write([]byte(h.logs[i].epoch))
 		s.Turn += t.turns
 		var own []Latest
-		if len(q.Filter.subjects) > 0 {
+		if len(q.Filter.subjectSet) > 0 {
 			own = t.ofSubjects(nil, i, q, s.now)
-			h.mu.did(len(q.Filter.subjects))
+			h.mu.did(len(q.Filter.subjectSet))
 		}
 		s.Tag = t.tag(s.Tag, h.users.find([]byte(q.User)), own, q, s.now)
 	}
@@ -321,7 +321,7 @@ func (t *stateTable) tag(dst []uint64, uid uint32, own []Latest, q *Request, now
 	settled := t.settled(now) // before its sums are read
 	dst = append(dst, t.retained)
 	switch {
-	case len(q.Filter.subjects) > 0:
+	case len(q.Filter.subjectSet) > 0:
 		dst = append(dst, uint64(len(own)))
 		for i := range own {
 			s := stateSlot{partition: own[i].Partition, offset: own[i].Offset, time: own[i].Time}

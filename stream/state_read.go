@@ -10,7 +10,7 @@ import (
 // caller's.
 func (t *stateTable) ofSubjects(dst []Latest, stream int, q *Request, now int64) []Latest {
 	sight := t.sight(now)
-	for _, subject := range q.Filter.subjects {
+	for _, subject := range q.Filter.subjectSet {
 		dst = t.ofSubject(dst, stream, subject, q, &sight)
 	}
 	return dst

@@ -58,7 +58,7 @@ func (h *Hub) StateHead(r StateRequest) (StateHead, error) {
 	head := StateHead{State: s}
 	for _, t := range tables {
 		switch {
-		case len(q.Filter.subjects) > 0:
+		case len(q.Filter.subjectSet) > 0:
 		case !t.everyone:
 			n := int(t.owner(h.users.find([]byte(q.User))).count)
 			head.Look += n
@@ -148,7 +148,7 @@ func (t *stateTable) partBytes() int64 { return int64(t.used)*latestBytes + t.ar
 // plan begins a part: what is shared or small is taken at once, what may be long is
 // copied later, as it is now.
 func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePlan {
-	bySubject := len(q.Filter.subjects) > 0
+	bySubject := len(q.Filter.subjectSet) > 0
 	if !bySubject && t.everyone {
 		if part := t.shared(now); part != nil {
 			return statePlan{part: part}

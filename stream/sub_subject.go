@@ -27,14 +27,14 @@ type subjectIndex struct {
 // event is looked up there, and wakes nobody who follows others.
 func (h *Hub) index(id uint32, s *subSlot, p *ownPosition) {
 	everyone := slices.ContainsFunc(h.views[s.view].streams, func(i int) bool { return h.logs[i].spec.Audience == AudienceEveryone })
-	if len(p.filter.subjects) == 0 || !p.anyUser && !everyone {
+	if len(p.filter.subjectSet) == 0 || !p.anyUser && !everyone {
 		return
 	}
 	s.indexed, s.anyUser = true, p.anyUser
 	h.indexed(id, s)
-	p.groups = make([]subjectIndex, len(p.filter.subjects))
+	p.groups = make([]subjectIndex, len(p.filter.subjectSet))
 	h.mu.did(len(p.groups))
-	for i, subject := range p.filter.subjects {
+	for i, subject := range p.filter.subjectSet {
 		g := h.anyUser[subject]
 		if g == nil {
 			g = &subjectGroup{subject: subject}
@@ -66,7 +66,7 @@ func (h *Hub) unindex(p *ownPosition) {
 
 // in returns where a subscriber is in a group; nil: it isn't.
 func (p *ownPosition) in(g *subjectGroup) *subjectIndex {
-	i, found := slices.BinarySearch(p.filter.subjects, g.subject)
+	i, found := slices.BinarySearch(p.filter.subjectSet, g.subject)
 	if !found || i >= len(p.groups) || p.groups[i].group != g {
 		return nil
 	}

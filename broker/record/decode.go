@@ -21,7 +21,7 @@ type Decoder struct {
 	names    eventNames
 	steps    *steps // nil: records are shown as they come
 
-	err   error                   // what was wrong with the last record, in more words; nil: the refusal says all
+	fault error                   // what was wrong with the last record, in more words; nil: the refusal says all
 	trace func(step, text string) // is told each step; nil: nobody is
 }
 
@@ -82,7 +82,7 @@ func (d *Decoder) Stops(refused Refusal) bool {
 
 // Err says in more words what was wrong with the last record; nil: its refusal says it
 // all. It quotes no record.
-func (d *Decoder) Err() error { return d.err }
+func (d *Decoder) Err() error { return d.fault }
 
 // Decode makes ev of the record. It reuses the memory of ev.Users. The event refers to
 // the record's bytes. If the refusal doesn't deliver, ev is hidden: it may take the
@@ -92,7 +92,7 @@ func (d *Decoder) Decode(rec *kgo.Record, ev *stream.Event) Refusal {
 		Partition: rec.Partition, Offset: rec.Offset, Timestamp: rec.Timestamp.UnixMilli(),
 		Key: rec.Key, Tombstone: rec.Value == nil, Users: ev.Users[:0], Data: rec.Value,
 	}
-	refused := d.decode(rec, ev)
+	refused := d.decodeBounded(rec, ev)
 	if !refused.Delivers() {
 		ev.Hidden, ev.Users = true, ev.Users[:0]
 		if refused&Filtered == 0 {
@@ -102,7 +102,7 @@ func (d *Decoder) Decode(rec *kgo.Record, ev *stream.Event) Refusal {
 	return refused
 }
 
-func (d *Decoder) decode(rec *kgo.Record, ev *stream.Event) Refusal {
+func (d *Decoder) decodeBounded(rec *kgo.Record, ev *stream.Event) Refusal {
 	if size(rec) > d.maxBytes {
 		if len(rec.Key) > d.maxBytes {
 			ev.Key = nil // a state would keep it

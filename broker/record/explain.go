@@ -47,8 +47,8 @@ func Explain(ctx context.Context, rules Rules, rec *kgo.Record) (Explanation, er
 	}
 	e.Delivered = refused.Delivers()
 	refused.Each(func(one Refusal) { e.Refusals = append(e.Refusals, one) })
-	if d.err != nil && refused.Explained() {
-		e.Err = fmt.Sprint(d.err)
+	if d.fault != nil && refused.Explained() {
+		e.Err = fmt.Sprint(d.fault)
 	}
 	if len(ev.FormerData) > 0 {
 		e.Former, e.FormerFromState, e.FormerData = texts(ev.Former), ev.FormerFromState, string(ev.FormerData)

@@ -21,13 +21,13 @@ func newKeyDecoder(word string, r *schema.Registry, limit int) (keyDecoder, *sch
 	case "", KeyText:
 		return nil, nil, nil
 	case KeyJSON:
-		return keyJSON, nil, nil
+		return jsonKey, nil, nil
 	case KeyLong:
 		return keyNumber(8), nil, nil
 	case KeyInt:
 		return keyNumber(4), nil, nil
 	case KeyUUID:
-		return keyUUID, nil, nil
+		return uuidKey, nil, nil
 	case string(schema.Avro), string(schema.Protobuf):
 		codec, err := schema.New(schema.Kind(word), r)
 		if err != nil {
@@ -38,7 +38,7 @@ func newKeyDecoder(word string, r *schema.Registry, limit int) (keyDecoder, *sch
 	return nil, nil, fmt.Errorf("%q is unknown: there are text, json, long, int, uuid, avro, protobuf", word)
 }
 
-func keyJSON(raw []byte) ([]byte, error) {
+func jsonKey(raw []byte) ([]byte, error) {
 	if _, ok := document.Parse(raw); !ok {
 		return nil, errors.New("the key is not JSON")
 	}
@@ -59,9 +59,9 @@ func keyNumber(size int) keyDecoder {
 	}
 }
 
-// keyUUID reads a UUID as Kafka's UUIDSerializer writes it, in 36 characters, or in 16
+// uuidKey reads a UUID as Kafka's UUIDSerializer writes it, in 36 characters, or in 16
 // bytes.
-func keyUUID(raw []byte) ([]byte, error) {
+func uuidKey(raw []byte) ([]byte, error) {
 	if len(raw) == 16 {
 		return append(schema.AppendUUID([]byte{'"'}, raw), '"'), nil
 	}

@@ -27,7 +27,7 @@ func (d *Decoder) decodeRow(rec *kgo.Record, ev *stream.Event, f *fields) Refusa
 	case errors.Is(err, change.ErrNoRow):
 		return NoChange
 	case err != nil:
-		d.err = err
+		d.fault = err
 		return DecodeError
 	}
 	at := row.Time
@@ -64,7 +64,7 @@ func (d *Decoder) decodeDeleted(ev *stream.Event, before *fields, wrap wrapper) 
 		return FormerUnknown
 	}
 	if d.wasHidden(before) {
-		d.err = errWas
+		d.fault = errWas
 		return Filtered
 	}
 	ev.Name, ev.Data = deleted, data

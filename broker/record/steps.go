@@ -80,7 +80,7 @@ func (s *steps) setValue(rules Rules) (err error) {
 // decodeBySteps is decode for a stream with steps.
 func (d *Decoder) decodeBySteps(rec *kgo.Record, ev *stream.Event) Refusal {
 	s := d.steps
-	d.err = nil
+	d.fault = nil
 	value, refused := d.decodeValue(rec)
 	if !refused.Delivers() {
 		return refused
@@ -126,7 +126,7 @@ func (d *Decoder) decodeValue(rec *kgo.Record) (part, Refusal) {
 			d.say("decode", "%s", text)
 			return part{raw: text}, 0
 		}
-		d.err, refused = err, failureOf(err, DecodeError)
+		d.fault, refused = err, failureOf(err, DecodeError)
 	}
 	if s.onError == OnErrorPass && refused != SchemaPending {
 		return notJSON(rec.Value), PassedRaw
@@ -157,7 +157,7 @@ func (d *Decoder) decodeKey(raw []byte, f *fields) Refusal {
 		case d.steps.onError == OnErrorPass && !errors.Is(err, schema.ErrPending):
 			f.key = notJSON(raw)
 		default:
-			d.err = err
+			d.fault = err
 			return failureOf(err, KeyError)
 		}
 	}
@@ -187,13 +187,13 @@ func (d *Decoder) shapeAndWrap(f *fields, ev *stream.Event, wrap wrapper) Refusa
 		out, verdict, err := d.steps.shape.Apply(nil, input)
 		switch verdict {
 		case shape.Failed:
-			d.err = err
+			d.fault = err
 			return ShapeError
 		case shape.Filtered:
-			d.err = errFilter
+			d.fault = errFilter
 			return Filtered
 		case shape.Empty:
-			d.err = errEmpty
+			d.fault = errEmpty
 			return Filtered
 		case shape.Shown:
 		}

@@ -58,12 +58,12 @@ type Registry struct {
 	cancel context.CancelFunc
 	asking sync.WaitGroup // of goroutines that ask; Close waits for them
 
-	mu      sync.Mutex // guards the rest; never held while the registry is asked
-	kept    cache
-	asked   map[int]*question // by id: what isn't known
-	running int               // questions under way
-	changed chan struct{}     // closed, and made anew, when an answer has come
-	failing error             // what the registry last said instead of an answer; nil: it answers
+	mu       sync.Mutex // guards the rest; never held while the registry is asked
+	kept     cache
+	asked    map[int]*question // by id: what isn't known
+	running  int               // questions under way
+	answered chan struct{}     // closed, and made anew, when an answer has come
+	failing  error             // what the registry last said instead of an answer; nil: it answers
 }
 
 // question is a schema that isn't known.
@@ -85,7 +85,7 @@ func NewRegistry(cfg Config, log *slog.Logger) (*Registry, error) {
 	}
 	r := &Registry{
 		url: cfg.URL, timeout: cmp.Or(cfg.Timeout, askTimeout), log: log,
-		asked: make(map[int]*question), changed: make(chan struct{}), kept: newCache(maxSchemas, maxKept),
+		asked: make(map[int]*question), answered: make(chan struct{}), kept: newCache(maxSchemas, maxKept),
 	}
 	if r.http, err = newHTTPClient(cfg.TLS, r.timeout, log); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (r *Registry) Close() {
 func (r *Registry) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.changed
+	return r.answered
 }
 
 // lookup returns a schema that is known. Of another it begins to ask, and fails.
@@ -179,8 +179,8 @@ func (r *Registry) ask(id int, q *question) {
 		q.err, q.next = err, time.Now().Add(askPause)
 		r.answers(err)
 	}
-	close(r.changed)
-	r.changed = make(chan struct{})
+	close(r.answered)
+	r.answered = make(chan struct{})
 }
 
 // answers notes whether the registry does, and says so in the log when that changes.

@@ -24,9 +24,9 @@ var (
 // for the steps that take long.
 type budget struct {
 	context.Context
-	steps int
-	start time.Time
-	err   error
+	steps    int
+	start    time.Time
+	exceeded error
 }
 
 func newBudget() *budget { return &budget{Context: context.Background(), start: time.Now()} }
@@ -40,9 +40,9 @@ func (b *budget) Done() <-chan struct{} {
 	}
 	switch {
 	case b.steps >= maxSteps:
-		b.err = errSteps
+		b.exceeded = errSteps
 	case time.Since(b.start) > maxTime:
-		b.err = errTime
+		b.exceeded = errTime
 	default:
 		return nil
 	}
@@ -50,4 +50,4 @@ func (b *budget) Done() <-chan struct{} {
 }
 
 // Err implements [context.Context].
-func (b *budget) Err() error { return b.err }
+func (b *budget) Err() error { return b.exceeded }

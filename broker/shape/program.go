@@ -61,8 +61,8 @@ func (p *program) try(in any) (out any, n int, err error) {
 			return out, n, nil
 		}
 		if err, failed := v.(error); failed {
-			if within.err != nil {
-				return nil, 0, within.err
+			if within.exceeded != nil {
+				return nil, 0, within.exceeded
 			}
 			return nil, 0, inWords(err)
 		}

@@ -100,10 +100,10 @@ func (s *Shape) Passes(doc []byte) (Verdict, error) {
 	if err != nil {
 		return Failed, err
 	}
-	return s.passes(in)
+	return s.judge(in)
 }
 
-func (s *Shape) passes(in any) (Verdict, error) {
+func (s *Shape) judge(in any) (Verdict, error) {
 	out, n, err := s.filter.run(in)
 	switch {
 	case err != nil:
@@ -122,7 +122,7 @@ func (s *Shape) Apply(dst, doc []byte) ([]byte, Verdict, error) {
 			return dst, Failed, err
 		}
 		if s.filter != nil {
-			if v, err := s.passes(in); v != Shown {
+			if v, err := s.judge(in); v != Shown {
 				return dst, v, err
 			}
 		}

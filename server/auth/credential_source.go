@@ -9,16 +9,16 @@ import (
 
 // CredentialSource is where a request may carry a token.
 type CredentialSource struct {
-	kind placeKind
+	kind sourceKind
 	name string // of a cookie or a query parameter
 }
 
-type placeKind uint8
+type sourceKind uint8
 
 const (
-	inHeader placeKind = iota // Authorization: Bearer
-	inCookie
-	inQuery
+	headerSource sourceKind = iota // Authorization: Bearer
+	cookieSource
+	querySource
 )
 
 // ParseCredentialSource reads header, cookie:NAME or query:NAME.
@@ -31,18 +31,18 @@ func ParseCredentialSource(text string) (CredentialSource, error) {
 		if (&http.Cookie{Name: name, Value: "x"}).Valid() != nil {
 			return CredentialSource{}, fmt.Errorf("%q can't name a cookie", name)
 		}
-		return CredentialSource{inCookie, name}, nil
+		return CredentialSource{cookieSource, name}, nil
 	case kind == "query" && named:
 		if name == "" || name != url.QueryEscape(name) {
 			return CredentialSource{}, fmt.Errorf("%q can't name a query parameter: write letters, digits, - and _", name)
 		}
-		return CredentialSource{inQuery, name}, nil
+		return CredentialSource{querySource, name}, nil
 	}
 	return CredentialSource{}, fmt.Errorf("%q is unknown: write header, cookie:NAME or query:NAME", text)
 }
 
 // InQuery reports whether the token is in the URL, which logs and histories keep.
-func (p CredentialSource) InQuery() bool { return p.kind == inQuery }
+func (p CredentialSource) InQuery() bool { return p.kind == querySource }
 
 // String is what ParsePlace reads.
 func (p CredentialSource) String() string {
@@ -52,12 +52,12 @@ func (p CredentialSource) String() string {
 // token returns what the place holds, "" if nothing.
 func (p CredentialSource) token(r *http.Request) string {
 	switch p.kind {
-	case inCookie:
+	case cookieSource:
 		if cookie, err := r.Cookie(p.name); err == nil {
 			return cookie.Value
 		}
 		return ""
-	case inQuery:
+	case querySource:
 		return r.URL.Query().Get(p.name)
 	}
 	return bearer(r)

@@ -80,11 +80,11 @@ func (j *JWT) ways() []Way {
 	all := make([]Way, len(j.cfg.From))
 	for i, place := range j.cfg.From {
 		switch place.kind {
-		case inHeader:
+		case headerSource:
 			all[i] = Way{Kind: "jwt", In: InHeader, Name: "Authorization", Scheme: "Bearer"}
-		case inCookie:
+		case cookieSource:
 			all[i] = Way{Kind: "jwt", In: InCookie, Name: place.name}
-		case inQuery:
+		case querySource:
 			all[i] = Way{Kind: "jwt", In: InQuery, Name: place.name}
 		}
 	}

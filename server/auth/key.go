@@ -33,9 +33,9 @@ type Keys interface {
 // Key verifies signatures. The algorithms it accepts follow from its kind alone, never
 // from what a token says of itself. That keeps "none" out, and a public key from being
 // taken for an HMAC secret.
-type Key struct{ k *key }
+type Key struct{ k *keyMaterial }
 
-type key struct {
+type keyMaterial struct {
 	id         string     // a token's kid, "" any
 	material   func() any // a func, since fmt looks into everything else
 	algorithms []jwa.SignatureAlgorithm
@@ -70,7 +70,7 @@ func SecretKey(secret []byte) (Key, error) {
 		return Key{}, fmt.Errorf("the secret has %d bytes, HS256 needs at least %d: make one with openssl rand -base64 32", len(secret), minSecret)
 	}
 	secret = slices.Clone(secret)
-	return Key{&key{material: func() any { return secret }, algorithms: []jwa.SignatureAlgorithm{jwa.HS256()}}}, nil
+	return Key{&keyMaterial{material: func() any { return secret }, algorithms: []jwa.SignatureAlgorithm{jwa.HS256()}}}, nil
 }
 
 // PublicKey verifies with a PEM public key or certificate: RS256, RS384 and RS512
@@ -84,15 +84,15 @@ func PublicKey(text []byte) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return publicKey("", material)
+	return newPublicKey("", material)
 }
 
-func publicKey(id string, material any) (Key, error) {
+func newPublicKey(id string, material any) (Key, error) {
 	algorithms, err := algorithmsOf(material)
 	if err != nil {
 		return Key{}, err
 	}
-	return Key{&key{id: id, material: func() any { return material }, algorithms: algorithms}}, nil
+	return Key{&keyMaterial{id: id, material: func() any { return material }, algorithms: algorithms}}, nil
 }
 
 // algorithmsOf returns the algorithms a public key is for.

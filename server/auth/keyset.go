@@ -54,7 +54,7 @@ func verifier(entry jwk.Key) (Key, error) {
 		return Key{}, errors.New("a key can't be read")
 	}
 	id, _ := entry.KeyID()
-	key, err := publicKey(id, material)
+	key, err := newPublicKey(id, material)
 	if err != nil {
 		return Key{}, err
 	}

@@ -180,9 +180,9 @@ func (h *Holder[T]) Each(do func(now int64, t *T)) {
 }
 
 // Close drops every connection at once and waits until all descriptors are given back.
-func (h *Holder[T]) Close() { h.closing.Do(h.close) }
+func (h *Holder[T]) Close() { h.closing.Do(h.shutDown) }
 
-func (h *Holder[T]) close() {
+func (h *Holder[T]) shutDown() {
 	for _, w := range h.workers {
 		w.mu.Lock()
 		w.closed = true

@@ -10,17 +10,17 @@ import (
 // Of is the schema of what a Go value marshals to, from its type: a field without
 // omitempty is always there, and a pointer that always is may be null.
 func Of[T any](description string) *Schema {
-	s := of(reflect.TypeFor[T]())
+	s := schemaOf(reflect.TypeFor[T]())
 	s.Description = description
 	return s
 }
 
-func of(t reflect.Type) *Schema {
+func schemaOf(t reflect.Type) *Schema {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return Time("")
 	case t.Kind() == reflect.Pointer:
-		return of(t.Elem())
+		return schemaOf(t.Elem())
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -32,9 +32,9 @@ func of(t reflect.Type) *Schema {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return &Schema{Type: "integer"}
 	case reflect.Slice:
-		return List(of(t.Elem()), "")
+		return List(schemaOf(t.Elem()), "")
 	case reflect.Map:
-		return &Schema{Type: "object", Additional: of(t.Elem())}
+		return &Schema{Type: "object", Additional: schemaOf(t.Elem())}
 	case reflect.Struct:
 		s := Object("", Properties{})
 		s.fields(t)
@@ -55,7 +55,7 @@ func (s *Schema) fields(t reflect.Type) {
 		case name == "":
 			name = field.Name
 		}
-		one := of(field.Type)
+		one := schemaOf(field.Type)
 		if slices.Contains(strings.Split(options, ","), "omitempty") {
 			s.Properties[name] = one
 			continue

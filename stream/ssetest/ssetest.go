@@ -50,9 +50,9 @@ type Reader struct {
 	idBuffer string // persists; becomes lastID at the end of a block
 	block    Event  // HasID, Retry and HasRetry of this block
 
-	lastID   string
-	retry    time.Duration
-	hasRetry bool
+	lastID    string
+	lastRetry time.Duration
+	retrySet  bool
 }
 
 // NewReader returns a Reader of r, which it may read ahead of the event it returns
@@ -68,7 +68,7 @@ func (r *Reader) LastEventID() string { return r.lastID }
 
 // Retry is the reconnection time last set, and whether one was. Unlike an id it counts as
 // soon as its line has been read.
-func (r *Reader) Retry() (time.Duration, bool) { return r.retry, r.hasRetry }
+func (r *Reader) Retry() (time.Duration, bool) { return r.lastRetry, r.retrySet }
 
 // Next returns the next event. At the end of the stream it returns [io.EOF], and what was
 // not followed by an empty line is discarded; other errors are the underlying reader's or
@@ -145,7 +145,7 @@ func (r *Reader) field(line string) {
 		}
 	case "retry":
 		if d, ok := milliseconds(value); ok {
-			r.retry, r.hasRetry = d, true
+			r.lastRetry, r.retrySet = d, true
 			r.block.Retry, r.block.HasRetry = d, true
 		}
 	}

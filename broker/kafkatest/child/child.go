@@ -24,7 +24,7 @@ const patience = 2 * time.Minute
 // Process is a running child. Its methods may be called from anywhere.
 type Process struct {
 	process *os.Process
-	ended   chan struct{}
+	done    chan struct{}
 	state   *os.ProcessState // set before ended is closed
 }
 
@@ -37,7 +37,7 @@ func Start(command *exec.Cmd, log string) (*Process, error) {
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = diesWithUs()
 
-	p := &Process{ended: make(chan struct{})}
+	p := &Process{done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// The kernel ties the child's life to the thread that started it, not to
@@ -53,13 +53,13 @@ func Start(command *exec.Cmd, log string) (*Process, error) {
 		}
 		_ = command.Wait() // what it tells stands in the state
 		p.state = command.ProcessState
-		close(p.ended)
+		close(p.done)
 	}()
 	return p, <-started
 }
 
 // Ended is closed when the child has ended.
-func (p *Process) Ended() <-chan struct{} { return p.ended }
+func (p *Process) Ended() <-chan struct{} { return p.done }
 
 // Kill ends the child at once (SIGKILL) and waits for that.
 func (p *Process) Kill() error {
@@ -78,7 +78,7 @@ func (p *Process) end(s syscall.Signal) (int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	select {
-	case <-p.ended:
+	case <-p.done:
 		return p.state.ExitCode(), nil
 	case <-ctx.Done():
 		return 0, fmt.Errorf("process %d lives on after %v", p.process.Pid, s)

@@ -29,5 +29,5 @@ func (g *Gateway) hearControl() {
 		return
 	}
 	hearing, stop := context.WithCancel(context.Background())
-	g.run("hearing", func() error { return g.control.Run(hearing, g.server.ApplyControlMessage) }, func(context.Context) error { stop(); return nil })
+	g.begin("hearing", func() error { return g.control.Run(hearing, g.server.ApplyControlMessage) }, func(context.Context) error { stop(); return nil })
 }

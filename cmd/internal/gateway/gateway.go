@@ -55,20 +55,20 @@ type Gateway struct {
 	log    zerolog.Logger
 	slog   *slog.Logger // the same log, for rooms that know no other
 
-	hub     *stream.Hub
-	reader  *broker.Reader
-	metrics *metrics.Metrics
-	server  *server.Server
-	control *broker.Control // nil: there is none
-	failed  chan error      // one slot: the first failure that ends the gateway; later ones add nothing
+	hub      *stream.Hub
+	reader   *broker.Reader
+	metrics  *metrics.Metrics
+	server   *server.Server
+	control  *broker.Control // nil: there is none
+	failures chan error      // one slot: the first failure that ends the gateway; later ones add nothing
 
 	descriptors listen.Descriptors // how many connections fit; set by Start
 
 	closeServer func() // ends the server's streams and workers, once
 
-	stops     []step // in the order of what they end; one goroutine calls Start and Stop
-	addr      net.Addr
-	adminAddr net.Addr
+	stops         []step // in the order of what they end; one goroutine calls Start and Stop
+	publicAddr    net.Addr
+	operatorsAddr net.Addr
 }
 
 // New wires a gateway. Nothing is asked of Kafka yet and no port is open. Where it fails,
@@ -77,7 +77,7 @@ type Gateway struct {
 // It is one straight function: each step needs what earlier ones made.
 func New(o Options) (g *Gateway, err error) {
 	c := o.Config
-	g = &Gateway{config: c, log: o.Log, slog: slog.New(zerolog.NewSlogHandler(o.Log)), failed: make(chan error, 1)}
+	g = &Gateway{config: c, log: o.Log, slog: slog.New(zerolog.NewSlogHandler(o.Log)), failures: make(chan error, 1)}
 	defer func() { // so errors are returned with g, and not with nil
 		if err != nil {
 			_ = g.Stop(context.Background()) // err came first, and says why
@@ -164,13 +164,13 @@ func (g *Gateway) Start(ctx context.Context) error {
 	if err != nil {
 		return taken("admin", err)
 	}
-	g.adminAddr = admin.Addr()
+	g.operatorsAddr = admin.Addr()
 	g.findDescriptors()
 	g.serve("admin", listen.NewHTTP(g.server.Admin(), g.slog), g.adminDoor().Limit(admin))
 
 	g.hearControl()
 	reading, stopReading := context.WithCancel(context.Background())
-	g.run("reader", func() error { return g.reader.Run(reading) }, func(context.Context) error { stopReading(); return nil })
+	g.begin("reader", func() error { return g.reader.Run(reading) }, func(context.Context) error { stopReading(); return nil })
 
 	g.onStop("streams", func(context.Context) error { g.closeServer(); return nil })
 
@@ -178,11 +178,11 @@ func (g *Gateway) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.addr = door.Addr()
+	g.publicAddr = door.Addr()
 	g.serve("listen", public, door)
 	g.onStop("drain", g.drain)
 
-	g.log.Info().Stringer("listen", g.addr).Stringer("admin", g.adminAddr).Bool("tls", g.config.TLS != config.CertPair{}).
+	g.log.Info().Stringer("listen", g.publicAddr).Stringer("admin", g.operatorsAddr).Bool("tls", g.config.TLS != config.CertPair{}).
 		Strs("brokers", g.config.Kafka.Brokers).Int("streams", len(g.config.Streams)).Msg("serving")
 	if holes := build.Holes(); holes != "" {
 		g.log.Warn().Msg("this gateway was " + holes)
@@ -192,7 +192,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 
 // serve serves HTTP, or HTTPS with a certificate, until it is stopped.
 func (g *Gateway) serve(name string, s *http.Server, l net.Listener) {
-	g.run(name, func() error {
+	g.begin(name, func() error {
 		var err error
 		if s.TLSConfig.GetCertificate == nil {
 			err = s.Serve(l)
@@ -224,7 +224,7 @@ func (g *Gateway) drain(ctx context.Context) error {
 // fail ends a gateway that is running.
 func (g *Gateway) fail(err error) {
 	select {
-	case g.failed <- err:
+	case g.failures <- err:
 	default:
 	}
 }
@@ -255,10 +255,10 @@ func (g *Gateway) wait(stop, kill context.Context) error {
 
 // Failed receives what ends the gateway while it serves, such as a listener that fails.
 // Run looks at it. A caller of Start alone does so instead, and then calls Stop.
-func (g *Gateway) Failed() <-chan error { return g.failed }
+func (g *Gateway) Failed() <-chan error { return g.failures }
 
 // Addr is where browsers connect, once started: the port that was bound for port 0.
-func (g *Gateway) Addr() net.Addr { return g.addr }
+func (g *Gateway) Addr() net.Addr { return g.publicAddr }
 
 // AdminAddr is the same for operators.
-func (g *Gateway) AdminAddr() net.Addr { return g.adminAddr }
+func (g *Gateway) AdminAddr() net.Addr { return g.operatorsAddr }

@@ -18,9 +18,9 @@ func (g *Gateway) onStop(name string, stop func(context.Context) error) {
 	g.stops = append(g.stops, step{name, stop})
 }
 
-// run begins a goroutine, and registers how it is told to end; the step waits until it
+// begin begins a goroutine, and registers how it is told to end; the step waits until it
 // has. Its error ends the gateway.
-func (g *Gateway) run(name string, do func() error, stop func(context.Context) error) {
+func (g *Gateway) begin(name string, do func() error, stop func(context.Context) error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

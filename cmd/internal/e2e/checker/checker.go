@@ -24,11 +24,11 @@ type Checker struct {
 	run string
 	Changes
 
-	mu       sync.Mutex // guards the rest and what it leads to; a leaf lock
-	streams  map[string]*stream
-	clients  []*Client
-	expected []*expectation
-	acked    int // events that Kafka has acknowledged
+	mu           sync.Mutex // guards the rest and what it leads to; a leaf lock
+	streams      map[string]*stream
+	clients      []*Client
+	expected     []*expectation
+	acknowledged int // events that Kafka has acknowledged
 }
 
 // stream is one stream's events, in the order they were given numbers.

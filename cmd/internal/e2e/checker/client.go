@@ -11,18 +11,18 @@ import (
 // produced.
 type Client struct {
 	checker *Checker
-	name    string
+	label   string
 	user    string
 	streams []string
 
 	// The rest is guarded by checker.mu.
 	received  []Arrival
-	has       map[Arrival]bool
+	arrived   map[Arrival]bool
 	foreign   []string
-	irregular []string
-	resets    []receivedReset
+	faults    []string
+	told      []receivedReset
 	compacted []string // streams of which superseded events may be missing
-	polls     bool     // it reads by polls
+	polling   bool     // it reads by polls
 }
 
 // Arrival is one event of one stream, as it reaches a client.
@@ -40,13 +40,13 @@ func (c *Checker) Client(name, user string, streams ...string) *Client {
 	for _, s := range streams {
 		c.streamLocked(s)
 	}
-	client := &Client{checker: c, name: name, user: user, streams: streams, has: make(map[Arrival]bool)}
+	client := &Client{checker: c, label: name, user: user, streams: streams, arrived: make(map[Arrival]bool)}
 	c.clients = append(c.clients, client)
 	return client
 }
 
 // Name is the client's name.
-func (c *Client) Name() string { return c.name }
+func (c *Client) Name() string { return c.label }
 
 // Reads reports whether the client reads the stream.
 func (c *Client) Reads(stream string) bool { return slices.Contains(c.streams, stream) }
@@ -76,12 +76,12 @@ func (c *Client) Event(data string) {
 	default:
 		a := Arrival{p.Stream, p.Number}
 		c.received = append(c.received, a)
-		c.has[a] = true
+		c.arrived[a] = true
 	}
 }
 
 func (c *Client) foreignLocked(format string, args ...any) {
-	c.foreign = append(c.foreign, fmt.Sprintf("%s was sent "+format, append([]any{c.name}, args...)...))
+	c.foreign = append(c.foreign, fmt.Sprintf("%s was sent "+format, append([]any{c.label}, args...)...))
 }
 
 // Irregular enters something that no EventSource should meet: an answer that ends it
@@ -90,28 +90,28 @@ func (c *Client) Irregular(what string) {
 	defer c.checker.Changed()
 	c.checker.mu.Lock()
 	defer c.checker.mu.Unlock()
-	c.irregular = append(c.irregular, c.name+": "+what)
+	c.faults = append(c.faults, c.label+": "+what)
 }
 
 // ByPolls says that the client reads by polls. The verdict counts what they bring.
 func (c *Client) ByPolls() {
 	c.checker.mu.Lock()
 	defer c.checker.mu.Unlock()
-	c.polls = true
+	c.polling = true
 }
 
 // Polls reports whether the client reads by polls.
 func (c *Client) Polls() bool {
 	c.checker.mu.Lock()
 	defer c.checker.mu.Unlock()
-	return c.polls
+	return c.polling
 }
 
 // Has reports whether the client has received the event.
 func (c *Client) Has(a Arrival) bool {
 	c.checker.mu.Lock()
 	defer c.checker.mu.Unlock()
-	return c.has[a]
+	return c.arrived[a]
 }
 
 // MayMissSuperseded says that the client has been away while the stream's topic was

@@ -79,7 +79,7 @@ func (c *Checker) Acked(stream string, number int, partition int32, offset int64
 	e := s.events[number]
 	e.acked, e.partition, e.offset = true, partition, offset
 	e.lineage = len(s.truncations[partition])
-	c.acked++
+	c.acknowledged++
 	s.noteNewestLocked(number)
 }
 
@@ -109,7 +109,7 @@ func (s *stream) noteNewestLocked(number int) {
 func (c *Checker) AckedEvents() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.acked
+	return c.acknowledged
 }
 
 // AckedIn is how many of the stream's events Kafka has put in the partition, in this

@@ -44,9 +44,9 @@ func (c *Client) Reset(data string) {
 		c.foreignLocked("the reset %.100q: %v", data, err)
 		return
 	}
-	r := Reset{Client: c.name, Stream: wire.Stream, Reason: wire.Reason, Partition: WholeStream}
+	r := Reset{Client: c.label, Stream: wire.Stream, Reason: wire.Reason, Partition: WholeStream}
 	if len(wire.Partitions) == 0 {
-		c.resets = append(c.resets, receivedReset{Reset: r, after: len(c.received)})
+		c.told = append(c.told, receivedReset{Reset: r, after: len(c.received)})
 	}
 	for _, p := range wire.Partitions {
 		r.Partition = p.Partition
@@ -54,7 +54,7 @@ func (c *Client) Reset(data string) {
 		if p.From != nil && p.To != nil {
 			told.from, told.to, told.known = *p.From, *p.To, true
 		}
-		c.resets = append(c.resets, told)
+		c.told = append(c.told, told)
 	}
 }
 
@@ -62,7 +62,7 @@ func (c *Client) Reset(data string) {
 func (c *Client) Resets(stream, reason string) (n int) {
 	c.checker.mu.Lock()
 	defer c.checker.mu.Unlock()
-	for _, r := range c.resets {
+	for _, r := range c.told {
 		if r.Stream == stream && r.Reason == reason {
 			n++
 		}
@@ -78,7 +78,7 @@ func (c *Client) Expect(stream, reason string, partitions ...int32) {
 	defer c.checker.mu.Unlock()
 	for _, p := range partitions {
 		c.checker.expected = append(c.checker.expected, &expectation{
-			Reset:      Reset{Client: c.name, Stream: stream, Reason: reason, Partition: p},
+			Reset:      Reset{Client: c.label, Stream: stream, Reason: reason, Partition: p},
 			generation: c.checker.streamLocked(stream).generation,
 		})
 	}
@@ -108,11 +108,11 @@ func (x excuse) covers(stream string, e *producedEvent) bool {
 func (c *Client) matchResetsLocked() (excuses []excuse, missing, unexpected []Reset) {
 	due := make(map[Reset][]*expectation)
 	for _, x := range c.checker.expected {
-		if x.Client == c.name {
+		if x.Client == c.label {
 			due[x.Reset] = append(due[x.Reset], x)
 		}
 	}
-	for _, r := range c.resets {
+	for _, r := range c.told {
 		if s := c.checker.streams[r.Stream]; s != nil && r.Reason == truncated && len(s.truncations[r.Partition]) > 0 {
 			continue // see judgeTruncationsLocked
 		}

@@ -74,7 +74,7 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 		}
 		tell(i, e.lineage)
 		if at.passed(truncations, e.lineage) {
-			v.find(Silent, "%s was sent %v (%v) after %v, and not told that this was lost", c.name, a, e, latest)
+			v.find(Silent, "%s was sent %v (%v) after %v, and not told that this was lost", c.label, a, e, latest)
 		}
 		latest = e
 		if at.lineage <= e.lineage || at.next <= e.offset {
@@ -83,7 +83,7 @@ func (c *Client) judgeTruncationsLocked(v *Verdict, s *stream, partition int32) 
 	}
 	tell(len(c.received), len(truncations))
 	if at.passed(truncations, len(truncations)) {
-		v.find(Silent, "%s was last sent %v of %s, and not told that this was lost", c.name, latest, s.name)
+		v.find(Silent, "%s was last sent %v of %s, and not told that this was lost", c.label, latest, s.name)
 	}
 }
 
@@ -104,7 +104,7 @@ func (r receivedReset) lineage(truncations []int64, before, next int) (after int
 // resetsOfLocked are the resets of one partition that the client was sent, for this
 // reason.
 func (c *Client) resetsOfLocked(stream string, partition int32, reason string) (found []receivedReset) {
-	for _, r := range c.resets {
+	for _, r := range c.told {
 		if r.Stream == stream && r.Partition == partition && r.Reason == reason {
 			found = append(found, r)
 		}

@@ -70,7 +70,7 @@ func (c *Checker) Verdict() *Verdict {
 	}
 	for _, client := range c.clients {
 		v.Deliveries += len(client.received)
-		if client.polls {
+		if client.polling {
 			v.ByPolls += len(client.received)
 		}
 		client.judgeLocked(v)
@@ -82,7 +82,7 @@ func (c *Client) judgeLocked(v *Verdict) {
 	for _, f := range c.foreign {
 		v.find(Foreign, "%s", f)
 	}
-	for _, i := range c.irregular {
+	for _, i := range c.faults {
 		v.find(Irregular, "%s", i)
 	}
 	excuses, missing, unexpected := c.matchResetsLocked()
@@ -106,9 +106,9 @@ func (c *Client) judgeLocked(v *Verdict) {
 			superseded = s.superseded()
 		}
 		for number, e := range s.events {
-			if e.acked && !e.truncated && e.meantFor(s, c.user) && !c.has[Arrival{name, number}] && !superseded[e] &&
+			if e.acked && !e.truncated && e.meantFor(s, c.user) && !c.arrived[Arrival{name, number}] && !superseded[e] &&
 				!slices.ContainsFunc(excuses, func(x excuse) bool { return x.covers(name, e) }) {
-				v.find(Lost, "%s was not sent %s/%d (%v)", c.name, name, number, e)
+				v.find(Lost, "%s was not sent %s/%d (%v)", c.label, name, number, e)
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func (c *Client) judgeOrderLocked(v *Verdict) {
 	for _, a := range c.received {
 		e := c.checker.streams[a.Stream].events[a.Number]
 		if seen[a] {
-			v.find(Twice, "%s was sent %v again (%v)", c.name, a, e)
+			v.find(Twice, "%s was sent %v again (%v)", c.label, a, e)
 			continue
 		}
 		seen[a] = true
@@ -136,7 +136,7 @@ func (c *Client) judgeOrderLocked(v *Verdict) {
 		}
 		at := partition{a.Stream, e.partition}
 		if before := latest[at]; before != nil && e.before(before) {
-			v.find(Misordered, "%s was sent %v (%v) after %v", c.name, a, e, before)
+			v.find(Misordered, "%s was sent %v (%v) after %v", c.label, a, e, before)
 			continue
 		}
 		latest[at] = e

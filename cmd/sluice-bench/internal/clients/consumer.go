@@ -52,8 +52,8 @@ func (c *Consumer) Stop() { c.proc.Stop() }
 // ConsumerPart is the part of this program that is one.
 const ConsumerPart = "consumer"
 
-// consumer is the process's side.
-type consumer struct {
+// consumerProcess is the process's side.
+type consumerProcess struct {
 	more chan struct{} // one slot: now has changed
 
 	mu  sync.Mutex // guards now
@@ -75,7 +75,7 @@ func RunConsumer(ctx context.Context, args []string, in io.Reader, out io.Writer
 	}
 	defer cl.Close()
 	ctx, cancel := context.WithCancel(ctx)
-	c := consumer{more: make(chan struct{}, 1)}
+	c := consumerProcess{more: make(chan struct{}, 1)}
 	var polling sync.WaitGroup
 	defer polling.Wait()
 	defer cancel()
@@ -93,7 +93,7 @@ func RunConsumer(ctx context.Context, args []string, in io.Reader, out io.Writer
 	}
 }
 
-func (c *consumer) do(o order) Answer {
+func (c *consumerProcess) do(o order) Answer {
 	late := time.After(o.Timeout)
 	for {
 		c.mu.Lock()
@@ -114,7 +114,7 @@ func (c *consumer) do(o order) Answer {
 	}
 }
 
-func (c *consumer) poll(ctx context.Context, cl *kgo.Client) {
+func (c *consumerProcess) poll(ctx context.Context, cl *kgo.Client) {
 	for ctx.Err() == nil {
 		fetches := cl.PollFetches(ctx)
 		at := time.Now()

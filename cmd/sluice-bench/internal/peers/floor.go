@@ -44,7 +44,7 @@ var (
 // raw descriptors. It has no heartbeats, no ids to resume at, no second event in a write.
 // Events come by POST or from Kafka by a bare poll loop; what a server costs more than
 // this is its own.
-type floor struct {
+type floorServer struct {
 	wait sync.WaitGroup // of connections being read
 
 	mu    sync.Mutex // guards the rest; held through a round of writes
@@ -67,7 +67,7 @@ func runFloor(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	f := &floor{fds: map[string][]int{}}
+	f := &floorServer{fds: map[string][]int{}}
 	f.wait.Go(func() {
 		<-ctx.Done()
 		_ = l.Close()
@@ -90,7 +90,7 @@ func runFloor(ctx context.Context, args []string) error {
 	}
 }
 
-func (f *floor) poll(ctx context.Context, cl *kgo.Client) {
+func (f *floorServer) poll(ctx context.Context, cl *kgo.Client) {
 	for ctx.Err() == nil {
 		fetches := cl.PollFetches(ctx)
 		fetches.EachRecord(func(r *kgo.Record) { f.write(string(r.Key), r.Value) })
@@ -98,7 +98,7 @@ func (f *floor) poll(ctx context.Context, cl *kgo.Client) {
 }
 
 // serve takes a stream's connection over, or takes publications from one.
-func (f *floor) serve(ctx context.Context, conn net.Conn) {
+func (f *floorServer) serve(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
@@ -124,7 +124,7 @@ func (f *floor) serve(ctx context.Context, conn net.Conn) {
 	}
 }
 
-func (f *floor) hold(conn *net.TCPConn, user string) error {
+func (f *floorServer) hold(conn *net.TCPConn, user string) error {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 	if _, err := io.WriteString(conn, head); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (f *floor) hold(conn *net.TCPConn, user string) error {
 }
 
 // write is the loop that this is about.
-func (f *floor) write(user string, data []byte) {
+func (f *floorServer) write(user string, data []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fds := f.fds[user]
