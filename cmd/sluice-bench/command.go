@@ -48,7 +48,7 @@ func status(err error, name string, stderr io.Writer) int {
 	case err == nil:
 		return statusFine
 	case errors.As(err, &wrong):
-		fmt.Fprintf(stderr, "%v\nSee sluice-bench %s -h.\n", err, name)
+		fmt.Fprintf(stderr, "sluice-bench %[2]s: %[1]v\nSee sluice-bench %[2]s -h.\n", err, name)
 		return statusUsage
 	}
 	fmt.Fprintln(stderr, "sluice-bench:", err)

@@ -84,6 +84,17 @@ func TestEveryHelpHasOneExample(t *testing.T) {
 	}
 }
 
+// Flags are written alike in all helps, as in all texts.
+func TestEveryHelpWritesFlagsAlike(t *testing.T) {
+	for _, c := range commands {
+		_, help, _ := sluice(t, "help", c.name)
+		_, list, _ := strings.Cut(help, "\nFlags:\n")
+		if wrong := regexp.MustCompile(`(?m)^  (?:-\w\w|--\w\b(?:[^-]|$)).*$`).FindString(list); wrong != "" {
+			t.Errorf("sluice help %s: %s", c.name, wrong)
+		}
+	}
+}
+
 // A help is read in a terminal, by somebody in a hurry.
 func TestEveryHelpIsNarrowAndInShortSentences(t *testing.T) {
 	const maxWidth, maxWords = 90, 30

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
 )
 
@@ -41,22 +42,17 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	var o options
 	rated := false
 	flags := flag.NewFlagSet("sluice demo", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.file, "c", "", "the gateway of this configuration `file`, without the made-up shops")
 	flags.StringVar(&o.listen, "listen", "", "`address` for browsers (default \":8080\")")
 	flags.StringVar(&o.admin, "admin", "", "`address` for operators (default \"127.0.0.1:9090\")")
 	flags.StringVar(&o.kafka, "kafka", "127.0.0.1:0", "`address` of the embedded Kafka; port 0 is any free one")
 	flags.Float64Var(&o.rate, "rate", 1, "`orders` a second, 0.01 to 10000")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(stdout, usage)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		return o, err
+	words, err := cmdline.Words(flags, args, usage, stdout)
+	switch {
 	case err != nil:
 		return o, err
-	case flags.NArg() > 0:
-		return o, fmt.Errorf("%q: there is nothing to say but flags", flags.Arg(0))
+	case len(words) > 0:
+		return o, cmdline.TooMany(words, 0)
 	case !(o.rate >= 0.01 && o.rate <= 10_000): // NaN is neither
 		return o, fmt.Errorf("--rate: %v is not from 0.01 to 10000", o.rate)
 	}

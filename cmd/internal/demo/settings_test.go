@@ -76,7 +76,7 @@ func TestBadUsageIsStatus2(t *testing.T) {
 func TestHelp(t *testing.T) {
 	var stdout strings.Builder
 	parse([]string{"-h"}, &stdout)
-	if !strings.Contains(stdout.String(), "-listen") {
+	if !strings.Contains(stdout.String(), "  --listen address\n") {
 		t.Errorf("help: %q", &stdout)
 	}
 }
