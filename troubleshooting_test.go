@@ -115,3 +115,31 @@ func zerologLevel(e ast.Expr) string {
 		e = method.X
 	}
 }
+
+// The causes that /decisions can give are those that docs/running.md explains.
+func TestRunningHasEveryCause(t *testing.T) {
+	page, err := os.ReadFile("docs/running.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := os.ReadFile("stream/decisions_verdict.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "\n| `cause` |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	var listed, causes []string
+	for _, cell := range regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|").FindAllStringSubmatch(table, -1) {
+		for _, name := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(cell[1], -1) {
+			listed = append(listed, name[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`\tCause\w+ +(?:Cause )?= "(\w+)"`).FindAllSubmatch(code, -1) {
+		causes = append(causes, string(m[1]))
+	}
+	slices.Sort(listed)
+	slices.Sort(causes)
+	if len(causes) < 10 || !slices.Equal(listed, causes) {
+		t.Errorf("docs/running.md explains\n%q\nand there are\n%q", listed, causes)
+	}
+}
