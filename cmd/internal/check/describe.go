@@ -49,6 +49,9 @@ func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected)
 		if s.Spec().State.MaxBytes > 0 {
 			line("state", fmt.Sprintf("the latest of each subject, %s (all, where the topic is compacted) or %s", shortDuration(s.State.MaxAge.String()), s.State.MaxBytes))
 		}
+		if old := c.Deprecated().Notice(s.Name, func(string) bool { return true }); old != nil {
+			line("old", old.Says())
+		}
 	}
 }
 
@@ -179,10 +182,10 @@ func steps(s config.Stream) (all [][2]string) {
 		add("unwrap", "the row of a change ("+s.Unwrap+"). If a change doesn't say what the row was before, its former user is the one in the state")
 	}
 	if s.Filter != "" {
-		add("filter", s.Filter)
+		add("filter", program(s.Filter))
 	}
 	if s.Transform != "" {
-		add("shape", s.Transform)
+		add("shape", program(s.Transform))
 	}
 	if len(s.Keep) > 0 {
 		add("keep", strings.Join(s.Keep, ", "))
@@ -197,6 +200,11 @@ func steps(s config.Stream) (all [][2]string) {
 		add("errors", s.OnError)
 	}
 	return all
+}
+
+// program is a jq program with its further lines below the first.
+func program(text string) string {
+	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n           ")
 }
 
 // shortDuration cuts the zero parts that Go writes: 10m0s is 10m.

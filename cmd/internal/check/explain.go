@@ -62,7 +62,9 @@ func show(w io.Writer, s config.Stream, e record.Explanation) {
 	if !e.Delivered {
 		fmt.Fprintf(w, "%s: nobody would get it\n", s.Name)
 		for _, r := range e.Refusals {
-			line("because", because(s, r, e.Err))
+			if !r.Delivers() {
+				line("because", because(s, r, e.Err))
+			}
 		}
 		if e.Err != "" && !slices.Contains(e.Refusals, record.Filtered) {
 			line("error", e.Err)
