@@ -218,8 +218,8 @@ func TestChangeDataOfDebezium(t *testing.T) {
 	}
 }
 
-// Without REPLICA IDENTITY FULL a deleted row is its key, and zeros in the columns that are
-// never null. The state says whose it was.
+// Without REPLICA IDENTITY FULL a deleted row is its key, and zeros in the columns that
+// are never null. The state says whose it was.
 func TestADeletedRowThatIsFilledWithZeros(t *testing.T) {
 	s := newShaping(t, []string{"changes"}, `
   orders: {topic: changes, unwrap: debezium, user: value:user_id, subject: value:id, filter: '.st != ""'}
