@@ -44,7 +44,7 @@ func ParseCredentialSource(text string) (CredentialSource, error) {
 // InQuery reports whether the token is in the URL, which logs and histories keep.
 func (p CredentialSource) InQuery() bool { return p.kind == querySource }
 
-// String is what ParsePlace reads.
+// String is what ParseCredentialSource reads.
 func (p CredentialSource) String() string {
 	return [...]string{"header", "cookie:" + p.name, "query:" + p.name}[p.kind]
 }

@@ -55,7 +55,7 @@ func New[T any](cfg Config, craft Craft[T]) (*Holder[T], error) {
 	return h, nil
 }
 
-// Wakers returns the workers' wakers, by [Place.Worker].
+// Wakers returns the workers' wakers, by [SlotRef.Worker].
 func (h *Holder[T]) Wakers() []stream.Waker {
 	wakers := make([]stream.Waker, len(h.workers))
 	for i, w := range h.workers {

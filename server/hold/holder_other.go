@@ -18,21 +18,21 @@ func New[T any](Config, Craft[T]) (*Holder[T], error) { return nil, ErrUnsupport
 func (*Holder[T]) Wakers() []stream.Waker { return nil }
 
 // Reserve returns no slot.
-func (*Holder[T]) Reserve() Place { return Place{} }
+func (*Holder[T]) Reserve() SlotRef { return SlotRef{} }
 
 // Release does nothing.
-func (*Holder[T]) Release(Place) {}
+func (*Holder[T]) Release(SlotRef) {}
 
 // Can is false.
 func (*Holder[T]) Can(http.ResponseWriter, *http.Request) bool { return false }
 
 // Adopt fails with [ErrUnsupported].
-func (*Holder[T]) Adopt(Place, http.ResponseWriter, *http.Request, http.Header, []byte, T) error {
+func (*Holder[T]) Adopt(SlotRef, http.ResponseWriter, *http.Request, http.Header, []byte, T) error {
 	return ErrUnsupported
 }
 
-// Places is 0.
-func (*Holder[T]) Places() int { return 0 }
+// InUse is 0.
+func (*Holder[T]) InUse() int { return 0 }
 
 // Wakes is 0.
 func (*Holder[T]) Wakes() uint64 { return 0 }
