@@ -184,6 +184,9 @@ func TestQuickStart(t *testing.T) {
 	need(t, "curl", "curl")
 	n := onFirstDay(t)
 	n.initialize()
+	if text, err := os.ReadFile(filepath.Join(n.dir, "sluice.yaml")); err != nil || string(text) != n.block("yaml", "# Made by") {
+		t.Errorf("init writes\n%s, %v\nand the quick start shows\n%s", text, err, n.block("yaml", "# Made by"))
+	}
 	n.serve()
 	if said := n.run("./sluice check"); !strings.Contains(said, "It can be served") {
 		t.Errorf("check says %s", said)
