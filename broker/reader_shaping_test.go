@@ -238,6 +238,9 @@ func TestAProgramThatFailsCostsItsOwnStreamAnError(t *testing.T) {
 		t.Error("the loops were over before the orders came: nothing was shown")
 	}
 	sink.waitEvents(twin, 5*n)
+	for i := range twin {
+		sink.wait(i, "an error", func(s *recorded) bool { return len(s.refused) > 0 })
+	}
 	for _, s := range r.Status() {
 		switch {
 		case s.Stream == "orders" || s.Stream == "twin":
