@@ -148,14 +148,22 @@ func (p *ownPosition) takeFound(o *ownStream, l *log, by *catchupPass, f *found)
 // passOver moves stream i past what Kafka no longer has, and says so.
 func (p *ownPosition) passOver(h *Hub, v *view, i int, gone *GoneError, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
-	to := min(gone.Start, at(l.floor(), int(gone.Partition))) // memory may have older than Kafka
-	from := at(o.pos, int(gone.Partition))
-	if from >= to {
+	r := Reset{Reason: ReasonRetention, Stream: l.spec.Name}
+	partitions := []int32{gone.Partition}
+	if gone.Start == Gone {
+		r.Reason, partitions = ReasonRecreated, l.layout.siblings(gone.Partition)
+	}
+	for _, q := range partitions {
+		to := min(gone.Start, at(l.floor(), int(q))) // memory may have older than Kafka
+		if from := at(o.pos, int(q)); from < to {
+			o.pos = grow(o.pos, int(q)+1)
+			o.pos[q] = to
+			r.Partitions = append(r.Partitions, Moved{Partition: q, From: from, To: to})
+		}
+	}
+	if len(r.Partitions) == 0 {
 		return
 	}
-	o.pos = grow(o.pos, int(gone.Partition)+1)
-	o.pos[gone.Partition] = to
-	r := Reset{Reason: ReasonRetention, Stream: l.spec.Name, Partitions: []Moved{{gone.Partition, from, to}}}
 	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 }
 
@@ -171,7 +179,7 @@ func (p *ownPosition) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	}
 	r := Reset{Reason: ReasonRecreated, Stream: l.spec.Name}
 	for q := range max(len(o.pos), len(l.head)) {
-		r.Partitions = append(r.Partitions, Moved{int32(q), at(o.pos, q), at(l.start, q)})
+		r.Partitions = append(r.Partitions, Moved{Partition: int32(q), From: at(o.pos, q), To: at(l.start, q)})
 	}
 	o.epoch, o.told, o.lineage, o.leaders = l.epoch, l.began, l.lineage, nil
 	o.pos = grow(slices.Clone(l.start), len(l.head))

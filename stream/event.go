@@ -20,6 +20,7 @@ const (
 
 // Spec describes one stream of a [Hub].
 type Spec struct {
+	Several     bool          // it has several topics, which come and go: see Hub.AddTopic
 	Name        string        // [a-z][a-z0-9-]*, as [cursor.ValidName] has it
 	Audience    Audience      // whose events they are
 	Replay      time.Duration // how long an event is kept, from when this gateway read it; 0 is no bound
@@ -75,7 +76,7 @@ type Reason string
 // The reasons for a reset.
 const (
 	ReasonRetention Reason = "retention" // Kafka's retention removed records; goes on at the oldest left
-	ReasonRecreated Reason = "recreated" // the topic was deleted and created again; goes on at the new one's start
+	ReasonRecreated Reason = "recreated" // the topic was deleted and created again; goes on at the new one's start. One of a stream's several topics may just have been deleted
 	ReasonTruncated Reason = "truncated" // Kafka lost records before the position (an unclean election), or never had them; goes on where it parted
 	ReasonCompacted Reason = "compacted" // older than delete.retention.ms: deletes may be missing; goes on where it was
 	ReasonBounds    Reason = "bounds"    // further behind than catch-up may read; goes on live
@@ -94,10 +95,16 @@ type Reset struct {
 	discreet bool // its data names partitions without their offsets
 }
 
-// discreet keeps offsets out of the data of resets where they are nobody's to know.
+// discreet keeps offsets out of the data of resets where they are nobody's to know. It
+// says of which topics partitions are.
 func (h *Hub) discreet(resets []Reset) []Reset {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for i := range resets {
 		resets[i].discreet = h.ids.Sealed()
+		if stream, known := h.Lookup(resets[i].Stream); known {
+			resets[i].Partitions = h.logs[stream].named(resets[i].Partitions)
+		}
 	}
 	return resets
 }
@@ -105,15 +112,24 @@ func (h *Hub) discreet(resets []Reset) []Reset {
 // resetBody returns the frame of a reset, without the id.
 func (h *Hub) resetBody(r Reset) []byte {
 	r.discreet = h.ids.Sealed()
+	if stream, known := h.Lookup(r.Stream); known {
+		r.Partitions = h.logs[stream].named(r.Partitions)
+	}
 	return sse.AppendBody(nil, ResetEvent, r.AppendJSON(nil))
 }
 
 // Moved is a partition whose position moved: events from From up to, not including, To
 // are not sent. To may be below From where offsets began anew. From is Unknown to the
 // gateway where its log has moved past the position. Then the client's last id says it.
+//
+// To is [Gone] where a topic was deleted, which JSON has as 0: should it come again, it
+// begins there.
 type Moved struct {
 	Partition int32
 	From, To  int64
+	Topic     string // of a stream of several; "" otherwise, and if nobody knows it any more
+
+	isNamed bool // Partition is the topic's, and not the stream's
 }
 
 // Unknown is a [Moved].From that is below every position.
@@ -132,12 +148,20 @@ func (r Reset) AppendJSON(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"partition":`...)
+		dst = append(dst, '{')
+		if m.Topic != "" && !r.discreet {
+			dst = append(dst, `"topic":"`...)
+			dst = append(append(dst, m.Topic...), `",`...) // names need no escape
+		}
+		dst = append(dst, `"partition":`...)
 		dst = strconv.AppendInt(dst, int64(m.Partition), 10)
 		if !r.discreet {
 			dst = append(dst, `,"from":`...)
 			dst = strconv.AppendInt(dst, m.From, 10)
 			dst = append(dst, `,"to":`...)
+			if m.To == Gone {
+				m.To = 0
+			}
 			dst = strconv.AppendInt(dst, m.To, 10)
 		}
 		dst = append(dst, '}')

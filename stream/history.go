@@ -57,13 +57,17 @@ type EpochEnd struct {
 
 // Bounds is what Kafka holds of a topic at one moment, indexed by partition.
 type Bounds struct {
-	Epoch string  // first characters of the topic's id (KIP-516); "0" where brokers have none
+	Epoch string  // first characters of the topic's id (KIP-516); "0" where brokers have none; cursor.Several for several topics
 	Start []int64 // first offset still there
 	End   []int64 // offset after the last record (the high watermark, so it may be beyond the last stable offset)
 
 	// Compacted is nil unless the topic is compacted. Then a cursor below Compacted[p] is
 	// older than delete.retention.ms: tombstones it has not seen may have been removed.
 	Compacted []int64
+
+	// Topics are the keys of the stream's several topics that Kafka has, whether or not the
+	// hub was told of them. Partitions of a topic that Kafka no longer has are at [Gone].
+	Topics []string
 }
 
 // ErrRecreated says that the topic is no longer the one the position was taken in.
@@ -75,7 +79,7 @@ var ErrUnavailable = errors.New("stream: kafka does not answer")
 // GoneError says that Kafka no longer has the offsets asked for.
 type GoneError struct {
 	Partition int32
-	Start     int64 // the first offset Kafka still has
+	Start     int64 // the first offset Kafka still has; Gone: the topic was deleted, one of several
 }
 
 func (e *GoneError) Error() string {
@@ -87,7 +91,15 @@ type memoryOnly struct{ hub *Hub }
 
 func (m memoryOnly) Bounds(_ context.Context, stream int) (Bounds, error) {
 	mem := m.hub.memory(stream)
-	return Bounds{Epoch: mem.epoch, Start: mem.floor, End: mem.head}, nil
+	b := Bounds{Epoch: mem.epoch, Start: mem.floor, End: mem.head}
+	if mem.layout != nil {
+		for _, t := range mem.layout.topics {
+			if !t.isGone(mem.head) {
+				b.Topics = append(b.Topics, t.key)
+			}
+		}
+	}
+	return b, nil
 }
 
 func (m memoryOnly) OffsetsAt(_ context.Context, stream int, _ int64) ([]int64, error) {
@@ -101,6 +113,9 @@ func (m memoryOnly) Read(_ context.Context, stream int, _ string, from, to []int
 		}
 	}
 	for p, end := range to {
+		if end == Gone {
+			continue
+		}
 		if err := emit(HistoryRun{Partition: int32(p), Next: end, Leader: noEpoch}); err != nil {
 			return err
 		}

@@ -136,7 +136,7 @@ func NewHub(c Config) *Hub {
 		observer: unobserved{},
 	}
 	for _, spec := range c.Streams {
-		h.logs = append(h.logs, &log{spec: spec, stream: len(h.logs), ids: h.ids, lineage: &generation{}})
+		h.logs = append(h.logs, newLog(spec, len(h.logs), h.ids))
 		if spec.State.MaxBytes > 0 {
 			h.logs[len(h.logs)-1].state = newStateTable(h.logs[len(h.logs)-1], &h.users)
 		}

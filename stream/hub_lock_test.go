@@ -288,7 +288,7 @@ var holdScenarios = []struct {
 	}},
 	{"a state of one subject with many keys, that loses its records", func(w *holds, n int) {
 		h := w.hub(1, Config{Streams: []Spec{{Name: "orders", ReplayBytes: 1 << 20, State: StateBounds{MaxBytes: 1 << 30}}}})
-		h.Retained(0, true, []int64{0})
+		h.Retained(0, nil, true, []int64{0})
 		for i := range n {
 			e := event(int64(i), "hot", "one")
 			e.Key = fmt.Append(nil, i)

@@ -105,6 +105,9 @@ type log struct {
 	baseEpoch   string
 	baseLineage *generation
 
+	layout  *layout // of a stream of several topics; nil: it has one
+	addedAt []int64 // of a stream of several topics: where each partition was added
+
 	head    []int64    // position after the newest
 	evicted uint64     // seq of the newest entry evicted; 0 before the first
 	newest  uint64     // seq of the newest entry ever; 0 before the first
@@ -129,6 +132,14 @@ type log struct {
 	times recordTimes
 	reads readTimes
 	state *stateTable // nil: none is kept
+}
+
+func newLog(spec Spec, stream int, ids cursor.Codec) *log {
+	l := &log{spec: spec, stream: stream, ids: ids, lineage: &generation{}}
+	if spec.Several {
+		l.layout = &layout{}
+	}
+	return l
 }
 
 const entryBytes = 72 // an entry with its share of the block
@@ -203,9 +214,9 @@ func (l *log) advance(partition int32, next, now int64, seq uint64) bool {
 // floor is the lowest position that can be resumed from memory.
 func (l *log) floor() []int64 {
 	if n := l.gen - l.number; l.gen >= l.number && n < uint64(len(l.blocks)) && (n > 0 || l.skip == 0) {
-		return l.blocks[n].base // after the jump that it begins with
+		return l.extend(l.blocks[n].base, len(l.head)) // after the jump that it begins with
 	}
-	return l.base
+	return l.extend(l.base, len(l.head))
 }
 
 // resume returns the seq to read on from at a position that covers floor: every entry
@@ -284,7 +295,7 @@ func (l *log) baseAt() {
 	}
 	b := l.blocks[0]
 	if len(b.entries) == 0 || b.entries[0].kind != kindJump || b.entries[0].partition != everyPartition {
-		l.base = grow(l.base, len(b.base))
+		l.base = l.extend(l.base, len(b.base))
 	}
 }
 
@@ -297,6 +308,11 @@ func (l *log) pass(e *entry) {
 	}
 	l.base[e.partition] = e.next
 	if e.kind == kindJump {
+		if e.next == Gone {
+			for _, p := range l.layout.siblings(e.partition) {
+				l.base[p] = Gone
+			}
+		}
 		l.baseLineage = l.blocks[0].lineage
 	}
 }

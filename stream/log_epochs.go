@@ -140,7 +140,7 @@ func (h *Hub) holdEpochs(ctx context.Context, m memory, said []int32, pos []int6
 			continue
 		}
 		if to, parted, exact := m.lineage(p).parted(epoch, next); parted && exact && to <= at(m.head, p) {
-			moved = append(moved, Moved{int32(p), next, to})
+			moved = append(moved, Moved{Partition: int32(p), From: next, To: to})
 			pos[p] = to
 			continue
 		}
@@ -177,7 +177,7 @@ func (h *Hub) holdEpochs(ctx context.Context, m memory, said []int32, pos []int6
 		}
 		switch behind := known.newest(); {
 		case parted:
-			moved = append(moved, Moved{int32(p), next, to})
+			moved = append(moved, Moved{Partition: int32(p), From: next, To: to})
 			pos[p] = to
 			keep(p, leader)
 		case leader != noEpoch && next <= at(m.head, p) && known.at(next) != noEpoch && behind < epoch:
@@ -302,7 +302,7 @@ func (p *ownPosition) part(h *Hub, v *view, id uint32, i int, b *Batch) {
 		}
 		o.pos[q], o.came[q], o.leaders[q] = to, to, l.lineage.of(q).at(to)
 		behind = behind || to < at(l.head, q)
-		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{int32(q), from, to}}}
+		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{Partition: int32(q), From: from, To: to}}}
 		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 	}
 	if behind && o.catchup == nil { // what it goes on from has been read already

@@ -78,7 +78,7 @@ func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 		if o.lineage = o.lineage.after(j.seq); !moved {
 			continue
 		}
-		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{j.partition, from, j.to}}}
+		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{Partition: j.partition, From: from, To: j.to}}}
 		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 	}
 	o.told, o.lineage = l.newest, l.lineage

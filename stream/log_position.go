@@ -45,10 +45,13 @@ func grow(pos []int64, n int) []int64 {
 	return append(slices.Grow(pos, n-len(pos)), make([]int64, n-len(pos))...)
 }
 
-// distance is how many offsets lie between from and to where from is below.
+// distance is how many offsets lie between from and to where from is below. Nothing lies
+// before [Gone].
 func distance(from, to []int64) (n int64) {
 	for p, next := range to {
-		n += max(0, next-at(from, p))
+		if next != Gone {
+			n += max(0, next-at(from, p))
+		}
 	}
 	return n
 }
@@ -125,7 +128,16 @@ func (l *log) segmentAfter(o ordinal, packed bool) []byte {
 // appendPosition appends the segment of a position of the log's.
 func (l *log) appendPosition(dst []byte, epoch string, lineage *generation, pos []int64, packed bool) []byte {
 	var scratch [64]int32 // on the stack, for most topics
-	return l.ids.Append(dst, cursor.Segment{Stream: l.spec.Name, Epoch: epoch, Offsets: pos, Leaders: lineage.leaders(scratch[:0], pos)}, packed)
+	return l.appendSegment(dst, cursor.Segment{Stream: l.spec.Name, Epoch: epoch, Offsets: pos, Leaders: lineage.leaders(scratch[:0], pos)}, nil, packed)
+}
+
+// appendSegment appends a segment of the log's, whose partitions are the log's. Topics
+// that were added after the position are named too, so that ids never name fewer topics.
+func (l *log) appendSegment(dst []byte, s cursor.Segment, ahead []aheadTopic, packed bool) []byte {
+	if l.layout != nil {
+		s = l.layout.segment(s, l.extend(s.Offsets, len(l.head)), s.Leaders, ahead)
+	}
+	return l.ids.Append(dst, s, packed)
 }
 
 // forget drops the cached segments of the block that has just left the cached range.

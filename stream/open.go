@@ -109,6 +109,8 @@ type streamStart struct {
 
 	leaders []int32 // leader epochs that only the cursor tells of; see ownStream.leaders
 	came    []int64 // the position that they are of
+
+	ahead []aheadTopic // of several topics, those that only the cursor has
 }
 
 // subscribe registers a request at its start.
@@ -167,7 +169,7 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 			o.pos, o.seq = slices.Clone(l.head), h.seq+1
 			continue
 		}
-		o.pos = slices.Clone(start.pos)
+		o.pos, o.ahead = slices.Clone(start.pos), start.ahead
 		if start.leaders != nil {
 			o.leaders, o.came = start.leaders, start.came
 			h.apart[id] = struct{}{}
@@ -200,15 +202,15 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 	}
 
 	others = append(others, h.absent(r.Absent, others)...)
-	partitions := make(map[string]int) // of the streams read
-	var unnamed []int                  // of r.Streams
-	ahead := false                     // the cursor names partitions that Kafka has and this gateway hasn't found yet
+	widths := make(map[string]cursor.Width) // of the streams read
+	var unnamed []int                       // of r.Streams
+	ahead := false                          // the cursor names partitions that Kafka has and this gateway hasn't found yet
 	for n, i := range r.Streams {
 		m := h.memory(i)
 		if !m.warm {
 			return st, nil, ErrNotWarm
 		}
-		partitions[m.name] = len(m.head)
+		widths[m.name] = m.layout.width(m.head, nil)
 		if named[n] == nil {
 			st.streams[n].epoch, st.streams[n].gen = m.epoch, m.gen
 			unnamed = append(unnamed, n)
@@ -219,11 +221,17 @@ func (h *Hub) resolve(ctx context.Context, r Request) (starts, []Reset, error) {
 		if st.streams[n], why, err = h.resume(ctx, m, named[n], &r); err != nil {
 			return st, nil, err
 		}
-		partitions[m.name] = max(len(m.head), len(st.streams[n].pos))
-		ahead = ahead || partitions[m.name] > len(m.head)
+		if start := &st.streams[n]; len(start.pos) > len(m.head) || len(start.ahead) > 0 {
+			ahead = ahead || m.layout == nil
+			widths[m.name] = m.layout.width(start.pos, start.ahead)
+			if len(start.ahead) > 0 && h.ids.MaxLen(widths) > cursor.MaxID { // of topics that other gateways have room for
+				widths[m.name] = m.layout.width(m.head, nil)
+				*start, why = streamStart{epoch: m.epoch, gen: m.gen}, []Reset{{Reason: ReasonInvalid, Stream: m.name}}
+			}
+		}
 		resets = append(resets, why...)
 	}
-	length := h.ids.MaxLen(partitions)
+	length := h.ids.MaxLen(widths)
 	if ahead && length > cursor.MaxID { // our own reader is about to notice that the topic has grown, and is too wide
 		return st, nil, ErrNotWarm
 	}

@@ -22,6 +22,7 @@ type memory struct {
 	gen         uint64
 	warm        bool
 	floor, head []int64
+	layout      *layout // nil: the stream has one topic
 	epochs      []lineage
 	young       []int64 // from here on everything was read within Catchup.MaxAge; nil: nothing is known to be
 }
@@ -33,7 +34,7 @@ func (h *Hub) memory(stream int) memory {
 	return memory{
 		stream: stream, name: l.spec.Name, epoch: l.epoch, gen: l.gen,
 		warm:  l.epoch != "" && h.status[stream].warm,
-		floor: slices.Clone(l.floor()), head: slices.Clone(l.head), epochs: l.lineage.epochs,
+		floor: slices.Clone(l.floor()), head: slices.Clone(l.head), layout: l.layout, epochs: l.lineage.epochs,
 		young: slices.Clone(l.reads.since(h.now() - h.catchup.MaxAge.Milliseconds())),
 	}
 }
@@ -66,6 +67,26 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *cursor.Segment, r *Requ
 	if !r.takes(seg) {
 		return start, []Reset{{Reason: ReasonScope, Stream: m.name}}, nil
 	}
+	var gone Reset // topics of several that were deleted
+	switch {
+	case m.layout != nil && seg.Epoch != cursor.Several && len(m.topicsOf(seg)) == 0: // of when the stream had another topic
+		return start, []Reset{{Reason: ReasonInvalid, Stream: m.name}}, nil
+	case m.layout != nil:
+		found, ahead, moved, err := h.locateTopics(ctx, m, seg, r)
+		if err != nil {
+			return start, nil, err
+		}
+		seg, start.ahead, gone = &found, ahead, Reset{Reason: ReasonRecreated, Stream: m.name, Partitions: moved}
+	case seg.Epoch == cursor.Several:
+		one := m.ofOne(*seg)
+		seg = &one
+	}
+	start, resets, err := h.resumeAt(ctx, m, seg, start, r)
+	return start, append(said(gone), resets...), err
+}
+
+// resumeAt finds where a position stands.
+func (h *Hub) resumeAt(ctx context.Context, m memory, seg *cursor.Segment, start streamStart, r *Request) (streamStart, []Reset, error) {
 	start.pos = grow(slices.Clone(seg.Offsets), len(m.head)) // what it doesn't name begins at its beginning
 	truncated := Reset{Reason: ReasonTruncated, Stream: m.name}
 	if seg.Epoch == m.epoch {
@@ -87,13 +108,13 @@ func (h *Hub) resume(ctx context.Context, m memory, seg *cursor.Segment, r *Requ
 	if err != nil {
 		return start, nil, err
 	}
-	if b.Epoch != m.epoch { // our own reader is about to notice that the topic is another one
+	if b.Epoch != m.epoch || m.lacks(b, start.pos) { // our own reader is about to notice that the topic is another one
 		return start, nil, ErrNotWarm
 	}
 	if seg.Epoch != m.epoch {
 		r := Reset{Reason: ReasonRecreated, Stream: m.name}
 		for p := range max(len(b.Start), len(start.pos)) {
-			r.Partitions = append(r.Partitions, Moved{int32(p), at(start.pos, p), at(b.Start, p)})
+			r.Partitions = append(r.Partitions, Moved{Partition: int32(p), From: at(start.pos, p), To: at(b.Start, p)})
 		}
 		start.pos = grow(slices.Clone(b.Start), len(m.head))
 		far, err := h.limit(ctx, m, start.pos, false)
@@ -112,14 +133,14 @@ func (h *Hub) fit(ctx context.Context, m memory, b Bounds, start streamStart, tr
 		part := int32(p)
 		switch {
 		case next > at(b.End, p) && next > at(m.head, p):
-			truncated.Partitions = append(truncated.Partitions, Moved{part, next, at(b.End, p)})
+			truncated.Partitions = append(truncated.Partitions, Moved{Partition: part, From: next, To: at(b.End, p)})
 			pos[p] = at(b.End, p)
 		case next >= at(m.floor, p): // in memory, whatever Kafka still has of it
 		case next < at(b.Start, p): // memory may have older than Kafka
 			pos[p] = min(at(b.Start, p), at(m.floor, p))
-			retention.Partitions = append(retention.Partitions, Moved{part, next, pos[p]})
+			retention.Partitions = append(retention.Partitions, Moved{Partition: part, From: next, To: pos[p]})
 		case next < at(b.Compacted, p):
-			compacted.Partitions = append(compacted.Partitions, Moved{part, next, next})
+			compacted.Partitions = append(compacted.Partitions, Moved{Partition: part, From: next, To: next})
 		}
 	}
 	truncated.Partitions = lowest(truncated.Partitions)
@@ -169,7 +190,7 @@ func (h *Hub) limit(ctx context.Context, m memory, pos []int64, byAge bool) (Res
 	}
 	for p, next := range m.head {
 		if from := at(pos, p); from < at(m.floor, p) && from < at(beyond, p) {
-			r.Partitions = append(r.Partitions, Moved{int32(p), from, next})
+			r.Partitions = append(r.Partitions, Moved{Partition: int32(p), From: from, To: next})
 			pos[p] = next
 		}
 	}

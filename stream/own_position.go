@@ -36,6 +36,8 @@ type ownStream struct {
 	// where it came. leaders is nil where there is none.
 	leaders []int32
 	came    []int64
+
+	ahead []aheadTopic // of a stream of several topics, what this gateway doesn't have
 }
 
 // appendID appends the position reached.
@@ -60,7 +62,8 @@ func (p *ownPosition) id(h *Hub, v *view, dst []byte) []byte {
 		o := &p.streams[i]
 		var scratch [64]int32
 		l := h.logs[v.streams[i]]
-		return h.ids.Append(dst, cursor.Segment{Stream: l.spec.Name, Epoch: o.epoch, Offsets: o.pos, Leaders: o.appendLeaders(scratch[:0], l), Filter: p.mark}, packed)
+		o.adopt(l)
+		return l.appendSegment(dst, cursor.Segment{Stream: l.spec.Name, Epoch: o.epoch, Offsets: o.pos, Leaders: o.appendLeaders(scratch[:0], l), Filter: p.mark}, o.ahead, packed)
 	})
 }
 
@@ -105,6 +108,7 @@ func (p *ownPosition) pull(h *Hub, id uint32, slot *subSlot, b *Batch, maxBytes 
 	end := Drained
 	for i := range p.streams {
 		o, l := &p.streams[i], h.logs[v.streams[i]]
+		o.adopt(l)
 		p.part(h, v, id, i, b)
 		if o.catchup != nil {
 			switch p.serveCatchup(h, v, id, i, b, maxBytes) {
@@ -149,7 +153,7 @@ func (p *ownPosition) follows(h *Hub, v *view) bool {
 	}
 	for i := range p.streams {
 		o, l := &p.streams[i], h.logs[v.streams[i]]
-		if o.catchup != nil || o.epoch != l.epoch || !slices.Equal(o.pos, l.head) || o.tellsMore(l) {
+		if o.catchup != nil || o.ahead != nil || o.epoch != l.epoch || !slices.Equal(o.pos, l.head) || o.tellsMore(l) {
 			return false
 		}
 	}
@@ -259,6 +263,9 @@ func (o *ownStream) jump(l *log, where ordinal, e *entry) bool {
 		}
 		o.lineage = b.lineage
 		return o.goBack(l.jumpAt(e))
+	}
+	if e.next == Gone {
+		return o.leave(l, e.partition)
 	}
 	if at(o.pos, int(e.partition)) >= e.next {
 		return false

@@ -112,7 +112,7 @@ func (h *Hub) addJump(stream int, reason Reason, moved []Moved, back bool) {
 	body := l.bodies.commit(append(l.bodies.room(len(frame)), frame...))
 	h.seq++
 	e := entry{seq: h.seq, read: h.now(), kind: kindJump, partition: everyPartition, body: body}
-	if reason != ReasonRecreated {
+	if reason != ReasonRecreated || l.layout != nil {
 		e.partition, e.time, e.next = moved[0].Partition, moved[0].From, moved[0].To
 	}
 	l.jumps = append(l.jumps, l.push(b, e))

@@ -63,6 +63,7 @@ type Latest struct {
 	Partition int32
 	Offset    int64
 	Time      int64  // the record's timestamp, ms
+	rank      int64  // of the partition, see layout
 	Subject   []byte //
 	Frame     []byte // as on the wire, without an id; [sse.Cut] takes it apart
 }
@@ -154,7 +155,7 @@ func (h *Hub) stateMoment(q *Request) (State, map[int]*stateTable, error) {
 		if mark == "" {
 			return append(dst, l.segment(h.seq, packed)...)
 		}
-		return h.ids.Append(dst, cursor.Segment{Stream: l.spec.Name, Epoch: l.epoch, Offsets: l.head, Leaders: l.lineage.leaders(nil, l.head), Filter: mark}, packed)
+		return l.appendSegment(dst, cursor.Segment{Stream: l.spec.Name, Epoch: l.epoch, Offsets: l.head, Leaders: l.lineage.leaders(nil, l.head), Filter: mark}, nil, packed)
 	}))
 	return s, tables, nil
 }
@@ -191,13 +192,18 @@ func (h *Hub) feedState(stream int, events []Event) {
 }
 
 // Retained says what Kafka holds of a stream's topic: whether it is compacted, and the
-// first offset of each partition. The state shows nothing from before, so that a gateway
-// started now agrees with one that has read it.
-func (h *Hub) Retained(stream int, compacted bool, start []int64) {
+// first offset of each partition. Of a stream of several topics it is about one of them,
+// whose partitions are named; nil: all. The state shows nothing from before, so that a
+// gateway started now agrees with one that has read it.
+func (h *Hub) Retained(stream int, partitions []int32, compacted bool, start []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if t := h.logs[stream].state; t != nil {
+	switch t := h.logs[stream].state; {
+	case t == nil:
+	case partitions == nil:
 		t.retain(compacted, slices.Clone(start))
+	default:
+		t.retainTopic(partitions, compacted, start)
 	}
 }
 
@@ -220,9 +226,9 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // stateSum is what a slot adds: where its record stands, and what was made of it, which
 // another configuration may have made otherwise.
-func stateSum(s *stateSlot, body []byte) uint64 {
+func stateSum(s *stateSlot, rank int64, body []byte) uint64 {
 	sum := uint64(crc32.Checksum(body, castagnoli))
-	for _, n := range [...]uint64{uint64(s.partition), uint64(s.offset), uint64(s.time)} {
+	for _, n := range [...]uint64{uint64(rank), uint64(s.offset), uint64(s.time)} {
 		sum = mix(sum ^ n)
 	}
 	return sum
@@ -239,7 +245,7 @@ func mix(n uint64) uint64 {
 // came counts a slot that has been filled and linked.
 func (t *stateTable) came(id uint32) {
 	s := t.slots.at(id)
-	s.sum = stateSum(s, t.arena.bytes(s.body))
+	s.sum = stateSum(s, t.log.layout.rank(s.partition), t.arena.bytes(s.body))
 	t.count(id, s.sum, 1)
 }
 
@@ -301,9 +307,9 @@ func (t *stateTable) shows(now int64) bool {
 	if len(t.ahead) > 0 && t.ahead[0].time <= now+MaxAhead.Milliseconds() {
 		return false
 	}
-	for _, kind := range []stateKind{stateValue, stateGone} {
-		a := t.agesOf(kind)
-		if len(a.young) > 0 && a.young[0].key <= t.bound(kind, now) {
+	for _, s := range []stateSlot{{kind: stateValue}, {kind: stateValue, lasting: true}, {kind: stateGone}} {
+		a := t.agesOf(&s)
+		if len(a.young) > 0 && a.young[0].key <= t.bound(s.kind, s.lasting, now) {
 			return false
 		}
 		for p := 0; p < len(a.kept) && a.old > 0; p++ {
@@ -325,7 +331,7 @@ func (t *stateTable) tag(dst []uint64, uid uint32, own []Latest, q *Request, now
 		dst = append(dst, uint64(len(own)))
 		for i := range own {
 			s := stateSlot{partition: own[i].Partition, offset: own[i].Offset, time: own[i].Time}
-			dst = append(dst, stateSum(&s, own[i].Frame))
+			dst = append(dst, stateSum(&s, own[i].rank, own[i].Frame))
 		}
 		return dst
 	case t.everyone:
@@ -338,6 +344,35 @@ func (t *stateTable) tag(dst []uint64, uid uint32, own []Latest, q *Request, now
 		dst = append(dst, t.changes, uint64(now))
 	}
 	return dst
+}
+
+// retainTopic notes what Kafka holds of one of several topics. The tag of what is
+// retained is the same whatever order topics were found in.
+func (t *stateTable) retainTopic(partitions []int32, compacted bool, start []int64) {
+	for n, p := range partitions {
+		for len(t.mixed) <= int(p) {
+			t.mixed = append(t.mixed, false)
+		}
+		t.mixed[p] = compacted
+		t.start = grow(t.start, int(p)+1)
+		t.start[p] = at(start, n)
+	}
+	retained := uint64(0)
+	for p, first := range t.start {
+		if first == 0 || first == Gone {
+			continue
+		}
+		retained += mix(mix(uint64(t.log.layout.rank(int32(p)))) ^ uint64(first))
+	}
+	for p, is := range t.mixed {
+		if is && at(t.start, p) != Gone {
+			retained += mix(uint64(t.log.layout.rank(int32(p))) + 1)
+		}
+	}
+	if t.retained != retained {
+		t.retained = retained
+		t.changes++
+	}
 }
 
 // retain notes what Kafka holds.

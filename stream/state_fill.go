@@ -10,7 +10,8 @@ import (
 // insert fills a slot with a record, unless it is too old. own says that its time is its
 // timestamp.
 func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
-	old := s.time <= t.bound(s.kind, now)
+	s.lasting = s.kind == stateValue && !t.compacted && t.isCompacted(s.partition)
+	old := s.time <= t.bound(s.kind, s.lasting, now)
 	if old && s.offset < t.from(s.partition) {
 		return
 	}
@@ -44,7 +45,7 @@ func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 	if s.keyed {
 		t.byKey.link(t, id)
 	}
-	t.agesOf(s.kind).push(&t.slots, id, old)
+	t.agesOf(&s).push(&t.slots, id, old)
 	if !own {
 		t.wait(id, ev.Timestamp, now)
 	}
@@ -56,11 +57,14 @@ func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 	t.came(id)
 }
 
-func (t *stateTable) agesOf(kind stateKind) *stateAges {
-	if kind == stateValue {
-		return &t.values
+func (t *stateTable) agesOf(s *stateSlot) *stateAges {
+	switch {
+	case s.kind != stateValue:
+		return &t.dead
+	case s.lasting:
+		return &t.lasting
 	}
-	return &t.dead
+	return &t.values
 }
 
 // post adds a slot to a user's.
@@ -90,7 +94,7 @@ func (t *stateTable) post(slot, uid uint32) {
 func (t *stateTable) remove(id uint32) {
 	t.goes(id)
 	s := t.slots.at(id)
-	t.agesOf(s.kind).remove(&t.slots, id)
+	t.agesOf(s).remove(&t.slots, id)
 	if s.kind == stateGrave {
 		t.graves.unlink(t, id)
 	} else {
@@ -150,16 +154,16 @@ func (t *stateTable) expire(now int64) {
 	for t.bytes() > t.bounds.MaxBytes && t.used > 0 {
 		t.cut(now)
 	}
-	t.age(&t.values, stateValue, now)
-	t.age(&t.dead, stateGone, now)
+	t.age(&t.values, t.bound(stateValue, false, now))
+	t.age(&t.lasting, t.bound(stateValue, true, now))
+	t.age(&t.dead, t.bound(stateGone, false, now))
 	for n := 0; n < stateCleans && t.arena.wasted(); n++ {
 		t.arena.clean(func(slot uint32) *stateRef { return &t.slots.at(slot).body })
 	}
 }
 
 // age removes some of what is too old.
-func (t *stateTable) age(a *stateAges, kind stateKind, now int64) {
-	bound := t.bound(kind, now)
+func (t *stateTable) age(a *stateAges, bound int64) {
 	for n := 0; n < StateRun && len(a.young) > 0 && a.young[0].key <= bound; n++ {
 		id := a.young[0].slot
 		if s := t.slots.at(id); s.offset < t.from(s.partition) {
@@ -185,13 +189,15 @@ func (t *stateTable) cut(now int64) {
 		return
 	}
 	oldest := &t.values
-	if len(t.values.young) == 0 || len(t.dead.young) > 0 && t.dead.young[0].key < t.values.young[0].key {
-		oldest = &t.dead
+	for _, a := range []*stateAges{&t.lasting, &t.dead} {
+		if len(oldest.young) == 0 || len(a.young) > 0 && a.young[0].key < oldest.young[0].key {
+			oldest = a
+		}
 	}
 	id := oldest.young[0].slot
 	s := t.slots.at(id)
 	t.cutBefore(s)
-	if t.compacted || s.time > t.bound(s.kind, now) {
+	if t.isCompacted(s.partition) || s.time > t.bound(s.kind, s.lasting, now) {
 		t.floor = max(t.floor, s.time)
 	}
 	t.remove(id)
@@ -205,7 +211,7 @@ func (t *stateTable) outdate(id uint32) {
 	if s.kind != stateGrave {
 		for head := t.bySubject.first(s.hash[0]); head != 0; {
 			more, other := t.slots.at(head).links[0].sibling, t.slots.at(head)
-			if other.partition != s.partition && s.later(other) && string(t.subject(other)) == string(t.subject(s)) {
+			if other.partition != s.partition && t.later(s, other) && string(t.subject(other)) == string(t.subject(s)) {
 				t.remove(head)
 			}
 			head = more
@@ -223,7 +229,7 @@ func (t *stateTable) cutBefore(s *stateSlot) {
 // there is none.
 func (t *stateTable) furthest() (id uint32) {
 	most := int64(math.MinInt64)
-	for _, a := range []*stateAges{&t.values, &t.dead} {
+	for _, a := range []*stateAges{&t.values, &t.lasting, &t.dead} {
 		for p := 0; p < len(a.kept) && a.old > 0; p++ {
 			if h := a.kept[p]; len(h) > 0 && at(t.log.head, p)-h[0].key > most {
 				id, most = h[0].slot, at(t.log.head, p)-h[0].key
@@ -262,6 +268,18 @@ func (t *stateTable) jump(partition int32, to int64, back bool) {
 	}
 	t.due, t.fed = grow(t.due, int(partition)+1), grow(slices.Clone(t.fed), int(partition)+1)
 	t.due[partition], t.fed[partition] = to, 0
+}
+
+// hide leaves out what is of some partitions, whose topic was deleted.
+func (t *stateTable) hide(partitions []int32) {
+	t.turns++
+	t.changes++
+	for _, p := range partitions {
+		t.start = grow(t.start, int(p)+1)
+		t.start[p] = Gone
+		t.fed = grow(t.fed, int(p)+1) // nothing is due of it any more
+		t.fed[p] = Gone
+	}
 }
 
 // forget removes the slots of a partition from one on, a run of them at a time. It

@@ -74,7 +74,7 @@ func (m *modelTopic) deleted(ev *Event) bool {
 				continue
 			}
 			a := stateSlot{time: other.Timestamp, partition: other.Partition, offset: other.Offset}
-			if other.Tombstone && !ev.Tombstone && a.later(&stateSlot{time: ev.Timestamp, partition: ev.Partition, offset: ev.Offset}) {
+			if other.Tombstone && !ev.Tombstone && laterSlot(&a, &stateSlot{time: ev.Timestamp, partition: ev.Partition, offset: ev.Offset}) {
 				return true
 			}
 		}
@@ -101,7 +101,7 @@ func (m *modelTopic) state(user string, now int64) map[string]string {
 				continue
 			}
 			b := stateSlot{time: ev.Timestamp, partition: ev.Partition, offset: ev.Offset}
-			if w := newest[subject]; w == nil || b.later(&stateSlot{time: w.Timestamp, partition: w.Partition, offset: w.Offset}) {
+			if w := newest[subject]; w == nil || laterSlot(&b, &stateSlot{time: w.Timestamp, partition: w.Partition, offset: w.Offset}) {
 				newest[subject] = ev
 			}
 		}
@@ -173,7 +173,7 @@ func TestStateModel(t *testing.T) {
 func readModel(m *modelTopic, rnd *rand.Rand, reader int, audience Audience, now int64) *Hub {
 	h := NewHub(Config{Streams: []Spec{{Name: "orders", Audience: audience, State: StateBounds{MaxAge: time.Duration(m.maxAge) * time.Millisecond, MaxBytes: 1 << 30}}}})
 	h.logs[0].state.newest = func(int) int64 { return m.newest }
-	h.Retained(0, m.compacted, nil)
+	h.Retained(0, nil, m.compacted, nil)
 	h.Begin(0, "e", make([]int64, len(m.partitions)))
 	left := make([][]Event, len(m.partitions))
 	for p, events := range m.partitions {
@@ -249,3 +249,6 @@ func TestStateBytes(t *testing.T) {
 		t.Errorf("%d bytes", h.Stats(0).StateBytes)
 	}
 }
+
+// laterSlot is the order of a stream of one topic.
+func laterSlot(a, b *stateSlot) bool { return (&stateTable{log: &log{}}).later(a, b) }

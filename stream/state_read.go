@@ -22,7 +22,7 @@ func (t *stateTable) ofSubject(dst []Latest, stream int, subject string, q *Requ
 		if string(t.subject(t.slots.at(head))) != subject {
 			continue
 		}
-		if id := t.newestOf(head, sight); id != 0 && (newest == 0 || t.slots.at(id).later(t.slots.at(newest))) {
+		if id := t.newestOf(head, sight); id != 0 && (newest == 0 || t.later(t.slots.at(id), t.slots.at(newest))) {
 			newest = id
 		}
 	}
@@ -75,7 +75,7 @@ func (t *stateTable) wins(s *stateSlot, sight *stateSight) bool {
 		if other.partition == s.partition || string(t.subject(other)) != string(t.subject(s)) {
 			continue
 		}
-		if id := t.newestOf(head, sight); id != 0 && t.slots.at(id).later(s) {
+		if id := t.newestOf(head, sight); id != 0 && t.later(t.slots.at(id), s) {
 			return false
 		}
 	}
@@ -95,7 +95,7 @@ func (t *stateTable) latest(stream int, s *stateSlot) Latest {
 	b := t.arena.bytes(s.body)
 	frame := len(b) - int(s.subjectLen+s.keyLen)
 	return Latest{
-		Stream: stream, Partition: s.partition, Offset: s.offset, Time: s.time,
+		Stream: stream, Partition: s.partition, Offset: s.offset, Time: s.time, rank: t.log.layout.rank(s.partition),
 		Subject: t.subject(s), Frame: b[:frame:frame],
 	}
 }
@@ -250,6 +250,11 @@ func (c *stateCopy) result() []Latest {
 }
 
 func (l *Latest) later(m *Latest) bool {
-	a := stateSlot{time: l.Time, partition: l.Partition, offset: l.Offset}
-	return a.later(&stateSlot{time: m.Time, partition: m.Partition, offset: m.Offset})
+	switch {
+	case l.Partition == m.Partition:
+		return l.Offset > m.Offset
+	case l.Time != m.Time:
+		return l.Time > m.Time
+	}
+	return l.rank > m.rank
 }

@@ -178,7 +178,7 @@ func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePl
 
 func (p *StatePart) sort() {
 	slices.SortFunc(p.Latest, func(a, b Latest) int {
-		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.rank, b.rank), cmp.Compare(a.Offset, b.Offset))
 	})
 }
 

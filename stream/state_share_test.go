@@ -43,7 +43,7 @@ func TestStateTagChangesWithTheEvents(t *testing.T) {
 		h := NewHub(Config{Streams: []Spec{{Name: "orders", Audience: audience, ReplayBytes: 1, State: bounds}}})
 		next := make([]int64, 1+rnd.IntN(3))
 		h.Begin(0, "e", next)
-		h.Retained(0, rnd.IntN(2) == 0, make([]int64, len(next)))
+		h.Retained(0, nil, rnd.IntN(2) == 0, make([]int64, len(next)))
 		h.SetWarm(0)
 		shown := map[string]string{}
 		for range 400 {
@@ -53,7 +53,7 @@ func TestStateTagChangesWithTheEvents(t *testing.T) {
 				for p := range start {
 					start[p] = max(0, start[p]-10)
 				}
-				h.Retained(0, h.logs[0].state.compacted, start)
+				h.Retained(0, nil, h.logs[0].state.compacted, start)
 			default:
 				h.Publish(0, []Event{randomStateEvent(rnd, next, now, 12)})
 			}
@@ -110,7 +110,7 @@ func TestLongStateIsOfOneMoment(t *testing.T) {
 		h := NewHub(Config{Streams: []Spec{{Name: "orders", Audience: Audience(seed % 2), ReplayBytes: 1, State: StateBounds{MaxBytes: 64 << 20}}}})
 		next := make([]int64, 3)
 		h.Begin(0, "e", next)
-		h.Retained(0, seed%3 == 0, make([]int64, len(next)))
+		h.Retained(0, nil, seed%3 == 0, make([]int64, len(next)))
 		h.SetWarm(0)
 		for range 12_000 {
 			h.Publish(0, []Event{randomStateEvent(rnd, next, now, 4000)})

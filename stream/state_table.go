@@ -40,6 +40,7 @@ type stateTable struct {
 	newest   func(partitions int) int64
 
 	compacted bool
+	mixed     []bool  // of several topics: by partition, whether its topic is compacted
 	start     []int64 // first offset that Kafka has, by partition
 	fed       []int64 // up to where FillState came, by partition
 	due       []int64 // up to where it has to come before the table is whole, by partition; nil: it is
@@ -68,6 +69,7 @@ type stateTable struct {
 	byKey        stateIndex // values
 	graves       stateIndex
 	values       stateAges
+	lasting      stateAges  // of several topics: values of those that are compacted
 	dead         stateAges  // gone ones and graves
 	arena        stateArena // of each slot: frame, subject, key
 	postings     []statePosting
@@ -99,6 +101,10 @@ func NewestKept(partitions int) int64 {
 	return min(max(100_000/int64(max(partitions, 1)), 1000), 10_000)
 }
 
+// ManyPartitions stands for the partitions of a stream of several topics in [NewestKept],
+// whose number changes.
+const ManyPartitions = 100
+
 // apply takes a record into the state. Records of a partition come in order of their
 // offsets. ms and own are what recordTimes says of it.
 func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
@@ -106,7 +112,8 @@ func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 	if s.keyed {
 		s.hash[1] = t.hash(ev.Key)
 	}
-	if s.keyed && (ev.Tombstone || ev.ByKey || t.compacted) {
+	compacted := t.isCompacted(ev.Partition)
+	if s.keyed && (ev.Tombstone || ev.ByKey || compacted) {
 		t.dropKey(&s, ev.Key)
 	}
 	if s.keyed && ev.Tombstone {
@@ -116,14 +123,14 @@ func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 		return
 	}
 	s.hash[0] = t.hash(ev.Subject)
-	if !t.compacted {
+	if !compacted {
 		if id := t.bySubject.head(t, s.hash[0], ev.Subject, s.partition); id != 0 {
 			t.remove(id)
 		}
 	}
 	switch {
 	case ev.Tombstone || ev.Hidden:
-		if !t.compacted { // the cleaner may have removed it: then nobody else knows it
+		if !compacted { // the cleaner may have removed it: then nobody else knows it
 			s.kind = stateGone
 			t.insert(s, ev, now, own)
 		}
@@ -135,10 +142,15 @@ func (t *stateTable) apply(ev *Event, ms int64, own bool, now int64) {
 
 func (t *stateTable) hash(text []byte) uint64 { return maphash.Bytes(t.seed, text) }
 
+// isCompacted reports whether the topic of a partition is compacted.
+func (t *stateTable) isCompacted(partition int32) bool {
+	return t.compacted || int(partition) < len(t.mixed) && t.mixed[partition]
+}
+
 // bound returns the time up to which slots of a kind are too old, if they are not among
-// the newest.
-func (t *stateTable) bound(kind stateKind, now int64) int64 {
-	if t.bounds.MaxAge <= 0 || t.compacted && kind == stateValue {
+// the newest. lasting: they are of a topic that is compacted, among several.
+func (t *stateTable) bound(kind stateKind, lasting bool, now int64) int64 {
+	if t.bounds.MaxAge <= 0 || (t.compacted || lasting) && kind == stateValue {
 		return t.floor
 	}
 	return max(t.floor, now-t.bounds.MaxAge.Milliseconds())
@@ -146,7 +158,7 @@ func (t *stateTable) bound(kind stateKind, now int64) int64 {
 
 // from returns the first offset of a partition that is never too old.
 func (t *stateTable) from(partition int32) int64 {
-	if t.compacted { // there the cleaner decides
+	if t.isCompacted(partition) { // there the cleaner decides
 		return math.MaxInt64
 	}
 	return max(t.among(partition), at(t.kept, int(partition)))
@@ -154,19 +166,23 @@ func (t *stateTable) from(partition int32) int64 {
 
 // among returns the first offset of a partition that is among its newest.
 func (t *stateTable) among(partition int32) int64 {
-	return at(t.log.head, int(partition)) - t.newest(len(t.log.head))
+	partitions := len(t.log.head)
+	if t.log.layout != nil {
+		partitions = ManyPartitions // gateways may have found different topics
+	}
+	return at(t.log.head, int(partition)) - t.newest(partitions)
 }
 
 // since returns the first timestamp from which on everything is shown, 0 where that is
 // from the beginning, and whether MaxBytes leaves out nothing.
 func (t *stateTable) since(now int64) (first int64, complete bool) {
-	first = t.bound(stateValue, now)
+	first = t.bound(stateValue, false, now)
 	if first == math.MinInt64 {
 		return 0, true
 	}
 	complete = first > t.floor
 	for p, from := range t.kept {
-		complete = complete && (from <= t.among(int32(p)) || t.compacted)
+		complete = complete && (from <= t.among(int32(p)) || t.isCompacted(int32(p)))
 	}
 	return first + 1, complete
 }
@@ -174,12 +190,13 @@ func (t *stateTable) since(now int64) (first int64, complete bool) {
 // stateSight is what of a table shows at a moment.
 type stateSight struct {
 	oldest int64   // what is at most this old doesn't,
+	floor  int64   // and of a compacted one of several topics, what is at most this old,
 	newest []int64 // but for what has one of these offsets or a higher one, by partition
 	start  []int64 // below these offsets nothing does
 }
 
 func (t *stateTable) sight(now int64) stateSight {
-	v := stateSight{oldest: t.bound(stateValue, now), newest: make([]int64, len(t.log.head)), start: t.start}
+	v := stateSight{oldest: t.bound(stateValue, false, now), floor: t.floor, newest: make([]int64, len(t.log.head)), start: t.start}
 	for p := range v.newest {
 		v.newest[p] = t.from(int32(p))
 	}
@@ -189,7 +206,7 @@ func (t *stateTable) sight(now int64) stateSight {
 // shows reports whether a slot is one of those that show, or would if they were the
 // latest.
 func (v *stateSight) shows(s *stateSlot) bool {
-	return s.offset >= at(v.start, int(s.partition)) && (s.time > v.oldest || s.offset >= at(v.newest, int(s.partition)))
+	return s.offset >= at(v.start, int(s.partition)) && (s.time > v.oldest || s.lasting && s.time > v.floor || s.offset >= at(v.newest, int(s.partition)))
 }
 
 // whole reports whether the table has been fed all that it needs.
@@ -233,10 +250,10 @@ func (t *stateTable) bury(tomb stateSlot, ev *Event, now int64, own bool) {
 	}
 	for head := t.byKey.first(tomb.hash[0]); head != 0; {
 		id, more := head, t.slots.at(head).links[1].sibling
-		if s := t.slots.at(id); s.partition != tomb.partition && string(t.key(s)) == string(ev.Key) {
+		if s := t.slots.at(id); t.isElsewhere(s, &tomb) && string(t.key(s)) == string(ev.Key) {
 			for id != 0 {
 				next := t.slots.at(id).links[1].next
-				if tomb.later(t.slots.at(id)) {
+				if t.later(&tomb, t.slots.at(id)) {
 					t.remove(id)
 				}
 				id = next
@@ -247,13 +264,20 @@ func (t *stateTable) bury(tomb stateSlot, ev *Event, now int64, own bool) {
 	t.insert(tomb, ev, now, own)
 }
 
+// isElsewhere reports whether two slots are of different partitions of one topic: a key
+// is its topic's.
+func (t *stateTable) isElsewhere(a, b *stateSlot) bool {
+	y := t.log.layout
+	return a.partition != b.partition && (y == nil || y.of[a.partition] == y.of[b.partition])
+}
+
 // buried reports whether a tombstone in another partition deletes the record.
 func (t *stateTable) buried(s *stateSlot, key []byte) bool {
 	if !s.keyed {
 		return false
 	}
 	for id := t.graves.first(s.hash[1]); id != 0; id = t.slots.at(id).links[0].sibling {
-		if g := t.slots.at(id); g.partition != s.partition && g.later(s) && string(t.key(g)) == string(key) {
+		if g := t.slots.at(id); t.isElsewhere(g, s) && t.later(g, s) && string(t.key(g)) == string(key) {
 			return true
 		}
 	}
@@ -276,6 +300,7 @@ type stateSlot struct {
 	age        uint32 // where it stands in its heap of stateAges
 	kind       stateKind
 	keyed      bool // it is in byKey; the key may be empty
+	lasting    bool // it is in stateTable.lasting
 	kept       bool // it is in stateAges.kept
 }
 
@@ -329,14 +354,14 @@ type statePosting struct {
 // later reports whether a comes after b: by offset within a partition, by (time,
 // partition, offset) across them. It is no order of all slots. But tables compare the
 // latest of each partition, and then one slot wins.
-func (a *stateSlot) later(b *stateSlot) bool {
+func (t *stateTable) later(a, b *stateSlot) bool {
 	switch {
 	case a.partition == b.partition:
 		return a.offset > b.offset
 	case a.time != b.time:
 		return a.time > b.time
 	}
-	return a.partition > b.partition
+	return t.log.layout.rank(a.partition) > t.log.layout.rank(b.partition)
 }
 
 const (

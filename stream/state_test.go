@@ -166,7 +166,7 @@ func TestTombstoneDeletesByKey(t *testing.T) {
 // afterwards couldn't know it.
 func TestCompactedStateIsByKey(t *testing.T) {
 	r := newStateRig(t, 1, keeping(AudienceUser))
-	r.hub.Retained(0, true, []int64{0})
+	r.hub.Retained(0, nil, true, []int64{0})
 	r.record(0, 90*24*time.Hour, "a o-1 alice old")
 	r.record(0, 0, "b o-2 alice new")
 	r.has("alice", "o-1=old", "o-2=new")
@@ -205,7 +205,7 @@ func TestStateShowsNothingThatKafkaDeleted(t *testing.T) {
 	r.record(0, 3*time.Minute, "k o-1 alice one")
 	r.record(1, 2*time.Minute, "k o-1 alice other")
 	r.record(1, time.Minute, "k o-2 alice two")
-	r.hub.Retained(0, false, []int64{0, 1})
+	r.hub.Retained(0, nil, false, []int64{0, 1})
 	r.has("alice", "o-1=one", "o-2=two")
 }
 

@@ -159,7 +159,7 @@ func TestKeysOfOneSubject(t *testing.T) {
 	spec := keeping(AudienceUser)
 	spec.State.MaxBytes = 64 << 20
 	r := newStateRig(t, 2, spec)
-	r.hub.Retained(0, true, []int64{0, 0})
+	r.hub.Retained(0, nil, true, []int64{0, 0})
 	table := r.hub.logs[0].state
 	const keys = 20_000
 	write := func(key int, data string) {

@@ -99,13 +99,13 @@ func (p *ownPosition) remark(h *Hub, v *view, was string) {
 			s.Filter = p.mark
 		}
 	}
-	partitions := make(map[string]int, len(p.streams))
+	widths := make(map[string]cursor.Width, len(p.streams))
 	for i := range p.streams {
 		l := h.logs[v.streams[i]]
-		partitions[l.spec.Name] = max(len(l.head), len(p.streams[i].pos))
+		widths[l.spec.Name] = l.layout.width(l.extend(p.streams[i].pos, len(l.head)), p.streams[i].ahead)
 	}
 	h.mu.did(len(p.carried) / 16)
-	p.carried = h.carry(segments, len(p.streams), h.ids.MaxLen(partitions))
+	p.carried = h.carry(segments, len(p.streams), h.ids.MaxLen(widths))
 	for _, note := range slices.Backward(notes) {
 		p.carried = cursor.AddNote(p.carried, note)
 	}

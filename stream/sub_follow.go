@@ -74,9 +74,10 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 	var resets []Reset
 	for _, i := range v.streams {
 		l := h.logs[i]
-		back, moved := l.missed(slot.seq - 1)
+		back, moved, gone := l.missed(slot.seq - 1)
 		resets = append(resets, said(
 			Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: back},
+			Reset{Reason: ReasonRecreated, Stream: l.spec.Name, Partitions: gone},
 			Reset{Reason: ReasonLagged, Stream: l.spec.Name, Partitions: moved})...)
 	}
 	for i, r := range resets {
@@ -91,10 +92,11 @@ func (s Sub) Skip(b *Batch) ([]Reset, bool) {
 }
 
 // missed is what lies between the position after all entries with a seq up to this one
-// and the head. back is what the topic lost before that position, moved what follows.
-func (l *log) missed(seq uint64) (back, moved []Moved) {
+// and the head. back is what the topic lost before that position, moved what follows, and
+// gone what was of topics that were deleted, of several.
+func (l *log) missed(seq uint64) (back, moved, gone []Moved) {
 	if seq >= l.newest {
-		return nil, nil
+		return nil, nil, nil
 	}
 	pos, known := l.position(seq)
 	from := slices.Clone(pos)
@@ -110,13 +112,19 @@ func (l *log) missed(seq uint64) (back, moved []Moved) {
 	back = lowest(back)
 	for p, to := range l.head {
 		switch {
+		case to == Gone:
+			if !known {
+				gone = append(gone, Moved{Partition: int32(p), From: Unknown, To: to})
+			} else if at(from, p) != Gone {
+				gone = append(gone, Moved{Partition: int32(p), From: at(from, p), To: to})
+			}
 		case !known:
 			moved = append(moved, Moved{Partition: int32(p), From: Unknown, To: to})
 		case at(from, p) != to:
 			moved = append(moved, Moved{Partition: int32(p), From: at(from, p), To: to})
 		}
 	}
-	return back, moved
+	return back, moved, gone
 }
 
 // lowest has each partition once, ascending, from where it was first to the lowest that

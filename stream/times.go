@@ -111,11 +111,11 @@ func (t *stateTable) arrive(now int64) {
 			continue
 		}
 		t.goes(a.slot)
-		ages := t.agesOf(s.kind)
+		ages := t.agesOf(s)
 		ages.remove(&t.slots, a.slot)
 		s.time = a.time
 		t.log.times.see(s.partition, s.time)
-		ages.push(&t.slots, a.slot, s.time <= t.bound(s.kind, now))
+		ages.push(&t.slots, a.slot, s.time <= t.bound(s.kind, s.lasting, now))
 		t.came(a.slot)
 	}
 }

@@ -14,8 +14,8 @@
 // Equal positions are equal text. The frames that connections share rely on it.
 //
 // The files: cursor.go has these types, plain.go the text, packed.go its shorter form,
-// and seal.go the sealed form. notes.go has what may follow a position, and fit.go what
-// has room in an id.
+// and seal.go the sealed form. topics.go has streams of several topics, notes.go what may
+// follow a position, and fit.go what has room in an id.
 package cursor
 
 import (
@@ -62,7 +62,8 @@ var ErrInvalid = errors.New("stream: invalid cursor")
 // Segment is one stream's part of a cursor.
 type Segment struct {
 	Stream  string
-	Epoch   string  // which topic it is
+	Epoch   string  // which topic it is, or Several
+	Topics  []Topic // with Epoch Several its topics, by key; their partitions follow one another below
 	Offsets []int64 // next offset, by partition; nil for none
 	Leaders []int32 // leader epoch of the last record before each; UnknownLeader; nil: none is known
 	Filter  string  // the mark of the filter it was taken under; "" for none
@@ -79,10 +80,10 @@ func (s *Segment) IsLost() bool { return s.Err != nil || s.Epoch == Lost }
 // Codec writes positions as the segments of an id, and reads them. There is [Plain] text,
 // and [Sealer]. Gateways behind one load balancer must all use the same.
 type Codec interface {
-	// MaxLen is the longest id, in characters, of a connection that reads all the streams
-	// of partitions (stream name to number of partitions), each filtered. A configuration
-	// is sound when that is at most [MaxID].
-	MaxLen(partitions map[string]int) int
+	// MaxLen is the longest id, in characters, of a connection that reads all these
+	// streams, by name, each filtered. A configuration is sound when that is at most
+	// [MaxID].
+	MaxLen(widths map[string]Width) int
 
 	// Append appends a segment. Equal segments give equal text, which lets connections at
 	// one position share it. packed asks for the shorter form, where there are two. The

@@ -10,16 +10,17 @@ import (
 // MaxLen is nearly met by the longest id it allows for, and never passed.
 func TestMaxLen(t *testing.T) {
 	const most = int64(1)<<packedBits - 1
-	for _, partitions := range []map[string]int{
+	for _, partitions := range []map[string]Width{
 		{},
-		{"s": 0},
-		{"orders": 1},
-		{"orders": 12, "stock": 3},
-		{"orders": 300, "a-much-longer-name": 100, "x": 7},
+		{"s": {}},
+		{"orders": {Partitions: 1}},
+		{"orders": {Partitions: 12}, "stock": {Partitions: 3}},
+		{"orders": {Partitions: 300}, "a-much-longer-name": {Partitions: 100}, "x": {Partitions: 7}},
 	} {
 		for bits := range packedBits + 1 { // offsets 2^bits apart, leader epochs as far as they fit
 			var id []byte
-			for name, count := range partitions {
+			for name, w := range partitions {
+				count := w.Partitions
 				if len(id) > 0 {
 					id = append(id, '~')
 				}
@@ -43,9 +44,9 @@ func TestMaxLen(t *testing.T) {
 func TestHowManyPartitionsFitIntoAnID(t *testing.T) {
 	fit := func(c Codec, streams int) int {
 		for n := 1; ; n++ {
-			partitions := make(map[string]int)
+			partitions := make(map[string]Width)
 			for i := range streams {
-				partitions[strings.Repeat("s", 8)+string(rune('a'+i))] = n
+				partitions[strings.Repeat("s", 8)+string(rune('a'+i))] = Width{Partitions: n}
 			}
 			if refused, length := TooWide(c, partitions, nil); len(refused) > 0 {
 				if length > MaxID {

@@ -138,6 +138,11 @@ func parsePacked(text string) (offsets []int64, leaders []int32, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return parsePackedPosition(raw)
+}
+
+// parsePackedPosition is parsePacked, without base64.
+func parsePackedPosition(raw []byte) (offsets []int64, leaders []int32, err error) {
 	count, n := binary.Uvarint(raw)
 	if n <= 0 || count == 0 || count > maxPartitions {
 		return nil, nil, errSegmentPacked

@@ -18,12 +18,16 @@ func (plainText) Sealed() bool { return false }
 // MaxLen counts packed ids. A partition takes 6 bytes, its leader epoch included, and a
 // topic's epoch 6 characters. No id is longer whose offsets are below 2^48. That is 8
 // years at a million records a second and partition.
-func (plainText) MaxLen(partitions map[string]int) int {
+func (plainText) MaxLen(widths map[string]Width) int {
 	const epoch = 6
 	n := 0
-	for name, count := range partitions {
-		n += len(name) + len("@") + epoch + len(":_.") +
-			base64.RawURLEncoding.EncodedLen(maxPackedLen(count)) + len("*") + markLen + len("~")
+	for name, w := range widths {
+		if w.Topics != nil {
+			n += len("@"+Several+"_.") + base64.RawURLEncoding.EncodedLen(maxPackedTopics(w.Topics))
+		} else {
+			n += len("@") + epoch + len(":_.") + base64.RawURLEncoding.EncodedLen(maxPackedLen(w.Partitions))
+		}
+		n += len(name) + len("*") + markLen + len("~")
 	}
 	return max(0, n-len("~"))
 }
@@ -32,12 +36,15 @@ func (plainText) MaxLen(partitions map[string]int) int {
 func (plainText) Append(dst []byte, s Segment, packed bool) []byte {
 	dst = append(dst, s.Stream...)
 	dst = append(dst, '@')
-	dst = append(dst, s.Epoch...)
-	dst = append(dst, ':')
-	if packed && len(s.Offsets) > 0 {
+	switch {
+	case s.Epoch == Several:
+		dst = appendTopics(dst, s, packed)
+	case packed && len(s.Offsets) > 0:
 		var scratch [512]byte // on the stack: some 80 partitions without allocating
-		dst = cursorBase64.AppendEncode(append(dst, "_."...), appendPacked(scratch[:0], s.Offsets, s.Leaders))
-	} else {
+		dst = append(append(dst, s.Epoch...), ":_."...)
+		dst = cursorBase64.AppendEncode(dst, appendPacked(scratch[:0], s.Offsets, s.Leaders))
+	default:
+		dst = append(append(dst, s.Epoch...), ':')
 		dst = appendText(dst, s.Offsets, s.Leaders)
 	}
 	if s.Filter != "" {
@@ -76,6 +83,7 @@ var (
 	errSegmentLeader = errors.New("a leader epoch after a - is not a decimal of 31 bits")
 	errSegmentTwice  = errors.New("its stream is named twice")
 	errSegmentMany   = errors.New("too many partitions in all")
+	errSegmentKey    = errors.New("its topics are not keys that ascend, each with offsets")
 	errSegmentPacked = errors.New("packed offsets are not what a gateway writes")
 )
 
@@ -87,10 +95,18 @@ func (plainText) Parse(text string) (Segment, error) {
 	if s.Stream, rest, ok = strings.Cut(text, "@"); !ok || !ValidName(s.Stream) {
 		return s, errSegmentStream
 	}
+	if topics, several := strings.CutPrefix(rest, Several); several {
+		s.Epoch = Several
+		topics, s.Filter, ok = strings.Cut(topics, "*")
+		if ok && !validMark(s.Filter) {
+			return s, errSegmentMark
+		}
+		return s, parseTopics(&s, topics)
+	}
 	if s.Epoch, rest, ok = strings.Cut(rest, ":"); !ok || s.Epoch == "" || len(s.Epoch) > maxEpoch || !isBase64(s.Epoch) {
 		return s, errSegmentEpoch
 	}
-	if offsets, s.Filter, ok = strings.Cut(rest, "*"); ok && (len(s.Filter) != markLen || !isBase64(s.Filter)) {
+	if offsets, s.Filter, ok = strings.Cut(rest, "*"); ok && !validMark(s.Filter) {
 		return s, errSegmentMark
 	}
 	var err error
@@ -107,6 +123,8 @@ func (plainText) Parse(text string) (Segment, error) {
 	}
 	return s, err
 }
+
+func validMark(mark string) bool { return len(mark) == markLen && isBase64(mark) }
 
 func parseText(text string) (offsets []int64, leaders []int32, err error) {
 	n := strings.Count(text, ".") + 1

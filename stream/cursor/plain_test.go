@@ -78,7 +78,7 @@ func TestParseCursor(t *testing.T) {
 
 // sameSegment compares what segments say, not how they are written.
 func sameSegment(a, b Segment) bool {
-	return a.Stream == b.Stream && a.Epoch == b.Epoch && a.Filter == b.Filter &&
+	return a.Stream == b.Stream && a.Epoch == b.Epoch && a.Filter == b.Filter && slices.Equal(a.Topics, b.Topics) &&
 		slices.Equal(a.Offsets, b.Offsets) && slices.Equal(a.Leaders, b.Leaders) && (a.Leaders == nil) == (b.Leaders == nil)
 }
 

@@ -79,11 +79,17 @@ const (
 var errSealed = errors.New("not sealed by a key of this gateway for its stream")
 
 // MaxLen takes what the plain codec does for a partition: 6 bytes.
-func (s *Sealer) MaxLen(partitions map[string]int) int {
+func (s *Sealer) MaxLen(widths map[string]Width) int {
 	const epoch, partition = 6, sealWidth + 1
 	n := 0
-	for name, count := range partitions {
-		raw := sealIV + len("\x06") + epoch + len("\x06") + markLen + len("\x05") + sealEpochBase + partition*count
+	for name, w := range widths {
+		raw := sealIV + len("\x06") + epoch + len("\x06") + markLen + len("\x05") + sealEpochBase + partition*w.Partitions
+		if w.Topics != nil {
+			raw += uvarintLen(uint64(len(w.Topics))) - epoch
+			for _, count := range w.Topics {
+				raw += keyBytes + uvarintLen(uint64(count))
+			}
+		}
 		n += len(name) + len("@"+sealMark) + base64.RawURLEncoding.EncodedLen(raw) + len("~")
 	}
 	return max(0, n-len("~"))
@@ -141,8 +147,15 @@ func appendSealed(dst []byte, s Segment) []byte {
 			}
 		}
 	}
-	dst = append(append(dst, byte(len(s.Epoch))), s.Epoch...)
+	if s.Epoch == Several {
+		dst = append(dst, 0)
+	} else {
+		dst = append(append(dst, byte(len(s.Epoch))), s.Epoch...)
+	}
 	dst = append(append(dst, byte(len(s.Filter))), s.Filter...)
+	if s.Epoch == Several {
+		dst = appendSealedTopics(dst, s.Topics)
+	}
 	first := byte(width)
 	if most != UnknownLeader {
 		first |= sealLeaders
@@ -181,7 +194,11 @@ func parseSealed(b []byte) (s Segment, err error) {
 		return t
 	}
 	s.Epoch, s.Filter = text(maxEpoch), text(markLen)
-	if err != nil || s.Epoch == "" || len(b) == 0 {
+	if err == nil && s.Epoch == "" {
+		s.Epoch = Several
+		b, err = parseSealedTopics(&s, b)
+	}
+	if err != nil || len(b) == 0 {
 		return s, errSealed
 	}
 	width, known := int(b[0]&^sealLeaders), b[0]&sealLeaders != 0
@@ -194,6 +211,9 @@ func parseSealed(b []byte) (s Segment, err error) {
 		return s, errSealed
 	}
 	n := (len(b) - base) / size
+	if s.Epoch == Several && n != s.partitions() {
+		return s, errSealed
+	}
 	if n == 0 {
 		return s, nil
 	}

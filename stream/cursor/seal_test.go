@@ -149,9 +149,10 @@ func TestKeysRotate(t *testing.T) {
 
 func TestSealedIDsStayWithinTheirBound(t *testing.T) {
 	s := sealer(t, "a")
-	partitions := map[string]int{"orders": 24, "news": 1, strings.Repeat("s", maxName): 100}
+	partitions := map[string]Width{"orders": {Partitions: 24}, "news": {Partitions: 1}, strings.Repeat("s", maxName): {Partitions: 100}}
 	var id []byte
-	for name, n := range partitions {
+	for name, w := range partitions {
+		n := w.Partitions
 		if id != nil {
 			id = append(id, '~')
 		}
@@ -161,7 +162,7 @@ func TestSealedIDsStayWithinTheirBound(t *testing.T) {
 		t.Errorf("MaxLen is %d, an id had %d characters", got, len(id))
 	}
 	far := s.Append(nil, Segment{Stream: "orders", Epoch: "kZ3fQ1", Offsets: slices.Repeat([]int64{1<<48 - 1}, 24), Leaders: slices.Repeat([]int32{9}, 24), Filter: FilterMark("x")}, false)
-	if most := s.MaxLen(map[string]int{"orders": 24}); len(far) > most {
+	if most := s.MaxLen(map[string]Width{"orders": {Partitions: 24}}); len(far) > most {
 		t.Errorf("with offsets near 2^48 an id has %d characters, MaxLen is %d", len(far), most)
 	}
 	if s.MaxLen(nil) != 0 {
@@ -175,6 +176,7 @@ func FuzzSealedID(f *testing.F) {
 	f.Add(string(other.Append(nil, Segment{Stream: "orders", Epoch: "kZ3fQ1", Offsets: []int64{41, 42}}, false)), []byte{1, 'e', 0, 5, 0, 0, 0, 0, 1})
 	f.Add("orders@.", []byte{})
 	f.Add("orders@.", []byte{1, 'e', 0, 0x85, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4, 5})
+	f.Add("orders@.", []byte{0, 0, 1, 'a', 'b', 'c', 'd', 'e', 'f', 1, 5, 0, 0, 0, 0, 1})
 	f.Add("orders@kZ3fQ1:1.2~news@.AAAA", []byte{1, 'e', 0, 8, 255, 255, 255, 255, 255, 255, 255, 255})
 	f.Fuzz(func(t *testing.T, id string, position []byte) {
 		if got, err := Positions(s, id); err == nil {

@@ -1,0 +1,151 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"sluice/stream/cursor"
+)
+
+// locateTopics turns a cursor's segment of several topics into a position of this
+// gateway's log. Kafka is asked if the cursor and the log have different topics: only
+// Kafka can say which of them are new and which were deleted.
+//
+//   - A topic that the log has and the cursor doesn't name was created after the cursor.
+//     Its position is its start.
+//   - A topic that only the cursor names, and Kafka has, is new to this gateway, or not
+//     served here. The position is carried: see [aheadTopic].
+//   - A topic that only the cursor names, and Kafka no longer has, was deleted. A reset
+//     says so.
+//   - A topic that only the log has, and Kafka no longer has, was deleted. The cursor
+//     comes from a gateway that knows. It is not told again.
+func (h *Hub) locateTopics(ctx context.Context, m memory, seg *cursor.Segment, r *Request) (found cursor.Segment, ahead []aheadTopic, gone []Moved, err error) {
+	found = cursor.Segment{Stream: m.name, Epoch: m.epoch, Filter: seg.Filter, Offsets: make([]int64, len(m.head)), Leaders: unknownEpochs(len(m.head))}
+	named := make([]bool, len(m.layout.topics))
+	var unknown []aheadTopic
+	first := 0
+	for _, t := range m.topicsOf(seg) {
+		said := aheadTopic{key: t.Key, offsets: seg.Offsets[first : first+t.Partitions]}
+		if seg.Leaders != nil {
+			said.leaders = seg.Leaders[first : first+t.Partitions]
+		}
+		first += t.Partitions
+		topic, known := m.layout.find(t.Key)
+		if !known {
+			unknown = append(unknown, said)
+			continue
+		}
+		named[topic] = true
+		partitions := m.layout.topics[topic].partitions
+		for n, p := range partitions[:min(len(partitions), len(said.offsets))] {
+			found.Offsets[p] = said.offsets[n]
+			if m.head[p] != Gone {
+				found.Leaders[p] = cursor.LeaderAt(said.leaders, n)
+			}
+		}
+		if len(said.offsets) > len(partitions) {
+			ahead = append(ahead, said)
+		}
+	}
+	ask := len(unknown) > 0
+	for i := range m.layout.topics {
+		t := &m.layout.topics[i]
+		switch {
+		case t.isGone(m.head):
+			for _, p := range t.partitions {
+				switch from := found.Offsets[p]; {
+				case !named[i]: // the gateway that wrote the cursor has told of it
+					found.Offsets[p] = Gone
+				case from < m.floor[p]:
+					gone = append(gone, Moved{Partition: p, From: from, To: Gone})
+					found.Offsets[p] = m.floor[p]
+				}
+			}
+		case !named[i]:
+			ask = true
+		}
+	}
+	if !ask {
+		return found, ahead, gone, nil
+	}
+	if err = r.reach(); err != nil {
+		return found, nil, nil, err
+	}
+	b, err := h.bounds(ctx, m)
+	if err != nil {
+		return found, nil, nil, err
+	}
+	for i := range m.layout.topics {
+		if t := &m.layout.topics[i]; !named[i] && !t.isGone(m.head) && !slices.Contains(b.Topics, t.key) {
+			for _, p := range t.partitions {
+				found.Offsets[p] = Gone
+			}
+		}
+	}
+	for _, a := range unknown {
+		if slices.Contains(b.Topics, a.key) {
+			ahead = append(ahead, a)
+			continue
+		}
+		name := m.successor(a.key, named)
+		for n, from := range a.offsets {
+			gone = append(gone, Moved{Topic: name, Partition: int32(n), From: from, To: Gone, isNamed: true})
+		}
+	}
+	slices.SortFunc(ahead, func(a, b aheadTopic) int { return cmp.Compare(a.key, b.key) })
+	return found, ahead, gone, nil
+}
+
+// lacks reports whether Kafka no longer has one of several topics, of which a position
+// needs what is older than memory.
+func (m *memory) lacks(b Bounds, pos []int64) bool {
+	if m.layout == nil {
+		return false
+	}
+	return slices.ContainsFunc(m.layout.topics, func(t logTopic) bool {
+		return !t.isGone(m.head) && !slices.Contains(b.Topics, t.key) &&
+			slices.ContainsFunc(t.partitions, func(p int32) bool { return at(pos, int(p)) < at(m.floor, int(p)) })
+	})
+}
+
+// topicsOf returns the topics of a segment. One from when the stream had a single topic
+// is of the topic of its epoch.
+func (m *memory) topicsOf(seg *cursor.Segment) []cursor.Topic {
+	if seg.Epoch == cursor.Several {
+		return seg.Topics
+	}
+	for _, t := range m.layout.topics {
+		if cursor.IsKeyOf(t.key, seg.Epoch) {
+			return []cursor.Topic{{Key: t.key, Partitions: len(seg.Offsets)}}
+		}
+	}
+	return nil
+}
+
+// successor is the name of a topic that was deleted, if one was created in its place.
+func (m *memory) successor(key string, named []bool) string {
+	for i, t := range m.layout.topics {
+		if !named[i] && cursor.SameName(t.key, key) {
+			return t.name
+		}
+	}
+	return ""
+}
+
+// ofOne turns a segment of several topics into one of the stream's single topic, which it
+// may have had among others before.
+func (m *memory) ofOne(seg cursor.Segment) cursor.Segment {
+	first := 0
+	for _, t := range seg.Topics {
+		if cursor.IsKeyOf(t.Key, m.epoch) {
+			seg.Epoch, seg.Offsets = m.epoch, seg.Offsets[first:first+t.Partitions]
+			if seg.Leaders != nil {
+				seg.Leaders = seg.Leaders[first : first+t.Partitions]
+			}
+			return seg
+		}
+		first += t.Partitions
+	}
+	return seg
+}
