@@ -102,6 +102,25 @@ func hedged[T any](ctx context.Context, ask func(context.Context) (T, error)) (T
 	}
 }
 
+// listTopics asks any broker which topics there are, without those that Kafka calls
+// internal.
+func listTopics(ctx context.Context, cl *kgo.Client) ([]string, error) {
+	return hedged(ctx, func(ctx context.Context) (names []string, err error) {
+		req := kmsg.NewPtrMetadataRequest()
+		req.AllowAutoTopicCreation, req.Topics = false, nil // all
+		kresp, err := cl.Request(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range kresp.(*kmsg.MetadataResponse).Topics {
+			if t.Topic != nil && !t.IsInternal {
+				names = append(names, *t.Topic)
+			}
+		}
+		return names, nil
+	})
+}
+
 func nameTopics(topics []string) *kmsg.MetadataRequest {
 	req := kmsg.NewPtrMetadataRequest()
 	req.AllowAutoTopicCreation = false

@@ -42,6 +42,28 @@ func askPolicy(ctx context.Context, cl *kgo.Client, topic string) (policy, error
 	return p, nil
 }
 
+// askPolicies asks for the configurations of topics at once. A topic whose configuration
+// this user may not read has the unknown policy.
+func askPolicies(ctx context.Context, cl *kgo.Client, topics ...string) (map[string]policy, error) {
+	described, err := hedged(ctx, func(ctx context.Context) (kadm.ResourceConfigs, error) {
+		described, err := kadm.NewClient(cl).DescribeTopicConfigs(ctx, topics...)
+		if isForbidden(err) {
+			return nil, nil
+		}
+		return described, err
+	})
+	if err != nil {
+		return nil, causeOf(err)
+	}
+	policies := make(map[string]policy)
+	for _, one := range described {
+		if one.Err == nil {
+			policies[one.Name] = policyOf(one.Configs)
+		}
+	}
+	return policies, nil
+}
+
 func policyOf(configs []kadm.Config) policy {
 	p := policy{known: true}
 	for _, c := range configs {

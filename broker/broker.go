@@ -30,6 +30,8 @@
 //     notes whether it answers. reader_fetch_faults.go notes whether records come.
 //   - reader_begin.go begins to read a topic, and reader_start_offsets.go finds out from
 //     where. reader_state_fill.go fills a state from further back.
+//   - reader_several.go has streams of several topics: which there are, and which have
+//     room in ids.
 //   - reader_leaderless.go waits for partitions without a leader. reader_lost.go finds a
 //     new position when Kafka doesn't have the old one. reader_stuck.go passes over
 //     batches without a record.
@@ -42,10 +44,10 @@
 // history_bounds.go and history_epochs.go are such questions. history_catchup.go reads
 // records.
 //
-// broker.go has what a stream is to this package. control.go is the topic through which
-// gateways tell each other what none may miss, and control_watch.go notices when messages
-// are missed. inspect.go asks about topics before anything is read. produce.go writes one
-// record.
+// broker.go has what a stream is to this package, and topics.go which topics it has.
+// control.go is the topic through which gateways tell each other what none may miss, and
+// control_watch.go notices when messages are missed. inspect.go asks about topics before
+// anything is read. produce.go writes one record.
 package broker
 
 import (
@@ -59,6 +61,7 @@ import (
 type StreamConfig struct {
 	Name   string       // the stream's
 	Topic  string       // the Kafka topic that it shows
+	Topics *Topics      // nil: it has one topic; else Topic is not looked at
 	Record record.Rules // how its records become events
 
 	// Replay is how far back the reader begins at start, by the records' timestamps. If that
@@ -102,7 +105,7 @@ func check(streams []StreamConfig) error {
 		return fmt.Errorf("broker: no streams")
 	}
 	for _, s := range streams {
-		if s.Topic == "" {
+		if s.Topics == nil && s.Topic == "" {
 			return fmt.Errorf("streams.%s.topic: is empty; name the Kafka topic to read", s.Name)
 		}
 	}

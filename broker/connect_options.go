@@ -26,6 +26,16 @@ type Config struct {
 	// 0: 10s.
 	OfflineHold time.Duration
 
+	// DeletedAfter is how long brokers must not have had a topic before a stream of several
+	// topics goes on without it. 0: 10s.
+	DeletedAfter time.Duration
+
+	// Admit says why a stream of several topics can't have one more, of so many partitions;
+	// "": it can, and then has it until Release. nil: it always can. Both are called by one
+	// goroutine.
+	Admit   func(stream int, topic string, partitions int) (why string)
+	Release func(stream int, topic string)
+
 	ClientID string // what brokers call the gateway in logs, metrics and quotas (client.id); "": sluice
 
 	// How much the reader fetches at a time. Catch-up and the control topic have other

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -24,6 +26,11 @@ type History struct {
 	log    *slog.Logger
 	topics []*topicHistory // by stream; streams of one topic share it
 	decode []*record.Decoder
+
+	several []*severalHistory // by stream; nil: it has one topic. Then topics has its questions and its complaints
+
+	mu     sync.Mutex // guards byName; a leaf
+	byName map[string]*topicHistory
 
 	failureCounts []atomic.Uint64 // by stream
 }
@@ -51,13 +58,15 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 	if h.cl, err = kgo.NewClient(append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))...); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	byName := make(map[string]*topicHistory)
-	for _, s := range streams {
-		t := byName[s.Topic]
-		if t == nil {
-			t = newTopicHistory(s.Topic, h.cl, log)
-			byName[s.Topic] = t
+	h.byName, h.several = make(map[string]*topicHistory), make([]*severalHistory, len(streams))
+	for i, s := range streams {
+		if s.Topics == nil {
+			h.topics = append(h.topics, h.topic(s.Topic))
+			continue
 		}
+		h.several[i] = &severalHistory{h, s.Topics}
+		t := newTopicHistory(s.Topics.String(), h.cl, log)
+		t.bounds.ask = h.several[i].askBounds
 		h.topics = append(h.topics, t)
 	}
 	return h, nil
@@ -68,6 +77,12 @@ func NewHistory(cfg Config, streams []StreamConfig, log *slog.Logger) (*History,
 func (h *History) Close() {
 	h.cl.Close()
 	for _, t := range h.topics {
+		t.close()
+	}
+	h.mu.Lock()
+	all := slices.Collect(maps.Values(h.byName))
+	h.mu.Unlock()
+	for _, t := range all {
 		t.close()
 	}
 }
@@ -84,7 +99,11 @@ func (h *History) Bounds(ctx context.Context, stream int) (stream.Bounds, error)
 
 // EpochEnds is [stream.EpochHistory.EpochEnds].
 func (h *History) EpochEnds(ctx context.Context, s int, epochs []int32) ([]stream.EpochEnd, error) {
-	ends, err := h.topics[s].epochEnds(ctx, epochs)
+	ask := h.topics[s].epochEnds
+	if several := h.several[s]; several != nil {
+		ask = several.epochEnds
+	}
+	ends, err := ask(ctx, epochs)
 	return ends, unavailable(err)
 }
 
@@ -93,20 +112,28 @@ func (h *History) OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([
 	t := h.topics[stream]
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	m, err := t.describe(asking)
-	var offsets []int64
-	if err == nil {
-		err = untilAnswered(asking, func() (err error) {
-			offsets, err = offsetsAt(asking, h.cl, t.topic, len(m.leaders), unixMilli)
-			return err
-		})
+	ask := t.offsetsAt
+	if several := h.several[stream]; several != nil {
+		ask = several.offsetsAt
 	}
+	var offsets []int64
+	err := untilAnswered(asking, func() (err error) {
+		offsets, err = ask(asking, unixMilli)
+		return err
+	})
 	h.noteResult(stream, &t.saidOffsets, err)
 	return offsets, unavailable(err)
 }
 
 // Read is [stream.History.Read].
 func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int64, emit func(stream.HistoryRun) error) error {
+	if several := h.several[s]; several != nil {
+		err := several.read(ctx, s, from, to, emit)
+		if err == nil || errors.Is(err, stream.ErrUnavailable) {
+			h.noteResult(s, &h.topics[s].saidRead, err)
+		}
+		return err
+	}
 	c := catchup{topicHistory: h.topics[s], epoch: epoch, to: to, decoder: h.decode[s].Clone(), emit: emit}
 	for p := range to {
 		start := int64(0)

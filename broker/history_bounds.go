@@ -85,13 +85,25 @@ func (t *topicHistory) readPolicy(ctx context.Context) (policy, error) {
 	if err != nil {
 		return policy{}, err
 	}
+	t.notePolicy(p)
+	return p, nil
+}
+
+// knowsPolicy reports whether the topic's policy has been asked for lately.
+func (t *topicHistory) knowsPolicy() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Since(t.policyAt) < policyAge
+}
+
+// notePolicy keeps what Kafka has said of the topic's policy.
+func (t *topicHistory) notePolicy(p policy) {
 	if !p.known {
 		t.sayDenied()
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.policy, t.policyAt = p, time.Now()
-	return p, nil
 }
 
 func (t *topicHistory) sayDenied() {

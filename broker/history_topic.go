@@ -91,6 +91,15 @@ func (t *topicHistory) believe(ctx context.Context, m topicMeta) (topicMeta, err
 	return m, err
 }
 
+// offsetsAt is the function of that name.
+func (t *topicHistory) offsetsAt(ctx context.Context, unixMilli int64) ([]int64, error) {
+	m, err := t.describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return offsetsAt(ctx, t.cl, t.topic, len(m.leaders), unixMilli)
+}
+
 // epoch is the epoch of the topic that was last believed.
 func (t *topicHistory) epoch() string {
 	t.mu.Lock()

@@ -55,6 +55,25 @@ const (
 	inspectPause = 250 * time.Millisecond
 )
 
+// ListTopicNames asks Kafka once which topics there are, without internal ones. Its
+// errors are those of Inspect.
+func ListTopicNames(ctx context.Context, cfg Config) ([]string, error) {
+	opts, err := options(cfg)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	names, err := listTopics(ctx, cl)
+	if err != nil {
+		return nil, &inspectError{err}
+	}
+	return names, nil
+}
+
 // inspectOnce asks once. moving says that a partition has no leader yet, or another one.
 func inspectOnce(ctx context.Context, cl *kgo.Client, topics []string) (all map[string]Inspected, moving bool, err error) {
 	metas, err := describe(ctx, cl, topics...)

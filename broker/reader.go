@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker/record"
 	"sluice/stream"
 )
 
@@ -22,21 +23,25 @@ import (
 // they come. The watch asks every few seconds which topics exist and where they end. A
 // topic with streams that decode or shape has a third, see [shaping].
 type Reader struct {
-	cfg     Config
-	opts    []kgo.Opt
-	sink    Sink
-	log     *slog.Logger
-	streams int
-	wakeups chan struct{} // one slot: the watch is wanted now
+	cfg      Config
+	opts     []kgo.Opt
+	sink     Sink
+	log      *slog.Logger
+	configs  []StreamConfig
+	decoders []*record.Decoder // by stream
+	wakeups  chan struct{}     // one slot: the watch is wanted now
 
 	highsAt time.Time // when high watermarks were last asked; only the watch uses it
 
 	// mu guards the topics' state, and only its holder calls the sink. It is taken before
 	// the hub's lock, and never held while Kafka is asked.
-	mu     sync.Mutex
-	cl     *kgo.Client
-	topics map[string]*topic
-	events []stream.Event // of one call; kept for the memory of its Users
+	mu       sync.Mutex
+	cl       *kgo.Client
+	topics   map[string]*topic // changed by the watch only
+	severals []*several        // streams of several topics
+	listed   bool              // Kafka has been asked once which topics match patterns
+	start    func(t *topic)    // what begins with a topic; nil: the reader doesn't run
+	events   []stream.Event    // of one call; kept for the memory of its Users
 }
 
 // NewReader checks the configuration. It asks Kafka nothing yet. Errors name the wrong
@@ -51,30 +56,29 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 	if cfg.HighWatermarks == 0 {
 		cfg.HighWatermarks = 10 * time.Second
 	}
+	if cfg.DeletedAfter == 0 {
+		cfg.DeletedAfter = 10 * time.Second
+	}
 	if cfg.OfflineHold == 0 {
 		cfg.OfflineHold = 10 * time.Second
 	}
 	opts, err := readerOptions(cfg.logged(log))
 	opts = append(opts, kgo.MaxDecompressBatchBytes(maxBatchBytes(streams)))
 	errs := []error{err, check(streams)}
-	r := &Reader{cfg: cfg, opts: opts, sink: sink, log: log, streams: len(streams), wakeups: make(chan struct{}, 1), topics: make(map[string]*topic)}
+	r := &Reader{cfg: cfg, opts: opts, sink: sink, log: log, configs: streams, wakeups: make(chan struct{}, 1), topics: make(map[string]*topic)}
 	for i, s := range streams {
 		d, err := s.decoder()
 		errs = append(errs, err)
-		t := r.topics[s.Topic]
-		if t == nil {
-			t = newTopic(s.Topic, log)
-			r.topics[s.Topic] = t
+		r.decoders = append(r.decoders, d)
+		if s.Topics != nil {
+			r.severals = append(r.severals, &several{index: i, name: s.Name, topics: s.Topics, jumps: newJumpCounts(), refused: make(map[record.Refusal]uint64)})
 		}
-		t.views = append(t.views, newView(i, s, d))
-		if d != nil && !d.IsPlain() && t.shaping == nil {
-			t.shaping = newShaping()
-		}
-		t.replay = max(t.replay, s.Replay)
-		t.noteState(s)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	for _, name := range topicNames(streams) {
+		r.addTopic(name, false)
 	}
 	if err := kgo.ValidateOpts(opts...); err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
@@ -94,18 +98,24 @@ func (r *Reader) Run(ctx context.Context) error {
 	r.mu.Lock()
 	r.cl = cl
 	r.highsAt = now // the first question comes once there is something to tell
+	var working sync.WaitGroup
+	r.start = func(t *topic) {
+		if t.shaping == nil {
+			return
+		}
+		shaping, stop := context.WithCancel(ctx)
+		t.stop = stop
+		working.Go(func() {
+			defer stop()
+			r.shape(shaping, t)
+		})
+	}
 	for _, t := range r.topics {
 		t.answeredAt = now
+		r.start(t)
 	}
 	r.mu.Unlock()
-
-	var working sync.WaitGroup
 	working.Go(func() { r.watch(ctx) })
-	for _, t := range r.topics {
-		if t.shaping != nil {
-			working.Go(func() { r.shape(ctx, t) })
-		}
-	}
 	defer working.Wait()
 	for ctx.Err() == nil {
 		if r.takeFetches(cl.PollFetches(ctx)) {

@@ -14,7 +14,7 @@ func (r *Reader) noteAnswer(t *topic) {
 	defer r.mu.Unlock()
 	now := time.Now()
 	r.forgetOldFaults(t, now)
-	t.answeredAt, t.outage, t.exists, t.forbidden = now, "", true, false
+	t.answeredAt, t.outage, t.exists, t.forbidden, t.missingSince = now, "", true, false, time.Time{}
 	text := r.fetchText(t)
 	switch {
 	case text != "":
@@ -48,6 +48,9 @@ func (r *Reader) noteMissing(t *topic) {
 	defer r.mu.Unlock()
 	t.answeredAt, t.outage, t.exists, t.forbidden = time.Now(), "the topic "+t.name+" does not exist", false, false
 	t.noteUnreadable()
+	if t.missingSince.IsZero() {
+		t.missingSince = time.Now()
+	}
 	t.complain(t.outage)
 	r.setStale(t, time.Time{})
 }
@@ -82,6 +85,11 @@ func (r *Reader) setStale(t *topic, since time.Time) {
 	}
 	t.staleSince = since
 	for _, v := range t.views {
-		r.sink.SetStale(v.stream, since)
+		if v.several == nil {
+			r.sink.SetStale(v.stream, since)
+		}
+	}
+	for _, v := range t.several {
+		r.tellSeveralStale(v.stream)
 	}
 }

@@ -38,7 +38,9 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 	if t.begun {
 		t.log.Warn("the topic was deleted and created again: the new one is read from its start", "was", t.epoch, "is", t.identity.epoch)
 		for _, v := range t.views {
-			v.jumps[stream.ReasonRecreated]++
+			if v.several == nil {
+				v.jumps[stream.ReasonRecreated]++
+			}
 		}
 	} else if m.id == (topicID{}) {
 		t.log.Info("brokers have no topic ids: a topic that is created anew looks like the one before")
@@ -59,8 +61,11 @@ func (r *Reader) begin(ctx context.Context, t *topic, m topicMeta, stable []int6
 		}
 	}
 	for _, v := range t.views {
-		r.sink.Begin(v.stream, t.epoch, slices.Clone(start))
+		if v.several == nil {
+			r.sink.Begin(v.stream, t.epoch, slices.Clone(start))
+		}
 	}
+	r.show(t, start)
 	for p, l := range lineages {
 		r.tellLineage(t, int32(p), l.before(start[p]))
 	}
@@ -80,7 +85,12 @@ func (r *Reader) grow(t *topic, partitions int) {
 	t.next, t.base, t.stateFrom = append(t.next, added...), append(t.base, added...), append(t.stateFrom, added...)
 	t.lineages = append(t.lineages, make([]lineage, len(added))...)
 	for _, v := range t.views {
-		r.sink.AddPartitions(v.stream, slices.Clone(added))
+		if v.several == nil {
+			r.sink.AddPartitions(v.stream, slices.Clone(added))
+			continue
+		}
+		v.partitions = append(v.partitions, v.several.add(t.name, v.key, t.epoch, known, len(added))...)
+		r.sink.GrowTopic(v.stream, v.key, slices.Clone(added))
 	}
 	r.consume(t, known)
 }

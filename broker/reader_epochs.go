@@ -33,7 +33,7 @@ func (r *Reader) tellLineage(t *topic, p int32, epochs lineage) {
 		}
 		t.lineages[p] = l[max(0, len(l)-maxLineage):]
 		for _, v := range t.views {
-			r.sink.SetLeaderEpoch(v.stream, p, e.epoch, e.start)
+			r.sink.SetLeaderEpoch(v.stream, v.at(p), e.epoch, e.start)
 		}
 	}
 }

@@ -96,6 +96,7 @@ func (r *Reader) heldAt(t *topic) (first *held) {
 
 // HeldPartition is a partition that waits at a record.
 type HeldPartition struct {
+	Topic     string // of a stream of several; "" otherwise
 	Partition int32
 	Offset    int64
 	Since     time.Time
@@ -113,7 +114,7 @@ func (r *Reader) heldPartitions(t *topic) (all []HeldPartition) {
 	}
 	for p, q := range t.shaping.queues {
 		if h := q.held; h != nil && h.lasts(r.cfg.StaleAfter) {
-			all = append(all, HeldPartition{p, h.offset, h.since, h.stream, h.stops, h.reason.String(), h.why()})
+			all = append(all, HeldPartition{"", p, h.offset, h.since, h.stream, h.stops, h.reason.String(), h.why()})
 		}
 	}
 	slices.SortFunc(all, func(a, b HeldPartition) int { return int(a.Partition - b.Partition) })

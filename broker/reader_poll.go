@@ -100,7 +100,7 @@ func (r *Reader) publish(t *topic, partition int32, records []*kgo.Record, next 
 			covered = events[n-1].Offset + 1
 		}
 		if covered < next {
-			r.sink.Advance(v.stream, partition, next)
+			r.sink.Advance(v.stream, v.at(partition), next)
 		}
 	}
 }
@@ -119,6 +119,7 @@ func (r *Reader) decode(t *topic, v *view, records []*kgo.Record, live bool) []s
 		v.records++
 		ev := &r.events[n]
 		refused := v.decodeInto(rec, ev)
+		ev.Partition = v.at(rec.Partition)
 		if refused != 0 {
 			v.noteRefused(t.log, rec, refused)
 		}
@@ -198,7 +199,7 @@ func (r *Reader) skipBatch(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	for _, v := range t.views {
 		v.skipBatch(t.log, p, first, batch.NextOffset)
 		if batch.NextOffset > t.base[p] {
-			r.sink.Refused(v.stream, stream.Refusal{Partition: p, Offset: first, Timestamp: time.Now().UnixMilli(), Reason: record.BatchTooLarge.String()})
+			r.sink.Refused(v.stream, stream.Refusal{Partition: v.at(p), Offset: first, Timestamp: time.Now().UnixMilli(), Reason: record.BatchTooLarge.String()})
 		}
 	}
 	if at := max(first, t.base[p]); batch.NextOffset > at {

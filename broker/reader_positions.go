@@ -35,7 +35,7 @@ func (r *Reader) jump(t *topic, partition int32, reason stream.Reason, to int64)
 func (r *Reader) tellJump(t *topic, partition int32, reason stream.Reason, to int64) {
 	for _, v := range t.views {
 		v.jumps[reason]++
-		r.sink.Jump(v.stream, partition, reason, to)
+		r.sink.Jump(v.stream, v.at(partition), reason, to)
 	}
 }
 
@@ -59,8 +59,11 @@ func (r *Reader) checkWarm(t *topic) {
 	}
 	t.warm = true
 	for _, v := range t.views {
-		r.sink.SetWarm(v.stream)
+		if v.several == nil {
+			r.sink.SetWarm(v.stream)
+		}
 	}
+	r.checkSeveralWarm()
 }
 
 // advance moves the position over offsets that are no event.
@@ -71,7 +74,7 @@ func (r *Reader) advance(t *topic, partition int32, next int64) {
 	}
 	if next > base {
 		for _, v := range t.views {
-			r.sink.Advance(v.stream, partition, next)
+			r.sink.Advance(v.stream, v.at(partition), next)
 		}
 	}
 	t.next[partition] = next

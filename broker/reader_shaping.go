@@ -139,8 +139,9 @@ func (r *Reader) shape(ctx context.Context, t *topic) {
 	for {
 		p, q, records, wait := r.nextToShape(t)
 		if len(records) > 0 {
-			ready, n, hold := t.prepare(records)
-			r.handOn(t, p, q, records[:n], ready, hold)
+			views := r.viewsOf(t)
+			ready, n, hold := prepare(views, records)
+			r.handOn(t, views, p, q, records[:n], ready, hold)
 			if ctx.Err() == nil {
 				continue
 			}
@@ -201,11 +202,18 @@ func (s *shaping) order() []int32 {
 	return slices.Concat(all[at:], all[:at])
 }
 
+// viewsOf returns the streams that show a topic now.
+func (r *Reader) viewsOf(t *topic) []*view {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return t.views
+}
+
 // prepare makes events of records, for each view. It stops after n records, if that
 // takes long or if the next one holds. The lock is not held; nobody else uses the
 // views' decoders.
-func (t *topic) prepare(records []*kgo.Record) (ready [][]shaped, n int, hold *held) {
-	ready = make([][]shaped, len(t.views))
+func prepare(views []*view, records []*kgo.Record) (ready [][]shaped, n int, hold *held) {
+	ready = make([][]shaped, len(views))
 	start := time.Now()
 	for ; n < len(records); n++ {
 		rec := records[n]
@@ -215,7 +223,7 @@ func (t *topic) prepare(records []*kgo.Record) (ready [][]shaped, n int, hold *h
 		if n > 0 && time.Since(start) > shapeTime {
 			return ready, n, nil
 		}
-		for i, v := range t.views {
+		for i, v := range views {
 			one := shaped{offset: rec.Offset}
 			if one.refused = v.decoder.Decode(rec, &one.event); one.refused != 0 {
 				one.err = v.decoder.Err()
@@ -234,10 +242,10 @@ func (t *topic) prepare(records []*kgo.Record) (ready [][]shaped, n int, hold *h
 }
 
 // handOn publishes what is ready, unless the partition has been dropped meanwhile.
-func (r *Reader) handOn(t *topic, p int32, q *shapeQueued, records []*kgo.Record, ready [][]shaped, hold *held) {
+func (r *Reader) handOn(t *topic, views []*view, p int32, q *shapeQueued, records []*kgo.Record, ready [][]shaped, hold *held) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t.shaping.queues[p] != q {
+	if t.shaping.queues[p] != q || !slices.Equal(views, t.views) {
 		return
 	}
 	for i, v := range t.views {

@@ -312,8 +312,8 @@ func BenchmarkIngestShaped(b *testing.B) {
 					if len(some) == 0 {
 						break
 					}
-					ready, done, hold := t.prepare(some)
-					r.handOn(t, p, q, some[:done], ready, hold)
+					ready, done, hold := prepare(t.views, some)
+					r.handOn(t, t.views, p, q, some[:done], ready, hold)
 				}
 			}
 		})

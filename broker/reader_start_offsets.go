@@ -56,7 +56,7 @@ func keepNewest(start, kept, end []int64, n int64) {
 // leader.
 func (r *Reader) startOffsets(ctx context.Context, t *topic, m topicMeta, stable []int64) ([]int64, error) {
 	switch {
-	case t.begun:
+	case t.begun || t.isNew:
 		return r.offsets(ctx, t, m, earliest, uncommitted)
 	case t.replay > 0:
 		return r.replayStart(ctx, t, m, stable)

@@ -47,7 +47,11 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, e
 		if older, err = r.offsetsAt(ctx, t, m, end, time.Now().Add(-t.stateAge).UnixMilli()); err != nil {
 			return nil, nil, err
 		}
-		keepNewest(older, kept, end, stream.NewestKept(len(end)))
+		partitions := len(end)
+		if len(t.several) > 0 {
+			partitions = min(partitions, stream.ManyPartitions)
+		}
+		keepNewest(older, kept, end, stream.NewestKept(partitions))
 	}
 	for p := range from {
 		from[p] = min(from[p], older[p])
@@ -82,7 +86,7 @@ func (r *Reader) checkRetention(ctx context.Context, t *topic, m topicMeta) erro
 func (r *Reader) tellRetention(t *topic) {
 	for _, v := range t.views {
 		if v.state {
-			r.sink.Retained(v.stream, t.compacted, slices.Clone(t.firstOffsets))
+			r.sink.Retained(v.stream, slices.Clone(v.partitions), t.compacted, slices.Clone(t.firstOffsets))
 		}
 	}
 }
@@ -92,7 +96,7 @@ func (r *Reader) tellRetention(t *topic) {
 func (r *Reader) fillState(t *topic, partition int32, records []*kgo.Record, next int64) {
 	for _, v := range t.views {
 		if v.state {
-			r.sink.FillState(v.stream, partition, r.decode(t, v, records, false), next)
+			r.sink.FillState(v.stream, v.at(partition), r.decode(t, v, records, false), next)
 		}
 	}
 }

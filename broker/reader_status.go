@@ -31,6 +31,11 @@ type Status struct {
 	Held              []HeldPartition
 	Offline           []int32 // partitions without an answer for Config.StaleAfter, ascending
 
+	Topics     []TopicStatus     // of a stream of several topics, by name
+	Parts      []PartitionStatus // of a stream of several topics, instead of Next and LastStableOffsets
+	Unadmitted bool              // of one of several: it has no room in ids
+	at         []int32           // of one of several: its partitions in the stream
+
 	Events  uint64                    // handed to the sink
 	Records uint64                    // read, without transaction markers
 	Jumps   map[stream.Reason]uint64  // by reason, one for each partition; recreated counts a topic once
@@ -41,10 +46,12 @@ type Status struct {
 func (r *Reader) Status() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make([]Status, r.streams)
-	for _, t := range r.topics {
+	all := make([]Status, len(r.configs))
+	parts := make([][]Status, len(r.configs)) // of streams of several topics
+	for _, name := range slices.Sorted(maps.Keys(r.topics)) {
+		t := r.topics[name]
 		fetchText, held := r.fetchText(t), r.heldPartitions(t)
-		for _, v := range t.views {
+		for _, v := range t.shown() {
 			s := Status{
 				Stream:            v.name,
 				Topic:             t.name,
@@ -77,7 +84,29 @@ func (r *Reader) Status() []Status {
 			for one, r := range v.refused {
 				s.Refused[one] = r.n
 			}
-			all[v.stream] = s
+			if v.several == nil {
+				all[v.stream] = s
+				continue
+			}
+			s.at, s.Unadmitted = v.partitions, v.unadmitted != ""
+			if s.Unadmitted {
+				s.Waiting, s.Fetching, s.Next, s.LastStableOffsets = v.unadmitted, false, nil, nil
+			}
+			parts[v.stream] = append(parts[v.stream], s)
+		}
+	}
+	for _, s := range r.severals {
+		all[s.index] = s.status(parts[s.index])
+	}
+	return all
+}
+
+// shown are all streams that show a topic, or would.
+func (t *topic) shown() []*view {
+	all := slices.Clone(t.several)
+	for _, v := range t.views {
+		if v.several == nil {
+			all = append(all, v)
 		}
 	}
 	return all

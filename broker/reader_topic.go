@@ -13,7 +13,9 @@ import (
 // topic is a topic that is followed. Reader.mu guards all of it.
 type topic struct {
 	name    string
-	views   []*view
+	views   []*view       // the streams that show it now; replaced as a whole
+	several []*view       // those of several topics, whether or not they show it
+	isNew   bool          // it was created since the reader began
 	replay  time.Duration // the longest of its views
 	shaping *shaping      // nil: all views show records as they come
 	log     *slog.Logger
@@ -21,6 +23,9 @@ type topic struct {
 	state     bool          // one of its views keeps its state
 	stateAge  time.Duration // the longest of theirs; 0: no bound
 	compacted bool          // as it was when reading began
+
+	stop         func()    // ends its shaping; nil: it has none
+	missingSince time.Time // since when brokers don't have it; zero: they do
 
 	begun             bool
 	identity          identity // which topic it is; only the watch uses it
@@ -78,8 +83,15 @@ type view struct {
 	name    string
 	state   bool
 	decoder *record.Decoder
-	ready   []shaped // of the records that are being handed on; nil: they are decoded then
-	err     error    // what was wrong with the last of them, in more words
+
+	several    *Topics // nil: the stream has one topic
+	key        string  // the topic's, while the stream shows it; "": it doesn't
+	partitions []int32 // of the stream, by number in the topic
+	admitted   bool    // there is room for it in ids
+	unadmitted string  // why not
+
+	ready []shaped // of the records that are being handed on; nil: they are decoded then
+	err   error    // what was wrong with the last of them, in more words
 
 	records uint64
 	events  uint64
@@ -190,7 +202,7 @@ func (v *view) noteRefused(log *slog.Logger, rec *kgo.Record, refused record.Ref
 // refusal says why a record is no event.
 func (v *view) refusal(rec *kgo.Record, refused record.Refusal) stream.Refusal {
 	why := refused.Undelivered()
-	r := stream.Refusal{Partition: rec.Partition, Offset: rec.Offset, Timestamp: rec.Timestamp.UnixMilli(), Reason: why.String(), Intended: why.Intended()}
+	r := stream.Refusal{Partition: v.at(rec.Partition), Offset: rec.Offset, Timestamp: rec.Timestamp.UnixMilli(), Reason: why.String(), Intended: why.Intended()}
 	if v.err != nil && why.Explained() {
 		r.Detail = v.err.Error()
 	}

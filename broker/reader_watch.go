@@ -53,13 +53,19 @@ type watchRound struct {
 // questions has a separate time limit. A slow topic or leader delays no other. It reports
 // whether all was well.
 func (r *Reader) watchOnce(ctx context.Context) bool {
-	metas, err := r.askTopics(ctx)
+	err := r.discover(ctx)
+	var metas map[string]topicMeta
+	if err == nil {
+		metas, err = r.askTopics(ctx)
+	}
 	if err != nil {
 		for _, t := range r.topics {
 			r.noteNoAnswer(ctx, t, err)
 		}
 		return false
 	}
+	r.beginSeveral(metas)
+	r.admit(metas)
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	w := &watchRound{ends: list(asking, r.cl, metas, latest, committed), reached: make(map[string]topicMeta)}
 	var topics sync.WaitGroup
@@ -71,6 +77,7 @@ func (r *Reader) watchOnce(ctx context.Context) bool {
 	w.ends.wait()
 	r.fetchStuck(ctx, &w.stuck)
 	r.askHighWatermarks(ctx, w.reached)
+	r.endSeveralRound()
 	return !w.failed
 }
 
@@ -78,6 +85,9 @@ func (r *Reader) watchOnce(ctx context.Context) bool {
 func (r *Reader) askTopics(ctx context.Context) (map[string]topicMeta, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	if len(r.topics) == 0 { // no names would ask for all there are
+		return nil, nil
+	}
 	return describe(ctx, r.cl, slices.Collect(maps.Keys(r.topics))...)
 }
 
@@ -140,6 +150,9 @@ func (r *Reader) reach(ctx context.Context, w *watchRound, t *topic, m topicMeta
 func (r *Reader) follow(ctx context.Context, w *watchRound, t *topic, m topicMeta, stable []int64, errs []error) error {
 	// Only the watch writes begun, id and the length of next, so it may read them without
 	// the lock.
+	if t.isRefused() {
+		return nil
+	}
 	if !t.begun || t.renewed {
 		return within(ctx, 2*requestTimeout, func(ctx context.Context) error { return r.begin(ctx, t, m, stable, errs) })
 	}
@@ -212,7 +225,7 @@ func (r *Reader) isSettled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, t := range r.topics {
-		if !t.warm || len(t.pausedSince) > 0 || len(t.stuckSince) > 0 {
+		if !t.warm && !t.isRefused() || len(t.pausedSince) > 0 || len(t.stuckSince) > 0 {
 			return false
 		}
 	}

@@ -16,10 +16,18 @@ type Sink interface {
 	Begin(stream int, epoch string, start []int64)
 	// AddPartitions adds partitions after the known ones, and says where each starts.
 	AddPartitions(stream int, start []int64)
+	// AddTopic adds a topic to a stream of several, which has begun with cursor.Several and
+	// no partitions. The topic's are the stream's next ones. All other calls know them by
+	// these numbers.
+	AddTopic(stream int, name, key string, start []int64)
+	// GrowTopic adds partitions to a topic of such a stream.
+	GrowTopic(stream int, key string, start []int64)
+	// RemoveTopic says that a topic of such a stream was deleted. Its partitions stay.
+	RemoveTopic(stream int, key string)
 	// Retained says what Kafka still has of a topic whose stream has a state: whether it is
 	// compacted, and the first offset of each partition. It comes after Begin, and again
-	// from time to time.
-	Retained(stream int, compacted bool, start []int64)
+	// from time to time. partitions are the stream's that the topic has; nil: all.
+	Retained(stream int, partitions []int32, compacted bool, start []int64)
 	// FillState gives a stream's state events of one partition from before where reading
 	// starts. next is the position after them. After a Jump back, the partition's state is
 	// filled anew.

@@ -27,6 +27,8 @@ type recorder struct {
 
 type recorded struct {
 	begins    []string // epochs
+	topics    []string // what was told of several topics
+	keys      []string // theirs
 	next      []int64
 	events    []string // "partition@offset user data"
 	fed       []string // the same of what was fed
@@ -62,8 +64,27 @@ func (r *recorder) Begin(stream int, epoch string, start []int64) {
 	r.change(stream, func(s *recorded) { s.begins, s.next = append(s.begins, epoch), slices.Clone(start) })
 }
 
-func (r *recorder) Retained(stream int, compacted bool, start []int64) {
+func (r *recorder) Retained(stream int, _ []int32, compacted bool, start []int64) {
 	r.change(stream, func(s *recorded) { s.compacted, s.kept = compacted, slices.Clone(start) })
+}
+
+func (r *recorder) AddTopic(stream int, name, key string, start []int64) {
+	r.change(stream, func(s *recorded) {
+		s.topics = append(s.topics, fmt.Sprint("+", name, start))
+		s.keys = append(s.keys, key)
+		s.next = append(s.next, start...)
+	})
+}
+
+func (r *recorder) GrowTopic(stream int, key string, start []int64) {
+	r.change(stream, func(s *recorded) {
+		s.topics = append(s.topics, fmt.Sprint("more ", start))
+		s.next = append(s.next, start...)
+	})
+}
+
+func (r *recorder) RemoveTopic(stream int, key string) {
+	r.change(stream, func(s *recorded) { s.topics = append(s.topics, "-"+key) })
 }
 
 func (r *recorder) FillState(stream int, partition int32, events []stream.Event, next int64) {

@@ -157,6 +157,7 @@ func noticeSchemas() openapi.Properties {
 			"reason": openapi.Enum("Why the position moved.", "retention", "recreated", "truncated", "compacted", "bounds", "scope", "invalid", "lagged"),
 			"stream": openapi.String("The stream. Absent: the id could not be read at all."),
 			"partitions": openapi.List(openapi.Object("", openapi.Properties{
+				"topic":     openapi.String("Of a stream of several topics. Absent with sealed ids, and where the topic was deleted and its name isn't known."),
 				"partition": openapi.Whole(0, ""),
 				"from":      openapi.Whole(stream.Unknown, "Events from here (-1: from where the client was) are not sent. Absent where ids are sealed."),
 				"to":        openapi.Whole(0, "The first offset that is sent again."),

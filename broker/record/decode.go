@@ -64,6 +64,17 @@ func (d *Decoder) Clone() *Decoder {
 	return &c
 }
 
+// For is Clone, for a stream of several topics. The records are of this one.
+func (d *Decoder) For(topic string) *Decoder {
+	c := d.Clone()
+	if c.steps != nil && c.steps.envelope != nil {
+		steps, envelope := *c.steps, *c.steps.envelope
+		envelope.Topic = topic
+		steps.envelope, c.steps = &envelope, &steps
+	}
+	return c
+}
+
 // IsPlain reports whether records are shown as they come. To decode them costs next to
 // nothing.
 func (d *Decoder) IsPlain() bool { return d.steps == nil }

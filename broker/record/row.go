@@ -55,18 +55,12 @@ func (d *Decoder) decodeRow(rec *kgo.Record, ev *stream.Event, f *fields) Refusa
 }
 
 // decodeDeleted makes an event of a row that was deleted.
-//
-// Without REPLICA IDENTITY FULL, Debezium fills what it doesn't know with null or, in
-// columns that are never null, with 0 and "". So the users who have the row in the state
-// are told too.
 func (d *Decoder) decodeDeleted(ev *stream.Event, before *fields, wrap wrapper) Refusal {
 	refused := d.findUsers(before, ev)
 	refused |= d.findSubject(before, ev)
 	data := wrap(ev, ev.Subject, deleted, deletion(ev.Subject, before.keyText, ""), true)
-	if d.audience == stream.AudienceUser && d.user.MayUseValue() {
-		ev.FormerFromState, ev.FormerSubject, ev.FormerData = true, ev.Subject, data
-	}
 	if !refused.Delivers() {
+		ev.FormerFromState, ev.FormerSubject, ev.FormerData = true, ev.Subject, data
 		return FormerUnknown
 	}
 	if d.wasHidden(before) {

@@ -197,13 +197,7 @@ func (d *Decoder) shapeAndWrap(f *fields, ev *stream.Event, wrap wrapper) Refusa
 			return Filtered
 		case shape.Shown:
 		}
-		if d.steps.shape.Filters() {
-			d.say("filter", "passes")
-		}
-		if d.steps.shape.Reshapes() {
-			d.say("shape", "%s", out)
-		}
-		if !d.steps.isText || d.steps.shape.Reshapes() {
+		if d.say("shape", "%s", out); !d.steps.isText || d.steps.shape.Reshapes() {
 			data = out
 		}
 		isJSON = true

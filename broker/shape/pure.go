@@ -15,8 +15,7 @@ var impure = map[string]string{
 	"env": "the environment isn't the record's", "$ENV": "the environment isn't the record's",
 	"input": "there is one record", "inputs": "there is one record", "input_line_number": "there is one record", "input_filename": "there is one record",
 	"halt": "a program can't end the gateway", "halt_error": "a program can't end the gateway",
-	"builtins": "which functions there are isn't the record's",
-	"debug":    "there is nobody to read it", "stderr": "there is nobody to read it",
+	"debug": "there is nobody to read it", "stderr": "there is nobody to read it",
 	"modulemeta": "there are no modules", "get_search_list": "there are no modules", "$__prog_args": "there are no arguments",
 }
 

@@ -172,8 +172,5 @@ func (s *Shape) fields(dst, doc []byte) ([]byte, Verdict, error) {
 	return s.drop.AppendWithout(dst, root), Shown, nil
 }
 
-// Filters reports whether there is a filter.
-func (s *Shape) Filters() bool { return s.filter != nil }
-
 // Reshapes reports whether what is shown differs from the document.
 func (s *Shape) Reshapes() bool { return s.transform != nil || s.keep != nil || s.drop != nil }

@@ -44,6 +44,10 @@ var (
 	lsoLagDesc  = prometheus.NewDesc("sluice_stream_lso_lag_records", "Records between the last stable offset and the high watermark, which open transactions hold back. Absent while that is not known.", []string{"stream"}, nil)
 	heldDesc    = prometheus.NewDesc("sluice_held_offset", "The offset at which a partition waits, by the reason; absent for those that don't.", []string{"stream", "partition", "reason"}, nil)
 	jumpsDesc   = prometheus.NewDesc("sluice_reader_jumps_total", "Times that reading a partition had to go on elsewhere, by reason: clients are told by a reset.", []string{"stream", "reason"}, nil)
+	topicsDesc  = prometheus.NewDesc("sluice_stream_topics", "Topics of a stream of several: those that are read, those that wait, and those that are refused since they have no room in ids.", []string{"stream", "is"}, nil)
+	topicDesc   = prometheus.NewDesc("sluice_topic_records_total", "Records read, by topic, of a stream of several.", []string{"stream", "topic"}, nil)
+	topicLag    = prometheus.NewDesc("sluice_topic_lag_records", "Records to be read up to the last stable offset, by topic, of a stream of several. Absent while that is not known.", []string{"stream", "topic"}, nil)
+	topicOut    = prometheus.NewDesc("sluice_topic_refused", "1 for a topic of a stream of several that has no room in ids.", []string{"stream", "topic"}, nil)
 	refusedDesc = prometheus.NewDesc("sluice_records_refused_total", "Records with something wrong, by reason; a record may have several.", []string{"stream", "reason"}, nil)
 )
 
@@ -60,6 +64,10 @@ func (streamCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- heldDesc
 	ch <- jumpsDesc
 	ch <- refusedDesc
+	ch <- topicsDesc
+	ch <- topicDesc
+	ch <- topicLag
+	ch <- topicOut
 }
 
 // Collect implements prometheus.Collector.
@@ -75,8 +83,9 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(lsoLagDesc, prometheus.GaugeValue, float64(f.LSOLag), f.Name)
 		}
 		for _, h := range f.Held {
-			ch <- prometheus.MustNewConstMetric(heldDesc, prometheus.GaugeValue, float64(h.Offset), f.Name, strconv.Itoa(int(h.Partition)), h.Reason)
+			ch <- prometheus.MustNewConstMetric(heldDesc, prometheus.GaugeValue, float64(h.Offset), f.Name, partitionLabel(h), h.Reason)
 		}
+		collectTopics(ch, &f)
 		for reason, n := range f.Jumps {
 			ch <- prometheus.MustNewConstMetric(jumpsDesc, prometheus.CounterValue, float64(n), f.Name, reason)
 		}
@@ -84,6 +93,42 @@ func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), f.Name, reason)
 		}
 	}
+}
+
+// collectTopics collects what is told by topic, of a stream of several.
+func collectTopics(ch chan<- prometheus.Metric, f *status.Facts) {
+	if !f.Several {
+		return
+	}
+	counts := map[string]int{"read": 0, "waiting": 0, "refused": 0}
+	for _, t := range f.Topics {
+		switch {
+		case t.Refused:
+			counts["refused"]++
+			ch <- prometheus.MustNewConstMetric(topicOut, prometheus.GaugeValue, 1, f.Name, t.Topic)
+			continue
+		case t.Fetching:
+			counts["read"]++
+		default:
+			counts["waiting"]++
+		}
+		ch <- prometheus.MustNewConstMetric(topicDesc, prometheus.CounterValue, float64(t.Records), f.Name, t.Topic)
+		if t.Behind >= 0 {
+			ch <- prometheus.MustNewConstMetric(topicLag, prometheus.GaugeValue, float64(t.Behind), f.Name, t.Topic)
+		}
+	}
+	for is, n := range counts {
+		ch <- prometheus.MustNewConstMetric(topicsDesc, prometheus.GaugeValue, float64(n), f.Name, is)
+	}
+}
+
+// partitionLabel names a partition; that of one of several topics with its topic.
+func partitionLabel(h status.HeldPartition) string {
+	number := strconv.Itoa(int(h.Partition))
+	if h.Topic != "" {
+		return h.Topic + "/" + number
+	}
+	return number
 }
 
 func oneIf(b bool) float64 {

@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"net/url"
@@ -127,14 +128,18 @@ func (o *Operators) decideRecord(body *Decisions, query url.Values, user string)
 	asked := false
 	for _, f := range o.Streams.Source.Status() {
 		i, known := o.Streams.Hub.Lookup(f.Name)
-		if !known || topic != "" && topic != f.Topic || name != "" && name != f.Name {
+		if !known || topic != "" && !f.Has(topic) || name != "" && name != f.Name {
 			continue
 		}
 		asked = true
-		d, cause := o.Streams.Hub.Decisions().Of(i, int32(partition), int64(offset), user)
+		number, known := o.Streams.Hub.StreamPartition(i, topic, int32(partition))
+		if !known {
+			return response.BadRequest("topic", "The stream has several topics: name the record's, and a partition that it has.")
+		}
+		d, cause := o.Streams.Hub.Decisions().Of(i, number, int64(offset), user)
 		if cause != "" {
 			if body.Cause == "" {
-				body.Cause, body.Because = cause, o.explain.explainUnknown(cause, i, int32(partition), int64(offset), body.Since)
+				body.Cause, body.Because = cause, o.explain.explainUnknown(cause, i, number, int64(offset), body.Since)
 			}
 			continue
 		}
@@ -177,8 +182,9 @@ func (o *Operators) decideUser(body *Decisions, query url.Values, user string) *
 // decision says a decision with reasons.
 func (o *Operators) decision(d stream.Decision, topic string) decision {
 	spec := o.Streams.Hub.Specs()[d.Stream]
+	named, number := o.Streams.Hub.TopicPartition(d.Stream, d.Partition)
 	one := decision{
-		Stream: spec.Name, Topic: topic, Partition: d.Partition, Offset: d.Offset, Read: *response.UTC(d.Read), Timestamp: *response.UTC(d.Stamp), Audience: audienceName(spec.Audience),
+		Stream: spec.Name, Topic: cmp.Or(named, topic), Partition: number, Offset: d.Offset, Read: *response.UTC(d.Read), Timestamp: *response.UTC(d.Stamp), Audience: audienceName(spec.Audience),
 		Poison: d.Poison, Event: d.Name, Subject: d.Subject, Users: d.Users, MoreUsers: d.MoreUsers, Connected: d.Connected, Written: d.Written,
 		For: []decidedFor{}, Subscribers: []decidedVisitor{},
 	}

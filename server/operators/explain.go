@@ -84,7 +84,16 @@ func (e *explainer) explain(d *stream.Decision, v stream.Verdict) string {
 
 func (e *explainer) explainRefusal(d *stream.Decision) string {
 	name := e.Hub.Specs()[d.Stream].Name
-	return fmt.Sprintf("The record at partition %d, offset %d is no event of the stream %s: %s. It reaches nobody.", d.Partition, d.Offset, name, refusalText(name, d))
+	return fmt.Sprintf("The record at %s, offset %d is no event of the stream %s: %s. It reaches nobody.", e.partition(d.Stream, d.Partition), d.Offset, name, refusalText(name, d))
+}
+
+// partition names a stream's partition; of several topics, with its topic.
+func (e *explainer) partition(i int, partition int32) string {
+	topic, number := e.Hub.TopicPartition(i, partition)
+	if topic == "" {
+		return fmt.Sprintf("partition %d", number)
+	}
+	return fmt.Sprintf("partition %d of topic %s", number, topic)
 }
 
 // refusalText says a reason of the reader's in words; what it doesn't know, it repeats.
@@ -192,7 +201,9 @@ func (e *explainer) explainUnknown(cause stream.Cause, i int, partition int32, o
 	case stream.CauseNotRead:
 		next := "it has no such partition"
 		if _, head := e.Hub.Positions(i); int(partition) < len(head) {
-			next = fmt.Sprintf("it reads offset %d of partition %d next", head[partition], partition)
+			if next = fmt.Sprintf("it reads offset %d of %s next", head[partition], e.partition(i, partition)); head[partition] == stream.Gone {
+				next = "the topic was deleted"
+			}
 		}
 		return fmt.Sprintf("This gateway has not read it: %s.", next)
 	case stream.CauseNoRecord:

@@ -77,9 +77,10 @@ type liveStream struct {
 	Events        uint64            `json:"events"`
 	Deliveries    uint64            `json:"deliveries"`
 	Poison        map[string]uint64 `json:"poison"`
-	Lag           *int64            `json:"lag"`     // null while unknown
-	LSOLag        *int64            `json:"lso_lag"` // what open transactions hold back; null while unknown
-	Jumps         map[string]uint64 `json:"jumps"`   // of the reader, by reason
+	Lag           *int64            `json:"lag"`              // null while unknown
+	LSOLag        *int64            `json:"lso_lag"`          // what open transactions hold back; null while unknown
+	Jumps         map[string]uint64 `json:"jumps"`            // of the reader, by reason
+	Topics        []status.Topic    `json:"topics,omitempty"` // of a stream of several
 	Partitions    []livePartition   `json:"partitions"`
 	Subscribers   int               `json:"subscribers"`
 	Resets        map[string]uint64 `json:"resets"`
@@ -90,6 +91,7 @@ type liveStream struct {
 }
 
 type livePartition struct {
+	Topic     string `json:"topic,omitempty"` // of a stream of several
 	Partition int    `json:"partition"`
 	Next      int64  `json:"next"`
 	End       *int64 `json:"end"` // never below Next; null while unknown, and Lag with it
@@ -189,7 +191,7 @@ func (o *Operators) liveStream(f *status.Facts, isReady bool) liveStream {
 		Ready: isReady, Warm: f.Warm, Fetching: f.Fetching, Waiting: f.Waiting,
 		StaleSince: response.UTCOrNil(f.StaleSince), KafkaAnswered: response.UTCOrNil(f.Answered), NewestEvent: response.UTCOrNil(f.Stamp),
 		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused, Jumps: f.Jumps,
-		Partitions: []livePartition{}, Held: f.Held, Subscribers: f.Subscribers,
+		Topics: f.Topics, Partitions: []livePartition{}, Held: f.Held, Subscribers: f.Subscribers,
 		Log:   liveLog{Entries: f.Entries, Bytes: f.Bytes, Oldest: response.UTCOrNil(f.Oldest), Newest: response.UTCOrNil(f.Newest)},
 		State: liveState{Subjects: f.Subjects, Bytes: f.StateBytes},
 	}
@@ -205,8 +207,8 @@ func (o *Operators) liveStream(f *status.Facts, isReady bool) liveStream {
 	if f.LSOLag >= 0 {
 		one.LSOLag = &f.LSOLag
 	}
-	for i, p := range f.Partitions {
-		lp := livePartition{Partition: i, Next: p.Next}
+	for _, p := range f.Partitions {
+		lp := livePartition{Topic: p.Topic, Partition: int(p.Number), Next: p.Next}
 		if p.End >= 0 {
 			end := max(p.End, p.Next) // records have come since Kafka was last asked for the end
 			lp.End, lp.Lag = &end, new(end-p.Next)

@@ -36,6 +36,8 @@ type Stream struct {
 
 	Held []HeldPartition // in ascending order
 
+	Topics []Topic // of a stream of several, by name; then Topic is what they are named by
+
 	Records    uint64            // read
 	Events     uint64            // made of them
 	Refused    map[string]uint64 // records with something wrong, by reason, each reason listed; a record may have several
@@ -47,6 +49,7 @@ type Stream struct {
 
 // HeldPartition is a partition that waits at a record.
 type HeldPartition struct {
+	Topic     string    `json:"topic,omitempty"` // of a stream of several
 	Partition int32     `json:"partition"`
 	Offset    int64     `json:"offset"`
 	Since     time.Time `json:"since"`
@@ -56,6 +59,23 @@ type HeldPartition struct {
 	Why       string    `json:"why"`    // in words, none of them the record's
 }
 
+// Topic is the state of one of a stream's several topics.
+type Topic struct {
+	Topic      string `json:"topic"`
+	Partitions int    `json:"partitions"`
+	Fetching   bool   `json:"fetching"`
+	Behind     int64  `json:"behind"`            // -1 while unknown
+	Waiting    string `json:"waiting,omitempty"` // what for, while it is not fetching
+	Refused    bool   `json:"refused,omitempty"` // it has no room in ids, and is not served
+	Records    uint64 `json:"records"`
+	Events     uint64 `json:"events"`
+}
+
+// Has reports whether a topic is the stream's, or one of its topics.
+func (s *Stream) Has(topic string) bool {
+	return topic == s.Topic || slices.ContainsFunc(s.Topics, func(t Topic) bool { return t.Topic == topic })
+}
+
 // isStopped reports whether a partition is held until a stream's rules change.
 func (s *Stream) isStopped() bool {
 	return slices.ContainsFunc(s.Held, func(h HeldPartition) bool { return h.Stops })
@@ -63,6 +83,9 @@ func (s *Stream) isStopped() bool {
 
 // Partition is how far a partition has been read.
 type Partition struct {
+	Topic  string // of a stream of several; "" otherwise
+	Number int32  // in its topic
+
 	Next int64 // the next offset to read
 	End  int64 // the last stable offset as last asked; -1 while unknown
 }
@@ -82,6 +105,7 @@ type Facts struct {
 	Stream
 	stream.Stats
 	Audience stream.Audience
+	Several  bool // it has several topics
 }
 
 // Streams knows the facts of all streams, from memory.
@@ -97,7 +121,7 @@ func (s Streams) Facts() []Facts {
 	for _, status := range s.Source.Status() {
 		f := Facts{Stream: status}
 		if i, ok := s.Hub.Lookup(status.Name); ok {
-			f.Stats, f.Audience = s.Hub.Stats(i), specs[i].Audience
+			f.Stats, f.Audience, f.Several = s.Hub.Stats(i), specs[i].Audience, specs[i].Several
 		}
 		all = append(all, f)
 	}

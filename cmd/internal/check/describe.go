@@ -17,7 +17,7 @@ import (
 
 // describe says in words what a configuration means. Topics that Kafka didn't tell of are
 // named alone.
-func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected) {
+func describe(w io.Writer, c *config.Config, r *result) {
 	fmt.Fprintf(w, "Browsers connect to %s. A caller is %s.\n", c.Listen, caller(c.Auth))
 	if headerOnly(c.Auth) {
 		fmt.Fprint(w, "A page's EventSource can't send that header: add a cookie, such as auth.jwt.from: [header, \"cookie:session\"], or use @sluice/client.\n")
@@ -25,14 +25,14 @@ func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected)
 	if len(c.CORS.Origins) > 0 && !c.CORS.Credentials && byCookie(c.Auth) {
 		fmt.Fprint(w, "Pages of cors.origins can't send the cookie that a caller is known by: write cors.credentials: true, or serve pages and gateway from one origin.\n")
 	}
-	for _, s := range c.Streams {
+	for i, s := range c.Streams {
 		fmt.Fprintf(w, "\n%s\n", s.Name)
 		line := func(what, text string) { fmt.Fprintf(w, "  %-8s %s\n", what, text) }
-		topic := s.Topic
-		if t, ok := topics[s.Topic]; ok && t.Partitions > 0 {
-			topic += ", " + counted(t.Partitions, "partition")
+		if s.Topics.IsGiven() {
+			describeTopics(line, r, i, s)
+		} else {
+			line("topic", withPartitions(s.Topic, r.topics))
 		}
-		line("topic", topic)
 		line("who", audience(s))
 		for _, step := range steps(s) {
 			line(step[0], step[1])
@@ -49,10 +49,37 @@ func describe(w io.Writer, c *config.Config, topics map[string]broker.Inspected)
 		if s.Spec().State.MaxBytes > 0 {
 			line("state", fmt.Sprintf("the latest of each subject, %s (all, where the topic is compacted) or %s", shortDuration(s.State.MaxAge.String()), s.State.MaxBytes))
 		}
-		if old := c.Deprecated().Notice(s.Name, func(string) bool { return true }); old != nil {
-			line("old", old.Says())
-		}
 	}
+}
+
+// maxTopics is how many topics of a stream are named.
+const maxTopics = 20
+
+// describeTopics says which topics a stream of several has now.
+func describeTopics(line func(what, text string), r *result, i int, s config.Stream) {
+	names := r.topicsOf(i, s)
+	switch {
+	case s.Topics.Pattern != "" && r.topics == nil:
+		line("topics", s.Topics.Pattern)
+		return
+	case s.Topics.Pattern != "":
+		line("topics", fmt.Sprintf("%s, which matches %s now", s.Topics.Pattern, counted(len(names), "topic")))
+	default:
+		line("topics", counted(len(names), "topic"))
+	}
+	for _, name := range names[:min(len(names), maxTopics)] {
+		line("", withPartitions(name, r.topics))
+	}
+	if more := len(names) - maxTopics; more > 0 {
+		line("", fmt.Sprintf("and %d more", more))
+	}
+}
+
+func withPartitions(topic string, topics map[string]broker.Inspected) string {
+	if t, ok := topics[topic]; ok && t.Partitions > 0 {
+		return topic + ", " + counted(t.Partitions, "partition")
+	}
+	return topic
 }
 
 // caller says how who is asking is known, one way after the other.
@@ -182,10 +209,10 @@ func steps(s config.Stream) (all [][2]string) {
 		add("unwrap", "the row of a change ("+s.Unwrap+"). If a change doesn't say what the row was before, its former user is the one in the state")
 	}
 	if s.Filter != "" {
-		add("filter", program(s.Filter))
+		add("filter", s.Filter)
 	}
 	if s.Transform != "" {
-		add("shape", program(s.Transform))
+		add("shape", s.Transform)
 	}
 	if len(s.Keep) > 0 {
 		add("keep", strings.Join(s.Keep, ", "))
@@ -200,11 +227,6 @@ func steps(s config.Stream) (all [][2]string) {
 		add("errors", s.OnError)
 	}
 	return all
-}
-
-// program is a jq program with its further lines below the first.
-func program(text string) string {
-	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n           ")
 }
 
 // shortDuration cuts the zero parts that Go writes: 10m0s is 10m.

@@ -62,9 +62,7 @@ func show(w io.Writer, s config.Stream, e record.Explanation) {
 	if !e.Delivered {
 		fmt.Fprintf(w, "%s: nobody would get it\n", s.Name)
 		for _, r := range e.Refusals {
-			if !r.Delivers() {
-				line("because", because(s, r, e.Err))
-			}
+			line("because", because(s, r, e.Err))
 		}
 		if e.Err != "" && !slices.Contains(e.Refusals, record.Filtered) {
 			line("error", e.Err)

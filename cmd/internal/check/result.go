@@ -17,6 +17,7 @@ type result struct {
 	strict    bool                        // warnings are faults
 	unlearned bool                        // Kafka can't be asked; one of the warnings says why
 	topics    map[string]broker.Inspected // nil: Kafka wasn't asked, or didn't answer
+	matched   [][]string                  // by stream, the topics that its pattern matches now
 }
 
 // status is the exit status. That Kafka can't be asked is no fault, even if warnings are.
@@ -57,7 +58,7 @@ func (r *result) say(asJSON bool, c *config.Config, stdout, stderr io.Writer) in
 		}
 		return status
 	}
-	describe(stdout, c, r.topics)
+	describe(stdout, c, r)
 	switch {
 	case status == unlearned:
 		fmt.Fprintln(stdout, "\nNothing could be learned of Kafka, so it isn't known whether this can be served.")

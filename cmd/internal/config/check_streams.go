@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
+	"sluice/broker"
 	"sluice/broker/record"
 	"sluice/server/auth"
 	"sluice/stream"
@@ -37,12 +39,17 @@ func (l *loader) checkStreams() {
 
 func (l *loader) checkStream(s *Stream) {
 	at := func(leaf string) string { return "streams." + s.Name + "." + leaf }
+	_, several := l.given[at("topics")]
 	switch {
+	case several && s.Topic != "":
+		l.fault(at("topics"), "is given beside topic: write one of the two")
+	case several:
+		l.checkTopics(at("topics"), s.Topics)
 	case s.Topic == "" && l.misunderstood(at("topic")):
 	case s.Topic == "":
 		l.fault(at("topic"), "is missing: write the Kafka topic it shows")
-	case len(s.Topic) > maxTopic || s.Topic == "." || s.Topic == ".." || !topicName.MatchString(s.Topic):
-		l.fault(at("topic"), fmt.Sprintf("%q can't be a topic: write one name of letters, digits, dots, dashes and underscores, at most %d", s.Topic, maxTopic))
+	case !isTopic(s.Topic):
+		l.fault(at("topic"), notATopic(s.Topic))
 	}
 	l.positive(at("replay"), s.Replay)
 	if s.ReplayBytes < minReplayBytes && !l.broken[at("replay_bytes")] {
@@ -71,6 +78,41 @@ func (l *loader) checkStream(s *Stream) {
 	case s.Audience == AudienceEveryone && s.User != "":
 		l.warn(at("user"), "is not looked at with audience: everyone")
 	}
+}
+
+// checkTopics says what is wrong with a stream's several topics.
+func (l *loader) checkTopics(key string, t TopicList) {
+	if l.broken[key] {
+		return
+	}
+	if t.Pattern != "" {
+		if _, err := broker.MatchTopics(t.Pattern); err != nil {
+			l.fault(key, err.Error())
+		}
+		return
+	}
+	if len(t.Names) == 0 {
+		l.fault(key, `is empty: name topics, or write a pattern such as ^orders\..*`)
+	}
+	for i, name := range t.Names {
+		switch {
+		case strings.HasPrefix(name, "^"):
+			l.fault(key, fmt.Sprintf("%s is a pattern, and stands alone: write topics: %s without a list, with | between alternatives", name, name))
+		case !isTopic(name):
+			l.fault(key, notATopic(name))
+		case slices.Contains(t.Names[:i], name):
+			l.fault(key, name+" is named twice")
+		}
+	}
+}
+
+// isTopic reports whether Kafka takes a name.
+func isTopic(name string) bool {
+	return len(name) <= maxTopic && name != "." && name != ".." && topicName.MatchString(name)
+}
+
+func notATopic(name string) string {
+	return fmt.Sprintf("%q can't be a topic: write one name of letters, digits, dots, dashes and underscores, at most %d", name, maxTopic)
 }
 
 // maxRecord is the most that max_record_bytes may be: Kafka's sizes are 32 bits wide, and

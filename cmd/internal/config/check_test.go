@@ -33,7 +33,7 @@ streams:
 catchup: {max_records: 0, concurrency: many, max_age: [1d]}
 heartbeat: 20s
 brokers: [localhost:9092]
-`, "SLUICE_STREAMS_ORDERS_TOPICS=x", "SLUICE_KAFKA_BROKER=x", "SLUICE_READY_GRACE=soon")
+`, "SLUICE_STREAMS_ORDERS_TOPIK=x", "SLUICE_KAFKA_BROKER=x", "SLUICE_READY_GRACE=soon")
 	want := strings.Split(strings.TrimSpace(`
 sluice.yaml: auth: is missing, and sluice does not guess who is asking. Write one of
 sluice.yaml:1: listen: "8080" is no address: write host:port, or :port for every interface
@@ -63,7 +63,7 @@ sluice.yaml:18: heartbeat: is given twice: keep one, the first is on line 3
 sluice.yaml:19: brokers: there is no such key here; did you mean kafka.brokers?
 SLUICE_KAFKA_BROKER: no key has this variable; did you mean SLUICE_KAFKA_BROKERS?
 SLUICE_READY_GRACE: ready_grace: "soon" is not a duration: write a number with its unit, such as 15s, 10m, 12h or 7d
-SLUICE_STREAMS_ORDERS_TOPICS: no key has this variable; did you mean SLUICE_STREAMS_ORDERS_TOPIC?
+SLUICE_STREAMS_ORDERS_TOPIK: no key has this variable; did you mean SLUICE_STREAMS_ORDERS_TOPIC?
 `), "\n")
 	var got []string
 	for _, f := range findings.Faults() {
@@ -109,6 +109,13 @@ func TestFaults(t *testing.T) {
 		{"not yaml", "", "a: [", nil, "sluice.yaml:"},
 		{"tab", "", "kafka:\n\tbrokers: x\n", nil, "sluice.yaml:2: a tab: indent with spaces"},
 		{"second document", "auth:", "---\nauth:", nil, "sluice.yaml:5: a second document begins here"},
+		{"topic and topics", "user: key", "user: key, topics: [a]", nil, "sluice.yaml:4: streams.orders.topics: is given beside topic"},
+		{"an invalid pattern", "topic: order-topic", `topics: '^orders\.('`, nil, `sluice.yaml:4: streams.orders.topics: "^orders\\.(" is no regular expression`},
+		{"a pattern without ^", "topic: order-topic", "topics: orders", nil, "sluice.yaml:4: streams.orders.topics: orders is no pattern, since that begins with ^: write topic: orders for this topic alone, or [orders] for a stream that may get more"},
+		{"a pattern in a list", "topic: order-topic", "topics: [a, ^b]", nil, "sluice.yaml:4: streams.orders.topics: ^b is a pattern, and stands alone"},
+		{"no topics", "topic: order-topic", "topics: []", nil, "sluice.yaml:4: streams.orders.topics: is empty: name topics, or write a pattern"},
+		{"a topic twice", "topic: order-topic", "topics: [a, b, a]", nil, "sluice.yaml:4: streams.orders.topics: a is named twice"},
+		{"topics that can't be", "topic: order-topic", "topics: [a, 'b c']", nil, `sluice.yaml:4: streams.orders.topics: "b c" can't be a topic`},
 		{"section as text", "orders: {topic: order-topic, user: key}", "orders: order-topic", nil, "sluice.yaml:4: streams.orders: keys are needed here, such as topic"},
 		{"text as section", "user: key", "user: {key: id}", nil, "sluice.yaml:4: streams.orders.user: has keys of its own, but one text or list is needed"},
 		{"list of lists", `["localhost:9092"]`, `[[a]]`, nil, "sluice.yaml:2: kafka.brokers: each item of this list must be a plain text"},

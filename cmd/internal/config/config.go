@@ -25,6 +25,7 @@ package config
 
 import (
 	"io/fs"
+	"strings"
 	"time"
 )
 
@@ -106,11 +107,12 @@ type SASL struct {
 type Stream struct {
 	Name        string
 	Topic       string
-	Audience    string   // AudienceUser or AudienceEveryone
-	User        string   // selectors of whose event it is; "" only for AudienceEveryone
-	Subject     string   // selectors of what it is about; "" none
-	Event       string   // selectors of the event's name; "" unnamed
-	Access      []string // roles of which one is needed; empty: any identified user
+	Topics      TopicList // instead of Topic: several
+	Audience    string    // AudienceUser or AudienceEveryone
+	User        string    // selectors of whose event it is; "" only for AudienceEveryone
+	Subject     string    // selectors of what it is about; "" none
+	Event       string    // selectors of the event's name; "" unnamed
+	Access      []string  // roles of which one is needed; empty: any identified user
 	Replay      time.Duration
 	ReplayBytes Size
 	MaxRecord   Size // of a record's key, value and headers together, unpacked; 0: record.DefaultMaxBytes
@@ -124,6 +126,30 @@ type Deprecated struct {
 	Since     time.Time
 	Sunset    time.Time // when the stream goes; zero: that isn't known
 	Successor string    // the stream to read instead; "": there is none
+}
+
+// TopicList names several topics, one by one or by a pattern.
+type TopicList struct {
+	Names   []string // without a pattern
+	Pattern string   // a regular expression of whole names, which begins with ^
+}
+
+// IsGiven reports whether a stream has several topics.
+func (t TopicList) IsGiven() bool { return t.Pattern != "" || len(t.Names) > 0 }
+
+func (t TopicList) String() string {
+	if t.Pattern != "" {
+		return t.Pattern
+	}
+	return strings.Join(t.Names, ", ")
+}
+
+// Shown is the topic or the topics of a stream, as they were written.
+func (s Stream) Shown() string {
+	if s.Topics.IsGiven() {
+		return s.Topics.String()
+	}
+	return s.Topic
 }
 
 // Shape says how a stream's records are read, and what of them is shown.

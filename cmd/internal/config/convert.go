@@ -48,7 +48,7 @@ func (s Stream) Broker() broker.StreamConfig {
 
 // Spec says what the hub keeps of the stream.
 func (s Stream) Spec() stream.Spec {
-	spec := stream.Spec{Name: s.Name, Audience: s.hubAudience(), Replay: s.Replay, ReplayBytes: int64(s.ReplayBytes)}
+	spec := stream.Spec{Name: s.Name, Several: s.Topics.IsGiven(), Audience: s.hubAudience(), Replay: s.Replay, ReplayBytes: int64(s.ReplayBytes)}
 	if s.hasState() {
 		spec.State = stream.StateBounds{MaxAge: s.State.MaxAge, MaxBytes: int64(s.State.MaxBytes)}
 	}

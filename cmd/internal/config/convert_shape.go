@@ -35,12 +35,35 @@ func (c *Config) Records(r *schema.Registry) []broker.StreamConfig {
 	all := make([]broker.StreamConfig, len(c.Streams))
 	for i, s := range c.Streams {
 		all[i] = s.Broker()
+		all[i].Topics = c.TopicsOf(s)
 		all[i].Record.Registry = r
 		if sealer, ok := c.IDs.(*cursor.Sealer); ok {
 			all[i].Record.IDs.Key = sealer.RecordKey()
 		}
 	}
 	return all
+}
+
+// TopicsOf makes the set of a stream's several topics; nil: it has one. The reader and
+// the history of a stream must be given the same set.
+func (c *Config) TopicsOf(s Stream) *broker.Topics {
+	switch {
+	case s.Topics.Pattern != "":
+		topics, _ := broker.MatchTopics(s.Topics.Pattern, c.notMatched()...) // it was checked
+		return topics
+	case len(s.Topics.Names) > 0:
+		return broker.ListTopics(s.Topics.Names...)
+	}
+	return nil
+}
+
+// notMatched are the topics that no pattern matches: those that gateways write
+// themselves.
+func (c *Config) notMatched() (names []string) {
+	if c.ControlTopic != "" {
+		names = append(names, c.ControlTopic)
+	}
+	return names
 }
 
 // Registry makes the schema registry; nil: there is none. Close it.

@@ -108,8 +108,10 @@ var mainKeys = []Key{
 	{"kafka.fetch.max_partition_bytes", "1MiB", nil, "How much of `kafka.fetch.max_bytes` one partition may have. A larger batch still comes, alone. Kafka's `max.partition.fetch.bytes`.",
 		func(c *Config, _ *Stream) any { return &c.Kafka.Fetch.MaxPartitionBytes }},
 
-	{"streams.<name>.topic", "", nil, "The Kafka topic. Required. Several streams may show one topic.",
+	{"streams.<name>.topic", "", nil, "The Kafka topic. Required, unless `topics` is there. Several streams may show one topic.",
 		func(_ *Config, s *Stream) any { return &s.Topic }},
+	{"streams.<name>.topics", "", nil, "Instead of `topic`: a list of topics, or a pattern such as `^orders\\..*` ([several topics](#several-topics)).",
+		func(_ *Config, s *Stream) any { return &s.Topics }},
 	{"streams.<name>.audience", AudienceUser, []string{AudienceUser, AudienceEveryone}, "Users that get the stream's events. `user`: each event belongs to one user, or several. `everyone`: all identified users get all events.",
 		func(_ *Config, s *Stream) any { return &s.Audience }},
 	{"streams.<name>.user", "", nil, "[Selector](#selectors) of the user that an event belongs to, or a list of them. Required with `audience: user`.",
@@ -194,7 +196,7 @@ func (k Key) Kind() string {
 		return "secret"
 	case *path, secretFile:
 		return "file"
-	case *selectors:
+	case *selectors, *TopicList:
 		return "text or list"
 	default:
 		return "text"

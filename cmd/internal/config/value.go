@@ -49,6 +49,17 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 		*list = v.items()
 		return nil
 	}
+	if topics, ok := field.(*TopicList); ok {
+		*topics = TopicList{}
+		if v.list == nil && strings.HasPrefix(v.text, "^") {
+			topics.Pattern = v.text
+			return nil
+		}
+		if topics.Names = v.items(); v.list == nil && len(topics.Names) == 1 {
+			return fmt.Errorf("%s is no pattern, since that begins with ^: write topic: %s for this topic alone, or [%s] for a stream that may get more", v.text, v.text, v.text)
+		}
+		return nil
+	}
 	if several, ok := field.(*selectors); ok {
 		if *several = selectors(v.text); v.list == nil {
 			return nil

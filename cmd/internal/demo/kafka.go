@@ -28,7 +28,12 @@ func startKafka(address string) (*kfake.Cluster, error) {
 func makeTopics(cluster *kfake.Cluster, c *config.Config) error {
 	topics := map[string]int32{}
 	for _, s := range c.Streams {
-		topics[s.Topic] = partitions
+		for _, name := range s.Topics.Names {
+			topics[name] = partitions
+		}
+		if s.Topic != "" {
+			topics[s.Topic] = partitions
+		}
 	}
 	if c.ControlTopic != "" {
 		topics[c.ControlTopic] = 1

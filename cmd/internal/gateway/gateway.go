@@ -6,7 +6,8 @@
 //   - listeners.go: the addresses, and how many connections fit.
 //   - identity.go, control.go: who is asking, and what gateways tell each other.
 //   - status.go: what the server is told about the reader.
-//   - id_length.go: streams whose ids would be too long are not served.
+//   - id_length.go: streams whose ids would be too long are not served. id_topics.go: the
+//     same of topics, where a stream has several.
 //   - outage_log.go: the log lines of an outage of Kafka.
 //   - log.go: the log.
 package gateway
@@ -119,6 +120,7 @@ func New(o Options) (g *Gateway, err error) {
 
 	limiter := newIDLimiter(g.hub, c.IDs, g.slog)
 	limiter.register(metrics.Registerer())
+	kafka.Admit, kafka.Release = limiter.Admit, limiter.Release
 	sink := newOutageLog(limiter, specs, g.slog)
 	if g.reader, err = broker.NewReader(kafka, records, sink, g.slog); err != nil {
 		return g, err

@@ -22,39 +22,53 @@ type idLimiter struct {
 	specs []stream.Spec
 	log   *slog.Logger
 
-	mu         sync.Mutex        // guards the rest; a leaf
-	partitions map[string]int    // by stream, of those found
-	grown      map[string]bool   // streams that outgrew their room
-	refused    map[string]string // why, by stream
-	length     int               // an id of the streams that are served is no longer
+	mu      sync.Mutex              // guards the rest; a leaf
+	widths  map[string]cursor.Width // by stream, of those found
+	grown   map[string]bool         // streams that outgrew their room
+	refused map[string]string       // why, by stream
+	length  int                     // an id of the streams that are served is no longer
+	topics  []map[string]int        // by stream of several topics: the partitions of each that has room
+	keys    map[string]string       // by a topic's key in ids, its name
+	numbers []int                   // by stream of several topics: partitions that it ever had
 }
 
 func newIDLimiter(hub *stream.Hub, ids cursor.Codec, log *slog.Logger) *idLimiter {
 	return &idLimiter{
 		Hub: hub, ids: ids, specs: hub.Specs(), log: log,
-		partitions: map[string]int{}, grown: map[string]bool{}, refused: map[string]string{},
+		widths: map[string]cursor.Width{}, grown: map[string]bool{}, refused: map[string]string{},
+		topics: make([]map[string]int, len(hub.Specs())), keys: map[string]string{}, numbers: make([]int, len(hub.Specs())),
 	}
 }
 
 // Begin passes a topic on that was found.
 func (w *idLimiter) Begin(stream int, epoch string, start []int64) {
-	back := w.countPartitions(stream, len(start), false)
+	width := cursor.Width{Partitions: len(start)}
+	if epoch == cursor.Several {
+		width.Topics = []int{}
+	}
+	back := w.setWidth(stream, width, false)
 	w.Hub.Begin(stream, epoch, start)
 	back()
 }
 
 // AddPartitions passes on partitions that were added.
 func (w *idLimiter) AddPartitions(stream int, start []int64) {
-	back := w.countPartitions(stream, len(start), true)
+	back := w.setWidth(stream, cursor.Width{Partitions: w.widthOf(stream).Partitions + len(start)}, true)
 	w.Hub.AddPartitions(stream, start)
 	back()
 }
 
-// countPartitions takes note of a stream's partitions, in addition to those it has or
-// instead of them. Streams that no longer have room are withdrawn before it returns.
-// Those that have room again are back with the call of what it returns: an id must not
-// be written of partitions that are about to go.
-func (w *idLimiter) countPartitions(index, n int, added bool) (back func()) {
+func (w *idLimiter) widthOf(index int) cursor.Width {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.widths[w.specs[index].Name]
+}
+
+// setWidth takes note of a stream's partitions. grew: it has more than before. Streams
+// that no longer have room are withdrawn before it returns. Those that have room again
+// are back with the call of what it returns: an id must not be written of partitions that
+// are about to go.
+func (w *idLimiter) setWidth(index int, width cursor.Width, grew bool) (back func()) {
 	var out, in []int
 	defer func() {
 		for _, i := range out {
@@ -64,22 +78,20 @@ func (w *idLimiter) countPartitions(index, n int, added bool) (back func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	name := w.specs[index].Name
-	if added {
-		n += w.partitions[name]
-	} else {
+	if !grew {
 		delete(w.grown, name)
 	}
-	w.partitions[name] = n
-	refused, length := cursor.TooWide(w.ids, w.partitions, w.grown)
-	if added && w.refused[name] == "" && slices.ContainsFunc(refused, func(s string) bool { return w.refused[s] == "" }) {
+	w.widths[name] = width
+	refused, length := cursor.TooWide(w.ids, w.widths, w.grown)
+	if grew && w.refused[name] == "" && slices.ContainsFunc(refused, func(s string) bool { return w.refused[s] == "" }) {
 		w.grown[name] = true
-		refused, length = cursor.TooWide(w.ids, w.partitions, w.grown)
+		refused, length = cursor.TooWide(w.ids, w.widths, w.grown)
 	}
 	w.length = length
 	was := w.refused
 	w.refused = make(map[string]string, len(refused))
 	for _, name := range refused {
-		w.refused[name] = cursor.WhyTooWide(w.partitions[name])
+		w.refused[name] = cursor.WhyTooWide(w.widths[name].Partitions)
 	}
 	for i, spec := range w.specs {
 		why := w.refused[spec.Name]

@@ -74,7 +74,7 @@ func TestATooWideStreamCostsOnlyItself(t *testing.T) {
 	}
 	_, metrics := get(t, "http://"+g.AdminAddr().String()+"/metrics")
 	for _, want := range []string{
-		fmt.Sprintf("sluice_id_length_chars %d\n", cursor.Plain.MaxLen(map[string]int{"orders": 1})),
+		fmt.Sprintf("sluice_id_length_chars %d\n", cursor.Plain.MaxLen(map[string]cursor.Width{"orders": {Partitions: 1}})),
 		fmt.Sprintf("sluice_id_length_max_chars %d\n", cursor.MaxID), "sluice_streams_too_wide 1\n",
 	} {
 		if !strings.Contains(metrics, want) {

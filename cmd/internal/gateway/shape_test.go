@@ -218,27 +218,6 @@ func TestChangeDataOfDebezium(t *testing.T) {
 	}
 }
 
-// Without REPLICA IDENTITY FULL a deleted row is its key, and zeros in the columns that
-// are never null. The state says whose it was.
-func TestADeletedRowThatIsFilledWithZeros(t *testing.T) {
-	s := newShaping(t, []string{"changes"}, `
-  orders: {topic: changes, unwrap: debezium, user: value:user_id, subject: value:id, filter: '.st != ""'}
-`[1:])
-	seven := s.follow("user=7")
-	key := []byte(`{"id":1}`)
-	for _, tt := range []struct{ value, want string }{
-		{`{"before":null,"after":{"id":1,"user_id":7,"st":"new"},"op":"c"}`, `{"id":1,"user_id":7,"st":"new"}`},
-		{`{"before":null,"after":{"id":1,"user_id":7,"st":"paid"},"op":"u"}`, `{"id":1,"user_id":7,"st":"paid"}`},
-		{`{"before":{"id":1,"user_id":0,"st":""},"after":null,"op":"d"}`, `delete {"subject":"1","key":"{\"id\":1}"}`},
-		{`{"before":null,"after":{"id":1,"user_id":7,"st":"again"},"op":"c"}`, `{"id":1,"user_id":7,"st":"again"}`},
-	} {
-		s.produce(kgo.Record{Topic: "changes", Key: key, Value: []byte(tt.value)})
-		if got := seven(); got != tt.want {
-			t.Errorf("%s: %s; want %s", tt.value, got, tt.want)
-		}
-	}
-}
-
 func TestEachKindOfKey(t *testing.T) {
 	kinds := []struct{ name, more, key, user string }{
 		{"text", "key_decode: text", "alice", "alice"},

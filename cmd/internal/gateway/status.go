@@ -40,8 +40,14 @@ func (s statusSource) Status() []status.Stream {
 			h.Since = h.Since.UTC().Truncate(time.Millisecond)
 			all[i].Held = append(all[i].Held, status.HeldPartition(h))
 		}
+		for _, p := range st.Parts {
+			all[i].Partitions = append(all[i].Partitions, status.Partition{Topic: p.Topic, Number: p.Number, Next: p.Next, End: p.End})
+		}
+		for _, topic := range st.Topics {
+			all[i].Topics = append(all[i].Topics, status.Topic(topic))
+		}
 		for p, next := range st.Next {
-			all[i].Partitions[p] = status.Partition{Next: next, End: -1}
+			all[i].Partitions[p] = status.Partition{Number: int32(p), Next: next, End: -1}
 			if p < len(st.LastStableOffsets) {
 				all[i].Partitions[p].End = st.LastStableOffsets[p]
 			}

@@ -80,6 +80,9 @@ func destination(streams []config.Stream, name, topic string) (string, error) {
 	var names []string
 	for _, s := range streams {
 		if s.Name == name || name == "" && len(streams) == 1 {
+			if s.Topics.IsGiven() {
+				return "", fmt.Errorf("the stream %s has several topics (%s): say which with --topic", s.Name, s.Topics)
+			}
 			return s.Topic, nil
 		}
 		names = append(names, s.Name)

@@ -1,0 +1,360 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"sluice/stream"
+	"sluice/stream/cursor"
+)
+
+// topicsAtOnce is how many of a stream's several topics are asked about, or read, at the
+// same time, where a question can't be for all of them.
+const topicsAtOnce = 16
+
+// severalHistory answers for the past of a stream of several topics. The stream's
+// partitions are those of Topics.
+type severalHistory struct {
+	*History
+	topics *Topics
+}
+
+// topic returns what is known of a topic, by name.
+func (h *History) topic(name string) *topicHistory {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.byName[name]
+	if t == nil {
+		t = newTopicHistory(name, h.cl, h.log)
+		h.byName[name] = t
+	}
+	return t
+}
+
+// found is what Kafka has now of a stream's several topics.
+type found struct {
+	metas   map[string]topicMeta // of those that can be asked about
+	keys    map[string]string    // by name, of those that are there
+	unknown map[string]bool      // those that this user may not describe, by name
+}
+
+// find asks which topics there are.
+func (s *severalHistory) find(ctx context.Context) (found, error) {
+	f := found{metas: map[string]topicMeta{}, keys: map[string]string{}, unknown: map[string]bool{}}
+	names := s.topics.names
+	if s.topics.pattern != nil {
+		all, err := listTopics(ctx, s.cl)
+		if err != nil {
+			return f, err
+		}
+		names = slices.DeleteFunc(all, func(name string) bool { return !s.topics.Has(name) })
+		for _, one := range s.topics.all() { // of these it must be certain whether they were deleted
+			if !one.gone && !slices.Contains(names, one.topic) {
+				names = append(names, one.topic)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return f, nil
+	}
+	metas, err := describe(ctx, s.cl, names...)
+	if err != nil {
+		return f, err
+	}
+	var mu sync.Mutex // guards f and failed
+	var failed error
+	each(names, func(name string) {
+		t := s.topic(name)
+		m, err := t.believe(ctx, metas[name])
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			f.metas[name], f.keys[name] = m, keyOf(name, t.epoch())
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+		case errors.Is(err, kerr.TopicAuthorizationFailed):
+			f.unknown[name] = true
+		default:
+			failed = err
+		}
+	})
+	return f, failed
+}
+
+// each calls f for each topic, some at the same time.
+func each(topics []string, f func(topic string)) {
+	slots := make(chan struct{}, topicsAtOnce)
+	var working sync.WaitGroup
+	for _, topic := range topics {
+		slots <- struct{}{}
+		working.Go(func() {
+			defer func() { <-slots }()
+			f(topic)
+		})
+	}
+	working.Wait()
+}
+
+// isGone reports whether the topic of a partition was deleted.
+func (f *found) isGone(one *topicSlot) bool {
+	return one.gone || !f.unknown[one.topic] && f.keys[one.topic] != one.key
+}
+
+// askBounds is [topicHistory.askBounds] for all topics at once.
+func (s *severalHistory) askBounds(ctx context.Context, b *stream.Bounds) error {
+	return untilAnswered(ctx, func() (err error) {
+		*b, err = s.askBoundsOnce(ctx)
+		return err
+	})
+}
+
+func (s *severalHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, err error) {
+	slots := s.topics.all()
+	f, err := s.find(ctx)
+	if err != nil {
+		return b, err
+	}
+	starts, ends := list(ctx, s.cl, f.metas, earliest, uncommitted), list(ctx, s.cl, f.metas, latest, uncommitted)
+	defer starts.wait()
+	defer ends.wait()
+	compacted, err := s.compacted(ctx, f)
+	if err != nil {
+		return b, err
+	}
+	b = stream.Bounds{Epoch: cursor.Several, Start: make([]int64, len(slots)), End: make([]int64, len(slots))}
+	if len(compacted) > 0 {
+		b.Compacted = make([]int64, len(slots))
+	}
+	for _, key := range f.keys {
+		b.Topics = append(b.Topics, key)
+	}
+	for p := range slots {
+		one := &slots[p]
+		m, known := f.metas[one.topic]
+		switch {
+		case f.isGone(one):
+			b.Start[p], b.End[p] = stream.Gone, stream.Gone
+			continue
+		case !known || int(one.number) >= len(m.leaders) || m.leaders[one.number] < 0: // nobody can say what it has
+			b.Start[p], b.End[p] = 0, math.MaxInt64
+			if !known {
+				b.Topics = append(b.Topics, one.key)
+			}
+			continue
+		}
+		if b.Start[p], err = starts.one(one, m); err != nil {
+			return b, err
+		}
+		if b.End[p], err = ends.one(one, m); err != nil {
+			return b, err
+		}
+		if offsets := compacted[one.topic]; int(one.number) < len(offsets) {
+			if b.Compacted[p] = offsets[one.number]; b.Compacted[p] < 0 {
+				b.Compacted[p] = b.End[p] // every record is older
+			}
+		}
+	}
+	return b, nil
+}
+
+// one returns the offset of one partition.
+func (l *listing) one(slot *topicSlot, m topicMeta) (int64, error) {
+	a := l.byLeader[m.leaders[slot.number]]
+	<-a.done
+	if a.err != nil {
+		return 0, a.err
+	}
+	if err := a.errs[slot.topic][slot.number]; err != nil {
+		return 0, err
+	}
+	o, there := a.offsets[slot.topic][slot.number]
+	if !there {
+		return 0, errNotAnswered
+	}
+	return o, nil
+}
+
+// compacted returns for the topics that are compacted, by name, the offsets below which
+// deletes may be missing.
+func (s *severalHistory) compacted(ctx context.Context, f found) (map[string][]int64, error) {
+	var stale []string
+	for name := range f.metas {
+		if !s.topic(name).knowsPolicy() {
+			stale = append(stale, name)
+		}
+	}
+	if len(stale) > 0 {
+		policies, err := askPolicies(ctx, s.cl, stale...)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range stale {
+			s.topic(name).notePolicy(policies[name])
+		}
+	}
+	offsets := make(map[string][]int64)
+	for name, m := range f.metas {
+		policy, err := s.topic(name).readPolicy(ctx)
+		if err != nil || !policy.compacted {
+			continue
+		}
+		at := time.Now().Add(-policy.deleteRetention).UnixMilli()
+		some, errs := listLeaders(ctx, s.cl, name, m, max(at, 0), uncommitted)
+		for p, err := range errs {
+			if err != nil && m.leaders[p] >= 0 {
+				return nil, err
+			}
+		}
+		offsets[name] = some
+	}
+	return offsets, nil
+}
+
+// offsetsAt answers [stream.History.OffsetsAt] for all topics at once.
+func (s *severalHistory) offsetsAt(ctx context.Context, unixMilli int64) ([]int64, error) {
+	f, err := s.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	slots := s.topics.all()
+	found, ends := list(ctx, s.cl, f.metas, max(unixMilli, 0), uncommitted), list(ctx, s.cl, f.metas, latest, committed)
+	defer found.wait()
+	defer ends.wait()
+	offsets := make([]int64, len(slots))
+	for p := range slots {
+		one := &slots[p]
+		m, known := f.metas[one.topic]
+		if f.isGone(one) {
+			offsets[p] = stream.Gone
+			continue
+		}
+		if !known || int(one.number) >= len(m.leaders) || m.leaders[one.number] < 0 {
+			return nil, kerr.LeaderNotAvailable
+		}
+		o, err := found.one(one, m)
+		if err != nil {
+			return nil, err
+		}
+		end, err := ends.one(one, m)
+		if err != nil {
+			return nil, err
+		}
+		if o < 0 || o > end {
+			o = end
+		}
+		offsets[p] = o
+	}
+	return offsets, nil
+}
+
+// byTopic splits what is given for each of the stream's partitions by topic, for those
+// where some is wanted. It also returns which partitions of the stream each topic has.
+func byTopic(slots []topicSlot, n int, wanted func(p int) bool) (keys []string, partitions map[string][]int32) {
+	partitions = make(map[string][]int32)
+	for p := range min(n, len(slots)) {
+		key := slots[p].key
+		if wanted(p) && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+		partitions[key] = append(partitions[key], int32(p))
+	}
+	return keys, partitions
+}
+
+// epochEnds answers [stream.EpochHistory.EpochEnds].
+func (s *severalHistory) epochEnds(ctx context.Context, epochs []int32) ([]stream.EpochEnd, error) {
+	slots := s.topics.all()
+	ends := make([]stream.EpochEnd, len(epochs))
+	for p := range ends {
+		ends[p].Epoch = -1
+	}
+	keys, partitions := byTopic(slots, len(epochs), func(p int) bool { return epochs[p] >= 0 && !slots[p].gone })
+	var mu sync.Mutex // guards failed
+	var failed error
+	each(keys, func(key string) {
+		asked := make([]int32, len(partitions[key]))
+		for number, p := range partitions[key] {
+			asked[number] = epochs[p]
+		}
+		answers, err := s.topic(slots[partitions[key][0]].topic).epochEnds(ctx, asked)
+		if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
+			mu.Lock()
+			defer mu.Unlock()
+			failed = err
+			return
+		}
+		for number, end := range answers {
+			ends[partitions[key][number]] = end // each topic has its own
+		}
+	})
+	return ends, failed
+}
+
+// read answers [stream.History.Read]: some topics at the same time, each as one is read.
+func (s *severalHistory) read(ctx context.Context, index int, from, to []int64, emit func(stream.HistoryRun) error) error {
+	slots := s.topics.all()
+	start := func(p int) int64 {
+		if p < len(from) {
+			return from[p]
+		}
+		return 0
+	}
+	keys, partitions := byTopic(slots, len(to), func(p int) bool { return start(p) < to[p] })
+	for _, key := range keys {
+		if first := partitions[key][0]; slots[first].gone {
+			return &stream.GoneError{Partition: first, Start: stream.Gone}
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var mu sync.Mutex // guards failed, and calls emit
+	var failed error
+	each(keys, func(key string) {
+		mine := partitions[key]
+		one := slots[mine[0]]
+		c := catchup{topicHistory: s.topic(one.topic), epoch: one.epoch, to: make([]int64, len(mine)), decoder: s.decode[index].For(one.topic)}
+		for number, p := range mine {
+			if at := start(int(p)); at < to[p] {
+				c.to[number] = to[p]
+				c.left = append(c.left, partitionOffset{int32(number), at})
+			}
+		}
+		c.emit = func(run stream.HistoryRun) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if failed != nil {
+				return failed
+			}
+			run.Partition = mine[run.Partition]
+			for i := range run.Events {
+				run.Events[i].Partition = run.Partition
+			}
+			return emit(run)
+		}
+		err := c.read(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil && failed == nil {
+			failed = ofStream(err, mine)
+			cancel()
+		}
+	})
+	return failed
+}
+
+// ofStream turns what a topic's reading failed with into what the stream's did.
+func ofStream(err error, partitions []int32) error {
+	if gone, is := errors.AsType[*stream.GoneError](err); is {
+		return &stream.GoneError{Partition: partitions[gone.Partition], Start: gone.Start}
+	}
+	if errors.Is(err, stream.ErrRecreated) || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return &stream.GoneError{Partition: partitions[0], Start: stream.Gone}
+	}
+	return err
+}
