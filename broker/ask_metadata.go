@@ -102,9 +102,9 @@ func hedged[T any](ctx context.Context, ask func(context.Context) (T, error)) (T
 	}
 }
 
-// listTopics asks any broker which topics there are, without those that Kafka calls
+// askTopicNames asks any broker which topics there are, without those that Kafka calls
 // internal.
-func listTopics(ctx context.Context, cl *kgo.Client) ([]string, error) {
+func askTopicNames(ctx context.Context, cl *kgo.Client) ([]string, error) {
 	return hedged(ctx, func(ctx context.Context) (names []string, err error) {
 		req := kmsg.NewPtrMetadataRequest()
 		req.AllowAutoTopicCreation, req.Topics = false, nil // all

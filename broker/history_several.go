@@ -49,7 +49,7 @@ func (s *severalHistory) find(ctx context.Context) (found, error) {
 	f := found{metas: map[string]topicMeta{}, keys: map[string]string{}, unknown: map[string]bool{}}
 	names := s.topics.names
 	if s.topics.pattern != nil {
-		all, err := listTopics(ctx, s.cl)
+		all, err := askTopicNames(ctx, s.cl)
 		if err != nil {
 			return f, err
 		}

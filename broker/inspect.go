@@ -67,7 +67,7 @@ func ListTopicNames(ctx context.Context, cfg Config) ([]string, error) {
 		return nil, err
 	}
 	defer cl.Close()
-	names, err := listTopics(ctx, cl)
+	names, err := askTopicNames(ctx, cl)
 	if err != nil {
 		return nil, &inspectError{err}
 	}

@@ -73,7 +73,7 @@ func (r *Reader) discover(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	names, err := listTopics(ctx, r.cl)
+	names, err := askTopicNames(ctx, r.cl)
 	if err != nil {
 		return err
 	}
