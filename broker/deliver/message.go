@@ -1,0 +1,129 @@
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/broker/document"
+	"sluice/broker/record"
+	"sluice/broker/shape"
+	"sluice/stream"
+)
+
+// Source says which records a delivery has, and how they are read.
+type Source struct {
+	Topic  string
+	Stream string       // whose topic and rules these are; "": none
+	Rules  record.Rules // users are not looked for, and there is no envelope
+	Filter string       // jq, on the shape; "": all
+	IDs    shape.RecordID
+}
+
+// rules are those of the stream, without what is about users: who gets a record in a
+// browser is nothing to a program.
+func (s Source) rules() record.Rules {
+	r := s.Rules
+	r.Audience, r.User, r.Envelope, r.Headers = stream.AudienceEveryone, "", "", nil
+	return r
+}
+
+// decoder makes messages of records.
+type decoder struct {
+	source Source
+	filter *shape.Shape // nil: none
+	isText bool         // data is text, and not JSON
+	keep   bool         // what can't be decoded goes to the dead letters
+	stop   bool         // or holds its key
+
+	mu      sync.Mutex // guards decoder, which is for one at a time
+	decoder *record.Decoder
+}
+
+// newDecoder's errors begin with the key at fault.
+func newDecoder(s Source, letters bool) (*decoder, error) {
+	d := &decoder{source: s, keep: letters, stop: s.Rules.OnError == record.OnErrorStop}
+	d.isText = s.Rules.Decode.As == record.DecodeText && s.Rules.Transform == ""
+	var err error
+	if d.decoder, err = record.NewDecoder(s.rules()); err != nil {
+		return nil, err
+	}
+	d.filter, err = shape.New(shape.Config{Filter: s.Filter})
+	return d, err
+}
+
+// message makes the message of a record. Without one the outcome says why: Delivered
+// means that the record is not for the target.
+func (d *decoder) message(rec *kgo.Record) (*Message, Outcome) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var ev stream.Event
+	refused := d.decoder.Decode(rec, &ev)
+	if !refused.Delivers() {
+		return nil, d.refusal(refused)
+	}
+	m := &Message{Record: rec, Stream: d.source.Stream, Name: ev.Name, Subject: string(ev.Subject), Data: ev.Data}
+	m.ID = string(d.source.IDs.Append(nil, rec.Topic, rec.Partition, rec.Offset))
+	m.IsJSON = (!d.isText || ev.Tombstone) && json.Valid(m.Data)
+	if verdict, err := d.passes(m); verdict == shape.Filtered {
+		return nil, Outcome{Cause: record.Filtered.String()}
+	} else if verdict == shape.Failed {
+		return nil, d.failure(record.ShapeError.String(), fmt.Errorf("deliveries: %w", err))
+	}
+	return m, Outcome{}
+}
+
+// passes asks the delivery's own filter.
+func (d *decoder) passes(m *Message) (shape.Verdict, error) {
+	if d.filter == nil {
+		return shape.Shown, nil
+	}
+	if m.IsJSON {
+		return d.filter.Passes(m.Data)
+	}
+	return d.filter.Passes(document.AppendString(nil, m.Data))
+}
+
+func (d *decoder) refusal(refused record.Refusal) Outcome {
+	one := refused.Undelivered()
+	switch {
+	case one == record.SchemaPending:
+		return Outcome{Verdict: Pending, Cause: one.String(), Err: errors.New(one.Text())}
+	case one.Intended():
+		return Outcome{Cause: one.String()}
+	}
+	err := d.decoder.Err()
+	if err == nil || !one.Explained() {
+		err = errors.New(one.Text())
+	}
+	return d.failure(one.String(), err)
+}
+
+// failure is a record that can't be decoded or shaped. No attempt would change that. It
+// is passed over only if the rules want it so and there is no topic for it.
+func (d *decoder) failure(cause string, err error) Outcome {
+	if !d.keep && !d.stop {
+		return Outcome{Cause: cause, Err: err}
+	}
+	return Outcome{Verdict: Refused, Cause: cause, Err: err}
+}
+
+// settled is message, but waits for a schema that isn't known yet until ctx ends.
+func (d *decoder) settled(ctx context.Context, rec *kgo.Record) (*Message, Outcome) {
+	for {
+		m, o := d.message(rec)
+		if o.Verdict != Pending {
+			return m, o
+		}
+		d.mu.Lock()
+		waiting := d.decoder.Clone()
+		d.mu.Unlock()
+		if waiting.Wait(ctx, rec) != nil {
+			return m, o
+		}
+	}
+}
