@@ -18,5 +18,5 @@ func NewClient(cfg Config, name string, log *slog.Logger, opts ...kgo.Opt) (*kgo
 	return kgo.NewClient(append(base, opts...)...)
 }
 
-// PlainText says in plain words what an error of Kafka or the network means.
-func PlainText(err error) string { return plainText(err) }
+// ErrorText says in plain words what an error of Kafka or the network means.
+func ErrorText(err error) string { return plainText(err) }

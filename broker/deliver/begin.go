@@ -95,17 +95,17 @@ func (d *Delivery) findTopic(ctx context.Context) (kadm.TopicDetail, error) {
 
 // fetchCommits returns what the group has committed of the topic, by partition.
 func (d *Delivery) fetchCommits(ctx context.Context) (map[int32]kadm.Offset, error) {
-	all, err := d.admin.FetchOffsets(ctx, d.config.group())
+	all, err := d.admin.FetchOffsets(ctx, d.config.groupName())
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("group %s: %w", d.config.group(), err)
+		return nil, fmt.Errorf("group %s: %w", d.config.groupName(), err)
 	}
 	commits := make(map[int32]kadm.Offset)
 	for p, o := range all[d.config.Source.Topic] {
 		if o.Err != nil {
-			return nil, fmt.Errorf("group %s: %w", d.config.group(), o.Err)
+			return nil, fmt.Errorf("group %s: %w", d.config.groupName(), o.Err)
 		}
 		if o.At >= 0 {
 			commits[p] = o.Offset
@@ -119,7 +119,7 @@ func (d *Delivery) firstStart(ctx context.Context, topic kadm.TopicDetail) error
 	if ran, err := d.hasRunBefore(ctx); err != nil {
 		return err
 	} else if ran {
-		return d.lost("the group %s has no offsets any more, though the delivery has run before: Kafka forgets them a while after the last gateway has left (offsets.retention.minutes), and when the topic is deleted", d.config.group())
+		return d.lost("the group %s has no offsets any more, though the delivery has run before: Kafka forgets them a while after the last gateway has left (offsets.retention.minutes), and when the topic is deleted", d.config.groupName())
 	}
 	at, err := d.find(ctx, d.config.From)
 	if err == nil {
@@ -132,7 +132,7 @@ func (d *Delivery) firstStart(ctx context.Context, topic kadm.TopicDetail) error
 		return err
 	}
 	d.markStart(ctx)
-	d.log.Warn("the delivery starts for the first time, or Kafka has forgotten that it has run", "topic", topic.Topic, "group", d.config.group(), "from", d.config.From.String())
+	d.log.Warn("the delivery starts for the first time, or Kafka has forgotten that it has run", "topic", topic.Topic, "group", d.config.groupName(), "from", d.config.From.String())
 	return nil
 }
 
@@ -188,7 +188,7 @@ func (d *Delivery) commitAsAdmin(ctx context.Context, topic kadm.TopicDetail, at
 	for p, o := range at {
 		offsets.Add(kadm.Offset{Topic: topic.Topic, Partition: p, At: o, LeaderEpoch: -1, Metadata: topic.ID.String()})
 	}
-	done, err := d.admin.CommitOffsets(ctx, d.config.group(), offsets)
+	done, err := d.admin.CommitOffsets(ctx, d.config.groupName(), offsets)
 	if err == nil {
 		err = done.Error()
 	}
@@ -218,7 +218,7 @@ func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, com
 		case !ok && p > newest:
 			fresh[p] = starts[p]
 		case !ok:
-			return d.lost("the group %s has no offset of partition %d of topic %s any more", d.config.group(), p, topic.Topic)
+			return d.lost("the group %s has no offset of partition %d of topic %s any more", d.config.groupName(), p, topic.Topic)
 		case c.Metadata != "" && c.Metadata != topic.ID.String() && topic.ID != (kadm.TopicID{}):
 			return d.lost("topic %s was created anew: the group's offsets are of the former one", topic.Topic)
 		case c.At < starts[p]:
@@ -252,7 +252,7 @@ func (d *Delivery) Move(ctx context.Context, to Start) error {
 		return fmt.Errorf("the delivery %s runs: stop all gateways that have it, and say this again", d.config.Name)
 	}
 	if err == nil {
-		d.log.Info("the delivery was moved", "audit", true, "from", to.String(), "group", d.config.group())
+		d.log.Info("the delivery was moved", "audit", true, "from", to.String(), "group", d.config.groupName())
 	}
 	return err
 }

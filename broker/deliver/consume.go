@@ -88,7 +88,7 @@ func (d *Delivery) setMember(member *kgo.Client) {
 
 func (s *session) options() []kgo.Opt {
 	return []kgo.Opt{
-		kgo.ConsumerGroup(s.config.group()),
+		kgo.ConsumerGroup(s.config.groupName()),
 		kgo.ConsumeTopics(s.config.Source.Topic),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(sessionTimeout),
@@ -164,7 +164,7 @@ func (s *session) freshStarts(ctx context.Context, fresh []int32) (map[int32]int
 	for _, p := range fresh {
 		for other := range commits {
 			if other > p {
-				return nil, s.lost("the group %s has no offset of partition %d of topic %s any more", s.config.group(), p, s.config.Source.Topic)
+				return nil, s.lost("the group %s has no offset of partition %d of topic %s any more", s.config.groupName(), p, s.config.Source.Topic)
 			}
 		}
 		at[p] = starts[p]

@@ -48,8 +48,8 @@ func (it *item) burial() *burial {
 	return &burial{rec: it.rec, why: it.why, decoded: it.msg != nil, attempts: it.attempts, first: it.first, last: it.last}
 }
 
-// letter is the record that is written to the topic of dead letters: key, value and
-// headers as they were, and further headers that say where it comes from and why. Its
+// letter is the record that is written to the topic of dead letters. Key, value and
+// headers are as they were. Further headers say where it comes from and why. The
 // timestamp is not the record's, since retention would go by that.
 func (b *burial) letter(topic, delivery, group string) *kgo.Record {
 	stage := stageSend

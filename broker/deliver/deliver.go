@@ -53,8 +53,8 @@ type Config struct {
 	DeadLetter  string // topic; "": what can't be delivered stays
 }
 
-// group is the name of the group.
-func (c Config) group() string { return cmp.Or(c.Group, "sluice-"+c.Name) }
+// groupName is the name of the group.
+func (c Config) groupName() string { return cmp.Or(c.Group, "sluice-"+c.Name) }
 
 // Delivery is one delivery of this gateway. Its methods may be called concurrently, Run
 // once.
@@ -139,7 +139,7 @@ func (d *Delivery) settings() settings {
 	}
 	if c.DeadLetter != "" {
 		s.bury = func(ctx context.Context, b *burial) error {
-			return writeLetter(ctx, d.client, b.letter(c.DeadLetter, c.Name, c.group()))
+			return writeLetter(ctx, d.client, b.letter(c.DeadLetter, c.Name, c.groupName()))
 		}
 	}
 	return s
@@ -196,7 +196,7 @@ func (d *Delivery) failed(err error) {
 		}
 		return
 	}
-	why := broker.PlainText(err)
+	why := broker.ErrorText(err)
 	if d.setState(StateWaiting, why) {
 		d.log.Warn("the delivery waits for Kafka", "why", why)
 	}

@@ -12,7 +12,7 @@ import (
 // engine delivers the records of partitions, whatever their target is. It knows no
 // Kafka: records are taken in by take, and committable says how far they are done.
 //
-// One goroutine, run, begins the attempts. Each attempt has a goroutine of its own.
+// One goroutine, run, begins the attempts. Each attempt has its own.
 type engine struct {
 	settings
 	pace *rate.Limiter // nil: as fast as it goes

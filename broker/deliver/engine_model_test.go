@@ -220,8 +220,8 @@ func seeds(t *testing.T, n int) []uint64 {
 	return all
 }
 
-// Whatever fails, and whoever has the partitions, each record is delivered or buried, in
-// the order of its key, and no commit is ahead of that.
+// Each record is delivered or buried, in the order of its key, and no commit is ahead of
+// that. This holds whatever fails, and however the partitions move.
 func TestEachRecordIsDeliveredOrBuriedInTheOrderOfItsKey(t *testing.T) {
 	for _, seed := range seeds(t, 40) {
 		synctest.Test(t, func(t *testing.T) {

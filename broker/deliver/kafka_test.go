@@ -133,7 +133,7 @@ func (s *site) awaitState(d *Delivery, word, why string) {
 }
 
 func (s *site) committed() (sum int64) {
-	all, err := s.cluster.Admin().FetchOffsets(s.t.Context(), s.config.group())
+	all, err := s.cluster.Admin().FetchOffsets(s.t.Context(), s.config.groupName())
 	if err != nil {
 		return -1
 	}
@@ -197,14 +197,14 @@ func TestAPositionThatIsGoneIsNeverGuessed(t *testing.T) {
 		lose      func(s *site)
 	}{
 		{"forgotten group", "has no offsets any more", func(s *site) {
-			if _, err := s.cluster.Admin().DeleteGroups(s.t.Context(), s.config.group()); err != nil {
+			if _, err := s.cluster.Admin().DeleteGroups(s.t.Context(), s.config.groupName()); err != nil {
 				s.t.Fatal(err)
 			}
 		}},
 		{"forgotten partition", "has no offset of partition 0", func(s *site) {
 			var one kadm.TopicsSet
 			one.Add(s.config.Source.Topic, 0)
-			if _, err := s.cluster.Admin().DeleteOffsets(s.t.Context(), s.config.group(), one); err != nil {
+			if _, err := s.cluster.Admin().DeleteOffsets(s.t.Context(), s.config.groupName(), one); err != nil {
 				s.t.Fatal(err)
 			}
 		}},

@@ -168,7 +168,7 @@ func (d *Delivery) hasRunBefore(ctx context.Context) (ran bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scanTimeout)
 	defer cancel()
 	err = d.readLetters(ctx, func(rec *kgo.Record) error {
-		if valueOf(rec, headerName) == d.config.Name && valueOf(rec, headerGroup) == d.config.group() {
+		if valueOf(rec, headerName) == d.config.Name && valueOf(rec, headerGroup) == d.config.groupName() {
 			ran = true
 			return errEnough
 		}
@@ -186,9 +186,9 @@ func (d *Delivery) markStart(ctx context.Context) {
 		return
 	}
 	mark := &kgo.Record{Topic: d.config.DeadLetter, Headers: []kgo.RecordHeader{
-		header(headerName, d.config.Name), header(headerGroup, d.config.group()), header(headerMark, markStarted),
+		header(headerName, d.config.Name), header(headerGroup, d.config.groupName()), header(headerMark, markStarted),
 	}}
 	if err := writeLetter(ctx, d.client, mark); err != nil {
-		d.log.Error("nothing can be written to dead_letter: a record that is given up will stay, and its key wait", "error", broker.PlainText(err))
+		d.log.Error("nothing can be written to dead_letter: a record that is given up will stay, and its key wait", "error", broker.ErrorText(err))
 	}
 }

@@ -24,9 +24,9 @@ type Source struct {
 	IDs    shape.RecordID
 }
 
-// rules are those of the stream, without what is about users: who gets a record in a
+// programRules are the stream's without what is about users: who gets a record in a
 // browser is nothing to a program.
-func (s Source) rules() record.Rules {
+func (s Source) programRules() record.Rules {
 	r := s.Rules
 	r.Audience, r.User, r.Envelope, r.Headers = stream.AudienceEveryone, "", "", nil
 	return r
@@ -49,7 +49,7 @@ func newDecoder(s Source, letters bool) (*decoder, error) {
 	d := &decoder{source: s, keep: letters, stop: s.Rules.OnError == record.OnErrorStop}
 	d.isText = s.Rules.Decode.As == record.DecodeText && s.Rules.Transform == ""
 	var err error
-	if d.decoder, err = record.NewDecoder(s.rules()); err != nil {
+	if d.decoder, err = record.NewDecoder(s.programRules()); err != nil {
 		return nil, err
 	}
 	d.filter, err = shape.New(shape.Config{Filter: s.Filter})

@@ -91,7 +91,7 @@ func (d *Delivery) Redrive(ctx context.Context, which Selection, told func(Lette
 // markOf says that a letter has been sent again.
 func (d *Delivery) markOf(l Letter) *kgo.Record {
 	return &kgo.Record{Topic: d.config.DeadLetter, Key: l.Record.Key, Headers: []kgo.RecordHeader{
-		header(headerName, d.config.Name), header(headerGroup, d.config.group()), header(headerMark, markRedriven),
+		header(headerName, d.config.Name), header(headerGroup, d.config.groupName()), header(headerMark, markRedriven),
 		header(headerLetter, letterID{l.Partition, l.Offset}.String()),
 	}}
 }

@@ -38,7 +38,7 @@ const (
 // Status says how the delivery is.
 func (d *Delivery) Status() Status {
 	c := d.config
-	s := Status{Name: c.Name, Topic: c.Source.Topic, Group: c.group(), Target: d.target.String(), DeadLetter: c.DeadLetter}
+	s := Status{Name: c.Name, Topic: c.Source.Topic, Group: c.groupName(), Target: d.target.String(), DeadLetter: c.DeadLetter}
 	d.mu.Lock()
 	s.State = d.state
 	ends := maps.Clone(d.ends)

@@ -154,8 +154,12 @@ func (w *objectWriter) text(s []byte) { w.out = document.AppendString(w.out, s) 
 // time writes a record's timestamp. One that no calendar has, which a producer may
 // write, is shown as the nearest that one has.
 func (w *objectWriter) time(t time.Time) {
-	ms := min(max(t.UnixMilli(), 0), lastMilli)
-	w.out = append(time.UnixMilli(ms).UTC().AppendFormat(append(w.out, '"'), "2006-01-02T15:04:05.000Z"), '"')
+	w.out = append(Time(t).AppendFormat(append(w.out, '"'), "2006-01-02T15:04:05.000Z"), '"')
+}
+
+// Time is the time that is shown of a record.
+func Time(t time.Time) time.Time {
+	return time.UnixMilli(min(max(t.UnixMilli(), 0), lastMilli)).UTC()
 }
 
 // lastMilli is the end of the year 9999.
