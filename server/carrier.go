@@ -41,9 +41,12 @@ const (
 	byHolder carrierKind = iota
 	byGoroutine
 	byPoll
+	byWebSocket
 )
 
-func (k carrierKind) String() string { return [...]string{"held", "goroutine", "poll"}[k] }
+func (k carrierKind) String() string {
+	return [...]string{"held", "goroutine", "poll", "websocket"}[k]
+}
 
 // wakeTarget is where the hub finds a carrier's session.
 type wakeTarget struct {
@@ -58,11 +61,13 @@ type carriers struct {
 	polls    *polls
 	held     *held // nil: not on this system, or not wanted
 	ordinary *goroutines
+	sockets  *websockets
 }
 
 func (c *carriers) start(s *Server) error {
 	c.polls = newPolls(s.cfg.Hub)
 	c.ordinary = newGoroutines(s)
+	c.sockets = &websockets{goroutines: c.ordinary}
 	if s.cfg.Goroutines {
 		return nil
 	}

@@ -26,6 +26,8 @@ type goroutines struct {
 	logger  *slog.Logger
 	timeout time.Duration // a write may take
 	ending  atomic.Int64  // 1 + the spread over which all sessions end from now on; 0: they don't
+
+	listeners sync.WaitGroup // what reads from WebSockets
 }
 
 func newGoroutines(s *Server) *goroutines {
@@ -50,7 +52,7 @@ func (g *goroutines) stop() {
 	g.byToken.wakeAll()
 }
 
-func (g *goroutines) close() {}
+func (g *goroutines) close() { g.listeners.Wait() }
 
 func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p wakeTarget, s session, opening []byte) {
 	setStreamHeader(w.Header(), r)
@@ -58,7 +60,7 @@ func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p wakeTarget,
 	if l != nil {
 		w = l.ResponseWriter
 	}
-	one := &goroutineStream{goroutines: g, session: s, target: p, opening: opening}
+	one := &goroutineStream{goroutines: g, by: byGoroutine, session: s, target: p, opening: opening}
 	one.socket.init(w)
 	one.begin()
 	if l != nil {

@@ -15,21 +15,23 @@ import (
 // keeps them.
 type goroutineStream struct {
 	*goroutines
+	by      carrierKind
 	session session
 	target  wakeTarget
 	opening []byte // nil, once written
 	socket  socket
 	alarm   *time.Timer
-	rings   atomic.Int32 // what woke it since nobody took a turn; above 0, somebody does
-	gone    atomic.Bool  // the client went away
-	fault   any          // for the handler to panic with
-	over    chan<- any   // its handler waits for the fault here, once it has been left
-	parted  atomic.Int32 // left, and finished: when both are true it is over
+	rings   atomic.Int32  // what woke it since nobody took a turn; above 0, somebody does
+	gone    atomic.Bool   // the client went away
+	fault   any           // for the handler to panic with
+	over    chan<- any    // its handler waits for the fault here, once it has been left
+	parted  atomic.Int32  // left, and finished: when both are true it is over
+	talk    *conversation // with a WebSocket's client; nil: it is none
 }
 
 // begin takes the first turn, and has the hub wake the stream for others.
 func (r *goroutineStream) begin() {
-	r.metrics.Opened(byGoroutine.String())
+	r.metrics.Opened(r.by.String())
 	r.rings.Store(1)
 	r.byToken.begin(r.target.token, r)
 	r.turn()
@@ -78,8 +80,12 @@ func (r *goroutineStream) finish(why reason) {
 	}
 	r.lenders.end(r.session.sub, &r.session.lease, why.String(), func() {
 		r.release(r.target) // now that the hub wakes nobody: another's session may have the token
-		r.socket.finish(time.Now().Add(r.timeout))
-		r.metrics.Closed(byGoroutine.String(), why.String())
+		if r.talk != nil {
+			r.talk.hangUp(r.socket.w)
+		} else {
+			r.socket.finish(time.Now().Add(r.timeout))
+		}
+		r.metrics.Closed(r.by.String(), why.String())
 	})
 	r.part()
 }
@@ -118,7 +124,11 @@ func (r *goroutineStream) write() (next verdict, why reason) {
 	if r.opening != nil {
 		out.Append(r.opening)
 	}
-	next = r.session.fill(r.rules, now, out)
+	if r.talk == nil {
+		next = r.session.fill(r.rules, now, out)
+	} else {
+		next = r.talk.fill(&r.session, r.rules, now, out)
+	}
 	err := r.send(out)
 	r.metrics.Wrote(out)
 	out.Reset()

@@ -36,6 +36,7 @@ request is answered 400, and a header that is too long 431. These come in plain 
 var publicRoutes = allOf(pages.Routes("Redirects to the page on how to use the gateway"), map[string]describe.Route{
 	"GET /events":             {Asks: describe.Caller, Operation: eventsOperation("events", describe.TagEvents)},
 	"GET /state":              stateRoute,
+	"GET /ws":                 websocketRoute,
 	"POST /tickets":           ticketsRoute,
 	"POST /revoke":            revokeRoute,
 	"GET /.well-known/sluice": {Asks: describe.AnyCaller, Operation: discoveryOperation("discover", describe.TagDiscovery)},

@@ -23,7 +23,12 @@ const (
 // filterOf reads what a request narrows its streams to. any says that it follows the
 // subject of a ticket, whatever user its events belong to.
 func filterOf(query url.Values, who auth.Principal) (f stream.Filter, anyUser bool, refused *response.Problem) {
-	f = stream.NewFilter(query["subject"], strings.Split(strings.Join(query["event"], ","), ","))
+	return narrow(stream.NewFilter(query["subject"], strings.Split(strings.Join(query["event"], ","), ",")), who)
+}
+
+// narrow is a filter that somebody asks for, as far as they may. A ticket's is narrowed
+// to its subject.
+func narrow(f stream.Filter, who auth.Principal) (_ stream.Filter, anyUser bool, refused *response.Problem) {
 	if refused = checkNames("subject", f.Subjects(), maxSubject); refused == nil {
 		refused = checkNames("event", f.Events(), maxEvent)
 	}

@@ -83,6 +83,11 @@ func (s *Server) enter(r *http.Request) (*pending, *response.Problem) {
 	if cors.Embedded(r) {
 		return nil, response.NewProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "A page of another origin may not embed this: it can read it as an EventSource or by fetch().")
 	}
+	return s.begun(r)
+}
+
+// begun is enter for a request that may come from any page.
+func (s *Server) begun(r *http.Request) (*pending, *response.Problem) {
 	if !s.gate.enter() {
 		return nil, s.mustWait(draining.String())
 	}

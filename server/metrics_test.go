@@ -50,6 +50,7 @@ sluice_catchup_failures_total{stream="orders"}·0
 sluice_connections·0
 sluice_connections_by_carrier{carrier="goroutine"}·0
 sluice_connections_by_carrier{carrier="held"}·0
+sluice_connections_by_carrier{carrier="websocket"}·0
 sluice_events_total{stream="news"}·0
 sluice_events_total{stream="orders"}·1
 sluice_events_written_total·1

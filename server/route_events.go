@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"sluice/server/describe"
@@ -65,9 +66,15 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (ref
 
 // carry makes the session, and has its carrier take over the lease.
 func (s *Server) carry(w http.ResponseWriter, r *http.Request, by carrier, p *pending, a *admission, opening stream.Opening) {
+	session, begun := s.beginSession(p, a, opening)
+	by.carry(w, r, p.slot, session, begun)
+}
+
+// beginSession makes the session, which takes over the lease, and what it begins with.
+func (s *Server) beginSession(p *pending, a *admission, opening stream.Opening) (_ session, begun []byte) {
 	s.cfg.Metrics.Opening(opening)
 	s.requests.opened(p.sub, opening.Outcome)
-	begun := appendOpening(nil, s.rules.retry(), opening)
+	begun = appendOpening(nil, s.rules.retry(), opening)
 	hello := appendHello(nil, s.rules.heartbeat, a, opening)
 	session := newSession(&s.rules, s.rules.now(), p.sub, a.principal.Expires, s.cfg.MaxAge)
 	s.memory.open()
@@ -80,7 +87,7 @@ func (s *Server) carry(w http.ResponseWriter, r *http.Request, by carrier, p *pe
 		begun = append(begun, hello...)
 	}
 	session.lease, p.carried = p.lease, true
-	by.carry(w, r, p.slot, session, begun)
+	return session, begun
 }
 
 // errSlowKafka is the cause of an open that was given up on.
@@ -99,25 +106,30 @@ func (s *Server) open(ctx context.Context, request stream.Request) (stream.Sub, 
 
 // notOpened answers a request whose subscription could not be opened.
 func (s *Server) notOpened(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() == nil { // else the client has gone
+		s.refuse(w, r, s.openProblem(r, err))
+	}
+}
+
+// openProblem is why a subscription could not be opened.
+func (s *Server) openProblem(r *http.Request, err error) *response.Problem {
 	var beyond overLimit
 	switch {
-	case r.Context().Err() != nil: // the client has gone
 	case errors.As(err, &beyond):
-		s.unavailable(w, r, beyond.why)
+		return s.mustWait(beyond.why)
 	case errors.Is(err, stream.ErrNoState):
-		stateless().Write(w)
+		return stateless()
 	case errors.Is(err, stream.ErrNotWarm):
-		s.unavailable(w, r, "warming")
+		return s.mustWait("warming")
 	case errors.Is(err, stream.ErrWithdrawn):
-		s.unavailable(w, r, withdrawn.String())
+		return s.mustWait(withdrawn.String())
 	case errors.Is(err, stream.ErrUnavailable):
-		s.unavailable(w, r, kafka.String())
+		return s.mustWait(kafka.String())
 	case errors.Is(err, stream.ErrClosed), s.stop.Err() != nil:
-		s.unavailable(w, r, draining.String())
-	default:
-		s.cfg.Logger.ErrorContext(r.Context(), "stream could not be opened", "error", err)
-		response.Internal().Write(w)
+		return s.mustWait(draining.String())
 	}
+	s.cfg.Logger.ErrorContext(r.Context(), "stream could not be opened", "error", err)
+	return response.Internal()
 }
 
 // writeStreamHeader begins the answer. no-transform keeps proxies from compressing;
@@ -166,15 +178,9 @@ func eventsOperation(id, tag string) openapi.Operation {
 		ID: id, Tags: []string{tag}, Summary: "The caller's events, as they happen",
 		Description: "An event stream (HTML Standard, 9.2). The id of an event is the position of this connection. Come back with the last one: nothing is missing and nothing comes twice. " +
 			"With `probe` the stream has timed events instead of Kafka's. By them `sluice doctor` tells what is in between.",
-		Parameters: append([]openapi.Parameter{describe.StreamParameter, subjectParameter, eventParameter,
-			describe.Query("from", "Where to begin if there is nothing to resume.", &openapi.Schema{
-				Type: "string", Default: "live", Examples: []any{"live", "last:10", "since:2026-01-31T12:00:00Z"},
-				Pattern: `^(live|earliest|last:([1-9][0-9]{0,2}|1000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,
-			}),
-			describe.Query("lastEventId", "Where to resume: the newest id of the connection before, or of a state. Any text is taken. Text that is no position is answered by a `sluice.reset`. Of several the last counts.", openapi.String("")),
-			describe.Query("snapshot", "1: the stream begins with the state. Not together with `from`.", openapi.Enum("", "1", "")),
-			describe.HeaderParameter("Last-Event-ID", "Where to resume. An EventSource sends this header when it comes back by itself, but not where a service worker answers (Chromium). It takes precedence over `lastEventId`.", openapi.String(""))},
-			probeParameters...),
+		Parameters: slices.Concat(streamParameters, []openapi.Parameter{
+			describe.HeaderParameter("Last-Event-ID", "Where to resume. An EventSource sends this header when it comes back by itself, but not where a service worker answers (Chromium). It takes precedence over `lastEventId`.", openapi.String("")),
+		}, probeParameters),
 		Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{
 			Description: "The stream. It ends when the identity ends, when the gateway shuts down, or when the client closes it.",
 			Headers: describe.Headers(append(describe.Deprecation(),
@@ -192,3 +198,13 @@ func eventsOperation(id, tag string) openapi.Operation {
 
 const streamExample = "retry: 2033\n\nid: orders@kZ3fQ1:1042.998.17\nevent: sluice.hello\ndata: {\"resume\":\"live\",\"heartbeat\":9000,\"streams\":[\"orders\"]}\n\n" +
 	"id: orders@kZ3fQ1:1043.998.17\nevent: order.confirmed\ndata: {\"orderId\":\"o-77\",\"status\":\"confirmed\"}\n\n"
+
+// streamParameters are those of each route that opens a stream.
+var streamParameters = []openapi.Parameter{describe.StreamParameter, subjectParameter, eventParameter,
+	describe.Query("from", "Where to begin if there is nothing to resume.", &openapi.Schema{
+		Type: "string", Default: "live", Examples: []any{"live", "last:10", "since:2026-01-31T12:00:00Z"},
+		Pattern: `^(live|earliest|last:([1-9][0-9]{0,2}|1000)|since:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[ +-][0-9]{2}:[0-9]{2}))?$`,
+	}),
+	describe.Query("lastEventId", "Where to resume: the newest id of the connection before, or of a state. Any text is taken. Text that is no position is answered by a `sluice.reset`. Of several the last counts.", openapi.String("")),
+	describe.Query("snapshot", "1: the stream begins with the state. Not together with `from`.", openapi.Enum("", "1", "")),
+}

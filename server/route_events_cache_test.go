@@ -49,7 +49,8 @@ func TestNoAnswerOfAStreamOrPollIsForASharedCache(t *testing.T) {
 			{200, "GET", "/state?user=alice", nil},
 			{200, "GET", "/state?user=alice&cursor=x", nil},
 			{429, "GET", "/state?user=alice&cursor=x", address("203.0.113.1")},
-			{404, "GET", "/ws", nil},
+			{404, "GET", "/wss", nil},
+			{426, "GET", "/ws?user=alice", nil},
 		} {
 			r, err := http.NewRequestWithContext(t.Context(), tt.method, f.url+tt.path, nil)
 			if err != nil {

@@ -56,7 +56,7 @@ func (s *snapshots) fill(key uint64, out *stream.Batch, maxBytes int) (done, cut
 			if out.Bytes >= maxBytes {
 				return false, false
 			}
-			out.Append(latest[send.next].Frame)
+			out.AppendFrame(latest[send.next].Stream, latest[send.next].Frame)
 		}
 		send.part, send.next = send.part+1, 0
 	}

@@ -46,15 +46,15 @@ var sentNames = []string{"accept", "accept-encoding", "authorization", "cache-co
 
 // parseSent reads ?sent=cookie,origin:1a2b3c4d.
 func parseSent(lists []string) (sent []sentHeader, err error) {
-	for _, list := range lists {
-		for item := range strings.SplitSeq(list, ",") {
-			if item == "" {
-				continue
-			}
-			name, hash, hashed := strings.Cut(item, ":")
-			if _, err := hex.DecodeString(hash); !slices.Contains(sentNames, name) || len(sent) == len(sentNames) || err != nil || hashed && len(hash) != hashDigits {
-				return nil, errors.New("The sent parameter is a list of header names, each alone or with 8 hexadecimal digits of its value's SHA-256: " + strings.Join(sentNames, ", ") + ".")
-			}
+	items := strings.Split(strings.Join(lists, ","), ",")
+	for _, item := range items {
+		name, hash, hashed := strings.Cut(item, ":")
+		_, err := hex.DecodeString(hash)
+		known := item == "" || slices.Contains(sentNames, name)
+		if !known || len(items) > len(sentNames) || err != nil || hashed && len(hash) != hashDigits {
+			return nil, errors.New("The sent parameter is a list of header names, each alone or with 8 hexadecimal digits of its value's SHA-256: " + strings.Join(sentNames, ", ") + ".")
+		}
+		if item != "" {
 			sent = append(sent, sentHeader{name, hash})
 		}
 	}

@@ -25,6 +25,7 @@ func (s *Server) routes() chi.Router {
 	r.Use(s.limitRequests) // answers to preflights cost nothing, and a refusal is one that pages can read
 	get(r, "/events", http.HandlerFunc(s.events))
 	get(r, "/state", http.HandlerFunc(s.state))
+	r.Method(http.MethodGet, "/ws", http.HandlerFunc(s.websocket))
 	if s.cfg.Tickets != nil {
 		r.Method(http.MethodPost, "/tickets", http.HandlerFunc(s.tickets))
 	}
@@ -43,7 +44,7 @@ func (s *Server) routes() chi.Router {
 	case !s.cfg.NoPages:
 		get(r, "/", pages.Redirect("docs/"))
 	}
-	for _, path := range []string{"/events", "/state", "/.well-known/sluice", "/openapi.json", "/asyncapi.json"} {
+	for _, path := range []string{"/events", "/state", "/ws", "/.well-known/sluice", "/openapi.json", "/asyncapi.json"} {
 		plain[path] = true
 	}
 	return r

@@ -96,8 +96,10 @@ func fuzz(t *testing.T, url string, about response.Document, config string, more
 	if os.Getenv("SLUICE_TEST_FULL") == "1" {
 		examples = "100"
 	}
+	// It can't open a WebSocket.
 	args := append([]string{"-m", "schemathesis.cli", "--config-file", file, "run", description, "--url", url,
-		"--phases", "examples,coverage,fuzzing", "--max-examples", examples, "--seed", "1", "--request-timeout", "20", "--continue-on-failure", "--no-color"}, more...)
+		"--phases", "examples,coverage,fuzzing", "--max-examples", examples, "--seed", "1", "--request-timeout", "20", "--continue-on-failure", "--no-color",
+		"--exclude-path", "/ws"}, more...)
 	cmd := exec.CommandContext(t.Context(), python, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "SCHEMATHESIS_HOOKS="+hooks, "PYTHONDONTWRITEBYTECODE=1")

@@ -245,7 +245,7 @@ func New(cfg Config) (*Server, error) {
 // knownLabels are the values of labels that metrics begin with.
 func knownLabels() metrics.Labels {
 	l := metrics.Labels{
-		Carriers: []string{byHolder.String(), byGoroutine.String()}, AdminRefusals: operators.LoginFailures,
+		Carriers: []string{byHolder.String(), byGoroutine.String(), byWebSocket.String()}, AdminRefusals: operators.LoginFailures,
 		Unavailables: slices.Collect(maps.Keys(limitStatus)),
 	}
 	for why := range reasons {

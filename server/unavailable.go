@@ -20,12 +20,8 @@ func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string)
 
 // unavailableFor is unavailable for one who knows that it takes a time at least.
 func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why string, least tick) {
-	retry := s.rules.retry()
+	retry := s.retryFor(why, least)
 	status, limited := limitStatus[why]
-	if limited || why == withdrawn.String() {
-		retry *= limitPatience
-	}
-	retry = max(retry, least)
 	if !limited {
 		status = http.StatusServiceUnavailable
 	}
@@ -41,6 +37,15 @@ func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why stri
 	p := response.NewProblem(status, "unavailable", "Not available now", waiting[why])
 	p.RetryAfter = retry.duration()
 	p.Write(w)
+}
+
+// retryFor is how long a caller is to wait.
+func (s *Server) retryFor(why string, least tick) tick {
+	retry := s.rules.retry()
+	if _, limited := limitStatus[why]; limited || why == withdrawn.String() {
+		retry *= limitPatience
+	}
+	return max(retry, least)
 }
 
 // mustWaitFor is mustWait for a caller that is to stay away for a time at least.

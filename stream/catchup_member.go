@@ -85,6 +85,7 @@ func (p *ownPosition) serveCatchup(h *Hub, v *view, id uint32, i int, b *Batch, 
 			h.mu.did(1)
 			if p.takeFound(o, l, la.pass, &f) {
 				b.add(f.body.frame, func(dst []byte) []byte { return p.id(h, v, dst) })
+				b.came(l.stream)
 				h.hand(l, f.partition, f.next)
 			}
 			la.took(c)

@@ -197,6 +197,7 @@ func (p *ownPosition) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int
 			p.reach(h, v, o, e.seq)
 			b.add(r.log.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
 			if e.kind == kindEvent {
+				b.came(r.log.stream)
 				h.hand(r.log, e.partition, e.next)
 			}
 		}

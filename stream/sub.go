@@ -53,13 +53,20 @@ type Batch struct {
 	Bytes  int      // of Bufs together
 	Events int      // events among it
 
+	// Origins says which of Bufs are frames of records, in their order. Before such a
+	// frame may be a line with its id.
+	Origins []Origin
+
 	scratch []byte // id lines
 }
+
+// Origin says that Bufs[Buf] is the frame of an event of a stream.
+type Origin struct{ Buf, Stream int }
 
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
 	clear(b.Bufs)
-	b.Bufs, b.Bytes, b.Events, b.scratch = b.Bufs[:0], 0, 0, b.scratch[:0]
+	b.Bufs, b.Bytes, b.Events, b.Origins, b.scratch = b.Bufs[:0], 0, 0, b.Origins[:0], b.scratch[:0]
 }
 
 // Append adds bytes of the caller's, such as an event of the gateway. They must not
@@ -82,6 +89,17 @@ func (b *Batch) add(body []byte, id func(dst []byte) []byte) {
 	b.Compose(func(dst []byte) []byte { return append(id(append(dst, "id: "...)), '\n') })
 	b.Append(body)
 	b.Events++
+}
+
+// AppendFrame adds the frame of an event of a stream, without an id.
+func (b *Batch) AppendFrame(stream int, frame []byte) {
+	b.Append(frame)
+	b.came(stream)
+}
+
+// came says of which stream the event is that has just been added.
+func (b *Batch) came(stream int) {
+	b.Origins = append(b.Origins, Origin{len(b.Bufs) - 1, stream})
 }
 
 // slot returns the subscriber's slot, nil if it is closed. The hub's lock is held.

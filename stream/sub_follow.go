@@ -26,6 +26,7 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 		}
 		b.add(f.log.frame(e), func(dst []byte) []byte { return h.appendIDAt(dst, v, f) })
 		if e.kind == kindEvent {
+			b.came(f.log.stream)
 			h.hand(f.log, e.partition, e.next)
 		}
 		f.advance()

@@ -72,6 +72,15 @@ func CheckHeader(name string) error {
 // tokenChars are those of a token, as names of headers are (RFC 9110 section 5.6.2).
 const tokenChars = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+// Allows reports whether a page of an origin may read.
+func (c Config) Allows(from string) bool {
+	from = strings.ToLower(from)
+	return slices.ContainsFunc(c.Origins, func(text string) bool {
+		o, err := parseOrigin(text)
+		return text == "*" || err == nil && o.matches(from)
+	})
+}
+
 // Middleware returns nil when no other origin may read: without the headers browsers
 // refuse.
 func (c Config) Middleware() func(http.Handler) http.Handler {

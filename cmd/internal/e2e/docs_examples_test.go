@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"sluice/broker/kafkatest/child"
@@ -134,8 +136,18 @@ func TestTheShortNginxRecipePleasesDoctor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := exec.CommandContext(ctx, binary, "doctor", p.Run(ctx, t, g.URL(), "")+"/events?user=alice").CombinedOutput()
+	url := p.Run(ctx, t, g.URL(), "")
+	said, err := exec.CommandContext(ctx, binary, "doctor", url+"/events?user=alice").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, said)
+	}
+
+	socket, _, err := websocket.Dial(ctx, url+"/ws?user=alice", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {url}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.CloseNow()
+	if _, hello, err := socket.Read(ctx); err != nil || !strings.Contains(string(hello), `"event":"sluice.hello"`) {
+		t.Errorf("a WebSocket: %s %v", hello, err)
 	}
 }

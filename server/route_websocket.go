@@ -1,0 +1,224 @@
+package server
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/server/describe"
+	"sluice/server/limit"
+	"sluice/server/openapi"
+	"sluice/server/response"
+	"sluice/server/ws"
+	"sluice/stream"
+	"sluice/stream/sse"
+)
+
+const (
+	// messagesProtocol is the subprotocol of a WebSocket's messages.
+	messagesProtocol = "sluice.v1"
+
+	// A page can't set headers, so it may offer its token as a subprotocol. It is in
+	// base64url where it has characters that a subprotocol may not have.
+	bearerProtocol   = "sluice.bearer."
+	bearer64Protocol = "sluice.bearer64."
+)
+
+// websocket answers GET /ws: the stream of GET /events, as messages of a WebSocket.
+func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
+	shake, ok := ws.Check(r)
+	if !ok {
+		w.Header().Set("Sec-WebSocket-Version", ws.Version)
+		if r.ProtoMajor == 1 {
+			w.Header().Set("Upgrade", "websocket")
+		}
+		s.deny(w, r, response.NewProblem(http.StatusUpgradeRequired, "websocket", "This is for WebSockets", "The request is no handshake of WebSocket version 13 over HTTP/1.1."))
+		return
+	}
+	connect, cookies := s.mayConnect(r)
+	if !connect {
+		s.deny(w, r, response.NewProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "The Origin is neither this host nor one of cors.origins."))
+		return
+	}
+	r = withBearer(r, shake)
+	if !cookies { // as a page of that origin can't send them to the other routes
+		r.Header.Del("Cookie")
+	}
+	head := upgradeHead(shake)
+	p, refused := s.begun(r)
+	if refused == nil {
+		defer p.end()
+		refused = s.streamMessages(w, r, p, head)
+	}
+	if refused != nil {
+		s.refuseWebSocket(w, r, head, refused)
+	}
+}
+
+// streamMessages makes a stream of a request, as stream does.
+func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, p *pending, head []byte) (refused *response.Problem) {
+	if why := s.limits.Connect(p.ip, time.Now()); why != "" {
+		return s.mustWait(why)
+	}
+	a, refused := s.admit(r)
+	if refused != nil {
+		return refused
+	}
+	if refused := s.takeStream(p, &a, true); refused != nil {
+		return refused
+	}
+	if refused := s.claim(r, p, &a); refused != nil {
+		return refused
+	}
+	p.reserve(s.sockets, &a.request)
+	opening, err := s.subscribe(r.Context(), p, &a, byWebSocket)
+	if err != nil {
+		if r.Context().Err() != nil { // the client has gone
+			return nil
+		}
+		return s.openProblem(r, err)
+	}
+	talk := &conversation{caller: a.principal, specs: s.cfg.Hub.Specs(), hello: func(id string) []byte {
+		return appendHello(nil, s.rules.heartbeat, &a, stream.Opening{Outcome: stream.OutcomeLive, ID: id})
+	}}
+	session, begun := s.beginSession(p, &a, opening)
+	s.sockets.carryMessages(w, head, p.slot, session, begun, talk)
+	return nil
+}
+
+// mayConnect reports whether the page that opens a WebSocket may read here, and as its
+// visitor. A browser lets pages of any site connect, with the visitor's cookies, and asks
+// nobody: so it is up to the server (RFC 6455, section 10.2). Other clients send no
+// Origin.
+func (s *Server) mayConnect(r *http.Request) (connect, cookies bool) {
+	origin := r.Header.Get("Origin")
+	switch {
+	case len(r.Header.Values("Origin")) > 1:
+		return false, false
+	case origin == "", s.isOwnHost(r, origin):
+		return true, true
+	}
+	return s.cfg.CORS.Allows(origin), s.cfg.CORS.Credentials
+}
+
+// isOwnHost reports whether an origin is of the host that a request is for.
+func (s *Server) isOwnHost(r *http.Request, origin string) bool {
+	from, err := url.Parse(origin)
+	if err != nil || from.Host == "" {
+		return false
+	}
+	hosts := []string{r.Host}
+	if s.cfg.Proxies.Believes(limit.PeerAddr(r.RemoteAddr)) {
+		for item := range strings.SplitSeq(strings.Join(r.Header.Values("X-Forwarded-Host"), ","), ",") {
+			hosts = append(hosts, strings.TrimSpace(item))
+		}
+	}
+	return slices.ContainsFunc(hosts, func(host string) bool { return strings.EqualFold(usualPort(host), usualPort(from.Host)) })
+}
+
+// usualPort leaves out the port that a scheme has anyway. A proxy that ends TLS may name
+// either.
+func usualPort(host string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
+}
+
+// withBearer shows a token that came as a subprotocol in the header that tokens come in.
+// A header that is there already goes first. The subprotocol is in no header after that,
+// so that nothing can log it.
+func withBearer(r *http.Request, shake ws.Handshake) *http.Request {
+	r = r.Clone(r.Context())
+	r.Header.Del("Sec-WebSocket-Protocol")
+	for _, protocol := range shake.Protocols {
+		token, plain := strings.CutPrefix(protocol, bearerProtocol)
+		if encoded, is := strings.CutPrefix(protocol, bearer64Protocol); is {
+			b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
+			token, plain = string(b), err == nil
+		}
+		if plain && token != "" && r.Header.Get("Authorization") == "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+	}
+	return r
+}
+
+// upgradeHead is the head of the answer to a handshake. It names no subprotocol to a
+// client that doesn't offer ours.
+func upgradeHead(shake ws.Handshake) []byte {
+	head := fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n", ws.Accept(shake.Key))
+	if slices.Contains(shake.Protocols, messagesProtocol) {
+		head = append(head, "Sec-WebSocket-Protocol: "+messagesProtocol+"\r\n"...)
+	}
+	return append(head, "\r\n"...)
+}
+
+// refuseWebSocket answers with a problem. A page can't see the status of a failed
+// handshake. So it is told by a message and a close code, where it can do something about
+// it.
+func (s *Server) refuseWebSocket(w http.ResponseWriter, r *http.Request, head []byte, p *response.Problem) {
+	if r.Header.Get("Origin") == "" {
+		s.refuse(w, r, p)
+		return
+	}
+	why, retry, code := strings.TrimPrefix(p.Type, response.ProblemPrefix), s.rules.retry(), ws.TryLater
+	switch {
+	case p.Wait == draining.String():
+		why, code = p.Wait, ws.Restart
+	case p.Wait != "":
+		why, retry = p.Wait, s.retryFor(p.Wait, ticks(p.AtLeast))
+	case p.Status == http.StatusUnauthorized:
+		code = closeUnidentified
+	case p.Status == http.StatusForbidden:
+		code = closeForbidden
+	default:
+		s.deny(w, r, p)
+		return
+	}
+	if p.Wait != "" {
+		s.cfg.Metrics.Unavailable(why)
+	}
+	s.requests.refused(r, p.Status, why, p.Detail)
+	out := new(stream.Batch)
+	writeOwn(out, nil, sse.AppendEvent(nil, "", "sluice.unavailable", unavailableData(why, retry)))
+	out.Append(ws.AppendClose(nil, code, why))
+	s.lastWords(w, head, out)
+}
+
+// lastWords completes a handshake, writes a few frames and closes the connection.
+func (s *Server) lastWords(w http.ResponseWriter, head []byte, out *stream.Batch) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(closeWait))
+	for _, buf := range append([][]byte{head}, out.Bufs...) {
+		if _, err := conn.Write(buf); err != nil {
+			return
+		}
+	}
+	for buf := make([]byte, 512); err == nil; { // closing at once could destroy what has not been read yet
+		_, err = conn.Read(buf)
+	}
+}
+
+var websocketRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Operation{
+	ID: "websocket", Tags: []string{describe.TagEvents}, Summary: "The caller's events, as messages of a WebSocket",
+	Description: "A WebSocket (RFC 6455) with the stream of `/events`. Each message is a JSON text: `{\"id\":…,\"stream\":…,\"event\":…,\"data\":…}`. A payload that is not JSON is in `text` instead of `data`. " +
+		"Come back with the last id as `lastEventId`. Offer the subprotocol `sluice.v1`, and a token as `sluice.bearer.TOKEN` next to it. " +
+		"The text `ping` is answered `pong`. `{\"follow\":{\"subjects\":[…],\"events\":[…]}}` changes the filter, and `sluice.hello` answers it.",
+	Parameters: slices.Concat(streamParameters, []openapi.Parameter{
+		describe.HeaderParameter("Origin", "A browser's page. It must be of this host, or of `cors.origins`.", openapi.String("")),
+	}),
+	Responses: describe.Responses{}.
+		With(http.StatusSwitchingProtocols, openapi.Response{Description: "The WebSocket. To a page, refusals are said here as well: by `sluice.unavailable`, and the close codes 4401, 4403, 1012 and 1013."}).
+		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot").
+		Unidentified().
+		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. Or a page of another site connects.", "stream", "subject", "cross-origin").
+		Problem(http.StatusNotFound, "A snapshot was asked for, and no state is kept of these streams.", "state").
+		Problem(http.StatusUpgradeRequired, "The request is no handshake.", "websocket").
+		Unavailable(true).Failed(),
+}}

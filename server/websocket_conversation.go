@@ -1,0 +1,220 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"sluice/server/auth"
+	"sluice/server/limit"
+	"sluice/server/ws"
+	"sluice/stream"
+)
+
+const (
+	maxClientMessage = 4 << 10 // bytes
+	maxFollows       = 16      // changes of the filter that wait
+)
+
+// clientMessages is how many messages a client may send.
+var clientMessages = limit.Rate{N: 20, Per: time.Second}
+
+// The codes of this gateway's own. The close reason is that of sluice.closing.
+const (
+	closeUnidentified ws.Code = 4401
+	closeForbidden    ws.Code = 4403
+	closeSlow         ws.Code = 4408
+	closeEvicted      ws.Code = 4429
+)
+
+// closeCode is the code that a stream's end is said by.
+func (r reason) closeCode() ws.Code {
+	switch r {
+	case maxAge:
+		return ws.GoingAway
+	case draining, dismissed, reload:
+		return ws.Restart
+	case expiring, revoked:
+		return closeUnidentified
+	case slow, lagged:
+		return closeSlow
+	case evicted:
+		return closeEvicted
+	}
+	return ws.TryLater
+}
+
+// conversation is what the client of a WebSocket has said, and has not been answered yet.
+// Its listener takes what arrives; its stream answers with the next write.
+type conversation struct {
+	caller auth.Principal
+	specs  []stream.Spec
+	hello  func(id string) []byte // what answers another filter
+	bucket messageBucket          // the listener's
+
+	mu     sync.Mutex // guards the rest; a leaf
+	said   said
+	parted bool // the client has sent its close frame
+}
+
+// said is what waits for an answer.
+type said struct {
+	pings   int             // texts "ping"
+	pinged  bool            // there was a ping frame
+	ping    []byte          // the payload of the last one
+	follows []stream.Filter // oldest first
+	last    []byte          // the close frame that ends the connection; nil: it goes on
+}
+
+// take takes a client's message. Its error ends the connection.
+func (c *conversation) take(op ws.Opcode, payload []byte) error {
+	if op != ws.Close && !c.bucket.take(time.Now()) {
+		return &ws.Error{Code: ws.Policy, Reason: "too many messages"}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch op {
+	case ws.Binary:
+		return &ws.Error{Code: ws.Unsupported, Reason: "messages are text"}
+	case ws.Ping:
+		c.said.pinged, c.said.ping = true, append([]byte(nil), payload...) // the last is enough (RFC 6455, section 5.5.3)
+	case ws.Close:
+		c.parted, c.said.last = true, ws.AppendCloseReply(nil, payload)
+	case ws.Text:
+		if string(payload) == "ping" { // a page can't send ping frames
+			c.said.pings++
+			return nil
+		}
+		return c.follow(payload)
+	}
+	return nil
+}
+
+// follow reads {"follow":{"subjects":[…],"events":[…]}}. Any other text is ignored.
+func (c *conversation) follow(text []byte) error {
+	var message struct {
+		Follow *struct{ Subjects, Events []string }
+	}
+	if json.Unmarshal(text, &message) != nil || message.Follow == nil {
+		return nil
+	}
+	f, _, refused := narrow(stream.NewFilter(message.Follow.Subjects, message.Follow.Events), c.caller)
+	switch {
+	case refused != nil && refused.Status == http.StatusForbidden:
+		return &ws.Error{Code: closeForbidden, Reason: "subject"}
+	case refused != nil:
+		return &ws.Error{Code: ws.Policy, Reason: refused.Detail}
+	case len(c.said.follows) == maxFollows:
+		return &ws.Error{Code: ws.Policy, Reason: "too many messages"}
+	}
+	c.said.follows = append(c.said.follows, f)
+	return nil
+}
+
+// fail has the connection end for what the client did.
+func (c *conversation) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if wrong := new(ws.Error); c.said.last == nil && errors.As(err, &wrong) {
+		c.said.last = ws.AppendClose(nil, wrong.Code, wrong.Reason)
+	}
+}
+
+// fill appends the frames that are due now: answers, and what the session has.
+func (c *conversation) fill(s *session, t *sessionRules, now tick, out *stream.Batch) verdict {
+	events := batches.Get().(*stream.Batch)
+	defer batches.Put(events)
+	defer events.Reset()
+	for _, opening := range out.Bufs {
+		events.Append(opening)
+	}
+	out.Bufs, out.Bytes = out.Bufs[:0], 0
+
+	heard := c.heard()
+	if heard.last != nil {
+		s.why = gone
+		out.Append(heard.last)
+		return end
+	}
+	heard.pong(out)
+	again := c.refilter(s, heard.follows, events)
+	next := s.fill(t, now, events)
+	messages := messageWriters.Get().(*messageWriter)
+	messages.write(out, events, c.specs)
+	messageWriters.Put(messages)
+	if next == end {
+		out.Append(ws.AppendClose(nil, s.why.closeCode(), s.why.String()))
+	}
+	if next == wait && again {
+		return more
+	}
+	return next
+}
+
+// heard takes what the client has said since the last time.
+func (c *conversation) heard() said {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	heard := c.said
+	c.said = said{last: heard.last}
+	return heard
+}
+
+// pong answers pings.
+func (h *said) pong(out *stream.Batch) {
+	if h.pinged {
+		out.Append(ws.AppendFrame(nil, ws.Pong, h.ping))
+	}
+	for range h.pings {
+		out.Append(ws.AppendFrame(nil, ws.Text, []byte("pong")))
+	}
+}
+
+// refilter changes the filter. again says that something has to be pulled first, or that
+// the state is still being sent: those left over come with the next time.
+func (c *conversation) refilter(s *session, follows []stream.Filter, events *stream.Batch) (again bool) {
+	for len(follows) > 0 && !s.snapshot {
+		id, ok := s.sub.SetFilter(follows[0])
+		if !ok {
+			again = true
+			break
+		}
+		events.Append(c.hello(id))
+		follows = follows[1:]
+	}
+	if len(follows) > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.said.follows = append(follows, c.said.follows...)
+	}
+	return again
+}
+
+// hasParted reports whether the client has closed its side.
+func (c *conversation) hasParted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.parted
+}
+
+// messageBucket holds a client to clientMessages.
+type messageBucket struct {
+	left float64
+	at   time.Time
+}
+
+func (b *messageBucket) take(now time.Time) bool {
+	if b.at.IsZero() {
+		b.left = float64(clientMessages.N)
+	} else {
+		b.left = min(float64(clientMessages.N), b.left+float64(clientMessages.N)*now.Sub(b.at).Seconds()/clientMessages.Per.Seconds())
+	}
+	b.at = now
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}
