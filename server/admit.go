@@ -128,7 +128,7 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *response.Problem) {
 		return principal, nil
 	}
 	if errors.Is(err, auth.ErrUnavailable) || r.Context().Err() != nil {
-		s.cfg.Logger.DebugContext(r.Context(), "identity can't be told now", "error", err)
+		s.requests.undecided(err)
 		return auth.Principal{}, s.mustWait(identity)
 	}
 	p := response.Unidentified(err)

@@ -14,13 +14,6 @@ import (
 	"sluice/stream"
 )
 
-// How many lines of a kind the requests write with log.level debug: so many at once, and
-// one in each pause after that. The next line says how many were left out.
-const (
-	requestLogBurst = 50
-	requestLogPause = time.Second
-)
-
 // forwardedPause is how often the log says that a proxy isn't believed, at most.
 const forwardedPause = time.Hour
 
@@ -36,8 +29,7 @@ type requestLog struct {
 }
 
 func newRequestLog(s *Server) *requestLog {
-	rate := limit.Rate{N: requestLogBurst, Per: requestLogBurst * requestLogPause}
-	return &requestLog{logger: s.cfg.Logger, server: s, lines: limit.NewLogLines(rate)}
+	return &requestLog{logger: s.cfg.Logger, server: s, lines: limit.NewLogLines(limit.DebugLines)}
 }
 
 // on reports whether anything but warnings is logged.
@@ -87,6 +79,16 @@ func (l *requestLog) refused(r *http.Request, status int, cause, detail string) 
 		said = append(said, "route", route.RoutePattern())
 	}
 	l.logger.Debug("a request was refused", append(said, "unlogged", unlogged)...)
+}
+
+// undecided logs why it can't be told now who is asking. Anybody can have that asked.
+func (l *requestLog) undecided(err error) {
+	if !l.on() {
+		return
+	}
+	if room, unlogged := l.lines.Take("undecided", time.Now()); room {
+		l.logger.Debug("identity can't be told now", "error", err, "unlogged", unlogged)
+	}
 }
 
 // namedStreams are the configured streams that a request's query names.

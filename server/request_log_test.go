@@ -152,13 +152,14 @@ func TestAFloodOfRefusalsDoesNotFillTheLog(t *testing.T) {
 		f := newFixture(t, func(c *Config) { c.Goroutines = true }) // time stands still under a holder
 		ask := func(path string) { inquire(f.Handler(), path) }
 		const flood = 10_000 // one in each 10 ms
+		burst, pause := limit.DebugLines.N, limit.DebugLines.Per/time.Duration(limit.DebugLines.N)
 		for range flood {
 			ask("/events")
 			<-time.After(10 * time.Millisecond)
 		}
 		ask("/events?user=alice&from=nowhere")
 		wantLine(t, f, "status=400", "cause=from")
-		<-time.After(2 * requestLogPause)
+		<-time.After(2 * pause)
 		ask("/events")
 		lines, unlogged := 0, 0
 		for line := range strings.Lines(f.logs.String()) {
@@ -171,7 +172,7 @@ func TestAFloodOfRefusalsDoesNotFillTheLog(t *testing.T) {
 				lines, unlogged = lines+1, unlogged+n
 			}
 		}
-		if most := requestLogBurst + int(flood*10*time.Millisecond/requestLogPause) + 3; lines < requestLogBurst || lines > most || lines+unlogged != flood+1 {
+		if most := burst + int(flood*10*time.Millisecond/pause) + 3; lines < burst || lines > most || lines+unlogged != flood+1 {
 			t.Errorf("%d lines, %d said to be left out, of %d; want at most %d lines", lines, unlogged, flood+1, most)
 		}
 	})

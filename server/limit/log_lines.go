@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// DebugLines is how many lines of a kind there are on the level debug.
+var DebugLines = Rate{N: 50, Per: 50 * time.Second}
+
 // LogLines bounds how many lines of each kind go to the log, where anybody can cause
 // them. Kinds are few, and none is a text that a caller chose.
 type LogLines struct {

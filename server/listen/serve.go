@@ -1,13 +1,17 @@
 package listen
 
 import (
+	"context"
 	"crypto/tls"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"sluice/server/hold"
+	"sluice/server/limit"
 )
 
 const (
@@ -37,10 +41,26 @@ func NewHTTP(h http.Handler, logger *slog.Logger) *http.Server {
 		ConnContext:       hold.Mark,
 		// What net/http logs is what strangers do to the port: handshakes broken off, bad
 		// requests.
-		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+		ErrorLog: log.New(&httpLog{logger, limit.NewLogLines(limit.DebugLines)}, "", 0),
 	}
 }
 
 // BelowTLS wraps a listener for ServeTLS, so that HTTP/1 streams are held there too. A
 // server that isn't given it carries them on goroutines.
 func BelowTLS(l net.Listener) net.Listener { return hold.Listen(l) }
+
+// httpLog takes what net/http logs to the level debug, with a rate: anybody can cause it.
+type httpLog struct {
+	logger *slog.Logger
+	lines  *limit.LogLines
+}
+
+// Write implements io.Writer.
+func (l *httpLog) Write(line []byte) (int, error) {
+	if l.logger.Enabled(context.Background(), slog.LevelDebug) {
+		if room, unlogged := l.lines.Take("", time.Now()); room {
+			l.logger.Debug(strings.TrimSpace(string(line)), "unlogged", unlogged)
+		}
+	}
+	return len(line), nil
+}
