@@ -84,8 +84,8 @@ function draw(card, s, live) {
     if (texts.length === 1) setText(row.lastElementChild, texts[0]);
     else keyed(row.lastElementChild, texts, (_, i) => i, () => el("span"), setText);
   }
-  keyed(parts.held, held, (h) => h.partition, (h) => el("li", { "data-held": h.partition }),
-    (row, h) => setText(row, `Partition ${h.partition} waits at offset ${h.offset} for ${format.span(since(now, h.since))}, ${h.stops ? `as on_error: stop of ${h.stream} says` : `for a schema of ${h.stream}`}: ${h.why} (${h.reason})`));
+  keyed(parts.held, held, (h) => `${h.topic ?? ""}/${h.partition}`, (h) => el("li", { "data-held": h.partition }),
+    (row, h) => setText(row, `Partition ${h.partition}${h.topic ? ` of ${h.topic}` : ""} waits at offset ${h.offset} for ${format.span(since(now, h.since))}, ${h.stops ? `as on_error: stop of ${h.stream} says` : `for a schema of ${h.stream}`}: ${h.why} (${h.reason})`));
   drawCounts(parts.poison, s.poison);
   drawCounts(parts.resets, s.resets);
   setText(parts.partitions, format.count(s.partitions.length));

@@ -301,3 +301,23 @@ func TestAStreamThatStopsIsNotReady(t *testing.T) {
 		t.Errorf("the log doesn't say it:\n%s", log)
 	}
 }
+
+// Two topics of one stream may be held at the same partition's number.
+func TestEachTopicThatIsHeldIsNamed(t *testing.T) {
+	s := newShaping(t, []string{"orders-a", "orders-b"}, `
+  orders: {topics: [orders-a, orders-b], user: key, transform: '.n', on_error: stop}
+`[1:])
+	for _, topic := range []string{"orders-a", "orders-b"} {
+		s.produce(kgo.Record{Topic: topic, Key: []byte("alice"), Value: []byte(`{`)})
+	}
+	body := s.until(s.admin("/readyz?stream=orders"), func(status int, body string) bool {
+		return status == http.StatusServiceUnavailable && strings.Count(body, `"stops":true`) == 2
+	})
+	s.until(s.admin("/metrics"), has(`sluice_stream_held_partitions{stream="orders"} 2`))
+	_, metrics := get(t, s.admin("/metrics"))
+	for _, topic := range []string{"orders-a", "orders-b"} {
+		if !strings.Contains(body, `"topic":"`+topic+`"`) || !strings.Contains(metrics, `sluice_held_offset{partition="`+topic) {
+			t.Errorf("%s isn't named: %s", topic, body)
+		}
+	}
+}
