@@ -68,7 +68,7 @@ func (g *goroutines) carry(w http.ResponseWriter, r *http.Request, p wakeTarget,
 		return
 	}
 	over := make(chan any, 1)
-	one.leave(r.Context(), over)
+	one.detach(r.Context(), over)
 	rethrow(<-over)
 }
 

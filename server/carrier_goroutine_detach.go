@@ -45,7 +45,7 @@ func serve(next http.Handler, w http.ResponseWriter, r *http.Request, over chan<
 			l.stream.abandon()
 			over <- fault
 		default:
-			l.stream.leave(r.Context(), over)
+			l.stream.detach(r.Context(), over)
 		}
 	}()
 	next.ServeHTTP(&l, r)

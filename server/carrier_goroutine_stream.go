@@ -90,8 +90,8 @@ func (r *goroutineStream) finish(why reason) {
 	r.part()
 }
 
-// leave has the stream go on by itself, to its own end or the client's, and then say so.
-func (r *goroutineStream) leave(client context.Context, over chan<- any) {
+// detach has the stream go on by itself, to its own end or the client's, and then say so.
+func (r *goroutineStream) detach(client context.Context, over chan<- any) {
 	r.over = over
 	context.AfterFunc(client, func() {
 		r.gone.Store(true)
@@ -105,7 +105,7 @@ func (r *goroutineStream) abandon() {
 	client, quit := context.WithCancel(context.Background())
 	quit()
 	over := make(chan any, 1)
-	r.leave(client, over)
+	r.detach(client, over)
 	<-over
 }
 

@@ -35,7 +35,7 @@ func (c *websockets) carryMessages(w http.ResponseWriter, head []byte, p wakeTar
 	c.listeners.Add(1) // while the lease keeps the carrier from being closed
 	one.begin()
 	client, quit := context.WithCancel(context.Background())
-	one.leave(client, make(chan any, 1))
+	one.detach(client, make(chan any, 1))
 	go func() {
 		defer c.listeners.Done()
 		defer conn.Close()

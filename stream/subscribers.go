@@ -29,9 +29,9 @@ type Subscriber struct {
 // MaxBehind is how far the events that wait for a subscriber are counted.
 const MaxBehind = 1000
 
-// rollWork is how much is done under one hold of the lock: slots looked at, and events
+// visitRun is how much is done under one hold of the lock: slots looked at, and events
 // counted.
-const rollWork = 4096
+const visitRun = 4096
 
 // VisitSubscribers calls visit for open subscriptions until visit is false. It visits
 // those of a user if that isn't "", and of a stream if that isn't negative. It goes in
@@ -94,7 +94,7 @@ func (h *Hub) someSubscribers(some []Subscriber, user string, stream int, after 
 			work += 16 + looked + len(s.Position)/16
 			some = append(some, s)
 		}
-		if work > rollWork {
+		if work > visitRun {
 			return some, id
 		}
 	}

@@ -49,7 +49,7 @@ func (p CredentialSource) String() string {
 	return [...]string{"header", "cookie:" + p.name, "query:" + p.name}[p.kind]
 }
 
-// token returns what the place holds, "" if nothing.
+// token returns what the request has there, "" if nothing.
 func (p CredentialSource) token(r *http.Request) string {
 	switch p.kind {
 	case cookieSource:

@@ -78,14 +78,14 @@ func (s Issuers) ways() (all []Way) {
 
 func (j *JWT) ways() []Way {
 	all := make([]Way, len(j.cfg.From))
-	for i, place := range j.cfg.From {
-		switch place.kind {
+	for i, source := range j.cfg.From {
+		switch source.kind {
 		case headerSource:
 			all[i] = Way{Kind: "jwt", In: InHeader, Name: "Authorization", Scheme: "Bearer"}
 		case cookieSource:
-			all[i] = Way{Kind: "jwt", In: InCookie, Name: place.name}
+			all[i] = Way{Kind: "jwt", In: InCookie, Name: source.name}
 		case querySource:
-			all[i] = Way{Kind: "jwt", In: InQuery, Name: place.name}
+			all[i] = Way{Kind: "jwt", In: InQuery, Name: source.name}
 		}
 	}
 	return all

@@ -165,13 +165,13 @@ func (f *Forward) principal(ctx context.Context, key LoginKey, c credentials, re
 		case <-a.done:
 			return a.principal, a.err
 		case <-ctx.Done():
-			f.leave(q)
+			f.abandon(q)
 			return Principal{}, ctx.Err()
 		case <-f.ctx.Done():
 			return Principal{}, ErrUnavailable
 		case <-turn.C:
 			if !f.hasTurn(q) {
-				f.leave(q)
+				f.abandon(q)
 				return Principal{}, fmt.Errorf("%w: others are asked for first", ErrUnavailable)
 			}
 		}
@@ -194,7 +194,7 @@ func (f *Forward) answer(ctx context.Context, key LoginKey, c credentials, renew
 		f.open[key] = q
 		if dropped := f.line.add(q); dropped != nil {
 			f.crowded()
-			f.settle(dropped, Principal{}, fmt.Errorf("%w: too many wait for the app", ErrUnavailable))
+			f.finish(dropped, Principal{}, fmt.Errorf("%w: too many wait for the app", ErrUnavailable))
 		}
 	case renewal:
 		f.line.promote(q)
@@ -211,10 +211,10 @@ func (f *Forward) hasTurn(q *question) bool {
 	return q.asked
 }
 
-// leave is for who doesn't wait for an answer any more. A question that nobody waits for
-// is not asked. One that is being asked goes on: to begin it and give it up would cost
-// the app more.
-func (f *Forward) leave(q *question) {
+// abandon is for who doesn't wait for an answer any more. A question that nobody waits
+// for is not asked. One that is being asked goes on: to begin it and give it up would
+// cost the app more.
+func (f *Forward) abandon(q *question) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if q.askers--; q.askers == 0 && !q.asked && f.open[q.key] == q {
@@ -234,14 +234,14 @@ func (f *Forward) askNext() {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.line.done(q)
-			f.settle(q, p, err)
+			f.finish(q, p, err)
 			f.askNext()
 		})
 	}
 }
 
-// settle says the answer to all who wait for it. The lock is held.
-func (f *Forward) settle(q *question, p Principal, err error) {
+// finish says the answer to all who wait for it. The lock is held.
+func (f *Forward) finish(q *question, p Principal, err error) {
 	a, now := q.answer, time.Now()
 	var refused *Error
 	switch {

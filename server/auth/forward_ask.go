@@ -70,12 +70,12 @@ func (f *Forward) read(resp *http.Response) (Principal, error) {
 // as a JWT's iat (RFC 7519, section 2), or as an RFC 3339 time. The zero time: it doesn't
 // say. Then the session counts as older than any revocation. When it was first seen says
 // nothing: one more cookie makes it look new.
-func issued(place string, header http.Header, body []byte) time.Time {
+func issued(source string, header http.Header, body []byte) time.Time {
 	var said string
-	if name, inHeader := strings.CutPrefix(place, headerPrefix); inHeader {
+	if name, inHeader := strings.CutPrefix(source, headerPrefix); inHeader {
 		said = header.Get(name)
 	} else {
-		said, _ = text(claim(body, place))
+		said, _ = text(claim(body, source))
 	}
 	at, err := time.Parse(time.RFC3339, said)
 	if err != nil {

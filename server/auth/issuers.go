@@ -7,7 +7,7 @@ import (
 )
 
 // Issuers takes tokens of several issuers. Each that looks for tokens where the request
-// has one is tried with it; one that believes it is enough. The first place that holds a
+// has one is tried with it; one that believes it is enough. The first source that holds a
 // token decides: a bad one there is not made good by another one elsewhere.
 type Issuers []*JWT
 
@@ -49,9 +49,9 @@ func (s Issuers) Authenticate(r *http.Request) (Principal, error) {
 // find returns the request's token, and where it is; "": there is none.
 func (s Issuers) find(r *http.Request) (from CredentialSource, token string) {
 	for _, j := range s {
-		for _, place := range j.cfg.From {
-			if token := place.token(r); token != "" {
-				return place, token
+		for _, source := range j.cfg.From {
+			if token := source.token(r); token != "" {
+				return source, token
 			}
 		}
 	}

@@ -72,8 +72,8 @@ func (j *JWT) Close() error {
 
 // Authenticate verifies the request's token.
 func (j *JWT) Authenticate(r *http.Request) (Principal, error) {
-	for _, place := range j.cfg.From {
-		if token := place.token(r); token != "" {
+	for _, source := range j.cfg.From {
+		if token := source.token(r); token != "" {
 			return j.take(r, token)
 		}
 	}

@@ -52,10 +52,10 @@ func (w *worker[T]) sendSealed(s *slot[T]) (left [][]byte, err error) {
 	return left, err
 }
 
-// hear reads what the client has sent: TLS itself sends messages at any time, such as the
-// closing of the connection and new keys. Anything else is nobody's, as without TLS, and
-// ends the listening.
-func (w *worker[T]) hear(slot uint32, s *slot[T], now int64) {
+// receiveSealed reads what the client has sent: TLS itself sends messages at any time,
+// such as the closing of the connection and new keys. Anything else is nobody's, as
+// without TLS, and ends the listening.
+func (w *worker[T]) receiveSealed(slot uint32, s *slot[T], now int64) {
 	secure := w.secures[slot]
 	if secure.deaf {
 		return

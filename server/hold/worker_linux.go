@@ -109,7 +109,7 @@ func (w *worker[T]) arrive(a *arrival[T], now int64) {
 	w.batch.Append(a.opening)
 	w.fill(a.slot, s, now, a.head)
 	if s.secure && (s.state == open || s.state == blocked) {
-		w.hear(a.slot, s, now) // what TLS has read ahead no epoll tells of
+		w.receiveSealed(a.slot, s, now) // what TLS has read ahead no epoll tells of
 	}
 }
 
@@ -221,7 +221,7 @@ func (w *worker[T]) event(e event, now int64) {
 		return
 	}
 	if e.what&unix.EPOLLIN != 0 && (s.state == open || s.state == blocked) {
-		w.hear(e.slot, s, now)
+		w.receiveSealed(e.slot, s, now)
 	}
 	if s.state != blocked || e.what&unix.EPOLLOUT == 0 {
 		return

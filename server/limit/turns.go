@@ -44,7 +44,7 @@ func (t *Turns) Take(ctx context.Context, caller uint64) error {
 	t.mu.Lock()
 	i := slices.Index(t.waiting[caller], turn)
 	if i >= 0 {
-		t.leave(caller, i)
+		t.giveUp(caller, i)
 	}
 	t.mu.Unlock()
 	if i < 0 { // it has been given a turn meanwhile
@@ -53,8 +53,8 @@ func (t *Turns) Take(ctx context.Context, caller uint64) error {
 	return context.Cause(ctx)
 }
 
-// leave takes one who waits out of the line. The lock is held.
-func (t *Turns) leave(caller uint64, i int) {
+// giveUp takes one who waits out of the line. The lock is held.
+func (t *Turns) giveUp(caller uint64, i int) {
 	t.waiting[caller] = slices.Delete(t.waiting[caller], i, i+1)
 	if len(t.waiting[caller]) == 0 {
 		delete(t.waiting, caller)
@@ -73,6 +73,6 @@ func (t *Turns) Give() {
 	caller := t.callers[0]
 	t.callers = append(t.callers[1:], caller)
 	turn := t.waiting[caller][0]
-	t.leave(caller, 0)
+	t.giveUp(caller, 0)
 	close(turn)
 }

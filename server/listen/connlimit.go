@@ -40,15 +40,15 @@ type Counter interface{ TurnedAway(limit string) }
 
 // Limit wraps a listener for a public address.
 func (d ConnLimiter) Limit(l net.Listener) net.Listener {
-	return &Limited{Listener: l, door: d, byIP: make(map[netip.Addr]int)}
+	return &Limited{Listener: l, limits: d, byIP: make(map[netip.Addr]int)}
 }
 
 // Limited counts the connections that net/http has: from accept until they are closed, or
 // detached to be held.
 type Limited struct {
 	net.Listener
-	door ConnLimiter
-	open atomic.Int64
+	limits ConnLimiter
+	open   atomic.Int64
 
 	mu   sync.Mutex // guards byIP; a leaf
 	byIP map[netip.Addr]int
@@ -59,22 +59,22 @@ func (s *Limited) Accept() (net.Conn, error) {
 	for {
 		conn, err := s.Listener.Accept()
 		if err != nil {
-			accepts.failed(s.door.Logger, err, s.Addr(), time.Now())
+			accepts.failed(s.limits.Logger, err, s.Addr(), time.Now())
 			return nil, err // net/http waits before it tries again, for up to a second
 		}
 		peer := limit.PeerAddr(conn.RemoteAddr().String())
-		proxy := s.door.Proxies.Believes(peer)
+		proxy := s.limits.Proxies.Believes(peer)
 		counted := limit.Network(peer)
 		if proxy || !limit.Counts(peer) {
 			counted = netip.Addr{}
 		}
 		if why := s.enter(counted); why != "" {
-			s.door.Metrics.TurnedAway(why)
+			s.limits.Metrics.TurnedAway(why)
 			conn.Close()
 			continue
 		}
-		c := &socketConn{Conn: conn, leave: func() { s.leave(counted) }}
-		if !proxy || !s.door.ProxyProtocol {
+		c := &socketConn{Conn: conn, leave: func() { s.release(counted) }}
+		if !proxy || !s.limits.ProxyProtocol {
 			return c, nil
 		}
 		return &proxiedConn{Conn: proxyproto.NewConn(c, proxyproto.WithPolicy(proxyproto.REQUIRE), proxyproto.SetReadHeaderTimeout(readHeaderTimeout)), socket: c}, nil
@@ -84,19 +84,19 @@ func (s *Limited) Accept() (net.Conn, error) {
 // enter counts a connection, "" if there is room for it.
 func (s *Limited) enter(ip netip.Addr) (why string) {
 	switch n := s.open.Add(1); {
-	case s.door.Sockets > 0 && n > int64(s.door.Sockets):
+	case s.limits.Sockets > 0 && n > int64(s.limits.Sockets):
 		s.open.Add(-1)
 		return limit.Connections
-	case s.door.Descriptors > 0 && n+s.held() > int64(s.door.Descriptors):
+	case s.limits.Descriptors > 0 && n+s.held() > int64(s.limits.Descriptors):
 		s.open.Add(-1)
 		return limit.Descriptors
 	}
-	if !ip.IsValid() || s.door.PerIP == 0 {
+	if !ip.IsValid() || s.limits.PerIP == 0 {
 		return ""
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byIP[ip] >= s.door.PerIP {
+	if s.byIP[ip] >= s.limits.PerIP {
 		s.open.Add(-1)
 		return limit.PerIP
 	}
@@ -105,15 +105,15 @@ func (s *Limited) enter(ip netip.Addr) (why string) {
 }
 
 func (s *Limited) held() int64 {
-	if s.door.Held == nil {
+	if s.limits.Held == nil {
 		return 0
 	}
-	return int64(s.door.Held())
+	return int64(s.limits.Held())
 }
 
-func (s *Limited) leave(ip netip.Addr) {
+func (s *Limited) release(ip netip.Addr) {
 	s.open.Add(-1)
-	if !ip.IsValid() || s.door.PerIP == 0 {
+	if !ip.IsValid() || s.limits.PerIP == 0 {
 		return
 	}
 	s.mu.Lock()

@@ -34,7 +34,7 @@ type Logins struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // the loop and its questions
 	slots  chan struct{}  // as many questions at once
-	bell   chan struct{}  // one slot: something is due earlier than the loop knows
+	sooner chan struct{}  // one slot: something is due earlier than the loop knows
 
 	mu    sync.Mutex // guards the rest; no other lock is taken under it
 	byKey map[auth.LoginKey]*login
@@ -55,7 +55,7 @@ type login struct {
 // New begins the loop, which Close ends.
 func New(hub *stream.Hub) *Logins {
 	ls := &Logins{
-		hub: hub, slots: make(chan struct{}, renewals), bell: make(chan struct{}, 1),
+		hub: hub, slots: make(chan struct{}, renewals), sooner: make(chan struct{}, 1),
 		byKey: make(map[auth.LoginKey]*login), bySub: make(map[uint64]*login),
 	}
 	ls.ctx, ls.cancel = context.WithCancel(context.Background())
@@ -119,7 +119,7 @@ func (ls *Logins) schedule(l *login, due time.Time) {
 	}
 	if l.index == 0 {
 		select {
-		case ls.bell <- struct{}{}:
+		case ls.sooner <- struct{}{}:
 		default:
 		}
 	}
@@ -193,7 +193,7 @@ func (ls *Logins) run() {
 			timer.Reset(wait)
 			select {
 			case <-timer.C:
-			case <-ls.bell:
+			case <-ls.sooner:
 			case <-ls.ctx.Done():
 				return
 			}

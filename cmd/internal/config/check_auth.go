@@ -182,17 +182,17 @@ func named[K auth.Keys](name string, parse func([]byte) (K, error)) func([]byte)
 // jwtFrom checks where tokens are looked for.
 func (l *loader) jwtFrom(j *JWT, key string) {
 	for _, from := range j.fromTexts {
-		place, err := auth.ParseCredentialSource(from)
+		source, err := auth.ParseCredentialSource(from)
 		switch {
 		case err != nil:
 			l.fault(key, err.Error())
-		case slices.Contains(j.From, place):
+		case slices.Contains(j.From, source):
 			l.fault(key, fmt.Sprintf("has %s twice", from))
-		case place.InQuery():
+		case source.InQuery():
 			l.warn(key, from+" takes tokens from URLs, which logs and histories keep: let such tokens be short-lived")
 			fallthrough
 		default:
-			j.From = append(j.From, place)
+			j.From = append(j.From, source)
 		}
 	}
 	if len(j.fromTexts) == 0 {

@@ -176,12 +176,12 @@ func (g *Gateway) Start(ctx context.Context) error {
 
 	g.onStop("streams", func(context.Context) error { g.closeServer(); return nil })
 
-	public, door, err := g.listenPublic(ctx)
+	public, limited, err := g.listenPublic(ctx)
 	if err != nil {
 		return err
 	}
-	g.publicAddr = door.Addr()
-	g.serve("listen", public, door)
+	g.publicAddr = limited.Addr()
+	g.serve("listen", public, limited)
 	g.onStop("drain", g.drain)
 
 	g.log.Info().Stringer("listen", g.publicAddr).Stringer("admin", g.operatorsAddr).Bool("tls", g.config.TLS != config.CertPair{}).

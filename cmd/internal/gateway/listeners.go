@@ -29,7 +29,7 @@ func (g *Gateway) listenPublic(ctx context.Context) (*http.Server, net.Listener,
 	if err != nil {
 		return nil, nil, taken("listen", err)
 	}
-	return s, g.door().Limit(l), nil
+	return s, g.connLimiter().Limit(l), nil
 }
 
 // taken is the error of an address that can't be listened on. If another process has it,
@@ -60,10 +60,10 @@ func (g *Gateway) findDescriptors() {
 	}
 }
 
-// door bounds the connections that net/http has by the limits of streams, with room to
-// spare. A client that has as many streams as it may have must be told so, which takes a
-// connection.
-func (g *Gateway) door() listen.ConnLimiter {
+// connLimiter bounds the connections that net/http has by the limits of streams, with
+// room to spare. A client that has as many streams as it may have must be told so, which
+// takes a connection.
+func (g *Gateway) connLimiter() listen.ConnLimiter {
 	limits := g.config.Limits
 	d := listen.ConnLimiter{Proxies: g.config.Proxies(), ProxyProtocol: g.config.ProxyProtocol, Metrics: g.metrics}
 	d.Descriptors, d.Held, d.Logger = g.descriptors.Public(), g.server.Held, g.slog

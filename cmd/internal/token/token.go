@@ -130,8 +130,8 @@ func choose(a config.Auth, issuer string) (*config.JWT, error) {
 func howTo(from []auth.CredentialSource, c *config.Config) string {
 	var text strings.Builder
 	base := baseURL(c)
-	for _, place := range from {
-		switch kind, name, _ := strings.Cut(place.String(), ":"); kind {
+	for _, source := range from {
+		switch kind, name, _ := strings.Cut(source.String(), ":"); kind {
 		case "header":
 			fmt.Fprintf(&text, "\n  curl -N -H \"Authorization: Bearer TOKEN\" %s/events", base)
 		case "cookie":

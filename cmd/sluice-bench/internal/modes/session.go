@@ -123,7 +123,7 @@ func (s *session) kafkaBrokers(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		s.cleanup = append(s.cleanup, c.Stop)
-		if err := c.Hear(ctx, &s.brokers); err != nil {
+		if err := c.Await(ctx, &s.brokers); err != nil {
 			return nil, err
 		}
 		s.say("embedded Kafka on %v", s.brokers)

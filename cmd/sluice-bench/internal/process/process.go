@@ -78,11 +78,11 @@ func (c *Child) Tell(ctx context.Context, order, v any) error {
 	if err := json.NewEncoder(c.in).Encode(order); err != nil {
 		return c.Explain(err)
 	}
-	return c.Hear(ctx, v)
+	return c.Await(ctx, v)
 }
 
-// Hear reads the next JSON line into v.
-func (c *Child) Hear(ctx context.Context, v any) error {
+// Await reads the next JSON line into v.
+func (c *Child) Await(ctx context.Context, v any) error {
 	heard := make(chan error, 1)
 	go func() { heard <- c.out.Decode(v) }()
 	select {
