@@ -89,7 +89,15 @@ function draw(card, s, live) {
   drawCounts(parts.poison, s.poison);
   drawCounts(parts.resets, s.resets);
   setText(parts.partitions, format.count(s.partitions.length));
-  keyed(parts.rows, s.partitions, (p) => p.partition,
-    (p) => el("tr", { "data-partition": p.partition }, ...Array.from({ length: 4 }, () => el("td", { class: "number" }))),
-    (row, p) => [p.partition, p.next, p.end, p.lag].forEach((n, i) => setText(row.children[i], format.count(n))));
+  keyed(parts.rows, s.partitions, partitionName,
+    (p) => el("tr", { "data-partition": partitionName(p) }, ...Array.from({ length: 4 }, () => el("td", { class: "number" }))),
+    (row, p) => {
+      setText(row.children[0], partitionName(p));
+      [p.next, p.end, p.lag].forEach((n, i) => setText(row.children[i + 1], format.count(n)));
+    });
+}
+
+// partitionName is a partition's number. In a stream of several topics its topic comes first.
+function partitionName(p) {
+  return p.topic ? `${p.topic}/${p.partition}` : String(p.partition);
 }

@@ -15,7 +15,7 @@ func (s Stream) rules() record.Rules {
 		Decode: s.Decode.rules(), KeyDecode: s.KeyDecode, Unwrap: s.Unwrap,
 		Filter: s.Filter, Transform: s.Transform, Keep: s.Keep, Drop: s.Drop,
 		Envelope: s.Envelope, Headers: s.Headers, OnError: s.OnError,
-		Names: record.Names{Stream: s.Name, Topic: s.Topic},
+		Names: record.Names{Stream: s.Name, Topic: s.Shown()}, // or each of several
 	}
 }
 

@@ -67,19 +67,33 @@ func absent() bool {
 }
 
 func describe(w io.Writer, p cursor.Segment) {
-	fmt.Fprintf(w, "%s\n  epoch      %s\n", p.Stream, p.Epoch)
-	offsets := make([]string, len(p.Offsets))
-	for i, o := range p.Offsets {
-		offsets[i] = fmt.Sprintf("%d:%d", i, o)
-		if i < len(p.Leaders) && p.Leaders[i] >= 0 {
-			offsets[i] += fmt.Sprintf(" (epoch %d)", p.Leaders[i])
+	if p.Epoch == cursor.Several {
+		fmt.Fprintf(w, "%s\n  topics     %d, by key: a hash of the name, and the start of the topic id\n", p.Stream, len(p.Topics))
+		first := 0
+		for _, t := range p.Topics {
+			fmt.Fprintf(w, "  %s   %s\n", t.Key, offsets(p, first, first+t.Partitions))
+			first += t.Partitions
 		}
+	} else {
+		fmt.Fprintf(w, "%s\n  epoch      %s\n  partitions %s\n", p.Stream, p.Epoch, offsets(p, 0, len(p.Offsets)))
 	}
-	fmt.Fprintf(w, "  partitions %s\n", strings.Join(offsets, " "))
 	if p.Filter != "" {
 		fmt.Fprintf(w, "  filter     %s\n", p.Filter)
 	}
 	if p.Key != "" {
 		fmt.Fprintf(w, "  sealed by  %s\n", p.Key)
 	}
+}
+
+// offsets lists some of a segment's partitions, of one topic.
+func offsets(p cursor.Segment, first, end int) string {
+	texts := make([]string, 0, end-first)
+	for i, o := range p.Offsets[first:end] {
+		text := fmt.Sprintf("%d:%d", i, o)
+		if leader := cursor.LeaderAt(p.Leaders, first+i); leader >= 0 {
+			text += fmt.Sprintf(" (epoch %d)", leader)
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, " ")
 }

@@ -37,6 +37,8 @@ func TestCursor(t *testing.T) {
 		status         int
 		stdout, stderr string // a part of each
 	}{
+		{"-c plain.yaml orders@!2VkZ3fQ1:1042-3.998!7fQ0aaZZ:17*AbCd12", 0, "orders\n  topics     2, by key: a hash of the name, and the start of the topic id\n" +
+			"  2VkZ3fQ1   0:1042 (epoch 3) 1:998 (epoch 3)\n  7fQ0aaZZ   0:17\n  filter     AbCd12\n", ""},
 		{"-c plain.yaml orders@kZ3fQ1:1042.998*AbCd12", 0, "orders\n  epoch      kZ3fQ1\n  partitions 0:1042 1:998\n  filter     AbCd12\n", ""},
 		{"-c plain.yaml orders@kZ3fQ1:1042-3.998.0.17-12.5-", 0, "partitions 0:1042 (epoch 3) 1:998 (epoch 3) 2:0 3:17 (epoch 12) 4:5\n", ""},
 		{sealed + " -c sealed.yaml", 0, "partitions 0:1042 1:998\n  sealed by  k1\n", ""},

@@ -3,12 +3,15 @@ package gateway
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -172,4 +175,89 @@ func TestATopicBeyondTheBoundIsRefusedByName(t *testing.T) {
 	if state, body := get(t, "http://"+g.Addr().String()+"/events?user=alice&stream=none"); state == 200 {
 		t.Errorf("a stream that isn't there: %s", body)
 	}
+}
+
+// A page roams between gateways while topics are created and written to. Which gateway has
+// found which topic is left to chance. Each record reaches the page once, in the order of
+// its partition.
+func TestRoamingWhileTopicsAppear(t *testing.T) {
+	seeds := uint64(12)
+	if testing.Short() {
+		seeds = 3
+	}
+	for seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			roam(t, rand.New(rand.NewPCG(seed, 5)))
+		})
+	}
+}
+
+func roam(t *testing.T, rnd *rand.Rand) {
+	c, conf := severalShop(t, 2, 2, "")
+	gateways := []*Gateway{start(t, conf), start(t, severalConfig(t, c, ""))}
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(20*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	topics, written := 2, map[string]int{} // by topic and partition
+	due := 0
+	produce := func() {
+		topic, partition := fmt.Sprintf("order.%03d", rnd.IntN(topics)), int32(rnd.IntN(2))
+		where := fmt.Sprintf(`"topic":"%s","partition":%d`, topic, partition)
+		r := &kgo.Record{Topic: topic, Partition: partition, Key: []byte("alice"), Value: fmt.Appendf(nil, "%d", written[where])}
+		if err := client.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		written[where]++
+		due++
+	}
+	read := map[string]int{}
+	var id string
+	at := func() *ssetest.Reader {
+		g := gateways[rnd.IntN(2)]
+		r, _ := open(t, http.DefaultClient, "http://"+g.Addr().String()+"/events?user=alice&lastEventId="+url.QueryEscape(id))
+		return r
+	}
+	id = "orders@!" // it stands before everything
+	r := at()
+	for range 60 {
+		switch x := rnd.IntN(10); {
+		case x == 0 && topics < 12:
+			if err := c.CreateTopic(fmt.Sprintf("order.%03d", topics), 2, nil); err != nil {
+				t.Fatal(err)
+			}
+			topics++
+		case x < 6:
+			produce()
+		case x < 8:
+			r = at()
+		case due > 0:
+			id = takes(t, r, read)
+			due--
+		}
+	}
+	for ; due > 0; due-- {
+		if rnd.IntN(6) == 0 {
+			r = at()
+		}
+		id = takes(t, r, read)
+	}
+	if !maps.Equal(read, written) {
+		t.Errorf("read %v of %v", read, written)
+	}
+}
+
+// takes reads one event, which is the next of its partition.
+func takes(t *testing.T, r *ssetest.Reader, read map[string]int) (id string) {
+	t.Helper()
+	e := next(t, r)
+	_, rest, _ := strings.Cut(e.Data, `"topic":`)
+	where, _, found := strings.Cut(`"topic":`+rest, `,"offset"`)
+	if !found || !strings.HasSuffix(e.Data, fmt.Sprintf(`"data":%d}`, read[where])) {
+		t.Fatalf("%s %s; want %d", e.Name, e.Data, read[where])
+	}
+	read[where]++
+	return e.ID
 }
