@@ -70,8 +70,8 @@ func (p *topicsPage) isReset(topic string, partitions int) {
 	}
 }
 
-// A real Kafka whose topics come, go and are forbidden. A page roams between gateways that
-// have found them at different times.
+// A real Kafka whose topics come, go and are forbidden. A page roams between gateways
+// that have found them at different times.
 func TestTopicsOfAPattern(t *testing.T) {
 	kafka := kafkatest.Start(t, kafkatest.Properties(map[string]string{
 		"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",

@@ -177,9 +177,9 @@ func TestATopicBeyondTheBoundIsRefusedByName(t *testing.T) {
 	}
 }
 
-// A page roams between gateways while topics are created and written to. Which gateway has
-// found which topic is left to chance. Each record reaches the page once, in the order of
-// its partition.
+// A page roams between gateways while topics are created and written to. Which gateway
+// has found which topic is left to chance. Each record reaches the page once, in the
+// order of its partition.
 func TestRoamingWhileTopicsAppear(t *testing.T) {
 	seeds := uint64(12)
 	if testing.Short() {
