@@ -70,6 +70,15 @@ func TestAllPlacesSayTheSameOfADeprecatedStream(t *testing.T) {
 		return data["deprecated"]
 	}
 	same("sluice.hello", hello("&stream=orders").(map[string]any)["orders"])
+	_, answer, err := f.dial("/ws?user=alice&stream=orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said struct{ Deprecated map[string]any }
+	if err := json.Unmarshal(f.connect("/ws?user=alice&stream=orders").want("sluice.hello", "*").Data, &said); err != nil {
+		t.Fatal(err)
+	}
+	same("sluice.hello of a WebSocket", said.Deprecated["orders"])
 	if got := hello("&stream=news"); got != nil {
 		t.Errorf("sluice.hello of news says %v", got)
 	}
@@ -79,6 +88,11 @@ func TestAllPlacesSayTheSameOfADeprecatedStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	fields := map[string]string{"Deprecation": "@1793491200", "Sunset": "Sat, 01 May 2027 00:00:00 GMT", "Link": `<?stream=news>; rel="successor-version"`}
+	for name, want := range fields {
+		if got := answer.Header.Get(name); got != want {
+			t.Errorf("the handshake's %s: %q; want %q", name, got, want)
+		}
+	}
 	for _, tt := range []struct {
 		method, path string
 		want         map[string]string

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/deprecation"
 	"sluice/server/describe"
 	"sluice/server/limit"
 	"sluice/server/openapi"
@@ -68,6 +70,7 @@ func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, p *pendi
 	if refused != nil {
 		return refused
 	}
+	s.noteDeprecated(w, &a)
 	if refused := s.takeStream(p, &a, true); refused != nil {
 		return refused
 	}
@@ -86,7 +89,7 @@ func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, p *pendi
 		return appendHello(nil, s.rules.heartbeat, &a, stream.Opening{Outcome: stream.OutcomeLive, ID: id})
 	}}
 	session, begun := s.beginSession(p, &a, opening)
-	s.sockets.carryMessages(w, head, p.slot, session, begun, talk)
+	s.sockets.carryMessages(w, withDeprecation(head, w.Header()), p.slot, session, begun, talk)
 	return nil
 }
 
@@ -155,6 +158,17 @@ func upgradeHead(shake ws.Handshake) []byte {
 	return append(head, "\r\n"...)
 }
 
+// withDeprecation adds to the head of a handshake's answer that streams are deprecated.
+func withDeprecation(head []byte, header http.Header) []byte {
+	head = slices.Clip(bytes.TrimSuffix(head, []byte("\r\n")))
+	for _, name := range deprecation.Fields {
+		if value := header.Get(name); value != "" {
+			head = fmt.Appendf(head, "%s: %s\r\n", name, value)
+		}
+	}
+	return append(head, "\r\n"...)
+}
+
 // refuseWebSocket answers with a problem. A page can't see the status of a failed
 // handshake. So it is told by a message and a close code, where it can do something about
 // it.
@@ -214,7 +228,7 @@ var websocketRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Op
 		describe.HeaderParameter("Origin", "A browser's page. It must be of this host, or of `cors.origins`.", openapi.String("")),
 	}),
 	Responses: describe.Responses{}.
-		With(http.StatusSwitchingProtocols, openapi.Response{Description: "The WebSocket. To a page, refusals are said here as well: by `sluice.unavailable`, and the close codes 4401, 4403, 1012 and 1013."}).
+		With(http.StatusSwitchingProtocols, openapi.Response{Headers: describe.Headers(describe.Deprecation()...), Description: "The WebSocket. To a page, refusals are said here as well: by `sluice.unavailable`, and the close codes 4401, 4403, 1012 and 1013."}).
 		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot").
 		Unidentified().
 		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. Or a page of another site connects.", "stream", "subject", "cross-origin").

@@ -83,6 +83,9 @@ func moment(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
+// Fields are the header fields that [Streams.SetHeader] sets.
+var Fields = []string{"Deprecation", "Sunset", "Link"}
+
 // maxLink bounds the Link field: proxies have little room for a header.
 const maxLink = 1024
 

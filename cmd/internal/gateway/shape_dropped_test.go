@@ -80,6 +80,8 @@ func TestADroppedFieldAppearsNowhere(t *testing.T) {
 		"the newest":           s.follow(shown + "&from=last:5"),
 		"the console's Try":    s.followAt(s.admin("/console/events?" + shown + "&from=earliest")),
 		"a row from Kafka":     s.follow("user=alice&stream=rows&from=earliest"),
+		"a WebSocket":          s.messages(shown + "&from=earliest"),
+		"a WebSocket's state":  s.messages(shown + "&snapshot=1"),
 		"a row's new owner":    s.follow("user=bob&stream=rows&from=earliest"),
 		"a subject's newest":   s.follow("user=alice&stream=kept&subject=o-1&from=earliest"),
 		"a subject's snapshot": s.follow("user=alice&stream=kept&subject=o-1&snapshot=1"),

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -144,6 +146,28 @@ func (s *shaping) followAllAt(url string) (next func() string) {
 		}
 		s.t.Fatalf("the stream ended: %v", lines.Err())
 		return ""
+	}
+}
+
+// messages returns the texts of a WebSocket, without the gateway's own events.
+func (s *shaping) messages(query string) (next func() string) {
+	s.t.Helper()
+	c, _, err := websocket.Dial(s.t.Context(), s.public("/ws?"+query), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { c.CloseNow() })
+	return func() string {
+		s.t.Helper()
+		for {
+			_, text, err := c.Read(s.t.Context())
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			if !bytes.Contains(text, []byte(`"event":"sluice.`)) {
+				return string(text)
+			}
+		}
 	}
 }
 
