@@ -168,16 +168,12 @@ func (p *ownPosition) passOver(h *Hub, v *view, i int, gone *GoneError, b *Batch
 	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 }
 
-// recreated takes stream i, which the log has left behind, into the topic created anew.
-// It goes to the jump in the log. When that is gone as well, it goes to the new topic's
-// start.
+// recreated takes stream i, which the log has left behind, to the start of the topic
+// created anew, and says so. The log's own jump would say it from where the log was. What
+// the position has not come to yet would seem to be before that.
 func (p *ownPosition) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	o.catchup = nil
-	if l.evicted < l.began {
-		o.seq = l.began
-		return
-	}
 	r := Reset{Reason: ReasonRecreated, Stream: l.spec.Name}
 	for q := range max(len(o.pos), len(l.head)) {
 		r.Partitions = append(r.Partitions, Moved{Partition: int32(q), From: at(o.pos, q), To: at(l.start, q)})

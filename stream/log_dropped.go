@@ -144,7 +144,7 @@ func (h *Hub) resumeAlone(id uint32, s *subSlot) bool {
 	p := &ownPosition{streams: make([]ownStream, len(v.streams))}
 	for i, stream := range v.streams {
 		l, seq := h.logs[stream], s.seq-1
-		pos, known := l.position(seq)
+		pos, known := l.position(l.epoch, seq)
 		if l.evicted > seq {
 			pos, known = l.droppedPosition(seq)
 		}

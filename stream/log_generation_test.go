@@ -48,7 +48,7 @@ func TestIDsSayLeaderEpochsOfWhatWasReadAfterAJumpElsewhere(t *testing.T) {
 		"recreated": {func(r *rig) {
 			r.kafka.recreate(0, 2)
 			r.readAll()
-		}, []string{"reset recreated orders [0 40 0] [1 3 0]"}},
+		}, []string{"reset recreated orders [0 40 0] [1 5 0]"}},
 		"recreated twice": {func(r *rig) {
 			for range 2 {
 				r.kafka.recreate(0, 2)
@@ -65,7 +65,7 @@ func TestIDsSayLeaderEpochsOfWhatWasReadAfterAJumpElsewhere(t *testing.T) {
 			r.readAll()
 			r.kafka.recreate(0, 2)
 			r.readAll()
-		}, []string{"reset recreated orders [0 30 0] [1 3 0]"}},
+		}, []string{"reset recreated orders [0 40 0] [1 5 0]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newEpochs(t, 2, orders)

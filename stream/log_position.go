@@ -173,19 +173,19 @@ func (h *Hub) appendIDAt(dst []byte, v *view, f *logScan) []byte {
 	})
 }
 
-// position returns the position after all entries with a seq up to this one. It is
-// unknown once the log has moved past it, or the topic was created again since. It is the
-// log's: not to be kept nor changed.
-func (l *log) position(seq uint64) (pos []int64, known bool) {
+// position returns the position in the topic of an epoch after all entries with a seq up
+// to this one. It is unknown once the log has moved past it, or where those entries lead
+// into another topic. It is the log's: not to be kept nor changed.
+func (l *log) position(epoch string, seq uint64) (pos []int64, known bool) {
 	if seq >= l.newest {
-		return l.head, true
+		return l.head, l.epoch == epoch
 	}
 	if l.evicted > seq {
 		return nil, false
 	}
 	last, kept := l.upTo(seq)
 	if !kept {
-		return l.base, l.baseEpoch == l.epoch
+		return l.base, l.baseEpoch == epoch
 	}
-	return l.after(last), l.blocks[l.blockAt(last)].epoch == l.epoch
+	return l.after(last), l.blocks[l.blockAt(last)].epoch == epoch
 }

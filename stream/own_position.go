@@ -86,7 +86,7 @@ func (p *ownPosition) reach(h *Hub, v *view, of *ownStream, seq uint64) {
 		if o.catchup != nil || o != of && o.seq > seq { // it begins elsewhere: what lies between isn't known to be covered
 			continue
 		}
-		if pos, known := l.position(seq); known && o.epoch == l.epoch {
+		if pos, known := l.position(o.epoch, seq); known {
 			o.pos = raise(o.pos, pos)
 		}
 	}

@@ -64,10 +64,11 @@ func (p *ownPosition) settle(h *Hub, slot *subSlot) {
 		if _, e := l.seek(l.from(o.seq)); e != nil && e.seq == o.seq {
 			o.seq = e.begins() // the other half of its record may have been nothing for it
 		}
-		if o.catchup != nil || o.epoch != l.epoch || o.seq == 0 {
+		if o.catchup != nil || o.seq == 0 {
 			continue
 		}
-		if pos, known := l.position(o.seq - 1); known {
+		// Of a topic that has been deleted meanwhile too: it is told of that further on.
+		if pos, known := l.position(o.epoch, o.seq-1); known {
 			o.pos = raise(o.pos, pos)
 		}
 	}

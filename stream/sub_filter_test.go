@@ -145,6 +145,97 @@ func TestSetFilter(t *testing.T) {
 	}
 }
 
+// What a filter leaves out is looked at by nobody. So who changes it may be at any entry
+// of the log, before a jump that it has not been told of too. The position returned is
+// where the new filter begins: nothing after it may be left out.
+func TestSetFilterBeforeAJump(t *testing.T) {
+	jumps := map[string]func(r *rig) (resets []string){
+		"none": func(*rig) []string { return nil },
+		"recreated": func(r *rig) []string {
+			r.kafka.recreate(0, 1)
+			r.readAll()
+			return []string{"reset recreated %s [0 4 0]"}
+		},
+		"recreated twice": func(r *rig) []string {
+			r.kafka.recreate(0, 1)
+			r.readAll()
+			r.kafka.recreate(0, 1)
+			r.readAll()
+			return []string{"reset recreated %s [0 4 0]", "reset recreated %s [0 0 0]"}
+		},
+		"truncated": func(r *rig) []string {
+			r.kafka.truncate(0, 0, 1)
+			r.readAll()
+			return []string{"reset truncated %s [0 4 1]"}
+		},
+		"retention": func(r *rig) []string {
+			r.kafka.hole(0, 0, 2)
+			r.kafka.retain(0, 0, 5)
+			r.readAll()
+			return []string{"reset retention %s [0 4 5]"}
+		},
+	}
+	for jump, happen := range jumps {
+		for _, ticket := range []bool{true, false} {
+			for _, pulled := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s, ticket %t, pulled %t", jump, ticket, pulled), func(t *testing.T) {
+					spec, next := news, []string{"s1", "s2"}
+					if ticket {
+						spec, next = orders, []string{"s2"}
+					}
+					r := newRig(t, 1, spec)
+					p := r.open(Request{Filter: About("s1"), AnyUser: ticket})
+					p.gets()
+					subjects := []string{"s1", "s2", "s1", "s2"}
+					for i, subject := range subjects {
+						r.named(0, subject, "", fmt.Sprint(i))
+						if i == 0 && pulled {
+							p.gets("0")
+						}
+					}
+					resets := happen(r)
+					p.follow(About(next...))
+					from := offsetOf(t, p.id)
+					if pulled != (from == 2) || !pulled && from != 0 {
+						t.Errorf("it begins at %s", p.id)
+					}
+					var want []string
+					for i := from; i < int64(len(subjects)); i++ {
+						if slices.Contains(next, subjects[i]) {
+							want = append(want, fmt.Sprint(i))
+						}
+					}
+					for _, reset := range resets {
+						want = append(want, fmt.Sprintf(reset, spec.Name))
+					}
+					p.gets(want...)
+				})
+			}
+		}
+	}
+}
+
+// One that catches up has not come to where its topic ended when that is deleted. It is
+// told so first. A change of the filter doesn't take it to the topic's end.
+func TestSetFilterAfterATopicThatIsCaughtUpOnIsDeleted(t *testing.T) {
+	r := newRig(t, 1, orders, news)
+	for i := range 3 {
+		r.named(1, "s1", "", fmt.Sprint(i))
+	}
+	r.evict(1)
+	r.gated()
+	mark := "*" + cursor.FilterMark("s1")
+	p := r.open(Request{Filter: About("s1"), Cursor: "news@ep0:1" + mark})
+	r.named(0, "s1", "", "order")
+	r.kafka.recreate(1, 1)
+	r.named(1, "s2", "", "new")
+	if _, got := p.pull(1); !slices.Equal(got, []string{"reset recreated news [0 1 0]"}) {
+		t.Errorf("first it got %q", got)
+	}
+	p.follow(About("s1", "s2"))
+	p.gets("order", "new")
+}
+
 // What is carried of other streams holds under the new filter too.
 func TestSetFilterCarriesOtherStreams(t *testing.T) {
 	r := newRig(t, 1, orders, stock)

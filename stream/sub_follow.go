@@ -99,7 +99,7 @@ func (l *log) missed(seq uint64) (back, moved, gone []Moved) {
 	if seq >= l.newest {
 		return nil, nil, nil
 	}
-	pos, known := l.position(seq)
+	pos, known := l.position(l.epoch, seq)
 	from := slices.Clone(pos)
 	for _, j := range l.backAfter(seq) {
 		switch p := int(j.partition); {

@@ -131,7 +131,7 @@ func TestSkipBlocks(t *testing.T) {
 		h.wait(time.Hour - time.Minute)
 		text(t, s.all, Lagged)
 		h.mu.Lock()
-		pos, known := h.logs[0].position(uint64(before))
+		pos, known := h.logs[0].position("e", uint64(before))
 		if !known || pos[0] != 5+before || pos[1] != 7 {
 			t.Errorf("after %d: position %v %v", before, pos, known)
 		}
