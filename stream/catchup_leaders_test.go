@@ -110,3 +110,23 @@ func TestIDAtTheHeadKeepsAnEpochThatTheLogDoesNotKnow(t *testing.T) {
 		t.Errorf("the id is %s; by itself: %t", p.id, p.hasOwn())
 	}
 }
+
+// One that is ahead in a partition catches up over another. A pass, which has read both,
+// looked from its position on. Told that it was taken back, it reads again from there.
+func TestAheadOfAnUncleanElectionWhileCatchingUp(t *testing.T) {
+	r := newEpochs(t, 2, orders)
+	r.fill(0, 0, 5, "old")
+	r.fill(1, 0, 5, "old")
+	for range 3 { // read by another gateway only
+		r.put(0, 1, "alice", "ahead")
+	}
+	r.evict(0)
+	read := r.occupyPasses()
+	p := r.resume("orders@ep0:2-0.8").begins(OutcomeResumed)
+	r.kafka.elect(0, 1, 6)
+	r.fill(1, 6, 10, "new")
+	r.evict(0)
+	r.open(Request{User: "bob", Cursor: "orders@ep0:5-0.1"}).begins(OutcomeResumed) // needs all of partition 1
+	read()
+	p.getsAll(slices.Concat([]string{"reset truncated orders [1 8 6]"}, numbered("old", 2, 5), numbered("new", 6, 10))...)
+}

@@ -289,7 +289,7 @@ func (p *ownPosition) part(h *Hub, v *view, id uint32, i int, b *Batch) {
 	if o.leaders == nil || o.epoch != l.epoch || o.lineage != l.lineage {
 		return // a jump that it hasn't been told of comes first
 	}
-	behind := false
+	back, behind := false, false
 	for q := range o.leaders {
 		epoch := o.ownEpoch(q)
 		if epoch == noEpoch {
@@ -301,11 +301,15 @@ func (p *ownPosition) part(h *Hub, v *view, id uint32, i int, b *Batch) {
 			continue
 		}
 		o.pos[q], o.came[q], o.leaders[q] = to, to, l.lineage.of(q).at(to)
-		behind = behind || to < at(l.head, q)
+		back, behind = true, behind || to < at(l.head, q)
 		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{Partition: int32(q), From: from, To: to}}}
 		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 	}
-	if behind && o.catchup == nil { // what it goes on from has been read already
+	switch {
+	case back && o.catchup != nil: // its pass has looked for it from where it was
+		o.catchup.close(&h.passes)
+		p.locate(h, v, id, i)
+	case behind: // what it goes on from has been read already
 		p.locate(h, v, id, i)
 	}
 }
