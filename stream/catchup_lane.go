@@ -57,7 +57,7 @@ const (
 
 	// maxLaneBytes is how much a lane of a user's has at most, or of a subject's.
 	// maxSharedLaneBytes is how much one of everybody's has. A lane always has room for
-	// one event.
+	// all of one record.
 	maxLaneBytes       = 1 << 20
 	maxSharedLaneBytes = 4 << 20
 	maxLaneEvents      = 1 << 14
@@ -74,6 +74,18 @@ func (la *lane) full(size int) bool {
 		limit = maxSharedLaneBytes
 	}
 	return len(la.events) > 0 && (la.bytes+size > limit || len(la.events) == maxLaneEvents)
+}
+
+// beginsRecord reports whether the newest event is the first half of this event's record.
+// A member whom only the second half is for stays before the record until it has that. It
+// would never get there if the lane ended between the two.
+func (la *lane) beginsRecord(second *Event) bool {
+	n := len(la.events)
+	if n == 0 {
+		return false
+	}
+	first := &la.events[n-1]
+	return first.half == firstHalf && first.partition == second.Partition && first.next == second.Offset+1
 }
 
 // open reports whether events may still be added.

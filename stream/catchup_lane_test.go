@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -289,5 +290,29 @@ func TestNobodyCatchesUpWithNothing(t *testing.T) {
 		}
 		p := &page{r: r, sub: s}
 		p.gets()
+	}
+}
+
+// Both events of a record may fill a lane. One that only the second is for is sent that.
+func TestLaneHasRoomForBothHalvesOfARecord(t *testing.T) {
+	r := newRig(t, 1, orders)
+	large := moves("alice", "bob", "o-1", strings.Repeat("x", maxSharedLaneBytes))
+	large.FormerData = []byte("gone")
+	for range 2 {
+		r.kafka.put(0, 0, large)
+	}
+	r.readAll()
+	r.evict(0)
+	p := r.open(Request{Filter: NewFilter([]string{"o-1"}, []string{"delete"}), AnyUser: true, From: From{Kind: FromEarliest}})
+	var all []string
+	for range 10 { // by then it is at the end, or will never be
+		_, got := p.pull(1 << 20)
+		if all = append(all, got...); len(all) == 2 {
+			break
+		}
+		<-r.wakes.channel(p.token)
+	}
+	if !slices.Equal(all, []string{"gone", "gone"}) {
+		t.Errorf("got %q", all)
 	}
 }

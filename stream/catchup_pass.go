@@ -255,7 +255,7 @@ func (p *catchupPass) giveOne(ev *Event, part half, leader int32) (work int) {
 			body = &foundBody{frame: bytes[:n:n], subject: bytes[n:]}
 			work += joinWork + len(body.frame)>>10
 		}
-		if la.full(foundBytes + body.size()) {
+		if la.full(foundBytes+body.size()) && (part != secondHalf || !la.beginsRecord(ev)) {
 			la.close(ev.Partition, ev.Offset, leader)
 			return
 		}

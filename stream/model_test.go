@@ -147,8 +147,8 @@ func runModel(t *testing.T, seed uint64) {
 		case x < 59:
 			c := clients[rnd.IntN(len(clients))]
 			subjects, names := anyFilter(rnd)
-			if c.anyUser {
-				subjects = c.subjects
+			if c.anyUser { // one follows one subject
+				subjects = append(subjects, c.subjects...)[:1]
 			}
 			c.follow(t, subjects, names)
 		case x < 94:
