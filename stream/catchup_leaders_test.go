@@ -130,3 +130,43 @@ func TestAheadOfAnUncleanElectionWhileCatchingUp(t *testing.T) {
 	read()
 	p.getsAll(slices.Concat([]string{"reset truncated orders [1 8 6]"}, numbered("old", 2, 5), numbered("new", 6, 10))...)
 }
+
+// The gateway learns of an election that concerns one that is ahead, after a jump in
+// another partition, and before a second. It is told of all three, wherever it is served
+// from by then.
+func TestAheadOfAnUncleanElectionBetweenJumps(t *testing.T) {
+	for _, evicted := range []int{0, 1, 2} { // before so many of the jumps
+		for _, twice := range []bool{false, true} {
+			t.Run(fmt.Sprint(evicted, twice), func(t *testing.T) {
+				r := newEpochs(t, 2, orders)
+				r.fill(0, 0, 2, "old")
+				r.fill(1, 0, 5, "other")
+				for range 6 { // read by another gateway only
+					r.put(0, 0, "alice", "ahead")
+				}
+				p := r.resume("orders@ep0:8-0.5").begins(OutcomeResumed)
+				p.gets()
+				want := append([]string{"reset truncated orders [1 5 3]", "reset truncated orders [0 8 3]"}, numbered("new", 3, 12)...)
+				r.kafka.elect(0, 1, 3)
+				r.read(0, 1, 1)
+				if evicted > 0 {
+					r.evict(0)
+				}
+				r.kafka.elect(0, 0, 3)
+				r.fill(0, 3, 12, "new")
+				if twice {
+					r.kafka.elect(0, 1, 1)
+					r.read(0, 1, 1)
+					want = append(want, "reset truncated orders [1 3 1]")
+				}
+				if evicted > 1 {
+					r.evict(0)
+				}
+				p.getsAll(want...)
+				if p.hasOwn() {
+					t.Errorf("it still has an own position: %s", p.heartbeat())
+				}
+			})
+		}
+	}
+}

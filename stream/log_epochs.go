@@ -282,34 +282,39 @@ func (o *ownStream) appendLeaders(dst []int32, l *log) []int32 {
 }
 
 // part tells a subscriber that is ahead of this gateway where stream i has parted from
-// its position. Records below it were written under a later leader epoch than its cursor
-// said.
+// its position, and has it go on from there. What it goes on from has been read already,
+// and a pass has looked for it from where it was.
 func (p *ownPosition) part(h *Hub, v *view, id uint32, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
-	if o.leaders == nil || o.epoch != l.epoch || o.lineage != l.lineage {
-		return // a jump that it hasn't been told of comes first
+	if o.epoch != l.epoch || !p.tellParted(h, v, i, b) {
+		return
 	}
-	back, behind := false, false
+	if o.catchup != nil {
+		o.catchup.close(&h.passes)
+	}
+	p.rejoin(h, v, i, b)
+	p.locate(h, v, id, i)
+}
+
+// tellParted moves the position in stream i back to where its generation has parted from
+// it, and says so. Records below it were written under a later leader epoch than its
+// cursor said.
+func (p *ownPosition) tellParted(h *Hub, v *view, i int, b *Batch) (back bool) {
+	o, l := &p.streams[i], h.logs[v.streams[i]]
 	for q := range o.leaders {
 		epoch := o.ownEpoch(q)
 		if epoch == noEpoch {
 			continue
 		}
-		from := o.pos[q]
-		to, parted, _ := l.lineage.of(q).parted(epoch, from)
+		from, known := o.pos[q], o.lineage.of(q)
+		to, parted, _ := known.parted(epoch, from)
 		if !parted {
 			continue
 		}
-		o.pos[q], o.came[q], o.leaders[q] = to, to, l.lineage.of(q).at(to)
-		back, behind = true, behind || to < at(l.head, q)
+		back = true
+		o.pos[q], o.came[q], o.leaders[q] = to, to, known.at(to)
 		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{Partition: int32(q), From: from, To: to}}}
 		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 	}
-	switch {
-	case back && o.catchup != nil: // its pass has looked for it from where it was
-		o.catchup.close(&h.passes)
-		p.locate(h, v, id, i)
-	case behind: // what it goes on from has been read already
-		p.locate(h, v, id, i)
-	}
+	return back
 }

@@ -69,7 +69,8 @@ func (o *ownStream) isBehind(l *log, pass *catchupPass, p int) bool {
 }
 
 // rejoin takes a position into the log's present generation: for each jump back since the
-// one it was last told of, it tells of what that took from it.
+// one it was last told of, it tells of what that took from it. Then it tells where the log
+// has parted from it since.
 func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	for _, j := range l.backAfter(o.told) {
@@ -82,6 +83,7 @@ func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
 	}
 	o.told, o.lineage = l.newest, l.lineage
+	p.tellParted(h, v, i, b)
 }
 
 // goBack moves the position as a jump back says. It is false if the jump doesn't concern

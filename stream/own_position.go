@@ -186,10 +186,7 @@ func (p *ownPosition) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int
 			break
 		}
 		if b.Bytes >= maxBytes || r.tired {
-			for i := range readings {
-				readings[i].stop(h)
-			}
-			return false
+			return stop(h, readings)
 		}
 		e, o := r.entry, r.own
 		o.seq = e.seq + 1
@@ -202,6 +199,9 @@ func (p *ownPosition) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int
 			}
 		}
 		r.advance()
+		if e.kind == kindJump && o.leaders != nil { // what comes next may have parted from it: see part
+			return stop(h, readings)
+		}
 	}
 	for _, r := range readings {
 		r.own.seq = h.seq + 1
@@ -220,13 +220,15 @@ func earliest(readings []ownScan) *ownScan {
 	return first
 }
 
-// stop has the next pull go on from here.
-func (r *ownScan) stop(h *Hub) {
-	if r.entry == nil {
+// stop has the next pull go on from here; false, as there may be more.
+func stop(h *Hub, readings []ownScan) bool {
+	for _, r := range readings {
 		r.own.seq = h.seq + 1
-		return
+		if r.entry != nil {
+			r.own.seq = r.entry.seq
+		}
 	}
-	r.own.seq = r.entry.seq
+	return false
 }
 
 // take moves the position past an entry; it reports whether the subscriber is sent it.
