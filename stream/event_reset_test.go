@@ -102,8 +102,8 @@ func TestRecreatedReachesTheConnected(t *testing.T) {
 	}
 }
 
-// Rule 7 for one that reads the old topic from Kafka when it goes, and may be so slow that
-// memory no longer knows of the change. It is told from where it was.
+// Rule 7 for one that reads the old topic from Kafka when it goes, and may be so slow
+// that memory no longer knows of the change. It is told from where it was.
 func TestRecreatedReachesThoseCatchingUp(t *testing.T) {
 	for _, forgotten := range []bool{false, true} {
 		t.Run(fmt.Sprint(forgotten), func(t *testing.T) {

@@ -69,8 +69,8 @@ func (o *ownStream) isBehind(l *log, pass *catchupPass, p int) bool {
 }
 
 // rejoin takes a position into the log's present generation: for each jump back since the
-// one it was last told of, it tells of what that took from it. Then it tells where the log
-// has parted from it since.
+// one it was last told of, it tells of what that took from it. Then it tells where the
+// log has parted from it since.
 func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 	o, l := &p.streams[i], h.logs[v.streams[i]]
 	for _, j := range l.backAfter(o.told) {
