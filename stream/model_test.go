@@ -297,6 +297,14 @@ func checkEmpty(t *testing.T, h *Hub, clients []*client) {
 			t.Errorf("%s: %d bytes, %d of bodies, %d jumps left", l.spec.Name, l.bytes, l.bodies.size, len(l.jumps))
 		}
 	}
+	for _, v := range h.views {
+		if len(v.members) != 0 || v.plain != 0 {
+			t.Errorf("%d members left of streams %v, of which %d are woken by each event", len(v.members), v.streams, v.plain)
+		}
+	}
+	if n := len(h.anyUser); n != 0 {
+		t.Errorf("%d subjects are followed still", n)
+	}
 	if len(h.users.index) != 0 || h.subs.open != 0 || len(h.own) != 0 || len(h.apart) != 0 || h.passes.bytes != 0 {
 		t.Errorf("left: %d users, %d subscribers, %d private, %d bytes found", len(h.users.index), h.subs.open, len(h.own), h.passes.bytes)
 	}
