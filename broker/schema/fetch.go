@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -38,6 +39,17 @@ func (r *Registry) fetch(ctx context.Context, id int) (*parsed, error) {
 		s.err = errID(id, fmt.Errorf("it can't be used: %w", s.err))
 	}
 	return s, nil
+}
+
+// Check asks the registry for a schema that nobody has. So it finds out whether the
+// registry answers as it should, and lets the gateway ask.
+func (r *Registry) Check(ctx context.Context) error {
+	if _, err := r.cl.SchemaByID(ctx, math.MaxInt32); err != nil {
+		if err = judge(err); !errors.Is(err, ErrUnknown) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *parsed) parse(main sr.Schema, refs *references) {

@@ -5,6 +5,7 @@
 //   - check.go: the command, and what it asks Kafka.
 //   - describe.go: what a configuration means.
 //   - explain.go: who would get a sample record.
+//   - registry.go: what it asks the schema registry.
 //   - result.go: what was found, its exit status, and its JSON.
 package check
 
@@ -34,7 +35,8 @@ const usage = `Usage: sluice check [-c FILE] [--offline] [--strict] [--json]
 
 Says everything that is wrong with the configuration, each with its line and key. Then it
 says what the configuration means: who gets what. It asks Kafka whether the topics are
-there, and each leader whether its partitions can be read. That takes ten seconds at most.
+there, and each leader whether its partitions can be read. It asks the schema registry
+whether it answers. Each takes ten seconds at most.
 
 With --record it says who would get a record like this, and why, for each stream or for
 the one named. A TEXT of @FILE is what the file holds. No value makes a tombstone.
@@ -64,7 +66,7 @@ const (
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice check", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
-	offline := flags.Bool("offline", false, "don't ask Kafka")
+	offline := flags.Bool("offline", false, "ask neither Kafka nor the schema registry")
 	strict := flags.Bool("strict", false, "warnings are faults")
 	asJSON := flags.Bool("json", false, "print one JSON object: status, findings, topics")
 	record := flags.Bool("record", false, "say who would get the record that follows")
@@ -100,6 +102,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if !*offline {
 		r.inspect(ctx, c)
+		r.askRegistry(ctx, c)
 	}
 	return r.say(*asJSON, c, stdout, stderr)
 }
