@@ -7,11 +7,9 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"regexp"
 	"strings"
 	"sync"
 
-	"sluice/docs"
 	"sluice/server/response"
 	"sluice/web"
 )
@@ -52,25 +50,6 @@ func docsFiles(index string) map[string]http.Handler {
 		delete(files, Portal)
 	}
 	return files
-}
-
-// linkOutside matches a link to a file of the repository that a gateway doesn't serve.
-var linkOutside = regexp.MustCompile(`\[([^\]]+)\]\(\.\./[^)]*\)`)
-
-// addManual adds the documentation, as it is written but for links that lead out of it.
-func addManual(files map[string]http.Handler) {
-	names, err := fs.Glob(docs.Pages, "*")
-	if err != nil {
-		panic(err) // the pattern is one
-	}
-	for _, name := range names {
-		content, err := fs.ReadFile(docs.Pages, name)
-		if err != nil {
-			panic(err) // it is embedded
-		}
-		d := response.NewDocument(assetKinds[path.Ext(name)], linkOutside.ReplaceAll(content, []byte("$1")))
-		files[name] = &d
-	}
 }
 
 // Pages that stand first below /docs/: Portal on the public address, API on the admin

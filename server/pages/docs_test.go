@@ -7,11 +7,10 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"testing"
 
-	"sluice/docs"
+	"sluice"
 )
 
 // ask asks for a page of the public address, or with API as index of the admin address.
@@ -28,18 +27,20 @@ func ask(index, path string, headers ...string) *httptest.ResponseRecorder {
 // may do.
 func TestDocsFiles(t *testing.T) {
 	for name, tt := range map[string]struct{ policy, holds string }{
-		"":                     {policy, "How to use sluice"},
-		"api.html":             {viewerPolicy, "swagger-ui-bundle.js"},
-		"api.js":               {policy, "SwaggerUIBundle"},
-		"docs.js":              {policy, ".well-known"},
-		"follow.js":            {policy, "export function follow("},
-		"style.css":            {policy, "--ground"},
-		"quickstart.md":        {policy, "# Quick start"},
-		"config.md":            {policy, "`streams.<name>.topic`"},
-		"llms.txt":             {policy, "(quickstart.md)"},
-		"icon.svg":             {policy, "<svg"},
-		"swagger-ui-bundle.js": {policy, "SwaggerUIBundle"},
-		"swagger-ui.css":       {policy, ".swagger-ui"},
+		"":                          {policy, "How to use sluice"},
+		"api.html":                  {viewerPolicy, "swagger-ui-bundle.js"},
+		"api.js":                    {policy, "SwaggerUIBundle"},
+		"docs.js":                   {policy, ".well-known"},
+		"follow.js":                 {policy, "export function follow("},
+		"style.css":                 {policy, "--ground"},
+		"quickstart.md":             {policy, "# Quick start"},
+		"config.md":                 {policy, "`streams.<name>.topic`"},
+		"llms.txt":                  {policy, "(quickstart.md)"},
+		"SECURITY.md":               {policy, "# Security"},
+		"deploy/proxies/nginx.conf": {policy, "proxy_buffering off"},
+		"icon.svg":                  {policy, "<svg"},
+		"swagger-ui-bundle.js":      {policy, "SwaggerUIBundle"},
+		"swagger-ui.css":            {policy, ".swagger-ui"},
 	} {
 		w := ask(Portal, "/docs/"+name)
 		h := w.Header()
@@ -53,7 +54,7 @@ func TestDocsFiles(t *testing.T) {
 			t.Errorf("%s, again: %d", name, again.Code)
 		}
 	}
-	for _, name := range []string{"index.html", "LICENSE", "swagger-ui/swagger-ui.css.gz", "swagger-ui-bundle.js.gz", "../docs.go", "docs.go", "console.png"} {
+	for _, name := range []string{"index.html", "LICENSE", "swagger-ui/swagger-ui.css.gz", "swagger-ui-bundle.js.gz", "../docs.go", "docs.go", "console.png", "docs/quickstart.md", "deploy", "deploy/", "manual.go", "web/docs.js"} {
 		if w := ask(Portal, "/docs/"+name); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", name, w.Code)
 		}
@@ -63,22 +64,39 @@ func TestDocsFiles(t *testing.T) {
 	}
 }
 
-// TestDocsLinkToNothingThatIsNotServed: a link of a page leads to another page, or to a
-// place on the web.
-func TestDocsLinkToNothingThatIsNotServed(t *testing.T) {
-	pages, err := fs.Glob(docs.Pages, "*")
-	if err != nil || len(pages) < 10 {
-		t.Fatal(pages, err)
+// TestLinksOfTheManual: a link leads to where its file is served. If it isn't served, the
+// text of the link is left. Code stays as it is.
+func TestLinksOfTheManual(t *testing.T) {
+	for _, tt := range []struct{ file, text, want string }{
+		{"docs/running.md", "[a](config.md#keys)", "[a](config.md#keys)"},
+		{"docs/running.md", "see [the\npage](../SECURITY.md), [b](../deploy/proxies/README.md#x)", "see [the\npage](SECURITY.md), [b](deploy/proxies/README.md#x)"},
+		{"docs/running.md", "[`f`](../web/docs/follow.js)", "[`f`](follow.js)"},
+		{"SECURITY.md", "[a](docs/running.md)", "[a](running.md)"},
+		{"web/client/README.md", "[a](../../docs/client.md) [b](../docs/follow.js) [c](../../deploy/proxies/nginx.conf)", "[a](../../client.md) [b](../../follow.js) [c](../../deploy/proxies/nginx.conf)"},
+		{"docs/running.md", "[code](../stream/log.go), [folder](../deploy)", "code, folder"},
+		{"docs/running.md", "[w](https://a.example/x.md) [m](mailto:a@b.example) [h](#deploys)", "[w](https://a.example/x.md) [m](mailto:a@b.example) [h](#deploys)"},
+		{"docs/running.md", "`on[a](b)`\n```js\non[a](b);\n```\n[a](../b)", "`on[a](b)`\n```js\non[a](b);\n```\na"},
+	} {
+		if got := string(linkToServed(tt.file, []byte(tt.text))); got != tt.want {
+			t.Errorf("%s: %q\nbecomes %q\nwant    %q", tt.file, tt.text, got, tt.want)
+		}
 	}
-	for _, page := range pages {
-		text := ask(Portal, "/docs/"+page).Body.String()
-		for _, m := range regexp.MustCompile(`\]\(([^)#\s]+)`).FindAllStringSubmatch(text, -1) {
-			if strings.Contains(m[1], "://") {
-				continue
-			}
-			if w := ask(Portal, "/docs/"+m[1]); w.Code != http.StatusOK {
-				t.Errorf("%s: %s: %d", page, m[1], w.Code)
-			}
+}
+
+// TestThePagesOfDocsLinkToWhatIsServed: the pages of docs lose no link. What they link to
+// belongs into sluice.Manual.
+func TestThePagesOfDocsLinkToWhatIsServed(t *testing.T) {
+	names, err := fs.Glob(sluice.Manual, "docs/*")
+	if err != nil || len(names) < 10 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(sluice.Manual, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before, after := bytes.Count(text, []byte("](")), bytes.Count(linkToServed(name, text), []byte("](")); before != after {
+			t.Errorf("%s has %d links, and %d of them where it is served", name, before, after)
 		}
 	}
 }

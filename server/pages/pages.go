@@ -1,6 +1,6 @@
 // Package pages serves the gateway's own pages. These are the console (console.go), the
-// API's pages and the documentation (docs.go). pages.go has what browsers are told of
-// all. routes.go describes them for OpenAPI.
+// API's pages (docs.go) and the documentation (manual.go). pages.go has what browsers are
+// told of all. routes.go describes them for OpenAPI.
 package pages
 
 import "net/http"

@@ -1,0 +1,13 @@
+// Package sluice holds the project's documentation, as a gateway serves it below /docs/.
+// It has no logic.
+package sluice
+
+import "embed"
+
+// Manual is the documentation, by the paths of the repository: the pages of docs, and the
+// files that they link to.
+//
+//go:embed docs/*.md docs/llms.txt deploy
+//go:embed ARCHITECTURE.md BENCHMARKS.md CHANGELOG.md SECURITY.md
+//go:embed web/client/README.md web/nextjs/README.md web/docs/follow.js
+var Manual embed.FS
