@@ -170,8 +170,8 @@ func (h *Hub) subscribe(r Request, st starts) (Sub, string, error) {
 			continue
 		}
 		o.pos, o.ahead = slices.Clone(start.pos), start.ahead
-		if start.leaders != nil {
-			o.leaders, o.came = start.leaders, start.came
+		o.leaders, o.came = start.leaders, start.came
+		if start.leaders != nil || start.ahead != nil {
 			h.apart[id] = struct{}{}
 		}
 		p.locate(h, h.views[s.view], id, i)
