@@ -25,13 +25,14 @@ type goroutines struct {
 	metrics *metrics.Metrics
 	logger  *slog.Logger
 	timeout time.Duration // a write may take
-	ending  atomic.Int64  // 1 + the spread over which all sessions end from now on; 0: they don't
+	specs   []stream.Spec
+	ending  atomic.Int64 // 1 + the spread over which all sessions end from now on; 0: they don't
 
 	listeners sync.WaitGroup // what reads from WebSockets
 }
 
 func newGoroutines(s *Server) *goroutines {
-	g := &goroutines{rules: &s.rules, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger, timeout: s.cfg.WriteTimeout}
+	g := &goroutines{rules: &s.rules, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger, timeout: s.cfg.WriteTimeout, specs: s.cfg.Hub.Specs()}
 	g.waker = s.cfg.Hub.AddWaker(&g.byToken)
 	return g
 }

@@ -127,7 +127,7 @@ func (r *goroutineStream) write() (next verdict, why reason) {
 	if r.talk == nil {
 		next = r.session.fill(r.rules, now, out)
 	} else {
-		next = r.talk.fill(&r.session, r.rules, now, out)
+		next = r.talk.fill(&r.session, r.rules, r.specs, now, out)
 	}
 	err := r.send(out)
 	r.metrics.Wrote(out)

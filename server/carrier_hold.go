@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"sluice/server/hold"
 	"sluice/server/metrics"
@@ -21,6 +22,8 @@ type held struct {
 	metrics *metrics.Metrics
 	logger  *slog.Logger
 	ending  atomic.Int64 // 1 + the spread over which all sessions end from now on; 0: they don't
+	specs   []stream.Spec
+	talks   conversations
 }
 
 // overloaded: there are no descriptors left to hold a connection by.
@@ -33,13 +36,14 @@ type heldSession struct {
 }
 
 func newHeld(s *Server) (*held, error) {
-	h := &held{hub: s.cfg.Hub, rules: &s.rules, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger}
+	h := &held{hub: s.cfg.Hub, rules: &s.rules, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger, specs: s.cfg.Hub.Specs()}
 	var err error
 	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[heldSession]{
-		Now:  func() int64 { return int64(h.rules.now()) },
-		Fill: h.fill,
-		Due:  func(k *heldSession) int64 { return int64(k.due()) },
-		Gone: h.gone,
+		Now:   func() int64 { return int64(h.rules.now()) },
+		Fill:  h.fill,
+		Due:   func(k *heldSession) int64 { return int64(k.due()) },
+		Gone:  h.gone,
+		Heard: h.heard,
 		Refusal: func() []byte {
 			h.metrics.Unavailable(overloaded)
 			return appendUnavailable(nil, overloaded, h.rules.retry())
@@ -74,6 +78,25 @@ func (h *held) carry(w http.ResponseWriter, r *http.Request, p wakeTarget, s ses
 	}
 }
 
+// carryMessages implements messageCarrier.
+func (h *held) carryMessages(w http.ResponseWriter, head []byte, p wakeTarget, s session, opening []byte, terms talkTerms) {
+	h.metrics.Opened(byWebSocket.String())
+	k := heldSession{sub: s.sub.Key(), course: s.course}
+	k.messages = true
+	h.talks.expect(k.sub, terms)
+	if err := h.holder.AdoptTalking(p.slot, w, head, opening, k); err != nil {
+		h.gone(&k, hold.Gone)
+		h.release(p)
+	}
+}
+
+// heard takes what the client of a WebSocket has sent. Its memory is there while
+// something is half said, and a second longer.
+func (h *held) heard(k *heldSession, in []byte) (answers bool) {
+	talk := h.talks.of(k.sub)
+	return talk.hear(in) != nil || talk.isWaiting()
+}
+
 // fill is session.fill for a session in its slot. One that panics ends its own
 // connection, and not the worker, which has thousands of others.
 func (h *held) fill(k *heldSession, now int64, out *stream.Batch) (then hold.Verdict) {
@@ -86,7 +109,13 @@ func (h *held) fill(k *heldSession, now int64, out *stream.Batch) (then hold.Ver
 	}()
 	h.hurry(now, k)
 	s := session{h.hub.Sub(k.sub), k.course}
-	v := s.fill(h.rules, tick(now), out)
+	var v verdict
+	if k.messages {
+		v = h.talks.known(k.sub).fill(&s, h.rules, h.specs, tick(now), out)
+		h.talks.leave(k.sub, time.Now())
+	} else {
+		v = s.fill(h.rules, tick(now), out)
+	}
 	k.course = s.course
 	return [...]hold.Verdict{wait: hold.Wait, more: hold.More, end: hold.End}[v]
 }
@@ -114,5 +143,10 @@ func (h *held) gone(k *heldSession, why hold.Why) {
 	case hold.Slow:
 		ended = slow
 	}
-	h.lenders.end(h.hub.Sub(k.sub), &k.lease, ended.String(), func() { h.metrics.Closed(byHolder.String(), ended.String()) })
+	by := byHolder
+	if k.messages {
+		by = byWebSocket
+		h.talks.forget(k.sub)
+	}
+	h.lenders.end(h.hub.Sub(k.sub), &k.lease, ended.String(), func() { h.metrics.Closed(by.String(), ended.String()) })
 }

@@ -7,9 +7,22 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"sluice/server/ws"
 )
+
+// messageCarrier is a carrier of WebSockets.
+type messageCarrier interface {
+	slots
+	// carryMessages is carrier.carry. head answers the handshake.
+	carryMessages(w http.ResponseWriter, head []byte, p wakeTarget, s session, opening []byte, terms talkTerms)
+}
+
+// messageCarrierFor chooses who carries a WebSocket.
+func (c *carriers) messageCarrierFor(w http.ResponseWriter, r *http.Request) messageCarrier {
+	if c.held != nil && c.held.holder.Can(w, r) {
+		return c.held
+	}
+	return c.sockets
+}
 
 // websockets carries sessions over WebSockets, each as a goroutineStream. Their
 // connections are no longer net/http's. A goroutine for each listens to its client.
@@ -18,11 +31,9 @@ type websockets struct{ *goroutines }
 // closeWait is how long a client may take to answer a close frame.
 const closeWait = time.Second
 
-func (c *websockets) kind() carrierKind { return byWebSocket }
-
-// carryMessages is carry, for a conversation. head answers the handshake.
-func (c *websockets) carryMessages(w http.ResponseWriter, head []byte, p wakeTarget, s session, opening []byte, talk *conversation) {
-	one := &goroutineStream{goroutines: c.goroutines, by: byWebSocket, session: s, target: p, opening: opening, talk: talk}
+// carryMessages implements messageCarrier.
+func (c *websockets) carryMessages(w http.ResponseWriter, head []byte, p wakeTarget, s session, opening []byte, terms talkTerms) {
+	one := &goroutineStream{goroutines: c.goroutines, by: byWebSocket, session: s, target: p, opening: opening, talk: newConversation(terms)}
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		one.metrics.Opened(byWebSocket.String())
@@ -52,14 +63,11 @@ func early(buffered *bufio.ReadWriter) []byte {
 
 // listen reads what the client sends until one of both has closed the connection.
 func (r *goroutineStream) listen(conn net.Conn, in []byte) {
-	reader := ws.Reader{Limit: maxClientMessage}
 	buf := make([]byte, 512)
 	for {
-		err := reader.Feed(in, r.talk.take)
+		err := r.talk.hear(in)
 		r.wake()
 		if err != nil {
-			r.talk.fail(err)
-			r.wake()
 			io.Copy(io.Discard, conn) // finish sets a deadline
 			return
 		}

@@ -77,7 +77,8 @@ func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, p *pendi
 	if refused := s.claim(r, p, &a); refused != nil {
 		return refused
 	}
-	p.reserve(s.sockets, &a.request)
+	by := s.messageCarrierFor(w, r)
+	p.reserve(by, &a.request)
 	opening, err := s.subscribe(r.Context(), p, &a, byWebSocket)
 	if err != nil {
 		if r.Context().Err() != nil { // the client has gone
@@ -85,11 +86,8 @@ func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, p *pendi
 		}
 		return s.openProblem(r, err)
 	}
-	talk := &conversation{caller: a.principal, specs: s.cfg.Hub.Specs(), hello: func(id string) []byte {
-		return appendHello(nil, s.rules.heartbeat, &a, stream.Opening{Outcome: stream.OutcomeLive, ID: id})
-	}}
 	session, begun := s.beginSession(p, &a, opening)
-	s.sockets.carryMessages(w, withDeprecation(head, w.Header()), p.slot, session, begun, talk)
+	by.carryMessages(w, withDeprecation(head, w.Header()), p.slot, session, begun, talkTerms{a.principal, a.deprecated})
 	return nil
 }
 

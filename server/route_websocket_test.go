@@ -121,6 +121,9 @@ func TestWebSocketIsTheSameStream(t *testing.T) {
 	if m := a.want("sluice.hello", hello.Data); m.ID != hello.ID {
 		t.Errorf("hello at %s and %s", m.ID, hello.ID)
 	}
+	if f.held != nil && f.Held() != 2 {
+		t.Errorf("%d connections are held", f.Held())
+	}
 	for i, e := range []struct {
 		to         int
 		name, data string

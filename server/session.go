@@ -87,6 +87,8 @@ type course struct {
 	why    reason // of the end: what is to come at end, or what came
 	stale  bool   // the client was last told that Kafka is away
 	ending bool   // the end of all sessions is in end
+
+	messages bool // it is sent as messages of a WebSocket
 }
 
 // newSession is a session beginning now. expires may be zero: never.

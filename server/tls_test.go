@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/coder/websocket"
 
 	"sluice/server/certificates"
 	"sluice/server/certificates/certtest"
@@ -123,4 +126,58 @@ func TestTLS(t *testing.T) {
 		}
 		conn.Close()
 	}
+}
+
+// TestWebSocketOverTLS: a client is heard below its TLS as without it.
+func TestWebSocketOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := certtest.New(t, "gateway")
+	certtest.Write(t, dir+"/cert.pem", cert)
+	certtest.Write(t, dir+"/key.pem", key)
+	f := newFixture(t, nil)
+	f.warm()
+	certificates, err := certificates.Load(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := listen.NewHTTP(f.Handler(), f.cfg.Logger)
+	h.TLSConfig.GetCertificate = certificates.Get
+	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- h.ServeTLS(listen.BelowTLS(l), "", "") }()
+	t.Cleanup(func() { f.Close(); h.Close(); <-done })
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}}}
+	conn, _, err := websocket.Dial(t.Context(), "https://"+l.Addr().String()+"/ws?user=alice&stream=orders", &websocket.DialOptions{HTTPClient: client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(-1)
+	c := &socketClient{t, conn}
+	c.want("sluice.hello", "*")
+	if f.held != nil && f.Held() != 1 {
+		t.Error("it is not held")
+	}
+	large := `"` + strings.Repeat("x", 1<<20) + `"`
+	f.order("alice", large)
+	c.want("", large)
+	for range 3 {
+		c.say("ping")
+		if _, text, err := c.Read(t.Context()); string(text) != "pong" || err != nil {
+			t.Fatalf("%s %v", text, err)
+		}
+	}
+	c.say(`{"follow":{"subjects":["o-1"]}}`)
+	c.want("sluice.hello", "*")
+	f.about(orders, 1, "o-1", "", "1", "alice")
+	c.want("", "1")
+	if err := c.Close(websocket.StatusNormalClosure, ""); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "nothing is left", f.empty)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/server/auth"
+	"sluice/server/deprecation"
 	"sluice/server/limit"
 	"sluice/server/ws"
 	"sluice/stream"
@@ -15,6 +16,7 @@ import (
 
 const (
 	maxClientMessage = 4 << 10 // bytes
+	maxFragments     = 64      // of a message
 	maxFollows       = 16      // changes of the filter that wait
 )
 
@@ -47,16 +49,39 @@ func (r reason) closeCode() ws.Code {
 }
 
 // conversation is what the client of a WebSocket has said, and has not been answered yet.
-// Its listener takes what arrives; its stream answers with the next write.
+// Its listener takes what arrives; its stream answers with the next write. The nil
+// conversation is that of a client that has said nothing.
 type conversation struct {
-	caller auth.Principal
-	specs  []stream.Spec
-	hello  func(id string) []byte // what answers another filter
-	bucket messageBucket          // the listener's
+	talkTerms
+	reader ws.Reader     // the listener's, as is bucket
+	bucket messageBucket // of messages
 
 	mu     sync.Mutex // guards the rest; a leaf
 	said   said
 	parted bool // the client has sent its close frame
+}
+
+// talkTerms are what a conversation depends on besides its subscription.
+type talkTerms struct {
+	caller     auth.Principal
+	deprecated map[string]*deprecation.Notice // of the streams that it reads
+}
+
+func newConversation(terms talkTerms) *conversation {
+	return &conversation{talkTerms: terms, reader: ws.Reader{Limit: maxClientMessage, Fragments: maxFragments}}
+}
+
+// hear takes what has arrived. Its error ends the connection: what comes after it is
+// nobody's.
+func (c *conversation) hear(in []byte) error {
+	if c.isEnding() {
+		return nil
+	}
+	err := c.reader.Feed(in, c.take)
+	if err != nil {
+		c.fail(err)
+	}
+	return err
 }
 
 // said is what waits for an answer.
@@ -123,7 +148,7 @@ func (c *conversation) fail(err error) {
 }
 
 // fill appends the frames that are due now: answers, and what the session has.
-func (c *conversation) fill(s *session, t *sessionRules, now tick, out *stream.Batch) verdict {
+func (c *conversation) fill(s *session, t *sessionRules, specs []stream.Spec, now tick, out *stream.Batch) verdict {
 	events := batches.Get().(*stream.Batch)
 	defer batches.Put(events)
 	defer events.Reset()
@@ -139,10 +164,10 @@ func (c *conversation) fill(s *session, t *sessionRules, now tick, out *stream.B
 		return end
 	}
 	heard.pong(out)
-	again := c.refilter(s, heard.follows, events)
+	again := c.refilter(s, t, specs, heard.follows, events)
 	next := s.fill(t, now, events)
 	messages := messageWriters.Get().(*messageWriter)
-	messages.write(out, events, c.specs)
+	messages.write(out, events, specs)
 	messageWriters.Put(messages)
 	if next == end {
 		out.Append(ws.AppendClose(nil, s.why.closeCode(), s.why.String()))
@@ -155,6 +180,9 @@ func (c *conversation) fill(s *session, t *sessionRules, now tick, out *stream.B
 
 // heard takes what the client has said since the last time.
 func (c *conversation) heard() said {
+	if c == nil {
+		return said{}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	heard := c.said
@@ -174,14 +202,14 @@ func (h *said) pong(out *stream.Batch) {
 
 // refilter changes the filter. again says that something has to be pulled first, or that
 // the state is still being sent: those left over come with the next time.
-func (c *conversation) refilter(s *session, follows []stream.Filter, events *stream.Batch) (again bool) {
+func (c *conversation) refilter(s *session, t *sessionRules, specs []stream.Spec, follows []stream.Filter, events *stream.Batch) (again bool) {
 	for len(follows) > 0 && !s.snapshot {
 		id, ok := s.sub.SetFilter(follows[0])
 		if !ok {
 			again = true
 			break
 		}
-		events.Append(c.hello(id))
+		events.Append(c.hello(s, t, specs, id))
 		follows = follows[1:]
 	}
 	if len(follows) > 0 {
@@ -190,6 +218,36 @@ func (c *conversation) refilter(s *session, follows []stream.Filter, events *str
 		c.said.follows = append(follows, c.said.follows...)
 	}
 	return again
+}
+
+// hello is what answers another filter.
+func (c *conversation) hello(s *session, t *sessionRules, specs []stream.Spec, id string) []byte {
+	a := admission{deprecated: c.deprecated}
+	who, _ := s.sub.Describe()
+	for _, i := range who.Streams {
+		a.names = append(a.names, specs[i].Name)
+	}
+	return appendHello(nil, t.heartbeat, &a, stream.Opening{Outcome: stream.OutcomeLive, ID: id})
+}
+
+// isEnding reports whether the connection ends for something that the client has said.
+func (c *conversation) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.said.last != nil
+}
+
+// isWaiting reports whether something waits for an answer.
+func (c *conversation) isWaiting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.said.pings > 0 || c.said.pinged || c.said.last != nil || len(c.said.follows) > 0
+}
+
+// isOver reports whether a new conversation would do as well: nothing is half said, and
+// the client may send as many messages as at the beginning.
+func (c *conversation) isOver(now time.Time) bool {
+	return !c.isWaiting() && c.reader.IsIdle() && now.Sub(c.bucket.at) >= clientMessages.Per
 }
 
 // hasParted reports whether the client has closed its side.

@@ -15,7 +15,8 @@
 // hold.go has what a caller gives, and holder_linux.go the holder (holder_other.go where
 // there is none). worker_linux.go is a worker. Its slots are in slots.go, what is due
 // when in wheel.go, its mailbox in mailbox.go and its epoll in epoll_linux.go. It writes
-// by iovecs_linux.go, and reads by receive_linux.go (receive_other.go).
+// by iovecs_linux.go, and reads by receive_linux.go (receive_other.go). listen_linux.go
+// hears clients of another protocol than HTTP.
 //
 // response_head.go writes a response's header. tls_linux.go encrypts, and tls_wire.go
 // takes a connection out from under crypto/tls.
@@ -58,6 +59,9 @@ type Craft[T any] struct {
 	Fill func(t *T, now int64, out *stream.Batch) Verdict
 	// Due is when Fill has something to do though nobody wakes it.
 	Due func(t *T) int64
+	// Heard is told what the client of a talking connection has sent. It reports whether
+	// Fill has something to do now. nil: no connection talks.
+	Heard func(t *T, in []byte) bool
 	// Gone is told once that the stream has ended.
 	Gone func(t *T, why Why)
 	// Refusal is the body for a connection that can't be held for want of descriptors.

@@ -1,6 +1,7 @@
 package hold
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func New[T any](cfg Config, craft Craft[T]) (*Holder[T], error) {
 			h.Close()
 			return nil, fmt.Errorf("hold: epoll: %w", err)
 		}
-		w := &worker[T]{craft: &h.craft, timeout: cfg.WriteTimeout.Milliseconds(), poll: p, done: make(chan struct{}), rests: make(map[uint32]*rest), secures: make(map[uint32]*secure), size: make([]byte, 0, 16)}
+		w := &worker[T]{craft: &h.craft, timeout: cfg.WriteTimeout.Milliseconds(), poll: p, done: make(chan struct{}), rests: make(map[uint32]*rest), secures: make(map[uint32]*secure), size: make([]byte, 0, 16), heard: make([]byte, 4<<10)}
 		w.bell = make(chan struct{}, 1)
 		w.wheel.turn = craft.Now() / wheelStep
 		h.workers = append(h.workers, w)
@@ -104,17 +105,40 @@ func (h *Holder[T]) Adopt(p SlotRef, rw http.ResponseWriter, r *http.Request, he
 	// connection's last answer.
 	secure, _ := conn.(*tls.Conn)
 	fd, err := h.detach(conn)
-	chunked := r.ProtoAtLeast(1, 1)
 	if err != nil {
 		refuse(conn, header, h.craft.Refusal())
 		return err
 	}
-	head := appendHead(nil, header, chunked)
-	ok := h.workers[p.Worker].post(func(m *mail[T]) {
-		m.arrived = append(m.arrived, arrival[T]{slot: p.Slot, fd: fd, conn: secure, chunked: chunked, head: head, opening: opening, t: t})
-	})
-	if !ok {
-		unix.Close(fd)
+	how := toTheEnd
+	if r.ProtoAtLeast(1, 1) {
+		how = chunked
+	}
+	return h.send(p, arrival[T]{slot: p.Slot, fd: fd, conn: secure, framing: how, head: appendHead(nil, header, how == chunked), opening: opening, t: t})
+}
+
+// AdoptTalking is Adopt for a connection that changes to another protocol. head is all of
+// the answer, and the craft frames what it fills. Its Heard is told what the client
+// sends.
+func (h *Holder[T]) AdoptTalking(p SlotRef, rw http.ResponseWriter, head, opening []byte, t T) error {
+	conn, buffered, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		return fmt.Errorf("hold: hijack: %w", err)
+	}
+	early, _ := buffered.Reader.Peek(buffered.Reader.Buffered())
+	early = bytes.Clone(early)
+	secure, _ := conn.(*tls.Conn)
+	fd, err := h.detach(conn)
+	if err != nil {
+		conn.Close() // the handshake fails, and the client comes back
+		return err
+	}
+	return h.send(p, arrival[T]{slot: p.Slot, fd: fd, conn: secure, framing: talking, head: head, opening: opening, early: early, t: t})
+}
+
+// send hands a connection to its worker.
+func (h *Holder[T]) send(p SlotRef, a arrival[T]) error {
+	if !h.workers[p.Worker].post(func(m *mail[T]) { m.arrived = append(m.arrived, a) }) {
+		unix.Close(a.fd)
 		return errors.New("hold: closed")
 	}
 	return nil

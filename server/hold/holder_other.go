@@ -31,6 +31,11 @@ func (*Holder[T]) Adopt(SlotRef, http.ResponseWriter, *http.Request, http.Header
 	return ErrUnsupported
 }
 
+// AdoptTalking fails with [ErrUnsupported].
+func (*Holder[T]) AdoptTalking(SlotRef, http.ResponseWriter, []byte, []byte, T) error {
+	return ErrUnsupported
+}
+
 // InUse is 0.
 func (*Holder[T]) InUse() int { return 0 }
 

@@ -29,9 +29,10 @@ type arrival[T any] struct {
 	slot    uint32
 	fd      int
 	conn    *tls.Conn // nil: plain
-	chunked bool
+	framing framing
 	head    []byte // status line and header
 	opening []byte // first of the body
+	early   []byte // of talking: what the client has sent already
 	t       T
 }
 

@@ -13,10 +13,19 @@ type slot[T any] struct {
 	fd      int32
 	gen     uint32 // of the descriptor, to know an event for the one that had the slot before
 	state   state
-	chunked bool // HTTP/1.1: the body is chunked
+	framing framing
 	secure  bool // TLS: has an entry in worker.secures
 	again   bool // in the worker's list of those to be filled again
 }
+
+// framing is how a connection's bytes are told apart.
+type framing uint8
+
+const (
+	toTheEnd framing = iota // HTTP/1.0: the body is all up to the end
+	chunked                 // HTTP/1.1: the body is chunked
+	talking                 // the protocol's own, and the client is listened to
+)
 
 type state uint8
 
@@ -26,6 +35,9 @@ const (
 	blocked                // the socket is full: the rest is in worker.rests
 	lingering              // the end was written; waits for the client to have read it
 )
+
+// isOpen reports whether there is more to come.
+func (s *slot[T]) isOpen() bool { return s.state == open || s.state == blocked }
 
 func (s slots[T]) at(i uint32) *slot[T] { return &s[i/slotChunk][i%slotChunk] }
 

@@ -60,15 +60,22 @@ func (w *worker[T]) receiveSealed(slot uint32, s *slot[T], now int64) {
 	if secure.deaf {
 		return
 	}
-	var junk [64]byte
-	n, err := secure.conn.Read(junk[:])
+	n, err := secure.conn.Read(w.heard)
+	for n > 0 && s.framing == talking { // what TLS has read ahead no epoll tells of
+		if w.told(slot, s, now, w.heard[:n]); !s.isOpen() {
+			return
+		}
+		if n = 0; err == nil {
+			n, err = secure.conn.Read(w.heard)
+		}
+	}
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // closed, or broken
 		w.sealed = w.sealed[:0]
 		w.finish(slot, s, Gone)
 		w.drop(slot, s)
 		return
 	}
-	if n > 0 {
+	if n > 0 && s.framing != talking {
 		secure.deaf = true
 		w.watch(slot, s)
 	}
@@ -110,5 +117,5 @@ func (w *worker[T]) block(slot uint32, s *slot[T], now int64, left [][]byte, the
 // watch tells the worker's epoll what this connection waits for now.
 func (w *worker[T]) watch(slot uint32, s *slot[T]) {
 	secure := w.secures[slot]
-	w.poll.watch(int(s.fd), slot, s.gen, s.state == blocked, secure != nil && !secure.deaf)
+	w.poll.watch(int(s.fd), slot, s.gen, s.state == blocked, secure != nil && !secure.deaf || secure == nil && s.framing == talking && s.isOpen())
 }

@@ -36,6 +36,7 @@ type worker[T any] struct {
 	iov           iovecs
 	size          []byte                      // a chunk's header
 	plain, sealed []byte                      // what goes into a TLS connection, and what has come out
+	heard         []byte                      // what a client has sent is read into
 	spent         struct{ events, bytes int } // of this pass
 }
 
@@ -95,20 +96,23 @@ func (w *worker[T]) run() {
 // one call.
 func (w *worker[T]) arrive(a *arrival[T], now int64) {
 	s := w.slots.at(a.slot)
-	s.t, s.fd, s.gen, s.chunked, s.state, s.again = a.t, int32(a.fd), s.gen+1, a.chunked, open, false
+	s.t, s.fd, s.gen, s.framing, s.state, s.again = a.t, int32(a.fd), s.gen+1, a.framing, open, false
 	if s.secure = a.conn != nil; s.secure {
 		w.secures[a.slot] = &secure{conn: a.conn}
 		wire := wireOf(a.conn)
 		wire.fd, wire.sent = a.fd, &w.sealed
 	}
-	if err := w.poll.add(a.fd, a.slot, s.gen, s.secure); err != nil {
+	if err := w.poll.add(a.fd, a.slot, s.gen, s.secure || s.framing == talking); err != nil {
 		w.finish(a.slot, s, Gone)
 		w.drop(a.slot, s)
 		return
 	}
 	w.batch.Append(a.opening)
 	w.fill(a.slot, s, now, a.head)
-	if s.secure && (s.state == open || s.state == blocked) {
+	if len(a.early) > 0 && s.isOpen() {
+		w.told(a.slot, s, now, a.early)
+	}
+	if s.secure && s.isOpen() {
 		w.receiveSealed(a.slot, s, now) // what TLS has read ahead no epoll tells of
 	}
 }
@@ -147,13 +151,13 @@ func (w *worker[T]) fill(slot uint32, s *slot[T], now int64, head []byte) {
 	if head != nil {
 		w.iov.add(head)
 	}
-	if s.chunked && b.Bytes > 0 {
+	if s.framing == chunked && b.Bytes > 0 {
 		w.iov.add(append(strconv.AppendInt(w.size[:0], int64(b.Bytes), 16), '\r', '\n'))
 	}
 	for _, buf := range b.Bufs {
 		w.iov.add(buf)
 	}
-	if s.chunked {
+	if s.framing == chunked {
 		switch {
 		case b.Bytes > 0 && then == End:
 			w.iov.add(lastChunk)
@@ -198,6 +202,8 @@ func (w *worker[T]) written(slot uint32, s *slot[T], now int64, then Verdict) {
 		s.state = lingering
 		if s.secure {
 			w.secures[slot].deaf = true
+		}
+		if s.secure || s.framing == talking {
 			w.watch(slot, s)
 		}
 		unix.Shutdown(int(s.fd), unix.SHUT_WR)
@@ -213,14 +219,17 @@ func (w *worker[T]) event(e event, now int64) {
 	if s.state == unused || s.gen != e.gen {
 		return // of the descriptor that was here before
 	}
-	if e.what&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+	if s.framing == talking && !s.secure && e.what&unix.EPOLLIN != 0 && s.isOpen() {
+		w.listen(e.slot, s, now) // also to the last words of one that has closed its side
+	}
+	if e.what&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 && s.state != unused {
 		if s.state != lingering {
 			w.finish(e.slot, s, Gone)
 		}
 		w.drop(e.slot, s)
 		return
 	}
-	if e.what&unix.EPOLLIN != 0 && (s.state == open || s.state == blocked) {
+	if s.secure && e.what&unix.EPOLLIN != 0 && s.isOpen() {
 		w.receiveSealed(e.slot, s, now)
 	}
 	if s.state != blocked || e.what&unix.EPOLLOUT == 0 {

@@ -3,6 +3,7 @@ package ws
 import (
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,9 +51,12 @@ func install(t *testing.T) (python, dir string) {
 	return python, dir
 }
 
-// TestAutobahn has Autobahn's fuzzing client talk to the echo. Cases 12 and 13 are of
-// compression, which is not offered.
-func TestAutobahn(t *testing.T) {
+func TestAutobahn(t *testing.T) { fuzz(t, echo(t)) }
+
+// fuzz has Autobahn's fuzzing client talk to an echo. Cases 12 and 13 are of compression,
+// which is not offered.
+func fuzz(t *testing.T, s *httptest.Server) {
+	t.Helper()
 	if testing.Short() || os.Getenv("SLUICE_TEST_ALL") != "1" && os.Getenv("SLUICE_TEST_FULL") != "1" {
 		t.Skip("Autobahn takes a minute: SLUICE_TEST_ALL=1 runs it")
 	}
@@ -60,7 +64,7 @@ func TestAutobahn(t *testing.T) {
 	work := t.TempDir()
 	spec, err := json.Marshal(map[string]any{
 		"outdir":        filepath.Join(work, "report"),
-		"servers":       []any{map[string]any{"agent": "sluice", "url": "ws" + strings.TrimPrefix(echo(t).URL, "http"), "options": map[string]any{"version": 18}}},
+		"servers":       []any{map[string]any{"agent": "sluice", "url": "ws" + strings.TrimPrefix(s.URL, "http"), "options": map[string]any{"version": 18}}},
 		"cases":         []string{"1.*", "2.*", "3.*", "4.*", "5.*", "6.*", "7.*", "9.*", "10.*"},
 		"exclude-cases": []string{}, "exclude-agent-cases": map[string]any{},
 	})

@@ -12,7 +12,8 @@ var ErrClosed = errors.New("ws: closed by the other side")
 // Reader reads a client's frames. Its zero value reads messages of any length. Between
 // messages it holds nothing.
 type Reader struct {
-	Limit int // bytes of a message; 0: any. A longer one is an [Error] of TooBig.
+	Limit     int // bytes of a message; 0: any. A longer one is an [Error] of TooBig.
+	Fragments int // frames of a message; 0: any. More are an [Error] of Policy.
 
 	head   [14]byte // of the frame under way, as far as it has arrived
 	headed uint8
@@ -20,6 +21,7 @@ type Reader struct {
 	masked uint8  // bytes of it unmasked so far, modulo 4
 
 	message Opcode // of the message under way; 0: there is none
+	frames  int    // of it, so far
 	data    []byte // of it, so far
 	checked int    // bytes of data that are valid UTF-8 for certain
 	control []byte // payload of a control frame, which may come within a message
@@ -61,6 +63,9 @@ func (r *Reader) Feed(p []byte, take func(op Opcode, payload []byte) error) erro
 	}
 	return nil
 }
+
+// IsIdle reports whether nothing is under way.
+func (r *Reader) IsIdle() bool { return r.headed == 0 && r.message == 0 && !r.closed }
 
 // headNeeds is how long the frame's header is, as far as that is known.
 func (r *Reader) headNeeds() int {
@@ -116,7 +121,13 @@ func (r *Reader) begin() error {
 		return &Error{TooBig, "a message is too long"}
 	}
 	if op == Text || op == Binary {
-		r.message = op
+		r.message, r.frames = op, 0
+	}
+	if !op.isControl() {
+		r.frames++
+	}
+	if r.Fragments > 0 && r.frames > r.Fragments {
+		return &Error{Policy, "a message has too many fragments"}
 	}
 	return nil
 }

@@ -123,6 +123,19 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// A message of nothing but empty frames would be read without end.
+func TestFragmentsAreBounded(t *testing.T) {
+	r := Reader{Fragments: 3}
+	take := func(Opcode, []byte) error { return nil }
+	if err := r.Feed(join(frame(byte(Text), ""), frame(more, ""), frame(final|more, ""), frame(byte(Text), ""), frame(more, "")), take); err != nil {
+		t.Fatal(err)
+	}
+	var wrong *Error
+	if err := r.Feed(join(frame(more, ""), frame(more, "")), take); !errors.As(err, &wrong) || wrong.Code != Policy {
+		t.Errorf("%v", err)
+	}
+}
+
 // What take returns ends the reading.
 func TestFeedFails(t *testing.T) {
 	failed := errors.New("enough")
@@ -191,8 +204,10 @@ func TestCheck(t *testing.T) {
 }
 
 // Another's client and this server agree.
-func TestCoderWebsocket(t *testing.T) {
-	s := echo(t)
+func TestCoderWebsocket(t *testing.T) { talkToEcho(t, echo(t)) }
+
+func talkToEcho(t *testing.T, s *httptest.Server) {
+	t.Helper()
 	c, _, err := websocket.Dial(t.Context(), "ws"+strings.TrimPrefix(s.URL, "http"), nil)
 	if err != nil {
 		t.Fatal(err)
