@@ -14,7 +14,8 @@ func (r *Reader) noteAnswer(t *topic) {
 	defer r.mu.Unlock()
 	now := time.Now()
 	r.forgetOldFaults(t, now)
-	t.answeredAt, t.outage, t.exists, t.forbidden, t.missingSince = now, "", true, false, time.Time{}
+	t.answeredAt, t.outage, t.exists, t.forbidden = now, "", true, false
+	t.noteNotMissing()
 	text := r.fetchText(t)
 	switch {
 	case text != "":
@@ -48,7 +49,7 @@ func (r *Reader) noteMissing(t *topic) {
 	defer r.mu.Unlock()
 	t.answeredAt, t.outage, t.exists, t.forbidden = time.Now(), "the topic "+t.name+" does not exist", false, false
 	t.noteUnreadable()
-	if t.missingSince.IsZero() {
+	if t.missed++; t.missed == 1 {
 		t.missingSince = time.Now()
 	}
 	t.complain(t.outage)
@@ -64,6 +65,7 @@ func (r *Reader) noteNoAnswer(ctx context.Context, t *topic, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	t.noteNotMissing()
 	if t.forbidden = errors.Is(err, kerr.TopicAuthorizationFailed); t.forbidden {
 		t.noteUnreadable()
 	}

@@ -130,8 +130,8 @@ func (r *Reader) admit(metas map[string]topicMeta) {
 				continue
 			}
 			why := ""
-			if v.several.knew(keyOf(name, m.id.epoch())) && m.id != (topicID{}) {
-				why = "it was deleted, and brokers have it again: restart the gateway"
+			if v.several.knew(keyOf(name, m.id.epoch())) {
+				why = isAgain
 			} else if r.cfg.Admit != nil {
 				why = r.cfg.Admit(v.stream, name, len(m.leaders))
 			}
@@ -142,6 +142,10 @@ func (r *Reader) admit(metas map[string]topicMeta) {
 		}
 	}
 }
+
+// isAgain is said of a topic that looks like one that was deleted: ids couldn't tell the
+// two apart. Brokers without topic ids have no more to tell them by.
+const isAgain = "it was deleted and is there again, with the same id or none: restart the gateway"
 
 // isRefused reports whether no stream shows a topic.
 func (t *topic) isRefused() bool {
@@ -154,7 +158,14 @@ func (r *Reader) show(t *topic, start []int64) {
 	key := keyOf(t.name, t.epoch)
 	for _, v := range t.several {
 		r.hide(t, v)
-		if !v.admitted || v.several.knew(key) {
+		if v.admitted && v.several.knew(key) {
+			t.log.Error("the topic is not served", "stream", v.name, "why", isAgain)
+			v.admitted, v.unadmitted = false, isAgain
+			if r.cfg.Release != nil {
+				r.cfg.Release(v.stream, t.name)
+			}
+		}
+		if !v.admitted {
 			continue
 		}
 		v.key, v.partitions = key, v.several.add(t.name, key, t.epoch, 0, len(start))
@@ -175,13 +186,20 @@ func (r *Reader) hide(t *topic, v *view) {
 	t.views = slices.DeleteFunc(slices.Clone(t.views), func(other *view) bool { return other == v })
 }
 
+// missedRounds is how many rounds in a row brokers must not have a topic before it counts
+// as deleted.
+const missedRounds = 3
+
+// noteNotMissing notes that brokers don't say any more that they lack the topic.
+func (t *topic) noteNotMissing() { t.missed, t.missingSince = 0, time.Time{} }
+
 // dropDeleted forgets topics that brokers have not had for a while, and that only streams
 // of several topics show. Those streams are told.
 func (r *Reader) dropDeleted() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, t := range r.topics {
-		if t.missingSince.IsZero() || time.Since(t.missingSince) < r.cfg.DeletedAfter || len(t.several) == 0 {
+		if len(t.several) == 0 || t.missed < missedRounds || time.Since(t.missingSince) < r.cfg.DeletedAfter {
 			continue
 		}
 		shown := false
@@ -199,6 +217,8 @@ func (r *Reader) dropDeleted() {
 			continue // a stream of this topic alone waits for it
 		}
 		r.setStale(t, time.Time{})
+		r.unpause(t) // the client would remember it, and the topic may come again
+		r.forgetAllShaping(t)
 		r.cl.PurgeTopicsFromClient(name)
 		if t.stop != nil {
 			t.stop()

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"sluice/broker/record"
 	"sluice/stream"
@@ -227,4 +230,41 @@ func TestThePastOfSeveralTopics(t *testing.T) {
 	if one, is := err.(*stream.GoneError); !is || one.Start != stream.Gone || b.Start[one.Partition] != stream.Gone {
 		t.Errorf("to read what was deleted: %v", err)
 	}
+}
+
+// Without topic ids one that was created anew can't be told from the one before: it is
+// refused by name, and the others go on.
+func TestATopicOfAPatternWithoutAnID(t *testing.T) {
+	f := newFake(t)
+	f.create("orders.eu", 1)
+	f.create("orders.us", 1)
+	both, one := metadataNow(f, "orders.eu"), metadataNow(f, "orders.us")
+	both.Topics = append(both.Topics, one.Topics...)
+	for _, m := range []*kmsg.MetadataResponse{both, one} {
+		for i := range m.Topics {
+			m.Topics[i].TopicID = topicID{}
+		}
+	}
+	var said atomic.Pointer[kmsg.MetadataResponse]
+	said.Store(both)
+	f.answerMetadata(func(int32, *kmsg.MetadataRequest) *kmsg.MetadataResponse { return said.Load() })
+	f.produce(recordOf("orders.eu", 0, "alice", "1"))
+	sink := newRecorder(t, 1)
+	cfg := f.config()
+	cfg.DeletedAfter = 300 * time.Millisecond
+	r := follow(t, cfg, []StreamConfig{severalOrders(matching(t, `^orders\..*`))}, sink, quiet)
+	sink.waitEvents(0, 1)
+	said.Store(one)
+	sink.wait(0, "the deletion", func(s *recorded) bool { return len(s.topics) == 3 })
+	said.Store(both)
+	for ; ; <-time.After(10 * time.Millisecond) {
+		if s := r.Status()[0]; len(s.Topics) == 2 && s.Topics[0].Refused {
+			if s.Topics[0].Waiting != isAgain || !strings.HasPrefix(s.Waiting, "orders.eu: it was deleted") {
+				t.Errorf("status %+v", s)
+			}
+			break
+		}
+	}
+	f.produce(recordOf("orders.us", 0, "alice", "2"))
+	sink.waitEvents(0, 2)
 }

@@ -25,7 +25,8 @@ type topic struct {
 	compacted bool          // as it was when reading began
 
 	stop         func()    // ends its shaping; nil: it has none
-	missingSince time.Time // since when brokers don't have it; zero: they do
+	missingSince time.Time // since when brokers say that they don't have it; zero: they don't say so
+	missed       int       // rounds in a row in which they said it
 
 	begun             bool
 	identity          identity // which topic it is; only the watch uses it

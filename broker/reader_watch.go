@@ -113,6 +113,9 @@ func (r *Reader) identify(ctx context.Context, t *topic, answer topicMeta) (m to
 	})
 	switch {
 	case errors.Is(err, errLagging):
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		t.noteNotMissing()
 		return m, false
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		r.noteMissing(t)
