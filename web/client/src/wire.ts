@@ -38,8 +38,22 @@ export interface WireOptions {
   from?: string | undefined;
   /** Headers for every request, asked for each time: `() => ({ Authorization: "Bearer " + token })`. */
   headers?: (() => HeadersInit | Promise<HeadersInit>) | undefined;
+  /**
+   * What the stream comes by. Default "sse". "websocket" is for what is between page and gateway and lets only that through:
+   * of the headers it takes a bearer token, and cookies always go along.
+   */
+  transport?: "sse" | "websocket" | undefined;
   /** "include" sends cookies to a gateway of another origin. Default "same-origin". */
   credentials?: RequestCredentials | undefined;
+}
+
+type Query = Record<string, string | undefined>;
+
+/** A URL with a query. */
+function asking(url: URL, query: Query): URL {
+  url = new URL(url);
+  for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
+  return url;
 }
 
 /** A page's requests to a gateway. */
@@ -67,9 +81,8 @@ export class Wire {
     if (!options.state) this.#state.pathname = this.#state.pathname.replace(/events$/, "state");
   }
 
-  async #get(url: URL, accept: string, query: Record<string, string | undefined>, signal: AbortSignal) {
-    url = new URL(url);
-    for (const [name, value] of Object.entries(query)) if (value) url.searchParams.set(name, value);
+  async #get(url: URL, accept: string, query: Query, signal: AbortSignal) {
+    url = asking(url, query);
     // ngsw-bypass keeps Angular's service worker out, and no other has its value in a cache.
     if (globalThis.navigator?.serviceWorker?.controller) url.searchParams.set("ngsw-bypass", Date.now().toString(36));
     const headers = new Headers(await this.options.headers?.());
@@ -99,6 +112,7 @@ export class Wire {
     signal: AbortSignal,
   ): Promise<void> {
     const query = cursor ? { lastEventId: cursor } : { from: this.from };
+    if (this.options.transport === "websocket") return this.#messages(cursor, query, tell, retry, alive, signal);
     const response = await this.#get(this.#events, "text/event-stream", query, signal);
     const parse = parser(cursor, (message) => signal.aborted || tell(message), retry);
     const reader = response.body!.getReader();
@@ -109,6 +123,15 @@ export class Wire {
       alive();
       parse(decoder.decode(value, { stream: true }));
     }
+  }
+
+  /** The same, by a WebSocket. Its code is fetched by those who want it. */
+  async #messages(id: string, query: Query, tell: (message: Message) => void, retry: (ms: number) => void, alive: () => void, signal: AbortSignal) {
+    const headers = await this.options.headers?.();
+    const { read } = await import("./socket.js");
+    const take = (said: Answered) => (alive(), tell(message(said)));
+    const status = await read(asking(this.#events, query), headers, id, take, retry, signal);
+    if (status) throw new Refused(status, 0);
   }
 
   /** The cursor that a stream begun as the options say starts from. */
@@ -152,7 +175,15 @@ export class Wire {
   }
 }
 
+/** An event in JSON, as polls and WebSockets have it. */
+export interface Answered {
+  id: string;
+  event?: string;
+  data?: unknown;
+  text?: string;
+}
+
 /** The stream has the payload itself; a poll has it as data where it is JSON, else as text. */
-function message({ id, event, data, text }: { id: string; event?: string; data?: unknown; text?: string }): Message {
+function message({ id, event, data, text }: Answered): Message {
   return { id, type: event || "message", data: text ?? JSON.stringify(data) };
 }
