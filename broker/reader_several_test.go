@@ -268,3 +268,23 @@ func TestATopicOfAPatternWithoutAnID(t *testing.T) {
 	f.produce(recordOf("orders.us", 0, "alice", "2"))
 	sink.waitEvents(0, 2)
 }
+
+// Of hundreds of topics without young records, each is read a little back only.
+func TestOldTopicsOfAPatternShareWhatIsReadBack(t *testing.T) {
+	f := newFake(t)
+	f.create("orders.eu", 1)
+	for i := range 250 {
+		old := recordOf("orders.eu", 0, "alice", fmt.Sprint(i))
+		old.Timestamp = time.Now().Add(-9 * time.Hour)
+		f.produce(old)
+	}
+	sink := newRecorder(t, 2)
+	one := StreamConfig{Name: "one", Topic: "orders.us", Record: record.Rules{User: "key"}, Replay: time.Hour}
+	follow(t, f.config(), []StreamConfig{severalOrders(matching(t, `^orders\..*`)), one}, sink, quiet)
+	sink.wait(0, "warm", isWarm)
+	sink.look(0, func(s *recorded) {
+		if len(s.events) != replayNewest/stream.ManyPartitions || s.events[0] != "0@150 [alice] 150" {
+			t.Errorf("%d events", len(s.events))
+		}
+	})
+}

@@ -40,7 +40,7 @@ func (r *Reader) replayStart(ctx context.Context, t *topic, m topicMeta, end []i
 	if err != nil {
 		return nil, err
 	}
-	keepNewest(start, kept, end, replayNewest/int64(max(len(end), 1)))
+	keepNewest(start, kept, end, replayNewest/int64(max(t.sharing(len(end)), 1)))
 	return start, nil
 }
 

@@ -47,16 +47,21 @@ func (r *Reader) stateStart(ctx context.Context, t *topic, m topicMeta, start, e
 		if older, err = r.offsetsAt(ctx, t, m, end, time.Now().Add(-t.stateAge).UnixMilli()); err != nil {
 			return nil, nil, err
 		}
-		partitions := len(end)
-		if len(t.several) > 0 {
-			partitions = min(partitions, stream.ManyPartitions)
-		}
-		keepNewest(older, kept, end, stream.NewestKept(partitions))
+		keepNewest(older, kept, end, stream.NewestKept(t.sharing(len(end))))
 	}
 	for p := range from {
 		from[p] = min(from[p], older[p])
 	}
 	return from, kept, nil
+}
+
+// sharing is how many partitions share what is read of the newest records. A topic that
+// only streams of several topics show is one of many.
+func (t *topic) sharing(partitions int) int {
+	if len(t.several) == 0 || slices.ContainsFunc(t.views, func(v *view) bool { return v.several == nil }) {
+		return partitions
+	}
+	return max(partitions, stream.ManyPartitions)
 }
 
 // checkRetention asks how much Kafka has deleted of a topic with a state.
