@@ -6,8 +6,8 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// Advice says what of a jq program may take a lot of memory because of what a record
-// holds. Steps are counted, but one alone can take gigabytes, and nothing stops it.
+// Advice says what of a jq program may take a lot of time or memory because of what a
+// record holds. It is bounded, so such a record fails.
 func Advice(text string) (all []string) {
 	query, err := gojq.Parse(text)
 	if err != nil {
@@ -23,7 +23,7 @@ func Advice(text string) (all []string) {
 	visitor{
 		query: func(q *gojq.Query) {
 			if (q.Op == gojq.OpMul || q.Op == gojq.OpUpdateMul) && repeats(q.Left, q.Right) {
-				warn("%s repeats a text if one side is a text, as often as the record says, which can take 2 GiB at once; write tonumber behind both if they are numbers", q)
+				warn("%s repeats a text if one side is a text, as often as the record says: beyond max_record_bytes the record is a shape_error; write tonumber behind both if they are numbers", q)
 			}
 		},
 		call: func(f *gojq.Func) {

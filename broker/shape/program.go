@@ -16,7 +16,8 @@ const maxProgram = 64 << 10 // bytes of a program's text
 // program is a compiled jq program.
 type program struct{ code *gojq.Code }
 
-func newProgram(text string) (*program, error) {
+// newProgram compiles a program, of which no text may have more than limit bytes.
+func newProgram(text string, limit int) (*program, error) {
 	if len(text) > maxProgram {
 		return nil, fmt.Errorf("has more than %d bytes", maxProgram)
 	}
@@ -27,7 +28,8 @@ func newProgram(text string) (*program, error) {
 	if err := pure(query); err != nil {
 		return nil, err
 	}
-	code, err := gojq.Compile(query)
+	boundRepeats(query)
+	code, err := gojq.Compile(query, gojq.WithFunction(factorsName, 2, 2, factors(limit)))
 	if err != nil {
 		return nil, fmt.Errorf("is not jq: %w", err)
 	}

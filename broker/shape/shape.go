@@ -1,13 +1,15 @@
 // Package shape says which records a page may see, and in what shape: a jq filter, a jq
 // program or lists of fields, and an envelope around what is left.
 //
-// shape.go puts it together. program.go compiles and runs jq, and budget.go bounds it.
-// pure.go refuses what would make two gateways disagree. advice.go finds what a record
-// could make expensive. Both visit a program's parts by walk.go. encode.go writes what a
-// program returns. envelope.go puts data into an envelope.
+// shape.go puts it together. program.go compiles and runs jq. budget.go bounds its steps
+// and its time, and repeat.go the texts that it makes. pure.go refuses what would make
+// two gateways disagree. advice.go finds what a record could make expensive. They visit a
+// program's parts by walk.go. encode.go writes what a program returns. envelope.go puts
+// data into an envelope.
 package shape
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -22,6 +24,9 @@ type Config struct {
 	Drop      []string // paths of the fields that are not
 	Max       int      // bytes of what comes out
 }
+
+// defaultMax is what Kafka's brokers accept of a record by default.
+const defaultMax = 1 << 20
 
 // IsZero reports whether the shape does nothing.
 func (c Config) IsZero() bool {
@@ -49,7 +54,7 @@ func New(c Config) (*Shape, error) {
 		if text == "" {
 			return nil
 		}
-		p, err := newProgram(text)
+		p, err := newProgram(text, cmp.Or(c.Max, defaultMax))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", key, err))
 		}

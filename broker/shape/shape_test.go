@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/itchyny/gojq"
 )
 
 func newShape(t testing.TB, c Config) *Shape {
@@ -60,7 +62,7 @@ func TestApply(t *testing.T) {
 		{"a filter that loops", Config{Filter: `[range(.id)] | length > 0`}, doc, "failed: filter: the program takes more than"},
 		{"it grows", Config{Transform: `reduce range(30) as $i ("x"; [.,.])`}, doc, "failed: transform: what the program returns is larger than max_record_bytes"},
 		{"it nests", Config{Transform: `reduce range(2000) as $i ("x"; [.])`}, doc, "failed: transform: what the program returns nests too deep"},
-		{"a long text", Config{Transform: `"x" * 3000000`}, doc, "failed: transform: what the program returns is larger than max_record_bytes"},
+		{"a long text", Config{Transform: `"x" * 3000000`}, doc, "failed: transform: the program failed: it makes a string that is too long"},
 		{"a longer one", Config{Transform: `"x" * .id`}, doc, "failed: transform: the program failed: it makes a string that is too long"},
 	} {
 		out, v, err := newShape(t, tt.cfg).Apply([]byte("before"), []byte(tt.doc))
@@ -115,6 +117,52 @@ func TestErrorsQuoteNoValue(t *testing.T) {
 	}
 }
 
+// A product is what it is in jq, but for a text that would be too long.
+func TestProductsAreBounded(t *testing.T) {
+	const doc = `{"a":3,"b":4.5,"s":"ab","o":{"x":{"y":1}},"p":{"x":{"z":2}},"big":12345678901234567890,"l":[1,2],"n":null}`
+	for _, program := range []string{
+		`.a * .b`, `.a * .a * .b`, `.a * (.b + 1) * -.a`, `.s * .a`, `.a * .s`, `.s * 0`, `.s * -1`, `.s * 0.5`, `.o * .p`, `.big * .big`, `[.l[] * .l[]]`, `[(1, 2) * (10, 20)]`,
+		`.a *= .b`, `.l[] *= 2`, `[.a *= (2, 3) | .a]`, `.s *= .a`, `.o *= .p`, `def f(g): g * g; [f(.l[])]`, `reduce range(5) as $i (1; . * 2)`, `{x: (.a * 2), y: "\(.a * 2)"}`, `if .a * 2 > 5 then .b * 2 else 0 end`,
+		`[.l[] | . * . as $x | $x * 2]`, `.a * .b as $x | $x`, `[limit(2; repeat(.a * 2))]`, `try (.l * .s) catch "no"`, `.n * .a | not`, `.l | map(. * 2) | .[0] * .[1]`, `def f: .a * 2; f * f`, `. as {a: $x} | $x * $x`, `.["a" * 1]`, `[.l[.a * 0:]]`, `.a * .b == 13.5`,
+	} {
+		query, err := gojq.Parse(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := decode([]byte(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := func() (text string) {
+			v, _ := query.Run(in).Next()
+			if err, is := v.(error); is {
+				return "failed: " + inWords(err).Error()
+			}
+			b, err := appendJSON(nil, v, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}()
+		out, v, err := newShape(t, Config{Transform: program, Max: 1 << 20}).Apply(nil, []byte(doc))
+		got := string(out)
+		if v == Failed {
+			got = strings.Replace(err.Error(), "transform: the program", "failed: the program", 1)
+		}
+		if got != want {
+			t.Errorf("%s: %s; want %s", program, got, want)
+		}
+	}
+	for _, program := range []string{`.s * 501`, `501 * .s`, `.s * .big`, `.s *= 501`, `def f: .s * 501; f`, `"\(.s * 501)"`, `[.l[] | "x" * 1001]`, `.s * 2 * 251 | length`, `{a: (.s * 1e9)} | length`, `.s[.a * 0:] * 501`} {
+		if out, v, err := newShape(t, Config{Transform: program, Max: 1000}).Apply(nil, []byte(doc)); v != Failed || !strings.HasSuffix(fmt.Sprint(err), "it makes a string that is too long") {
+			t.Errorf("%s: %.40s %v", program, out, err)
+		}
+	}
+	if out, v, err := newShape(t, Config{Transform: `.s * 499 | length`, Max: 1000}).Apply(nil, []byte(doc)); v != Shown || string(out) != "998" {
+		t.Errorf("what fits: %s %v", out, err)
+	}
+}
+
 // What doubles with each step is stopped before it takes all memory.
 func TestWhatDoublesIsStopped(t *testing.T) {
 	for _, program := range []string{
@@ -134,7 +182,7 @@ func TestWhatDoublesIsStopped(t *testing.T) {
 // A program that takes long may have met a busy machine, so it has a second try; its
 // steps are counted, and are the same everywhere.
 func TestStepsAreCountedAndNotTimed(t *testing.T) {
-	p, err := newProgram(`[range(20000)] | length`)
+	p, err := newProgram(`[range(20000)] | length`, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func TestShapesAreChecked(t *testing.T) {
 func TestShapesAreWarnedOf(t *testing.T) {
 	for keys, want := range map[string]string{
 		"user: key, transform: '[range(.n)]'":       "counts as far as the record says",
-		"user: key, filter: '\"x\" * .n | length'":  "2 GiB",
+		"user: key, filter: '\"x\" * .n | length'":  "beyond max_record_bytes",
 		"user: value:u, unwrap: debezium":           "REPLICA IDENTITY FULL",
 		"user: [value:u, value:v], subject: value:": "",
 	} {
