@@ -77,6 +77,7 @@ func (s *Server) adminRoutes() chi.Router {
 		get(r, "/decisions", http.HandlerFunc(s.operators.Decisions))
 		get(r, "/subscribers", http.HandlerFunc(s.operators.Subscribers))
 		r.With(s.operators.SameOrigin).Method(http.MethodDelete, "/subscribers/{id}", http.HandlerFunc(s.operators.CloseSubscriber))
+		s.operators.MountDeliveries(r)
 		get(r, "/debug/pprof/", http.HandlerFunc(pprof.Index))
 		get(r, "/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 		get(r, "/debug/pprof/trace", http.HandlerFunc(pprof.Trace))

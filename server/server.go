@@ -60,6 +60,8 @@ type Config struct {
 	APIKeys   APIKeys // nil: back ends have no way in
 	Control   Control // nil: revocations stay here
 
+	Deliveries status.Deliveries // to programs; nil: there are none
+
 	// Access has the roles of which a caller needs one, by stream; auth.Anyone lets in
 	// those without an identity. A stream that is missing is for any identified user, who
 	// gets only their own events.
@@ -225,11 +227,14 @@ func New(cfg Config) (*Server, error) {
 	}
 	streams := status.Streams{Source: cfg.Source, Hub: cfg.Hub}
 	s.operators = operators.New(operators.Config{
-		Streams: streams, Metrics: cfg.Metrics, Logger: cfg.Logger, Proxies: cfg.Proxies, Auth: cfg.AdminAuth, Keys: cfg.APIKeys,
+		Streams: streams, Deliveries: cfg.Deliveries, Metrics: cfg.Metrics, Logger: cfg.Logger, Proxies: cfg.Proxies, Auth: cfg.AdminAuth, Keys: cfg.APIKeys,
 		Access: cfg.Access, Version: cfg.Version, Began: s.rules.began, Readiness: s.readiness, Deny: s.deny, Came: s.connections.came,
 	})
 	cfg.Metrics.Expect(knownLabels())
 	cfg.Metrics.Watch(streams, s.carriers.wakes, s.stateBudget.InUse)
+	if cfg.Deliveries != nil {
+		cfg.Metrics.WatchDeliveries(cfg.Deliveries)
+	}
 	if c, says := cfg.Control.(controlHearing); says {
 		cfg.Metrics.WatchControl(func() time.Time {
 			since, _ := c.Unheard()

@@ -253,13 +253,17 @@ func (s *session) every(ctx context.Context, pause time.Duration, do func()) {
 	}
 }
 
-// watch asks which topic it is, and where it ends. Kafka that doesn't answer is no error:
-// the delivery goes on with what it has.
+// watch asks which topic it is, and where it ends. A topic that is gone, or may not be
+// read, ends the session. Kafka that doesn't answer is no error: the delivery goes on
+// with what it has.
 func (d *Delivery) watch(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	topic, err := d.findTopic(asking)
-	if err != nil {
+	switch {
+	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.TopicAuthorizationFailed):
+		return err
+	case err != nil:
 		return nil
 	}
 	if d.isOther(topic.ID) {

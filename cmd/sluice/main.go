@@ -4,8 +4,8 @@
 // Files:
 //   - main.go, run.go: signals, the list of commands, and help.
 //   - serve.go, version.go, completion.go: these commands.
-//   - check.go, cursor.go, demo.go, doctor.go, init.go, keys.go, produce.go, tail.go,
-//     token.go, top.go: where these commands are in cmd/internal.
+//   - check.go, cursor.go, deliver.go, demo.go, doctor.go, init.go, keys.go, produce.go,
+//     tail.go, token.go, top.go: where these commands are in cmd/internal.
 package main
 
 import (

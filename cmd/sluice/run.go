@@ -40,7 +40,7 @@ type command struct {
 // commands are in the order of the help.
 var commands = []command{
 	initCommand, checkCommand, serveCommand, demoCommand, tokenCommand, produceCommand, tailCommand, topCommand, doctorCommand,
-	cursorCommand, keysCommand,
+	deliverCommand, redriveCommand, cursorCommand, keysCommand,
 }
 
 // errHangup is why a command ends that was sent SIGHUP.

@@ -13,7 +13,7 @@ import (
 
 var serveCommand = command{"serve", "[-c sluice.yaml]", "the gateway", runServe}
 
-const serveUsage = `Usage: sluice serve [-c FILE]
+const serveUsage = `Usage: sluice serve [-c FILE] [--no-deliveries]
 
 Reads the streams' topics from Kafka and serves them to browsers on the address listen.
 The address admin has health, readiness, metrics and the console.
@@ -34,6 +34,7 @@ Flags:
 func runServe(p process, args []string) int {
 	flags := flag.NewFlagSet("sluice serve", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `file` (default "+config.DefaultFile+")")
+	noDeliveries := flags.Bool("no-deliveries", false, "leave deliveries to sluice deliver")
 	words, err := cmdline.Words(flags, args, serveUsage, p.stdout)
 	if err := cmp.Or(err, cmdline.TooMany(words, 0)); err != nil {
 		return cmdline.Status(flags, err, p.stderr)
@@ -52,7 +53,7 @@ func runServe(p process, args []string) int {
 	for _, warning := range findings {
 		log.Warn().Msg(warning.String())
 	}
-	g, err := gateway.New(gateway.Options{Config: c, Log: log})
+	g, err := gateway.New(gateway.Options{Config: c, Log: log, NoDeliveries: *noDeliveries})
 	if err != nil {
 		log.Error().Msg(err.Error())
 		return statusFailed

@@ -1,7 +1,8 @@
 // Package operators answers operators on the admin address. operators.go says what it
 // needs for that. Operators ask how the gateway is (live.go), whether it is ready
 // (ready.go), and who is connected (subscribers.go). They ask what happened to a record
-// (decisions.go), and why (explain.go).
+// (decisions.go), and why (explain.go). They look at deliveries, and pause them
+// (deliveries.go).
 //
 // login.go lets none but operators through, and login_failures.go counts the others.
 // same_origin.go refuses what pages of other origins make an operator's browser do.
@@ -23,15 +24,16 @@ import (
 
 // Config is what [New] needs.
 type Config struct {
-	Streams status.Streams
-	Metrics *metrics.Metrics
-	Logger  *slog.Logger
-	Proxies limit.Proxies
-	Auth    Auth
-	Keys    Keys                // those of back ends, which Auth may take too; nil: there are none
-	Access  map[string][]string // roles of which a reader needs one, by stream
-	Version string
-	Began   time.Time // when the gateway did
+	Streams    status.Streams
+	Deliveries status.Deliveries // nil: there are none
+	Metrics    *metrics.Metrics
+	Logger     *slog.Logger
+	Proxies    limit.Proxies
+	Auth       Auth
+	Keys       Keys                // those of back ends, which Auth may take too; nil: there are none
+	Access     map[string][]string // roles of which a reader needs one, by stream
+	Version    string
+	Began      time.Time // when the gateway did
 
 	// Readiness says how ready the gateway is with these streams.
 	Readiness func(statuses []status.Stream, now time.Time) status.Readiness
@@ -78,11 +80,14 @@ var Routes = map[string]describe.Route{
 		Responses: describe.Responses{}.With(http.StatusOK, openapi.Response{Description: "Metrics in a format of Prometheus, chosen by `Accept`.", Content: map[string]openapi.Media{
 			describe.TextType: {Schema: openapi.String("")}, "application/vnd.google.protobuf": {}}}).NotOperator(),
 	}},
-	"GET /live":                liveRoute,
-	"GET /decisions":           decisionsRoute,
-	"GET /subscribers":         subscribersRoute,
-	"DELETE /subscribers/{id}": closeSubscriberRoute,
-	"GET /debug/pprof/":        profilesRoute,
+	"GET /live":                      liveRoute,
+	"GET /decisions":                 decisionsRoute,
+	"GET /subscribers":               subscribersRoute,
+	"DELETE /subscribers/{id}":       closeSubscriberRoute,
+	"GET /deliveries":                deliveriesRoute,
+	"POST /deliveries/{name}/pause":  pauseDeliveryRoute,
+	"POST /deliveries/{name}/resume": resumeDeliveryRoute,
+	"GET /debug/pprof/":              profilesRoute,
 	"GET /debug/pprof/{name:goroutine|heap|allocs|threadcreate|block|mutex}": profileRoute,
 	"GET /debug/pprof/profile": cpuProfileRoute,
 	"GET /debug/pprof/trace":   traceRoute,
@@ -96,5 +101,6 @@ func Schemas() openapi.Properties {
 		"Live":        openapi.Of[Live]("The gateway's numbers at one moment."),
 		"Decisions":   openapi.Of[Decisions]("What happened to records."),
 		"Subscribers": openapi.Of[SubscriberList]("The connections."),
+		"Deliveries":  openapi.Of[DeliveryList]("The deliveries."),
 	}
 }

@@ -168,7 +168,7 @@ func (o *Operators) CloseSubscriber(w http.ResponseWriter, r *http.Request) {
 		response.NewProblem(http.StatusNotFound, "subscriber", "There is no such connection", "The connection has gone, or the id is of another run of the gateway.").Write(w)
 		return
 	}
-	o.Logger.InfoContext(r.Context(), "an operator closed a connection", "subscriber", o.names.of(key))
+	o.Logger.InfoContext(r.Context(), "an operator closed a connection", "audit", true, "subscriber", o.names.of(key))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusNoContent)
 }

@@ -1,6 +1,7 @@
 // Package status says what is known of each stream: how far its reader is, and what the
 // hub has of it (status.go). readiness.go tells from that whether a load balancer should
-// send requests here. absence.go tells which streams can't be read yet.
+// send requests here. absence.go tells which streams can't be read yet. deliveries.go has
+// what is known of deliveries.
 package status
 
 import (

@@ -60,3 +60,9 @@ func (k keys) sign(id, timestamp string, body []byte) string {
 	}
 	return strings.Join(signatures, " ")
 }
+
+// CheckSecrets says what is wrong with the content of a file of secrets.
+func CheckSecrets(name string, content []byte) error {
+	_, err := parseKeys(name, content)
+	return err
+}

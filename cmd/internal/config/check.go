@@ -20,6 +20,7 @@ func (l *loader) check() {
 	l.checkKafka()
 	l.checkRegistry()
 	l.checkStreams()
+	l.checkDeliveries()
 	l.checkAuth()
 	l.checkCORS()
 	l.checkGuard()

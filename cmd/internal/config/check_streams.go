@@ -20,7 +20,11 @@ const (
 	minReplayBytes = 2 << 20
 )
 
-const errName = "is no name for a stream: write small letters, digits and dashes, a letter first, at most 64"
+// errNames say what a name must be, by its section.
+var errNames = map[string]string{
+	"streams":    "is no name for a stream: write small letters, digits and dashes, a letter first, at most 64",
+	"deliveries": "is no name for a delivery: write small letters, digits and dashes, a letter first, at most 64",
+}
 
 var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]+$`)
 

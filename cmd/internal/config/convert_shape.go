@@ -6,7 +6,6 @@ import (
 	"sluice/broker"
 	"sluice/broker/record"
 	"sluice/broker/schema"
-	"sluice/stream/cursor"
 )
 
 func (s Stream) rules() record.Rules {
@@ -37,9 +36,7 @@ func (c *Config) Records(r *schema.Registry) []broker.StreamConfig {
 		all[i] = s.Broker()
 		all[i].Topics = c.TopicsOf(s)
 		all[i].Record.Registry = r
-		if sealer, ok := c.IDs.(*cursor.Sealer); ok {
-			all[i].Record.IDs.Key = sealer.RecordKey()
-		}
+		all[i].Record.IDs = c.recordIDs()
 	}
 	return all
 }
@@ -62,6 +59,11 @@ func (c *Config) TopicsOf(s Stream) *broker.Topics {
 func (c *Config) notMatched() (names []string) {
 	if c.ControlTopic != "" {
 		names = append(names, c.ControlTopic)
+	}
+	for _, d := range c.Deliveries {
+		if d.DeadLetter != "" {
+			names = append(names, d.DeadLetter)
+		}
 	}
 	return names
 }

@@ -34,27 +34,36 @@ func variables(environ []string) (values []value, findings Findings) {
 // into every container for a Service called sluice, or sluice-something.
 var notOurs = regexp.MustCompile(`^TEST_|^([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-const streamsPart = "STREAMS_"
+// sectionOf returns what a key's path has before and after the name of a stream or a
+// delivery. ok: it has one.
+func sectionOf(path string) (section, leaf string, ok bool) {
+	for _, section := range namedSections {
+		if leaf, ok := strings.CutPrefix(path, section+"."+namePart+"."); ok {
+			return section, leaf, true
+		}
+	}
+	return "", "", false
+}
 
 // byVariable returns the key that a variable's name (without SLUICE_) stands for, or "".
 func byVariable(variable string) string {
 	best, bestLeaf := "", ""
 	for _, k := range table {
-		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
-		if !ofStream {
+		section, leaf, isNamed := sectionOf(k.Path)
+		if !isNamed {
 			if envName(k.Path) == variable {
 				return k.Path
 			}
 			continue
 		}
-		name, ok := strings.CutPrefix(variable, streamsPart)
+		name, ok := strings.CutPrefix(variable, envName(section)+"_")
 		if !ok {
 			continue
 		}
 		name, ok = strings.CutSuffix(name, "_"+envName(leaf))
 		name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 		if ok && len(leaf) > len(bestLeaf) && cursor.ValidName(name) {
-			best, bestLeaf = "streams."+name+"."+leaf, leaf
+			best, bestLeaf = section+"."+name+"."+leaf, leaf
 		}
 	}
 	return best
@@ -63,16 +72,17 @@ func byVariable(variable string) string {
 func unknownVariable(variable string) string {
 	var candidates []string
 	for _, k := range table {
-		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
-		if !ofStream {
+		section, leaf, isNamed := sectionOf(k.Path)
+		if !isNamed {
 			candidates = append(candidates, envName(k.Path))
 			continue
 		}
 		if len(variable) > typo.MaxWord {
 			continue
 		}
-		for i, c := range variable { // every way to cut it into a stream and a key
-			if c == '_' && i > len(streamsPart) && strings.HasPrefix(variable, streamsPart) {
+		prefix := envName(section) + "_"
+		for i, c := range variable { // every way to cut it into a name and a key
+			if c == '_' && i > len(prefix) && strings.HasPrefix(variable, prefix) {
 				candidates = append(candidates, variable[:i+1]+envName(leaf))
 			}
 		}

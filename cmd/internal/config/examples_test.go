@@ -25,7 +25,7 @@ func TestExamplesCanBeServed(t *testing.T) {
 	certificatePEM, _, _ := certificate(t)
 	t.Chdir(t.TempDir())
 	for name, text := range map[string]string{
-		"jwt.key": goodSecret, "auth_secret": goodSecret, "tickets.key": goodSecret, "kafka-password": "hunter22", "registry-password": "hunter22",
+		"mail.secret": goodWebhookSecret, "jwt.key": goodSecret, "auth_secret": goodSecret, "tickets.key": goodSecret, "kafka-password": "hunter22", "registry-password": "hunter22",
 		"order.avsc":  `{"type":"record","name":"order","fields":[{"name":"orderId","type":"string"}]}`,
 		"order.proto": "syntax = \"proto3\"; package shop; message Order { string order_id = 1; }",
 		"keys.yaml":   "shop: sha256:" + strings.Repeat("ab", 32) + "\n", "ids.keys": "k1:" + goodKey + "\n", "ca.pem": certificatePEM,

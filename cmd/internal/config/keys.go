@@ -36,13 +36,17 @@ type secretFile struct{ *Secret }
 // Keys lists every key there is, as docs/config.md has them.
 func Keys() []Key { return table }
 
-// namePart stands for a stream's name in a key's path.
+// namePart stands for a stream's name in a key's path, or a delivery's.
 const (
-	namePart      = "<name>"
-	streamSection = "streams." + namePart
+	namePart        = "<name>"
+	streamSection   = "streams." + namePart
+	deliverySection = "deliveries." + namePart
 )
 
-var table = slices.Concat(mainKeys, shapeKeys, authKeys, guardKeys)
+// namedSections are the sections whose keys are names that users choose.
+var namedSections = []string{"streams", "deliveries"}
+
+var table = slices.Concat(mainKeys, shapeKeys, deliveryKeys, authKeys, guardKeys)
 
 var mainKeys = []Key{
 	{"listen", ":8080", nil, "Address for browsers: `host:port`, `unix:/run/sluice/public.sock`, or [`systemd:NAME`](#sockets). Port 0 takes any free port.",
@@ -209,21 +213,22 @@ const issuers = "auth.jwt"
 
 var issuerItem = regexp.MustCompile(`^auth\.jwt\.\d+`)
 
-// split returns the path in the table that a key has, and the stream that it names, if it
-// names one.
+// split returns the path in the table that a key has, and the stream or delivery that it
+// names, if it names one.
 func split(key string) (pattern, name string) {
 	if item := issuerItem.FindString(key); item != "" {
 		return issuers + key[len(item):], ""
 	}
-	rest, ok := strings.CutPrefix(key, "streams.")
-	if !ok {
+	section, rest, _ := strings.Cut(key, ".")
+	if !slices.Contains(namedSections, section) || rest == "" {
 		return key, ""
 	}
 	name, leaf, ok := strings.Cut(rest, ".")
+	pattern = section + "." + namePart
 	if !ok {
-		return streamSection, name
+		return pattern, name
 	}
-	return streamSection + "." + leaf, name
+	return pattern + "." + leaf, name
 }
 
 var byPath = func() map[string]*Key {

@@ -35,6 +35,29 @@ func Load(path string, environ []string) (*Config, Findings) {
 	}
 }
 
+// LoadDeliveries is [Load] for what only delivers. It needs kafka and deliveries, and the
+// streams that these name. What is wrong elsewhere is nothing to it, nor is a stream that
+// doesn't say whose its records are.
+func LoadDeliveries(path string, environ []string) (*Config, Findings) {
+	c, all := Load(path, environ)
+	all = slices.DeleteFunc(all, func(f Finding) bool {
+		root, _, below := strings.Cut(f.Key, ".")
+		_, written := c.sourceLines[f.Key]
+		pattern, _ := split(f.Key)
+		if root == "streams" {
+			return !written && !below || pattern == streamSection+".user" && (!written || f.Warning)
+		}
+		return f.Key != "" && !slices.Contains(deliverRoots, root)
+	})
+	if len(c.Deliveries) == 0 && len(all.Faults()) == 0 {
+		all = append(all, c.Fault("deliveries", "is missing: write one, such as deliveries: {order-mail: {stream: orders, http: {url: …}}}"))
+	}
+	return c, all
+}
+
+// deliverRoots are the sections that deliveries go by.
+var deliverRoots = []string{"kafka", "schema_registry", "deliveries", "log", "ids", "ids_keys_file", "admin", "admin_auth", "socket_mode"}
+
 // Parse is Load for a text that has been read already. The name is for findings, and its
 // directory is what relative file names in the text count from.
 func Parse(name string, text []byte, environ []string) (*Config, Findings) {
@@ -76,12 +99,15 @@ type loader struct {
 func (l *loader) apply() {
 	l.broken = map[string]bool{}
 	for key := range l.config.sourceLines {
-		if _, name := split(key); name != "" && l.streams[name] == nil {
+		if pattern, name := split(key); strings.HasPrefix(pattern, streamSection) && l.streams[name] == nil {
 			l.streams[name] = &Stream{Name: name}
 		}
 	}
 	for i := range table {
 		k := &table[i]
+		if strings.HasPrefix(k.Path, deliverySection) {
+			continue
+		}
 		leaf, ofStream := strings.CutPrefix(k.Path, streamSection+".")
 		if !ofStream {
 			l.set(l.config, k, k.Path, nil)
@@ -92,6 +118,7 @@ func (l *loader) apply() {
 		}
 	}
 	l.applyIssuers()
+	l.applyDeliveries()
 	for _, name := range slices.Sorted(maps.Keys(l.streams)) {
 		l.config.Streams = append(l.config.Streams, *l.streams[name])
 	}
@@ -108,6 +135,26 @@ func (l *loader) applyIssuers() {
 			}
 		}
 		l.config.Auth.JWT = append(l.config.Auth.JWT, one.jwt())
+	}
+}
+
+// applyDeliveries fills each delivery as if it were the only one, and puts them together.
+func (l *loader) applyDeliveries() {
+	names := make(map[string]bool)
+	for key := range l.config.sourceLines {
+		if pattern, name := split(key); strings.HasPrefix(pattern, deliverySection) {
+			names[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		one := &Config{}
+		for i := range table {
+			if leaf, ok := strings.CutPrefix(table[i].Path, deliverySection+"."); ok {
+				l.set(one, &table[i], "deliveries."+name+"."+leaf, nil)
+			}
+		}
+		one.delivery.Name = name
+		l.config.Deliveries = append(l.config.Deliveries, one.delivery)
 	}
 }
 

@@ -17,6 +17,7 @@ var chapters = []struct {
 	{"Kafka", []string{"kafka"}},
 	{"Schemas", []string{"schema_registry"}},
 	{"Streams", []string{"streams"}},
+	{"Deliveries", []string{"deliveries"}},
 	{"Clients that come late or are slow", []string{"catchup", "slow_client"}},
 	{"Users", []string{"auth"}},
 	{"Pages of other origins", []string{"cors"}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -76,7 +77,7 @@ func (f *yamlFile) node(key string, n *yaml.Node) {
 	k, isKey := byPath[pattern]
 	isSection := sections[pattern]
 	switch {
-	case isNull(n): // only a stream, which the environment may complete
+	case isNull(n): // only what has a name, which the environment may complete
 	case n.Kind == yaml.MappingNode && isSection:
 		f.mapping(key, n)
 	case isSection && sectionSlip(n, below(pattern)) != "":
@@ -107,6 +108,9 @@ func keysNeeded(section string) string {
 	names := below(section)
 	if section == "streams" {
 		return "keys are needed here, a stream's name and below it its keys: write streams: {orders: {topic: order-topic, user: key}}"
+	}
+	if section == "deliveries" {
+		return "keys are needed here, a delivery's name and below it its keys: write deliveries: {order-mail: {stream: orders, http: {url: …}}}"
 	}
 	return fmt.Sprintf("keys are needed here, such as %s: write %s: {%s: …}", strings.Join(names, ", "), section[strings.LastIndexByte(section, '.')+1:], names[0])
 }
@@ -152,15 +156,15 @@ func (f *yamlFile) mapping(key string, n *yaml.Node) {
 		case seen && p.merged: // the section itself has the word
 		case seen:
 			f.fault(line, child, fmt.Sprintf("is given twice: keep one, the first is on line %d", first))
-		case pattern == "streams" && !cursor.ValidName(name):
+		case slices.Contains(namedSections, pattern) && !cursor.ValidName(name):
 			f.wrong = append(f.wrong, pattern)
-			f.fault(line, child, errName)
+			f.fault(line, child, errNames[pattern])
 		case byPath[childPattern] == nil && !sections[childPattern]:
 			if child == "auth.none" {
 				f.wrong = append(f.wrong, pattern)
 			}
 			f.fault(line, child, unknownKey(pattern, name))
-		case isNull(p.content) && pattern != "streams":
+		case isNull(p.content) && !slices.Contains(namedSections, pattern):
 			// "kafka:" with nothing after it is as good as not written
 		default:
 			f.sourceLines[child] = sourceLine{file: f.name, line: line}

@@ -4,6 +4,7 @@
 // Files:
 //   - gateway.go, lifecycle.go: New, Start and Stop, and the list of what to stop.
 //   - listeners.go: the addresses, and how many connections fit.
+//   - deliveries.go: deliveries to programs.
 //   - identity.go, control.go: who is asking, and what gateways tell each other.
 //   - status.go: what the server is told about the reader.
 //   - id_length.go: streams whose ids would be too long are not served. id_topics.go: the
@@ -30,6 +31,7 @@ import (
 	"sluice/broker"
 	"sluice/cmd/internal/build"
 	"sluice/cmd/internal/config"
+	"sluice/cmd/internal/delivering"
 	"sluice/server"
 	"sluice/server/cors"
 	"sluice/server/listen"
@@ -47,6 +49,8 @@ type Options struct {
 	Config *config.Config // required, without faults
 	Log    zerolog.Logger
 	Page   http.Handler // answers GET /; nil: there is none
+
+	NoDeliveries bool // they are run by others
 }
 
 // Gateway is one gateway: New wires it, Start lets it serve, Stop takes it down, Run is
@@ -62,6 +66,8 @@ type Gateway struct {
 	server   *server.Server
 	control  *broker.Control // nil: there is none
 	failures chan error      // one slot: the first failure that ends the gateway; later ones add nothing
+
+	deliveries *delivering.Set // nil: it runs none
 
 	descriptors listen.Descriptors // how many connections fit; set by Start
 
@@ -126,6 +132,10 @@ func New(o Options) (g *Gateway, err error) {
 		return g, err
 	}
 
+	delivers, err := g.newDeliveries(o, kafka, registry)
+	if err != nil {
+		return g, err
+	}
 	who, err := g.identity()
 	if err != nil {
 		return g, err
@@ -143,7 +153,7 @@ func New(o Options) (g *Gateway, err error) {
 		Subjects: c.Subjects(), Deprecated: c.Deprecated(), NoPages: !c.Pages,
 		CORS:      cors.Config{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
 		Heartbeat: c.Heartbeat, MaxAge: c.MaxConnectionAge, ReadyGrace: c.ReadyGrace,
-		Control:     control,
+		Control: control, Deliveries: delivers,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
 		Limits: c.ServerLimits(), Proxies: c.Proxies(), AdminAuth: operators.Auth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
 	})
@@ -174,6 +184,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	reading, stopReading := context.WithCancel(context.Background())
 	g.begin("reader", func() error { return g.reader.Run(reading) }, func(context.Context) error { stopReading(); return nil })
 
+	g.beginDeliveries()
 	g.onStop("streams", func(context.Context) error { g.closeServer(); return nil })
 
 	public, limited, err := g.listenPublic(ctx)

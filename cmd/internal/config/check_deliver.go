@@ -1,0 +1,155 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice/broker/deliver"
+	"sluice/broker/deliver/webhook"
+	"sluice/broker/shape"
+)
+
+const (
+	maxDeliveries  = 64
+	maxConcurrency = 1000
+	maxWindow      = 1_000_000
+)
+
+func (l *loader) checkDeliveries() {
+	all := l.config.Deliveries
+	if len(all) > maxDeliveries {
+		l.fault("deliveries", fmt.Sprintf("has %d deliveries: there is room for %d", len(all), maxDeliveries))
+	}
+	groups := make(map[string]string) // by group, the delivery
+	for i := range all {
+		d := &all[i]
+		l.checkDelivery(d)
+		group := d.groupName()
+		if other := groups[group]; other != "" {
+			l.fault("deliveries."+d.Name+".group", fmt.Sprintf("%q is the group of %s too: they would share one position", group, other))
+		}
+		groups[group] = d.Name
+	}
+}
+
+// groupName is the consumer group.
+func (d *Delivery) groupName() string {
+	if d.Group != "" {
+		return d.Group
+	}
+	return "sluice-" + d.Name
+}
+
+func (l *loader) checkDelivery(d *Delivery) {
+	at := func(leaf string) string { return "deliveries." + d.Name + "." + leaf }
+	l.checkDeliverySource(d, at)
+	l.checkDeliveryTarget(d, at)
+	if !l.shapeFault(at("filter"), shape.Config{Filter: d.Filter}) {
+		for _, advice := range shape.Advice(d.Filter) {
+			l.warn(at("filter"), advice)
+		}
+	}
+	if _, err := deliver.ParseStart(d.From, ParseDuration); err != nil {
+		l.fault(at("from"), err.Error())
+	}
+	l.atLeast(at("window.records"), d.Window.Records, 1)
+	l.atMost(at("window.records"), d.Window.Records, maxWindow)
+	if d.Window.Bytes < 1<<20 && !l.broken[at("window.bytes")] {
+		l.fault(at("window.bytes"), fmt.Sprintf("%v is too little: write at least %v, so that a record fits", d.Window.Bytes, Size(1<<20)))
+	}
+	l.atLeast(at("concurrency"), d.Concurrency, 1)
+	l.atMost(at("concurrency"), d.Concurrency, maxConcurrency)
+	l.positive(at("retry.min"), d.Retry.Min)
+	if d.Retry.Max < d.Retry.Min && !l.broken[at("retry.max")] && !l.broken[at("retry.min")] {
+		l.fault(at("retry.max"), fmt.Sprintf("%v is less than retry.min (%v): raise it", d.Retry.Max, d.Retry.Min))
+	}
+	l.atLeast(at("retry.attempts"), d.Retry.Attempts, 1)
+	l.positive(at("retry.max_age"), d.Retry.MaxAge)
+	if d.DeadLetter == "" {
+		l.warn(at("dead_letter"), "is missing: a record that the target refuses stays, and its key waits. Nor can sluice tell a first start from a position that Kafka has forgotten")
+	}
+}
+
+func (l *loader) atMost(key string, n, most int) {
+	if n > most && !l.broken[key] {
+		l.fault(key, fmt.Sprintf("%d is too many: write %d at most", n, most))
+	}
+}
+
+func (l *loader) checkDeliverySource(d *Delivery, at func(string) string) {
+	topic := l.config.sourceTopic(d)
+	i := slices.IndexFunc(l.config.Streams, func(s Stream) bool { return s.Name == d.Stream })
+	switch {
+	case d.Stream == "" && d.Topic == "":
+		l.fault(at("stream"), "is missing: name the stream whose records are delivered, or a topic")
+	case d.Stream != "" && d.Topic != "":
+		l.fault(at("topic"), "is the stream's: remove one of stream and topic")
+	case d.Stream != "" && i < 0:
+		l.fault(at("stream"), fmt.Sprintf("there is no stream %q: name one of streams", d.Stream))
+	case d.Stream != "" && l.config.Streams[i].Topics.IsGiven():
+		l.fault(at("stream"), "is a stream of several topics, and a delivery reads one: name it with topic, in a delivery for each")
+	case d.Topic != "" && !isTopic(d.Topic):
+		l.fault(at("topic"), notATopic(d.Topic))
+	}
+	for key, other := range map[string]string{"dead_letter": d.DeadLetter, "kafka.topic": d.KafkaTopic} {
+		switch {
+		case other == "":
+		case !isTopic(other):
+			l.fault(at(key), notATopic(other))
+		case other == topic:
+			l.fault(at(key), "is the topic that is delivered: it would never end; name another")
+		}
+	}
+	if d.DeadLetter != "" && d.DeadLetter == d.KafkaTopic {
+		l.fault(at("dead_letter"), "is the target too: name another topic")
+	}
+}
+
+// sourceTopic is the topic that a delivery reads; "" while that isn't known.
+func (c *Config) sourceTopic(d *Delivery) string {
+	for _, s := range c.Streams {
+		if s.Name == d.Stream {
+			return s.Topic
+		}
+	}
+	return d.Topic
+}
+
+func (l *loader) checkDeliveryTarget(d *Delivery, at func(string) string) {
+	isHTTP, isKafka := l.has(at("http")), d.KafkaTopic != ""
+	switch {
+	case isHTTP && isKafka:
+		l.fault(at("kafka.topic"), "is a second target: a delivery has one, http or kafka")
+		return
+	case !isHTTP && !isKafka:
+		l.fault(at("http.url"), "is missing: write the address to post to, or kafka: {topic: …}")
+		return
+	case isKafka:
+		return
+	}
+	if d.HTTP.URL == "" {
+		l.fault(at("http.url"), "is missing: write the address to post to")
+	} else if err := webhook.CheckURL(d.HTTP.URL); err != nil {
+		l.fault(at("http.url"), err.Error())
+	} else if strings.HasPrefix(d.HTTP.URL, "http:") && !d.HTTP.AllowPrivate {
+		l.warn(at("http.url"), "is asked without TLS: records go there in the clear; write https")
+	}
+	if d.HTTP.Timeout < 100*time.Millisecond && !l.broken[at("http.timeout")] {
+		l.fault(at("http.timeout"), fmt.Sprintf("%v is too short: write at least 100ms", d.HTTP.Timeout))
+	} else if d.HTTP.Timeout > time.Minute {
+		l.fault(at("http.timeout"), fmt.Sprintf("%v is too long: write 1m at most, and have the target answer before it works", d.HTTP.Timeout))
+	}
+	switch file := d.HTTP.SecretFile; {
+	case file == "":
+		l.warn(at("http.secret_file"), "is missing: messages are not signed, so the target can't tell them from anybody's")
+	default:
+		if content, err := os.ReadFile(file); err != nil {
+			l.fault(at("http.secret_file"), unreadable(err).Error())
+		} else if err := webhook.CheckSecrets(file, content); err != nil {
+			l.fault(at("http.secret_file"), err.Error())
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+
+	"sluice/broker/deliver"
+	"sluice/broker/deliver/webhook"
+	"sluice/broker/schema"
+	"sluice/broker/shape"
+	"sluice/stream/cursor"
+)
+
+// Delivering makes the settings of each delivery, with its target. Close the targets.
+func (c *Config) Delivering(r *schema.Registry, log *slog.Logger) (all []deliver.Config, closeAll func(), err error) {
+	var targets []*webhook.Target
+	closeAll = func() {
+		for _, t := range targets {
+			t.Close()
+		}
+	}
+	for i := range c.Deliveries {
+		d := &c.Deliveries[i]
+		one := d.config(c, r)
+		if d.KafkaTopic == "" {
+			h := d.HTTP
+			t, err := webhook.New(webhook.Config{
+				URL: h.URL, SecretFile: h.SecretFile, CloudEvents: h.CloudEvents, Timeout: h.Timeout, AllowPrivate: h.AllowPrivate,
+				Concurrency: d.Concurrency, IDs: c.recordIDs(),
+			}, log)
+			if err != nil {
+				closeAll()
+				return nil, nil, fmt.Errorf("deliveries.%s.http.%w", d.Name, err)
+			}
+			targets, one.Target = append(targets, t), t
+		}
+		all = append(all, one)
+	}
+	return all, closeAll, nil
+}
+
+func (d *Delivery) config(c *Config, r *schema.Registry) deliver.Config {
+	from, _ := deliver.ParseStart(d.From, ParseDuration) // it was checked
+	one := deliver.Config{
+		Name: d.Name, Group: d.groupName(), From: from, ToTopic: d.KafkaTopic, DeadLetter: d.DeadLetter,
+		Source:      deliver.Source{Topic: c.sourceTopic(d), Stream: d.Stream, Filter: d.Filter, IDs: c.recordIDs()},
+		Window:      deliver.Window{Records: d.Window.Records, Bytes: int64(d.Window.Bytes)},
+		Concurrency: d.Concurrency, Rate: d.Rate.N, Per: d.Rate.Per,
+		Retry: deliver.Retry{Min: d.Retry.Min, Max: d.Retry.Max, Attempts: d.Retry.Attempts, MaxAge: d.Retry.MaxAge},
+	}
+	for _, s := range c.Streams {
+		if s.Name == d.Stream {
+			one.Source.Rules = s.rules()
+			one.Source.Rules.Registry = r
+		}
+	}
+	return one
+}
+
+// recordIDs makes the ids of records, as envelopes have them.
+func (c *Config) recordIDs() (ids shape.RecordID) {
+	if sealer, ok := c.IDs.(*cursor.Sealer); ok {
+		ids.Key = sealer.RecordKey()
+	}
+	return ids
+}

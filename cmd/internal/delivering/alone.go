@@ -1,0 +1,77 @@
+package delivering
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
+
+	"sluice/broker"
+	"sluice/cmd/internal/config"
+	"sluice/server"
+	"sluice/server/listen"
+	"sluice/server/metrics"
+	"sluice/server/operators"
+)
+
+// runAlone delivers until stop is done, and answers on the admin address.
+func runAlone(stop context.Context, c *config.Config, log zerolog.Logger) error {
+	logger := slog.New(zerolog.NewSlogHandler(log))
+	registry, err := c.Registry(logger)
+	if err != nil {
+		return err
+	}
+	defer registry.Close()
+	counted := metrics.New()
+	set, err := New(c, withMetrics(c.Broker(), counted), registry, logger)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+
+	listener, err := listen.WithMode(stop, c.Admin, c.SocketMode)
+	if err != nil {
+		return fmt.Errorf("admin: %w", err)
+	}
+	admin := listen.NewHTTP(server.NewDeliverAdmin(server.DeliverAdmin{
+		Deliveries: set, Metrics: counted, Auth: operators.Auth{Token: c.AdminAuth.Token.Reveal()}, Logger: logger,
+	}), logger)
+	ctx, cancel := context.WithCancelCause(stop)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := admin.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			cancel(fmt.Errorf("admin: %w", err))
+		}
+	})
+	log.Info().Stringer("admin", listener.Addr()).Int("deliveries", len(set.all)).Strs("brokers", c.Kafka.Brokers).Msg("delivering")
+	set.Run(ctx)
+	failed := context.Cause(ctx)
+	closing, done := context.WithTimeout(context.WithoutCancel(stop), time.Second)
+	defer done()
+	if admin.Shutdown(closing) != nil {
+		_ = admin.Close() // clients that are still there had their time
+	}
+	serving.Wait()
+	if stop.Err() != nil {
+		log.Info().Msg("stopped")
+		return nil
+	}
+	return failed
+}
+
+// withMetrics has the clients of Kafka counted.
+func withMetrics(kafka broker.Config, m *metrics.Metrics) broker.Config {
+	kafka.Instrument = func(client string) []kgo.Opt {
+		return []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"),
+			kprom.Registerer(m.Registerer()), kprom.WithStaticLabel(prometheus.Labels{"client": client})))}
+	}
+	return kafka
+}
