@@ -33,13 +33,13 @@ func BenchmarkConnection(b *testing.B) {
 		http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	for _, proto := range []string{"http", "https", "h2c", "h2"} {
+	for _, proto := range []string{"http", "https", "h2c", "h2", "ws", "wss"} {
 		for _, tt := range []struct {
 			name       string
 			goroutines bool
 			handler    http.Handler
 		}{{"held", false, nil}, {"goroutine", true, nil}, {"bare", false, bare}} {
-			if tt.name == "held" && strings.HasPrefix(proto, "h2") {
+			if tt.name == "held" && strings.HasPrefix(proto, "h2") || tt.name == "bare" && strings.HasPrefix(proto, "ws") {
 				continue
 			}
 			b.Run(proto+"/"+tt.name, func(b *testing.B) {
@@ -54,7 +54,7 @@ func BenchmarkConnection(b *testing.B) {
 					s.Config = listen.NewHTTP(h, newFixture(b, nil).cfg.Logger)
 					s.EnableHTTP2 = proto == "h2"
 					switch proto {
-					case "https":
+					case "https", "wss":
 						s.Listener = listen.BelowTLS(s.Listener)
 						s.StartTLS()
 					case "h2":
@@ -149,8 +149,8 @@ func TestCrowd(t *testing.T) {
 		}
 		for range n {
 			var body io.ReadCloser
-			if proto == "http" || proto == "https" {
-				body = openRaw(t, proto == "https", addr)
+			if !strings.HasPrefix(proto, "h2") {
+				body = openRaw(t, proto, addr)
 			} else {
 				if len(streams)%100 == 0 {
 					protocols := new(http.Protocols)
@@ -179,14 +179,19 @@ func TestCrowd(t *testing.T) {
 	os.Exit(0) // without the test's own output
 }
 
-func openRaw(t *testing.T, secure bool, addr string) io.ReadCloser {
+// openRaw opens a stream over HTTP/1.1, or a WebSocket.
+func openRaw(t *testing.T, proto, addr string) io.ReadCloser {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if secure {
+	if proto == "https" || proto == "wss" {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 	}
-	fmt.Fprintf(conn, "GET /events?user=%s HTTP/1.1\r\nHost: x\r\n\r\n", conn.LocalAddr())
+	path, upgrade := "/events", ""
+	if strings.HasPrefix(proto, "ws") {
+		path, upgrade = "/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+	}
+	fmt.Fprintf(conn, "GET %s?user=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", path, conn.LocalAddr(), upgrade)
 	return conn
 }

@@ -1,11 +1,12 @@
 // Package client is a page that a test steers. [Start] is an EventSource: it reads
 // /events, and whenever the connection ends it comes back with the last id it was sent,
-// which it never looks into. [Poll] asks /state instead, and [Mix] does the one or the
-// other. All hand everything on; what it means is judged elsewhere.
+// which it never looks into. [Poll] asks /state instead. [Mix] does the one or the other,
+// or reads a WebSocket. All hand everything on; what it means is judged elsewhere.
 //
 // Files:
 //   - client.go: the EventSource.
 //   - poll.go: the polls.
+//   - socket.go: the WebSockets.
 package client
 
 import (

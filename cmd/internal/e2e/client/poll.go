@@ -37,19 +37,26 @@ func Poll(ctx context.Context, base string, query url.Values, wait string, rando
 	return startClient(ctx, base, sink, (&poller{query: query, wait: wait, random: random, sink: sink}).readUntilEnd)
 }
 
-// Mix starts a client that reads now by a stream and now by polls, as [Start] and [Poll]
-// do. Whenever its connection has ended it chooses anew, and goes on at the position that
-// it has.
+// Mix starts a client that reads now by a stream, now by polls, as [Start] and [Poll] do,
+// and now by a WebSocket. Whenever its connection has ended it chooses anew, and goes on
+// at the position that it has.
 func Mix(ctx context.Context, base string, query url.Values, wait string, random *rand.Rand, sink PollSink) *Client {
 	s := &eventSource{query: query, sink: sink}
 	p := &poller{query: query, wait: wait, random: random, sink: sink}
+	w := &socketReader{query: query, sink: sink}
+	at := ""
 	return startClient(ctx, base, sink, func(ctx context.Context, base string) (err error) {
-		if random.IntN(2) == 0 {
+		s.lastID, p.cursor, w.lastID = at, at, at
+		switch random.IntN(3) {
+		case 0:
 			err = s.readUntilEnd(ctx, base)
-			p.cursor = s.lastID
-		} else {
+			at = s.lastID
+		case 1:
 			err = p.readUntilEnd(ctx, base)
-			s.lastID = p.cursor
+			at = p.cursor
+		case 2:
+			err = w.readUntilEnd(ctx, base)
+			at = w.lastID
 		}
 		return err
 	})

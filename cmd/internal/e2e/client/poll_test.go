@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
+
 	"sluice/stream/ssetest"
 )
 
@@ -76,8 +78,11 @@ func TestMixedClientsKeepTheirPosition(t *testing.T) {
 	next, polled := 0, false
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at := r.URL.Query().Get("cursor")
-		if r.URL.Path == "/events" {
+		switch r.URL.Path {
+		case "/events":
 			at = r.Header.Get("Last-Event-ID")
+		case "/ws":
+			at = r.URL.Query().Get("lastEventId")
 		}
 		if want := strconv.Itoa(next); at != want && next > 0 {
 			t.Errorf("%s comes with position %q, want %s", r.URL.Path, at, want)
@@ -94,6 +99,16 @@ func TestMixedClientsKeepTheirPosition(t *testing.T) {
 			fmt.Fprintf(w, "id: %d\ndata: stream\n\n", next)
 			return
 		}
+		if r.URL.Path == "/ws" {
+			conn, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			conn.Write(r.Context(), websocket.MessageText, fmt.Appendf(nil, `{"id":"%d","text":"socket"}`, next))
+			conn.Close(websocket.StatusServiceRestart, "draining")
+			return
+		}
 		fmt.Fprintf(w, `{"cursor":"%d","events":[{"id":"%[1]d","text":"polls"}]}`, next)
 	}))
 	t.Cleanup(server.Close)
@@ -101,7 +116,7 @@ func TestMixedClientsKeepTheirPosition(t *testing.T) {
 	c := Mix(t.Context(), server.URL, url.Values{"user": {"alice"}}, "", rand.New(rand.NewPCG(1, 1)), s)
 	defer c.Close()
 	kinds := make(map[string]int)
-	for kinds["polls"] < 3 || kinds["stream"] < 3 {
+	for kinds["polls"] < 3 || kinds["stream"] < 3 || kinds["socket"] < 3 {
 		e := <-s.events
 		kinds[e.Data]++
 	}
