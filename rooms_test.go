@@ -47,6 +47,9 @@ var rooms = []room{
 		dir: "broker/record", ours: []string{"stream", "broker/document", "broker/change", "broker/shape", "broker/schema"},
 		theirs: recordsAndJSON, never: []string{"net", "log", "os"},
 	},
+	{dir: "broker/connect", ours: []string{"broker/reread", "shown"}, theirs: only("github.com/twmb/franz-go/pkg/")},
+	{dir: "broker/reread", theirs: none, never: []string{"net"}},
+	{dir: "broker/deliver", ours: []string{"broker", "stream", "shown"}, theirs: kafkaAndRates},
 	{dir: "broker", ours: []string{"stream", "shown"}, theirs: all},
 	{dir: "server/jsonxml", theirs: none, never: []string{"net", "log", "os"}},
 	// None of these knows the server that it is a part of.
@@ -55,6 +58,7 @@ var rooms = []room{
 	{dir: "server/cors", theirs: only("github.com/go-chi/cors")},
 	{dir: "server/openapi", theirs: none, never: []string{"net", "log", "os"}},
 	{dir: "server/response", ours: []string{"stream", "server/auth"}, theirs: none},
+	{dir: "server/deprecation", theirs: none, never: []string{"log", "os"}},
 	{dir: "server/describe", ours: []string{"server/auth", "server/openapi", "server/response"}, theirs: only("github.com/go-chi/chi/")},
 	{dir: "server/limit", ours: []string{"stream"}, theirs: none},
 	{dir: "server/hold", ours: []string{"stream", "server/leaktest"}, theirs: only("golang.org/x/sys/")},
@@ -68,6 +72,8 @@ var rooms = []room{
 		ours: []string{"stream", "server/auth", "server/describe", "server/limit", "server/metrics", "server/openapi", "server/response", "server/status"},
 	},
 	{dir: "server/listen", ours: []string{"server/hold", "server/limit"}, theirs: notKafka},
+	// Its tests have a client of another's, and a connection that is held.
+	{dir: "server/ws", ours: []string{"stream", "server/hold"}, theirs: only("github.com/coder/websocket"), never: []string{"log", "os"}},
 	{dir: "server", ours: []string{"stream", "web", "shown"}, theirs: notKafka},
 	{dir: "web", theirs: none},
 	{dir: "shown", theirs: none},
@@ -88,6 +94,10 @@ func only(prefix string) func(string) bool {
 }
 
 func notKafka(imported string) bool { return !strings.HasPrefix(imported, "github.com/twmb/") }
+
+func kafkaAndRates(imported string) bool {
+	return strings.HasPrefix(imported, "github.com/twmb/franz-go/pkg/") || imported == "golang.org/x/time/rate"
+}
 
 func jq(imported string) bool {
 	return imported == "github.com/itchyny/gojq" || recordsAndJSON(imported)
@@ -219,6 +229,13 @@ func TestImportTable(t *testing.T) {
 		{"broker/record", "sluice/broker", false},
 		{"broker/record", "net/http", false},
 		{"broker/record", "github.com/twmb/franz-go/pkg/kadm", false},
+		{"broker/connect", "sluice/broker/reread", true},
+		{"broker/connect", "sluice/broker", false},
+		{"broker/connect", "sluice/stream", false},
+		{"broker/deliver", "sluice/broker", true},
+		{"broker/deliver", "sluice/server", false},
+		{"broker/deliver", "golang.org/x/time/rate", true},
+		{"broker/deliver", "github.com/prometheus/client_golang/prometheus", false},
 		{"broker", "sluice/stream", true},
 		{"broker", "sluice/broker/record", true},
 		{"broker", "net/http", true},
@@ -227,6 +244,9 @@ func TestImportTable(t *testing.T) {
 		{"server", "sluice/server/operators", true},
 		{"server/operators", "sluice/server", false},
 		{"server/operators", "sluice/server/hold", false},
+		{"server/ws", "sluice/server", false},
+		{"server/ws", "sluice/broker", false},
+		{"server/deprecation", "sluice/stream", false},
 		{"server/cors", "github.com/go-chi/cors", true},
 		{"server/cors", "github.com/go-chi/chi/v5", false},
 		{"server/logins", "net/http", false},

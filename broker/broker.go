@@ -8,33 +8,31 @@
 //
 // The files of one family begin with the same word.
 //
-// connect_options.go has the options of every Kafka client. connect_credentials.go logs
-// in and encrypts, and connect_oauth.go gets tokens.
+// client.go has the options of every Kafka client. Package connect logs in and encrypts.
 //
 // The ask files hold the requests to brokers. ask_metadata.go asks which topics there are
 // and who leads them, ask_offsets.go where partitions begin and end, and ask_epochs.go
-// where leader epochs ended. ask_fetch.go fetches records once. ask_policy.go asks for a
-// topic's configuration. errors.go has the errors, how to tell them apart, and their
-// plain text.
+// where leader epochs ended, and which wrote a partition. ask_fetch.go fetches records
+// once. ask_policy.go asks for a topic's configuration. errors.go has the errors, how to
+// tell them apart, and their plain text.
 //
-// The topic files are about one topic. topic_identity.go tells which topic of a name it
-// is, after it may have been created anew. topic_lineage.go knows which leader epochs
-// wrote a partition.
+// topic_identity.go tells which topic of a name it is, after it may have been created
+// anew.
 //
 // The reader files follow topics live:
 //   - reader.go begins and ends. reader_topic.go has the state of one topic.
-//   - reader_poll.go takes what a poll brings. reader_positions.go moves positions.
+//   - reader_poll.go takes what a poll brings. reader_positions.go moves positions,
+//     and finds a new one when Kafka doesn't have the old one.
 //   - reader_shaping.go decodes and shapes records, and reader_held.go knows which of
 //     them hold their partition.
 //   - reader_watch.go asks Kafka every few seconds what there is, and reader_answers.go
 //     notes whether it answers. reader_fetch_faults.go notes whether records come.
-//   - reader_begin.go begins to read a topic, and reader_start_offsets.go finds out from
-//     where. reader_state_fill.go fills a state from further back.
+//   - reader_begin.go finds out where a topic's reading starts, and begins to read it.
+//     reader_state_fill.go fills a state from further back.
 //   - reader_several.go has streams of several topics: which there are, and which have
 //     room in ids.
-//   - reader_leaderless.go waits for partitions without a leader. reader_lost.go finds a
-//     new position when Kafka doesn't have the old one. reader_stuck.go passes over
-//     batches without a record.
+//   - reader_leaderless.go waits for partitions without a leader. reader_stuck.go passes
+//     over batches without a record.
 //   - reader_epochs.go tells the sink the leader epochs. reader_status.go says how far
 //     the reader is.
 //   - sink.go has the sink's calls.

@@ -45,6 +45,9 @@ var plainTexts = []struct {
 	{kgo.ErrClientClosed, "the reader has ended"},
 }
 
+// ErrorText says in plain words what an error of Kafka or the network means.
+func ErrorText(err error) string { return plainText(err) }
+
 // plainText says in plain words what an error of Kafka, the network or TLS means. It has
 // no secret to tell. It repeats the text of an error that it doesn't know.
 func plainText(err error) string {

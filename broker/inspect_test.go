@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sluice/broker/connect"
 )
 
 func TestInspectSaysWhatThereIs(t *testing.T) {
@@ -42,7 +44,7 @@ func TestInspectSaysWhyKafkaCannotBeAsked(t *testing.T) {
 		resp.ErrorCode = kerr.SaslAuthenticationFailed.Code
 		return resp, nil, true
 	})
-	_, err = Inspect(t.Context(), Config{Brokers: cluster.ListenAddrs(), SASL: SASL{Mechanism: MechanismPlain, Username: "gateway", Password: "wrong"}}, "orders")
+	_, err = Inspect(t.Context(), Config{Brokers: cluster.ListenAddrs(), SASL: connect.SASL{Mechanism: connect.MechanismPlain, Username: "gateway", Password: "wrong"}}, "orders")
 	if !errors.Is(err, kerr.SaslAuthenticationFailed) || !strings.Contains(err.Error(), "wrong username or password") {
 		t.Errorf("wrong password: %v", err)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"sluice/broker/connect"
 )
 
 // port is the port of an address that a listener of ours had.
@@ -71,7 +73,7 @@ func TestReaderSaysWhyItCannotRead(t *testing.T) {
 	_, pair := certificate(t)
 	another, _ := certificate(t)
 	secure := kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}})
-	login := SASL{Mechanism: MechanismPlain, Username: "gateway", Password: "s3cret"}
+	login := connect.SASL{Mechanism: connect.MechanismPlain, Username: "gateway", Password: "s3cret"}
 	for _, tt := range []struct {
 		name   string
 		opt    kfake.Opt
@@ -81,7 +83,7 @@ func TestReaderSaysWhyItCannotRead(t *testing.T) {
 	}{
 		{"wrong password", kfake.EnableSASL(), kerr.SaslAuthenticationFailed.Code, Config{SASL: login}, "wrong username or password"},
 		{"no SASL", kfake.EnableSASL(), 0, Config{}, "SASL"},
-		{"a CA that signed nothing", secure, 0, Config{TLS: TLS{Enabled: true, CAFile: another}}, "kafka.tls.ca_file"},
+		{"a CA that signed nothing", secure, 0, Config{TLS: connect.TLS{Enabled: true, CAFile: another}}, "kafka.tls.ca_file"},
 		{"no TLS to a broker with", secure, 0, Config{}, "TLS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,7 +111,7 @@ func TestReaderSaysWhyItCannotRead(t *testing.T) {
 
 func TestReaderReadsThroughSASLAndTLS(t *testing.T) {
 	ca, pair := certificate(t)
-	for _, mechanism := range []string{MechanismPlain, MechanismSCRAM256, MechanismSCRAM512} {
+	for _, mechanism := range []string{connect.MechanismPlain, connect.MechanismSCRAM256, connect.MechanismSCRAM512} {
 		t.Run(mechanism, func(t *testing.T) {
 			c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"), kfake.EnableSASL(),
 				kfake.Superuser(mechanism, "gateway", "s3cret"), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{pair}}))
@@ -120,8 +122,8 @@ func TestReaderReadsThroughSASLAndTLS(t *testing.T) {
 			sink := newRecorder(t, 1)
 			follow(t, Config{
 				Brokers: c.ListenAddrs(),
-				TLS:     TLS{Enabled: true, CAFile: ca},
-				SASL:    SASL{Mechanism: mechanism, Username: "gateway", Password: "s3cret"},
+				TLS:     connect.TLS{Enabled: true, CAFile: ca},
+				SASL:    connect.SASL{Mechanism: mechanism, Username: "gateway", Password: "s3cret"},
 			}, orders, sink, quiet)
 			sink.wait(0, "warm", isWarm)
 		})

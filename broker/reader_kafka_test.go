@@ -13,8 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker/connect"
 	"sluice/broker/kafkatest"
-
 	"sluice/broker/record"
 )
 
@@ -164,29 +164,29 @@ func TestKafkaListeners(t *testing.T) {
 	c.CreateTopic(t, topic, 1)
 	produceTo(t, c.Client(t, manual), recordOf(topic, 0, "alice", "x"))
 	certFile, keyFile := c.ClientCertificate()
-	secure := TLS{Enabled: true, CAFile: c.CAFile()}
-	login := func(mechanism, password string) SASL {
-		return SASL{Mechanism: mechanism, Username: kafkatest.User, Password: password}
+	secure := connect.TLS{Enabled: true, CAFile: c.CAFile()}
+	login := func(mechanism, password string) connect.SASL {
+		return connect.SASL{Mechanism: mechanism, Username: kafkatest.User, Password: password}
 	}
 	for _, tt := range []struct {
 		name string
 		cfg  Config
 		why  string // "" it can be read
 	}{
-		{"SCRAM-SHA-256", Config{Brokers: []string{c.SASL()}, SASL: login(MechanismSCRAM256, kafkatest.Password)}, ""},
-		{"SCRAM-SHA-512", Config{Brokers: []string{c.SASL()}, SASL: login(MechanismSCRAM512, kafkatest.Password)}, ""},
-		{"PLAIN", Config{Brokers: []string{c.SASL()}, SASL: login(MechanismPlain, kafkatest.Password)}, ""},
-		{"SCRAM over TLS", Config{Brokers: []string{c.TLS()}, TLS: secure, SASL: login(MechanismSCRAM256, kafkatest.Password)}, ""},
-		{"OAUTHBEARER", Config{Brokers: []string{c.SASL()}, SASL: SASL{Mechanism: MechanismOAuthBearer, OAuth: OAuth{TokenFile: write(t, unsigned("gateway"))}}}, ""},
-		{"client certificate", Config{Brokers: []string{c.MutualTLS()}, TLS: TLS{Enabled: true, CAFile: c.CAFile(), CertFile: certFile, KeyFile: keyFile}}, ""},
-		{"wrong SCRAM password", Config{Brokers: []string{c.SASL()}, SASL: login(MechanismSCRAM256, "gu3ss")}, "wrong username or password"},
-		{"wrong PLAIN password", Config{Brokers: []string{c.SASL()}, SASL: login(MechanismPlain, "gu3ss")}, "wrong username or password"},
-		{"a token Kafka doesn't take", Config{Brokers: []string{c.SASL()}, SASL: SASL{Mechanism: MechanismOAuthBearer, OAuth: OAuth{TokenFile: write(t, "gu3ss")}}}, "wrong username or password, or an expired token"},
+		{"SCRAM-SHA-256", Config{Brokers: []string{c.SASL()}, SASL: login(connect.MechanismSCRAM256, kafkatest.Password)}, ""},
+		{"SCRAM-SHA-512", Config{Brokers: []string{c.SASL()}, SASL: login(connect.MechanismSCRAM512, kafkatest.Password)}, ""},
+		{"PLAIN", Config{Brokers: []string{c.SASL()}, SASL: login(connect.MechanismPlain, kafkatest.Password)}, ""},
+		{"SCRAM over TLS", Config{Brokers: []string{c.TLS()}, TLS: secure, SASL: login(connect.MechanismSCRAM256, kafkatest.Password)}, ""},
+		{"OAUTHBEARER", Config{Brokers: []string{c.SASL()}, SASL: connect.SASL{Mechanism: connect.MechanismOAuthBearer, OAuth: connect.OAuth{TokenFile: write(t, unsigned("gateway"))}}}, ""},
+		{"client certificate", Config{Brokers: []string{c.MutualTLS()}, TLS: connect.TLS{Enabled: true, CAFile: c.CAFile(), CertFile: certFile, KeyFile: keyFile}}, ""},
+		{"wrong SCRAM password", Config{Brokers: []string{c.SASL()}, SASL: login(connect.MechanismSCRAM256, "gu3ss")}, "wrong username or password"},
+		{"wrong PLAIN password", Config{Brokers: []string{c.SASL()}, SASL: login(connect.MechanismPlain, "gu3ss")}, "wrong username or password"},
+		{"a token Kafka doesn't take", Config{Brokers: []string{c.SASL()}, SASL: connect.SASL{Mechanism: connect.MechanismOAuthBearer, OAuth: connect.OAuth{TokenFile: write(t, "gu3ss")}}}, "wrong username or password, or an expired token"},
 		{"no SASL", Config{Brokers: []string{c.SASL()}}, "SASL"},
-		{"system roots", Config{Brokers: []string{c.TLS()}, TLS: TLS{Enabled: true}, SASL: login(MechanismSCRAM256, kafkatest.Password)}, "kafka.tls.ca_file"},
+		{"system roots", Config{Brokers: []string{c.TLS()}, TLS: connect.TLS{Enabled: true}, SASL: login(connect.MechanismSCRAM256, kafkatest.Password)}, "kafka.tls.ca_file"},
 		{"no client certificate", Config{Brokers: []string{c.MutualTLS()}, TLS: secure}, "client certificate"},
 		{"TLS to a listener without", Config{Brokers: []string{c.Plaintext()}, TLS: secure}, "TLS"},
-		{"no TLS to a listener with", Config{Brokers: []string{c.TLS()}, SASL: login(MechanismSCRAM256, kafkatest.Password)}, "TLS"},
+		{"no TLS to a listener with", Config{Brokers: []string{c.TLS()}, SASL: login(connect.MechanismSCRAM256, kafkatest.Password)}, "TLS"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log logged

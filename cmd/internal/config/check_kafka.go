@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"sluice/broker"
+	"sluice/broker/connect"
 )
 
 func (l *loader) checkKafka() {
@@ -90,7 +90,7 @@ func (l *loader) checkSASL(k *Kafka) {
 	case s.Mechanism == "":
 		l.fault("kafka.sasl.mechanism", "is missing: write one of "+strings.Join(mechanisms, ", "))
 		return
-	case s.Mechanism == broker.MechanismOAuthBearer:
+	case s.Mechanism == connect.MechanismOAuthBearer:
 		l.foreign(s.Mechanism, passwordKeys)
 		l.checkToken(s)
 	default:
@@ -100,7 +100,7 @@ func (l *loader) checkSASL(k *Kafka) {
 		}
 		l.needSecret("kafka.sasl.password", s.Password, s.Mechanism)
 	}
-	scram := s.Mechanism == broker.MechanismSCRAM256 || s.Mechanism == broker.MechanismSCRAM512
+	scram := s.Mechanism == connect.MechanismSCRAM256 || s.Mechanism == connect.MechanismSCRAM512
 	if !scram && !k.TLS.On && slices.ContainsFunc(k.Brokers, func(b string) bool { return !loopback(b) }) {
 		l.warn("kafka.sasl.mechanism", s.Mechanism+" without kafka.tls sends what it logs in with in the clear")
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"sluice/broker"
+	"sluice/broker/connect"
 	"sluice/server/deprecation"
 	"sluice/stream"
 )
@@ -19,13 +20,13 @@ func (c *Config) Broker() broker.Config {
 		FetchMaxBytes:          int32(k.Fetch.MaxBytes), // checked
 		FetchMaxPartitionBytes: int32(k.Fetch.MaxPartitionBytes),
 
-		TLS: broker.TLS{Enabled: k.TLS.On, CAFile: k.TLS.CAFile, CertFile: k.TLS.CertFile, KeyFile: k.TLS.KeyFile},
-		SASL: broker.SASL{
+		TLS: connect.TLS{Enabled: k.TLS.On, CAFile: k.TLS.CAFile, CertFile: k.TLS.CertFile, KeyFile: k.TLS.KeyFile},
+		SASL: connect.SASL{
 			Mechanism:    k.SASL.Mechanism,
 			Username:     k.SASL.Username,
 			Password:     k.SASL.Password.Reveal(),
 			PasswordFile: k.SASL.Password.file,
-			OAuth: broker.OAuth{
+			OAuth: connect.OAuth{
 				TokenFile: k.SASL.TokenFile, TokenURL: k.SASL.TokenURL,
 				ClientID: k.SASL.ClientID, ClientSecret: k.SASL.ClientSecret.Reveal(), Scope: k.SASL.Scope,
 				ClientSecretFile: k.SASL.ClientSecret.file,

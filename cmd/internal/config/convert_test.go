@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/broker"
+	"sluice/broker/connect"
 	"sluice/broker/record"
 	"sluice/broker/shape"
 	"sluice/server/auth"
@@ -41,8 +42,8 @@ auth: none
 	wantKafka := broker.Config{
 		Brokers: []string{"a:1", "b:2"}, Rack: "eu-1a",
 		ClientID: "shop-gateway", FetchMaxBytes: 4 << 20, FetchMaxPartitionBytes: 512 << 10,
-		TLS: broker.TLS{Enabled: true, CAFile: "ca.pem", CertFile: "cert.pem", KeyFile: "key.pem"},
-		SASL: broker.SASL{Mechanism: "OAUTHBEARER", OAuth: broker.OAuth{
+		TLS: connect.TLS{Enabled: true, CAFile: "ca.pem", CertFile: "cert.pem", KeyFile: "key.pem"},
+		SASL: connect.SASL{Mechanism: "OAUTHBEARER", OAuth: connect.OAuth{
 			TokenURL: "https://login/token", ClientID: "gateway", ClientSecret: "s3cret", Scope: "kafka",
 			ClientSecretFile: "secret",
 		}},

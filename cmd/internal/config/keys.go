@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice/broker"
+	"sluice/broker/connect"
 )
 
 // Key is one key of the configuration. The table is what the checks, the environment's
@@ -163,7 +163,7 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.CORS.Headers }},
 }
 
-var mechanisms = []string{broker.MechanismPlain, broker.MechanismSCRAM256, broker.MechanismSCRAM512, broker.MechanismOAuthBearer}
+var mechanisms = []string{connect.MechanismPlain, connect.MechanismSCRAM256, connect.MechanismSCRAM512, connect.MechanismOAuthBearer}
 
 // Env is the key's environment variable: SLUICE_ and its path, in capitals, "." and "-"
 // as "_".

@@ -1,4 +1,9 @@
-package broker
+// Package connect encrypts connections to Kafka and logs in. connect.go has the TLS
+// dialer and the SASL mechanisms, and oauth.go gets tokens for one of them.
+//
+// Passwords, tokens and certificates are read from their files again when they are used,
+// so they can be renewed without a restart. Errors name the wrong key and never a secret.
+package connect
 
 import (
 	"context"
@@ -8,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
@@ -17,9 +23,39 @@ import (
 	"sluice/broker/reread"
 )
 
-// tlsDialer connects to brokers over TLS. A new connection uses the authority and the
-// client certificate that the files hold at that moment. Open connections keep theirs.
-func tlsDialer(t TLS, log *slog.Logger) (func(ctx context.Context, network, host string) (net.Conn, error), error) {
+// TLS says how connections to brokers are encrypted (security.protocol=SSL or SASL_SSL).
+// The files are read again for each connection.
+type TLS struct {
+	Enabled  bool   //
+	CAFile   string // PEM (ssl.truststore.location); "" trusts the system's roots
+	CertFile string // PEM, a client certificate (ssl.keystore.location); "" shows none
+	KeyFile  string // PEM, its key
+}
+
+// SASL mechanisms.
+const (
+	MechanismPlain       = "PLAIN"
+	MechanismSCRAM256    = "SCRAM-SHA-256"
+	MechanismSCRAM512    = "SCRAM-SHA-512"
+	MechanismOAuthBearer = "OAUTHBEARER"
+)
+
+// SASL is who this gateway says it is (sasl.mechanism, sasl.jaas.config). The
+// zero value says nothing.
+type SASL struct {
+	Mechanism string // one of the constants above; "" no SASL
+	Username  string // PLAIN, SCRAM
+	Password  string // PLAIN, SCRAM
+	OAuth     OAuth  // OAUTHBEARER
+
+	// PasswordFile holds the password, instead of Password. It is read again at each login.
+	PasswordFile string
+}
+
+// Dialer returns a function that connects to brokers over TLS, each time within timeout.
+// A new connection uses the authority and the client certificate that the files hold at
+// that moment. Open connections keep theirs.
+func (t TLS) Dialer(timeout time.Duration, log *slog.Logger) (func(ctx context.Context, network, host string) (net.Conn, error), error) {
 	roots := func() *x509.CertPool { return nil } // the system's
 	if t.CAFile != "" {
 		v, err := reread.Roots("kafka.tls.ca_file", log, t.CAFile)
@@ -42,15 +78,16 @@ func tlsDialer(t TLS, log *slog.Logger) (func(ctx context.Context, network, host
 	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		// It takes the ServerName from host.
 		d := tls.Dialer{
-			NetDialer: &net.Dialer{Timeout: requestTimeout},
+			NetDialer: &net.Dialer{Timeout: timeout},
 			Config:    &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots(), Certificates: pairs()},
 		}
 		return d.DialContext(ctx, network, host)
 	}, nil
 }
 
-// mechanism says how to log in. A secret in a file is read again for each login.
-func mechanism(s SASL, log *slog.Logger) (sasl.Mechanism, error) {
+// Login returns the mechanism that logs in. A secret in a file is read again for each
+// login.
+func (s SASL) Login(log *slog.Logger) (sasl.Mechanism, error) {
 	password := func() string { return s.Password }
 	switch s.Mechanism {
 	case MechanismPlain, MechanismSCRAM256, MechanismSCRAM512:
@@ -78,8 +115,7 @@ func mechanism(s SASL, log *slog.Logger) (sasl.Mechanism, error) {
 	case MechanismSCRAM512:
 		return scram.Sha512(challenged), nil
 	case MechanismOAuthBearer:
-		s.OAuth.log = log
-		source, err := s.OAuth.source()
+		source, err := s.OAuth.source(log)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package broker
+package connect
 
 import (
 	"bytes"
@@ -36,8 +36,6 @@ type OAuth struct {
 	// ClientSecretFile holds the client's secret, instead of ClientSecret. It is read again
 	// each time.
 	ClientSecretFile string
-
-	log *slog.Logger // nil: nobody is told of a file that cannot be read again
 }
 
 const (
@@ -45,7 +43,8 @@ const (
 	tokenMaxBytes = 1 << 20 // of an endpoint's answer
 )
 
-func (o OAuth) source() (func(context.Context) (oauth.Auth, error), error) {
+// source returns what gets a token. A file that can't be read again is logged.
+func (o OAuth) source(log *slog.Logger) (func(context.Context) (oauth.Auth, error), error) {
 	switch {
 	case o.TokenFile != "" && o.TokenURL != "":
 		return nil, errors.New("kafka.sasl: token_file and token_url exclude each other; keep one")
@@ -61,7 +60,7 @@ func (o OAuth) source() (func(context.Context) (oauth.Auth, error), error) {
 	}
 	clientSecret := func() string { return o.ClientSecret }
 	if o.ClientSecretFile != "" {
-		v, err := reread.Secret("kafka.sasl.client_secret_file", o.log, o.ClientSecretFile)
+		v, err := reread.Secret("kafka.sasl.client_secret_file", log, o.ClientSecretFile)
 		if err != nil {
 			return nil, err
 		}

@@ -1,11 +1,15 @@
-package broker
+package connect_test
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"sluice/broker"
+	"sluice/broker/connect"
 )
 
 // TestNoErrorShowsWhatATokenURLHasInIt: its query may have a key, and the address that it
@@ -36,13 +40,14 @@ func TestNoErrorShowsWhatATokenURLHasInIt(t *testing.T) {
 		if answer == nil {
 			server.Close()
 		}
-		source, err := OAuth{TokenURL: server.URL + "/token?key=" + secret + "#" + secret, ClientID: "c", ClientSecret: "x"}.source()
+		oauth := connect.OAuth{TokenURL: server.URL + "/token?key=" + secret + "#" + secret, ClientID: "c", ClientSecret: "x"}
+		login, err := connect.SASL{Mechanism: connect.MechanismOAuthBearer, OAuth: oauth}.Login(slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := source(t.Context())
-		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(plainText(err), secret) {
-			t.Errorf("%s: %+v, %v", name, got, err)
+		_, got, err := login.Authenticate(t.Context(), "broker")
+		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(broker.ErrorText(err), secret) {
+			t.Errorf("%s: %q, %v", name, got, err)
 		}
 		server.Close()
 	}

@@ -8,8 +8,6 @@ import (
 	"encoding/pem"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strconv"
 	"strings"
@@ -19,6 +17,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/broker/connect"
 )
 
 // overwrite puts text in a file that is there.
@@ -90,12 +90,12 @@ func TestAPasswordIsReadAtEachLogin(t *testing.T) {
 		t.Cleanup(c.Close)
 		return c
 	}
-	for _, mechanism := range []string{MechanismPlain, MechanismSCRAM256, MechanismSCRAM512} {
+	for _, mechanism := range []string{connect.MechanismPlain, connect.MechanismSCRAM256, connect.MechanismSCRAM512} {
 		t.Run(mechanism, func(t *testing.T) {
 			file := write(t, "first\n")
 			cl, log := dialled(t, Config{
 				Brokers: []string{"127.0.0.1:" + strconv.Itoa(port)},
-				SASL:    SASL{Mechanism: mechanism, Username: "gateway", PasswordFile: file},
+				SASL:    connect.SASL{Mechanism: mechanism, Username: "gateway", PasswordFile: file},
 			})
 			c := cluster(mechanism, "first")
 			answers(t, cl)
@@ -197,7 +197,7 @@ func TestAuthorityAndClientCertificateAreReadForEachConnection(t *testing.T) {
 	t.Cleanup(c.Close)
 
 	ca, cert, key := write(t, brokers[0].certificate), write(t, clients[0].certificate), write(t, clients[0].key)
-	cl, log := dialled(t, Config{Brokers: c.ListenAddrs(), TLS: TLS{Enabled: true, CAFile: ca, CertFile: cert, KeyFile: key}})
+	cl, log := dialled(t, Config{Brokers: c.ListenAddrs(), TLS: connect.TLS{Enabled: true, CAFile: ca, CertFile: cert, KeyFile: key}})
 	answers(t, cl)
 
 	// Half of a pair, and no certificate at all: what was there before still leads in.
@@ -221,29 +221,4 @@ func TestAuthorityAndClientCertificateAreReadForEachConnection(t *testing.T) {
 	overwrite(t, key, clients[1].key)
 	overwrite(t, ca, brokers[1].certificate)
 	answers(t, cl)
-}
-
-func TestAClientSecretIsReadForEachToken(t *testing.T) {
-	var wanted atomic.Value
-	wanted.Store("first")
-	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, secret, _ := r.BasicAuth(); secret != wanted.Load() {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		_, _ = w.Write([]byte(`{"access_token":"t"}`))
-	}))
-	t.Cleanup(idp.Close)
-	file := write(t, "first\n")
-	source, err := OAuth{TokenURL: idp.URL, ClientID: "gateway", ClientSecretFile: file}.source()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, secret := range []string{"first", "second"} {
-		wanted.Store(secret)
-		overwrite(t, file, secret+"\n")
-		if _, err := source(t.Context()); err != nil {
-			t.Errorf("with %s in the file: %v", secret, err)
-		}
-	}
 }
