@@ -1,39 +1,76 @@
-// The page of `sluice demo`: orders as they are placed and confirmed. What keeps it on the stream is
-// follow.js, the file that the gateway's /docs offers to every page.
+// The page of `sluice demo`: orders as they are placed and confirmed, and buttons to disturb that.
+// What keeps the page on the stream is follow.js, the file that /docs offers to every page.
 import { follow } from "./follow.js";
 
 const keep = 30; // orders and notes shown
+const awayFor = 2_500; // ms
+const began = { live: "now", replay: "with the newest", resumed: "where it was", reset: "anew", snapshot: "with the state" };
+const tab = Math.random().toString(36).slice(2); // by which the demo knows this page's stream
 const $ = (id) => document.getElementById(id);
 
 let end = () => {}; // of the stream that is followed
+let last = ""; // the newest id
+let back; // the timer of a page that has gone away
 let count = 0;
+let update; // number of the newest update of this user
+let gateway = 0; // that has the stream, counted from 1
+let looking; // the timer of a page that waits for a gateway to come back
+const score = { lost: 0, twice: 0 };
 const orders = new Map(); // orderId → {item, status}
 
 function user() {
   return document.querySelector("input[name=user]:checked").value;
 }
 
+// choose takes the user of the page's address, if it names one that there is.
+function choose() {
+  const named = new URLSearchParams(location.search).get("user");
+  for (const input of document.querySelectorAll("input[name=user]")) {
+    if (input.value === named) input.checked = true;
+  }
+}
+
 // begin follows the chosen user's stream, from the newest events there are.
 function begin() {
-  end();
+  leave();
   clear();
+  last = "";
+  known(undefined);
+  const at = new URL(location.href);
+  at.searchParams.set("user", user());
+  history.replaceState(null, "", at);
   $("announcement").hidden = true;
   $("curl").textContent = `curl -N '${location.origin}/events?user=${user()}'`;
+  resume();
+}
+
+// resume follows the stream from where the page was.
+function resume() {
+  leave();
   show("wait", "connecting");
   const query = new URLSearchParams({ user: user() });
-  end = follow(`events?${query}&from=last:${keep}`, { on, waiting, state: `state?${query}`, show: restate });
+  const events = new URLSearchParams({ user: user(), from: `last:${keep}`, tab });
+  end = follow(`events?${events}`, { on, waiting, cursor: last, state: `state?${query}`, show: restate });
+}
+
+function leave() {
+  clearTimeout(back);
+  end();
+  end = () => {};
 }
 
 // waiting is told that there is no stream.
-function waiting(ms) {
+function waiting() {
   show("wait", "reconnecting");
-  note(`the connection has ended; a new one comes in ${(ms / 1000).toFixed(1)} s`);
+  note("the connection has ended; the page comes back by itself");
 }
 
 // restate shows the orders as they stand: after a reset.
 function restate(state) {
   clear();
   for (const { data } of state.events.toSorted((a, b) => a.time.localeCompare(b.time))) order(Object(data));
+  const numbers = state.events.map(({ data }) => data?.update).filter(Number.isInteger);
+  known(numbers.length ? Math.max(...numbers) : undefined);
   count = 0;
   $("count").textContent = count;
 }
@@ -56,8 +93,8 @@ function parsed(data) {
 }
 
 const handlers = {
-  "order.placed": order,
-  "order.confirmed": order,
+  "order.placed": changed,
+  "order.confirmed": changed,
   "announcement": (a) => {
     counted();
     $("announcement").textContent = a.text;
@@ -65,8 +102,9 @@ const handlers = {
   },
   "sluice.hello": (hello) => {
     show("live", "live");
-    $("outcome").textContent = hello.resume;
-    note(hello.resume === "resumed" ? "resumed where it was" : `began: ${hello.resume}`);
+    $("outcome").textContent = began[hello.resume] ?? hello.resume;
+    note(hello.resume === "resumed" ? "resumed where it was" : `began ${began[hello.resume] ?? hello.resume}`);
+    locate();
   },
   "sluice.heartbeat": () => {},
   "sluice.reset": (reset) => {
@@ -86,6 +124,25 @@ const handlers = {
     note(`not available now: ${answer.reason}`);
   },
 };
+
+// known is the number of the user's newest update; undefined: none is known.
+function known(number) {
+  update = number;
+  $("update").textContent = number ?? "–";
+}
+
+// changed is told of an update. Its number says whether one was lost before it, or whether it came
+// twice. A user's updates are in one partition, so they come in order.
+function changed(o) {
+  if (Number.isInteger(o.update)) {
+    if (o.update <= update) score.twice++;
+    if (o.update > update) score.lost += o.update - update - 1; // neither holds for the first
+    known(Math.max(o.update, update ?? 0));
+    $("score").textContent = `lost ${score.lost} · twice ${score.twice}`;
+    $("score").dataset.bad = score.lost + score.twice > 0;
+  }
+  order(o);
+}
 
 // order shows what an order has become. A confirmation seen without its
 // order (it was placed before the page began) makes the order, too.
@@ -123,7 +180,8 @@ function tally() {
 
 // heard shows that the stream is alive, and where it stands.
 function heard(event) {
-  $("id").textContent = event.lastEventId || "–";
+  last = event.lastEventId || last;
+  $("id").textContent = last || "–";
   $("heard").textContent = clock(new Date());
 }
 
@@ -136,11 +194,16 @@ function show(state, text) {
   $("state").textContent = text;
 }
 
+// note writes down what happened; the same again is counted.
 function note(text) {
-  const item = document.createElement("li");
+  const newest = $("notes").firstElementChild;
+  const item = newest?.dataset.text === text ? newest : document.createElement("li");
+  const times = Number(item.dataset.times ?? 0) + 1;
   const time = document.createElement("time");
   time.textContent = clock(new Date());
-  item.append(time, text);
+  item.dataset.text = text;
+  item.dataset.times = times;
+  item.replaceChildren(time, times > 1 ? `${text} (${times} times)` : text);
   $("notes").prepend(item);
   if ($("notes").childElementCount > keep) $("notes").lastElementChild.remove();
 }
@@ -148,6 +211,54 @@ function note(text) {
 function clock(date) {
   return date.toLocaleTimeString(undefined, { hour12: false });
 }
+
+// locate asks which gateway has the stream, and again until all are there.
+async function locate() {
+  const answer = await fetch(`demo/where?tab=${tab}`).catch(() => undefined);
+  if (!answer?.ok) return;
+  const at = await answer.json();
+  if (at.gateway && at.gateway !== gateway) {
+    note(gateway ? `moved from gateway ${gateway} to gateway ${at.gateway}` : `served by gateway ${at.gateway}`);
+    gateway = at.gateway;
+  }
+  $("gateways").replaceChildren(...at.there.map((there, i) => {
+    const item = document.createElement("li");
+    item.dataset.state = !there ? "away" : i + 1 === at.gateway ? "mine" : "there";
+    item.textContent = `gateway ${i + 1}${{ away: ": stopped", mine: ": yours", there: "" }[item.dataset.state]}`;
+    return item;
+  }));
+  if (at.there.includes(false)) {
+    clearTimeout(looking);
+    looking = setTimeout(locate, 1_000);
+  }
+}
+
+// press does what a button says, at the demo. A page without a gateway has nobody to ask.
+const press = (what) => fetch(`demo/${what}?tab=${tab}&user=${user()}`, { method: "POST" }).catch(() => {});
+
+$("place").addEventListener("click", () => press("order"));
+$("cut").addEventListener("click", () => press("cut"));
+$("stop").addEventListener("click", async () => {
+  await press("stop");
+  locate();
+});
+$("fill").addEventListener("click", async () => {
+  leave();
+  show("wait", "away");
+  note("gone: 100 orders come in meanwhile");
+  await press("fill");
+  clearTimeout(back);
+  back = setTimeout(resume, awayFor);
+});
+
+// A tab that nobody looks at has no stream, and resumes where it was: a browser has six connections
+// for all tabs of a site.
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") return resume();
+  leave();
+  show("wait", "away");
+  note("gone: the tab is in the background");
+});
 
 // The names that are listened to, each with what it does.
 const on = {};
@@ -160,4 +271,5 @@ for (const [name, handle] of Object.entries(handlers)) {
 for (const input of document.querySelectorAll("input[name=user]")) {
   input.addEventListener("change", begin);
 }
+choose();
 begin();

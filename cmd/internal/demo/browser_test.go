@@ -171,16 +171,11 @@ func still(t *testing.T) (url string, cluster *kfake.Cluster, restart func()) {
 			t.Fatal(faults)
 		}
 		var err error
-		if g, err = gateway.New(gateway.Options{Config: c, Log: zerolog.Nop(), Page: page(web.Demo, func() string { return console(g) })}); err != nil {
-			t.Fatal(err)
-		}
-		if err := g.Start(t.Context()); err != nil {
+		setup := gateway.Options{Config: c, Log: zerolog.Nop(), Page: page(web.Demo, func() string { return console(reachable(g.AdminAddr())) })}
+		if g, err = startGateway(t.Context(), setup); err != nil {
 			t.Fatal(err)
 		}
 		o.listen = g.Addr().String()
-		if !ready(t.Context(), "http://"+g.AdminAddr().String()+"/readyz") {
-			t.Fatal("not ready")
-		}
 	}
 	end := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -314,5 +309,65 @@ func TestPageOverARestart(t *testing.T) {
 	count, notes := textOf(t, b, "count"), textOf(t, b, "notes")
 	if count != "2" || !strings.Contains(notes, "resumed where it was") {
 		t.Errorf("%s events; the page says %q", count, notes)
+	}
+}
+
+// The page counts by the numbers of updates: a hole is what was lost, and a number that
+// is not above the newest came twice.
+func TestThePageCountsWhatIsLost(t *testing.T) {
+	b := browser(t)
+	url, cluster, _ := still(t)
+	update := func(n int) string {
+		return fmt.Sprintf(`{"type":"order.placed","status":"placed","orderId":"o-%d","update":%d}`, n, n)
+	}
+	write(t, cluster, update(7), update(8))
+	b.do(t, chromedp.Navigate(url))
+	until(t, b, `document.getElementById("update").textContent === "8"`)
+	if score := textOf(t, b, "score"); score != "lost 0 · twice 0" {
+		t.Error(score)
+	}
+	write(t, cluster, update(11), update(11), `{"type":"order.placed","orderId":"without"}`, update(12))
+	until(t, b, `document.getElementById("update").textContent === "12"`)
+	if score := textOf(t, b, "score"); score != "lost 2 · twice 1" {
+		t.Error(score)
+	}
+}
+
+// The page's address names the user: it may be sent to somebody, and loaded again.
+func TestTheAddressNamesTheUser(t *testing.T) {
+	b := browser(t)
+	demo := start(t, "--rate", "20")
+	const chosen = `document.querySelector("input[name=user]:checked").value`
+	b.do(t, chromedp.Navigate(demo.url+"/?user=bob"))
+	until(t, b, chosen+` === "bob" && `+confirmed+" >= 1")
+	b.do(t, chromedp.Focus("input[value=bob]"), chromedp.KeyEvent(kb.ArrowRight))
+	until(t, b, `location.search === "?user=carol"`)
+	b.do(t, chromedp.Reload())
+	until(t, b, chosen+` === "carol" && `+confirmed+" >= 1")
+	if curl := textOf(t, b, "curl"); !strings.HasSuffix(curl, "/events?user=carol'") {
+		t.Error(curl)
+	}
+	b.do(t, chromedp.Navigate(demo.url+"/?user=nobody"))
+	until(t, b, `location.search === "?user=alice"`)
+}
+
+// Seven tabs in the background would take all connections that a browser has for the
+// site. So such a tab has no stream, and resumes when somebody looks at it.
+func TestATabInTheBackgroundHasNoStream(t *testing.T) {
+	b := browser(t)
+	demo := start(t, "--rate", "20")
+	b.do(t, chromedp.Navigate(demo.url))
+	until(t, b, confirmed+" >= 1")
+	turn := func(state string) {
+		eval[bool](t, b, `Object.defineProperty(document, "visibilityState", {value: "`+state+`", configurable: true}) && document.dispatchEvent(new Event("visibilitychange"))`)
+	}
+	turn("hidden")
+	until(t, b, `document.getElementById("state").textContent === "away"`)
+	eval[bool](t, b, `fetch("demo/fill?user=alice", {method: "POST"}).then(r => r.ok)`)
+	before := eval[int](t, b, `Number(document.getElementById("update").textContent)`)
+	turn("visible")
+	until(t, b, fmt.Sprintf(`Number(document.getElementById("update").textContent) >= %d`, before+2*fillOrders))
+	if score := textOf(t, b, "score"); score != "lost 0 · twice 0" {
+		t.Error(score)
 	}
 }

@@ -1,4 +1,4 @@
-// Package demo is `sluice demo`: the gateway as serve runs it, an embedded Kafka, and
+// Package demo is `sluice demo`: two gateways as serve runs them, an embedded Kafka, and
 // made-up shops. The shops write to that Kafka as any producer would. With -c it is the
 // gateway of a configuration, for a shop of one's own. Nothing is short-circuited.
 //
@@ -6,6 +6,8 @@
 //   - demo.go, settings.go: the command, and the configuration that it serves.
 //   - kafka.go: the embedded Kafka.
 //   - shop.go, produce.go: what the shops make up, and how it is written to Kafka.
+//   - gateways.go: the two gateways, which may stop for a while.
+//   - balancer.go, buttons.go: what is before them, and what the page's buttons do there.
 //   - page.go: the page at /.
 package demo
 
@@ -17,14 +19,15 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"sluice/cmd/internal/config"
 	"sluice/cmd/internal/gateway"
-	"sluice/web"
+	"sluice/server/listen"
 )
 
 // stopTimeout bounds how long open pages have to hear that the demo ends. They are few,
@@ -58,10 +61,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// run starts Kafka, the gateway and the shops, and waits for ctx or a failure. It ends
-// them in the order of the records' way. Nothing is written any more, what was written is
-// carried out, and Kafka goes last.
-func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
+// run starts Kafka, and what reads it.
+func (o options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	kafka, err := startKafka(o.kafka)
 	if err != nil {
 		return fmt.Errorf("the embedded Kafka: %w (--kafka says where it listens)", err)
@@ -83,90 +84,91 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (err error) 
 	for _, warning := range findings {
 		log.Warn().Msg(warning.String())
 	}
-	var g *gateway.Gateway
-	setup := gateway.Options{Config: c, Log: log}
-	if o.file == "" {
-		setup.Page = page(web.Demo, func() string { return console(g) })
+	if o.file != "" {
+		return o.runOwnGateway(ctx, stdout, gateway.Options{Config: c, Log: log}, brokers[0])
 	}
-	g, err = gateway.New(setup)
-	if err != nil {
+	return o.runShops(ctx, stdout, c, log, brokers)
+}
+
+// runOwnGateway runs the gateway of somebody's own configuration until ctx ends or it
+// fails.
+func (o options) runOwnGateway(ctx context.Context, stdout io.Writer, setup gateway.Options, broker string) (err error) {
+	g, err := startGateway(ctx, setup)
+	defer func() { err = errors.Join(err, stopGateway(g)) }()
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		err = errors.Join(err, g.Stop(ctx))
-	}()
-	if err := g.Start(ctx); err != nil {
-		if g.AdminAddr() == nil {
-			return fmt.Errorf("%w, or --admin 127.0.0.1:0", err)
-		}
-		return fmt.Errorf("%w, or --listen 127.0.0.1:0", err)
+	o.greetOwnGateway(stdout, g, broker)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-g.Failed():
+		return err
 	}
+}
+
+// runShops runs the gateways and the shops until ctx ends or one fails. It ends them in
+// the order of the records' way. Nothing is written any more, what was written is carried
+// out, and then the balancer goes.
+func (o options) runShops(ctx context.Context, stdout io.Writer, c *config.Config, log zerolog.Logger, brokers []string) (err error) {
+	l, err := listen.WithMode(ctx, c.Listen, c.SocketMode)
+	if err != nil {
+		return fmt.Errorf("listen: %w: end the process that has it, or --listen 127.0.0.1:0", err)
+	}
+	all := startGateways(c, log)
+	visits := make(chan visit)
+	failed, stop := newBalancer(all.members[:], visits).serve(l, c.TLS)
+	defer stop()
+	defer func() { err = errors.Join(err, all.close()) }()
+
+	if err := all.untilReady(ctx); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	o.greet(stdout, siteURL(c, l), all, brokers[0])
 
 	ctx, cancel := context.WithCancel(ctx)
 	closed := make(chan error, 1)
-	go func() {
-		if !ready(ctx, "http://"+g.AdminAddr().String()+"/readyz") {
-			closed <- nil // ctx ended
-			return
-		}
-		if o.file != "" {
-			o.greetOwnGateway(stdout, g, brokers[0])
-			<-ctx.Done()
-			closed <- nil
-			return
-		}
-		o.greet(stdout, c, g, brokers[0])
-		closed <- produceEvents(ctx, brokers, openShops(o.rate, rand.Uint64()))
-	}()
+	go func() { closed <- produceEvents(ctx, brokers, openShops(o.rate, rand.Uint64()), visits) }()
 	select {
 	case err = <-closed: // also when ctx ends
 		cancel()
-	case err = <-g.Failed():
-		cancel()
-		err = errors.Join(err, <-closed)
+		return err
+	case err = <-all.failed:
+	case err = <-failed:
+	}
+	cancel()
+	return errors.Join(err, <-closed)
+}
+
+// unlessEnded is the error, but for what the end of ctx makes fail.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
 	}
 	return err
 }
 
-// ready waits until the gateway says that it is. A user who follows the greeting at once
-// would be told to come again, and curl doesn't. It says whether that came before ctx's
-// end.
-func ready(ctx context.Context, url string) bool {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for {
-		if req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil); err == nil {
-			if resp, err := client.Do(req); err == nil {
-				resp.Body.Close()
-				if resp.StatusCode == http.StatusOK {
-					return true
-				}
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-tick.C:
-		}
+// siteURL is where browsers find the demo.
+func siteURL(c *config.Config, l net.Listener) string {
+	scheme := "http://"
+	if c.TLS != (config.CertPair{}) {
+		scheme = "https://"
 	}
+	return scheme + reachable(l.Addr())
 }
 
 // greet says what there is to look at.
-func (o options) greet(w io.Writer, c *config.Config, g *gateway.Gateway, broker string) {
-	url := "http://"
-	if c.TLS != (config.CertPair{}) {
-		url = "https://"
-	}
-	url += reachable(g.Addr())
+func (o options) greet(w io.Writer, url string, all *gateways, broker string) {
 	fmt.Fprintf(w, `The shops are open: alice, bob and carol place orders.
 
-  console %[6]s
-          what the three are told, and how the gateway does: live
   page    %[1]s/
-          what one of them sees
+          what one of them sees, with buttons to disturb it
+  console %[6]s
+          what the three are told, and how the first gateway does: live
+          (the second: http://%[7]s/console/)
   curl    curl -N '%[1]s/events?user=alice'
   tail    sluice tail %[1]s --user alice
   ready   http://%[2]s/readyz
@@ -174,12 +176,12 @@ func (o options) greet(w io.Writer, c *config.Config, g *gateway.Gateway, broker
           echo 'alice:{"orderId":"mine","type":"order.confirmed","status":"confirmed","shop":"Mine","total":1,"currency":"EUR"}' | kcat -P -b %[3]s -t %[4]s -K:
 
 Ctrl-C ends it.
-`, url, reachable(g.AdminAddr()), broker, orderTopic, announcementTopic, console(g))
+`, url, all.members[0].operators(), broker, orderTopic, announcementTopic, console(all.members[0].operators()), all.members[1].operators())
 }
 
 // console is the address of the operator's console, opened as each of the made-up users.
-func console(g *gateway.Gateway) string {
-	return "http://" + reachable(g.AdminAddr()) + "/console/#try?user=" + strings.Join(users, "&user=")
+func console(admin string) string {
+	return "http://" + admin + "/console/#try?user=" + strings.Join(users, "&user=")
 }
 
 // greetOwnGateway says where a gateway of somebody's own configuration is.

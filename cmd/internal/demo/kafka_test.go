@@ -42,7 +42,7 @@ func TestTrade(t *testing.T) {
 	consumer := client(t, cluster, kgo.ConsumeTopics(orderTopic, announcementTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- produceEvents(ctx, cluster.ListenAddrs(), openShops(500, 1)) }()
+	go func() { ended <- produceEvents(ctx, cluster.ListenAddrs(), openShops(500, 1), nil) }()
 
 	want := map[string][]string{} // by topic and key
 	total := 0
@@ -79,7 +79,7 @@ func TestTradeSaysWhatKafkaDoesNotTake(t *testing.T) {
 	if err := cluster.DeleteTopic(orderTopic); err != nil {
 		t.Fatal(err)
 	}
-	if err := produceEvents(t.Context(), cluster.ListenAddrs(), openShops(1, 1)); err == nil {
+	if err := produceEvents(t.Context(), cluster.ListenAddrs(), openShops(1, 1), nil); err == nil {
 		t.Error("no error without the topic")
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// produceEvents plays out what the shops make up, until ctx ends: as any producer would,
-// it connects to the broker and writes records. A record that Kafka didn't take ends it
-// with an error.
-func produceEvents(ctx context.Context, brokers []string, s *shops) error {
+// produceEvents plays out what the shops make up, and the orders of those who visit them,
+// until ctx ends. As any producer would, it connects to the broker and writes records. A
+// record that Kafka didn't take ends it with an error.
+func produceEvents(ctx context.Context, brokers []string, s *shops, visits <-chan visit) error {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(brokers...),
 		kgo.ClientID("sluice-demo-shops"),
@@ -29,13 +29,16 @@ func produceEvents(ctx context.Context, brokers []string, s *shops) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		h := s.next()
-		timer.Reset(time.Until(opened.Add(h.at)))
+		timer.Reset(time.Until(opened.Add(s.due())))
 		select {
 		case <-ctx.Done():
 			return failure(ctx)
+		case v := <-visits:
+			s.visit(time.Since(opened), v)
+			continue
 		case <-timer.C:
 		}
+		h := s.next()
 		record := &kgo.Record{Topic: h.topic, Key: h.key, Value: h.value}
 		client.Produce(ctx, record, func(_ *kgo.Record, err error) {
 			if err != nil {

@@ -15,11 +15,12 @@ import (
 
 const usage = `Usage: sluice demo [flags]
 
-Runs the gateway with an embedded Kafka, and made-up shops. They place and confirm orders
-for alice, bob and carol. The demo needs no network, keeps nothing, and ends with Ctrl-C.
-SLUICE_ variables work as for serve, except those of kafka, streams and auth.
+Runs two gateways with an embedded Kafka, and made-up shops. They take and confirm orders
+of alice, bob and carol. Its page has buttons to disturb it. The demo needs no network,
+keeps nothing, and ends with Ctrl-C. SLUICE_ variables work as for serve, except those of
+kafka, streams and auth.
 
-With -c it runs the gateway of your configuration, to try your own application. It reads
+With -c it runs one gateway of your configuration, to try your own application. It reads
 the embedded Kafka, which has the topics of your streams. There are no made-up shops.
 
 Example:
@@ -43,7 +44,7 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	rated := false
 	flags := flag.NewFlagSet("sluice demo", flag.ContinueOnError)
 	flags.StringVar(&o.file, "c", "", "the gateway of this configuration `file`, without the made-up shops")
-	flags.StringVar(&o.listen, "listen", "", "`address` for browsers (default \":8080\")")
+	flags.StringVar(&o.listen, "listen", "", "`address` for browsers (default \"127.0.0.1:8080\"; with -c that of the file)")
 	flags.StringVar(&o.admin, "admin", "", "`address` for operators (default \"127.0.0.1:9090\")")
 	flags.StringVar(&o.kafka, "kafka", "127.0.0.1:0", "`address` of the embedded Kafka; port 0 is any free one")
 	flags.Float64Var(&o.rate, "rate", 1, "`orders` a second, 0.01 to 10000")
@@ -66,8 +67,10 @@ func parse(args []string, stdout io.Writer) (options, error) {
 	return o, nil
 }
 
-// demoConfig is the demo's configuration. What isn't said here is as serve has it.
+// demoConfig is the demo's configuration. What isn't said here is as serve has it. Its
+// log has errors only: the user has configured nothing that a warning could be about.
 const demoConfig = `
+listen: 127.0.0.1:8080
 streams:
   orders:
     topic: ` + orderTopic + `
@@ -80,7 +83,7 @@ streams:
     event: value:type
 auth: none
 decisions: 10000
-log: {level: warn}
+log: {level: error}
 kafka:
   brokers: [%q]
 `

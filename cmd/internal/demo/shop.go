@@ -45,6 +45,7 @@ type order struct {
 	ID       string      `json:"orderId"`
 	Type     string      `json:"type"` // "order." and the status
 	Status   string      `json:"status"`
+	Update   int         `json:"update"` // the customer's first is 1, and the next one more
 	Customer string      `json:"customer"`
 	Shop     string      `json:"shop"`
 	Total    json.Number `json:"total"` // two decimals
@@ -68,10 +69,11 @@ type shopEvent struct {
 // tells the same story, and the caller that plays it out waits between the parts.
 type shops struct {
 	rng   *rand.Rand
-	every time.Duration // between two orders
-	last  int           // number of the newest order
-	news  int           // announcements so far
-	plan  []planned     // ascending; never empty
+	every time.Duration  // between two orders
+	last  int            // number of the newest order
+	news  int            // announcements so far
+	told  map[string]int // updates of each customer so far
+	plan  []planned      // ascending; never empty
 }
 
 // planned is what is to happen next, and puts what follows from it on the plan.
@@ -85,11 +87,33 @@ func openShops(rate float64, seed uint64) *shops {
 	s := &shops{
 		rng:   rand.New(rand.NewPCG(seed, 0)),
 		every: time.Duration(float64(time.Second) / rate),
+		told:  make(map[string]int),
 	}
 	s.schedule(0, s.place)
 	s.schedule(firstNews, s.announce)
 	return s
 }
+
+// visit is a customer who comes and orders.
+type visit struct {
+	customer string
+	orders   int
+}
+
+// visit puts the orders of a customer on the plan. Many are confirmed at once.
+func (s *shops) visit(at time.Duration, v visit) {
+	for range v.orders {
+		s.schedule(at, func(at time.Duration) shopEvent {
+			if v.orders > 1 {
+				return s.order(at, v.customer, 0)
+			}
+			return s.order(at, v.customer, s.handling())
+		})
+	}
+}
+
+// due is when the next thing happens.
+func (s *shops) due() time.Duration { return s.plan[0].at }
 
 // next is what happens next. There is always something.
 func (s *shops) next() shopEvent {
@@ -108,22 +132,30 @@ func (s *shops) schedule(at time.Duration, happen func(time.Duration) shopEvent)
 	s.plan = slices.Insert(s.plan, i, planned{at, happen})
 }
 
-// place makes an order up, which will be confirmed, and after which the next will come.
+// place has a customer place an order, after which the next will come.
 func (s *shops) place(at time.Duration) shopEvent {
+	s.schedule(at+s.every, s.place)
+	return s.order(at, users[s.rng.IntN(len(users))], s.handling())
+}
+
+// handling is how long a shop takes to confirm an order.
+func (s *shops) handling() time.Duration {
+	return minConfirm + time.Duration(s.rng.Int64N(int64(maxConfirm-minConfirm)))
+}
+
+// order makes an order up, which will be confirmed.
+func (s *shops) order(at time.Duration, customer string, handling time.Duration) shopEvent {
 	s.last++
 	cents := minCents + s.rng.IntN(maxCents-minCents)
 	o := order{
 		ID:       fmt.Sprintf("o-%d", s.last),
-		Customer: users[s.rng.IntN(len(users))],
+		Customer: customer,
 		Shop:     names[s.rng.IntN(len(names))],
 		Total:    json.Number(fmt.Sprintf("%d.%02d", cents/100, cents%100)),
 		Currency: currencyCode,
 	}
-	s.schedule(at+minConfirm+time.Duration(s.rng.Int64N(int64(maxConfirm-minConfirm))), func(at time.Duration) shopEvent {
-		return o.statusEvent(at, "confirmed")
-	})
-	s.schedule(at+s.every, s.place)
-	return o.statusEvent(at, "placed")
+	s.schedule(at+handling, func(at time.Duration) shopEvent { return s.update(o, at, "confirmed") })
+	return s.update(o, at, "placed")
 }
 
 func (s *shops) announce(at time.Duration) shopEvent {
@@ -133,10 +165,12 @@ func (s *shops) announce(at time.Duration) shopEvent {
 	return shopEvent{at: at, topic: announcementTopic, value: encode(announcement{"announcement", text})}
 }
 
-// statusEvent is the record that says what has become of the order. Its key is the
-// customer: all of a user's orders are in one partition, in the order they were written.
-func (o order) statusEvent(at time.Duration, status string) shopEvent {
-	o.Type, o.Status = "order."+status, status
+// update is the record that says what has become of an order. Its key is the customer:
+// all of a user's orders are in one partition, in the order they were written. So a page
+// sees by the updates' numbers whether it missed one.
+func (s *shops) update(o order, at time.Duration, status string) shopEvent {
+	s.told[o.Customer]++
+	o.Type, o.Status, o.Update = "order."+status, status, s.told[o.Customer]
 	return shopEvent{at: at, topic: orderTopic, key: []byte(o.Customer), value: encode(o)}
 }
 

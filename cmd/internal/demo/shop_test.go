@@ -61,8 +61,8 @@ func TestShops(t *testing.T) {
 // Page and tests rely on the shape of a record.
 func TestOrderOnTheWire(t *testing.T) {
 	o := order{ID: "o-77", Customer: "alice", Shop: "Velo & Sons", Total: "23.90", Currency: "EUR"}
-	const want = `{"orderId":"o-77","type":"order.confirmed","status":"confirmed","customer":"alice","shop":"Velo & Sons","total":23.90,"currency":"EUR"}`
-	if got := string(o.statusEvent(0, "confirmed").value); got != want {
+	const want = `{"orderId":"o-77","type":"order.confirmed","status":"confirmed","update":1,"customer":"alice","shop":"Velo & Sons","total":23.90,"currency":"EUR"}`
+	if got := string(openShops(1, 1).update(o, 0, "confirmed").value); got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
