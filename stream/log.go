@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 
+	"sluice/stream/arena"
 	"sluice/stream/cursor"
 )
 
@@ -25,11 +26,11 @@ type entry struct {
 	read      int64  // when this gateway read it, ms of the hub's clock
 	partition int32
 	kind      uint8
-	users     uint8  // postings
-	half      half   // which of its record's two events it is
-	posting   uint32 // the first, in its block
-	body      ref    // frame without id; the subject's bytes follow within the same string
-	subject   uint32 // how many of body's bytes are the subject
+	users     uint8     // postings
+	half      half      // which of its record's two events it is
+	posting   uint32    // the first, in its block
+	body      arena.Ref // frame without id; the subject's bytes follow within the same string
+	subject   uint32    // how many of body's bytes are the subject
 }
 
 // half is which event of a record an entry is, where the record makes two. They are of
@@ -98,7 +99,7 @@ type log struct {
 	number uint64   // of blocks[0]
 	skip   int      // entries of blocks[0] already evicted
 	gen    uint64   // number of the first block that can be resumed into: positions went back before it
-	bodies arena
+	bodies arena.Queue
 
 	// The position before the oldest entry kept, before what that moves if it is a jump.
 	base        []int64
@@ -176,7 +177,7 @@ func (l *log) push(b *block, e entry) ordinal {
 	b.entries = append(b.entries, e)
 	l.newest = e.seq
 	l.headIDs = forms[[]byte]{}
-	l.bytes += entryBytes + int64(e.body.n) + postingBytes*int64(e.users)
+	l.bytes += entryBytes + int64(e.body.Len()) + postingBytes*int64(e.users)
 	if e.kind != kindJump {
 		l.head[e.partition] = e.next
 	}
@@ -335,13 +336,13 @@ func (l *log) evict(u *users) bool {
 		l.jumps = l.jumps[1:]
 	}
 	l.pass(e)
-	l.bytes -= entryBytes + int64(e.body.n) + postingBytes*int64(e.users)
+	l.bytes -= entryBytes + int64(e.body.Len()) + postingBytes*int64(e.users)
 	l.evicted = e.seq
 	l.skip++
 	if e = l.oldest(); e == nil {
-		l.bodies.clear()
-	} else if e.body.n > 0 {
-		l.bodies.release(e.body)
+		l.bodies.Clear()
+	} else if e.body.Len() > 0 {
+		l.bodies.Release(e.body)
 	}
 	return true
 }

@@ -229,12 +229,12 @@ func oldestScan(feeds []logScan) *logScan {
 
 // frame returns an entry's frame, without the id.
 func (l *log) frame(e *entry) []byte {
-	body := l.bodies.bytes(e.body)
+	body := l.bodies.Bytes(e.body)
 	return body[: len(body)-int(e.subject) : len(body)-int(e.subject)]
 }
 
 // about returns an entry's subject.
 func (l *log) about(e *entry) []byte {
-	body := l.bodies.bytes(e.body)
+	body := l.bodies.Bytes(e.body)
 	return body[len(body)-int(e.subject):]
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/stream/arena"
 )
 
 func TestLogIsBoundedByBytes(t *testing.T) {
@@ -19,8 +21,8 @@ func TestLogIsBoundedByBytes(t *testing.T) {
 			t.Fatalf("%d bytes are kept, %d allowed", u.Bytes, bound)
 		}
 		l := r.hub.logs[0]
-		if i > 1000 && (u.Bytes < bound*9/10 || l.bodies.size > bound+2*maxChunk) {
-			t.Fatalf("%d bytes are kept in %d bytes of chunks, %d allowed", u.Bytes, l.bodies.size, bound)
+		if i > 1000 && (u.Bytes < bound*9/10 || l.bodies.Allocated() > bound+2*arena.MaxChunk) {
+			t.Fatalf("%d bytes are kept in %d bytes of chunks, %d allowed", u.Bytes, l.bodies.Allocated(), bound)
 		}
 	}
 }
@@ -212,55 +214,6 @@ func TestEmptiedLogGoesOn(t *testing.T) {
 		if u := r.hub.Stats(0); u.Entries != 0 || u.Bytes != 0 {
 			t.Errorf("an emptied log holds %+v", u)
 		}
-	}
-}
-
-func TestArena(t *testing.T) {
-	var a arena
-	var refs []ref
-	want := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 1+i*37%9000) }
-	for i := range 2000 {
-		refs = append(refs, a.commit(append(a.room(len(want(i))), want(i)...)))
-		if i == 1000 { // longer than a chunk
-			refs[i] = a.commit(append(a.room(3*maxChunk), bytes.Repeat([]byte{1}, 3*maxChunk)...))
-		}
-	}
-	if len(a.bytes(refs[1000])) != 3*maxChunk {
-		t.Errorf("a long string has %d bytes", len(a.bytes(refs[1000])))
-	}
-	held := a.bytes(refs[3])
-	for i := range refs {
-		a.release(refs[i])
-		if got := a.bytes(refs[i]); i != 1000 && !bytes.Equal(got, want(i)) {
-			t.Fatalf("string %d has changed", i)
-		}
-		size := int64(0)
-		for _, c := range a.chunks {
-			size += int64(cap(c))
-		}
-		if a.size != size {
-			t.Fatalf("size says %d, there are %d", a.size, size)
-		}
-	}
-	if len(a.chunks) != 1 {
-		t.Errorf("%d chunks for one string", len(a.chunks))
-	}
-	a.clear()
-	if a.size != 0 || len(a.chunks) != 0 {
-		t.Errorf("%d bytes in %d chunks after clearing", a.size, len(a.chunks))
-	}
-	a.first = 1<<32 - 2 // numbers of chunks wrap
-	for i := range 50 {
-		refs[i] = a.commit(append(a.room(maxChunk), want(i)...))
-	}
-	for i := range 50 {
-		a.release(refs[i])
-		if !bytes.Equal(a.bytes(refs[i]), want(i)) {
-			t.Fatalf("string %d has changed where numbers wrap", i)
-		}
-	}
-	if !bytes.Equal(held, want(3)) {
-		t.Error("bytes handed out have changed")
 	}
 }
 

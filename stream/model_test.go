@@ -293,8 +293,8 @@ func checkEmpty(t *testing.T, h *Hub, clients []*client) {
 	for _, l := range h.logs {
 		for l.evict(&h.users) {
 		}
-		if l.bytes != 0 || l.bodies.size != 0 || len(l.jumps) != 0 || !covers(l.base, l.head) {
-			t.Errorf("%s: %d bytes, %d of bodies, %d jumps left", l.spec.Name, l.bytes, l.bodies.size, len(l.jumps))
+		if l.bytes != 0 || l.bodies.Allocated() != 0 || len(l.jumps) != 0 || !covers(l.base, l.head) {
+			t.Errorf("%s: %d bytes, %d of bodies, %d jumps left", l.spec.Name, l.bytes, l.bodies.Allocated(), len(l.jumps))
 		}
 	}
 	for _, v := range h.views {

@@ -109,7 +109,7 @@ func (h *Hub) addJump(stream int, reason Reason, moved []Moved, back bool) {
 		l.gen = l.number + uint64(len(l.blocks)) - 1
 	}
 	frame := h.resetBody(Reset{Reason: reason, Stream: l.spec.Name, Partitions: moved})
-	body := l.bodies.commit(append(l.bodies.room(len(frame)), frame...))
+	body := l.bodies.Commit(append(l.bodies.Room(len(frame)), frame...))
 	h.seq++
 	e := entry{seq: h.seq, read: h.now(), kind: kindJump, partition: everyPartition, body: body}
 	if reason != ReasonRecreated || l.layout != nil {
@@ -241,7 +241,7 @@ func (h *Hub) publishOne(l *log, ev *Event, part half, ms, now int64) (work int)
 // users' chains.
 func (h *Hub) append(l *log, ev *Event, part half, ms, now int64) entry {
 	b := l.tail()
-	body := sse.AppendBody(l.bodies.room(sse.BodyLen(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
+	body := sse.AppendBody(l.bodies.Room(sse.BodyLen(ev.Name, ev.Data)+len(ev.Subject)), ev.Name, ev.Data)
 	e := entry{
 		seq:       h.seq,
 		next:      ev.Offset + 1,
@@ -250,7 +250,7 @@ func (h *Hub) append(l *log, ev *Event, part half, ms, now int64) entry {
 		partition: ev.Partition,
 		half:      part,
 		posting:   uint32(len(b.postings)),
-		body:      l.bodies.commit(append(body, ev.Subject...)),
+		body:      l.bodies.Commit(append(body, ev.Subject...)),
 		subject:   uint32(len(ev.Subject)),
 	}
 	if l.spec.Audience == AudienceUser {

@@ -245,7 +245,7 @@ func mix(n uint64) uint64 {
 // came counts a slot that has been filled and linked.
 func (t *stateTable) came(id uint32) {
 	s := t.slots.at(id)
-	s.sum = stateSum(s, t.log.layout.rank(s.partition), t.arena.bytes(s.body))
+	s.sum = stateSum(s, t.log.layout.rank(s.partition), t.arena.Bytes(s.body))
 	t.count(id, s.sum, 1)
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"sluice/stream/arena"
 	"sluice/stream/sse"
 )
 
@@ -31,10 +32,10 @@ func (t *stateTable) insert(s stateSlot, ev *Event, now int64, own bool) {
 	s.keyed = s.keyed && s.kind == stateValue
 	n := len(subject) + len(ev.Key)
 	if s.kind == stateValue {
-		b := sse.AppendBody(t.arena.room(id, n+sse.BodyLen(ev.Name, ev.Data)), ev.Name, ev.Data)
-		s.body = t.arena.commit(append(append(b, subject...), ev.Key...))
+		b := sse.AppendBody(t.arena.Room(id, n+sse.BodyLen(ev.Name, ev.Data)), ev.Name, ev.Data)
+		s.body = t.arena.Commit(append(append(b, subject...), ev.Key...))
 	} else {
-		s.body = t.arena.commit(append(append(t.arena.room(id, n), subject...), ev.Key...))
+		s.body = t.arena.Commit(append(append(t.arena.Room(id, n), subject...), ev.Key...))
 	}
 	*t.slots.at(id) = s
 	if s.kind == stateGrave {
@@ -106,7 +107,7 @@ func (t *stateTable) remove(id uint32) {
 	for n := s.posting; n != 0; {
 		n = t.unpost(n)
 	}
-	t.arena.release(s.body)
+	t.arena.Release(s.body)
 	*s = stateSlot{posting: t.freeSlot}
 	t.freeSlot = id
 	t.used--
@@ -141,7 +142,7 @@ func (t *stateTable) unpost(n uint32) (other uint32) {
 
 // bytes is what the table holds, as MaxBytes counts.
 func (t *stateTable) bytes() int64 {
-	return t.arena.live + int64(t.used)*stateSlotBytes + int64(t.usedPostings)*statePostingBytes + t.userBytes
+	return t.arena.Used() + int64(t.used)*stateSlotBytes + int64(t.usedPostings)*statePostingBytes + t.userBytes
 }
 
 // stateCleans is how many chunks a run of records may clean: more than it can have left
@@ -157,8 +158,8 @@ func (t *stateTable) expire(now int64) {
 	t.age(&t.values, t.bound(stateValue, false, now))
 	t.age(&t.lasting, t.bound(stateValue, true, now))
 	t.age(&t.dead, t.bound(stateGone, false, now))
-	for n := 0; n < stateCleans && t.arena.wasted(); n++ {
-		t.arena.clean(func(slot uint32) *stateRef { return &t.slots.at(slot).body })
+	for n := 0; n < stateCleans && t.arena.Wasted(); n++ {
+		t.arena.Clean(func(slot uint32) *arena.PoolRef { return &t.slots.at(slot).body })
 	}
 }
 

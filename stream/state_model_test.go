@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/stream/arena"
 	"sluice/stream/sse"
 )
 
@@ -240,8 +241,8 @@ func TestStateBytes(t *testing.T) {
 			if s.Complete && len(s.Latest) != len(want) || !s.Complete && len(s.Latest) < 1500 {
 				t.Fatalf("at %d: %d subjects of %d, complete %v", o, len(s.Latest), len(want), s.Complete)
 			}
-			if a := &h.logs[0].state.arena; a.size > 2*a.live+4*maxStateChunk {
-				t.Fatalf("at %d: %d bytes kept for %d", o, a.size, a.live)
+			if a := &h.logs[0].state.arena; a.Allocated() > 2*a.Used()+4*arena.MaxChunk {
+				t.Fatalf("at %d: %d bytes kept for %d", o, a.Allocated(), a.Used())
 			}
 		}
 	}

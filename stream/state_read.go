@@ -92,7 +92,7 @@ func (t *stateTable) belongs(slot, uid uint32) bool {
 }
 
 func (t *stateTable) latest(stream int, s *stateSlot) Latest {
-	b := t.arena.bytes(s.body)
+	b := t.arena.Bytes(s.body)
 	frame := len(b) - int(s.subjectLen+s.keyLen)
 	return Latest{
 		Stream: stream, Partition: s.partition, Offset: s.offset, Time: s.time, rank: t.log.layout.rank(s.partition),

@@ -63,7 +63,7 @@ func (h *Hub) StateHead(r StateRequest) (StateHead, error) {
 			n := int(t.owner(h.users.find([]byte(q.User))).count)
 			head.Look += n
 			if t.used > 0 {
-				head.Bytes += int64(n) * (latestBytes + t.arena.live/int64(t.used))
+				head.Bytes += int64(n) * (latestBytes + t.arena.Used()/int64(t.used))
 			}
 		case t.shared(s.now) == nil && t.underWay(s.now) == nil:
 			head.Look += t.slots.len()
@@ -143,7 +143,7 @@ func (t *stateTable) shared(now int64) *StatePart {
 }
 
 // partBytes is what a part of all of a table holds, at most.
-func (t *stateTable) partBytes() int64 { return int64(t.used)*latestBytes + t.arena.live }
+func (t *stateTable) partBytes() int64 { return int64(t.used)*latestBytes + t.arena.Used() }
 
 // plan begins a part: what is shared or small is taken at once, what may be long is
 // copied later, as it is now.
@@ -160,7 +160,7 @@ func (t *stateTable) plan(stream int, q *Request, uid uint32, now int64) statePl
 		return statePlan{t.making, t.copy(stream, 0, now)}
 	}
 	if !bySubject && t.owner(uid).count > StateRun {
-		bytes := int64(t.owner(uid).count) * (latestBytes + t.arena.live/int64(max(t.used, 1)))
+		bytes := int64(t.owner(uid).count) * (latestBytes + t.arena.Used()/int64(max(t.used, 1)))
 		return statePlan{&StatePart{Bytes: bytes}, t.copy(stream, uid, now)}
 	}
 	part := new(StatePart)

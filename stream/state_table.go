@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	"math"
 	"weak"
+
+	"sluice/stream/arena"
 )
 
 // stateTable is a stream's state: of each subject the latest event in each partition,
@@ -71,7 +73,7 @@ type stateTable struct {
 	values       stateAges
 	lasting      stateAges  // of several topics: values of those that are compacted
 	dead         stateAges  // gone ones and graves
-	arena        stateArena // of each slot: frame, subject, key
+	arena        arena.Pool // of each slot: frame, subject, key
 	postings     []statePosting
 	freePosting  uint32
 	usedPostings int
@@ -219,12 +221,12 @@ func (t *stateTable) whole() bool {
 
 // subject and key return a slot's own.
 func (t *stateTable) subject(s *stateSlot) []byte {
-	b := t.arena.bytes(s.body)
+	b := t.arena.Bytes(s.body)
 	return b[len(b)-int(s.subjectLen+s.keyLen) : len(b)-int(s.keyLen) : len(b)-int(s.keyLen)]
 }
 
 func (t *stateTable) key(s *stateSlot) []byte {
-	b := t.arena.bytes(s.body)
+	b := t.arena.Bytes(s.body)
 	return b[len(b)-int(s.keyLen):]
 }
 
@@ -292,7 +294,7 @@ type stateSlot struct {
 	offset     int64
 	born       uint64 // stateTable.born when it came
 	sum        uint64 // see stateSum
-	body       stateRef
+	body       arena.PoolRef
 	subjectLen uint32
 	keyLen     uint32
 	partition  int32

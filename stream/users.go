@@ -2,6 +2,8 @@ package stream
 
 import (
 	"hash/maphash"
+
+	"sluice/stream/arena"
 )
 
 // users gives every user that has events in a log or subscribers a small number, the uid,
@@ -14,12 +16,12 @@ type users struct {
 	slots [][]userSlot        // by uid, in chunks, so that growing copies nothing; the first is nobody
 	made  uint32              // slots in use or free, with nobody's
 	free  uint32              // first free slot, linked by next
-	ids   stateArena          // all ids
+	ids   arena.Pool          // all ids
 }
 
 type userSlot struct {
 	hash uint64
-	id   stateRef
+	id   arena.PoolRef
 	refs uint32 // postings and subscribers
 	next uint32 // next uid with the same hash, or the next free slot
 	subs uint32 // first of this user's subscribers; 0 none
@@ -34,7 +36,7 @@ func newUsers() users {
 	return users{hash: func(id []byte) uint64 { return maphash.Bytes(seed, id) }, index: make(map[uint64]uint32), slots: [][]userSlot{make([]userSlot, userChunk)}, made: 1}
 }
 
-func (u *users) id(uid uint32) []byte { return u.ids.bytes(u.slot(uid).id) }
+func (u *users) id(uid uint32) []byte { return u.ids.Bytes(u.slot(uid).id) }
 
 // userBytes is what a user costs besides its id: a slot, an entry in index, and one in
 // each log's or state's list of users.
@@ -42,7 +44,7 @@ const userBytes = 96
 
 // cost returns what a user costs, in bytes: what a log or a state counts for as long as
 // one of its entries is the user's. The arena of the ids may waste a third.
-func (u *users) cost(uid uint32) int64 { return userBytes + int64(u.slot(uid).id.n)*4/3 }
+func (u *users) cost(uid uint32) int64 { return userBytes + int64(u.slot(uid).id.Len())*4/3 }
 
 // find returns id's uid, 0 if it has none.
 func (u *users) find(id []byte) uint32 { return u.lookup(u.hash(id), id) }
@@ -69,7 +71,7 @@ func (u *users) acquire(id []byte) uint32 {
 				u.slots = append(u.slots, make([]userSlot, userChunk))
 			}
 		}
-		ref := u.ids.commit(append(u.ids.room(uid, len(id)), id...))
+		ref := u.ids.Commit(append(u.ids.Room(uid, len(id)), id...))
 		*u.slot(uid) = userSlot{hash: hash, id: ref, next: u.index[hash]}
 		u.index[hash] = uid
 	}
@@ -84,11 +86,11 @@ func (u *users) release(uid uint32) {
 		return
 	}
 	u.unlink(uid)
-	u.ids.release(s.id)
+	u.ids.Release(s.id)
 	*s = userSlot{next: u.free}
 	u.free = uid
-	if u.ids.wasted() { // a chunk at a time, so that nobody waits for all of them
-		u.ids.clean(func(uid uint32) *stateRef { return &u.slot(uid).id })
+	if u.ids.Wasted() { // a chunk at a time, so that nobody waits for all of them
+		u.ids.Clean(func(uid uint32) *arena.PoolRef { return &u.slot(uid).id })
 	}
 }
 

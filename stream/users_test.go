@@ -179,7 +179,7 @@ func TestUsersTable(t *testing.T) {
 			t.Fatalf("user %d is %d and %d", i, uids[i], again)
 		}
 	}
-	size := u.ids.size
+	size := u.ids.Allocated()
 	for i := range uids {
 		u.release(uids[i])
 		if i%10 != 0 {
@@ -195,8 +195,8 @@ func TestUsersTable(t *testing.T) {
 			t.Fatalf("user %d is found as %d, want %d", i, got, want)
 		}
 	}
-	if u.ids.size > size/3 {
-		t.Errorf("%d bytes of names are kept of %d for a tenth of the users", u.ids.size, size)
+	if u.ids.Allocated() > size/3 {
+		t.Errorf("%d bytes of names are kept of %d for a tenth of the users", u.ids.Allocated(), size)
 	}
 	slots := len(u.slots)
 	for i := range uids {
