@@ -53,7 +53,10 @@ func (d *Delivery) session(ctx context.Context) error {
 	var working sync.WaitGroup
 	working.Go(func() { s.poll(within, member) })
 	working.Go(func() { s.every(within, commitEvery, func() { d.commit(within, member) }) })
-	working.Go(func() { s.every(within, watchEvery, func() { s.fail(d.watch(within)) }) })
+	working.Go(func() {
+		s.fail(d.watch(within))
+		s.every(within, watchEvery, func() { s.fail(d.watch(within)) })
+	})
 	select {
 	case <-ctx.Done():
 	case err = <-s.failed:

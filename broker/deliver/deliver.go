@@ -110,7 +110,10 @@ func New(kafka broker.Config, c Config, log *slog.Logger) (*Delivery, error) {
 		return nil, err
 	}
 	d.admin = kadm.NewClient(d.client)
-	if d.target = c.Target; d.target == nil {
+	switch d.target = c.Target; {
+	case c.Source.Poison:
+		d.target = noTarget{}
+	case d.target == nil:
 		d.target = &topicTarget{d.client, c.ToTopic}
 	}
 	d.engine = newEngine(d.settings())

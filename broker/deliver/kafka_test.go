@@ -296,12 +296,15 @@ func TestANewPartitionIsDeliveredFromItsFirstRecord(t *testing.T) {
 	if _, err := s.cluster.Admin().CreatePartitions(t.Context(), 2, s.config.Source.Topic); err != nil {
 		t.Fatal(err)
 	}
-	s.client.ForceMetadataRefresh()
+	s.await("three partitions", func() bool {
+		all, err := s.cluster.Admin().ListTopics(t.Context(), s.config.Source.Topic)
+		return err == nil && len(all[s.config.Source.Topic].Partitions) == 3
+	})
+	manual := s.cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	var want []string
 	for i := range 20 {
 		v := fmt.Sprintf("k%02d-", i)
 		want = append(want, v)
-		manual := s.cluster.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		if err := manual.ProduceSync(t.Context(), &kgo.Record{Topic: s.config.Source.Topic, Partition: int32(i % 3), Key: []byte(v), Value: []byte(v)}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}

@@ -3,10 +3,14 @@ package deliver
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/broker/record"
 )
 
 // Dead letters say what and why. They are listed, and sent again once.
@@ -102,5 +106,31 @@ func TestAnotherTopicIsATarget(t *testing.T) {
 	if len(got) != 1 || string(got[0].Value) != `{"n":1}` || string(got[0].Key) != "a" || valueOf(got[0], "h") != "v" ||
 		valueOf(got[0], headerID) != s.config.Source.Topic+"/0/0" || got[0].Timestamp.UnixMilli() != rec.Timestamp.UnixMilli() {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A stream's records that are no event go to its dead letters, and nothing else does.
+func TestPoisonOfAStream(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	s.config.Target, s.config.Source.Poison = nil, true
+	s.config.Source.Rules = record.Rules{User: "value:user", Filter: ".hidden != true"}
+	d, _ := s.start()
+	s.awaitState(d, StateRunning, "")
+	s.produce(`{"user":"a"}`, `no JSON`, `{"user":"a","hidden":true}`, `{"other":1}`)
+	if err := s.client.ProduceSync(t.Context(), &kgo.Record{Topic: s.config.Source.Topic, Key: []byte("gone")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	s.await("all is committed", func() bool { return s.committed() == 5 })
+	var causes []string
+	if err := d.Letters(t.Context(), Selection{}, func(l Letter) error { causes = append(causes, l.Cause); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(causes)
+	if got := fmt.Sprint(causes); got != "[bad_json no_user]" {
+		t.Errorf("%s, %+v", got, d.Status())
+	}
+	if _, err := d.Redrive(t.Context(), Selection{}, func(Letter, Outcome) {}); err == nil || !strings.Contains(err.Error(), "no target") {
+		t.Errorf("sent again: %v", err)
 	}
 }

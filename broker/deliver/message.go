@@ -21,6 +21,10 @@ type Source struct {
 	Stream string       // whose topic and rules these are; "": none
 	Rules  record.Rules // users are not looked for, and there is no envelope
 	Filter string       // jq, on the shape; "": all
+
+	// Poison says that only what is no event of the stream is wanted, though nothing in its
+	// rules intends that. There is no target: it all goes to the dead letters.
+	Poison bool
 	IDs    shape.RecordID
 }
 
@@ -28,6 +32,10 @@ type Source struct {
 // browser is nothing to a program.
 func (s Source) programRules() record.Rules {
 	r := s.Rules
+	if s.Poison {
+		r.Envelope, r.Headers = "", nil
+		return r
+	}
 	r.Audience, r.User, r.Envelope, r.Headers = stream.AudienceEveryone, "", "", nil
 	return r
 }
@@ -66,6 +74,9 @@ func (d *decoder) message(rec *kgo.Record) (*Message, Outcome) {
 	if !refused.Delivers() {
 		return nil, d.refusal(refused)
 	}
+	if d.source.Poison {
+		return nil, Outcome{Cause: causeEvent}
+	}
 	m := &Message{Record: rec, Stream: d.source.Stream, Name: ev.Name, Subject: string(ev.Subject), Data: ev.Data}
 	m.ID = string(d.source.IDs.Append(nil, rec.Topic, rec.Partition, rec.Offset))
 	m.IsJSON = (!d.isText || ev.Tombstone) && json.Valid(m.Data)
@@ -88,12 +99,19 @@ func (d *decoder) passes(m *Message) (shape.Verdict, error) {
 	return d.filter.Passes(document.AppendString(nil, m.Data))
 }
 
+// causeEvent is why a delivery of poison drops a record.
+const causeEvent = "is_event"
+
+// ordinary are refusals of records that are as they should be: deletions that don't say
+// whose they are.
+const ordinary = record.TombstoneNoUser | record.FormerUnknown
+
 func (d *decoder) refusal(refused record.Refusal) Outcome {
 	one := refused.Undelivered()
 	switch {
 	case one == record.SchemaPending:
 		return Outcome{Verdict: Pending, Cause: one.String(), Err: errors.New(one.Text())}
-	case one.Intended():
+	case one.Intended(), d.source.Poison && ordinary&one != 0:
 		return Outcome{Cause: one.String()}
 	}
 	err := d.decoder.Err()

@@ -54,6 +54,9 @@ type Redriven struct{ Sent, Dropped, Failed int }
 // in their topic, and is listed no more. Once a letter fails, later ones of its key stay:
 // they would come before it. told is called after each.
 func (d *Delivery) Redrive(ctx context.Context, which Selection, told func(Letter, Outcome)) (r Redriven, err error) {
+	if d.config.Source.Poison {
+		return r, fmt.Errorf("deliveries.%s: these are a stream's records, and there is no target to send them to: mend the stream, or write them anew", d.config.Name)
+	}
 	failed := make(map[string]bool)
 	err = d.Letters(ctx, which, func(l Letter) error {
 		key := string(l.Record.Key)

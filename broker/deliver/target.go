@@ -45,3 +45,11 @@ type Outcome struct {
 	After time.Duration // the target asks to wait that long; 0: it doesn't
 	Down  bool          // the fault is likely the target's, and not the record's
 }
+
+// noTarget is that of a delivery whose records all go to the dead letters.
+type noTarget struct{}
+
+func (noTarget) String() string { return "dead letters only" }
+
+// Send implements [Target]. Nothing is ever sent.
+func (noTarget) Send(context.Context, *Message) Outcome { return Outcome{} }

@@ -23,6 +23,9 @@ func (l *loader) checkDeliveries() {
 	if len(all) > maxDeliveries {
 		l.fault("deliveries", fmt.Sprintf("has %d deliveries: there is room for %d", len(all), maxDeliveries))
 	}
+	for _, s := range l.config.Streams {
+		l.checkStreamDeadLetter(s)
+	}
 	groups := make(map[string]string) // by group, the delivery
 	for i := range all {
 		d := &all[i]
@@ -32,6 +35,20 @@ func (l *loader) checkDeliveries() {
 			l.fault("deliveries."+d.Name+".group", fmt.Sprintf("%q is the group of %s too: they would share one position", group, other))
 		}
 		groups[group] = d.Name
+	}
+}
+
+// checkStreamDeadLetter looks at the topic for a stream's records that are no event.
+func (l *loader) checkStreamDeadLetter(s Stream) {
+	key := "streams." + s.Name + ".dead_letter"
+	switch {
+	case s.DeadLetter == "":
+	case s.Topics.IsGiven():
+		l.fault(key, "is for streams of one topic: remove it, or name one topic")
+	case !isTopic(s.DeadLetter):
+		l.fault(key, notATopic(s.DeadLetter))
+	case s.DeadLetter == s.Topic:
+		l.fault(key, "is the topic that the stream shows: it would never end; name another")
 	}
 }
 

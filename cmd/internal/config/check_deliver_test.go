@@ -139,3 +139,27 @@ func TestADeliveryFromTheEnvironment(t *testing.T) {
 		t.Errorf("%v %+v", findings, c.Deliveries)
 	}
 }
+
+func TestAStreamsDeadLetters(t *testing.T) {
+	const head = "kafka: {brokers: [\"localhost:9092\"]}\nauth: none\n"
+	for text, want := range map[string]string{
+		"streams: {orders: {topic: a, user: key, dead_letter: a}}\n":        "streams.orders.dead_letter: is the topic that the stream shows",
+		"streams: {orders: {topic: a, user: key, dead_letter: a b}}\n":      `streams.orders.dead_letter: "a b" can't be a topic`,
+		"streams: {orders: {topics: [a, b], user: key, dead_letter: c}}\n":  "streams.orders.dead_letter: is for streams of one topic",
+		"streams: {orders: {topic: a, user: key, dead_letter: a.poison}}\n": "",
+	} {
+		c, findings := Load(inDir(t, head+text, nil), nil)
+		if got := findings.Faults(); want != "" && !strings.Contains(got.Error(), want) {
+			t.Errorf("%s%v, want %q", text, got, want)
+		} else if want == "" {
+			all, closeAll, err := c.Delivering(nil, nil)
+			if err != nil || len(got) > 0 || len(all) != 1 || !c.Delivers() {
+				t.Fatal(got, all, err)
+			}
+			closeAll()
+			if one := all[0]; one.Name != "orders.dead_letter" || one.Group != "sluice-orders.dead_letter" || !one.Source.Poison || one.DeadLetter != "a.poison" || one.Source.Rules.User != "key" {
+				t.Errorf("%+v", one)
+			}
+		}
+	}
+}

@@ -123,6 +123,7 @@ type Stream struct {
 	ReplayBytes Size
 	MaxRecord   Size // of a record's key, value and headers together, unpacked; 0: record.DefaultMaxBytes
 	State       State
+	DeadLetter  string // topic of records that are no event, though nothing intends that; "" none
 	Deprecated  Deprecated
 	Shape
 }

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"slices"
+	"time"
 
 	"sluice/broker/deliver"
 	"sluice/broker/deliver/webhook"
@@ -36,7 +38,31 @@ func (c *Config) Delivering(r *schema.Registry, log *slog.Logger) (all []deliver
 		}
 		all = append(all, one)
 	}
+	for _, s := range c.Streams {
+		if s.DeadLetter != "" {
+			all = append(all, c.poison(s, r))
+		}
+	}
 	return all, closeAll, nil
+}
+
+// poison is the delivery of a stream's dead letters. No delivery that is written has a
+// name like it.
+func (c *Config) poison(s Stream, r *schema.Registry) deliver.Config {
+	name := s.Name + ".dead_letter"
+	one := deliver.Config{
+		Name: name, Group: "sluice-" + name, DeadLetter: s.DeadLetter, Concurrency: 4,
+		Source: deliver.Source{Topic: s.Topic, Stream: s.Name, Poison: true, Rules: s.rules()},
+		Window: deliver.Window{Records: 10000, Bytes: 16 << 20},
+		Retry:  deliver.Retry{Min: time.Second, Max: time.Minute, Attempts: 1, MaxAge: time.Hour},
+	}
+	one.Source.Rules.Registry = r
+	return one
+}
+
+// Delivers reports whether there is anything to deliver.
+func (c *Config) Delivers() bool {
+	return len(c.Deliveries) > 0 || slices.ContainsFunc(c.Streams, func(s Stream) bool { return s.DeadLetter != "" })
 }
 
 func (d *Delivery) config(c *Config, r *schema.Registry) deliver.Config {

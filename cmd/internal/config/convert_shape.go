@@ -65,6 +65,11 @@ func (c *Config) notMatched() (names []string) {
 			names = append(names, d.DeadLetter)
 		}
 	}
+	for _, s := range c.Streams {
+		if s.DeadLetter != "" {
+			names = append(names, s.DeadLetter)
+		}
+	}
 	return names
 }
 

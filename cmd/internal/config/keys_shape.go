@@ -58,6 +58,8 @@ var shapeKeys = []Key{
 		func(_ *Config, s *Stream) any { return &s.Deprecated.Sunset }},
 	{"streams.<name>.deprecated.successor", "", nil, "The stream to read instead. Absent: there is none.",
 		func(_ *Config, s *Stream) any { return &s.Deprecated.Successor }},
+	{"streams.<name>.dead_letter", "", nil, "Topic for records that [can't be decoded or shaped](decoding.md#errors), or whose user isn't found. A consumer group (`sluice-NAME.dead_letter`) reads the topic once more for it.",
+		func(_ *Config, s *Stream) any { return &s.DeadLetter }},
 	{"streams.<name>.on_error", record.OnErrorDrop, []string{record.OnErrorDrop, record.OnErrorPass, record.OnErrorStop}, "What happens to a record that [can't be decoded or shaped](decoding.md#errors). It is dropped and counted, its value goes as it is, or its partition stops.",
 		func(_ *Config, s *Stream) any { return &s.OnError }},
 }

@@ -49,7 +49,7 @@ func LoadDeliveries(path string, environ []string) (*Config, Findings) {
 		}
 		return f.Key != "" && !slices.Contains(deliverRoots, root)
 	})
-	if len(c.Deliveries) == 0 && len(all.Faults()) == 0 {
+	if !c.Delivers() && len(all.Faults()) == 0 {
 		all = append(all, c.Fault("deliveries", "is missing: write one, such as deliveries: {order-mail: {stream: orders, http: {url: …}}}"))
 	}
 	return c, all

@@ -11,7 +11,7 @@ import (
 
 // newDeliveries makes what hands records to programs; nil where this gateway runs none.
 func (g *Gateway) newDeliveries(o Options, kafka broker.Config, r *schema.Registry) (status.Deliveries, error) {
-	if o.NoDeliveries || len(g.config.Deliveries) == 0 {
+	if o.NoDeliveries || !g.config.Delivers() {
 		return nil, nil
 	}
 	set, err := delivering.New(g.config, kafka, r, g.slog)
