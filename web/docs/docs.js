@@ -32,5 +32,12 @@ function show(gateway) {
 
   const names = gateway.streams.map((stream) => stream.name).join(", ");
   const who = gateway.caller ? (gateway.caller.user ? `You are ${gateway.caller.user}` : "You have a ticket") : "You have shown no identity";
-  document.getElementById("yours").textContent = names ? `${who}, and may read: ${names}.` : `${who}. You may read no stream yet.`;
+  const yours = document.getElementById("yours");
+  yours.textContent = names ? `${who}, and may read: ${names}.` : `${who}. You may read no stream yet.`;
+  if (!gateway.caller && kinds.has("none")) {
+    const alice = document.createElement("a");
+    alice.href = "?user=alice";
+    alice.textContent = "Say that you are alice";
+    yours.append(" ", alice, ".");
+  }
 }
