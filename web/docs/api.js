@@ -34,12 +34,16 @@ dress();
 document.getElementById("portal").hidden = !location.pathname.endsWith("/api.html");
 
 // Only what a program asks is shown: no pages, and no HEAD, which says what GET says.
+const hidden = ["HEAD", "Pages"]; // tags
+
 function shorten(response) {
   if (!response.ok || !response.url.endsWith("/openapi.json")) return response;
   const api = JSON.parse(response.text);
-  for (const [path, methods] of Object.entries(api.paths)) {
-    delete methods.head;
-    if (/^\/(console|docs)\b/.test(path)) delete api.paths[path];
+  api.tags = api.tags.filter(({ name }) => !hidden.includes(name));
+  for (const methods of Object.values(api.paths)) {
+    for (const [method, { tags }] of Object.entries(methods)) {
+      if (tags?.some((tag) => hidden.includes(tag))) delete methods[method];
+    }
   }
   response.text = JSON.stringify(api);
   return response;
