@@ -61,7 +61,7 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.MaxConnectionAge }},
 	{"ready_grace", "60s", nil, "How long the gateway stays ready while Kafka answers for none of its streams. Meanwhile it serves from memory and says `sluice.stale`.",
 		func(c *Config, _ *Stream) any { return &c.ReadyGrace }},
-	{"tls_cert_file", "", nil, "Certificate chain (PEM) for browsers. With `tls_key_file`, `listen` speaks HTTPS and HTTP/2.",
+	{"tls_cert_file", "", nil, "Certificate chain (PEM) for browsers. With `tls_key_file`, `listen` speaks HTTPS and HTTP/2. [Read again](#rotation) when it changes.",
 		func(c *Config, _ *Stream) any { return (*path)(&c.TLS.CertFile) }},
 	{"tls_key_file", "", nil, "Key (PEM) of `tls_cert_file`.",
 		func(c *Config, _ *Stream) any { return (*path)(&c.TLS.KeyFile) }},
