@@ -36,6 +36,7 @@ var plainTexts = []struct {
 	{kerr.UnsupportedSaslMechanism, "Kafka doesn't offer this SASL mechanism here (kafka.sasl.mechanism)"},
 	{kerr.IllegalSaslState, "Kafka didn't expect SASL on this listener (kafka.brokers, kafka.sasl)"},
 	{kerr.TopicAuthorizationFailed, "Kafka doesn't allow this user to use the topic: it needs the READ and DESCRIBE permissions"},
+	{kerr.GroupAuthorizationFailed, "Kafka doesn't allow this user to use the consumer group: it needs the READ permission"},
 	{kerr.ClusterAuthorizationFailed, "Kafka doesn't allow this user to use the cluster"},
 	{kerr.UnknownTopicOrPartition, "the topic does not exist"},
 	{kerr.UnknownTopicID, "the topic was deleted"},

@@ -81,14 +81,14 @@ func (d *Delivery) findTopic(ctx context.Context) (kadm.TopicDetail, error) {
 	name := d.config.Source.Topic
 	all, err := d.admin.ListTopics(ctx, name)
 	if err != nil {
-		return kadm.TopicDetail{}, err
+		return kadm.TopicDetail{}, about("topic "+name, err)
 	}
 	topic := all[name]
 	if err := topic.Err; err != nil {
-		return topic, fmt.Errorf("topic %s: %w", name, err)
+		return topic, about("topic "+name, err)
 	}
 	if len(topic.Partitions) == 0 {
-		return topic, fmt.Errorf("topic %s: %w", name, kerr.UnknownTopicOrPartition)
+		return topic, about("topic "+name, kerr.UnknownTopicOrPartition)
 	}
 	return topic, nil
 }
@@ -100,12 +100,12 @@ func (d *Delivery) fetchCommits(ctx context.Context) (map[int32]kadm.Offset, err
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("group %s: %w", d.config.groupName(), err)
+		return nil, about("group "+d.config.groupName(), err)
 	}
 	commits := make(map[int32]kadm.Offset)
 	for p, o := range all[d.config.Source.Topic] {
 		if o.Err != nil {
-			return nil, fmt.Errorf("group %s: %w", d.config.groupName(), o.Err)
+			return nil, about("group "+d.config.groupName(), o.Err)
 		}
 		if o.At >= 0 {
 			commits[p] = o.Offset
@@ -192,7 +192,10 @@ func (d *Delivery) commitAsAdmin(ctx context.Context, topic kadm.TopicDetail, at
 	if err == nil {
 		err = done.Error()
 	}
-	return err
+	if err != nil {
+		return about("group "+d.config.groupName(), err)
+	}
+	return nil
 }
 
 // checkCommits looks whether a delivery that has run before can go on. Partitions are

@@ -238,7 +238,7 @@ func (s *session) fetchFailed(ctx context.Context, topic string, p int32, err er
 		s.fail(s.lost("a batch at offset %d of partition %d of topic %s unpacks to more than the gateway takes (max_record_bytes)", large.Offset, p, topic))
 	case kerr.IsRetriable(err):
 	default:
-		s.fail(fmt.Errorf("topic %s: partition %d: %w", topic, p, err))
+		s.fail(about(fmt.Sprintf("partition %d of topic %s", p, topic), err))
 	}
 }
 

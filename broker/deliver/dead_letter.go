@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -102,7 +101,7 @@ type producer interface {
 // writeLetter writes one dead letter.
 func writeLetter(ctx context.Context, p producer, letter *kgo.Record) error {
 	if err := p.ProduceSync(ctx, letter).FirstErr(); err != nil {
-		return fmt.Errorf("dead_letter: topic %s: %w", letter.Topic, err)
+		return about("dead_letter: topic "+letter.Topic, err)
 	}
 	return nil
 }

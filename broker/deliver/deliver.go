@@ -199,10 +199,29 @@ func (d *Delivery) failed(err error) {
 		}
 		return
 	}
-	why := broker.ErrorText(err)
+	why := plainText(err)
 	if d.setState(StateWaiting, why) {
 		d.log.Warn("the delivery waits for Kafka", "why", why)
 	}
+}
+
+// aboutError is an error of Kafka, in plain words, with what it is about.
+type aboutError struct {
+	what  string
+	cause error
+}
+
+func about(what string, cause error) error { return &aboutError{what, cause} }
+
+func (e *aboutError) Error() string { return e.what + ": " + broker.ErrorText(e.cause) }
+func (e *aboutError) Unwrap() error { return e.cause }
+
+// plainText says in plain words what is wrong, and with what.
+func plainText(err error) string {
+	if known := (*aboutError)(nil); errors.As(err, &known) {
+		return known.Error()
+	}
+	return broker.ErrorText(err)
 }
 
 // setState reports whether that is news.

@@ -106,7 +106,7 @@ func (d *Delivery) readLetters(ctx context.Context, visit func(*kgo.Record) erro
 	}
 	ends, err := d.admin.ListCommittedOffsets(ctx, topic)
 	if err := errors.Join(err, starts.Error(), ends.Error()); err != nil {
-		return fmt.Errorf("dead_letter: topic %s: %w", topic, err)
+		return about("dead_letter: topic "+topic, err)
 	}
 	left, from := make(map[int32]int64), make(map[int32]kgo.Offset)
 	ends.Each(func(end kadm.ListedOffset) {
@@ -131,7 +131,7 @@ func (d *Delivery) readLetters(ctx context.Context, visit func(*kgo.Record) erro
 		}
 		for _, e := range fetches.Errors() {
 			if !kerr.IsRetriable(e.Err) {
-				return fmt.Errorf("dead_letter: topic %s: %w", topic, e.Err)
+				return about("dead_letter: topic "+topic, e.Err)
 			}
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
@@ -189,6 +189,6 @@ func (d *Delivery) markStart(ctx context.Context) {
 		header(headerName, d.config.Name), header(headerGroup, d.config.groupName()), header(headerMark, markStarted),
 	}}
 	if err := writeLetter(ctx, d.client, mark); err != nil {
-		d.log.Error("nothing can be written to dead_letter: a record that is given up will stay, and its key wait", "error", broker.ErrorText(err))
+		d.log.Error("nothing can be written to dead_letter: a record that is given up will stay, and its key wait", "error", plainText(err))
 	}
 }
