@@ -74,7 +74,11 @@ func Run(stop context.Context, args []string, s Streams) int {
 		return status
 	}
 	if *from != "" {
-		return s.finish("sluice deliver", move(stop, c, log, words[0], start))
+		err := move(stop, c, log, words[0], start)
+		if err == nil {
+			fmt.Fprintf(s.Stdout, "%s goes on from %s, once gateways run it.\n", words[0], *from)
+		}
+		return s.finish("sluice deliver", err)
 	}
 	return s.finish("sluice deliver", runAlone(stop, c, log))
 }

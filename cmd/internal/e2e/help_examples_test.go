@@ -19,7 +19,7 @@ import (
 // against the gateway that the example of init has made.
 func TestExamplesOfTheHelps(t *testing.T) {
 	need(t, "curl", "curl")
-	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	kafka, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders", "copies", "orders.dead"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,16 @@ func TestExamplesOfTheHelps(t *testing.T) {
 	end()
 	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "a request was refused") {
 		t.Errorf("on debug the log has %s, %v", text, err)
+	}
+
+	delivery := map[string]string{"STREAM": "orders", "KAFKA_TOPIC": "copies", "DEAD_LETTER": "orders.dead"}
+	for key, value := range delivery {
+		t.Setenv("SLUICE_DELIVERIES_ORDER_MAIL_"+key, value)
+	}
+	try("deliver", "order-mail goes on from since:24h")
+	try("redrive", "0 sent again")
+	for key := range delivery {
+		t.Setenv("SLUICE_DELIVERIES_ORDER_MAIL_"+key, "")
 	}
 
 	t.Setenv("SLUICE_KAFKA_BROKERS", "")
