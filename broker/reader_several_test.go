@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -227,7 +228,7 @@ func TestThePastOfSeveralTopics(t *testing.T) {
 		t.Errorf("after the deletion: bounds %+v, %v", b, err)
 	}
 	err = read(make([]int64, 6), slices.Repeat([]int64{5}, 6))
-	if one, is := err.(*stream.GoneError); !is || one.Start != stream.Gone || b.Start[one.Partition] != stream.Gone {
+	if one := new(stream.GoneError); !errors.As(err, &one) || one.Start != stream.Gone || b.Start[one.Partition] != stream.Gone {
 		t.Errorf("to read what was deleted: %v", err)
 	}
 }

@@ -68,7 +68,7 @@ func (r *goroutineStream) listen(conn net.Conn, in []byte) {
 		err := r.talk.hear(in)
 		r.wake()
 		if err != nil {
-			io.Copy(io.Discard, conn) // finish sets a deadline
+			_, _ = io.Copy(io.Discard, conn) // finish sets a deadline
 			return
 		}
 		n, err := conn.Read(buf)

@@ -81,8 +81,8 @@ func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, p *pendi
 	p.reserve(by, &a.request)
 	opening, err := s.subscribe(r.Context(), p, &a, byWebSocket)
 	if err != nil {
-		if r.Context().Err() != nil { // the client has gone
-			return nil
+		if r.Context().Err() != nil {
+			return nil //nolint:nilerr // the client has gone
 		}
 		return s.openProblem(r, err)
 	}

@@ -123,7 +123,7 @@ func (c *conversation) follow(text []byte) error {
 		Follow *struct{ Subjects, Events []string }
 	}
 	if json.Unmarshal(text, &message) != nil || message.Follow == nil {
-		return nil
+		return nil //nolint:nilerr // another text is no error
 	}
 	f, _, refused := narrow(stream.NewFilter(message.Follow.Subjects, message.Follow.Events), c.caller)
 	switch {

@@ -85,7 +85,7 @@ func (w *world) send(owner int) func(context.Context, *Message) Outcome {
 			if other := w.inFlight[slot]; other != nil && other.Err() == nil {
 				w.t.Errorf("key %s has two attempts at a time", slot)
 			}
-			w.inFlight[slot] = ctx
+			w.inFlight[slot] = ctx //nolint:fatcontext // it is kept to be looked at
 		}
 		takes := time.Duration(w.r.IntN(200)) * time.Millisecond
 		o := w.mood(rec)

@@ -119,6 +119,8 @@ func TestAWaitingKeyHoldsNoOtherKeyAndTakesNoSlot(t *testing.T) {
 	})
 }
 
+func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
 func TestRetriesBackOffWithJitterAndHonourRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, settings{bury: bury}, func(_ *kgo.Record, try int) Outcome {
@@ -133,8 +135,8 @@ func TestRetriesBackOffWithJitterAndHonourRetryAfter(t *testing.T) {
 		if len(d.at) != 5 || fmt.Sprint(d.buried) != "[0 status_429 5]" || d.low() != 1 {
 			t.Fatalf("attempts at %v, buried %v", d.at, d.buried)
 		}
-		for i, bounds := range [][2]time.Duration{{500, 1000}, {1000, 2000}, {2000, 4000}, {30000, 30000}} {
-			if wait := d.at[i+1] - d.at[i]; wait < bounds[0]*time.Millisecond || wait > bounds[1]*time.Millisecond+1 {
+		for i, bounds := range [][2]int{{500, 1000}, {1000, 2000}, {2000, 4000}, {30000, 30000}} {
+			if wait := d.at[i+1] - d.at[i]; wait < ms(bounds[0]) || wait > ms(bounds[1])+1 {
 				t.Errorf("attempt %d came %v after the one before", i+2, wait)
 			}
 		}

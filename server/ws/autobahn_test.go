@@ -37,7 +37,7 @@ func install(t *testing.T) (python, dir string) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	making, err := os.MkdirTemp(filepath.Dir(dir), "making-")
+	making, err := os.MkdirTemp(filepath.Dir(dir), "making-") //nolint:usetesting // it is renamed, on one file system
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func (b *balancer) serve(l net.Listener, tls config.CertPair) (failed <-chan err
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
 		if s.Shutdown(ctx) != nil {
-			s.Close()
+			_ = s.Close() // of streams that have not ended by then
 		}
 	}
 }

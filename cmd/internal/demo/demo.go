@@ -146,7 +146,7 @@ func (o options) runShops(ctx context.Context, stdout io.Writer, c *config.Confi
 // unlessEnded is the error, but for what the end of ctx makes fail.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it ended because it was to end
 	}
 	return err
 }

@@ -57,7 +57,7 @@ func dial(ctx context.Context, sink Sink, url string) (*websocket.Conn, error) {
 			}
 		},
 	})
-	conn, response, err := websocket.Dial(traced, url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+	conn, response, err := websocket.Dial(traced, url, &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}}) //nolint:bodyclose // the caller of Dial needs to close none
 	switch {
 	case err == nil:
 		return conn, nil
