@@ -80,6 +80,9 @@ func TestOperatorsCloseASubscriber(t *testing.T) {
 	bob.want("sluice.hello", "*")
 	id := f.subscribers("?user=alice").Subscribers[0].ID
 	f.operate(http.MethodDelete, "/subscribers/"+id, http.StatusNoContent, nil)
+	if line := `msg="an operator closed a connection" audit=true`; !strings.Contains(f.logs.String(), line) {
+		t.Errorf("the log lacks %s", line)
+	}
 	e := alice.want("sluice.closing", `{"reason":"operator","retry_ms":1500}`)
 	if e.ID != "orders@e:0~news@e:0" {
 		t.Errorf("comes back at %q", e.ID)

@@ -35,6 +35,8 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inForce, ended := s.revoke(revocation) // here at once, whatever Kafka says
+	s.cfg.Logger.InfoContext(r.Context(), "a back end revoked an identity", "audit", true, "user", inForce.User, "until", inForce.Until, "ended", ended,
+		"address", s.cfg.Proxies.Client(r).String()) // a ticket is not named: it is a credential
 	if s.cfg.Control != nil {
 		if err := s.announce(r.Context(), inForce); err != nil {
 			s.cfg.Logger.ErrorContext(r.Context(), "a revocation could not be announced", "error", err)

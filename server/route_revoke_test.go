@@ -105,6 +105,9 @@ func TestRevoke(t *testing.T) {
 	if code != 200 || !strings.HasPrefix(body, `{"ended":2,"until":"`) {
 		t.Errorf("%d %s", code, body)
 	}
+	if log := here.logs.String(); !strings.Contains(log, `msg="a back end revoked an identity" audit=true user=alice`) || strings.Contains(log, apiKey) {
+		t.Errorf("the log has no line of it: %s", log)
+	}
 	for _, s := range streams {
 		s.want("sluice.closing", `*`)
 		s.wantEnd()
