@@ -50,6 +50,26 @@ func TestEveryFileIsOnTheMap(t *testing.T) {
 	}
 }
 
+// A folder and a file are read from end to end. Beyond this size nobody does.
+func TestFoldersAndFilesAreSmall(t *testing.T) {
+	const maxFiles, maxLines = 40, 400
+	files := make(map[string]int)
+	for _, f := range sources(t) {
+		if f.isTest() {
+			continue
+		}
+		files[path.Dir(f.name)]++
+		if n := f.files.File(f.tree.Package).LineCount() - 1; n > maxLines {
+			t.Errorf("%s has %d lines: split it, so that none has more than %d", f.name, n, maxLines)
+		}
+	}
+	for dir, n := range files {
+		if n > maxFiles {
+			t.Errorf("%s has %d files without tests: join small ones, or make a package, so that it has at most %d", dir, n, maxFiles)
+		}
+	}
+}
+
 var goFile = regexp.MustCompile(`\b[a-z0-9_]+\.go\b`)
 
 // family is how a map names a file without its ending: *log_entries*. *log…* names those
