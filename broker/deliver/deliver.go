@@ -235,6 +235,9 @@ func (d *Delivery) setState(word, why string) (news bool) {
 	return true
 }
 
+// CutOff has Run end without waiting for attempts under way, once its context has ended.
+func (d *Delivery) CutOff() { d.engine.cutOff() }
+
 // Close closes what New has opened. Run has to have ended.
 func (d *Delivery) Close() { d.client.Close() }
 

@@ -369,3 +369,23 @@ func TestWithdrawWaitsForWhatIsUnderWay(t *testing.T) {
 		}
 	})
 }
+
+// An end that must not wait doesn't: what is under way is cut off, and not committed.
+func TestCutOffEndsWhatIsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, settings{}, nil)
+		d.send = func(ctx context.Context, _ *Message) Outcome {
+			<-ctx.Done()
+			return failure("cut")
+		}
+		d.put("a")
+		synctest.Wait()
+		start := time.Now()
+		d.cutOff()
+		d.withdraw(t.Context(), []partitionID{d.id})
+		if took, at := time.Since(start), d.committable(d.id); took > 0 || len(at) > 0 {
+			t.Errorf("it took %v, and %v may be committed", took, at)
+		}
+		d.drop([]partitionID{d.id})
+	})
+}

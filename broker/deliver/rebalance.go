@@ -32,6 +32,16 @@ func (e *engine) withdraw(ctx context.Context, ids []partitionID) {
 	}
 }
 
+// cutOff ends all attempts under way. It is for an end that must not wait: whether the
+// target has these records is not known, so they are delivered again.
+func (e *engine) cutOff() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range e.partitions {
+		p.cancel()
+	}
+}
+
 // drop forgets partitions, which belong to another gateway now. What attempts that are
 // still under way come to counts for nothing.
 func (e *engine) drop(ids []partitionID) {

@@ -22,8 +22,9 @@ import (
 	"sluice/server/operators"
 )
 
-// runAlone delivers until stop is done, and answers on the admin address.
-func runAlone(stop context.Context, c *config.Config, log zerolog.Logger) error {
+// runAlone delivers until stop is done, and answers on the admin address. Once kill is
+// done it waits for no attempt.
+func runAlone(stop, kill context.Context, c *config.Config, log zerolog.Logger) error {
 	logger := slog.New(zerolog.NewSlogHandler(log))
 	registry, err := c.Registry(logger)
 	if err != nil {
@@ -36,6 +37,7 @@ func runAlone(stop context.Context, c *config.Config, log zerolog.Logger) error 
 		return err
 	}
 	defer set.Close()
+	context.AfterFunc(kill, set.CutOff)
 
 	listener, err := listen.WithMode(stop, c.Admin, c.SocketMode)
 	if err != nil {

@@ -43,6 +43,7 @@ const (
 
 // Streams are where a command writes, and the log that its configuration asks for.
 type Streams struct {
+	Kill           context.Context // done when it must end at once
 	Stdout, Stderr io.Writer
 	NewLog         func(config.Log, io.Writer) (zerolog.Logger, error)
 }
@@ -80,7 +81,7 @@ func Run(stop context.Context, args []string, s Streams) int {
 		}
 		return s.finish("sluice deliver", err)
 	}
-	return s.finish("sluice deliver", runAlone(stop, c, log))
+	return s.finish("sluice deliver", runAlone(stop, s.Kill, c, log))
 }
 
 // load reads the configuration; nil: it can't be used, and that has been said.

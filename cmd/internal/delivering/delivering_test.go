@@ -117,7 +117,7 @@ func (b *logBuffer) String() string {
 }
 
 func streams(stdout, stderr io.Writer) Streams {
-	return Streams{Stdout: stdout, Stderr: stderr, NewLog: func(_ config.Log, w io.Writer) (zerolog.Logger, error) { return zerolog.New(w), nil }}
+	return Streams{Kill: context.Background(), Stdout: stdout, Stderr: stderr, NewLog: func(_ config.Log, w io.Writer) (zerolog.Logger, error) { return zerolog.New(w), nil }}
 }
 
 // deliver runs `sluice deliver` until stop, and returns its admin address.

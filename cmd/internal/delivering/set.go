@@ -52,6 +52,13 @@ func (s *Set) Run(ctx context.Context) {
 	running.Wait()
 }
 
+// CutOff has Run end at once, after its context.
+func (s *Set) CutOff() {
+	for _, d := range s.all {
+		d.CutOff()
+	}
+}
+
 // Close closes what New has opened. Run has to have ended.
 func (s *Set) Close() {
 	for _, d := range s.all {

@@ -29,5 +29,9 @@ func (g *Gateway) beginDeliveries() {
 		return
 	}
 	delivering, stop := context.WithCancel(context.Background())
-	g.begin("delivering", func() error { g.deliveries.Run(delivering); return nil }, func(context.Context) error { stop(); return nil })
+	g.begin("delivering", func() error { g.deliveries.Run(delivering); return nil }, func(ctx context.Context) error {
+		stop()
+		context.AfterFunc(ctx, g.deliveries.CutOff)
+		return nil
+	})
 }
