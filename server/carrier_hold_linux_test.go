@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -231,7 +232,8 @@ func TestHeldTLS(t *testing.T) {
 }
 
 // TestSkippedClient: with slow clients moved to live, one that lags past the log is told
-// so between two whole frames, and has what comes after.
+// so between two whole frames, and has what comes after. It may lag at any time while
+// events are published, and more than once.
 func TestSkippedClient(t *testing.T) {
 	f := begin(t, func(c *Config) { c.SkipLagging = true })
 	events := ssetest.NewReader(body(t, f.raw("GET /events?user=alice&stream=orders HTTP/1.1\nHost: x\n\n")))
@@ -239,23 +241,31 @@ func TestSkippedClient(t *testing.T) {
 	for range 3 * logBytes >> 20 {
 		f.order("alice", line)
 	}
-	last, reset := "", ssetest.Event{}
-	for reset.Name == "" {
+	at, resets := int64(0), 0
+	idAt := func(offset int64) string { return fmt.Sprintf("orders@e:%d", offset) }
+	for at < f.next[orders] {
 		e, err := events.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
 		switch e.Name {
 		case "sluice.reset":
-			reset = e
+			to := movedTo(t, e)
+			want := fmt.Sprintf(`{"reason":"lagged","stream":"orders","partitions":[{"partition":0,"from":-1,"to":%d}]}`, to)
+			if e.Data != want || e.ID != idAt(to) || to <= at {
+				t.Fatalf("at %d came reset %s with id %s", at, e.Data, e.ID)
+			}
+			at = to
+			resets++
 		case "message":
-			last = e.ID
+			at++
+			if e.ID != idAt(at) || e.Data != line {
+				t.Fatalf("event %s has %d bytes of data; want %s with %d", e.ID, len(e.Data), idAt(at), len(line))
+			}
 		}
 	}
-	head := fmt.Sprintf("orders@e:%d", f.next[orders])
-	want := fmt.Sprintf(`{"reason":"lagged","stream":"orders","partitions":[{"partition":0,"from":-1,"to":%d}]}`, f.next[orders])
-	if reset.Data != want || reset.ID != head || last == head {
-		t.Errorf("after %s came reset %s with id %s, want %s with %s", last, reset.Data, reset.ID, want, head)
+	if resets == 0 {
+		t.Error("it was never told that it lagged")
 	}
 	f.order("alice", "after")
 	if e, err := events.Next(); err != nil || e.Data != "after" {
@@ -264,4 +274,14 @@ func TestSkippedClient(t *testing.T) {
 	if n := f.closings(lagged); n != 0 {
 		t.Errorf("%v closed as lagged", n)
 	}
+}
+
+// movedTo is the offset to which a reset moved a stream of one partition.
+func movedTo(t *testing.T, reset ssetest.Event) int64 {
+	t.Helper()
+	var moved struct{ Partitions []struct{ To int64 } }
+	if err := json.Unmarshal([]byte(reset.Data), &moved); err != nil || len(moved.Partitions) != 1 {
+		t.Fatalf("%s: %v", reset.Data, err)
+	}
+	return moved.Partitions[0].To
 }
