@@ -19,23 +19,26 @@ type asyncAPI struct {
 	Components asyncComponents         `json:"components"`
 }
 
-// asyncChannel is a stream. All have one address; which it is, the operation's query
-// says.
+// asyncChannel is a stream, or all of them over a WebSocket. All streams have one
+// address; which it is, the operation's query says.
 type asyncChannel struct {
-	Address     string              `json:"address"`
-	Title       string              `json:"title"`
-	Description string              `json:"description"`
-	Messages    map[string]asyncRef `json:"messages"`
-	Topic       string              `json:"x-kafka-topic,omitempty"` // for operators only
-	Deprecated  *deprecation.Notice `json:"x-deprecated,omitempty"`  // AsyncAPI has no word for it
+	Address     string                `json:"address"`
+	Title       string                `json:"title"`
+	Description string                `json:"description"`
+	Messages    map[string]asyncRef   `json:"messages"`
+	Bindings    *asyncChannelBindings `json:"bindings,omitempty"`
+	Topic       string                `json:"x-kafka-topic,omitempty"` // for operators only
+	Deprecated  *deprecation.Notice   `json:"x-deprecated,omitempty"`  // AsyncAPI has no word for it
 }
 
-// asyncOp is what the gateway does with a channel: it sends.
+// asyncOp is what the gateway does with a channel: it sends or receives.
 type asyncOp struct {
-	Action   string        `json:"action"`
-	Channel  asyncRef      `json:"channel"`
-	Summary  string        `json:"summary"`
-	Bindings asyncBindings `json:"bindings"`
+	Action   string         `json:"action"`
+	Channel  asyncRef       `json:"channel"`
+	Summary  string         `json:"summary"`
+	Messages []asyncRef     `json:"messages,omitempty"` // absent: all of the channel
+	Reply    *asyncReply    `json:"reply,omitempty"`
+	Bindings *asyncBindings `json:"bindings,omitempty"`
 }
 
 type asyncBindings struct {
@@ -58,16 +61,18 @@ type asyncComponents struct {
 	Schemas  openapi.Properties      `json:"schemas"`
 }
 
-// asyncMessage is an event. Its headers are its fields other than the data.
+// asyncMessage is an event, or a message of a WebSocket. An event's headers are its
+// fields other than the data.
 type asyncMessage struct {
 	Name    string          `json:"name,omitempty"`
 	Title   string          `json:"title"`
 	Summary string          `json:"summary"`
-	Headers *openapi.Schema `json:"headers"`
+	Type    string          `json:"contentType,omitempty"` // absent: JSON
+	Headers *openapi.Schema `json:"headers,omitempty"`
 	Payload *openapi.Schema `json:"payload"`
 }
 
-const asyncAbout = "The streams that you may read, as Server-Sent Events at the address that this document came from. An event's `id` is the position of the connection. " +
+const asyncAbout = "The streams that you may read, as Server-Sent Events or over a WebSocket, at the address that this document came from. An event's `id` is the position of the connection. " +
 	"Come back with the last one: nothing is missing and nothing comes twice. Events whose names begin with `sluice.` are the gateway's."
 
 // asyncapi answers GET and HEAD /asyncapi.json on the public port: with the streams that
@@ -128,8 +133,11 @@ func asyncOf(views []discoveredView, topics map[string]string) asyncAPI {
 		}
 		d.Operations[v.Name] = asyncOp{
 			Action: "send", Channel: asyncRef{"#/channels/" + v.Name}, Summary: "Sends the caller's events of " + v.Name + ".",
-			Bindings: asyncBindings{asyncHTTP{http.MethodGet, query, "0.3.0"}},
+			Bindings: &asyncBindings{asyncHTTP{http.MethodGet, query, "0.3.0"}},
 		}
+	}
+	if len(views) > 0 {
+		d.addWebSocket(views)
 	}
 	d.Components.Schemas = openapi.Used(d, schemas)
 	return d

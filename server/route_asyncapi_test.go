@@ -88,6 +88,9 @@ func TestAsyncAPI(t *testing.T) {
 				t.Errorf("%q: %s is missing", tt.name, name)
 			}
 		}
+		if len(want) > 0 { // and the channel of WebSockets
+			want = append(want, asyncWebSocket)
+		}
 		if len(d.Channels) != len(want) || !strings.Contains(tt.streams, "news") && strings.Contains(text, "news") {
 			t.Errorf("%q is told of %v", tt.name, d.Channels)
 		}
@@ -105,4 +108,66 @@ func TestAsyncAPI(t *testing.T) {
 	if w := inquire(closed.Admin(), "/asyncapi.json"); w.Code != http.StatusUnauthorized {
 		t.Errorf("the admin address: %d", w.Code)
 	}
+}
+
+// TestAsyncAPIOfAWebSocket: what goes over one, in both directions, is as the document
+// has it.
+func TestAsyncAPIOfAWebSocket(t *testing.T) {
+	f := begin(t, nil)
+	compiler := jsonschema.NewCompiler()
+	document, err := jsonschema.UnmarshalJSON(inquire(f.Handler(), "/asyncapi.json?user=alice").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiler.AddResource("urn:document", document); err != nil {
+		t.Fatal(err)
+	}
+	check := func(name string, payload any) error {
+		return compiler.MustCompile("urn:document#/components/messages/" + asyncWebSocket + "." + name + "/payload").Validate(payload)
+	}
+	c := f.connect("/ws?user=alice&stream=orders&snapshot=1")
+	read := func(name string) {
+		t.Helper()
+		_, text, err := c.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := check(name, payloadOf(string(text))); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	say := func(name, text string) {
+		t.Helper()
+		if err := check("client."+name, payloadOf(text)); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		c.say(text)
+	}
+	read("sluice.snapshot")
+	read("sluice.hello")
+	f.about(orders, 1, "o-1", "order.placed", `{"orderId":"o-1"}`, "alice")
+	read("orders")
+	f.about(orders, 2, "o-1", "", "no JSON", "alice")
+	read("orders")
+	say("ping", "ping")
+	read("client.pong")
+	say("follow", `{"follow":{"subjects":["o-1"],"events":["order.placed"]}}`)
+	read("sluice.hello")
+	f.Close()
+	read("sluice.closing")
+
+	for name, text := range map[string]string{"orders": `{"stream":"orders"}`, "sluice.hello": `{"event":"sluice.hello"}`, "client.ping": "pong", "client.follow": `{}`} {
+		if check(name, payloadOf(text)) == nil {
+			t.Errorf("%s takes %s", name, text)
+		}
+	}
+}
+
+// payloadOf is what a message says: JSON, or else the text.
+func payloadOf(text string) any {
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		return text
+	}
+	return v
 }
