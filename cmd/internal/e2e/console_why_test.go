@@ -34,9 +34,12 @@ streams:
 `
 
 // token is a login of a user, signed with jwtSecret.
-func token(user string) string {
+func token(user string) string { return tokenUntil(user, time.Now().Add(time.Hour)) }
+
+// tokenUntil is a login that ends then.
+func tokenUntil(user string, end time.Time) string {
 	text := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	signed := text(`{"alg":"HS256","typ":"JWT"}`) + "." + text(fmt.Sprintf(`{"sub":%q,"exp":%d}`, user, time.Now().Add(time.Hour).Unix()))
+	signed := text(`{"alg":"HS256","typ":"JWT"}`) + "." + text(fmt.Sprintf(`{"sub":%q,"exp":%d}`, user, end.Unix()))
 	mac := hmac.New(sha256.New, []byte(jwtSecret))
 	mac.Write([]byte(signed))
 	return signed + "." + text(string(mac.Sum(nil)))
