@@ -153,6 +153,14 @@ func (r *result) inspect(ctx context.Context, c *config.Config) {
 		}
 		widths[s.Name] = width
 	}
+	for _, d := range c.DeliveryTopics() {
+		switch t := topics[d.Topic]; {
+		case t.Denied:
+			add(c.Fault(d.Key, d.Topic+": "+t.Fault+"; grant it both, and WRITE where records go"))
+		case t.Fault != "":
+			add(c.Warning(d.Key, d.Topic+": "+t.Fault+"; "+d.Missing))
+		}
+	}
 	for _, text := range slices.Sorted(maps.Keys(unreached)) {
 		add(c.Fault("kafka.brokers", fmt.Sprintf("%s; it leads partitions of %s. Brokers must advertise (advertised.listeners) names and ports that are reached from here",
 			text, strings.Join(unreached[text], ", "))))
@@ -195,6 +203,9 @@ func (r *result) inspectTopics(ctx context.Context, c *config.Config) (map[strin
 		}
 		slices.Sort(r.matched[i])
 		names = append(names, r.matched[i]...)
+	}
+	for _, d := range c.DeliveryTopics() {
+		names = append(names, d.Topic)
 	}
 	if len(names) == 0 {
 		return map[string]broker.Inspected{}, nil

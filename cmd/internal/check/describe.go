@@ -50,6 +50,24 @@ func describe(w io.Writer, c *config.Config, r *result) {
 			line("state", fmt.Sprintf("the latest of each subject, %s (all, where the topic is compacted) or %s", shortDuration(s.State.MaxAge.String()), s.State.MaxBytes))
 		}
 	}
+	describeDeliveries(w, c)
+}
+
+// describeDeliveries says what is handed to programs.
+func describeDeliveries(w io.Writer, c *config.Config) {
+	for _, d := range c.Deliveries {
+		from, to, given := "the stream "+d.Stream, shown.URL(d.HTTP.URL), "stays, and its key waits"
+		if d.Stream == "" {
+			from = "the topic " + d.Topic
+		}
+		if d.KafkaTopic != "" {
+			to = "the topic " + d.KafkaTopic
+		}
+		if d.DeadLetter != "" {
+			given = "goes to " + d.DeadLetter
+		}
+		fmt.Fprintf(w, "\nThe delivery %s hands %s to %s. What can't be delivered %s.\n", d.Name, from, to, given)
+	}
 }
 
 // maxTopics is how many topics of a stream are named.

@@ -90,3 +90,26 @@ func (c *Config) recordIDs() (ids shape.RecordID) {
 	}
 	return ids
 }
+
+// DeliveryTopic is a topic that a delivery reads or writes, and the key that names it.
+type DeliveryTopic struct{ Key, Topic, Missing string } // Missing: what happens without it
+
+// DeliveryTopics are the topics of all deliveries, and those of streams' dead letters.
+func (c *Config) DeliveryTopics() (all []DeliveryTopic) {
+	add := func(key, topic, missing string) {
+		if topic != "" {
+			all = append(all, DeliveryTopic{key, topic, missing})
+		}
+	}
+	const stays = "what is given up would stay, and its key wait"
+	for i := range c.Deliveries {
+		d, at := &c.Deliveries[i], "deliveries."+c.Deliveries[i].Name+"."
+		add(at+"topic", d.Topic, "the delivery would wait for it")
+		add(at+"kafka.topic", d.KafkaTopic, "nothing would be delivered")
+		add(at+"dead_letter", d.DeadLetter, stays)
+	}
+	for _, s := range c.Streams {
+		add("streams."+s.Name+".dead_letter", s.DeadLetter, stays)
+	}
+	return all
+}

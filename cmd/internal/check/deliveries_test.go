@@ -1,0 +1,34 @@
+package check
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// Deliveries are said in words, without what their addresses may have that is a key. A
+// topic of theirs that is missing is a warning.
+func TestDeliveriesAreSaid(t *testing.T) {
+	inDir(t, withBroker(cluster(t, kfake.SeedTopics(1, "order-topic", "news-topic", "other")), shop+`deliveries:
+  order-mail:
+    stream: orders
+    http: {url: "https://shop.example/mail?key=hush", secret_file: mail.secret}
+    dead_letter: order-topic.dead
+  copy: {topic: other, kafka: {topic: other.copy}}
+`), map[string]string{"mail.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
+	status, stdout, stderr := runCheck(t)
+	for _, want := range []string{
+		"The delivery order-mail hands the stream orders to https://shop.example/mail. What can't be delivered goes to order-topic.dead.\n",
+		"The delivery copy hands the topic other to the topic other.copy. What can't be delivered stays, and its key waits.\n",
+		"deliveries.order-mail.dead_letter: warning: order-topic.dead: the topic does not exist; what is given up would stay",
+		"deliveries.copy.kafka.topic: warning: other.copy: the topic does not exist; nothing would be delivered",
+	} {
+		if !strings.Contains(stdout+stderr, want) {
+			t.Errorf("it doesn't say %q", want)
+		}
+	}
+	if status != 0 || strings.Contains(stdout+stderr, "hush") || strings.Contains(stderr, "other: the topic") {
+		t.Errorf("status %d\n%s\n%s", status, stdout, stderr)
+	}
+}
