@@ -101,7 +101,7 @@ var schemas = func() openapi.Properties {
 	maps.Copy(all, bodySchemas())
 	maps.Copy(all, requestSchemas())
 	maps.Copy(all, operators.Schemas())
-	return all
+	return showExamples(all)
 }()
 
 // bodySchemas are of what is answered.

@@ -74,7 +74,10 @@ type operation struct {
 	OperationID string
 	Parameters  []struct{ Name, In string }
 	Responses   map[string]struct {
-		Content map[string]struct{ Schema any }
+		Content map[string]struct {
+			Schema  any
+			Example any
+		}
 	}
 	Security []map[string][]string
 }
@@ -111,6 +114,9 @@ func TestDescriptionIsOfThisConfiguration(t *testing.T) {
 		if bare.Paths[path] != nil || full.Paths[path]["post"].Responses["400"].Content[describe.ProblemType].Schema == nil {
 			t.Errorf("%s: %v, %v", path, bare.Paths[path], full.Paths[path])
 		}
+	}
+	if scheme := bare.Components.SecuritySchemes["user"]; scheme.In != "query" || scheme.Name != "user" {
+		t.Errorf("without a login: %+v", bare.Components.SecuritySchemes)
 	}
 	if got := len(bare.Components.SecuritySchemes); got != 1 || len(bare.Paths["/events"]["get"].Security) != 1 {
 		t.Errorf("%d ways to show who is asking", got)

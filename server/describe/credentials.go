@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -35,7 +36,7 @@ type Credentials struct {
 func (c Credentials) schemes() map[Asker]schemes {
 	var callers, backEnds, operators schemes
 	for _, way := range auth.Ways(c.Callers) {
-		name := way.Kind
+		name := cmp.Or(schemeNames[way.Kind], way.Kind)
 		if _, taken := callers.all[name]; taken {
 			name += "-" + way.In
 		}
@@ -71,6 +72,10 @@ func (c Credentials) schemes() map[Asker]schemes {
 	}
 	return all
 }
+
+// schemeNames are plain words for kinds of credentials whose name says nothing to those
+// who read the description.
+var schemeNames = map[string]string{"none": "user", "forward": "appSession"}
 
 // kinds says of each kind of credential where it comes from.
 var kinds = map[string]string{

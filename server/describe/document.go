@@ -1,7 +1,7 @@
 // Package describe builds the OpenAPI document of the routes that a router has
 // (document.go). What is known of a route stands with its handler (route.go).
-// parameters.go and responses.go have the words for it, and credentials.go what callers
-// show.
+// parameters.go and responses.go have the words for it, problems.go examples of problems,
+// and credentials.go what callers show.
 package describe
 
 import (

@@ -39,7 +39,7 @@ func (a Responses) Problem(status int, about string, codes ...string) Responses 
 	}
 	schema := openapi.Object("", openapi.Properties{"type": types, "status": {Const: status}})
 	schema.AllOf = []*openapi.Schema{openapi.Ref("Problem")}
-	r := openapi.Response{Description: about, Content: map[string]openapi.Media{ProblemType: {Schema: schema}}}
+	r := openapi.Response{Description: about, Content: map[string]openapi.Media{ProblemType: {Schema: schema, Example: problemExample(status, codes[0])}}}
 	switch status {
 	case http.StatusUnauthorized:
 		r.Headers = Headers(Header("WWW-Authenticate", "How to show who is asking.", openapi.String("")))

@@ -65,5 +65,5 @@ const viewer = SwaggerUIBundle({
   requestInterceptor: (request) => (request.loadSpec ? request : Object.assign(request, { userFetch: fetchSome })),
   responseInterceptor: shorten,
   // A gateway that believes any name is asked as alice, so that the first try works.
-  onComplete: () => viewer.preauthorizeApiKey("none", "alice"),
+  onComplete: () => viewer.preauthorizeApiKey("user", "alice"),
 });
