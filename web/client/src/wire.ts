@@ -28,7 +28,7 @@ export class Refused extends Error {
 }
 
 export interface WireOptions {
-  /** Where the events are. Default "/events". */
+  /** Where the events are. Default "/events". Outside a page it has to be absolute. */
   url?: string | undefined;
   /** Where the state is. Default: beside the events, with the same query. */
   state?: string | undefined;
@@ -65,7 +65,8 @@ export class Wire {
   readonly #state: URL;
 
   constructor(readonly options: WireOptions) {
-    const here = globalThis.location?.href;
+    // Outside a page nothing is relative to this base, and the error of a relative URL shows it.
+    const here = globalThis.location?.href ?? "sluice: url must be absolute";
     this.#events = new URL(options.url ?? "/events", here);
     const cut = (name: string) => {
       const value = this.#events.searchParams.get(name);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { connect } from "@sluice/client";
 import { event, hello, json, never, scripted, status, Stream } from "./world/script.mjs";
 import { chance, World } from "./world/world.mjs";
@@ -12,6 +13,12 @@ function listen(client, ...types) {
   for (const type of types) client.on(type, (e) => told.push([e.type, e.data]));
   return told;
 }
+
+test("outside a page a URL is absolute, and the error says so", () => {
+  for (const options of [{ url: "/events" }, {}, { url, state: "/state" }]) {
+    assert.throws(() => connect(options), (error) => error instanceof TypeError && inspect(error).includes("url must be absolute"));
+  }
+});
 
 test("says how the stream is", () => {
   const stream = new Stream(hello());
