@@ -1,13 +1,18 @@
 // The page says everything without this; with it, it says what holds for this gateway and this caller.
 
+import { colour, copyButtons } from "./code.js";
+
 const all = (selector) => document.querySelectorAll(selector);
 const base = new URL("..", location.href).href.replace(/\/$/, "");
 
 for (const span of all("[data-base]")) span.textContent = base;
 
+copyButtons(all("pre"));
+
 const response = await fetch("../.well-known/sluice" + location.search);
 if (response.ok) show(await response.json());
 else if (response.status === 401) document.getElementById("yours").textContent = "The gateway refuses your credentials. Log in again.";
+colour(all("pre"));
 
 function show(gateway) {
   const kinds = new Set(gateway.auth.map((way) => way.kind));

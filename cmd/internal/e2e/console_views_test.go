@@ -177,6 +177,19 @@ func (c *console) accessible(view string) {
 // fault.
 func (c *console) axe(view string) {
 	c.t.Helper()
+	c.axeWith(view, "{}", 10)
+}
+
+// contrast runs axe's rule on colours only: for what others wrote, whose elements are
+// theirs.
+func (c *console) contrast(view string) {
+	c.t.Helper()
+	c.axeWith(view, `{runOnly: ["color-contrast"]}`, 1)
+}
+
+// axeWith runs axe with these options, and at least so many of its rules have to pass.
+func (c *console) axeWith(view, options string, least int) {
+	c.t.Helper()
 	file := filepath.Join("..", "..", "..", "web", "client", "node_modules", "axe-core", "axe.min.js")
 	script, err := os.ReadFile(file)
 	if err != nil {
@@ -190,8 +203,8 @@ func (c *console) axe(view string) {
 		if _, err := chromedp.Run(c.tab, chromedp.Evaluate[any](string(script))); err != nil {
 			c.t.Fatal(err)
 		}
-		found := ask[string](&c.page, `axe.run().then(r => r.passes.length < 10 ? "it looked at nothing" : r.violations.filter(v => ["serious", "critical"].includes(v.impact))
-			.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")).join("\n"))`)
+		found := ask[string](&c.page, fmt.Sprintf(`axe.run(%s).then(r => r.passes.length < %d ? "it looked at nothing" : r.violations.filter(v => ["serious", "critical"].includes(v.impact))
+			.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")).join("\n"))`, options, least))
 		if found != "" {
 			c.t.Errorf("axe, %s, %s:\n%s", view, look, found)
 		}

@@ -27,6 +27,10 @@ func TestDocs(t *testing.T) {
 	if text := c.text("[aria-labelledby=look]"); !strings.Contains(text, "curl -N '"+g.URL()+"/events?user=alice'") {
 		t.Errorf("the example for curl: %s", text)
 	}
+	c.copies("#curl + .example", "curl -N '"+g.URL()+"/events?user=alice'")
+	if coloured := ask[string](&c.page, `[...CSS.highlights].filter(([, h]) => h.size > 0).map(([name, h]) => name + " " + [...h].every(r => String(r).length > 1)).join()`); coloured != "comment true,string true,keyword true" {
+		t.Errorf("the code is coloured: %s", coloured)
+	}
 	c.axe("docs")
 	c.shoot("docs")
 	c.do(chromedp.Navigate(ask[string](&c.page, `document.querySelector("#yours a").href`)))
@@ -34,6 +38,17 @@ func TestDocs(t *testing.T) {
 	const want = `[{"name":"news","audience":"everyone","subject":false,"state":false},{"name":"orders","audience":"user","subject":true,"state":true}]`
 	if got := ask[string](&c.page, `fetch("../.well-known/sluice?user=alice").then(r => r.json()).then(d => JSON.stringify(d.streams))`); got != want {
 		t.Errorf("programs are told of %s, want %s", got, want)
+	}
+}
+
+// copies presses the button of an example, and looks at what would be pasted.
+func (c *console) copies(example, want string) {
+	c.t.Helper()
+	ask[bool](&c.page, `(navigator.clipboard.writeText = async text => { window.copied = text }, true)`)
+	c.do(chromedp.Click(example + " .copy"))
+	c.until(fmt.Sprintf(`document.querySelector(%q).textContent === "Copied"`, example+" .copy"))
+	if got := ask[string](&c.page, `window.copied`); got != want {
+		c.t.Errorf("it copies %q, want %q", got, want)
 	}
 }
 
@@ -84,6 +99,13 @@ func TestAPIToTry(t *testing.T) {
 	if status := c.text("[id$=-state] .live-responses-table tbody .response-col_status"); !strings.HasPrefix(status, "200") {
 		t.Errorf("GET /state answers %s", status)
 	}
+	if shown := c.text("[id$=-state] .responses-inner"); strings.Contains(shown, `"string"`) || !strings.Contains(shown, "order.confirmed") {
+		t.Errorf("the answers to GET /state are shown as %s", shown)
+	}
+	if font := ask[string](&c.page, `getComputedStyle(document.querySelector("#viewer .opblock-summary-description")).fontFamily`); font != ask[string](&c.page, `getComputedStyle(document.body).fontFamily`) {
+		t.Errorf("the viewer's font is %s", font)
+	}
+	c.contrast("api-state")
 	c.shoot("api-state")
 	execute("events", "sluice.hello")
 
