@@ -17,7 +17,7 @@ export function proxy(request: NextRequest) {
     `style-src 'self' 'nonce-${nonce}'`,
     "img-src 'self'",
     "font-src 'self'",
-    `connect-src 'self' ${sluicePublicURL()}`.trim(),
+    `connect-src 'self' ${sluicePublicURL()} ${sluicePublicURL().replace(/^http/, "ws")}`.trim(),
     "form-action 'self'",
     "base-uri 'none'",
     "frame-ancestors 'none'",

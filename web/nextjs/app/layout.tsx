@@ -45,6 +45,7 @@ export default async function Layout({ children }: { children: React.ReactNode }
         <footer>
           <nav aria-label="How it works">
             <Link href="/plain">With plain EventSource</Link>
+            <Link href="/websocket">With a WebSocket</Link>
             <Link href="/rewrites">Why not rewrites()</Link>
           </nav>
         </footer>

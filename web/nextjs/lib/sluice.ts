@@ -13,6 +13,9 @@ export interface Start {
 /** Where a browser finds a stream: behind the shop's own origin, or at the gateway's. */
 export const eventsURL = (query: Record<string, string>) => `${sluicePublicURL()}/events?${new URLSearchParams(query)}`;
 
+/** The same as messages of a WebSocket. A page makes it ws: or wss:, as it was loaded. */
+export const socketURL = (query: Record<string, string>) => `${sluicePublicURL()}/ws?${new URLSearchParams(query)}`;
+
 /**
  * The caller's orders as they stand, by his own cookie: the gateway decides what he may see. Undefined if the gateway
  * doesn't answer; the page then asks for the state itself, and as often as it takes.

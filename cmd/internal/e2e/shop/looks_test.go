@@ -51,6 +51,7 @@ func TestLooks(t *testing.T) {
 		{"alice", "order", "/orders/" + order + "?stay=1", find("status") + `?.textContent === "confirmed"`},
 		{"alice", "orders", "/orders?confirmed=" + order, find("connection") + `?.textContent === "live"`},
 		{"alice", "plain", "/plain", find("connection") + `?.textContent === "live"`},
+		{"alice", "websocket", "/websocket", find("connection") + `?.textContent === "live"`},
 		{"alice", "rewrites", "/rewrites", `true`},
 		{"alice", "logout", "/logout", `true`},
 		{"alice", "staff-forbidden", "/staff", `true`},

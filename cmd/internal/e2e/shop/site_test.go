@@ -32,6 +32,12 @@ const authSecret = "a secret that only the tests know, and the shop, and the gat
 // beyond what they need to find the rest.
 func open(t *testing.T, kafka *kafkatest.Cluster, topic string, environment func(*site) []string) *site {
 	t.Helper()
+	return openBeating(t, "2s", kafka, topic, environment)
+}
+
+// openBeating opens a site whose gateway has another heartbeat.
+func openBeating(t *testing.T, heartbeat string, kafka *kafkatest.Cluster, topic string, environment func(*site) []string) *site {
+	t.Helper()
 	binary, err := gateway.Binary()
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +49,7 @@ func open(t *testing.T, kafka *kafkatest.Cluster, topic string, environment func
 	shop := "http://" + address(t)
 
 	apiKey, keys := apiKey(t, binary)
-	s.gateway = gateway.New(t, binary, s.config(keys))
+	s.gateway = gateway.New(t, binary, "heartbeat: "+heartbeat+"\n"+s.config(keys))
 	s.gateway.Start()
 	env := append(os.Environ(), "NODE_ENV=production", "PORT="+port(t, shop), "HOSTNAME=127.0.0.1", "NEXT_TELEMETRY_DISABLED=1",
 		"AUTH_SECRET="+authSecret, "AUTH_TRUST_HOST=true", "KAFKA_BROKERS="+kafka.Plaintext(), "ORDER_TOPIC="+topic,
@@ -116,7 +122,7 @@ func (s *site) config(keys string) string {
 		}
 		config = strings.ReplaceAll(config, r[0], r[1])
 	}
-	return "heartbeat: 2s\n" + config
+	return config
 }
 
 func (s *site) awaitGateway() {

@@ -50,6 +50,7 @@ type tab struct {
 	forgiven  []string   // texts of faults that a test expects
 	faults    []string
 	documents int
+	pongs     int                          // answers to the heartbeats of WebSockets
 	policies  map[string]string            // content security policies, by document
 	requests  map[network.RequestID]string // URLs of all requests for events
 	streams   map[network.RequestID]bool   // those of them that have not ended
@@ -106,6 +107,10 @@ func (p *tab) hear(event any) {
 			p.requests[e.RequestID] = e.Request.URL
 			p.streams[e.RequestID] = true
 		}
+	case *network.EventWebSocketFrameReceived:
+		if string(e.Response.PayloadData) == "pong" {
+			p.pongs++
+		}
 	case *network.EventResponseReceived:
 		if e.Type == network.ResourceTypeDocument {
 			p.policies[e.Response.URL] = policyOf(e.Response)
@@ -146,6 +151,23 @@ func (p *tab) loads() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.documents
+}
+
+// awaitPong waits until a WebSocket's heartbeat has been answered once more.
+func (p *tab) awaitPong() {
+	p.t.Helper()
+	pongs := func() int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.pongs
+	}
+	before := pongs()
+	await(p.t, func() string {
+		if pongs() == before {
+			return p.name + " has had no pong"
+		}
+		return ""
+	})
 }
 
 // streamsTo is how many streams the tab has asked an origin for.
