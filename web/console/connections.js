@@ -17,6 +17,12 @@ function filter(s) {
   return parts.join("; ");
 }
 
+// found says how many connections a page shows, of all that are open.
+function found(shown, open) {
+  if (shown === open) return open === 1 ? "1 connection" : `${format.count(open)} connections`;
+  return `${format.count(shown)} of ${format.count(open)} connections`;
+}
+
 export class Connections {
   #query = { user: "", stream: "" };
   #after = "";
@@ -73,9 +79,9 @@ export class Connections {
 
   #draw({ open, subscribers, next = "" }) {
     this.#next = next;
-    const held = subscribers.length === 1 ? "1 connection" : `${format.count(subscribers.length)} connections`;
-    setText(byId("found"), `${held} on this page; ${format.count(open)} open in all`);
+    setText(byId("found"), found(subscribers.length, open));
     byId("nobody").hidden = subscribers.length > 0;
+    byId("pages").hidden = this.#after === "" && next === "";
     byId("first").disabled = this.#after === "";
     byId("next").disabled = next === "";
     keyed(byId("subscribers"), subscribers, (s) => s.id, (s) => this.#row(s), (row, s) => this.#update(row, s));
@@ -92,7 +98,7 @@ export class Connections {
       cell("Since", "", { class: "number", title: format.moment(s.since) }),
       cell("Behind", ""),
       cell("Address", el("code", {}, s.address), { class: "whole" }),
-      cell("Carrier", s.carrier),
+      cell("Protocol", s.carrier === "websocket" ? "WebSocket" : "SSE"),
       cell("Position", el("code", { class: "clip" })),
       el("td", { class: "actions" }, s.user === undefined ? null : why, " ",
         el("button", { type: "button", class: "danger", onclick: () => this.#close(s), "aria-label": `Close the connection of ${s.user ?? "nobody"} from ${s.address}` }, "Close")));

@@ -58,7 +58,7 @@ function make(s) {
         el("table", {},
           el("thead", {}, el("tr", {}, ...["Partition", "Next offset", "End", "Lag"].map((name) => el("th", { scope: "col", class: "number" }, name)))),
           rows)),
-      el("details", {}, el("summary", {}, "Poison and resets"),
+      el("details", {}, el("summary", {}, "Refused records and resets"),
         el("div", { class: "pair" }, el("div", {}, el("h4", {}, "Records refused"), poison), el("div", {}, el("h4", {}, "Resets sent"), resets)))));
   return card;
 }

@@ -63,6 +63,12 @@ func TestConsole(t *testing.T) {
 
 	c.do(chromedp.Click(`nav a[href="#connections"]`))
 	c.until(`[...document.querySelectorAll("#subscribers .user")].map(e => e.textContent).sort().join() === ` + fmt.Sprintf("%q", hostile+",alice,bob"))
+	if found := c.text("#found"); found != "3 connections" {
+		t.Errorf("the list says %s", found)
+	}
+	if protocols := ask[string](&c.page, `[...document.querySelectorAll("#subscribers [data-label=Protocol]")].map(e => e.textContent).join()`); protocols != "SSE,SSE,SSE" {
+		t.Errorf("the connections are %s", protocols)
+	}
 	c.accessible("connections")
 	c.shoot("connections")
 	c.do(chromedp.Click(`nav a[href="#try"]`))
