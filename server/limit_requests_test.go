@@ -64,6 +64,13 @@ func TestEveryPublicRouteLimitsAnAddress(t *testing.T) {
 			t.Errorf("%s: a page can't read the refusal", route)
 		}
 	}
+	// Only a stream that has to wait is answered 200: a POST would seem to be carried out.
+	for _, path := range []string{"/tickets", "/revoke"} {
+		resp := ask("POST", path, "203.0.113.1", "Accept", "text/event-stream")
+		if refused++; resp.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("POST %s that accepts a stream: %s", path, resp.Status)
+		}
+	}
 	if who.asked != identified {
 		t.Errorf("%d of those refused were identified", who.asked-identified)
 	}

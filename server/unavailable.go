@@ -84,7 +84,13 @@ func (s *Server) deny(w http.ResponseWriter, r *http.Request, p *response.Proble
 // A proxy may drop Accept, or put */* there. On the route of streams an EventSource is
 // then still known by what a browser says of each request of a page, or by Last-Event-ID.
 // What is fetched by a page without naming what it accepts is taken for one.
+//
+// No EventSource sends anything but GET. A POST that was not carried out must not be
+// answered 200.
 func waitsAsStream(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
 	named, anything := acceptOf(r)
 	if named || !anything || !strings.HasSuffix(r.URL.Path, "/events") {
 		return named
