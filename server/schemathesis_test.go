@@ -120,7 +120,7 @@ func TestPublicRoutesAnswerAsDescribed(t *testing.T) {
 	f := begin(t, func(c *Config) { withEverything(c); streamsEnd(c) })
 	f.about(orders, 1, "o-1", "placed", `{"n":1}`, "fuzzer")
 	fuzz(t, f.url, f.openapi.public, `
-[auth.openapi.none]
+[auth.openapi.user]
 api_key = "fuzzer"
 [auth.openapi.apiKey]
 bearer = "sluice_k"

@@ -75,6 +75,7 @@ func (b *balancer) serve(l net.Listener, tls config.CertPair) (failed <-chan err
 
 // forward hands a request to the gateway whose turn it is.
 func (b *balancer) forward(w http.ResponseWriter, r *http.Request) {
+	b.begun(r.Context())
 	i, h := b.next()
 	if h == nil {
 		away(w)
@@ -87,6 +88,15 @@ func (b *balancer) forward(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(ctx)
 	}
 	h.ServeHTTP(w, r)
+}
+
+// begun waits for the first gateway to serve for the first time. A request while the demo
+// starts is not sent away: curl doesn't come back.
+func (b *balancer) begun(ctx context.Context) {
+	select {
+	case <-b.members[0].ready:
+	case <-ctx.Done():
+	}
 }
 
 // next is the gateway whose turn it is, of those that are there; nil if none is.

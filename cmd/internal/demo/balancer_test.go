@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // backend is a gateway that says its name in each answer, and keeps streams open.
 func backend(name string) *member {
-	m := &member{pauses: make(chan struct{})}
+	m := &member{pauses: make(chan struct{}), ready: make(chan struct{})}
+	close(m.ready)
 	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, name)
 		if r.URL.Path == "/events" {
@@ -54,6 +56,26 @@ func call(t *testing.T, method, url string, headers ...string) (*http.Response, 
 	lines := bufio.NewScanner(resp.Body)
 	lines.Scan()
 	return resp, lines
+}
+
+// A request before the first gateway serves waits for it.
+func TestTheFirstRequestWaitsForAGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := &member{ready: make(chan struct{})}
+		b := newBalancer([]*member{first, {}}, nil)
+		answer := httptest.NewRecorder()
+		go b.forward(answer, httptest.NewRequest("GET", "/state", nil))
+		synctest.Wait()
+		if answer.Body.Len() > 0 {
+			t.Fatalf("answered %d %s before a gateway was there", answer.Code, answer.Body)
+		}
+		first.serving.Store(backend("one").serving.Load())
+		close(first.ready)
+		synctest.Wait()
+		if got := answer.Body.String(); got != "one\n" {
+			t.Errorf("answered %d %q", answer.Code, got)
+		}
+	})
 }
 
 // Requests go to the gateways in turn. While one is away the other has them all, and
