@@ -81,10 +81,15 @@ func (c *carriers) start(s *Server) error {
 
 // carrierFor chooses who carries a request's stream.
 func (c *carriers) carrierFor(w http.ResponseWriter, r *http.Request) carrier {
-	if c.held != nil && c.held.holder.Can(w, r) {
+	if c.canHold(w, r) {
 		return c.held
 	}
 	return c.ordinary
+}
+
+// canHold reports whether the connection of a request may be held outside net/http.
+func (c *carriers) canHold(w http.ResponseWriter, r *http.Request) bool {
+	return c.held != nil && c.held.holder.Can(w, r)
 }
 
 // wakes is how often the holder's workers have woken.

@@ -18,7 +18,7 @@ type messageCarrier interface {
 
 // messageCarrierFor chooses who carries a WebSocket.
 func (c *carriers) messageCarrierFor(w http.ResponseWriter, r *http.Request) messageCarrier {
-	if c.held != nil && c.held.holder.Can(w, r) {
+	if c.canHold(w, r) {
 		return c.held
 	}
 	return c.sockets

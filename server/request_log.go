@@ -11,6 +11,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"sluice/server/limit"
+	"sluice/server/response"
 	"sluice/stream"
 )
 
@@ -60,7 +61,7 @@ func (l *requestLog) caller(r *http.Request, user string) {
 
 // refused logs an answer that lets nobody in. cause is the code of the problem, or why
 // the caller has to wait.
-func (l *requestLog) refused(r *http.Request, status int, cause, detail string) {
+func (l *requestLog) refused(r *http.Request, p *response.Problem, cause string) {
 	if !l.on() {
 		return
 	}
@@ -68,7 +69,7 @@ func (l *requestLog) refused(r *http.Request, status int, cause, detail string) 
 	if !room {
 		return
 	}
-	said := []any{"status", status, "cause", cause, "detail", detail, "address", l.server.cfg.Proxies.Address(r)}
+	said := []any{"status", p.Status, "cause", cause, "detail", p.Detail, "address", l.server.cfg.Proxies.Address(r)}
 	if known, _ := r.Context().Value(callerKey{}).(*knownCaller); known != nil && known.user != "" {
 		said = append(said, "user", known.user)
 	}

@@ -28,14 +28,10 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 
 // stream makes a stream of a request, and has a carrier take it over.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (refused *response.Problem) {
-	if why := s.limits.Connect(p.ip, time.Now()); why != "" {
-		return s.mustWait(why)
-	}
-	a, refused := s.admit(r)
+	a, refused := s.admitStream(w, r, p)
 	if refused != nil {
 		return refused
 	}
-	s.noteDeprecated(w, &a)
 	probe, refused := readProbe(r)
 	if refused != nil {
 		return refused
@@ -51,24 +47,36 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (ref
 		s.probe(w, r, probe)
 		return nil
 	}
-	if refused := s.claim(r, p, &a); refused != nil {
-		return refused
-	}
 	by := s.carrierFor(w, r)
-	p.reserve(by, &a.request)
-	opening, err := s.subscribe(r.Context(), p, &a, by.kind())
-	if err != nil {
-		s.notOpened(w, r, err)
-		return nil
-	}
-	s.carry(w, r, by, p, &a, opening)
-	return nil
+	return s.carry(r, p, &a, by, by.kind(), func(session session, begun []byte) { by.carry(w, r, p.slot, session, begun) })
 }
 
-// carry makes the session, and has its carrier take over the lease.
-func (s *Server) carry(w http.ResponseWriter, r *http.Request, by carrier, p *pending, a *admission, opening stream.Opening) {
-	session, begun := s.beginSession(p, a, opening)
-	by.carry(w, r, p.slot, session, begun)
+// admitStream is admit for a request that begins a stream, which counts as a connect.
+func (s *Server) admitStream(w http.ResponseWriter, r *http.Request, p *pending) (a admission, refused *response.Problem) {
+	if why := s.limits.Connect(p.ip, time.Now()); why != "" {
+		return a, s.mustWait(why)
+	}
+	if a, refused = s.admit(r); refused == nil {
+		s.noteDeprecated(w, &a)
+	}
+	return a, refused
+}
+
+// carry makes the session of a stream that has been counted. takeOver has a carrier take
+// it over, with the lease and what it begins with. A client that has gone gets nothing.
+func (s *Server) carry(r *http.Request, p *pending, a *admission, by slots, kind carrierKind, takeOver func(session session, begun []byte)) (refused *response.Problem) {
+	if refused := s.claim(r, p, a); refused != nil {
+		return refused
+	}
+	p.reserve(by, &a.request)
+	opening, err := s.subscribe(r.Context(), p, a, kind)
+	switch {
+	case err == nil:
+		takeOver(s.beginSession(p, a, opening))
+	case r.Context().Err() == nil:
+		return s.openProblem(r, err)
+	}
+	return nil
 }
 
 // beginSession makes the session, which takes over the lease, and what it begins with.

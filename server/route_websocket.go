@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"sluice/server/response"
 	"sluice/server/ws"
 	"sluice/stream"
-	"sluice/stream/sse"
 )
 
 const (
@@ -50,45 +48,29 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 	if !cookies { // as a page of that origin can't send them to the other routes
 		r.Header.Del("Cookie")
 	}
-	head := upgradeHead(shake)
 	p, refused := s.begun(r)
 	if refused == nil {
 		defer p.end()
-		refused = s.streamMessages(w, r, p, head)
+		refused = s.streamMessages(w, r, p, shake)
 	}
 	if refused != nil {
-		s.refuseWebSocket(w, r, head, refused)
+		s.refuseWebSocket(w, r, shake, refused)
 	}
 }
 
 // streamMessages makes a stream of a request, as stream does.
-func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, p *pending, head []byte) (refused *response.Problem) {
-	if why := s.limits.Connect(p.ip, time.Now()); why != "" {
-		return s.mustWait(why)
-	}
-	a, refused := s.admit(r)
+func (s *Server) streamMessages(w http.ResponseWriter, r *http.Request, p *pending, shake ws.Handshake) (refused *response.Problem) {
+	a, refused := s.admitStream(w, r, p)
 	if refused != nil {
 		return refused
 	}
-	s.noteDeprecated(w, &a)
 	if refused := s.takeStream(p, &a, true); refused != nil {
 		return refused
 	}
-	if refused := s.claim(r, p, &a); refused != nil {
-		return refused
-	}
 	by := s.messageCarrierFor(w, r)
-	p.reserve(by, &a.request)
-	opening, err := s.subscribe(r.Context(), p, &a, byWebSocket)
-	if err != nil {
-		if r.Context().Err() != nil {
-			return nil //nolint:nilerr // the client has gone
-		}
-		return s.openProblem(r, err)
-	}
-	session, begun := s.beginSession(p, &a, opening)
-	by.carryMessages(w, withDeprecation(head, w.Header()), p.slot, session, begun, talkTerms{a.principal, a.deprecated})
-	return nil
+	return s.carry(r, p, &a, by, byWebSocket, func(session session, begun []byte) {
+		by.carryMessages(w, upgradeHead(shake, w.Header()), p.slot, session, begun, talkTerms{a.principal, a.deprecated})
+	})
 }
 
 // mayConnect reports whether the page that opens a WebSocket may read here, and as its
@@ -147,18 +129,12 @@ func withBearer(r *http.Request, shake ws.Handshake) *http.Request {
 }
 
 // upgradeHead is the head of the answer to a handshake. It names no subprotocol to a
-// client that doesn't offer ours.
-func upgradeHead(shake ws.Handshake) []byte {
+// client that doesn't offer ours. Of header it has what says that streams are deprecated.
+func upgradeHead(shake ws.Handshake, header http.Header) []byte {
 	head := fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n", ws.Accept(shake.Key))
 	if slices.Contains(shake.Protocols, messagesProtocol) {
 		head = append(head, "Sec-WebSocket-Protocol: "+messagesProtocol+"\r\n"...)
 	}
-	return append(head, "\r\n"...)
-}
-
-// withDeprecation adds to the head of a handshake's answer that streams are deprecated.
-func withDeprecation(head []byte, header http.Header) []byte {
-	head = slices.Clip(bytes.TrimSuffix(head, []byte("\r\n")))
 	for _, name := range deprecation.Fields {
 		if value := header.Get(name); value != "" {
 			head = fmt.Appendf(head, "%s: %s\r\n", name, value)
@@ -170,33 +146,37 @@ func withDeprecation(head []byte, header http.Header) []byte {
 // refuseWebSocket answers with a problem. A page can't see the status of a failed
 // handshake. So it is told by a message and a close code, where it can do something about
 // it.
-func (s *Server) refuseWebSocket(w http.ResponseWriter, r *http.Request, head []byte, p *response.Problem) {
-	if r.Header.Get("Origin") == "" {
+func (s *Server) refuseWebSocket(w http.ResponseWriter, r *http.Request, shake ws.Handshake, p *response.Problem) {
+	code, said := refusalCode(p)
+	if !said || r.Header.Get("Origin") == "" {
 		s.refuse(w, r, p)
 		return
 	}
-	why, retry, code := strings.TrimPrefix(p.Type, response.ProblemPrefix), s.rules.retry(), ws.TryLater
+	s.noteRefused(r, p)
+	why, retry := p.Cause(), ticks(p.RetryAfter)
+	if p.Wait == "" {
+		retry = s.rules.retry()
+	}
+	out := new(stream.Batch)
+	writeOwn(out, nil, appendUnavailable(nil, why, retry))
+	out.Append(ws.AppendClose(nil, code, why))
+	s.lastWords(w, upgradeHead(shake, nil), out)
+}
+
+// refusalCode is the close code of a problem. It is false for those that are said by a
+// status only.
+func refusalCode(p *response.Problem) (code ws.Code, said bool) {
 	switch {
 	case p.Wait == draining.String():
-		why, code = p.Wait, ws.Restart
+		return ws.Restart, true
 	case p.Wait != "":
-		why, retry = p.Wait, s.retryFor(p.Wait, ticks(p.AtLeast))
+		return ws.TryLater, true
 	case p.Status == http.StatusUnauthorized:
-		code = closeUnidentified
+		return closeUnidentified, true
 	case p.Status == http.StatusForbidden:
-		code = closeForbidden
-	default:
-		s.deny(w, r, p)
-		return
+		return closeForbidden, true
 	}
-	if p.Wait != "" {
-		s.cfg.Metrics.Unavailable(why)
-	}
-	s.requests.refused(r, p.Status, why, p.Detail)
-	out := new(stream.Batch)
-	writeOwn(out, nil, sse.AppendEvent(nil, "", "sluice.unavailable", unavailableData(why, retry)))
-	out.Append(ws.AppendClose(nil, code, why))
-	s.lastWords(w, head, out)
+	return 0, false
 }
 
 // lastWords completes a handshake, writes a few frames and closes the connection.

@@ -10,71 +10,61 @@ import (
 	"sluice/server/response"
 )
 
-// unavailable answers a request that has only to wait. A browser's EventSource never
-// comes back after any status but 200, whatever Retry-After says. So a client that
-// accepts an event stream (see waitsAsStream) is given one: when to come back, why, and
-// the end. Everyone else gets the 503.
-func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string) {
-	s.unavailableFor(w, r, why, 0)
-}
+// mustWait is the problem of a request that has only to wait. What it is answered with,
+// refuse decides.
+func (s *Server) mustWait(why string) *response.Problem { return s.mustWaitFor(why, 0) }
 
-// unavailableFor is unavailable for one who knows that it takes a time at least.
-func (s *Server) unavailableFor(w http.ResponseWriter, r *http.Request, why string, least tick) {
-	retry := s.retryFor(why, least)
+// mustWaitFor is mustWait for a caller that is to stay away for a time at least.
+func (s *Server) mustWaitFor(why string, least tick) *response.Problem {
+	retry := s.rules.retry()
 	status, limited := limitStatus[why]
 	if !limited {
 		status = http.StatusServiceUnavailable
 	}
-	s.cfg.Metrics.Unavailable(why)
-	s.requests.refused(r, status, why, waiting[why])
-	if waitsAsStream(r) {
-		writeStreamHeader(w, r)
-		if r.Method != http.MethodHead {
-			w.Write(appendUnavailable(nil, why, retry)) // the client comes back in any case
-		}
-		return
-	}
-	p := response.NewProblem(status, "unavailable", "Not available now", waiting[why])
-	p.RetryAfter = retry.duration()
-	p.Write(w)
-}
-
-// retryFor is how long a caller is to wait.
-func (s *Server) retryFor(why string, least tick) tick {
-	retry := s.rules.retry()
-	if _, limited := limitStatus[why]; limited || why == withdrawn.String() {
+	if limited || why == withdrawn.String() {
 		retry *= limitPatience
 	}
-	return max(retry, least)
-}
-
-// mustWaitFor is mustWait for a caller that is to stay away for a time at least.
-func (s *Server) mustWaitFor(why string, least tick) *response.Problem {
-	p := s.mustWait(why)
-	p.AtLeast = least.duration()
+	p := response.NewProblem(status, "unavailable", "Not available now", waiting[why])
+	p.RetryAfter, p.Wait = max(retry, least).duration(), why
 	return p
 }
 
-// mustWait is the problem of a request that has only to wait. What it is answered with,
-// refuse decides.
-func (s *Server) mustWait(why string) *response.Problem {
-	p := response.NewProblem(http.StatusServiceUnavailable, "unavailable", "Not available now", waiting[why])
-	p.RetryAfter, p.Wait = s.rules.retry().duration(), why
-	return p
+// unavailable answers a request that has only to wait.
+func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, why string) {
+	s.refuse(w, r, s.mustWait(why))
 }
 
-// refuse answers with a problem, or has the caller come back.
+// refuse answers with a problem, or has the caller come back. A browser's EventSource
+// never comes back after any status but 200, whatever Retry-After says. So a client that
+// accepts an event stream (see waitsAsStream) is given one: when to come back, why, and
+// the end. Everyone else gets the 503.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p *response.Problem) {
-	if p.Wait != "" {
-		s.unavailableFor(w, r, p.Wait, ticks(p.AtLeast))
+	if p.Wait == "" {
+		s.deny(w, r, p)
 		return
 	}
-	s.deny(w, r, p)
+	s.noteRefused(r, p)
+	if !waitsAsStream(r) {
+		p.Write(w)
+		return
+	}
+	writeStreamHeader(w, r)
+	if r.Method != http.MethodHead {
+		w.Write(appendUnavailable(nil, p.Wait, ticks(p.RetryAfter))) // the client comes back in any case
+	}
+}
+
+// noteRefused counts a refusal that has the caller wait, and logs any on the level debug.
+func (s *Server) noteRefused(r *http.Request, p *response.Problem) {
+	if p.Wait != "" {
+		s.cfg.Metrics.Unavailable(p.Wait)
+	}
+	s.requests.refused(r, p, p.Cause())
 }
 
 // deny answers with a problem, and logs it on the level debug.
 func (s *Server) deny(w http.ResponseWriter, r *http.Request, p *response.Problem) {
-	s.requests.refused(r, p.Status, strings.TrimPrefix(p.Type, response.ProblemPrefix), p.Detail)
+	s.requests.refused(r, p, p.Code())
 	p.Write(w)
 }
 

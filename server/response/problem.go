@@ -4,10 +4,12 @@
 package response
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/server/auth"
@@ -27,7 +29,6 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"` // Retry-After, rounded up to seconds
 	Anonymous  bool          `json:"-"` // the request carries no credentials at all
 	Wait       string        `json:"-"` // why the caller has only to wait: then it may be answered otherwise
-	AtLeast    time.Duration `json:"-"` // how long it is to wait, at least
 }
 
 // Error implements error.
@@ -40,6 +41,12 @@ const ProblemPrefix = "urn:sluice:problem:"
 func NewProblem(status int, code, title, detail string) *Problem {
 	return &Problem{Type: ProblemPrefix + code, Title: title, Status: status, Detail: detail}
 }
+
+// Code is what the problem's type ends in.
+func (p *Problem) Code() string { return strings.TrimPrefix(p.Type, ProblemPrefix) }
+
+// Cause is the code, or why the caller has to wait.
+func (p *Problem) Cause() string { return cmp.Or(p.Wait, p.Code()) }
 
 // BadRequest is the problem with a request that makes no sense.
 func BadRequest(code, detail string) *Problem {
