@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -97,16 +96,15 @@ func (l *loader) atMost(key string, n, most int) {
 }
 
 func (l *loader) checkDeliverySource(d *Delivery, at func(string) string) {
-	topic := l.config.sourceTopic(d)
-	i := slices.IndexFunc(l.config.Streams, func(s Stream) bool { return s.Name == d.Stream })
+	topic, stream := l.config.sourceTopic(d), l.config.stream(d.Stream)
 	switch {
 	case d.Stream == "" && d.Topic == "":
 		l.fault(at("stream"), "is missing: name the stream whose records are delivered, or a topic")
 	case d.Stream != "" && d.Topic != "":
 		l.fault(at("topic"), "is the stream's: remove one of stream and topic")
-	case d.Stream != "" && i < 0:
+	case d.Stream != "" && stream == nil:
 		l.fault(at("stream"), fmt.Sprintf("there is no stream %q: name one of streams", d.Stream))
-	case d.Stream != "" && l.config.Streams[i].Topics.IsGiven():
+	case d.Stream != "" && stream.Topics.IsGiven():
 		l.fault(at("stream"), "is a stream of several topics, and a delivery reads one: name it with topic, in a delivery for each")
 	case d.Topic != "" && !isTopic(d.Topic):
 		l.fault(at("topic"), notATopic(d.Topic))
@@ -127,10 +125,8 @@ func (l *loader) checkDeliverySource(d *Delivery, at func(string) string) {
 
 // sourceTopic is the topic that a delivery reads; "" while that isn't known.
 func (c *Config) sourceTopic(d *Delivery) string {
-	for _, s := range c.Streams {
-		if s.Name == d.Stream {
-			return s.Topic
-		}
+	if s := c.stream(d.Stream); s != nil {
+		return s.Topic
 	}
 	return d.Topic
 }
@@ -159,14 +155,17 @@ func (l *loader) checkDeliveryTarget(d *Delivery, at func(string) string) {
 	} else if d.HTTP.Timeout > time.Minute {
 		l.fault(at("http.timeout"), fmt.Sprintf("%v is too long: write 1m at most, and have the target answer before it works", d.HTTP.Timeout))
 	}
-	switch file := d.HTTP.SecretFile; {
-	case file == "":
-		l.warn(at("http.secret_file"), "is missing: messages are not signed, so the target can't tell them from anybody's")
-	default:
-		if content, err := os.ReadFile(file); err != nil {
-			l.fault(at("http.secret_file"), unreadable(err).Error())
-		} else if err := webhook.CheckSecrets(file, content); err != nil {
-			l.fault(at("http.secret_file"), err.Error())
-		}
+	l.checkDeliverySecret(d.HTTP.SecretFile, at("http.secret_file"))
+}
+
+func (l *loader) checkDeliverySecret(file, key string) {
+	if file == "" {
+		l.warn(key, "is missing: messages are not signed, so the target can't tell them from anybody's")
+		return
+	}
+	if content, err := os.ReadFile(file); err != nil {
+		l.fault(key, unreadable(err).Error())
+	} else if err := webhook.CheckSecrets(file, content); err != nil {
+		l.fault(key, err.Error())
 	}
 }

@@ -30,7 +30,7 @@ func (l *loader) checkDeprecated(s *Stream) {
 }
 
 func (l *loader) checkSuccessor(s *Stream, key string) {
-	next := l.stream(s.Deprecated.Successor)
+	next := l.config.stream(s.Deprecated.Successor)
 	if next == nil {
 		var names []string
 		for _, one := range l.config.Streams {
@@ -48,20 +48,11 @@ func (l *loader) checkSuccessor(s *Stream, key string) {
 			l.fault(key, "leads back to the stream itself: name one that stays")
 			return
 		}
-		next = l.stream(next.Deprecated.Successor)
+		next = l.config.stream(next.Deprecated.Successor)
 	}
-	if to := l.stream(s.Deprecated.Successor); !admitsAll(to.Access, s.Access) {
+	if to := l.config.stream(s.Deprecated.Successor); !admitsAll(to.Access, s.Access) {
 		l.warn(key, "has an access that not all readers of the stream have: those are not told of it")
 	}
-}
-
-// stream returns the stream of a name; nil: there is none.
-func (l *loader) stream(name string) *Stream {
-	i := slices.IndexFunc(l.config.Streams, func(s Stream) bool { return s.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &l.config.Streams[i]
 }
 
 // admitsAll reports whether all callers with one of the roles in from have one in to.

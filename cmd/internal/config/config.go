@@ -28,6 +28,7 @@ package config
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 )
@@ -149,6 +150,15 @@ func (t TopicList) String() string {
 		return t.Pattern
 	}
 	return strings.Join(t.Names, ", ")
+}
+
+// stream returns the stream of a name; nil: there is none.
+func (c *Config) stream(name string) *Stream {
+	i := slices.IndexFunc(c.Streams, func(s Stream) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.Streams[i]
 }
 
 // Shown is the topic or the topics of a stream, as they were written.

@@ -74,11 +74,9 @@ func (d *Delivery) config(c *Config, r *schema.Registry) deliver.Config {
 		Concurrency: d.Concurrency, Rate: d.Rate.N, Per: d.Rate.Per,
 		Retry: deliver.Retry{Min: d.Retry.Min, Max: d.Retry.Max, Attempts: d.Retry.Attempts, MaxAge: d.Retry.MaxAge},
 	}
-	for _, s := range c.Streams {
-		if s.Name == d.Stream {
-			one.Source.Rules = s.rules()
-			one.Source.Rules.Registry = r
-		}
+	if s := c.stream(d.Stream); s != nil {
+		one.Source.Rules = s.rules()
+		one.Source.Rules.Registry = r
 	}
 	return one
 }
