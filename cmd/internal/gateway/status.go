@@ -1,9 +1,8 @@
 package gateway
 
 import (
-	"time"
-
 	"sluice/broker"
+	"sluice/server/response"
 	"sluice/server/status"
 )
 
@@ -37,7 +36,7 @@ func (s statusSource) Status() []status.Stream {
 			all[i].Jumps[string(reason)] = n
 		}
 		for _, h := range st.Held {
-			h.Since = h.Since.UTC().Truncate(time.Millisecond)
+			h.Since = *response.UTC(h.Since)
 			all[i].Held = append(all[i].Held, status.HeldPartition(h))
 		}
 		for _, p := range st.Parts {
