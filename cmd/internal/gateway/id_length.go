@@ -33,10 +33,15 @@ type idLimiter struct {
 }
 
 func newIDLimiter(hub *stream.Hub, ids cursor.Codec, log *slog.Logger) *idLimiter {
+	specs := hub.Specs()
+	topics := make([]map[string]int, len(specs))
+	for i := range topics {
+		topics[i] = map[string]int{}
+	}
 	return &idLimiter{
-		Hub: hub, ids: ids, specs: hub.Specs(), log: log,
+		Hub: hub, ids: ids, specs: specs, log: log,
 		widths: map[string]cursor.Width{}, grown: map[string]bool{}, refused: map[string]string{},
-		topics: make([]map[string]int, len(hub.Specs())), keys: map[string]string{}, numbers: make([]int, len(hub.Specs())),
+		topics: topics, keys: map[string]string{}, numbers: make([]int, len(specs)),
 	}
 }
 

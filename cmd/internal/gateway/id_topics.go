@@ -37,9 +37,6 @@ func (w *idLimiter) Admit(stream int, topic string, partitions int) (why string)
 	if length > cursor.MaxID {
 		return cursor.WhyTopicTooWide(partitions)
 	}
-	if w.topics[stream] == nil {
-		w.topics[stream] = map[string]int{}
-	}
 	w.topics[stream][topic] = partitions
 	w.widths[name], w.length = w.widthOfTopics(stream), length
 	return ""
@@ -84,9 +81,6 @@ func (w *idLimiter) GrowTopic(stream int, key string, start []int64) {
 // setTopic takes note of a topic's partitions, of which the stream had some.
 func (w *idLimiter) setTopic(stream int, name, key string, partitions, had int) (back func()) {
 	w.mu.Lock()
-	if w.topics[stream] == nil {
-		w.topics[stream] = map[string]int{}
-	}
 	w.keys[key] = name
 	w.numbers[stream] += partitions - had
 	w.topics[stream][name] = partitions
