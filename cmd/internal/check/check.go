@@ -2,7 +2,8 @@
 // what it means, and for a sample record who would get it and why.
 //
 // Files:
-//   - check.go: the command, and what it asks Kafka.
+//   - check.go: the command.
+//   - kafka.go: what it asks Kafka.
 //   - describe.go: what a configuration means.
 //   - explain.go: who would get a sample record.
 //   - registry.go: what it asks the schema registry.
@@ -15,19 +16,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-
-	"sluice/broker"
 	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
 	"sluice/cmd/internal/sample"
-	"sluice/stream/cursor"
 )
 
 const usage = `Usage: sluice check [-c FILE] [--offline] [--strict] [--json]
@@ -105,124 +99,6 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		r.askRegistry(ctx, c)
 	}
 	return r.say(*asJSON, c, stdout, stderr)
-}
-
-// inspect asks Kafka for the topics, and finds what is wrong with them. Kafka being away
-// is only worth a warning: the gateway would wait for it.
-func (r *result) inspect(ctx context.Context, c *config.Config) {
-	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
-	defer cancel()
-	add := func(f config.Finding) { r.findings = append(r.findings, f) }
-	topics, err := r.inspectTopics(ctx, c)
-	switch {
-	case errors.Is(err, kerr.SaslAuthenticationFailed):
-		add(c.Fault("kafka.sasl", err.Error()))
-		return
-	case err != nil:
-		r.unlearned = true
-		add(c.Warning("kafka.brokers", err.Error()+"; nothing was learned about the topics"))
-		return
-	}
-	r.topics = topics
-	unreached := make(map[string][]string) // topics, by what is said of their leaders
-	widths := map[string]cursor.Width{}
-	for i, s := range c.Streams {
-		key, width := "streams."+s.Name+".topic", cursor.Width{}
-		if s.Topics.IsGiven() {
-			key, width.Topics = key+"s", []int{}
-		}
-		if s.Topics.Pattern != "" && len(r.matched[i]) == 0 {
-			add(c.Warning(key, s.Topics.Pattern+" matches no topic now; the gateway would wait for one"))
-		}
-		for _, name := range r.topicsOf(i, s) {
-			t := topics[name]
-			switch {
-			case t.Denied:
-				add(c.Fault(key, name+": "+t.Fault+"; grant it both"))
-			case t.Fault != "":
-				add(c.Warning(key, name+": "+t.Fault+"; the gateway would wait for it"))
-			}
-			if t.Leaders != "" && !slices.Contains(unreached[t.Leaders], name) {
-				unreached[t.Leaders] = append(unreached[t.Leaders], name)
-			}
-			if !s.Topics.IsGiven() {
-				width.Partitions = t.Partitions
-			} else if t.Partitions > 0 {
-				width = width.With(t.Partitions)
-			}
-		}
-		widths[s.Name] = width
-	}
-	for _, d := range c.DeliveryTopics() {
-		switch t := topics[d.Topic]; {
-		case t.Denied:
-			add(c.Fault(d.Key, d.Topic+": "+t.Fault+"; grant it both, and WRITE where records go"))
-		case t.Fault != "":
-			add(c.Warning(d.Key, d.Topic+": "+t.Fault+"; "+d.Missing))
-		}
-	}
-	for _, text := range slices.Sorted(maps.Keys(unreached)) {
-		add(c.Fault("kafka.brokers", fmt.Sprintf("%s; it leads partitions of %s. Brokers must advertise (advertised.listeners) names and ports that are reached from here",
-			text, strings.Join(unreached[text], ", "))))
-	}
-	refused, _ := cursor.TooWide(c.IDs, widths, nil)
-	for _, name := range refused {
-		say, without := c.Warning, "the gateway would serve the others without it"
-		if widths[name].Topics != nil {
-			add(say("streams."+name+".topics", fmt.Sprintf("its %d topics of %d partitions don't fit into event ids beside the other streams: an id may have %d characters. The gateway would refuse those that don't fit, by name",
-				len(widths[name].Topics), widths[name].Partitions, cursor.MaxID)))
-			continue
-		}
-		if len(refused) == len(widths) {
-			say, without = c.Fault, "the gateway would serve nothing"
-		}
-		add(say("streams."+name+".topic", cursor.WhyTooWide(widths[name].Partitions)+"; "+without))
-	}
-}
-
-// inspectTopics asks about all topics that streams name or match.
-func (r *result) inspectTopics(ctx context.Context, c *config.Config) (map[string]broker.Inspected, error) {
-	r.matched = make([][]string, len(c.Streams))
-	var names, all []string
-	for i, s := range c.Streams {
-		if s.Topics.Pattern == "" {
-			names = append(names, r.topicsOf(i, s)...)
-			continue
-		}
-		if all == nil {
-			var err error
-			if all, err = broker.ListTopicNames(ctx, c.Broker()); err != nil {
-				return nil, err
-			}
-		}
-		topics := c.TopicsOf(s)
-		for _, name := range all {
-			if topics.Has(name) {
-				r.matched[i] = append(r.matched[i], name)
-			}
-		}
-		slices.Sort(r.matched[i])
-		names = append(names, r.matched[i]...)
-	}
-	for _, d := range c.DeliveryTopics() {
-		names = append(names, d.Topic)
-	}
-	if len(names) == 0 {
-		return map[string]broker.Inspected{}, nil
-	}
-	slices.Sort(names)
-	return broker.Inspect(ctx, c.Broker(), slices.Compact(names)...)
-}
-
-// topicsOf are the topics of a stream, as far as Kafka has said.
-func (r *result) topicsOf(i int, s config.Stream) []string {
-	switch {
-	case s.Topics.Pattern != "" && i < len(r.matched):
-		return r.matched[i]
-	case s.Topics.IsGiven():
-		return s.Topics.Names
-	}
-	return []string{s.Topic}
 }
 
 func counted(n int, what string) string {

@@ -21,6 +21,6 @@ func (r *result) askRegistry(ctx context.Context, c *config.Config) {
 		err = registry.Check(ctx)
 	}
 	if err != nil {
-		r.findings = append(r.findings, c.Warning("schema_registry.url", "the schema registry: "+err.Error()+"; records whose schemas aren't known would wait for it"))
+		r.add(c.Warning("schema_registry.url", "the schema registry: "+err.Error()+"; records whose schemas aren't known would wait for it"))
 	}
 }

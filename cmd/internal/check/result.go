@@ -20,6 +20,8 @@ type result struct {
 	matched   [][]string                  // by stream, the topics that its pattern matches now
 }
 
+func (r *result) add(f config.Finding) { r.findings = append(r.findings, f) }
+
 // status is the exit status. That Kafka can't be asked is no fault, even if warnings are.
 // It has a separate status, after which a script may try again.
 func (r *result) status() int {
