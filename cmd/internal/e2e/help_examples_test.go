@@ -117,14 +117,7 @@ func (n *newcomer) shell(ctx context.Context, line string) *exec.Cmd {
 // bash runs a line and returns what it prints on stdout.
 func (n *newcomer) bash(line string) string {
 	n.t.Helper()
-	var errs strings.Builder
-	cmd := n.shell(bounded(n.t), line)
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		n.t.Fatalf("%s: %v\n%s%s", line, err, out, errs.String())
-	}
-	return string(out)
+	return n.output(n.shell(bounded(n.t), line), line)
 }
 
 // background starts a line. It returns the file of what it says, and what ends it.

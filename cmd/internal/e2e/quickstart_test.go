@@ -77,8 +77,13 @@ func (n *newcomer) command(ctx context.Context, line string) *exec.Cmd {
 // run runs a line and returns what it prints on stdout.
 func (n *newcomer) run(line string) string {
 	n.t.Helper()
+	return n.output(n.command(bounded(n.t), line), line)
+}
+
+// output runs what a line has become, and returns what it prints on stdout.
+func (n *newcomer) output(cmd *exec.Cmd, line string) string {
+	n.t.Helper()
 	var errs strings.Builder
-	cmd := n.command(bounded(n.t), line)
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	if err != nil {
