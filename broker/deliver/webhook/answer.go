@@ -98,8 +98,8 @@ func causeOf(ctx context.Context, err error) string {
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError
 		authority   x509.UnknownAuthorityError
-		alert       tls.AlertError
 		header      tls.RecordHeaderError
+		op          *net.OpError
 		network     net.Error
 	)
 	switch {
@@ -111,7 +111,9 @@ func causeOf(ctx context.Context, err error) string {
 		return "dns"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection_refused"
-	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &alert), errors.As(err, &header):
+	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &header):
+		return "tls"
+	case errors.As(err, &op) && op.Op == "remote error": // how crypto/tls hands on an alert
 		return "tls"
 	}
 	return "connection_lost"

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -243,6 +244,11 @@ func TestWhatAnErrorMeans(t *testing.T) {
 	secure := httptest.NewTLSServer(nil)
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	t.Cleanup(secure.Close)
+	refuses := httptest.NewUnstartedServer(nil) // the handshake, with an alert
+	refuses.Config.ErrorLog = secure.Config.ErrorLog
+	refuses.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	refuses.StartTLS()
+	t.Cleanup(refuses.Close)
 	t.Cleanup(func() { close(hangs) })
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -256,6 +262,7 @@ func TestWhatAnErrorMeans(t *testing.T) {
 		{slow, "timeout", true},
 		{resets, "connection_lost", true},
 		{secure.URL, "tls", true},
+		{refuses.URL, "tls", true},
 		{"http://" + closed.Addr().String(), "connection_refused", true},
 		{slow, "private_address", false},
 		{"http://localhost:" + closed.Addr().String()[strings.LastIndexByte(closed.Addr().String(), ':')+1:], "private_address", false},
