@@ -48,8 +48,8 @@ type Config struct {
 	Opts []kgo.Opt // further options for the clients
 
 	// Instrument returns options that count what one client does, such as the hooks of
-	// kprom. The client is reader, history, control_producer or control_consumer. No two
-	// clients of one name are open at a time. nil: nothing is counted.
+	// kprom. The client is reader, history, control_producer, control_consumer or one of
+	// [NewClient]. No two clients of one name are open at a time. nil: nothing is counted.
 	Instrument func(client string) []kgo.Opt
 
 	log *slog.Logger // of the caller; nil: nobody is told of files that cannot be read again
@@ -134,10 +134,14 @@ func readerOptions(cfg Config) ([]kgo.Opt, error) {
 // login and its bounds. The name is for the metrics of [Config.Instrument]. It is for
 // other packages, which say the rest by opts.
 func NewClient(cfg Config, name string, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
-	base, err := options(cfg.logged(log))
+	return cfg.logged(log).client(append(cfg.instrumented(name), opts...)...)
+}
+
+// client makes a client with further options.
+func (c Config) client(further ...kgo.Opt) (*kgo.Client, error) {
+	opts, err := options(c)
 	if err != nil {
 		return nil, err
 	}
-	base = append(base, cfg.instrumented(name)...)
-	return kgo.NewClient(append(base, opts...)...)
+	return kgo.NewClient(append(opts, further...)...)
 }

@@ -27,11 +27,7 @@ type Inspected struct {
 // to fetch from there, as the reader would ask it. It fails if Kafka can't be asked at
 // all, in plain words around the cause.
 func Inspect(ctx context.Context, cfg Config, topics ...string) (map[string]Inspected, error) {
-	opts, err := options(cfg)
-	if err != nil {
-		return nil, err
-	}
-	cl, err := kgo.NewClient(opts...)
+	cl, err := cfg.client()
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +54,7 @@ const (
 // ListTopicNames asks Kafka once which topics there are, without internal ones. Its
 // errors are those of Inspect.
 func ListTopicNames(ctx context.Context, cfg Config) ([]string, error) {
-	opts, err := options(cfg)
-	if err != nil {
-		return nil, err
-	}
-	cl, err := kgo.NewClient(opts...)
+	cl, err := cfg.client()
 	if err != nil {
 		return nil, err
 	}

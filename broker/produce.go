@@ -13,15 +13,11 @@ import (
 // record then has its Partition and Offset. A record with a key goes to the partition
 // that Kafka's own producer would choose. Produce never creates a topic.
 func Produce(ctx context.Context, cfg Config, record *kgo.Record) error {
-	opts, err := options(cfg)
-	if err != nil {
-		return err
-	}
-	cl, err := kgo.NewClient(append(opts,
+	cl, err := cfg.client(
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.UnknownTopicRetries(1),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
-	)...)
+	)
 	if err != nil {
 		return err
 	}
