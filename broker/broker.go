@@ -87,12 +87,16 @@ func (s StreamConfig) decoder() (*record.Decoder, error) {
 // default.
 const minBatchBytes = 16 << 20
 
-// maxBatchBytes is what one batch of records may unpack to (KIP-98). Otherwise a batch
-// that compresses well could take any amount of memory. Zeros shrink to a thousandth.
+// BatchLimit is what one batch of records with these rules may unpack to (KIP-98).
+// Otherwise a batch that compresses well could take any amount of memory. Zeros shrink to
+// a thousandth.
+func BatchLimit(r record.Rules) int { return max(minBatchBytes, 4*r.SizeLimit()) }
+
+// maxBatchBytes is the largest limit of the streams.
 func maxBatchBytes(streams []StreamConfig) int {
 	most := minBatchBytes
 	for _, s := range streams {
-		most = max(most, 4*s.Record.SizeLimit())
+		most = max(most, BatchLimit(s.Record))
 	}
 	return most
 }

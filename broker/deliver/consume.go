@@ -30,8 +30,6 @@ const (
 	// withdrawTimeout is how long attempts under way have, when their partition goes to
 	// another gateway. The group waits meanwhile.
 	withdrawTimeout = 10 * time.Second
-
-	minBatchBytes = 16 << 20 // what a batch may unpack to, as in package broker
 )
 
 // session is a membership of the group. It ends with ctx or an error.
@@ -101,7 +99,7 @@ func (s *session) options() []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // so that a transaction's marker moves what is committed
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(perPartition), kgo.FetchMaxWait(fetchWait),
-		kgo.MaxDecompressBatchBytes(max(minBatchBytes, 4*s.config.Source.Rules.SizeLimit())),
+		kgo.MaxDecompressBatchBytes(broker.BatchLimit(s.config.Source.Rules)),
 		kgo.AdjustFetchOffsetsFn(s.assigned),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, member *kgo.Client, gone map[string][]int32) {
 			s.revoked(ctx, member, ids(gone))
