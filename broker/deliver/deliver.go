@@ -125,8 +125,9 @@ const (
 	// produceTimeout bounds the writing of one record. It is tried again.
 	produceTimeout = 30 * time.Second
 
-	// maxProduced is what one batch may have: a record that came from Kafka has to fit. The
-	// topic's max.message.bytes decides.
+	// maxProduced is what one batch may have before it is compressed: a record that came
+	// from Kafka has to fit. The topic's max.message.bytes decides. Dead letters are read
+	// again with the same bound.
 	maxProduced = 64 << 20
 )
 

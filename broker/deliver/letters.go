@@ -119,7 +119,8 @@ func (d *Delivery) readLetters(ctx context.Context, visit func(*kgo.Record) erro
 	}
 	cl, err := broker.NewClient(d.kafka, "deliver_"+d.config.Name+"_letters", d.log,
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}), kgo.ConsumeResetOffset(kgo.NoResetOffset()),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetchBytes))
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxBytes(fetchBytes),
+		kgo.MaxDecompressBatchBytes(maxProduced))
 	if err != nil {
 		return err
 	}

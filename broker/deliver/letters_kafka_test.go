@@ -82,6 +82,29 @@ func TestDeadLettersAreListedAndSentAgain(t *testing.T) {
 	}
 }
 
+// A record that is too large goes to the dead letters, whose batches may be larger than
+// those of a stream.
+func TestALargeDeadLetterIsRead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, 1)
+	s.config.Source.Rules.MaxBytes = 6 << 20
+	d, _ := s.start()
+	s.awaitState(d, StateRunning, "")
+	producer := s.cluster.Client(t, kgo.ProducerBatchCompression(kgo.GzipCompression()), kgo.ProducerBatchMaxBytes(maxProduced))
+	large := &kgo.Record{Topic: s.config.Source.Topic, Key: []byte("a"), Value: make([]byte, 17<<20)}
+	if err := producer.ProduceSync(t.Context(), large).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	s.await("a dead letter", func() bool { return total(d.Status().Dead) == 1 })
+	var sizes []int
+	if err := d.Letters(t.Context(), Selection{}, func(l Letter) error { sizes = append(sizes, len(l.Record.Value)); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(sizes, []int{17 << 20}) {
+		t.Errorf("letters of %d bytes", sizes)
+	}
+}
+
 func total(by map[string]uint64) (n uint64) {
 	for _, one := range by {
 		n += one
