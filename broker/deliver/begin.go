@@ -56,6 +56,15 @@ func (d *Delivery) lost(format string, args ...any) error {
 	return &LostError{d.config.Name, fmt.Sprintf(format, args...)}
 }
 
+func (d *Delivery) recreated() error {
+	return d.lost("topic %s was created anew: the group's offsets are of the former one", d.config.Source.Topic)
+}
+
+// forgotten says that the group has lost the offset of a partition.
+func (d *Delivery) forgotten(p int32) error {
+	return d.lost("the group %s has no offset of partition %d of topic %s any more", d.config.groupName(), p, d.config.Source.Topic)
+}
+
 // begin looks whether the group's offsets are good before the delivery joins it. At the
 // first start it commits those of config.From. So a record that comes later is delivered,
 // however long this gateway is away.
@@ -121,11 +130,11 @@ func (d *Delivery) firstStart(ctx context.Context, topic kadm.TopicDetail) error
 	} else if ran {
 		return d.lost("the group %s has no offsets any more, though the delivery has run before: Kafka forgets them a while after the last gateway has left (offsets.retention.minutes), and when the topic is deleted", d.config.groupName())
 	}
-	at, err := d.find(ctx, d.config.From)
+	at, err := d.find(ctx, topic.Topic, d.config.From)
 	if err == nil {
 		err = d.commitAsAdmin(ctx, topic, at)
 	}
-	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.RebalanceInProgress) {
+	if hasMembers(err) {
 		return nil // another gateway was first
 	}
 	if err != nil {
@@ -148,23 +157,22 @@ func (s Start) String() string {
 	return "now"
 }
 
-// find returns the offset of each partition for a start.
-func (d *Delivery) find(ctx context.Context, s Start) (map[int32]int64, error) {
+// find returns the offset of each partition of a topic for a start.
+func (d *Delivery) find(ctx context.Context, topic string, s Start) (map[int32]int64, error) {
 	var listed kadm.ListedOffsets
 	var err error
-	name := d.config.Source.Topic
 	switch {
 	case s.Earliest:
-		listed, err = d.admin.ListStartOffsets(ctx, name)
+		listed, err = d.admin.ListStartOffsets(ctx, topic)
 	case !s.At.IsZero():
-		listed, err = d.admin.ListOffsetsAfterMilli(ctx, s.At.UnixMilli(), name)
+		listed, err = d.admin.ListOffsetsAfterMilli(ctx, s.At.UnixMilli(), topic)
 	case s.Since > 0:
-		listed, err = d.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-s.Since).UnixMilli(), name)
+		listed, err = d.admin.ListOffsetsAfterMilli(ctx, time.Now().Add(-s.Since).UnixMilli(), topic)
 	default:
 		// Not the high watermark: a transaction that is open now may commit later.
-		listed, err = d.admin.ListCommittedOffsets(ctx, name)
+		listed, err = d.admin.ListCommittedOffsets(ctx, topic)
 	}
-	return offsetsOf(listed, err, name)
+	return offsetsOf(listed, err, topic)
 }
 
 // offsetsOf takes a topic's offsets out of an answer: all of them or an error.
@@ -180,6 +188,11 @@ func offsetsOf(listed kadm.ListedOffsets, err error, topic string) (map[int32]in
 		at[p] = o.Offset
 	}
 	return at, nil
+}
+
+// hasMembers reports whether Kafka refused to commit for a group because it has members.
+func hasMembers(err error) bool {
+	return errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.RebalanceInProgress)
 }
 
 // commitAsAdmin commits for a group without members.
@@ -198,10 +211,19 @@ func (d *Delivery) commitAsAdmin(ctx context.Context, topic kadm.TopicDetail, at
 	return nil
 }
 
-// checkCommits looks whether a delivery that has run before can go on. Partitions are
-// numbered as they come, so one without an offset is new if none after it has one.
+// newestPartition is the newest one that has an offset; -1: none has. Partitions are
+// numbered as they come, so one without an offset is new if it comes after that.
+func newestPartition(commits map[int32]kadm.Offset) int32 {
+	newest := int32(-1)
+	for p := range commits {
+		newest = max(newest, p)
+	}
+	return newest
+}
+
+// checkCommits looks whether a delivery that has run before can go on.
 func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, commits map[int32]kadm.Offset) error {
-	starts, err := d.find(ctx, Start{Earliest: true})
+	starts, err := d.find(ctx, topic.Topic, Start{Earliest: true})
 	if err != nil {
 		return err
 	}
@@ -210,10 +232,7 @@ func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, com
 	if err != nil {
 		return err
 	}
-	newest := int32(-1)
-	for p := range commits {
-		newest = max(newest, p)
-	}
+	newest := newestPartition(commits)
 	fresh := make(map[int32]int64)
 	for _, p := range slices.Sorted(maps.Keys(starts)) {
 		c, ok := commits[p]
@@ -221,9 +240,9 @@ func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, com
 		case !ok && p > newest:
 			fresh[p] = starts[p]
 		case !ok:
-			return d.lost("the group %s has no offset of partition %d of topic %s any more", d.config.groupName(), p, topic.Topic)
+			return d.forgotten(p)
 		case c.Metadata != "" && c.Metadata != topic.ID.String() && topic.ID != (kadm.TopicID{}):
-			return d.lost("topic %s was created anew: the group's offsets are of the former one", topic.Topic)
+			return d.recreated()
 		case c.At < starts[p]:
 			return d.lost("records of topic %s that were not delivered are gone: partition %d begins at offset %d, and the delivery is at %d (retention)", topic.Topic, p, starts[p], c.At)
 		case c.At > ends[p]:
@@ -234,7 +253,7 @@ func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, com
 		return nil
 	}
 	err = d.commitAsAdmin(ctx, topic, fresh)
-	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.RebalanceInProgress) {
+	if hasMembers(err) {
 		return nil // the group's members see to it
 	}
 	return err
@@ -246,12 +265,12 @@ func (d *Delivery) Move(ctx context.Context, to Start) error {
 	if err != nil {
 		return err
 	}
-	at, err := d.find(ctx, to)
+	at, err := d.find(ctx, topic.Topic, to)
 	if err != nil {
 		return err
 	}
 	err = d.commitAsAdmin(ctx, topic, at)
-	if errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.RebalanceInProgress) {
+	if hasMembers(err) {
 		return fmt.Errorf("the delivery %s runs: stop all gateways that have it, and say this again", d.config.Name)
 	}
 	if err == nil {

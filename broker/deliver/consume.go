@@ -157,16 +157,14 @@ func (s *session) freshStarts(ctx context.Context, fresh []int32) (map[int32]int
 	if err != nil {
 		return nil, err
 	}
-	starts, err := s.find(ctx, Start{Earliest: true})
+	starts, err := s.find(ctx, s.config.Source.Topic, Start{Earliest: true})
 	if err != nil {
 		return nil, err
 	}
 	at := make(map[int32]int64)
 	for _, p := range fresh {
-		for other := range commits {
-			if other > p {
-				return nil, s.lost("the group %s has no offset of partition %d of topic %s any more", s.config.groupName(), p, s.config.Source.Topic)
-			}
+		if p < newestPartition(commits) {
+			return nil, s.forgotten(p)
 		}
 		at[p] = starts[p]
 	}
@@ -199,7 +197,7 @@ func (s *session) poll(ctx context.Context, member *kgo.Client) {
 		fetches := member.PollRecords(ctx, pollRecords)
 		fetches.EachTopic(func(t kgo.FetchTopic) {
 			if s.isOther(kadm.TopicID(t.TopicID)) {
-				s.fail(s.lost("topic %s was created anew: the group's offsets are of the former one", t.Topic))
+				s.fail(s.recreated())
 				return
 			}
 			for _, p := range t.Partitions {
@@ -268,7 +266,7 @@ func (d *Delivery) watch(ctx context.Context) error {
 		return nil
 	}
 	if d.isOther(topic.ID) {
-		return d.lost("topic %s was created anew: the group's offsets are of the former one", topic.Topic)
+		return d.recreated()
 	}
 	listed, err := d.admin.ListCommittedOffsets(asking, topic.Topic)
 	if err != nil {

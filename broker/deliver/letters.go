@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -100,20 +99,22 @@ var errEnough = errors.New("enough")
 // the beginning, in the order of each partition.
 func (d *Delivery) readLetters(ctx context.Context, visit func(*kgo.Record) error) error {
 	topic := d.config.DeadLetter
-	starts, err := d.admin.ListStartOffsets(ctx, topic)
+	starts, err := d.find(ctx, topic, Start{Earliest: true})
 	if err != nil {
-		return err
-	}
-	ends, err := d.admin.ListCommittedOffsets(ctx, topic)
-	if err := errors.Join(err, starts.Error(), ends.Error()); err != nil {
 		return about("dead_letter: topic "+topic, err)
 	}
-	left, from := make(map[int32]int64), make(map[int32]kgo.Offset)
-	ends.Each(func(end kadm.ListedOffset) {
-		if start, ok := starts.Lookup(topic, end.Partition); ok && start.Offset < end.Offset {
-			left[end.Partition], from[end.Partition] = end.Offset, kgo.NewOffset().At(start.Offset)
+	left, err := d.find(ctx, topic, Start{}) // of each partition, where it ends
+	if err != nil {
+		return about("dead_letter: topic "+topic, err)
+	}
+	from := make(map[int32]kgo.Offset)
+	for p, end := range left {
+		if start, ok := starts[p]; ok && start < end {
+			from[p] = kgo.NewOffset().At(start)
+		} else {
+			delete(left, p)
 		}
-	})
+	}
 	if len(left) == 0 {
 		return nil
 	}

@@ -14,11 +14,7 @@ func (e *engine) withdraw(ctx context.Context, ids []partitionID) {
 	var leaving []*partition
 	e.mu.Lock()
 	for _, id := range ids {
-		if p := e.partitions[id]; p != nil && !p.withdrawn {
-			p.withdrawn = true
-			if p.flying == 0 {
-				close(p.landed)
-			}
+		if p := e.partitions[id]; p != nil && p.withdraw() {
 			leaving = append(leaving, p)
 		}
 	}
@@ -30,6 +26,18 @@ func (e *engine) withdraw(ctx context.Context, ids []partitionID) {
 		}
 		p.cancel()
 	}
+}
+
+// withdraw has no further attempt begin. It reports whether that is news.
+func (p *partition) withdraw() (news bool) {
+	if p.withdrawn {
+		return false
+	}
+	p.withdrawn = true
+	if p.flying == 0 {
+		close(p.landed)
+	}
+	return true
 }
 
 // cutOff ends all attempts under way. It is for an end that must not wait: whether the
@@ -53,12 +61,7 @@ func (e *engine) drop(ids []partitionID) {
 			continue
 		}
 		p.cancel()
-		if !p.withdrawn {
-			p.withdrawn = true
-			if p.flying == 0 {
-				close(p.landed)
-			}
-		}
+		p.withdraw()
 		for _, it := range p.items {
 			e.waiting.remove(it.lane)
 		}
