@@ -92,10 +92,16 @@ func (h *Hub) Jump(stream int, partition int32, reason Reason, to int64) {
 		l.rememberBack(jumpBack{seq: h.seq, partition: partition, to: to, leader: lineage.at(from)})
 	}
 	if l.state != nil && to < from { // the reader feeds it anew after this call
-		for next := l.state.forget(partition, 1); next != 0; next = l.state.forget(partition, next) {
-			h.mu.did(holdRun)
-			h.mu.breathe()
-		}
+		h.forgetState(l, partition)
+	}
+}
+
+// forgetState empties a partition's part of the state, in runs. Others have the lock
+// between them.
+func (h *Hub) forgetState(l *log, partition int32) {
+	for next := l.state.forget(partition, 1); next != 0; next = l.state.forget(partition, next) {
+		h.mu.did(holdRun)
+		h.mu.breathe()
 	}
 }
 

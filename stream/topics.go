@@ -274,10 +274,7 @@ func (h *Hub) RemoveTopic(stream int, key string) {
 	}
 	l.state.hide(partitions)
 	for _, p := range partitions {
-		for next := l.state.forget(p, 1); next != 0; next = l.state.forget(p, next) {
-			h.mu.did(holdRun)
-			h.mu.breathe()
-		}
+		h.forgetState(l, p)
 	}
 }
 
