@@ -225,11 +225,14 @@ func (o *ownStream) ownEpoch(p int) int32 {
 func (o *ownStream) moveTo(p int, next int64, leader int32) {
 	o.pos = grow(o.pos, p+1)
 	o.pos[p] = next
-	if leader == noEpoch {
-		return
+	if known := o.lineage.newestFor(p).of(p); leader <= known.newest() && known.at(next) == noEpoch {
+		o.keepLeader(p, next, leader)
 	}
-	known := o.lineage.newestFor(p).of(p)
-	if leader > known.newest() || known.at(next) != noEpoch {
+}
+
+// keepLeader notes the leader epoch of a position in a partition, if it is known.
+func (o *ownStream) keepLeader(p int, next int64, leader int32) {
+	if leader == noEpoch {
 		return
 	}
 	for len(o.leaders) <= p {

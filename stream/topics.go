@@ -176,7 +176,7 @@ func (o *ownStream) adopt(l *log) {
 		for n, p := range partitions[:min(len(partitions), len(a.offsets))] {
 			if next := a.offsets[n]; next > o.pos[p] {
 				o.pos[p] = next
-				o.keepLeader(p, next, cursor.LeaderAt(a.leaders, n))
+				o.keepLeader(int(p), next, cursor.LeaderAt(a.leaders, n))
 			}
 		}
 		if len(partitions) >= len(a.offsets) {
@@ -187,19 +187,6 @@ func (o *ownStream) adopt(l *log) {
 	if len(o.ahead) == 0 {
 		o.ahead = nil
 	}
-}
-
-// keepLeader notes the leader epoch that a cursor said of a position.
-func (o *ownStream) keepLeader(partition int32, next int64, leader int32) {
-	if leader == noEpoch {
-		return
-	}
-	o.came = grow(slices.Clone(o.came), int(partition)+1)
-	for len(o.leaders) < len(o.came) {
-		o.leaders = append(slices.Clip(o.leaders), noEpoch)
-	}
-	o.leaders = slices.Clone(o.leaders)
-	o.came[partition], o.leaders[partition] = next, leader
 }
 
 // extend grows a position to n partitions. In those that are missing it is where they
