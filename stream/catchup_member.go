@@ -84,9 +84,8 @@ func (p *ownPosition) serveCatchup(h *Hub, v *view, id uint32, i int, b *Batch, 
 			looked++
 			h.mu.did(1)
 			if p.takeFound(o, l, la.pass, &f) {
-				b.add(f.body.frame, func(dst []byte) []byte { return p.id(h, v, dst) })
-				b.came(l.stream)
-				h.hand(l, f.partition, f.next)
+				p.send(h, v, b, f.body.frame)
+				h.hand(l, f.partition, f.next, b)
 			}
 			la.took(c)
 		}
@@ -165,7 +164,7 @@ func (p *ownPosition) passOver(h *Hub, v *view, i int, gone *GoneError, b *Batch
 	if len(r.Partitions) == 0 {
 		return
 	}
-	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
+	p.send(h, v, b, h.resetBody(r))
 }
 
 // recreated takes stream i, which the log has left behind, to the start of the topic
@@ -180,7 +179,7 @@ func (p *ownPosition) recreated(h *Hub, v *view, id uint32, i int, b *Batch) {
 	}
 	o.epoch, o.told, o.lineage, o.leaders = l.epoch, l.began, l.lineage, nil
 	o.pos = grow(slices.Clone(l.start), len(l.head))
-	b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
+	p.send(h, v, b, h.resetBody(r))
 	p.rejoin(h, v, i, b)
 	p.locate(h, v, id, i)
 }

@@ -317,7 +317,7 @@ func (p *ownPosition) tellParted(h *Hub, v *view, i int, b *Batch) (back bool) {
 		back = true
 		o.pos[q], o.came[q], o.leaders[q] = to, to, known.at(to)
 		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{Partition: int32(q), From: from, To: to}}}
-		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
+		p.send(h, v, b, h.resetBody(r))
 	}
 	return back
 }

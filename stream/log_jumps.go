@@ -78,7 +78,7 @@ func (p *ownPosition) rejoin(h *Hub, v *view, i int, b *Batch) {
 			continue
 		}
 		r := Reset{Reason: ReasonTruncated, Stream: l.spec.Name, Partitions: []Moved{{Partition: j.partition, From: from, To: j.to}}}
-		b.add(h.resetBody(r), func(dst []byte) []byte { return p.id(h, v, dst) })
+		p.send(h, v, b, h.resetBody(r))
 	}
 	o.told, o.lineage = l.newest, l.lineage
 	p.tellParted(h, v, i, b)

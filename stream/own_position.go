@@ -67,6 +67,11 @@ func (p *ownPosition) id(h *Hub, v *view, dst []byte) []byte {
 	})
 }
 
+// send adds a frame under the position reached.
+func (p *ownPosition) send(h *Hub, v *view, b *Batch, frame []byte) {
+	b.add(frame, func(dst []byte) []byte { return p.id(h, v, dst) })
+}
+
 // catchHead moves the positions to the head: everything up to there has been served.
 func (p *ownPosition) catchHead(h *Hub, v *view) {
 	for i := range p.streams {
@@ -192,10 +197,9 @@ func (p *ownPosition) replay(h *Hub, v *view, uid uint32, b *Batch, maxBytes int
 		o.seq = e.seq + 1
 		if o.take(r.log, r.at, e, &p.filter) {
 			p.reach(h, v, o, e.seq)
-			b.add(r.log.frame(e), func(dst []byte) []byte { return p.id(h, v, dst) })
+			p.send(h, v, b, r.log.frame(e))
 			if e.kind == kindEvent {
-				b.came(r.log.stream)
-				h.hand(r.log, e.partition, e.next)
+				h.hand(r.log, e.partition, e.next, b)
 			}
 		}
 		r.advance()

@@ -26,8 +26,7 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 		}
 		b.add(f.log.frame(e), func(dst []byte) []byte { return h.appendIDAt(dst, v, f) })
 		if e.kind == kindEvent {
-			b.came(f.log.stream)
-			h.hand(f.log, e.partition, e.next)
+			h.hand(f.log, e.partition, e.next, b)
 		}
 		f.advance()
 	}
@@ -35,8 +34,10 @@ func (h *Hub) pull(s *subSlot, b *Batch, maxBytes int) Pulled {
 	return Drained
 }
 
-// hand notes that the subscription that pulls is handed an event.
-func (h *Hub) hand(l *log, partition int32, next int64) {
+// hand notes that the subscription that pulls is handed the event that has just been
+// added to its batch.
+func (h *Hub) hand(l *log, partition int32, next int64, b *Batch) {
+	b.came(l.stream)
 	l.deliveries++
 	h.observer.handed(spot{l.stream, partition, next - 1}, h.scratch.puller)
 }
