@@ -32,6 +32,7 @@ type layout struct {
 // logTopic is one topic of a log.
 type logTopic struct {
 	name, key  string
+	rank       int64   // of its first partition: see layout.rank
 	partitions []int32 // of the log, by number in the topic
 }
 
@@ -40,7 +41,7 @@ func (y *layout) with(name, key string, partitions int) *layout {
 	next := y.clone()
 	at, _ := next.search(key)
 	next.byKey = slices.Insert(next.byKey, at, int32(len(next.topics)))
-	next.topics = append(next.topics, logTopic{name: name, key: key})
+	next.topics = append(next.topics, logTopic{name: name, key: key, rank: firstRank(key)})
 	next.add(len(next.topics)-1, partitions)
 	return next
 }
@@ -89,9 +90,13 @@ func (y *layout) rank(partition int32) int64 {
 	if y == nil || int(partition) >= len(y.of) {
 		return int64(partition)
 	}
-	var key [8]byte
-	_, _ = base64.RawURLEncoding.Decode(key[2:], []byte(y.topics[y.of[partition]].key))
-	return int64(binary.BigEndian.Uint64(key[:])<<15) | int64(y.number[partition])
+	return y.topics[y.of[partition]].rank | int64(y.number[partition])
+}
+
+func firstRank(key string) int64 {
+	var bytes [8]byte
+	_, _ = base64.RawURLEncoding.Decode(bytes[2:], []byte(key))
+	return int64(binary.BigEndian.Uint64(bytes[:]) << 15)
 }
 
 // isGone reports whether a position says that a topic was deleted.
