@@ -134,9 +134,10 @@ func (l *log) appendPosition(dst []byte, epoch string, lineage *generation, pos 
 
 // appendSegment appends a segment of the log's, whose partitions are the log's. Topics
 // that were added after the position are named too, so that ids never name fewer topics.
-func (l *log) appendSegment(dst []byte, s cursor.Segment, ahead []aheadTopic, packed bool) []byte {
+func (l *log) appendSegment(dst []byte, s cursor.Segment, ahead []cursor.TopicPosition, packed bool) []byte {
 	if l.layout != nil {
-		s = l.layout.segment(s, l.extend(s.Offsets, len(l.head)), s.Leaders, ahead)
+		s.Offsets = l.extend(s.Offsets, len(l.head))
+		s = l.layout.segment(s, ahead)
 	}
 	return l.ids.Append(dst, s, packed)
 }

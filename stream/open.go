@@ -110,7 +110,7 @@ type streamStart struct {
 	leaders []int32 // leader epochs that only the cursor tells of; see ownStream.leaders
 	came    []int64 // the position that they are of
 
-	ahead []aheadTopic // of several topics, those that only the cursor has
+	ahead []cursor.TopicPosition // of several topics, those that only the cursor has
 }
 
 // subscribe registers a request at its start.

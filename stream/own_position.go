@@ -37,7 +37,11 @@ type ownStream struct {
 	leaders []int32
 	came    []int64
 
-	ahead []aheadTopic // of a stream of several topics, what this gateway doesn't have
+	// Of a stream of several topics, what the cursor says of those that this gateway
+	// doesn't have, or of which it doesn't have all partitions. Other gateways do. Ids
+	// repeat it, and the subscriber goes on from there once this gateway has it too. By
+	// key; nil: none.
+	ahead []cursor.TopicPosition
 }
 
 // appendID appends the position reached.

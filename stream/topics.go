@@ -102,10 +102,11 @@ func firstRank(key string) int64 {
 // isGone reports whether a position says that a topic was deleted.
 func (t *logTopic) isGone(pos []int64) bool { return at(pos, int(t.partitions[0])) == Gone }
 
-// segment is a position of the log as ids name it, with what a subscriber carries of
-// topics that this gateway doesn't have. A topic that the position doesn't reach was
-// added after it.
-func (y *layout) segment(s cursor.Segment, pos []int64, leaders []int32, ahead []aheadTopic) cursor.Segment {
+// segment has a position of the log, which is in s, as ids name it. ahead is what a
+// subscriber carries of topics that this gateway doesn't have. A topic that the position
+// doesn't reach was added after it.
+func (y *layout) segment(s cursor.Segment, ahead []cursor.TopicPosition) cursor.Segment {
+	pos, leaders := s.Offsets, s.Leaders
 	s.Offsets = make([]int64, 0, len(pos))
 	if leaders != nil || len(ahead) > 0 {
 		s.Leaders = make([]int32, 0, len(pos))
@@ -116,49 +117,37 @@ func (y *layout) segment(s cursor.Segment, pos []int64, leaders []int32, ahead [
 			s.Leaders = append(s.Leaders, leader)
 		}
 	}
-	for i, j := 0, 0; i < len(y.byKey) || j < len(ahead); {
-		var t *logTopic
-		if i < len(y.byKey) {
-			t = &y.topics[y.byKey[i]]
-		}
+	addTopic := func(key string, partitions []int32, more cursor.TopicPosition) {
 		first := len(s.Offsets)
-		var key string
-		if t != nil && (j == len(ahead) || t.key <= ahead[j].key) {
-			i++
-			if key = t.key; t.isGone(pos) {
-				if j < len(ahead) && ahead[j].key == key {
-					j++
-				}
-				continue
+		for _, p := range partitions {
+			if int(p) < len(pos) {
+				add(pos[p], cursor.LeaderAt(leaders, int(p)))
 			}
-			for _, p := range t.partitions {
-				if int(p) < len(pos) {
-					add(pos[p], cursor.LeaderAt(leaders, int(p)))
-				}
-			}
-		} else {
-			key = ahead[j].key
 		}
-		if j < len(ahead) && ahead[j].key == key {
-			for n := len(s.Offsets) - first; n < len(ahead[j].offsets); n++ {
-				add(ahead[j].offsets[n], cursor.LeaderAt(ahead[j].leaders, n))
-			}
-			j++
+		for n := len(s.Offsets) - first; n < len(more.Offsets); n++ {
+			add(more.Offsets[n], cursor.LeaderAt(more.Leaders, n))
 		}
 		if n := len(s.Offsets) - first; n > 0 {
 			s.Topics = append(s.Topics, cursor.Topic{Key: key, Partitions: n})
 		}
 	}
+	for _, i := range y.byKey {
+		t := &y.topics[i]
+		for ; len(ahead) > 0 && ahead[0].Key < t.key; ahead = ahead[1:] {
+			addTopic(ahead[0].Key, nil, ahead[0])
+		}
+		var more cursor.TopicPosition
+		if len(ahead) > 0 && ahead[0].Key == t.key {
+			more, ahead = ahead[0], ahead[1:]
+		}
+		if !t.isGone(pos) {
+			addTopic(t.key, t.partitions, more)
+		}
+	}
+	for _, a := range ahead {
+		addTopic(a.Key, nil, a)
+	}
 	return s
-}
-
-// aheadTopic is what a cursor says of a topic that this gateway doesn't have, or of which
-// it doesn't have all partitions. Other gateways do. Ids repeat it, and the subscriber
-// goes on from there once this gateway has it too.
-type aheadTopic struct {
-	key     string
-	offsets []int64
-	leaders []int32 // nil: none is known
 }
 
 // adopt takes up what was added to a log of several topics: partitions where they were
@@ -173,18 +162,18 @@ func (o *ownStream) adopt(l *log) {
 	}
 	for i := 0; i < len(o.ahead); i++ {
 		a := &o.ahead[i]
-		topic, found := l.layout.find(a.key)
+		topic, found := l.layout.find(a.Key)
 		if !found {
 			continue
 		}
 		partitions := l.layout.topics[topic].partitions
-		for n, p := range partitions[:min(len(partitions), len(a.offsets))] {
-			if next := a.offsets[n]; next > o.pos[p] {
+		for n, p := range partitions[:min(len(partitions), len(a.Offsets))] {
+			if next := a.Offsets[n]; next > o.pos[p] {
 				o.pos[p] = next
-				o.keepLeader(int(p), next, cursor.LeaderAt(a.leaders, n))
+				o.keepLeader(int(p), next, cursor.LeaderAt(a.Leaders, n))
 			}
 		}
-		if len(partitions) >= len(a.offsets) {
+		if len(partitions) >= len(a.Offsets) {
 			o.ahead = slices.Delete(o.ahead, i, i+1)
 			i--
 		}
@@ -328,12 +317,12 @@ func (h *Hub) StreamPartition(stream int, topic string, number int32) (partition
 }
 
 // width is how much of an id a position takes.
-func (y *layout) width(pos []int64, ahead []aheadTopic) cursor.Width {
+func (y *layout) width(pos []int64, ahead []cursor.TopicPosition) cursor.Width {
 	w := cursor.Width{Topics: []int{}}
 	if y == nil {
 		return cursor.Width{Partitions: len(pos)}
 	}
-	segment := y.segment(cursor.Segment{}, pos, nil, ahead)
+	segment := y.segment(cursor.Segment{Offsets: pos}, ahead)
 	for _, t := range segment.Topics {
 		w = w.With(t.Partitions)
 	}

@@ -306,10 +306,9 @@ func (c *manyClient) check(t *testing.T, id string, data *string) {
 	}
 	c.kafka.mu.Lock()
 	defer c.kafka.mu.Unlock()
-	now, first := map[string][]int64{}, 0
-	for _, topic := range segments[0].Topics {
-		now[topic.Key] = segments[0].Offsets[first : first+topic.Partitions]
-		first += topic.Partitions
+	now := map[string][]int64{}
+	for topic := range segments[0].ByTopic() {
+		now[topic.Key] = topic.Offsets
 	}
 	found := data == nil
 	for key, offsets := range now {

@@ -15,36 +15,32 @@ import (
 //   - A topic that the log has and the cursor doesn't name was created after the cursor.
 //     Its position is its start.
 //   - A topic that only the cursor names, and Kafka has, is new to this gateway, or not
-//     served here. The position is carried: see [aheadTopic].
+//     served here. The position is carried: see ownStream.ahead.
 //   - A topic that only the cursor names, and Kafka no longer has, was deleted. A reset
 //     says so.
 //   - A topic that only the log has, and Kafka no longer has, was deleted. The cursor
 //     comes from a gateway that knows. It is not told again.
-func (h *Hub) locateTopics(ctx context.Context, m memory, seg *cursor.Segment, r *Request) (found cursor.Segment, ahead []aheadTopic, gone []Moved, err error) {
+func (h *Hub) locateTopics(ctx context.Context, m memory, seg *cursor.Segment, r *Request) (found cursor.Segment, ahead []cursor.TopicPosition, gone []Moved, err error) {
 	found = cursor.Segment{Stream: m.name, Epoch: m.epoch, Filter: seg.Filter, Offsets: make([]int64, len(m.head)), Leaders: unknownEpochs(len(m.head))}
 	named := make([]bool, len(m.layout.topics))
-	var unknown []aheadTopic
-	first := 0
-	for _, t := range m.topicsOf(seg) {
-		said := aheadTopic{key: t.Key, offsets: seg.Offsets[first : first+t.Partitions]}
-		if seg.Leaders != nil {
-			said.leaders = seg.Leaders[first : first+t.Partitions]
-		}
-		first += t.Partitions
-		topic, known := m.layout.find(t.Key)
+	var unknown []cursor.TopicPosition
+	several := *seg
+	several.Topics = m.topicsOf(seg)
+	for said := range several.ByTopic() {
+		topic, known := m.layout.find(said.Key)
 		if !known {
 			unknown = append(unknown, said)
 			continue
 		}
 		named[topic] = true
 		partitions := m.layout.topics[topic].partitions
-		for n, p := range partitions[:min(len(partitions), len(said.offsets))] {
-			found.Offsets[p] = said.offsets[n]
+		for n, p := range partitions[:min(len(partitions), len(said.Offsets))] {
+			found.Offsets[p] = said.Offsets[n]
 			if m.head[p] != Gone {
-				found.Leaders[p] = cursor.LeaderAt(said.leaders, n)
+				found.Leaders[p] = cursor.LeaderAt(said.Leaders, n)
 			}
 		}
-		if len(said.offsets) > len(partitions) {
+		if len(said.Offsets) > len(partitions) {
 			ahead = append(ahead, said)
 		}
 	}
@@ -84,16 +80,16 @@ func (h *Hub) locateTopics(ctx context.Context, m memory, seg *cursor.Segment, r
 		}
 	}
 	for _, a := range unknown {
-		if slices.Contains(b.Topics, a.key) {
+		if slices.Contains(b.Topics, a.Key) {
 			ahead = append(ahead, a)
 			continue
 		}
-		name := m.successor(a.key, named)
-		for n, from := range a.offsets {
+		name := m.successor(a.Key, named)
+		for n, from := range a.Offsets {
 			gone = append(gone, Moved{Topic: name, Partition: int32(n), From: from, To: Gone, isNamed: true})
 		}
 	}
-	slices.SortFunc(ahead, func(a, b aheadTopic) int { return cmp.Compare(a.key, b.key) })
+	slices.SortFunc(ahead, func(a, b cursor.TopicPosition) int { return cmp.Compare(a.Key, b.Key) })
 	return found, ahead, gone, nil
 }
 
@@ -136,16 +132,11 @@ func (m *memory) successor(key string, named []bool) string {
 // ofOne turns a segment of several topics into one of the stream's single topic, which it
 // may have had among others before.
 func (m *memory) ofOne(seg cursor.Segment) cursor.Segment {
-	first := 0
-	for _, t := range seg.Topics {
+	for t := range seg.ByTopic() {
 		if cursor.IsKeyOf(t.Key, m.epoch) {
-			seg.Epoch, seg.Offsets = m.epoch, seg.Offsets[first:first+t.Partitions]
-			if seg.Leaders != nil {
-				seg.Leaders = seg.Leaders[first : first+t.Partitions]
-			}
-			return seg
+			seg.Epoch, seg.Offsets, seg.Leaders = m.epoch, t.Offsets, t.Leaders
+			break
 		}
-		first += t.Partitions
 	}
 	return seg
 }

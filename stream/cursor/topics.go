@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"iter"
 	"strings"
 )
 
@@ -22,6 +23,31 @@ const (
 type Topic struct {
 	Key        string // which topic it is: see TopicKey
 	Partitions int
+}
+
+// TopicPosition is what a [Segment] says of one of its topics.
+type TopicPosition struct {
+	Key     string
+	Offsets []int64
+	Leaders []int32 // as in Segment; nil: none is known
+}
+
+// ByTopic returns what the segment says of each of its topics, in their order.
+func (s *Segment) ByTopic() iter.Seq[TopicPosition] {
+	return func(yield func(TopicPosition) bool) {
+		first := 0
+		for _, t := range s.Topics {
+			end := first + t.Partitions
+			p := TopicPosition{Key: t.Key, Offsets: s.Offsets[first:end]}
+			if s.Leaders != nil {
+				p.Leaders = s.Leaders[min(first, len(s.Leaders)):min(end, len(s.Leaders))]
+			}
+			if !yield(p) {
+				return
+			}
+			first = end
+		}
+	}
 }
 
 // TopicKey names a topic in the ids of a stream of several: 2 base64url characters of the
@@ -59,19 +85,13 @@ func appendTopics(dst []byte, s Segment, packed bool) []byte {
 		var scratch [512]byte
 		return cursorBase64.AppendEncode(append(dst, "_."...), appendPackedTopics(scratch[:0], s))
 	}
-	first := 0
-	for i, t := range s.Topics {
-		if i > 0 {
+	start := len(dst)
+	for t := range s.ByTopic() {
+		if len(dst) > start {
 			dst = append(dst, '!')
 		}
 		dst = append(append(dst, t.Key...), ':')
-		end := first + t.Partitions
-		var leaders []int32
-		if s.Leaders != nil {
-			leaders = s.Leaders[min(first, len(s.Leaders)):min(end, len(s.Leaders))]
-		}
-		dst = appendText(dst, s.Offsets[first:end], leaders)
-		first = end
+		dst = appendText(dst, t.Offsets, t.Leaders)
 	}
 	return dst
 }

@@ -69,13 +69,11 @@ func absent() bool {
 func describe(w io.Writer, p cursor.Segment) {
 	if p.Epoch == cursor.Several {
 		fmt.Fprintf(w, "%s\n  topics     %d, by key: a hash of the name, and the start of the topic id\n", p.Stream, len(p.Topics))
-		first := 0
-		for _, t := range p.Topics {
-			fmt.Fprintf(w, "  %s   %s\n", t.Key, offsets(p, first, first+t.Partitions))
-			first += t.Partitions
+		for t := range p.ByTopic() {
+			fmt.Fprintf(w, "  %s   %s\n", t.Key, positionText(t.Offsets, t.Leaders))
 		}
 	} else {
-		fmt.Fprintf(w, "%s\n  epoch      %s\n  partitions %s\n", p.Stream, p.Epoch, offsets(p, 0, len(p.Offsets)))
+		fmt.Fprintf(w, "%s\n  epoch      %s\n  partitions %s\n", p.Stream, p.Epoch, positionText(p.Offsets, p.Leaders))
 	}
 	if p.Filter != "" {
 		fmt.Fprintf(w, "  filter     %s\n", p.Filter)
@@ -85,12 +83,12 @@ func describe(w io.Writer, p cursor.Segment) {
 	}
 }
 
-// offsets lists some of a segment's partitions, of one topic.
-func offsets(p cursor.Segment, first, end int) string {
-	texts := make([]string, 0, end-first)
-	for i, o := range p.Offsets[first:end] {
+// positionText lists the partitions of one topic.
+func positionText(offsets []int64, leaders []int32) string {
+	texts := make([]string, 0, len(offsets))
+	for i, o := range offsets {
 		text := fmt.Sprintf("%d:%d", i, o)
-		if leader := cursor.LeaderAt(p.Leaders, first+i); leader >= 0 {
+		if leader := cursor.LeaderAt(leaders, i); leader >= 0 {
 			text += fmt.Sprintf(" (epoch %d)", leader)
 		}
 		texts = append(texts, text)
