@@ -14,10 +14,84 @@ import (
 	"sluice/stream/ssetest"
 )
 
+// connection is that of a model's client. It takes apart what the client is sent.
+type connection struct {
+	sub   Sub
+	batch Batch
+	taker taker // the client
+}
+
+// taker holds what a client is sent against what is in Kafka.
+type taker interface {
+	check(t *testing.T, id string, data *string) // data is that of the event with the id; nil: there is none
+	reset(t *testing.T, data string)
+}
+
+// begin takes over a subscription, and says hello.
+func (c *connection) begin(t *testing.T, sub Sub, o Opening) {
+	c.sub = sub
+	var b []byte
+	for _, r := range o.Resets {
+		b = sse.AppendEvent(b, r.ID, ResetEvent, r.AppendJSON(nil))
+	}
+	c.arrive(t, sse.AppendEvent(b, o.ID, "sluice.hello", []byte("{}")))
+}
+
+func (c *connection) disconnect() {
+	c.sub.Close()
+	c.sub = Sub{}
+}
+
+// pull takes a batch and lets only the first arrive bytes of it through.
+func (c *connection) pull(t *testing.T, most, arrive int) Pulled {
+	c.batch.Reset()
+	p := c.sub.Pull(&c.batch, most)
+	b := bytes.Join(c.batch.Bufs, nil)
+	c.arrive(t, b[:min(arrive, len(b))])
+	if p == Lagged || p == Closed || c.batch.Bytes > arrive {
+		c.disconnect()
+	}
+	return p
+}
+
+// heartbeat has the client told the position reached, whatever it has not pulled yet.
+func (c *connection) heartbeat(t *testing.T) {
+	if id := string(c.sub.AppendID(nil)); id != "" {
+		c.taker.check(t, id, nil)
+	}
+}
+
+func (c *connection) arrive(t *testing.T, b []byte) {
+	r := ssetest.NewReader(bytes.NewReader(b))
+	last := ""
+	for {
+		ev, err := r.Next()
+		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch ev.Name {
+		case "sluice.hello":
+			c.taker.check(t, ev.ID, nil)
+		case ResetEvent:
+			c.taker.reset(t, ev.Data)
+			if ev.ID != last { // only the last of those before hello has one
+				c.taker.check(t, ev.ID, nil)
+			}
+		default:
+			c.taker.check(t, ev.ID, &ev.Data)
+		}
+		last = ev.ID
+	}
+}
+
 // client is a browser: it knows its URL and the last id it was sent, nothing else. What
 // else is here is the test's, which holds every id against the one sentence of
 // ARCHITECTURE.md.
 type client struct {
+	connection
 	n       int
 	user    string
 	streams []int // it may read
@@ -27,15 +101,12 @@ type client struct {
 	subjects, names []string // what its URL is narrowed to; empty: to nothing
 
 	gw      *gateway
-	sub     Sub
 	reading []int // streams of this connection
-	batch   Batch
 
 	world *world
 	at    map[string]cursor.Segment  // where its last id stands, by stream
 	told  map[string]map[int][]Moved // by stream and partition, what resets have said since that id
 	whole map[string]Reason          // by stream, resets that concern all of it
-	count int                        // events it was sent
 }
 
 // world is what has ever been in Kafka.
@@ -65,29 +136,9 @@ func (c *client) connect(t *testing.T, gw *gateway, streams []int) {
 	if err != nil {
 		t.Fatalf("Open(%q): %v", c.id, err)
 	}
-	c.gw, c.sub, c.reading = gw, sub, streams
+	c.gw, c.reading = gw, streams
 	c.told, c.whole = map[string]map[int][]Moved{}, map[string]Reason{}
-	var b []byte
-	for _, r := range o.Resets {
-		b = sse.AppendEvent(b, r.ID, ResetEvent, r.AppendJSON(nil))
-	}
-	c.arrive(t, sse.AppendEvent(b, o.ID, "sluice.hello", []byte("{}")), len(b)+1<<20)
-}
-
-func (c *client) disconnect() {
-	c.sub.Close()
-	c.sub = Sub{}
-}
-
-// pull takes a batch and lets only the first arrive bytes of it through.
-func (c *client) pull(t *testing.T, max, arrive int) Pulled {
-	c.batch.Reset()
-	p := c.sub.Pull(&c.batch, max)
-	c.arrive(t, bytes.Join(c.batch.Bufs, nil), arrive)
-	if p == Lagged || p == Closed || c.batch.Bytes > arrive {
-		c.disconnect()
-	}
-	return p
+	c.begin(t, sub, o)
 }
 
 // follow narrows the connection to something else. The id that answers is the last of
@@ -101,42 +152,8 @@ func (c *client) follow(t *testing.T, subjects, names []string) {
 	c.subjects, c.names = subjects, names
 }
 
-// heartbeat has the client told the position reached, whatever it has not pulled yet.
-func (c *client) heartbeat(t *testing.T) {
-	if id := string(c.sub.AppendID(nil)); id != "" {
-		c.check(t, id, nil)
-	}
-}
-
-func (c *client) arrive(t *testing.T, b []byte, n int) {
-	r := ssetest.NewReader(bytes.NewReader(b[:min(n, len(b))]))
-	last := ""
-	for {
-		ev, err := r.Next()
-		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch ev.Name {
-		case "sluice.hello":
-			c.check(t, ev.ID, nil)
-		case ResetEvent:
-			c.reset(t, []byte(ev.Data))
-			if ev.ID != last { // only the last of those before hello has one
-				c.check(t, ev.ID, nil)
-			}
-		default:
-			c.count++
-			c.check(t, ev.ID, &ev.Data)
-		}
-		last = ev.ID
-	}
-}
-
 // reset notes what a reset says.
-func (c *client) reset(t *testing.T, data []byte) {
+func (c *client) reset(t *testing.T, data string) {
 	var r struct {
 		Reason     Reason
 		Stream     string
@@ -145,7 +162,7 @@ func (c *client) reset(t *testing.T, data []byte) {
 			From, To  *int64
 		}
 	}
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := json.Unmarshal([]byte(data), &r); err != nil {
 		t.Fatal(err)
 	}
 	if r.Reason == ReasonRecreated {

@@ -18,7 +18,7 @@ import (
 // against all that was ever in Kafka: rules 1 to 12 together. Nothing may be lost without
 // a reset that names its partition.
 func TestModel(t *testing.T) {
-	seeds := 20
+	seeds := uint64(20)
 	if os.Getenv("SLUICE_TEST_ALL") == "1" {
 		seeds = 100
 	}
@@ -28,6 +28,11 @@ func TestModel(t *testing.T) {
 	if testing.Short() {
 		seeds = 3
 	}
+	forSeeds(t, seeds, runModel)
+}
+
+// forSeeds runs a model with the seeds from 1 on, or with SLUICE_TEST_SEED alone.
+func forSeeds(t *testing.T, seeds uint64, run func(t *testing.T, seed uint64)) {
 	first := uint64(1)
 	if s := os.Getenv("SLUICE_TEST_SEED"); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
@@ -36,8 +41,8 @@ func TestModel(t *testing.T) {
 		}
 		first, seeds = n, 1
 	}
-	for seed := first; seed < first+uint64(seeds); seed++ {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { runModel(t, seed) })
+	for seed := first; seed < first+seeds; seed++ {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { run(t, seed) })
 	}
 }
 
@@ -113,6 +118,7 @@ func runModel(t *testing.T, seed uint64) {
 	var clients []*client
 	for n := range 12 {
 		c := &client{n: n, user: users[n%len(users)], world: w, at: map[string]cursor.Segment{}}
+		c.taker = c
 		for i := range specs {
 			if rnd.IntN(2) == 0 || i == n%len(specs) {
 				c.streams = append(c.streams, i)

@@ -1,12 +1,10 @@
 package stream
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -15,8 +13,6 @@ import (
 	"testing"
 
 	"sluice/stream/cursor"
-	"sluice/stream/sse"
-	"sluice/stream/ssetest"
 )
 
 // TestTopicsModel has clients roam between gateways that find a stream's topics in
@@ -32,17 +28,7 @@ func TestTopicsModel(t *testing.T) {
 	if testing.Short() {
 		seeds = 8
 	}
-	first := uint64(1)
-	if s := os.Getenv("SLUICE_TEST_SEED"); s != "" {
-		n, err := strconv.ParseUint(s, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		first, seeds = n, 1
-	}
-	for seed := first; seed < first+seeds; seed++ {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { runTopicsModel(t, seed) })
-	}
+	forSeeds(t, seeds, runTopicsModel)
 }
 
 func runTopicsModel(t *testing.T, seed uint64) {
@@ -92,6 +78,7 @@ func runTopicsModel(t *testing.T, seed uint64) {
 	var clients []*manyClient
 	for n := range 8 {
 		c := &manyClient{n: n, user: users[n%2], kafka: k, ids: ids, dead: map[string]bool{}}
+		c.taker = c
 		if n%4 == 3 {
 			c.subject = "s1"
 		}
@@ -159,6 +146,7 @@ func runTopicsModel(t *testing.T, seed uint64) {
 // manyClient is a browser that reads a stream of several topics, and the test's account
 // of what it was sent.
 type manyClient struct {
+	connection
 	n       int
 	user    string
 	subject string
@@ -166,9 +154,7 @@ type manyClient struct {
 	ids     cursor.Codec
 	id      string
 
-	gw    *manyGateway
-	sub   Sub
-	batch Batch
+	gw *manyGateway
 
 	at   map[string][]int64 // where its last id stands, by key; nil: it has none
 	told []string           // names of topics that resets since then spoke of, "" where they named none
@@ -184,33 +170,8 @@ func (c *manyClient) connect(t *testing.T, gw *manyGateway) {
 	if err != nil {
 		t.Fatalf("Open(%q): %v", c.id, err)
 	}
-	c.gw, c.sub, c.told = gw, sub, nil
-	var b []byte
-	for _, r := range o.Resets {
-		b = sse.AppendEvent(b, r.ID, ResetEvent, r.AppendJSON(nil))
-	}
-	c.arrive(t, sse.AppendEvent(b, o.ID, "sluice.hello", []byte("{}")), 1<<20)
-}
-
-func (c *manyClient) disconnect() {
-	c.sub.Close()
-	c.sub = Sub{}
-}
-
-func (c *manyClient) pull(t *testing.T, most, arrive int) Pulled {
-	c.batch.Reset()
-	p := c.sub.Pull(&c.batch, most)
-	c.arrive(t, bytes.Join(c.batch.Bufs, nil), arrive)
-	if p == Lagged || p == Closed || c.batch.Bytes > arrive {
-		c.disconnect()
-	}
-	return p
-}
-
-func (c *manyClient) heartbeat(t *testing.T) {
-	if id := string(c.sub.AppendID(nil)); id != "" {
-		c.check(t, id, nil)
-	}
+	c.gw, c.told = gw, nil
+	c.begin(t, sub, o)
 }
 
 // finish connects once more, and pulls up to what is in Kafka.
@@ -248,32 +209,6 @@ func (c *manyClient) atEnd() bool {
 		}
 	}
 	return len(c.at) == len(c.kafka.topics)
-}
-
-func (c *manyClient) arrive(t *testing.T, b []byte, n int) {
-	r := ssetest.NewReader(bytes.NewReader(b[:min(n, len(b))]))
-	last := ""
-	for {
-		ev, err := r.Next()
-		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch ev.Name {
-		case "sluice.hello":
-			c.check(t, ev.ID, nil)
-		case ResetEvent:
-			c.reset(t, ev.Data)
-			if ev.ID != last {
-				c.check(t, ev.ID, nil)
-			}
-		default:
-			c.check(t, ev.ID, &ev.Data)
-		}
-		last = ev.ID
-	}
 }
 
 func (c *manyClient) reset(t *testing.T, data string) {
