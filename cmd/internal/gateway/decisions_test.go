@@ -39,18 +39,11 @@ const inquestKey = "thirty-two bytes are long enough"
 func newInquest(t *testing.T, more string) *inquest {
 	t.Helper()
 	c := cluster(t, 1)
-	text := fmt.Sprintf(`listen: 127.0.0.1:0
-admin: 127.0.0.1:0
-kafka: {brokers: [%q]}
-streams:
+	conf := configured(t, c, `streams:
   orders: {topic: order-topic, user: key, subject: value:orderId, event: "header:type"}
   board: {topic: order-topic, audience: everyone, access: [staff]}
 auth: {jwt: {secret: %q, from: [header, "query:token"]}}
-%s`, c.ListenAddrs()[0], inquestKey, more)
-	conf, findings := config.Parse("sluice.yaml", []byte(text), nil)
-	if faults := findings.Faults(); len(faults) > 0 {
-		t.Fatal(faults)
-	}
+%s`, inquestKey, more)
 	return &inquest{t, c, start(t, conf)}
 }
 

@@ -33,12 +33,15 @@ import (
 // shop is a configuration for the fake broker, on free ports, with what a test adds.
 func shop(t *testing.T, c *kfake.Cluster, more string) *config.Config {
 	t.Helper()
-	text := fmt.Sprintf(`listen: 127.0.0.1:0
-admin: 127.0.0.1:0
-kafka: {brokers: [%q]}
-streams: {orders: {topic: order-topic, user: key, event: "header:type"}}
+	return configured(t, c, `streams: {orders: {topic: order-topic, user: key, event: "header:type"}}
 auth: none
-%s`, c.ListenAddrs()[0], more)
+%s`, more)
+}
+
+// configured is a configuration for the fake broker, on free ports.
+func configured(t *testing.T, c *kfake.Cluster, format string, args ...any) *config.Config {
+	t.Helper()
+	text := fmt.Sprintf("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\nkafka: {brokers: [%q]}\n", c.ListenAddrs()[0]) + fmt.Sprintf(format, args...)
 	conf, findings := config.Parse("sluice.yaml", []byte(text), nil)
 	if faults := findings.Faults(); len(faults) > 0 {
 		t.Fatal(faults)

@@ -29,16 +29,9 @@ func wideShop(t *testing.T, partitions int32) (*kfake.Cluster, *config.Config) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0
-admin: 127.0.0.1:0
-kafka: {brokers: [%q]}
-streams: {orders: {topic: order-topic, user: key}, clicks: {topic: clicks, user: key}}
+	return c, configured(t, c, `streams: {orders: {topic: order-topic, user: key}, clicks: {topic: clicks, user: key}}
 auth: none
-`, c.ListenAddrs()[0]), nil)
-	if faults := findings.Faults(); len(faults) > 0 {
-		t.Fatal(faults)
-	}
-	return c, conf
+`)
 }
 
 // A stream that no id has room for is not served, and that is said where an operator

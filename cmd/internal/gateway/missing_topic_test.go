@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"sluice/cmd/internal/config"
 	"sluice/stream/ssetest"
 )
 
@@ -18,17 +16,11 @@ import (
 func TestAMissingTopicHoldsAStartUpForTenSecondsAndNoLonger(t *testing.T) {
 	t.Parallel()
 	c := cluster(t, 1)
-	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0
-admin: 127.0.0.1:0
-kafka: {brokers: [%q]}
-streams:
+	conf := configured(t, c, `streams:
   orders: {topic: order-topic, user: key, subject: key}
   later: {topic: later-topic, user: key, subject: key}
 auth: none
-`, c.ListenAddrs()[0]), nil)
-	if faults := findings.Faults(); len(faults) > 0 {
-		t.Fatal(faults)
-	}
+`)
 	g := start(t, conf)
 	url := "http://" + g.Addr().String()
 	for path, want := range map[string]int{"/readyz": 200, "/readyz?stream=orders": 200, "/readyz?stream=later": 503} {

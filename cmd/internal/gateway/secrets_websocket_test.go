@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
-
-	"sluice/cmd/internal/config"
 )
 
 // TestNothingWritesATokenOfAWebSocket opens WebSockets with a token as a subprotocol,
@@ -20,19 +18,13 @@ import (
 // sent, and all that operators are told.
 func TestNothingWritesATokenOfAWebSocket(t *testing.T) {
 	c := cluster(t, 1)
-	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0
-admin: 127.0.0.1:0
-kafka: {brokers: [%q]}
-streams:
+	conf := configured(t, c, `streams:
   orders: {topic: order-topic, user: key, subject: value:orderId, event: "header:type"}
   board: {topic: order-topic, audience: everyone, access: [staff]}
 auth: {jwt: {secret: %q}}
 log: {level: debug}
 decisions: 1000
-`, c.ListenAddrs()[0], inquestKey), nil)
-	if faults := findings.Faults(); len(faults) > 0 {
-		t.Fatal(faults)
-	}
+`, inquestKey)
 	var written syncBuffer
 	q := &inquest{t, c, startLogging(t, conf, &written)}
 	public := "http://" + q.Addr().String()

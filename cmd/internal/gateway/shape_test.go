@@ -16,8 +16,6 @@ import (
 	"github.com/coder/websocket"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"sluice/cmd/internal/config"
 )
 
 // shaping is a gateway with streams of a test's own, on the topics that they name.
@@ -41,16 +39,10 @@ func newShapingFor(t *testing.T, topics []string, auth, streams string) *shaping
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0
-admin: 127.0.0.1:0
-kafka: {brokers: [%q]}
-auth: %s
+	conf := configured(t, c, `auth: %s
 decisions: 100
 streams:
-%s`, c.ListenAddrs()[0], auth, streams), nil)
-	if faults := findings.Faults(); len(faults) > 0 {
-		t.Fatal(faults)
-	}
+%s`, auth, streams)
 	s := &shaping{t: t}
 	s.Gateway = startLogging(t, conf, &s.log)
 	if s.producer, err = kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...)); err != nil {

@@ -19,16 +19,9 @@ import (
 // stately is shop with a state.
 func stately(t *testing.T, c *kfake.Cluster) *config.Config {
 	t.Helper()
-	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0
-admin: 127.0.0.1:0
-kafka: {brokers: [%q]}
-streams: {orders: {topic: order-topic, user: key, subject: "value:id", replay: 1m}}
+	return configured(t, c, `streams: {orders: {topic: order-topic, user: key, subject: "value:id", replay: 1m}}
 auth: none
-`, c.ListenAddrs()[0]), nil)
-	if faults := findings.Faults(); len(faults) > 0 {
-		t.Fatal(faults)
-	}
-	return conf
+`)
 }
 
 // TestGatewaysAgreeOnTheState: one has been there all along, the other starts after all

@@ -38,16 +38,9 @@ func severalShop(t *testing.T, n int, partitions int32, more string) (*kfake.Clu
 
 func severalConfig(t *testing.T, c *kfake.Cluster, more string) *config.Config {
 	t.Helper()
-	conf, findings := config.Parse("sluice.yaml", fmt.Appendf(nil, `listen: 127.0.0.1:0
-admin: 127.0.0.1:0
-kafka: {brokers: [%q]}
-streams: {orders: {topics: '^order\..*', user: key, envelope: metadata}}
+	return configured(t, c, `streams: {orders: {topics: '^order\..*', user: key, envelope: metadata}}
 auth: none
-%s`, c.ListenAddrs()[0], more), nil)
-	if faults := findings.Faults(); len(faults) > 0 {
-		t.Fatal(faults)
-	}
-	return conf
+%s`, more)
 }
 
 // produceAll writes a record of alice's to each partition of each topic.
