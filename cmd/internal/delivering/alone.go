@@ -9,13 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/plugin/kprom"
 
-	"sluice/broker"
 	"sluice/cmd/internal/config"
+	"sluice/cmd/internal/kafkametrics"
 	"sluice/server"
 	"sluice/server/listen"
 	"sluice/server/metrics"
@@ -32,7 +29,7 @@ func runAlone(stop, kill context.Context, c *config.Config, log zerolog.Logger) 
 	}
 	defer registry.Close()
 	counted := metrics.New()
-	set, err := New(c, withMetrics(c.Broker(), counted), registry, logger)
+	set, err := New(c, kafkametrics.Count(c.Broker(), counted.Registerer()), registry, logger)
 	if err != nil {
 		return err
 	}
@@ -67,13 +64,4 @@ func runAlone(stop, kill context.Context, c *config.Config, log zerolog.Logger) 
 		return nil
 	}
 	return failed
-}
-
-// withMetrics has the clients of Kafka counted.
-func withMetrics(kafka broker.Config, m *metrics.Metrics) broker.Config {
-	kafka.Instrument = func(client string) []kgo.Opt {
-		return []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"),
-			kprom.Registerer(m.Registerer()), kprom.WithStaticLabel(prometheus.Labels{"client": client})))}
-	}
-	return kafka
 }

@@ -23,15 +23,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/plugin/kprom"
 
 	"sluice/broker"
 	"sluice/cmd/internal/build"
 	"sluice/cmd/internal/config"
 	"sluice/cmd/internal/delivering"
+	"sluice/cmd/internal/kafkametrics"
 	"sluice/server"
 	"sluice/server/cors"
 	"sluice/server/listen"
@@ -112,11 +110,7 @@ func New(o Options) (g *Gateway, err error) {
 
 	metrics := metrics.New()
 	g.metrics = metrics
-	kafka := c.Broker()
-	kafka.Instrument = func(client string) []kgo.Opt {
-		return []kgo.Opt{kgo.WithHooks(kprom.NewMetrics("sluice", kprom.Subsystem("kafka"),
-			kprom.Registerer(metrics.Registerer()), kprom.WithStaticLabel(prometheus.Labels{"client": client})))}
-	}
+	kafka := kafkametrics.Count(c.Broker(), metrics.Registerer())
 	history, err := broker.NewHistory(kafka, records, g.slog)
 	if err != nil {
 		return g, err
