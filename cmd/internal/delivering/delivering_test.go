@@ -98,45 +98,39 @@ func (s *shop) received() string {
 	return strings.Join(s.got, " ")
 }
 
-// logBuffer is a log that is read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
-}
-
 func streams(stdout, stderr io.Writer) Streams {
 	return Streams{Kill: context.Background(), Stdout: stdout, Stderr: stderr, NewLog: func(_ config.Log, w io.Writer) (zerolog.Logger, error) { return zerolog.New(w), nil }}
 }
 
-// deliver runs `sluice deliver` until stop, and returns its admin address.
-func (s *shop) deliver() (admin string, log *logBuffer, stop func()) {
+// deliver runs `sluice deliver` until stop. It returns its admin address, and its log,
+// which is a file, since it is read while it is written.
+func (s *shop) deliver() (admin string, log func() string, stop func()) {
 	s.t.Helper()
-	log = &logBuffer{}
+	file, err := os.Create(filepath.Join(s.t.TempDir(), "log"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = file.Close() })
+	log = func() string {
+		text, err := os.ReadFile(file.Name())
+		if err != nil {
+			s.t.Error(err)
+		}
+		return string(text)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan int, 1)
-	go func() { done <- Run(ctx, []string{"-c", s.file}, streams(io.Discard, log)) }()
+	go func() { done <- Run(ctx, []string{"-c", s.file}, streams(io.Discard, file)) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if status := <-done; status != 0 {
-			s.t.Errorf("it ended with %d: %s", status, log)
+			s.t.Errorf("it ended with %d: %s", status, log())
 		}
 	})
 	s.t.Cleanup(stop)
 	address := regexp.MustCompile(`"admin":"([^"]+)"`)
-	s.await("it runs", func() bool { return address.MatchString(log.String()) })
-	return "http://" + address.FindStringSubmatch(log.String())[1], log, stop
+	s.await("it runs", func() bool { return address.MatchString(log()) })
+	return "http://" + address.FindStringSubmatch(log())[1], log, stop
 }
 
 func (s *shop) await(what string, holds func() bool) {
@@ -212,7 +206,7 @@ func TestDeliverAndRedrive(t *testing.T) {
 		t.Errorf("%d %s", code, body)
 	}
 	for _, line := range []string{`"audit":true,"delivery":"order-mail"`, "an operator paused a delivery", "an operator resumed a delivery"} {
-		if !strings.Contains(log.String(), line) {
+		if !strings.Contains(log(), line) {
 			t.Errorf("the log lacks %s", line)
 		}
 	}
