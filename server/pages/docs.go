@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"io/fs"
 	"net/http"
 	"path"
 	"strings"
@@ -18,39 +17,19 @@ import (
 // pictures in it. It writes its page as text, so it can't do with Trusted Types.
 const viewerPolicy = policy + "; img-src 'self' data:"
 
-// docsFiles are the files of the API's pages by name, but for the page that index takes
-// the place of; index is the page itself, which has the empty name.
-func docsFiles(index string) map[string]http.Handler {
+// docsFiles are the files of the API's pages and of the documentation, by name.
+var docsFiles = sync.OnceValue(func() map[string]http.Handler {
 	files := map[string]http.Handler{}
-	err := fs.WalkDir(web.Docs, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
+	eachFile(web.Docs, func(name string, content []byte) {
+		if plain, packed := strings.CutSuffix(name, ".gz"); packed {
+			files[path.Base(plain)] = newPacked(kindOf(plain), content)
+		} else {
+			files[name] = document(name, content)
 		}
-		content, err := fs.ReadFile(web.Docs, name)
-		if err != nil {
-			return err
-		}
-		switch plain, packed := strings.CutSuffix(name, ".gz"); {
-		case packed:
-			files[path.Base(plain)] = newPacked(assetKinds[path.Ext(plain)], content)
-		case name == index:
-			d := response.NewDocument(assetKinds[path.Ext(name)], content)
-			files[""] = &d
-		default:
-			d := response.NewDocument(assetKinds[path.Ext(name)], content)
-			files[name] = &d
-		}
-		return nil
 	})
-	if err != nil {
-		panic(err) // they are embedded
-	}
 	addManual(files)
-	if index == API { // which the other page would be about: it is for those who use the public address
-		delete(files, Portal)
-	}
 	return files
-}
+})
 
 // Pages that stand first below /docs/: Portal on the public address, API on the admin
 // one.
@@ -63,19 +42,18 @@ const (
 // same address. Like the console's, the files hold nothing that isn't in everybody's
 // binary.
 func Docs(index string, missing http.HandlerFunc) http.Handler {
-	files := docsFiles(index)
-	return Headers(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, name, _ := strings.Cut(r.URL.Path, "/docs/")
-		file, found := files[name]
-		if !found {
-			missing(w, r)
-			return
+	return below("/docs/", missing, func(name string) (http.Handler, string) {
+		switch name {
+		case "":
+			name = index
+		case index, Portal: // what Portal is about is for those who use the public address
+			return nil, ""
 		}
-		if name == API || name == "" && index == API {
-			w.Header().Set("Content-Security-Policy", viewerPolicy)
+		if name == API {
+			return docsFiles()[name], viewerPolicy
 		}
-		file.ServeHTTP(w, r)
-	}))
+		return docsFiles()[name], policy
+	})
 }
 
 // packed is a text that is compressed in the binary, and goes out so to clients that take

@@ -8,34 +8,17 @@ import (
 	"strings"
 
 	"sluice"
-	"sluice/server/response"
 )
 
 // addManual adds the documentation: the pages of docs, and the files of the repository
 // that they link to. Their links lead to what is served.
 func addManual(files map[string]http.Handler) {
-	err := fs.WalkDir(sluice.Manual, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := fs.ReadFile(sluice.Manual, name)
-		if err != nil {
-			return err
-		}
-		kind, known := assetKinds[path.Ext(name)]
-		if !known {
-			kind = assetKinds[".txt"] // a configuration to read
-		}
+	eachFile(sluice.Manual, func(name string, content []byte) {
 		if path.Ext(name) == ".md" || name == "docs/llms.txt" {
 			content = linkToServed(name, content)
 		}
-		d := response.NewDocument(kind, content)
-		files[servedName(name)] = &d
-		return nil
+		files[servedName(name)] = document(name, content)
 	})
-	if err != nil {
-		panic(err) // they are embedded
-	}
 }
 
 // servedName is where a file of the repository is below /docs/: the pages of docs come
