@@ -8,33 +8,22 @@ import (
 	"sluice/server/status"
 )
 
-// deliveryMetric is a metric of each delivery.
-type deliveryMetric struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(d *status.Delivery) float64
-}
-
-func deliveryGauge(name, help string, value func(d *status.Delivery) float64) deliveryMetric {
-	return deliveryMetric{prometheus.NewDesc(name, help, []string{"delivery"}, nil), prometheus.GaugeValue, value}
-}
-
-var deliveryMetrics = []deliveryMetric{
-	deliveryGauge("sluice_delivery_partitions", "Partitions that this gateway delivers.", func(d *status.Delivery) float64 { return float64(d.Partitions) }),
-	deliveryGauge("sluice_delivery_in_flight", "Attempts under way.", func(d *status.Delivery) float64 { return float64(d.InFlight) }),
-	deliveryGauge("sluice_delivery_held_records", "Records in memory that are not delivered.", func(d *status.Delivery) float64 { return float64(d.Held) }),
-	deliveryGauge("sluice_delivery_held_bytes", "Bytes in memory, as window.bytes counts.", func(d *status.Delivery) float64 { return float64(d.HeldBytes) }),
-	deliveryGauge("sluice_delivery_waiting_keys", "Keys that wait for their next attempt.", func(d *status.Delivery) float64 { return float64(d.WaitingKeys) }),
-	deliveryGauge("sluice_delivery_stuck_records", "Records whose attempts are used up, without dead letters.", func(d *status.Delivery) float64 { return float64(d.Stuck) }),
-	deliveryGauge("sluice_delivery_full_partitions", "Partitions that are not fetched, since their window is full.", func(d *status.Delivery) float64 { return float64(d.FullPartitions) }),
-	deliveryGauge("sluice_delivery_oldest_waiting_seconds", "For how long the oldest record in memory has waited; 0: none waits.", func(d *status.Delivery) float64 {
+var deliveryMetrics = []metricOf[status.Delivery]{
+	gaugeOf("delivery", "sluice_delivery_partitions", "Partitions that this gateway delivers.", func(d *status.Delivery) float64 { return float64(d.Partitions) }),
+	gaugeOf("delivery", "sluice_delivery_in_flight", "Attempts under way.", func(d *status.Delivery) float64 { return float64(d.InFlight) }),
+	gaugeOf("delivery", "sluice_delivery_held_records", "Records in memory that are not delivered.", func(d *status.Delivery) float64 { return float64(d.Held) }),
+	gaugeOf("delivery", "sluice_delivery_held_bytes", "Bytes in memory, as window.bytes counts.", func(d *status.Delivery) float64 { return float64(d.HeldBytes) }),
+	gaugeOf("delivery", "sluice_delivery_waiting_keys", "Keys that wait for their next attempt.", func(d *status.Delivery) float64 { return float64(d.WaitingKeys) }),
+	gaugeOf("delivery", "sluice_delivery_stuck_records", "Records whose attempts are used up, without dead letters.", func(d *status.Delivery) float64 { return float64(d.Stuck) }),
+	gaugeOf("delivery", "sluice_delivery_full_partitions", "Partitions that are not fetched, since their window is full.", func(d *status.Delivery) float64 { return float64(d.FullPartitions) }),
+	gaugeOf("delivery", "sluice_delivery_oldest_waiting_seconds", "For how long the oldest record in memory has waited; 0: none waits.", func(d *status.Delivery) float64 {
 		if d.OldestWaiting == nil {
 			return 0
 		}
 		return time.Since(*d.OldestWaiting).Seconds()
 	}),
-	deliveryGauge("sluice_delivery_circuit_open", "1 while the target is down and is only probed.", func(d *status.Delivery) float64 { return oneIf(d.Circuit == "open") }),
-	{prometheus.NewDesc("sluice_delivery_delivered_total", "Records that the target took.", []string{"delivery"}, nil), prometheus.CounterValue, func(d *status.Delivery) float64 { return float64(d.Delivered) }},
+	gaugeOf("delivery", "sluice_delivery_circuit_open", "1 while the target is down and is only probed.", func(d *status.Delivery) float64 { return oneIf(d.Circuit == "open") }),
+	counterOf("delivery", "sluice_delivery_delivered_total", "Records that the target took.", func(d *status.Delivery) uint64 { return d.Delivered }),
 }
 
 var (
@@ -68,7 +57,7 @@ func (deliveryCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c deliveryCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, d := range c.Deliveries.Deliveries() {
 		for _, m := range deliveryMetrics {
-			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&d), d.Name)
+			ch <- m.read(&d, d.Name)
 		}
 		if d.Lag != nil {
 			ch <- prometheus.MustNewConstMetric(deliveryLagDesc, prometheus.GaugeValue, float64(*d.Lag), d.Name)

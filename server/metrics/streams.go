@@ -8,35 +8,20 @@ import (
 	"sluice/server/status"
 )
 
-// streamMetric is a metric of each stream.
-type streamMetric struct {
-	desc  *prometheus.Desc
-	kind  prometheus.ValueType
-	value func(f *status.Facts) float64
-}
-
-func streamGauge(name, help string, value func(f *status.Facts) float64) streamMetric {
-	return streamMetric{prometheus.NewDesc(name, help, []string{"stream"}, nil), prometheus.GaugeValue, value}
-}
-
-func streamCounter(name, help string, value func(f *status.Facts) uint64) streamMetric {
-	return streamMetric{prometheus.NewDesc(name, help, []string{"stream"}, nil), prometheus.CounterValue, func(f *status.Facts) float64 { return float64(value(f)) }}
-}
-
-var streamMetrics = []streamMetric{
-	streamCounter("sluice_records_total", "Records read from Kafka.", func(f *status.Facts) uint64 { return f.Records }),
-	streamCounter("sluice_events_total", "Events made of them.", func(f *status.Facts) uint64 { return f.Events }),
-	streamCounter("sluice_stream_deliveries_total", "Events handed to connections and polls, counted for each.", func(f *status.Facts) uint64 { return f.Deliveries }),
-	streamCounter("sluice_catchup_failures_total", "Times that events older than memory were wanted and could not be read from Kafka.", func(f *status.Facts) uint64 { return f.CatchupFailures }),
-	streamGauge("sluice_stream_subscribers", "Connections and polls that read the stream.", func(f *status.Facts) float64 { return float64(f.Subscribers) }),
-	streamGauge("sluice_stream_warm", "1 when the replay window has been read.", func(f *status.Facts) float64 { return oneIf(f.Warm) }),
-	streamGauge("sluice_stream_fetching", "1 while the topic is there and all of it that has a leader is being read.", func(f *status.Facts) float64 { return oneIf(f.Fetching) }),
-	streamGauge("sluice_stream_stale", "1 while Kafka does not answer, or no fetch succeeds.", func(f *status.Facts) float64 { return oneIf(!f.StaleSince.IsZero()) }),
-	streamGauge("sluice_stream_held_partitions", "Partitions of the stream's topic that wait at a record: on_error is stop, or its schema is awaited.", func(f *status.Facts) float64 { return float64(len(f.Held)) }),
-	streamGauge("sluice_log_entries", "Entries of the stream's log in memory.", func(f *status.Facts) float64 { return float64(f.Entries) }),
-	streamGauge("sluice_log_bytes", "Bytes of the stream's log in memory, as replay_bytes counts.", func(f *status.Facts) float64 { return float64(f.Bytes) }),
-	streamGauge("sluice_state_subjects", "Subjects whose latest event is kept.", func(f *status.Facts) float64 { return float64(f.Subjects) }),
-	streamGauge("sluice_state_bytes", "Bytes of the stream's state in memory, as state.max_bytes counts.", func(f *status.Facts) float64 { return float64(f.StateBytes) }),
+var streamMetrics = []metricOf[status.Facts]{
+	counterOf("stream", "sluice_records_total", "Records read from Kafka.", func(f *status.Facts) uint64 { return f.Records }),
+	counterOf("stream", "sluice_events_total", "Events made of them.", func(f *status.Facts) uint64 { return f.Events }),
+	counterOf("stream", "sluice_stream_deliveries_total", "Events handed to connections and polls, counted for each.", func(f *status.Facts) uint64 { return f.Deliveries }),
+	counterOf("stream", "sluice_catchup_failures_total", "Times that events older than memory were wanted and could not be read from Kafka.", func(f *status.Facts) uint64 { return f.CatchupFailures }),
+	gaugeOf("stream", "sluice_stream_subscribers", "Connections and polls that read the stream.", func(f *status.Facts) float64 { return float64(f.Subscribers) }),
+	gaugeOf("stream", "sluice_stream_warm", "1 when the replay window has been read.", func(f *status.Facts) float64 { return oneIf(f.Warm) }),
+	gaugeOf("stream", "sluice_stream_fetching", "1 while the topic is there and all of it that has a leader is being read.", func(f *status.Facts) float64 { return oneIf(f.Fetching) }),
+	gaugeOf("stream", "sluice_stream_stale", "1 while Kafka does not answer, or no fetch succeeds.", func(f *status.Facts) float64 { return oneIf(!f.StaleSince.IsZero()) }),
+	gaugeOf("stream", "sluice_stream_held_partitions", "Partitions of the stream's topic that wait at a record: on_error is stop, or its schema is awaited.", func(f *status.Facts) float64 { return float64(len(f.Held)) }),
+	gaugeOf("stream", "sluice_log_entries", "Entries of the stream's log in memory.", func(f *status.Facts) float64 { return float64(f.Entries) }),
+	gaugeOf("stream", "sluice_log_bytes", "Bytes of the stream's log in memory, as replay_bytes counts.", func(f *status.Facts) float64 { return float64(f.Bytes) }),
+	gaugeOf("stream", "sluice_state_subjects", "Subjects whose latest event is kept.", func(f *status.Facts) float64 { return float64(f.Subjects) }),
+	gaugeOf("stream", "sluice_state_bytes", "Bytes of the stream's state in memory, as state.max_bytes counts.", func(f *status.Facts) float64 { return float64(f.StateBytes) }),
 }
 
 var (
@@ -74,7 +59,7 @@ func (streamCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c streamCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, f := range c.Facts() {
 		for _, m := range streamMetrics {
-			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&f), f.Name)
+			ch <- m.read(&f, f.Name)
 		}
 		if f.Behind >= 0 {
 			ch <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, float64(f.Behind), f.Name)
