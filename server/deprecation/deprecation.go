@@ -72,6 +72,19 @@ func (s Streams) successor(name string, mayRead Reader) string {
 	return ""
 }
 
+// successors are the streams with each one's successor in its place, if it has one.
+func (s Streams) successors(names []string, mayRead Reader) (next []string) {
+	for _, name := range names {
+		if to := s.successor(name, mayRead); to != "" {
+			name = to
+		}
+		if !slices.Contains(next, name) {
+			next = append(next, name)
+		}
+	}
+	return next
+}
+
 func moment(t time.Time) string {
 	t = t.UTC()
 	switch {
@@ -97,26 +110,19 @@ const maxLink = 1024
 // reference that is a query alone keeps the path, whatever proxies make of it.
 func (s Streams) SetHeader(h http.Header, names []string, mayRead Reader) {
 	var since, sunset time.Time
-	var next []string
 	for _, name := range names {
-		d, is := s[name]
-		if is {
+		if d, is := s[name]; is {
 			since, sunset = first(since, d.Since), first(sunset, d.Sunset)
 		}
-		if to := s.successor(name, mayRead); to != "" {
-			name = to
-		}
-		if !slices.Contains(next, name) {
-			next = append(next, name)
-		}
 	}
-	if since.IsZero() {
+	if since.IsZero() { // as for almost every request
 		return
 	}
 	h.Set("Deprecation", "@"+strconv.FormatInt(since.Unix(), 10)) // a Date of RFC 9651
 	if !sunset.IsZero() {
 		h.Set("Sunset", sunset.UTC().Format(http.TimeFormat))
 	}
+	next := s.successors(names, mayRead)
 	link := "<?stream=" + strings.Join(next, ",") + `>; rel="successor-version"`
 	if !slices.Equal(next, names) && len(link) <= maxLink {
 		h.Add("Link", link) // RFC 5829
