@@ -33,6 +33,15 @@ func newRequestLog(s *Server) *requestLog {
 	return &requestLog{logger: s.cfg.Logger, server: s, lines: limit.NewLogLines(limit.DebugLines)}
 }
 
+// room reports whether there is room in the log for a line of a kind, and how many before
+// it had none.
+func (l *requestLog) room(kind string) (room bool, unlogged int) {
+	if !l.on() {
+		return false, 0
+	}
+	return l.lines.Take(kind, time.Now())
+}
+
 // on reports whether anything but warnings is logged.
 func (l *requestLog) on() bool { return l.logger.Enabled(context.Background(), slog.LevelDebug) }
 
@@ -62,10 +71,7 @@ func (l *requestLog) caller(r *http.Request, user string) {
 // refused logs an answer that lets nobody in. cause is the code of the problem, or why
 // the caller has to wait.
 func (l *requestLog) refused(r *http.Request, p *response.Problem, cause string) {
-	if !l.on() {
-		return
-	}
-	room, unlogged := l.lines.Take(cause, time.Now())
+	room, unlogged := l.room(cause)
 	if !room {
 		return
 	}
@@ -84,10 +90,7 @@ func (l *requestLog) refused(r *http.Request, p *response.Problem, cause string)
 
 // undecided logs why it can't be told now who is asking. Anybody can have that asked.
 func (l *requestLog) undecided(err error) {
-	if !l.on() {
-		return
-	}
-	if room, unlogged := l.lines.Take("undecided", time.Now()); room {
+	if room, unlogged := l.room("undecided"); room {
 		l.logger.Debug("identity can't be told now", "error", err, "unlogged", unlogged)
 	}
 }
@@ -115,10 +118,7 @@ func (l *requestLog) ended(sub stream.Sub, why string) {
 
 // ofStream logs what happens to a stream.
 func (l *requestLog) ofStream(what, kind string, sub stream.Sub, key, value string) {
-	if !l.on() {
-		return
-	}
-	room, unlogged := l.lines.Take(kind, time.Now())
+	room, unlogged := l.room(kind)
 	if !room {
 		return
 	}
