@@ -91,7 +91,7 @@ func (h *held) carryMessages(w http.ResponseWriter, head []byte, p wakeTarget, s
 }
 
 // heard takes what the client of a WebSocket has sent. Its memory is there while
-// something is half said, and a second longer.
+// something is half said, or counts against the limit of messages.
 func (h *held) heard(k *heldSession, in []byte) (answers bool) {
 	talk := h.talks.of(k.sub)
 	return talk.hear(in) != nil || talk.isWaiting()

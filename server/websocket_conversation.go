@@ -53,8 +53,8 @@ func (r reason) closeCode() ws.Code {
 // conversation is that of a client that has said nothing.
 type conversation struct {
 	talkTerms
-	reader ws.Reader     // the listener's, as is bucket
-	bucket messageBucket // of messages
+	reader ws.Reader    // the listener's, as is bucket
+	bucket limit.Bucket // of messages
 
 	mu     sync.Mutex // guards the rest; a leaf
 	said   said
@@ -95,7 +95,7 @@ type said struct {
 
 // take takes a client's message. Its error ends the connection.
 func (c *conversation) take(op ws.Opcode, payload []byte) error {
-	if op != ws.Close && !c.bucket.take(time.Now()) {
+	if op != ws.Close && !c.bucket.Take(clientMessages, time.Now()) {
 		return &ws.Error{Code: ws.Policy, Reason: "too many messages"}
 	}
 	c.mu.Lock()
@@ -247,7 +247,7 @@ func (c *conversation) isWaiting() bool {
 // isOver reports whether a new conversation would do as well: nothing is half said, and
 // the client may send as many messages as at the beginning.
 func (c *conversation) isOver(now time.Time) bool {
-	return !c.isWaiting() && c.reader.IsIdle() && now.Sub(c.bucket.at) >= clientMessages.Per
+	return !c.isWaiting() && c.reader.IsIdle() && c.bucket.IsEmpty(now)
 }
 
 // hasParted reports whether the client has closed its side.
@@ -255,26 +255,6 @@ func (c *conversation) hasParted() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.parted
-}
-
-// messageBucket holds a client to clientMessages.
-type messageBucket struct {
-	left float64
-	at   time.Time
-}
-
-func (b *messageBucket) take(now time.Time) bool {
-	if b.at.IsZero() {
-		b.left = float64(clientMessages.N)
-	} else {
-		b.left = min(float64(clientMessages.N), b.left+float64(clientMessages.N)*now.Sub(b.at).Seconds()/clientMessages.Per.Seconds())
-	}
-	b.at = now
-	if b.left < 1 {
-		return false
-	}
-	b.left--
-	return true
 }
 
 // conversations are those of WebSockets that are held, by subscription. A client that

@@ -158,7 +158,7 @@ func (s *buckets) forget(now time.Time) {
 		return
 	}
 	for key, b := range s.by {
-		if !b.empties.After(now) && !b.empties.IsZero() {
+		if b.IsEmpty(now) && !b.empties.IsZero() {
 			delete(s.by, key)
 		}
 	}

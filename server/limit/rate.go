@@ -13,6 +13,9 @@ type Rate struct {
 // nothing more comes.
 type Bucket struct{ empties time.Time }
 
+// IsEmpty reports whether the bucket is as good as a new one.
+func (b *Bucket) IsEmpty(now time.Time) bool { return !b.empties.After(now) }
+
 // Take reports whether there is room for one more now, and counts it.
 func (b *Bucket) Take(r Rate, now time.Time) bool {
 	step := r.Per / time.Duration(r.N)
