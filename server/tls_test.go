@@ -19,32 +19,40 @@ import (
 	"sluice/stream/ssetest"
 )
 
-// TestTLSBehindADoorIsHeld: a counted connection, named by a proxy, is held below its TLS
-// like any other.
-func TestTLSBehindADoorIsHeld(t *testing.T) {
-	dir := t.TempDir()
-	cert, key := certtest.New(t, "gateway")
-	certtest.Write(t, dir+"/cert.pem", cert)
-	certtest.Write(t, dir+"/key.pem", key)
-	trusted := proxies("", "127.0.0.0/8")
-	f := newFixture(t, func(c *Config) { c.Limits, c.Proxies = limit.Limits{PerIP: 1}, trusted })
-	f.warm()
+// serveTLS serves on a listener until the test ends. It returns what a client has to
+// trust.
+func (f *fixture) serveTLS(l net.Listener) (roots *x509.CertPool) {
+	f.t.Helper()
+	dir := f.t.TempDir()
+	cert, key := certtest.New(f.t, "gateway")
+	certtest.Write(f.t, dir+"/cert.pem", cert)
+	certtest.Write(f.t, dir+"/key.pem", key)
 	certificates, err := certificates.Load(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	h := listen.NewHTTP(f.Handler(), f.cfg.Logger)
 	h.TLSConfig.GetCertificate = certificates.Get
+	done := make(chan error)
+	go func() { done <- h.ServeTLS(l, "", "") }()
+	f.t.Cleanup(func() { f.Close(); h.Close(); <-done })
+	roots = x509.NewCertPool()
+	roots.AppendCertsFromPEM(cert)
+	return roots
+}
+
+// TestTLSBehindADoorIsHeld: a counted connection, named by a proxy, is held below its TLS
+// like any other.
+func TestTLSBehindADoorIsHeld(t *testing.T) {
+	trusted := proxies("", "127.0.0.0/8")
+	f := newFixture(t, func(c *Config) { c.Limits, c.Proxies = limit.Limits{PerIP: 1}, trusted })
+	f.warm()
 	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	door := listen.ConnLimiter{Proxies: trusted, ProxyProtocol: true, Metrics: f.cfg.Metrics}.Limit(l)
-	done := make(chan error)
-	go func() { done <- h.ServeTLS(listen.BelowTLS(door), "", "") }()
-	t.Cleanup(func() { f.Close(); h.Close(); <-done })
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(cert)
+	roots := f.serveTLS(listen.BelowTLS(door))
 	ask := func(address string) (status int, events *ssetest.Reader) {
 		t.Helper()
 		conn, err := net.Dial("tcp", l.Addr().String())
@@ -89,27 +97,13 @@ func TestTLSBehindADoorIsHeld(t *testing.T) {
 
 // TestTLS: 1.2 at least, HTTP/2 where the client speaks it.
 func TestTLS(t *testing.T) {
-	dir := t.TempDir()
-	cert, key := certtest.New(t, "gateway")
-	certtest.Write(t, dir+"/cert.pem", cert)
-	certtest.Write(t, dir+"/key.pem", key)
 	f := newFixture(t, nil)
 	f.warm()
-	certificates, err := certificates.Load(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := listen.NewHTTP(f.Handler(), f.cfg.Logger)
-	h.TLSConfig.GetCertificate = certificates.Get
 	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error)
-	go func() { done <- h.ServeTLS(l, "", "") }()
-	t.Cleanup(func() { h.Close(); <-done })
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(cert)
+	roots := f.serveTLS(l)
 	for _, tt := range []struct {
 		most  uint16
 		proto string // "" is refused
@@ -130,27 +124,13 @@ func TestTLS(t *testing.T) {
 
 // TestWebSocketOverTLS: a client is heard below its TLS as without it.
 func TestWebSocketOverTLS(t *testing.T) {
-	dir := t.TempDir()
-	cert, key := certtest.New(t, "gateway")
-	certtest.Write(t, dir+"/cert.pem", cert)
-	certtest.Write(t, dir+"/key.pem", key)
 	f := newFixture(t, nil)
 	f.warm()
-	certificates, err := certificates.Load(dir+"/cert.pem", dir+"/key.pem", f.cfg.Logger)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := listen.NewHTTP(f.Handler(), f.cfg.Logger)
-	h.TLSConfig.GetCertificate = certificates.Get
 	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error)
-	go func() { done <- h.ServeTLS(listen.BelowTLS(l), "", "") }()
-	t.Cleanup(func() { f.Close(); h.Close(); <-done })
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(cert)
+	roots := f.serveTLS(listen.BelowTLS(l))
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "localhost"}}}
 	conn, _, err := websocket.Dial(t.Context(), "https://"+l.Addr().String()+"/ws?user=alice&stream=orders", &websocket.DialOptions{HTTPClient: client})
 	if err != nil {
