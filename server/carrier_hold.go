@@ -111,8 +111,11 @@ func (h *held) fill(k *heldSession, now int64, out *stream.Batch) (then hold.Ver
 	s := session{h.hub.Sub(k.sub), k.course}
 	var v verdict
 	if k.messages {
-		v = h.talks.known(k.sub).fill(&s, h.rules, h.specs, tick(now), out)
-		h.talks.leave(k.sub, time.Now())
+		talk := h.talks.known(k.sub)
+		v = talk.fill(&s, h.rules, h.specs, tick(now), out)
+		if talk != nil && talk.isOver(time.Now()) {
+			h.talks.leave(k.sub)
+		}
 	} else {
 		v = s.fill(h.rules, tick(now), out)
 	}

@@ -302,10 +302,7 @@ func (c *conversations) known(key uint64) *conversation {
 }
 
 // leave ends a conversation that is over.
-func (c *conversations) leave(key uint64, now time.Time) {
-	if talk := c.known(key); talk == nil || !talk.isOver(now) {
-		return
-	}
+func (c *conversations) leave(key uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.open, key)
