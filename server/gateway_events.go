@@ -37,12 +37,12 @@ type hello struct {
 }
 
 // appendHello appends the position the connection starts from.
-func appendHello(dst []byte, heartbeat tick, a *admission, o stream.Opening) []byte {
-	data, err := json.Marshal(hello{o.Outcome, heartbeat, a.names, a.deprecated})
+func appendHello(dst []byte, id string, h hello) []byte {
+	data, err := json.Marshal(h)
 	if err != nil {
 		panic(err) // texts and numbers
 	}
-	return sse.AppendEvent(dst, o.ID, "sluice.hello", data)
+	return sse.AppendEvent(dst, id, "sluice.hello", data)
 }
 
 // appendHeartbeat is an event and not a comment: a page sees events only, and it
@@ -108,6 +108,9 @@ type notice struct {
 
 // probeEventName is of the only one that no real stream has.
 const probeEventName = "sluice.probe"
+
+// isOfStreams reports whether real streams have it.
+func (n notice) isOfStreams() bool { return n.Name != probeEventName }
 
 // notices are all of them.
 var notices = []notice{

@@ -33,7 +33,7 @@ func TestNoEventHasAnEmptyID(t *testing.T) {
 		t.Fatal(pulled)
 	}
 	now := time.Unix(1_800_000_000, 0)
-	wire := appendHello(appendOpening(nil, 1000, opening), 9000, &admission{names: []string{"orders"}}, opening)
+	wire := appendHello(appendOpening(nil, 1000, opening), opening.ID, hello{Resume: opening.Outcome, Heartbeat: 9000, Streams: []string{"orders"}})
 	wire = appendHeartbeat(wire, sub, now) // known: at the head
 	h.Publish(0, []stream.Event{{Offset: 0, Users: [][]byte{[]byte("alice")}, Data: bytes.Repeat([]byte("x"), 3000)}})
 	if id := sub.AppendID(nil); len(id) != 0 {

@@ -111,7 +111,7 @@ func asyncOf(views []discoveredView, topics map[string]string) asyncAPI {
 	for _, v := range views {
 		messages := map[string]asyncRef{"event": {"#/components/messages/" + v.Name}}
 		for _, n := range notices {
-			if n.Name != probeEventName {
+			if n.isOfStreams() {
 				messages[n.Name] = asyncRef{"#/components/messages/" + n.Name}
 			}
 		}
@@ -165,7 +165,7 @@ func (v discoveredView) says() string {
 func asyncNotices() map[string]asyncMessage {
 	messages := map[string]asyncMessage{}
 	for _, n := range notices {
-		if n.Name == probeEventName {
+		if !n.isOfStreams() {
 			continue // of no stream
 		}
 		fields := openapi.Properties{"event": {Type: "string", Const: n.Name}}

@@ -45,7 +45,7 @@ func (d *asyncAPI) addWebSocket(views []discoveredView) {
 		sent = append(sent, socketRef(v.Name))
 	}
 	for _, n := range notices {
-		if n.Name != probeEventName {
+		if n.isOfStreams() {
 			add(n.Name, socketNotice(n))
 			sent = append(sent, socketRef(n.Name))
 		}

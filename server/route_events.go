@@ -84,7 +84,7 @@ func (s *Server) beginSession(p *pending, a *admission, opening stream.Opening) 
 	s.cfg.Metrics.Opening(opening)
 	s.requests.opened(p.sub, opening.Outcome)
 	begun = appendOpening(nil, s.rules.retry(), opening)
-	hello := appendHello(nil, s.rules.heartbeat, a, opening)
+	hello := appendHello(nil, opening.ID, hello{opening.Outcome, s.rules.heartbeat, a.names, a.deprecated})
 	session := newSession(&s.rules, s.rules.now(), p.sub, a.principal.Expires, s.cfg.MaxAge)
 	s.memory.open()
 	if state := p.state; state != nil {

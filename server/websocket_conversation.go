@@ -222,12 +222,12 @@ func (c *conversation) refilter(s *session, t *sessionRules, specs []stream.Spec
 
 // hello is what answers another filter.
 func (c *conversation) hello(s *session, t *sessionRules, specs []stream.Spec, id string) []byte {
-	a := admission{deprecated: c.deprecated}
+	var names []string
 	who, _ := s.sub.Describe()
 	for _, i := range who.Streams {
-		a.names = append(a.names, specs[i].Name)
+		names = append(names, specs[i].Name)
 	}
-	return appendHello(nil, t.heartbeat, &a, stream.Opening{Outcome: stream.OutcomeLive, ID: id})
+	return appendHello(nil, id, hello{stream.OutcomeLive, t.heartbeat, names, c.deprecated})
 }
 
 // isEnding reports whether the connection ends for something that the client has said.
