@@ -98,10 +98,8 @@ type loader struct {
 // apply fills the config: each key with what was given or with its default.
 func (l *loader) apply() {
 	l.broken = map[string]bool{}
-	for key := range l.config.sourceLines {
-		if pattern, name := split(key); strings.HasPrefix(pattern, streamSection) && l.streams[name] == nil {
-			l.streams[name] = &Stream{Name: name}
-		}
+	for _, name := range l.names(streamSection) {
+		l.streams[name] = &Stream{Name: name}
 	}
 	for i := range table {
 		k := &table[i]
@@ -140,13 +138,7 @@ func (l *loader) applyIssuers() {
 
 // applyDeliveries fills each delivery as if it were the only one, and puts them together.
 func (l *loader) applyDeliveries() {
-	names := make(map[string]bool)
-	for key := range l.config.sourceLines {
-		if pattern, name := split(key); strings.HasPrefix(pattern, deliverySection) {
-			names[name] = true
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	for _, name := range l.names(deliverySection) {
 		one := &Config{}
 		for i := range table {
 			if leaf, ok := strings.CutPrefix(table[i].Path, deliverySection+"."); ok {
@@ -156,6 +148,17 @@ func (l *loader) applyDeliveries() {
 		one.delivery.Name = name
 		l.config.Deliveries = append(l.config.Deliveries, one.delivery)
 	}
+}
+
+// names are the names that keys of such a section have, in order.
+func (l *loader) names(section string) []string {
+	names := make(map[string]bool)
+	for key := range l.config.sourceLines {
+		if pattern, name := split(key); strings.HasPrefix(pattern, section) {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // issuers is how many items a list of issuers has; 0 where there is no list.
