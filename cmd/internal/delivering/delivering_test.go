@@ -257,6 +257,29 @@ func TestDeliverAndRedrive(t *testing.T) {
 	s.await("all are delivered again", func() bool { return s.received()[before:] == ` {"n":1} {"n":2} {"n":3} {"n":4} {"n":5}` })
 }
 
+// A dead letter must not steer the terminal of who looks at it, nor begin another line.
+func TestDeadLettersDoNotSteerTheTerminal(t *testing.T) {
+	s := newShop(t)
+	s.answer(http.StatusBadRequest)
+	admin, _, _ := s.deliver()
+	record := &kgo.Record{
+		Topic: "order-topic", Key: []byte("k\n0/9  status_400"), Value: []byte("{\"n\":1}\n"),
+		Headers: []kgo.RecordHeader{{Key: "h\x1b[2J", Value: []byte("\u202ev")}},
+	}
+	if err := s.client.ProduceSync(t.Context(), record).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	s.await("a dead letter", func() bool { return delivery(t, admin).DeadLetters["status_400"] == 1 })
+	_, list := s.redrive("--list")
+	if strings.Count(list, "\n") != 1 || !strings.Contains(list, "key=k\ufffd0/9") {
+		t.Errorf("%q", list)
+	}
+	name, _, _ := strings.Cut(list, " ")
+	if code, text := s.redrive("--show", name); code != 0 || !strings.Contains(text, "header h\ufffd[2J: \ufffdv\nvalue: {\"n\":1}\ufffd\n") {
+		t.Errorf("%d %q", code, text)
+	}
+}
+
 func TestCommandLines(t *testing.T) {
 	s := newShop(t)
 	for line, want := range map[string]string{

@@ -7,15 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/rs/zerolog"
 
 	"sluice/broker/deliver"
 	"sluice/cmd/internal/cmdline"
 	"sluice/cmd/internal/config"
+	"sluice/cmd/internal/reach"
 )
 
 const redriveUsage = `Usage: sluice redrive [-c FILE] DELIVERY [--list | --show PARTITION/OFFSET]
@@ -100,13 +99,19 @@ func Redrive(ctx context.Context, args []string, s Streams) int {
 	}))
 }
 
+// say writes a line. What records and targets hold must not steer the terminal, nor begin
+// another line.
+func say(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintln(w, reach.Line(fmt.Sprintf(format, args...)))
+	return err
+}
+
 func (r redriving) listAll(ctx context.Context, d *deliver.Delivery, w io.Writer) error {
 	n := 0
 	err := d.Letters(ctx, deliver.Selection{}, func(l deliver.Letter) error {
 		n++
-		_, err := fmt.Fprintf(w, "%s  %s  key=%s  %s/%d/%d  attempts=%d  last=%s  %s\n", letterName(l), l.Cause, printable(string(l.Record.Key)),
-			l.Record.Topic, l.Record.Partition, l.Record.Offset, l.Attempts, l.Last.Format(time.RFC3339), printable(l.Message))
-		return err
+		return say(w, "%s  %s  key=%s  %s/%d/%d  attempts=%d  last=%s  %s", letterName(l), l.Cause, l.Record.Key,
+			l.Record.Topic, l.Record.Partition, l.Record.Offset, l.Attempts, l.Last.Format(time.RFC3339), l.Message)
 	})
 	if err == nil && n == 0 {
 		fmt.Fprintln(w, "There are no dead letters.")
@@ -116,16 +121,6 @@ func (r redriving) listAll(ctx context.Context, d *deliver.Delivery, w io.Writer
 
 func letterName(l deliver.Letter) string { return fmt.Sprintf("%d/%d", l.Partition, l.Offset) }
 
-// printable keeps what a record holds from steering the terminal.
-func printable(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return '\uFFFD'
-	}, text)
-}
-
 func (r redriving) showOne(ctx context.Context, d *deliver.Delivery, w io.Writer) error {
 	found := false
 	err := d.Letters(ctx, deliver.Selection{}, func(l deliver.Letter) error {
@@ -133,14 +128,7 @@ func (r redriving) showOne(ctx context.Context, d *deliver.Delivery, w io.Writer
 			return nil
 		}
 		found = true
-		fmt.Fprintf(w, "record: %s/%d/%d of %s\nkey: %s\ncause: %s\nmessage: %s\nattempts: %d, from %s to %s\n", l.Record.Topic, l.Record.Partition, l.Record.Offset,
-			l.Record.Timestamp.Format(time.RFC3339), printable(string(l.Record.Key)), l.Cause, printable(l.Message), l.Attempts,
-			l.First.Format(time.RFC3339), l.Last.Format(time.RFC3339))
-		for _, h := range l.Record.Headers {
-			fmt.Fprintf(w, "header %s: %s\n", printable(h.Key), printable(string(h.Value)))
-		}
-		_, err := fmt.Fprintf(w, "value: %s\n", printable(string(l.Record.Value)))
-		return err
+		return showLetter(w, l)
 	})
 	if err == nil && !found {
 		err = fmt.Errorf("there is no dead letter %s, or it was sent again: --list has them", r.show)
@@ -148,10 +136,25 @@ func (r redriving) showOne(ctx context.Context, d *deliver.Delivery, w io.Writer
 	return err
 }
 
+func showLetter(w io.Writer, l deliver.Letter) error {
+	at := func(t time.Time) string { return t.Format(time.RFC3339) }
+	err := errors.Join(
+		say(w, "record: %s/%d/%d of %s", l.Record.Topic, l.Record.Partition, l.Record.Offset, at(l.Record.Timestamp)),
+		say(w, "key: %s", l.Record.Key),
+		say(w, "cause: %s", l.Cause),
+		say(w, "message: %s", l.Message),
+		say(w, "attempts: %d, from %s to %s", l.Attempts, at(l.First), at(l.Last)),
+	)
+	for _, h := range l.Record.Headers {
+		err = errors.Join(err, say(w, "header %s: %s", h.Key, h.Value))
+	}
+	return errors.Join(err, say(w, "value: %s", l.Record.Value))
+}
+
 func (r redriving) send(ctx context.Context, d *deliver.Delivery, w io.Writer) error {
 	done, err := d.Redrive(ctx, r.selection(), func(l deliver.Letter, o deliver.Outcome) {
 		if o.Verdict != deliver.Delivered {
-			fmt.Fprintf(w, "%s  %s  not sent: %s %v\n", letterName(l), printable(string(l.Record.Key)), o.Cause, o.Err)
+			_ = say(w, "%s  %s  not sent: %s %v", letterName(l), l.Record.Key, o.Cause, o.Err) // the count says it too
 		}
 	})
 	fmt.Fprintf(w, "%d sent again, %d not wanted by the filter, %d failed.\n", done.Sent, done.Dropped, done.Failed)
