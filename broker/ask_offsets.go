@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -122,26 +123,27 @@ func (l *listing) wait() { l.asking.Wait() }
 // of returns the offsets of one topic by partition, or the error of a partition.
 func (l *listing) of(topic string, m topicMeta) (offsets []int64, errs []error) {
 	offsets, errs = make([]int64, len(m.leaders)), make([]error, len(m.leaders))
-	for p, leader := range m.leaders {
-		a := l.byLeader[leader]
-		if a == nil {
-			errs[p] = kerr.LeaderNotAvailable
-			continue
-		}
-		<-a.done
-		o, there := a.offsets[topic][int32(p)]
-		switch err := a.errs[topic][int32(p)]; {
-		case a.err != nil:
-			errs[p] = a.err
-		case err != nil:
-			errs[p] = err
-		case !there:
-			errs[p] = errNotAnswered
-		default:
-			offsets[p] = o
-		}
+	for p := range m.leaders {
+		offsets[p], errs[p] = l.one(topic, m, int32(p))
 	}
 	return offsets, errs
+}
+
+// one returns the offset of one partition.
+func (l *listing) one(topic string, m topicMeta, partition int32) (int64, error) {
+	a := l.byLeader[m.leaders[partition]]
+	if a == nil {
+		return 0, kerr.LeaderNotAvailable
+	}
+	<-a.done
+	if err := cmp.Or(a.err, a.errs[topic][partition]); err != nil {
+		return 0, err
+	}
+	o, there := a.offsets[topic][partition]
+	if !there {
+		return 0, errNotAnswered
+	}
+	return o, nil
 }
 
 // listLeaders asks the leaders that the metadata names for one offset of each partition

@@ -55,10 +55,12 @@ func (s *severalHistory) find(ctx context.Context) (found, error) {
 		}
 		names = slices.DeleteFunc(all, func(name string) bool { return !s.topics.Has(name) })
 		for _, one := range s.topics.all() { // of these it must be certain whether they were deleted
-			if !one.gone && !slices.Contains(names, one.topic) {
+			if !one.gone {
 				names = append(names, one.topic)
 			}
 		}
+		slices.Sort(names)
+		names = slices.Compact(names)
 	}
 	if len(names) == 0 {
 		return f, nil
@@ -148,10 +150,10 @@ func (s *severalHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, er
 			}
 			continue
 		}
-		if b.Start[p], err = starts.one(one, m); err != nil {
+		if b.Start[p], err = starts.one(one.topic, m, one.number); err != nil {
 			return b, err
 		}
-		if b.End[p], err = ends.one(one, m); err != nil {
+		if b.End[p], err = ends.one(one.topic, m, one.number); err != nil {
 			return b, err
 		}
 		if offsets := compacted[one.topic]; int(one.number) < len(offsets) {
@@ -161,23 +163,6 @@ func (s *severalHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, er
 		}
 	}
 	return b, nil
-}
-
-// one returns the offset of one partition.
-func (l *listing) one(slot *topicSlot, m topicMeta) (int64, error) {
-	a := l.byLeader[m.leaders[slot.number]]
-	<-a.done
-	if a.err != nil {
-		return 0, a.err
-	}
-	if err := a.errs[slot.topic][slot.number]; err != nil {
-		return 0, err
-	}
-	o, there := a.offsets[slot.topic][slot.number]
-	if !there {
-		return 0, errNotAnswered
-	}
-	return o, nil
 }
 
 // compacted returns for the topics that are compacted, by name, the offsets below which
@@ -237,11 +222,11 @@ func (s *severalHistory) offsetsAt(ctx context.Context, unixMilli int64) ([]int6
 		if !known || int(one.number) >= len(m.leaders) || m.leaders[one.number] < 0 {
 			return nil, kerr.LeaderNotAvailable
 		}
-		o, err := found.one(one, m)
+		o, err := found.one(one.topic, m, one.number)
 		if err != nil {
 			return nil, err
 		}
-		end, err := ends.one(one, m)
+		end, err := ends.one(one.topic, m, one.number)
 		if err != nil {
 			return nil, err
 		}
@@ -257,9 +242,11 @@ func (s *severalHistory) offsetsAt(ctx context.Context, unixMilli int64) ([]int6
 // where some is wanted. It also returns which partitions of the stream each topic has.
 func byTopic(slots []topicSlot, n int, wanted func(p int) bool) (keys []string, partitions map[string][]int32) {
 	partitions = make(map[string][]int32)
+	isListed := make(map[string]bool)
 	for p := range min(n, len(slots)) {
 		key := slots[p].key
-		if wanted(p) && !slices.Contains(keys, key) {
+		if wanted(p) && !isListed[key] {
+			isListed[key] = true
 			keys = append(keys, key)
 		}
 		partitions[key] = append(partitions[key], int32(p))
