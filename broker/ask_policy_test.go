@@ -31,3 +31,21 @@ func TestAPolicyThatMayNotBeReadIsUnknown(t *testing.T) {
 		}
 	}
 }
+
+func TestAPolicyThatMayNotBeReadHidesNoOther(t *testing.T) {
+	f := newFake(t)
+	f.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		denied, shown := kmsg.NewDescribeConfigsResponseResource(), kmsg.NewDescribeConfigsResponseResource()
+		denied.ResourceName, denied.ErrorCode = "denied", kerr.TopicAuthorizationFailed.Code
+		config := kmsg.NewDescribeConfigsResponseResourceConfig()
+		config.Name, config.Value = "cleanup.policy", kadm.StringPtr("compact")
+		shown.ResourceName, shown.Configs = "shown", append(shown.Configs, config)
+		resp.Resources = append(resp.Resources, denied, shown)
+		return resp, nil, true
+	})
+	got, err := askPolicies(t.Context(), f.cl, "denied", "shown")
+	if err != nil || got["denied"] != (policy{}) || got["shown"] != (policy{known: true, compacted: true}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

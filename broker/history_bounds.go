@@ -57,8 +57,7 @@ func (t *topicHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, err 
 	if errPolicy != nil || !policy.compacted {
 		return b, errPolicy
 	}
-	at := time.Now().Add(-policy.deleteRetention).UnixMilli()
-	compacted, errs := listLeaders(ctx, t.cl, t.topic, m, max(at, 0), uncommitted)
+	compacted, errs := listLeaders(ctx, t.cl, t.topic, m, policy.deletesFrom(), uncommitted)
 	for p, o := range compacted {
 		switch {
 		case m.leaders[p] < 0:
@@ -75,10 +74,7 @@ func (t *topicHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, err 
 // readPolicy returns the topic's policy. Without the permission to read it
 // (DESCRIBE_CONFIGS) that is the unknown policy, and the log says so once.
 func (t *topicHistory) readPolicy(ctx context.Context) (policy, error) {
-	t.mu.Lock()
-	p, fresh := t.policy, time.Since(t.policyAt) < policyAge
-	t.mu.Unlock()
-	if fresh {
+	if p, fresh := t.freshPolicy(); fresh {
 		return p, nil
 	}
 	p, err := askPolicy(ctx, t.cl, t.topic)
@@ -89,11 +85,11 @@ func (t *topicHistory) readPolicy(ctx context.Context) (policy, error) {
 	return p, nil
 }
 
-// knowsPolicy reports whether the topic's policy has been asked for lately.
-func (t *topicHistory) knowsPolicy() bool {
+// freshPolicy returns the topic's policy, if it has been asked for lately.
+func (t *topicHistory) freshPolicy() (p policy, fresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return time.Since(t.policyAt) < policyAge
+	return t.policy, time.Since(t.policyAt) < policyAge
 }
 
 // notePolicy keeps what Kafka has said of the topic's policy.

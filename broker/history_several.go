@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -166,39 +165,62 @@ func (s *severalHistory) askBoundsOnce(ctx context.Context) (b stream.Bounds, er
 }
 
 // compacted returns for the topics that are compacted, by name, the offsets below which
-// deletes may be missing.
+// deletes may be missing. Topics with the same policy are asked about at once.
 func (s *severalHistory) compacted(ctx context.Context, f found) (map[string][]int64, error) {
+	policies, err := s.policies(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	byPolicy := make(map[policy]map[string]topicMeta)
+	for name, p := range policies {
+		if !p.compacted {
+			continue
+		}
+		if byPolicy[p] == nil {
+			byPolicy[p] = make(map[string]topicMeta)
+		}
+		byPolicy[p][name] = f.metas[name]
+	}
+	offsets := make(map[string][]int64)
+	for p, metas := range byPolicy {
+		l := list(ctx, s.cl, metas, p.deletesFrom(), uncommitted)
+		l.wait()
+		for name, m := range metas {
+			some, errs := l.of(name, m)
+			for p, err := range errs {
+				if err != nil && m.leaders[p] >= 0 {
+					return nil, err
+				}
+			}
+			offsets[name] = some
+		}
+	}
+	return offsets, nil
+}
+
+// policies returns the policies of all topics, by name.
+func (s *severalHistory) policies(ctx context.Context, f found) (map[string]policy, error) {
+	policies := make(map[string]policy)
 	var stale []string
 	for name := range f.metas {
-		if !s.topic(name).knowsPolicy() {
+		if p, fresh := s.topic(name).freshPolicy(); fresh {
+			policies[name] = p
+		} else {
 			stale = append(stale, name)
 		}
 	}
-	if len(stale) > 0 {
-		policies, err := askPolicies(ctx, s.cl, stale...)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range stale {
-			s.topic(name).notePolicy(policies[name])
-		}
+	if len(stale) == 0 {
+		return policies, nil
 	}
-	offsets := make(map[string][]int64)
-	for name, m := range f.metas {
-		policy, err := s.topic(name).readPolicy(ctx)
-		if err != nil || !policy.compacted {
-			continue
-		}
-		at := time.Now().Add(-policy.deleteRetention).UnixMilli()
-		some, errs := listLeaders(ctx, s.cl, name, m, max(at, 0), uncommitted)
-		for p, err := range errs {
-			if err != nil && m.leaders[p] >= 0 {
-				return nil, err
-			}
-		}
-		offsets[name] = some
+	asked, err := askPolicies(ctx, s.cl, stale...)
+	if err != nil {
+		return nil, err
 	}
-	return offsets, nil
+	for _, name := range stale {
+		policies[name] = asked[name]
+		s.topic(name).notePolicy(asked[name])
+	}
+	return policies, nil
 }
 
 // offsetsAt answers [stream.History.OffsetsAt] for all topics at once.

@@ -96,6 +96,7 @@ func TestAHoleIsNotTakenForGrantedWithRemoteStorage(t *testing.T) {
 		f.KeepControl()
 		resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
 		r := kmsg.NewDescribeConfigsResponseResource()
+		r.ResourceName = "orders"
 		c := kmsg.NewDescribeConfigsResponseResourceConfig()
 		c.Name, c.Value = "remote.storage.enable", kmsg.StringPtr("true")
 		r.Configs = append(r.Configs, c)
