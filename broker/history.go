@@ -127,26 +127,16 @@ func (h *History) OffsetsAt(ctx context.Context, stream int, unixMilli int64) ([
 
 // Read is [stream.History.Read].
 func (h *History) Read(ctx context.Context, s int, epoch string, from, to []int64, emit func(stream.HistoryRun) error) error {
+	var err error
 	if several := h.several[s]; several != nil {
-		err := several.read(ctx, s, from, to, emit)
-		if err == nil || errors.Is(err, stream.ErrUnavailable) {
-			h.noteResult(s, &h.topics[s].saidRead, err)
-		}
-		return err
+		err = several.read(ctx, s, from, to, emit)
+	} else {
+		c := newCatchup(h.topics[s], epoch, from, to)
+		c.decoder, c.emit = h.decode[s].Clone(), emit
+		err = c.read(ctx)
 	}
-	c := catchup{topicHistory: h.topics[s], epoch: epoch, to: to, decoder: h.decode[s].Clone(), emit: emit}
-	for p := range to {
-		start := int64(0)
-		if p < len(from) {
-			start = from[p]
-		}
-		if start < to[p] {
-			c.left = append(c.left, partitionOffset{int32(p), start})
-		}
-	}
-	err := c.read(ctx)
 	if err == nil || errors.Is(err, stream.ErrUnavailable) { // other errors are not Kafka's fault, or the client is told of them
-		h.noteResult(s, &c.saidRead, err)
+		h.noteResult(s, &h.topics[s].saidRead, err)
 	}
 	return err
 }

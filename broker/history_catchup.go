@@ -40,6 +40,26 @@ type catchup struct {
 	left   []partitionOffset // what is still to be read, one entry for each partition
 }
 
+// newCatchup is a reading of a topic's partitions. One that from has no position of is
+// read from its first record.
+func newCatchup(t *topicHistory, epoch string, from, to []int64) *catchup {
+	c := &catchup{topicHistory: t, epoch: epoch, to: to}
+	for p := range to {
+		if start := positionAt(from, int32(p)); start < to[p] {
+			c.left = append(c.left, partitionOffset{int32(p), start})
+		}
+	}
+	return c
+}
+
+// positionAt is a partition's position; 0: there is none.
+func positionAt(positions []int64, partition int32) int64 {
+	if int(partition) < len(positions) {
+		return positions[partition]
+	}
+	return 0
+}
+
 // read reads all that is left. When a broker fails, it finds out anew which broker leads
 // which partition.
 func (c *catchup) read(ctx context.Context) error {

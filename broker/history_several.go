@@ -308,13 +308,7 @@ func (s *severalHistory) epochEnds(ctx context.Context, epochs []int32) ([]strea
 // read answers [stream.History.Read]: some topics at the same time, each as one is read.
 func (s *severalHistory) read(ctx context.Context, index int, from, to []int64, emit func(stream.HistoryRun) error) error {
 	slots := s.topics.all()
-	start := func(p int) int64 {
-		if p < len(from) {
-			return from[p]
-		}
-		return 0
-	}
-	keys, partitions := byTopic(slots, len(to), func(p int) bool { return start(p) < to[p] })
+	keys, partitions := byTopic(slots, len(to), func(p int) bool { return positionAt(from, int32(p)) < to[p] })
 	for _, key := range keys {
 		if first := partitions[key][0]; slots[first].gone {
 			return &stream.GoneError{Partition: first, Start: stream.Gone}
@@ -327,13 +321,8 @@ func (s *severalHistory) read(ctx context.Context, index int, from, to []int64, 
 	each(keys, func(key string) {
 		mine := partitions[key]
 		one := slots[mine[0]]
-		c := catchup{topicHistory: s.topic(one.topic), epoch: one.epoch, to: make([]int64, len(mine)), decoder: s.decode[index].For(one.topic)}
-		for number, p := range mine {
-			if at := start(int(p)); at < to[p] {
-				c.to[number] = to[p]
-				c.left = append(c.left, partitionOffset{int32(number), at})
-			}
-		}
+		c := newCatchup(s.topic(one.topic), one.epoch, positionsOf(from, mine), positionsOf(to, mine))
+		c.decoder = s.decode[index].For(one.topic)
 		c.emit = func(run stream.HistoryRun) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -355,6 +344,15 @@ func (s *severalHistory) read(ctx context.Context, index int, from, to []int64, 
 		}
 	})
 	return failed
+}
+
+// positionsOf picks the positions of some of the stream's partitions.
+func positionsOf(positions []int64, partitions []int32) []int64 {
+	picked := make([]int64, len(partitions))
+	for number, p := range partitions {
+		picked[number] = positionAt(positions, p)
+	}
+	return picked
 }
 
 // ofStream turns what a topic's reading failed with into what the stream's did.
