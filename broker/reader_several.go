@@ -67,8 +67,8 @@ func (r *Reader) addTopic(name string, isNew bool) *topic {
 
 // discover takes up the topics that match a pattern and are not known yet.
 func (r *Reader) discover(ctx context.Context) error {
-	hasPattern := slices.ContainsFunc(r.severals, func(s *several) bool { return s.topics.pattern != nil })
-	if !hasPattern {
+	patterns := slices.DeleteFunc(slices.Clone(r.severals), func(s *several) bool { return s.topics.pattern == nil })
+	if len(patterns) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -77,18 +77,16 @@ func (r *Reader) discover(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	fresh := slices.DeleteFunc(names, func(name string) bool { // without the lock: a cluster may have many
+		_, known := r.topics[name]
+		return known || !slices.ContainsFunc(patterns, func(s *several) bool { return s.topics.Has(name) })
+	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	isNew := r.listed
-	r.listed = true
-	for _, name := range names {
-		if _, known := r.topics[name]; known {
-			continue
-		}
-		if slices.ContainsFunc(r.severals, func(s *several) bool { return s.topics.pattern != nil && s.topics.Has(name) }) {
-			r.addTopic(name, isNew)
-		}
+	for _, name := range fresh {
+		r.addTopic(name, r.listed)
 	}
+	r.listed = true
 	return nil
 }
 
