@@ -202,9 +202,8 @@ func (g *newestReading) file(one *newestFound) {
 		g.byUser[user] = append(g.byUser[user], one)
 	case len(one.filter.subjectSet) == 0:
 		g.plain = append(g.plain, one)
-	}
-	for _, subject := range one.filter.subjectSet {
-		if g.everyone || one.key.any {
+	default:
+		for _, subject := range one.filter.subjectSet {
 			g.bySubject[subject] = append(g.bySubject[subject], one)
 		}
 	}
