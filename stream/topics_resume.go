@@ -22,47 +22,9 @@ import (
 //     comes from a gateway that knows. It is not told again.
 func (h *Hub) locateTopics(ctx context.Context, m memory, seg *cursor.Segment, r *Request) (found cursor.Segment, ahead []cursor.TopicPosition, gone []Moved, err error) {
 	found = cursor.Segment{Stream: m.name, Epoch: m.epoch, Filter: seg.Filter, Offsets: make([]int64, len(m.head)), Leaders: unknownEpochs(len(m.head))}
-	named := make([]bool, len(m.layout.topics))
-	var unknown []cursor.TopicPosition
-	several := *seg
-	several.Topics = m.topicsOf(seg)
-	for said := range several.ByTopic() {
-		topic, known := m.layout.find(said.Key)
-		if !known {
-			unknown = append(unknown, said)
-			continue
-		}
-		named[topic] = true
-		partitions := m.layout.topics[topic].partitions
-		for n, p := range partitions[:min(len(partitions), len(said.Offsets))] {
-			found.Offsets[p] = said.Offsets[n]
-			if m.head[p] != Gone {
-				found.Leaders[p] = cursor.LeaderAt(said.Leaders, n)
-			}
-		}
-		if len(said.Offsets) > len(partitions) {
-			ahead = append(ahead, said)
-		}
-	}
-	ask := len(unknown) > 0
-	for i := range m.layout.topics {
-		t := &m.layout.topics[i]
-		switch {
-		case t.isGone(m.head):
-			for _, p := range t.partitions {
-				switch from := found.Offsets[p]; {
-				case !named[i]: // the gateway that wrote the cursor has told of it
-					found.Offsets[p] = Gone
-				case from < m.floor[p]:
-					gone = append(gone, Moved{Partition: p, From: from, To: Gone})
-					found.Offsets[p] = m.floor[p]
-				}
-			}
-		case !named[i]:
-			ask = true
-		}
-	}
-	if !ask {
+	named, ahead, unknown := m.placeTopics(seg, &found)
+	gone = m.passDeleted(&found, named)
+	if len(unknown) == 0 && !m.hasOthers(named) {
 		return found, ahead, gone, nil
 	}
 	if err = r.reach(); err != nil {
@@ -91,6 +53,64 @@ func (h *Hub) locateTopics(ctx context.Context, m memory, seg *cursor.Segment, r
 	}
 	slices.SortFunc(ahead, func(a, b cursor.TopicPosition) int { return cmp.Compare(a.Key, b.Key) })
 	return found, ahead, gone, nil
+}
+
+// placeTopics puts what a segment says of the log's topics where the log has them. named
+// says which those are. ahead has more partitions than the log, and unknown is not in it.
+func (m *memory) placeTopics(seg, found *cursor.Segment) (named []bool, ahead, unknown []cursor.TopicPosition) {
+	named = make([]bool, len(m.layout.topics))
+	several := *seg
+	several.Topics = m.topicsOf(seg)
+	for said := range several.ByTopic() {
+		topic, known := m.layout.find(said.Key)
+		if !known {
+			unknown = append(unknown, said)
+			continue
+		}
+		named[topic] = true
+		partitions := m.layout.topics[topic].partitions
+		for n, p := range partitions[:min(len(partitions), len(said.Offsets))] {
+			found.Offsets[p] = said.Offsets[n]
+			if m.head[p] != Gone {
+				found.Leaders[p] = cursor.LeaderAt(said.Leaders, n)
+			}
+		}
+		if len(said.Offsets) > len(partitions) {
+			ahead = append(ahead, said)
+		}
+	}
+	return named, ahead, unknown
+}
+
+// passDeleted moves a position past what memory no longer has of topics that were
+// deleted, and returns what it is told of that. Memory tells of the rest.
+func (m *memory) passDeleted(found *cursor.Segment, named []bool) (gone []Moved) {
+	for i := range m.layout.topics {
+		t := &m.layout.topics[i]
+		if !t.isGone(m.head) {
+			continue
+		}
+		for _, p := range t.partitions {
+			switch from := found.Offsets[p]; {
+			case !named[i]: // the gateway that wrote the cursor has told of it
+				found.Offsets[p] = Gone
+			case from < m.floor[p]:
+				gone = append(gone, Moved{Partition: p, From: from, To: Gone})
+				found.Offsets[p] = m.floor[p]
+			}
+		}
+	}
+	return gone
+}
+
+// hasOthers reports whether the log has topics that a cursor doesn't name.
+func (m *memory) hasOthers(named []bool) bool {
+	for i := range m.layout.topics {
+		if !named[i] && !m.layout.topics[i].isGone(m.head) {
+			return true
+		}
+	}
+	return false
 }
 
 // lacks reports whether Kafka no longer has one of several topics, of which a position
