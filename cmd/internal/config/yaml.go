@@ -76,14 +76,19 @@ func (f *yamlFile) node(key string, n *yaml.Node) {
 	pattern, _ := split(key)
 	k, isKey := byPath[pattern]
 	isSection := sections[pattern]
+	slip := ""
+	if isSection {
+		slip = sectionSlip(n, below(pattern))
+	}
+	if isKey && slip == "" {
+		slip = valueSlip(n, k)
+	}
 	switch {
 	case isNull(n): // only what has a name, which the environment may complete
 	case n.Kind == yaml.MappingNode && isSection:
 		f.mapping(key, n)
-	case isSection && sectionSlip(n, below(pattern)) != "":
-		f.unreadable(n.Line, "", sectionSlip(n, below(pattern)))
-	case isKey && valueSlip(n, k) != "":
-		f.unreadable(n.Line, "", valueSlip(n, k))
+	case slip != "":
+		f.unreadable(n.Line, "", slip)
 	case n.Kind == yaml.ScalarNode && isKey:
 		f.values = append(f.values, value{key: key, text: n.Value, dir: f.dir, sourceLine: f.sourceLines[key]})
 	case n.Kind == yaml.SequenceNode && key == issuers:
