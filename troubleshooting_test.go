@@ -45,7 +45,7 @@ func TestTroubleshootingHasEveryLogLine(t *testing.T) {
 // logLines are the messages of warnings and errors in what a gateway is made of.
 func logLines(t *testing.T) (lines []string) {
 	for _, f := range sources(t) {
-		if f.isTest() || !regexp.MustCompile(`^(broker|server|stream|cmd/sluice|cmd/internal/gateway)/`).MatchString(f.name) ||
+		if f.isTest() || !regexp.MustCompile(`^(broker|server|stream|cmd/sluice|cmd/internal/gateway|cmd/internal/delivering)/`).MatchString(f.name) ||
 			strings.HasPrefix(f.name, "broker/kafkatest/") {
 			continue
 		}
