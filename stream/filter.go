@@ -51,6 +51,12 @@ func (f *Filter) leaves(subject, frame []byte) bool {
 	return f.leavesSubject(subject) && (len(f.nameSet) == 0 || inSet(f.nameSet, sse.Name(frame)))
 }
 
+// leavesEntry is leaves for an entry of a log. It doesn't look for the text of one where
+// there is nothing to ask.
+func (f *Filter) leavesEntry(l *log, e *entry) bool {
+	return len(f.subjectSet) == 0 && len(f.nameSet) == 0 || f.leaves(l.about(e), l.frame(e))
+}
+
 // leavesEvent is leaves for an event that has not been framed.
 func (f *Filter) leavesEvent(ev *Event) bool {
 	return f.leavesSubject(ev.Subject) && f.leavesName(ev.Name)

@@ -102,7 +102,7 @@ func (c *memorySearch) finish(partition int32) {
 
 func (c *memorySearch) see(l *log, e *entry) {
 	if e.kind != kindEvent || int(e.partition) >= len(c.done) || c.done[e.partition] || e.next > c.head[e.partition] ||
-		!c.r.Filter.leaves(l.about(e), l.frame(e)) {
+		!c.r.Filter.leavesEntry(l, e) {
 		return
 	}
 	if !c.pick.show(c.index, e.partition, e.next-1, e.time) {

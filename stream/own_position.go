@@ -247,7 +247,7 @@ func (o *ownStream) take(l *log, where ordinal, e *entry, filter *Filter) bool {
 	if e.next <= at(o.pos, int(e.partition)) {
 		return false
 	}
-	mine := filter.leaves(l.about(e), l.frame(e))
+	mine := filter.leavesEntry(l, e)
 	if mine || e.half != firstHalf { // else the second of its record may be
 		o.pos = grow(o.pos, int(e.partition)+1)
 		o.pos[e.partition] = e.next

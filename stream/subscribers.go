@@ -149,7 +149,7 @@ func (h *Hub) waiting(slot *subSlot, p *ownPosition) (n int, oldest int64, looke
 		f := &feeds[i]
 		for ; f.entry != nil && !f.tired && n < MaxBehind; f.advance() {
 			e := f.entry
-			if e.kind != kindEvent || p != nil && (e.next <= at(p.streams[i].pos, int(e.partition)) || !p.wants(f.log, e)) {
+			if e.kind != kindEvent || p != nil && (e.next <= at(p.streams[i].pos, int(e.partition)) || !p.filter.leavesEntry(f.log, e)) {
 				continue
 			}
 			if n == 0 || e.read < oldest {
@@ -173,9 +173,4 @@ func (p *ownPosition) catchingUp() bool {
 		}
 	}
 	return false
-}
-
-// wants reports whether its filter leaves an entry.
-func (p *ownPosition) wants(l *log, e *entry) bool {
-	return p.filter.leaves(l.about(e), l.frame(e))
 }
