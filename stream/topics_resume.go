@@ -120,8 +120,9 @@ func (m *memory) lacks(b Bounds, pos []int64) bool {
 		return false
 	}
 	return slices.ContainsFunc(m.layout.topics, func(t logTopic) bool {
-		return !t.isGone(m.head) && !slices.Contains(b.Topics, t.key) &&
-			slices.ContainsFunc(t.partitions, func(p int32) bool { return at(pos, int(p)) < at(m.floor, int(p)) })
+		return !t.isGone(m.head) &&
+			slices.ContainsFunc(t.partitions, func(p int32) bool { return at(pos, int(p)) < at(m.floor, int(p)) }) &&
+			!slices.Contains(b.Topics, t.key) // last, as it is the longest search
 	})
 }
 
