@@ -89,6 +89,25 @@ func TestDebugShowsRefusals(t *testing.T) {
 	}
 }
 
+// What a back end asks for and is refused has a line as well, without what its body has.
+func TestDebugShowsRefusedBodies(t *testing.T) {
+	const secret = "s3cr3t"
+	tickets := newTickets(t)
+	f := begin(t, func(c *Config) { c.Tickets, c.APIKeys = tickets, oneKey(apiKey) })
+	ask := func(path, body string) {
+		r := httptest.NewRequest("POST", path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+apiKey)
+		f.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+	ask("/tickets", `{"user":"alice","ttl":"`+secret+`"}`)
+	wantLine(t, f, "a request was refused", "status=400", "cause=ticket", "route=/tickets")
+	ask("/revoke", `{"user":"alice","for":"`+secret+`"}`)
+	wantLine(t, f, "a request was refused", "status=400", "cause=revocation", "route=/revoke")
+	if strings.Contains(f.logs.String(), secret) {
+		t.Error(f.logs)
+	}
+}
+
 // No line has a token, a cookie, a ticket or an id that a request shows. Of the query's
 // values only names of configured streams and, with auth: none, of the user are logged.
 func TestDebugShowsNoSecret(t *testing.T) {

@@ -31,7 +31,7 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	revocation, err := readRevocation(bytes.NewReader(body), now)
 	if err != nil {
-		response.BadRequest("revocation", "The body must be JSON such as {\"user\":\"…\",\"for\":\"24h\"}, or with \"ticket\" instead: "+err.Error()+".").Write(w)
+		s.deny(w, r, response.BadRequest("revocation", "The body must be JSON such as {\"user\":\"…\",\"for\":\"24h\"}, or with \"ticket\" instead: "+err.Error()+"."))
 		return
 	}
 	inForce, ended := s.revoke(revocation) // here at once, whatever Kafka says

@@ -46,12 +46,12 @@ func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
 		err = grant.Validate()
 	}
 	if err != nil {
-		response.BadRequest("ticket", err.Error()).Write(w)
+		s.deny(w, r, response.BadRequest("ticket", err.Error()))
 		return
 	}
 	ticket, err := s.cfg.Tickets.Issue(grant)
 	if err != nil {
-		response.BadRequest("ticket", err.Error()).Write(w)
+		s.deny(w, r, response.BadRequest("ticket", err.Error()))
 		return
 	}
 	response.JSON(w, http.StatusCreated, ticketAnswer{ticket.Text, ticket.ID, ticket.Expires.UTC()})

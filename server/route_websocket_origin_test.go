@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -149,6 +150,9 @@ func TestRefusalsAreSaidToPages(t *testing.T) {
 				t.Errorf("%s", m.Data)
 			}
 			c.wantClose(websocket.StatusCode(tt.code), tt.reason)
+			if line := fmt.Sprintf("status=%d cause=%s ", tt.status, tt.reason); strings.Count(f.logs.String(), line) != 2 {
+				t.Errorf("the log lacks %q for both:\n%s", line, f.logs)
+			}
 		})
 	}
 	drained := f.drainSoon()
