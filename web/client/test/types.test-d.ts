@@ -1,6 +1,7 @@
 // Compiled, never run: what the types allow, and, with @ts-expect-error, what they refuse.
 import { type Client, type Closing, connect, type Reason, type Reset, type Stale, type State, type Status } from "@sluice/client";
 import { useSluice } from "@sluice/client/react";
+import { startAt, state as serverState, ticket } from "@sluice/client/server";
 
 interface Order {
   orderId: string;
@@ -66,3 +67,14 @@ same<Status>(status);
 useSluice({ initial: 0, reduce: (count) => count + 1 }).value.toFixed();
 // @ts-expect-error: a reducer is needed
 useSluice({ initial: 1 });
+
+const asking = { gateway: "http://gateway:8080", query: { stream: "orders" }, headers: { cookie: "session=s" } };
+same<Promise<State<Order>>>(serverState<Order>(asking));
+same<Promise<State<Order>>>(startAt<Order>({ ...asking, until: "o-77" }));
+startAt<Order>({ ...asking, until: ({ events }) => events.some(({ data }) => data?.status === "confirmed"), within: 1000 });
+ticket({ gateway: "http://gateway:8080", key: "k", stream: "orders", subject: "o-77", ttl: "30m" }).then(({ ticket }) => same<string>(ticket));
+ticket({ gateway: "http://gateway:8080", key: "k", user: "alice", roles: ["customer"], once: true });
+// @ts-expect-error: a subject is one of a stream
+ticket({ gateway: "http://gateway:8080", key: "k", subject: "o-77" });
+// @ts-expect-error: wait for what?
+startAt(asking);

@@ -67,8 +67,3 @@ export function apply(orders: Orders, data: unknown): Orders {
     applied: orders.applied + 1,
   };
 }
-
-/** The same orders for a page that is rendered from here: nothing has come live yet. */
-export function settled({ list }: Orders): Orders {
-  return { list: list.map((order) => ({ ...order, events: 0 })), applied: 0 };
-}

@@ -1,8 +1,8 @@
 import "server-only";
-import type { State } from "@sluice/client";
+import { type State, state, startAt as stateWith, ticket } from "@sluice/client/server";
 import { headers } from "next/headers";
 import { sluiceAPIKey, sluicePublicURL, sluiceURL } from "./env.ts";
-import { apply, type Orders, ordersOf, settled } from "./order.ts";
+import { type Orders, ordersOf } from "./order.ts";
 
 /** What a page is rendered from, and the place in the stream at which that was true: the page goes on from there. */
 export interface Start {
@@ -21,59 +21,43 @@ export const socketURL = (query: Record<string, string>) => `${sluicePublicURL()
  * doesn't answer; the page then asks for the state itself, and as often as it takes.
  */
 export async function start(query: Record<string, string>): Promise<Start | undefined> {
-  const state = await ask(query);
-  return state && { orders: ordersOf(state.events), cursor: state.cursor };
+  return begin(state(await asking(query)));
 }
 
 /**
- * The same for the page of one order. The gateway may be a moment behind Kafka: a state that doesn't have an order which
- * has just been placed is followed, for a moment, to where it does.
+ * The same for the page of one order. The gateway may be a moment behind Kafka: an order which has just been placed is
+ * waited for, for a moment.
  */
 export async function startAt(orderId: string, query: Record<string, string>): Promise<Start | undefined> {
-  const from = await start(query);
-  if (!from) return undefined;
-  let { orders, cursor } = from;
-  for (const end = Date.now() + 3_000; !has(orders, orderId) && Date.now() < end; ) {
-    const later = await ask({ ...query, cursor, wait: "1s" });
-    if (!later) break;
-    orders = later.events.reduce((sum, { data }) => apply(sum, data), orders);
-    cursor = later.cursor;
-  }
-  return { orders: settled(orders), cursor };
-}
-
-const has = (orders: Orders, orderId: string) => orders.list.some((order) => order.orderId === orderId);
-
-async function ask(query: Record<string, string>): Promise<State | undefined> {
-  const cookie = (await headers()).get("cookie") ?? "";
-  try {
-    const response = await fetch(`${sluiceURL()}/state?${new URLSearchParams(query)}`, {
-      headers: { cookie },
-      cache: "no-store",
-      signal: AbortSignal.timeout(5_000),
-    });
-    if (response.ok) return await response.json();
-    console.error(`sluice: /state answered ${response.status}`);
-  } catch (error) {
-    console.error(`sluice: /state: ${error}`);
-  }
-  return undefined;
+  return begin(stateWith({ ...(await asking(query)), until: orderId }));
 }
 
 /** A ticket with which a browser may follow one order, without a login. */
 export async function ticketFor(orderId: string): Promise<string | undefined> {
+  const made = await answered(
+    "/tickets",
+    ticket({ gateway: sluiceURL(), key: sluiceAPIKey(), stream: "orders", subject: orderId, ttl: "30m" }),
+  );
+  return made?.ticket;
+}
+
+const asking = async (query: Record<string, string>) => ({
+  gateway: sluiceURL(),
+  query,
+  headers: { cookie: (await headers()).get("cookie") ?? "" },
+});
+
+async function begin(asked: Promise<State>): Promise<Start | undefined> {
+  const now = await answered("/state", asked);
+  return now && { orders: ordersOf(now.events), cursor: now.cursor };
+}
+
+/** Without the gateway a page is shown all the same. */
+async function answered<A>(route: string, asked: Promise<A>): Promise<A | undefined> {
   try {
-    const response = await fetch(`${sluiceURL()}/tickets`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${sluiceAPIKey()}` },
-      body: JSON.stringify({ stream: "orders", subject: orderId, ttl: "30m" }),
-      cache: "no-store",
-      signal: AbortSignal.timeout(5_000),
-    });
-    if (response.ok) return (await response.json()).ticket;
-    console.error(`sluice: /tickets answered ${response.status}`);
+    return await asked;
   } catch (error) {
-    console.error(`sluice: /tickets: ${error}`);
+    console.error(`sluice: ${route}: ${error}`);
+    return undefined;
   }
-  return undefined;
 }
