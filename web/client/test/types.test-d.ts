@@ -1,5 +1,7 @@
 // Compiled, never run: what the types allow, and, with @ts-expect-error, what they refuse.
+import { createCollection } from "@tanstack/db";
 import { type Client, type Closing, connect, type Reason, type Reset, type Stale, type State, type Status } from "@sluice/client";
+import { sluiceCollectionOptions } from "@sluice/client/db";
 import { useSluice } from "@sluice/client/react";
 import { startAt, state as serverState, ticket } from "@sluice/client/server";
 
@@ -78,3 +80,21 @@ ticket({ gateway: "http://gateway:8080", key: "k", user: "alice", roles: ["custo
 ticket({ gateway: "http://gateway:8080", key: "k", subject: "o-77" });
 // @ts-expect-error: wait for what?
 startAt(asking);
+
+const collection = createCollection(
+  sluiceCollectionOptions({
+    id: "orders",
+    connect: { url: "/events?stream=orders", user: "alice" },
+    getKey: (order: Order) => order.orderId,
+    onInsert: async ({ transaction, collection }) => {
+      const { orderId } = transaction.mutations[0].modified;
+      await collection.utils.arrived((order: Order) => order.orderId === orderId);
+    },
+    onStatus: (status, reason) => (same<Status>(status), same<Reason | undefined>(reason)),
+  }),
+);
+same<Order | undefined>(collection.get("o-77"));
+same<Promise<void>>(collection.utils.arrived(() => true, 1000));
+createCollection(sluiceCollectionOptions<{ id: number }, number>({ connect: {}, getKey: ({ id }) => id, removes: () => 7 }));
+// @ts-expect-error: where it begins is the collection's
+sluiceCollectionOptions({ connect: { cursor: "c" }, getKey: (order: Order) => order.orderId });

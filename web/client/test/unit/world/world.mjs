@@ -84,7 +84,7 @@ export class World {
   }
 
   timer(run, ms, again) {
-    const timer = { at: this.now + (ms ?? 0), ms, run, again, tab: here.getStore() };
+    const timer = { at: this.now + (ms ?? 0), ms, run, again, tab: here.getStore(), unref() {} };
     this.timers.add(timer);
     return timer;
   }
