@@ -9,9 +9,8 @@ import (
 const (
 	maxSteps = 200_000 // of a program, for one record: some ten milliseconds
 	maxTime  = 20 * time.Millisecond
-	// lookAt is how many steps there are between two looks at the clock. A program may
-	// double what it holds in three steps or so: at 64 it took gigabytes before a look.
-	lookAt = 8
+	lookAt   = 8   // steps between two looks at the clock
+	perStep  = 256 // bytes that are copied in the time of one step
 )
 
 var (
@@ -20,25 +19,33 @@ var (
 )
 
 // budget bounds a program. The interpreter asks for Done before each step, so it is
-// here that steps are counted: unlike time, they are the same on each gateway. Time is
-// for the steps that take long.
+// here that steps are counted. A step that works on something large costs more, which
+// its [cost] charges. Unlike time, all that is the same on each gateway. The clock is
+// for what is left: steps that go through a large record, but make nothing large of it.
 type budget struct {
 	context.Context
+	limit    int // bytes of a text
 	steps    int
+	bytes    int // charged, and not yet a step
+	look     int // at the clock, after so many steps
 	start    time.Time
 	exceeded error
 }
 
-func newBudget() *budget { return &budget{Context: context.Background(), start: time.Now()} }
+func newBudget(limit int) *budget {
+	return &budget{Context: context.Background(), limit: limit, look: lookAt, start: time.Now()}
+}
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // Done implements [context.Context]. A nil channel is never ready.
 func (b *budget) Done() <-chan struct{} {
-	if b.steps++; b.steps%lookAt != 0 {
+	if b.steps++; b.steps < b.look {
 		return nil
 	}
+	b.look = b.steps + lookAt
 	switch {
+	case b.exceeded != nil:
 	case b.steps >= maxSteps:
 		b.exceeded = errSteps
 	case time.Since(b.start) > maxTime:
@@ -51,3 +58,16 @@ func (b *budget) Done() <-chan struct{} {
 
 // Err implements [context.Context].
 func (b *budget) Err() error { return b.exceeded }
+
+// charge counts n bytes that the next step works on. A program can't catch its error:
+// the interpreter asks again.
+func (b *budget) charge(n int) error {
+	b.bytes += n
+	b.steps += b.bytes / perStep
+	b.bytes %= perStep
+	if b.steps >= maxSteps {
+		b.exceeded, b.look = errSteps, 0
+		return errSteps
+	}
+	return nil
+}

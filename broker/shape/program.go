@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/itchyny/gojq"
 
@@ -14,7 +15,10 @@ import (
 const maxProgram = 64 << 10 // bytes of a program's text
 
 // program is a compiled jq program.
-type program struct{ code *gojq.Code }
+type program struct {
+	code  *gojq.Code
+	limit int // bytes of a text
+}
 
 // newProgram compiles a program, of which no text may have more than limit bytes.
 func newProgram(text string, limit int) (*program, error) {
@@ -25,15 +29,15 @@ func newProgram(text string, limit int) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("is not jq: %w", err)
 	}
-	if err := pure(query); err != nil {
+	if err := errors.Join(pure(query), unbounded(query)); err != nil {
 		return nil, err
 	}
-	boundRepeats(query)
-	code, err := gojq.Compile(query, gojq.WithFunction(factorsName, 2, 2, factors(limit)))
+	bound(query)
+	code, err := gojq.Compile(query, append(slices.Clip(guards), gojq.WithVariables([]string{budgetName}))...)
 	if err != nil {
 		return nil, fmt.Errorf("is not jq: %w", err)
 	}
-	return &program{code}, nil
+	return &program{code, limit}, nil
 }
 
 var errMore = errors.New("the program has more than one output; put them into an array: [ … ]")
@@ -55,8 +59,8 @@ func (p *program) try(in any) (out any, n int, err error) {
 			out, n, err = nil, 0, errors.New("the program failed: its interpreter gave up")
 		}
 	}()
-	within := newBudget()
-	outputs := p.code.RunWithContext(within, in)
+	within := newBudget(p.limit)
+	outputs := p.code.RunWithContext(within, in, within)
 	for {
 		v, ok := outputs.Next()
 		if !ok {
@@ -78,6 +82,10 @@ func (p *program) try(in any) (out any, n int, err error) {
 // inWords is a program's error without what it quotes: the record isn't for everybody
 // who may read the log.
 func inWords(err error) error {
+	var why refused
+	if errors.As(err, &why) {
+		return errors.New("the program failed: " + why.Error())
+	}
 	var value gojq.ValueError
 	if errors.As(err, &value) {
 		return errors.New("the program ends with error(…)")
@@ -105,6 +113,9 @@ var errNoJSON = errors.New("it isn't JSON, so it can't be shaped")
 func decode(doc []byte) (v any, err error) {
 	if !document.Shallow(doc, document.MaxDepth) {
 		return nil, errNoJSON
+	}
+	if longNumber(doc) {
+		return nil, errDigits
 	}
 	d := json.NewDecoder(bytes.NewReader(doc))
 	d.UseNumber()

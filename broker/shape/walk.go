@@ -5,7 +5,11 @@ import "github.com/itchyny/gojq"
 // visitor is called with each part of a program; nil functions are not.
 type visitor struct {
 	query func(*gojq.Query)
+	def   func(*gojq.FuncDef)
+	term  func(*gojq.Term)
 	call  func(*gojq.Func)
+	index func(*gojq.Index)
+	text  func(*gojq.String)
 }
 
 // walk visits a query and all that it consists of.
@@ -17,19 +21,25 @@ func (v visitor) walk(q *gojq.Query) {
 		v.query(q)
 	}
 	for _, d := range q.FuncDefs {
+		if v.def != nil {
+			v.def(d)
+		}
 		v.walk(d.Body)
 	}
-	v.term(q.Term)
+	v.inTerm(q.Term)
 	v.walk(q.Left)
 	v.walk(q.Right)
 	v.patterns(q.Patterns)
 }
 
-func (v visitor) term(t *gojq.Term) {
+func (v visitor) inTerm(t *gojq.Term) {
 	if t == nil {
 		return
 	}
-	v.index(t.Index)
+	if v.term != nil {
+		v.term(t)
+	}
+	v.inIndex(t.Index)
 	if t.Func != nil {
 		if v.call != nil {
 			v.call(t.Func)
@@ -43,7 +53,7 @@ func (v visitor) term(t *gojq.Term) {
 			if kv.Key != "" && kv.Key[0] == '$' && v.call != nil { // {$x} is {x: $x}
 				v.call(&gojq.Func{Name: kv.Key})
 			}
-			v.text(kv.KeyString)
+			v.inText(kv.KeyString)
 			v.walk(kv.KeyQuery)
 			v.walk(kv.Val)
 		}
@@ -52,13 +62,13 @@ func (v visitor) term(t *gojq.Term) {
 		v.walk(t.Array.Query)
 	}
 	if t.Unary != nil {
-		v.term(t.Unary.Term)
+		v.inTerm(t.Unary.Term)
 	}
-	v.text(t.Str)
+	v.inText(t.Str)
 	v.control(t)
 	v.walk(t.Query)
 	for _, s := range t.SuffixList {
-		v.index(s.Index)
+		v.inIndex(s.Index)
 	}
 }
 
@@ -94,16 +104,22 @@ func (v visitor) control(t *gojq.Term) {
 	}
 }
 
-func (v visitor) index(i *gojq.Index) {
+func (v visitor) inIndex(i *gojq.Index) {
 	if i != nil {
-		v.text(i.Str)
+		if v.index != nil {
+			v.index(i)
+		}
+		v.inText(i.Str)
 		v.walk(i.Start)
 		v.walk(i.End)
 	}
 }
 
-func (v visitor) text(s *gojq.String) {
+func (v visitor) inText(s *gojq.String) {
 	if s != nil {
+		if v.text != nil {
+			v.text(s)
+		}
 		for _, q := range s.Queries {
 			v.walk(q)
 		}
@@ -117,7 +133,7 @@ func (v visitor) patterns(all []*gojq.Pattern) {
 		}
 		v.patterns(p.Array)
 		for _, o := range p.Object {
-			v.text(o.KeyString)
+			v.inText(o.KeyString)
 			v.walk(o.KeyQuery)
 			v.patterns([]*gojq.Pattern{o.Val})
 		}
