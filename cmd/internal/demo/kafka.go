@@ -24,7 +24,8 @@ func startKafka(address string) (*kfake.Cluster, error) {
 	)
 }
 
-// makeTopics makes the topics of a configuration.
+// makeTopics makes the topics of a configuration: those that are read, those of dead
+// letters, and those that records are copied to.
 func makeTopics(cluster *kfake.Cluster, c *config.Config) error {
 	topics := map[string]int32{}
 	for _, s := range c.Streams {
@@ -35,6 +36,15 @@ func makeTopics(cluster *kfake.Cluster, c *config.Config) error {
 			topics[s.Topic] = partitions
 		}
 	}
+	for _, s := range c.Streams {
+		topics[s.DeadLetter] = partitions
+	}
+	for _, d := range c.Deliveries {
+		for _, name := range []string{d.Topic, d.KafkaTopic, d.DeadLetter} {
+			topics[name] = partitions
+		}
+	}
+	delete(topics, "") // what isn't written
 	if c.ControlTopic != "" {
 		topics[c.ControlTopic] = 1
 	}

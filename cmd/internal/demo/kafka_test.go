@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"sluice/cmd/internal/config"
 )
 
 func embedded(t *testing.T) *kfake.Cluster {
@@ -160,4 +162,27 @@ func TestEmbeddedKafkaHasWhatTheGatewayAsksFor(t *testing.T) {
 			t.Errorf("cleanup.policy %q, retention.ms %q", found["cleanup.policy"], found["retention.ms"])
 		}
 	})
+}
+
+// A configuration of somebody's own has topics of deliveries and of dead letters too.
+func TestTopicsOfDeliveriesAreMade(t *testing.T) {
+	cluster, err := startKafka("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	c := &config.Config{
+		Streams:    []config.Stream{{Topic: "orders", DeadLetter: "orders.poison"}},
+		Deliveries: []config.Delivery{{Stream: "orders", DeadLetter: "orders.dead"}, {Topic: "other", KafkaTopic: "copy"}},
+	}
+	if err := makeTopics(cluster, c); err != nil {
+		t.Fatal(err)
+	}
+	topics, err := kadm.NewClient(client(t, cluster)).ListTopics(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(topics.Names()), "[copy orders orders.dead orders.poison other]"; got != want {
+		t.Errorf("the topics are %s, want %s", got, want)
+	}
 }

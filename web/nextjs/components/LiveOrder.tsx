@@ -78,6 +78,12 @@ function Card({ order, leave }: { order: Shown; leave: boolean }) {
             {order.status}
           </strong>
         </dd>
+        {order.mailed && (
+          <>
+            <dt>E-mail</dt>
+            <dd data-testid="mail">mail sent</dd>
+          </>
+        )}
       </dl>
       <div role="status">
         {order.status === "confirmed" && (

@@ -25,11 +25,12 @@ function Row({ order, owner }: { order: Shown; owner?: boolean }) {
   const row = useRef<HTMLLIElement>(null);
   useConfirmed(row, order);
   return (
-    <li ref={row} data-order={order.orderId} data-status={order.status} data-events={order.events}>
+    <li ref={row} data-order={order.orderId} data-status={order.status} data-events={order.events} data-mailed={order.mailed}>
       <span className="item">{order.item}</span>
       <span className="total">{money(order.total)}</span>
       <span className="quiet">
         <span className="id">{order.orderId}</span>
+        {order.mailed && " · mail sent"}
         {owner && ` · ${order.user.startsWith("guest:") ? "a guest" : order.user}`}
       </span>
       <span className={`status ${order.status}`}>{order.status}</span>

@@ -16,7 +16,7 @@ export function PlainOrders({ url, user, start }: { url: string; user: string; s
     const take = ({ data }: MessageEvent) => setOrders((orders) => apply(orders, parseOrder(data)));
     return follow(url, {
       cursor: start.cursor, // the place that the page was rendered at
-      on: { "order.placed": take, "order.confirmed": take, "sluice.hello": () => setStatus("live") },
+      on: { "order.placed": take, "order.confirmed": take, "order.mailed": take, "sluice.hello": () => setStatus("live") },
       waiting: () => setStatus("connecting"),
       state: url.replace("/events?", "/state?"),
       show: ({ events }) => setOrders(ordersOf(events)), // events are gone: the orders as they stand now

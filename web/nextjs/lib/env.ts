@@ -16,6 +16,15 @@ export const sluicePublicURL = () => (process.env.SLUICE_PUBLIC_URL || "").repla
 /** The shop's key for POST /tickets. */
 export const sluiceAPIKey = () => process.env.SLUICE_API_KEY || "";
 
+/** The secret that sluice signs its messages to /api/order-mail with. */
+export const mailSecret = () => process.env.MAIL_SECRET || "";
+
+/** The mail server. */
+export const smtpURL = () => process.env.SMTP_URL || "smtp://127.0.0.1:2525";
+
+/** The folder that says which mails were sent. */
+export const notesDir = () => process.env.MAIL_NOTES_DIR || ".shop/mail-notes";
+
 /** Seconds that a login lasts. */
 export const sessionMaxAge = () => positive("SESSION_MAX_AGE", 24 * 60 * 60);
 

@@ -1,11 +1,12 @@
-/** What Kafka's records say about an order: once when it is placed, and once more when it is confirmed. */
+/** What Kafka's records say about an order: when it is placed, when it is confirmed, and when the customer has mail about that. */
 export interface Order {
   orderId: string;
   user: string;
   status: "placed" | "confirmed";
   item: string;
   total: number; // EUR
-  type: "order.placed" | "order.confirmed";
+  type: "order.placed" | "order.confirmed" | "order.mailed";
+  mailed?: boolean;
 }
 
 /** The order that a record's value is, or undefined: anybody may have written to the topic. */
@@ -32,6 +33,10 @@ export function parseOrder(text: string): Order | undefined {
 
 export function confirmed(order: Order): Order {
   return { ...order, status: "confirmed", type: "order.confirmed" };
+}
+
+export function mailed(order: Order): Order {
+  return { ...order, mailed: true, type: "order.mailed" };
 }
 
 /** An order as a page shows it. */

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Returns { authSecret, apiKey }, and makes what is missing of the files that sluice.yaml names. */
+/** Returns { authSecret, apiKey, mailSecret }, and makes what is missing of the files that sluice.yaml names. */
 export function secrets(dir) {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const kept = (name, make) => {
@@ -17,5 +17,6 @@ export function secrets(dir) {
   kept("tickets-secret", random);
   // As `sluice keys new` writes it: the gateway needs the hash only.
   writeFileSync(join(dir, "keys.yaml"), `shop: sha256:${createHash("sha256").update(apiKey).digest("hex")}\n`, { mode: 0o600 });
-  return { authSecret: kept("auth-secret", random), apiKey };
+  const mailSecret = kept("mail-secret", () => `whsec_${randomBytes(32).toString("base64")}`);
+  return { authSecret: kept("auth-secret", random), apiKey, mailSecret };
 }

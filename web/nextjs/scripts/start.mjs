@@ -2,7 +2,7 @@
 // variables are. Ctrl-C ends everything, in order.
 
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,6 +22,7 @@ const ports = {
   sluice: Number(env.GATEWAY_PORT || 8080),
   admin: Number(env.GATEWAY_ADMIN_PORT || 9090),
   kafka: Number(env.KAFKA_PORT || 9092),
+  mail: Number(env.MAIL_PORT || 2525),
 };
 
 /** Says what is wrong, and ends. */
@@ -51,7 +52,7 @@ if (own && !env.KAFKA_BROKERS) give("KAFKA_BROKERS is missing: KAFKA_BROKERS=hos
 if (!existsSync("node_modules/next")) give("The packages are missing: npm ci");
 
 const withNginx = env.SLUICE_PUBLIC_URL === undefined && has("nginx");
-const needed = { PORT: ports.shop, GATEWAY_PORT: ports.sluice, GATEWAY_ADMIN_PORT: ports.admin };
+const needed = { PORT: ports.shop, GATEWAY_PORT: ports.sluice, GATEWAY_ADMIN_PORT: ports.admin, MAIL_PORT: ports.mail };
 if (!own) needed.KAFKA_PORT = ports.kafka;
 if (withNginx) Object.assign(needed, { NEXT_PORT: ports.next, ...(has("openssl") && { HTTPS_PORT: ports.https }) });
 for (const [variable, port] of Object.entries(needed)) {
@@ -66,7 +67,7 @@ const stop = () => {
 };
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
 
-if (!existsSync(".next/BUILD_ID") || !existsSync(".build")) {
+if (!existsSync(".next/BUILD_ID") || !existsSync(".build/worker/mailbox.js")) {
   console.log("Building the shop, once.");
   execFileSync("npm", ["run", "build"], { stdio: "inherit" });
 }
@@ -77,28 +78,35 @@ if (!sluice) {
   execFileSync("go", ["build", "-o", sluice, "./cmd/sluice"], { cwd: join(home, "..", ".."), stdio: "inherit" });
 }
 
-const { authSecret, apiKey } = secrets(".shop");
+const { authSecret, apiKey, mailSecret } = secrets(".shop");
+const nextPort = withNginx ? ports.next : ports.shop;
 const origins = [`http://localhost:${ports.shop}`, `https://localhost:${ports.https}`];
 const gateway = {
   SLUICE_LISTEN: `127.0.0.1:${ports.sluice}`,
   SLUICE_ADMIN: `127.0.0.1:${ports.admin}`,
   SLUICE_CORS_ORIGINS: origins.join(","),
+  SLUICE_DELIVERIES_ORDER_MAIL_HTTP_URL: `http://127.0.0.1:${nextPort}/api/order-mail`,
   // The app's own, of which the gateway has no such keys.
   SLUICE_URL: undefined,
   SLUICE_PUBLIC_URL: undefined,
   SLUICE_API_KEY: undefined,
 };
 const brokers = own ? env.KAFKA_BROKERS : `127.0.0.1:${ports.kafka}`;
+// The Kafka inside sluice begins anew each time, and so do the ids of its messages.
+if (!own) rmSync(".shop/mail-notes", { recursive: true, force: true });
 const shop = {
   KAFKA_BROKERS: brokers,
   AUTH_SECRET: authSecret,
   AUTH_TRUST_HOST: "true",
   SLUICE_URL: `http://127.0.0.1:${ports.sluice}`,
   SLUICE_API_KEY: apiKey,
+  MAIL_SECRET: mailSecret,
+  SMTP_URL: `smtp://127.0.0.1:${ports.mail}`,
   SLUICE_PUBLIC_URL: withNginx ? "" : (env.SLUICE_PUBLIC_URL ?? `http://localhost:${ports.sluice}`),
   NEXT_TELEMETRY_DISABLED: "1",
 };
 
+children.start("mailbox", process.execPath, [".build/worker/mailbox.js"], { MAIL_PORT: String(ports.mail), MAIL_DIR: ".shop/mails" });
 if (own) {
   const { makeTopic } = await import("../.build/worker/topic.js");
   Object.assign(process.env, shop);
@@ -110,14 +118,13 @@ if (own) {
 const ready = (async () => {
   await answers(`http://127.0.0.1:${ports.admin}/readyz`);
   children.start("worker", process.execPath, [".build/worker/main.js"], shop);
-  const port = withNginx ? ports.next : ports.shop;
   children.start(
     "next",
     process.execPath,
-    ["node_modules/next/dist/bin/next", "start", "-p", String(port), "-H", withNginx ? "127.0.0.1" : "0.0.0.0"],
+    ["node_modules/next/dist/bin/next", "start", "-p", String(nextPort), "-H", withNginx ? "127.0.0.1" : "0.0.0.0"],
     shop,
   );
-  await answers(`http://127.0.0.1:${port}/login`);
+  await answers(`http://127.0.0.1:${nextPort}/login`);
   let https = false;
   if (withNginx) {
     const made = nginx(join(home, ".shop", "nginx"), ports);
@@ -128,6 +135,7 @@ const ready = (async () => {
   console.log(`
 The shop is open: http://localhost:${ports.shop}${https ? `, and by HTTP/2 https://localhost:${ports.https} (the certificate is self-signed)` : ""}
 Log in as alice, bob or carol, or as sam, who is staff. The password is demo. Ctrl-C ends it.
+Customers' mail is in .shop/mails, a file each.
 ${withNginx ? "" : `There is no nginx in between: pages read http://localhost:${ports.sluice}, by CORS.\n`}`);
 })();
 

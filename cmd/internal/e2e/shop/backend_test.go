@@ -50,6 +50,18 @@ func (b *backend) place(user string, n int) {
 	}
 }
 
+// confirm writes a confirmation of an order, as the worker does.
+func (b *backend) confirm(user, id string) {
+	b.t.Helper()
+	value, err := json.Marshal(order{id, user, "confirmed", "Enamel kettle", 38, "order.confirmed"})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := b.client.ProduceSync(b.t.Context(), &kgo.Record{Topic: b.topic, Key: []byte(user), Value: value}).FirstErr(); err != nil {
+		b.t.Fatalf("confirming an order: %v", err)
+	}
+}
+
 // business places a user's orders one after the other until it is stopped.
 func (b *backend) business(user string, every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(b.t.Context())

@@ -62,7 +62,7 @@ func newest(roots ...string) (latest time.Time, err error) {
 				return err
 			}
 			switch entry.Name() {
-			case "node_modules", ".next", ".build", "test":
+			case "node_modules", ".next", ".build", ".shop", "test":
 				return filepath.SkipDir
 			case "next-env.d.ts", "tsconfig.tsbuildinfo", "README.md": // the build writes them, or has no use for it
 				return nil

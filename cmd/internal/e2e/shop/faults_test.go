@@ -68,23 +68,23 @@ type world struct {
 }
 
 // awaitMore waits until so many more orders are placed.
-func (w *world) awaitMore(orders int64) {
-	w.t.Helper()
-	enough := w.backend.placed.Load() + orders
-	await(w.t, func() string {
-		if n := w.backend.placed.Load(); n < enough {
+func (s *site) awaitMore(orders int64) {
+	s.t.Helper()
+	enough := s.backend.placed.Load() + orders
+	await(s.t, func() string {
+		if n := s.backend.placed.Load(); n < enough {
 			return fmt.Sprintf("%d orders of %d", n, enough)
 		}
 		return ""
 	})
 }
 
-func (w *world) killGateway() {
-	w.awaitMore(5)
-	w.gateway.Kill()
-	w.awaitMore(10)
-	w.gateway.Start()
-	w.awaitGateway()
+func (s *site) killGateway() {
+	s.awaitMore(5)
+	s.gateway.Kill()
+	s.awaitMore(10)
+	s.gateway.Start()
+	s.awaitGateway()
 }
 
 // reloadNginx: the workers that go away take the streams with them.

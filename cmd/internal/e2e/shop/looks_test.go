@@ -21,10 +21,6 @@ func TestLooks(t *testing.T) {
 	buildShop(t)
 	t.Parallel()
 	s := open(t, kafkatest.Shared(t), "looks", nil)
-	axe, err := os.ReadFile(filepath.Join(shopDir, "node_modules/axe-core/axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := screenshots(t)
 	b := startBrowser(t)
 	guest := b.visitor(t).tab("a guest")
@@ -62,29 +58,7 @@ func TestLooks(t *testing.T) {
 		p.forgive("status of 404 (Not Found) " + s.nginx.plain + "/no-such-page")
 		p.open(s.nginx.plain + at.path)
 		p.await(at.ready)
-		for _, look := range []struct {
-			name, scheme string
-			width        int64
-		}{
-			{"light", "light", 1280},
-			{"dark", "dark", 1280},
-			{"phone", "light", 375},
-			{"phone-dark", "dark", 375},
-		} {
-			p.look(look.scheme, look.width)
-			// What moves only for a moment has come to rest.
-			p.await(`document.readyState === "complete" && document.getAnimations().every(a => a.playState !== "running" || a.effect.getTiming().iterations === Infinity)`)
-			name := at.name + "-" + look.name
-			p.screenshot(filepath.Join(dir, name+".png"))
-			if full || look.name == "light" || look.name == "phone-dark" {
-				for _, fault := range p.axe(string(axe)) {
-					t.Errorf("%s: %s", name, fault)
-				}
-			}
-			if wide := ask[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
-				t.Errorf("%s is %d pixels wider than the screen", name, wide)
-			}
-		}
+		p.checkLooks(at.name, dir)
 	}
 	for _, p := range customers {
 		p.mu.Lock()
@@ -96,6 +70,39 @@ func TestLooks(t *testing.T) {
 		p.mu.Unlock()
 	}
 	t.Logf("the pictures are in %s", dir)
+}
+
+// checkLooks takes a picture of the page that is open, light and dark, on a desk and on a
+// phone. axe finds no serious fault, and nothing is wider than the screen.
+func (p *tab) checkLooks(name, dir string) {
+	p.t.Helper()
+	axe, err := os.ReadFile(filepath.Join(shopDir, "node_modules/axe-core/axe.min.js"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, look := range []struct {
+		name, scheme string
+		width        int64
+	}{
+		{"light", "light", 1280},
+		{"dark", "dark", 1280},
+		{"phone", "light", 375},
+		{"phone-dark", "dark", 375},
+	} {
+		p.look(look.scheme, look.width)
+		// What moves only for a moment has come to rest.
+		p.await(`document.readyState === "complete" && document.getAnimations().every(a => a.playState !== "running" || a.effect.getTiming().iterations === Infinity)`)
+		name := name + "-" + look.name
+		p.screenshot(filepath.Join(dir, name+".png"))
+		if full || look.name == "light" || look.name == "phone-dark" {
+			for _, fault := range p.axe(string(axe)) {
+				p.t.Errorf("%s: %s", name, fault)
+			}
+		}
+		if wide := ask[int](p, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
+			p.t.Errorf("%s is %d pixels wider than the screen", name, wide)
+		}
+	}
 }
 
 // screenshots is the directory that the pictures go to.

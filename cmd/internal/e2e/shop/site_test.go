@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"sluice/broker/kafkatest"
-	"sluice/broker/kafkatest/child"
 	"sluice/cmd/internal/e2e/gateway"
 )
 
@@ -21,9 +20,13 @@ type site struct {
 	kafka   *kafkatest.Cluster
 	topic   string
 	gateway *gateway.Gateway
+	shop    string // its URL, past nginx
 	nginx   *nginx
 	truth   *truth
 	backend *backend
+	next    *program // the shop
+	worker  *program // confirms orders
+	mail    *mailOffice
 }
 
 const authSecret = "a secret that only the tests know, and the shop, and the gateway"
@@ -32,61 +35,48 @@ const authSecret = "a secret that only the tests know, and the shop, and the gat
 // beyond what they need to find the rest.
 func open(t *testing.T, kafka *kafkatest.Cluster, topic string, environment func(*site) []string) *site {
 	t.Helper()
-	return openBeating(t, "2s", kafka, topic, environment)
+	return newSite(t, kafka, topic).openBeating("2s", environment)
 }
 
-// openBeating opens a site whose gateway has another heartbeat.
-func openBeating(t *testing.T, heartbeat string, kafka *kafkatest.Cluster, topic string, environment func(*site) []string) *site {
+func newSite(t *testing.T, kafka *kafkatest.Cluster, topic string) *site {
+	t.Helper()
+	kafka.CreateTopic(t, topic, 3)
+	return &site{
+		t: t, kafka: kafka, topic: topic, nginx: newNginx(t),
+		truth: readTruth(t, kafka, topic), backend: newBackend(t, kafka, topic), shop: "http://" + address(t),
+	}
+}
+
+// openBeating opens a site whose gateway has this heartbeat.
+func (s *site) openBeating(heartbeat string, environment func(*site) []string) *site {
+	t, kafka := s.t, s.kafka
 	t.Helper()
 	binary, err := gateway.Binary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	kafka.CreateTopic(t, topic, 3)
-	s := &site{t: t, kafka: kafka, topic: topic, nginx: newNginx(t)}
-	s.truth = readTruth(t, kafka, topic)
-	s.backend = newBackend(t, kafka, topic)
-	shop := "http://" + address(t)
 
 	apiKey, keys := apiKey(t, binary)
 	s.gateway = gateway.New(t, binary, "heartbeat: "+heartbeat+"\n"+s.config(keys))
 	s.gateway.Start()
-	env := append(os.Environ(), "NODE_ENV=production", "PORT="+port(t, shop), "HOSTNAME=127.0.0.1", "NEXT_TELEMETRY_DISABLED=1",
-		"AUTH_SECRET="+authSecret, "AUTH_TRUST_HOST=true", "KAFKA_BROKERS="+kafka.Plaintext(), "ORDER_TOPIC="+topic,
+	env := append(os.Environ(), "NODE_ENV=production", "PORT="+port(t, s.shop), "HOSTNAME=127.0.0.1", "NEXT_TELEMETRY_DISABLED=1",
+		"AUTH_SECRET="+authSecret, "AUTH_TRUST_HOST=true", "KAFKA_BROKERS="+kafka.Plaintext(), "ORDER_TOPIC="+s.topic,
 		"SLUICE_URL="+s.gateway.URL(), "SLUICE_API_KEY="+apiKey, "CONFIRM_DELAY_MS=200")
 	if environment != nil {
 		env = append(env, environment(s)...)
 	}
-	next := s.node("shop", env, "node_modules/next/dist/bin/next", "start", "-H", "127.0.0.1", "-p", port(t, shop))
-	s.node("worker", env, ".build/worker/main.js")
-	s.nginx.start(shop, s.gateway.URL())
-	awaitAnswer(t, shop+"/login", next)
+	s.next = s.node("shop", env, "node_modules/next/dist/bin/next", "start", "-H", "127.0.0.1", "-p", port(t, s.shop))
+	s.worker = s.node("worker", env, ".build/worker/main.js")
+	s.nginx.start(s.shop, s.gateway.URL())
+	s.awaitShop()
 	s.awaitGateway()
 	return s
 }
 
-// node runs one of the shop's programs until the test ends.
-func (s *site) node(name string, env []string, args ...string) *child.Process {
+// awaitShop waits until the shop answers.
+func (s *site) awaitShop() {
 	s.t.Helper()
-	log := filepath.Join(s.t.TempDir(), name+".log")
-	command := exec.Command("node", args...)
-	command.Dir, command.Env = shopDir, env
-	process, err := child.Start(command, log)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() {
-		select {
-		case <-process.Ended():
-			s.t.Errorf("the %s has ended by itself", name)
-		default:
-		}
-		if err := process.Kill(); err != nil {
-			s.t.Error(err)
-		}
-		logOnFailure(s.t, "the "+name, log)
-	})
-	return process
+	awaitAnswer(s.t, s.shop+"/login", s.next.process)
 }
 
 // apiKey makes a key of the shop's for the gateway, and the file by which the gateway
@@ -122,7 +112,11 @@ func (s *site) config(keys string) string {
 		}
 		config = strings.ReplaceAll(config, r[0], r[1])
 	}
-	return config
+	rest, deliveries, found := strings.Cut(config, "\ndeliveries:\n")
+	if !found {
+		s.t.Fatal("web/nextjs/sluice.yaml has no deliveries")
+	}
+	return rest + "\n" + s.mail.config(s, deliveries)
 }
 
 func (s *site) awaitGateway() {

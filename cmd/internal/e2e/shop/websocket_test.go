@@ -13,7 +13,7 @@ func TestAPageOnReactUseWebSocket(t *testing.T) {
 	need(t)
 	buildShop(t)
 	t.Parallel()
-	s := openBeating(t, "9s", kafkatest.Shared(t), "websocket", nil) // as by default: rarer than the page's pings
+	s := newSite(t, kafkatest.Shared(t), "websocket").openBeating("9s", nil) // as by default: rarer than the page's pings
 	b := startBrowser(t)
 	var pages []*tab
 	for _, url := range []string{s.nginx.plain, s.nginx.tls} {
