@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -8,6 +9,7 @@ import (
 
 	"sluice/server/hold"
 	"sluice/server/metrics"
+	"sluice/server/ws"
 	"sluice/stream"
 )
 
@@ -26,6 +28,15 @@ type held struct {
 	talks   conversations
 }
 
+// refusal is what a client is told that can't be held.
+func (h *held) refusal(k *heldSession) []byte {
+	h.metrics.Unavailable(overloaded)
+	if k.messages {
+		return bytes.Join(lastMessages(overloaded, h.rules.retry(), ws.TryLater).Bufs, nil)
+	}
+	return appendUnavailable(nil, overloaded, h.rules.retry())
+}
+
 // overloaded: there are no descriptors left to hold a connection by.
 const overloaded = "overloaded"
 
@@ -39,16 +50,13 @@ func newHeld(s *Server) (*held, error) {
 	h := &held{hub: s.cfg.Hub, rules: &s.rules, lenders: &s.lenders, metrics: s.cfg.Metrics, logger: s.cfg.Logger, specs: s.cfg.Hub.Specs()}
 	var err error
 	h.holder, err = hold.New(hold.Config{WriteTimeout: s.cfg.WriteTimeout, UserTimeout: s.cfg.UserTimeout}, hold.Craft[heldSession]{
-		Now:   func() int64 { return int64(h.rules.now()) },
-		Fill:  h.fill,
-		Due:   func(k *heldSession) int64 { return int64(k.due()) },
-		Gone:  h.gone,
-		Heard: h.heard,
-		Refusal: func() []byte {
-			h.metrics.Unavailable(overloaded)
-			return appendUnavailable(nil, overloaded, h.rules.retry())
-		},
-		Wrote: h.metrics.WroteAll,
+		Now:     func() int64 { return int64(h.rules.now()) },
+		Fill:    h.fill,
+		Due:     func(k *heldSession) int64 { return int64(k.due()) },
+		Gone:    h.gone,
+		Heard:   h.heard,
+		Refusal: h.refusal,
+		Wrote:   h.metrics.WroteAll,
 	})
 	if err != nil {
 		return nil, err

@@ -59,13 +59,10 @@ func pointer(in reflect.Type, path string) string {
 	return ""
 }
 
-// TestOverloaded: a connection that can't be held for want of descriptors ends with what
-// brings its client back.
-func TestOverloaded(t *testing.T) {
-	f := begin(t, nil)
-	if f.held == nil {
-		t.Skip("nothing is held")
-	}
+// withoutDescriptors sends a request while the process may open no more descriptors, and
+// returns all that is answered.
+func (f *fixture) withoutDescriptors(request string) string {
+	t := f.t
 	// An answer shows that the connection has been accepted, which needs a descriptor
 	// too.
 	conn := f.raw("GET /nothing HTTP/1.1\nHost: x\n\n")
@@ -86,18 +83,41 @@ func TestOverloaded(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1, Max: limit.Max}); err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(conn, "GET /events?user=alice HTTP/1.1\r\nHost: x\r\n\r\n")
+	io.WriteString(conn, request)
 	answer, err := io.ReadAll(in)
 	restore()
-	head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
-	if err != nil || !strings.Contains(head, " 200 OK\r\n") || !strings.Contains(head, "Content-Type: text/event-stream; charset=utf-8") {
-		t.Errorf("answered %q, %v", head, err)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(answer)
+}
+
+// TestOverloaded: a connection that can't be held for want of descriptors ends with what
+// brings its client back.
+func TestOverloaded(t *testing.T) {
+	f := begin(t, nil)
+	if f.held == nil {
+		t.Skip("nothing is held")
+	}
+	answer := f.withoutDescriptors("GET /events?user=alice HTTP/1.1\r\nHost: x\r\n\r\n")
+	head, body, _ := strings.Cut(answer, "\r\n\r\n")
+	if !strings.Contains(head, " 200 OK\r\n") || !strings.Contains(head, "Content-Type: text/event-stream; charset=utf-8") {
+		t.Errorf("answered %q", head)
 	}
 	if want := "retry: 1500\n\nevent: sluice.unavailable\ndata: {\"reason\":\"overloaded\",\"retry_ms\":1500}\n\n"; body != want {
 		t.Errorf("said %q, want %q", body, want)
 	}
 	if n := f.metricOf("sluice_unavailable_total", "overloaded"); n != 1 {
 		t.Errorf("%v counted as told to come back, want 1", n)
+	}
+	eventually(t, "nothing is left of it", f.empty)
+
+	// A WebSocket is told by a message and a close code.
+	answer = f.withoutDescriptors("GET /ws?user=alice HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	head, messages, _ := strings.Cut(answer, "\r\n\r\n")
+	message := `{"event":"sluice.unavailable","data":{"reason":"overloaded","retry_ms":1500}}`
+	if want := "\x81\x4d" + message + "\x88\x0c\x03\xf5overloaded"; !strings.HasPrefix(head, "HTTP/1.1 101 ") || messages != want {
+		t.Errorf("answered %q and %q, want %q", head, messages, want)
 	}
 	eventually(t, "nothing is left of it", f.empty)
 	f.get("/events?user=alice").want("sluice.hello", "*")

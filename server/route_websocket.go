@@ -157,10 +157,15 @@ func (s *Server) refuseWebSocket(w http.ResponseWriter, r *http.Request, shake w
 	if p.Wait == "" {
 		retry = s.rules.retry()
 	}
+	s.lastWords(w, upgradeHead(shake, nil), lastMessages(why, retry, code))
+}
+
+// lastMessages say why a client can't be served, and close its WebSocket.
+func lastMessages(why string, retry tick, code ws.Code) *stream.Batch {
 	out := new(stream.Batch)
 	writeOwn(out, nil, appendUnavailable(nil, why, retry))
 	out.Append(ws.AppendClose(nil, code, why))
-	s.lastWords(w, upgradeHead(shake, nil), out)
+	return out
 }
 
 // refusalCode is the close code of a problem. It is false for those that are said by a

@@ -64,8 +64,9 @@ type Craft[T any] struct {
 	Heard func(t *T, in []byte) bool
 	// Gone is told once that the stream has ended.
 	Gone func(t *T, why Why)
-	// Refusal is the body for a connection that can't be held for want of descriptors.
-	Refusal func() []byte
+	// Refusal is what follows the head for a connection that can't be held for want of
+	// descriptors.
+	Refusal func(t *T) []byte
 	// Wrote is told what a pass of a worker has written, for counting.
 	Wrote func(events, bytes int)
 }

@@ -106,7 +106,7 @@ func (h *Holder[T]) Adopt(p SlotRef, rw http.ResponseWriter, r *http.Request, he
 	secure, _ := conn.(*tls.Conn)
 	fd, err := h.detach(conn)
 	if err != nil {
-		refuse(conn, header, h.craft.Refusal())
+		refuse(conn, appendHead(nil, header, false), h.craft.Refusal(&t))
 		return err
 	}
 	how := toTheEnd
@@ -129,7 +129,7 @@ func (h *Holder[T]) AdoptTalking(p SlotRef, rw http.ResponseWriter, head, openin
 	secure, _ := conn.(*tls.Conn)
 	fd, err := h.detach(conn)
 	if err != nil {
-		conn.Close() // the handshake fails, and the client comes back
+		refuse(conn, head, h.craft.Refusal(&t))
 		return err
 	}
 	return h.send(p, arrival[T]{slot: p.Slot, fd: fd, conn: secure, framing: talking, head: head, opening: opening, early: early, t: t})

@@ -3,6 +3,7 @@ package hold
 import (
 	"net"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -32,11 +33,11 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// refuse ends a connection that could not be taken over for want of descriptors: with 200
-// and what to say, after which an EventSource comes back by itself. The body ends with
-// the connection, which any HTTP/1 client understands.
-func refuse(conn net.Conn, header http.Header, body []byte) {
+// refuse ends a connection that could not be taken over for want of descriptors: with the
+// head of a good answer and what to say, after which an EventSource comes back by itself.
+// The body ends with the connection, which any HTTP/1 client understands.
+func refuse(conn net.Conn, head, body []byte) {
 	conn.SetWriteDeadline(time.Now().Add(time.Second))
-	conn.Write(append(appendHead(nil, header, false), body...)) // the client comes back in any case
+	conn.Write(slices.Concat(head, body)) // the client comes back in any case
 	conn.Close()
 }

@@ -79,7 +79,7 @@ func startRig(t testing.TB, change func(*Config), serve func(http.Handler) (net.
 		Fill:    r.fill,
 		Due:     func(k *key) int64 { r.mu.Lock(); defer r.mu.Unlock(); return r.feeds[*k].due },
 		Gone:    r.gone,
-		Refusal: func() []byte { return []byte("come back\n") },
+		Refusal: func(*key) []byte { return []byte("come back\n") },
 		Wrote:   func(_, bytes int) { r.wrote.Add(int64(bytes)) },
 	})
 	if err != nil {

@@ -74,7 +74,7 @@ func echoHeld(t *testing.T) *httptest.Server {
 		Fill: h.fill, Heard: h.hear,
 		Due:     func(*uint64) int64 { return math.MaxInt32 },
 		Gone:    func(*uint64, hold.Why) {},
-		Refusal: func() []byte { return nil },
+		Refusal: func(*uint64) []byte { return nil },
 		Wrote:   func(int, int) {},
 	})
 	if err != nil {
