@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +14,6 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -38,8 +36,13 @@ func token(user string) string { return tokenUntil(user, time.Now().Add(time.Hou
 
 // tokenUntil is a login that ends then.
 func tokenUntil(user string, end time.Time) string {
+	return signed(`{"alg":"HS256","typ":"JWT"}`, fmt.Sprintf(`{"sub":%q,"exp":%d}`, user, end.Unix()))
+}
+
+// signed is a token with this header and these claims.
+func signed(header, claims string) string {
 	text := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	signed := text(`{"alg":"HS256","typ":"JWT"}`) + "." + text(fmt.Sprintf(`{"sub":%q,"exp":%d}`, user, end.Unix()))
+	signed := text(header) + "." + text(claims)
 	mac := hmac.New(sha256.New, []byte(jwtSecret))
 	mac.Write([]byte(signed))
 	return signed + "." + text(string(mac.Sum(nil)))
@@ -49,11 +52,7 @@ func tokenUntil(user string, end time.Time) string {
 func stream(t *testing.T, address, user string) net.Conn {
 	t.Helper()
 	host, _, _ := strings.Cut(strings.TrimPrefix(address, "http://"), "/")
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		// A small window, so that who takes nothing is soon behind.
-		return errors.Join(c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) }), err)
-	}}
-	conn, err := dialer.DialContext(bounded(t), "tcp", host)
+	conn, err := narrowDialer.DialContext(bounded(t), "tcp", host)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +72,9 @@ func stream(t *testing.T, address, user string) net.Conn {
 	return conn
 }
 
-// fallBehind has a connection take nothing until it lags too far. It returns the offset
-// of an order, in partition 1, that it won't be sent.
-func fallBehind(t *testing.T, g *gateway.Gateway, producer *kgo.Client, conn net.Conn) (offset int64) {
+// fallBehind waits until slow's connection, which takes nothing, lags too far. It returns
+// the offset of an order, in partition 1, that it won't be sent.
+func fallBehind(t *testing.T, g *gateway.Gateway, producer *kgo.Client) (offset int64) {
 	t.Helper()
 	order := func(padding int) {
 		t.Helper()
@@ -211,7 +210,7 @@ func TestConsoleSaysWhyNot(t *testing.T) {
 	if err := producer.ProduceSync(t.Context(), nobodys).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	slows := fallBehind(t, g, producer, slow)
+	slows := fallBehind(t, g, producer)
 	if _, err := io.Copy(io.Discard, slow); err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +248,7 @@ func TestConsoleSaysWhatAResetSkipped(t *testing.T) {
 	g, producer := consoleGateway(t, jwtAuth(t)+fmt.Sprintf(whyStreams, "reset"), consoleTopics)
 	slow := stream(t, g.URL()+"/events?stream=orders", "slow")
 	before := placed(t, producer, 1, "slow", "o-1")
-	skipped := fallBehind(t, g, producer, slow)
+	skipped := fallBehind(t, g, producer)
 	readUntil(t, slow, "event: sluice.reset")
 	after := placed(t, producer, 1, "slow", "o-6")
 	readUntil(t, slow, "event: order.placed")

@@ -13,7 +13,13 @@ import (
 // test.
 func startChromium(t *testing.T) context.Context {
 	t.Helper()
-	ctx, stop := chromedp.NewExecAllocator(bounded(t), append(chromedp.DefaultExecAllocatorOptions[:],
+	return startChromiumFor(bounded(t), t)
+}
+
+// startChromiumFor is startChromium for a test that takes longer than others.
+func startChromiumFor(ctx context.Context, t *testing.T) context.Context {
+	t.Helper()
+	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))...)
 	t.Cleanup(stop)

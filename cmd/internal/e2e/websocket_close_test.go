@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,31 +20,55 @@ import (
 // closings is a page of a shop, and the gateway whose WebSockets it opens.
 type closings struct {
 	*socketPage
-	t        *testing.T
+	seen     *seenCloses
 	gateway  *gateway.Gateway
 	producer *kgo.Client
 	key      string // of the shop's back end
 }
 
-// openClosings starts a gateway with this configuration, and a page.
-func openClosings(t *testing.T, config string) *closings {
+// seenCloses are the rows of pageCloses that pages have seen.
+type seenCloses struct {
+	mu   sync.Mutex // guards rows
+	rows map[*pageClose]bool
+}
+
+// browserOf is one of several groups of a test, which share a browser.
+type browserOf struct {
+	context.Context
+	seen *seenCloses
+}
+
+// prepare makes a page, and a configuration of a gateway that lets it in.
+func (b browserOf) prepare(t *testing.T, jwt, config string) (c *closings, _ string) {
 	t.Helper()
-	need(t, "chromium", "chromium")
 	key, line := newAPIKey(bounded(t), t)
 	file := filepath.Join(t.TempDir(), "keys.yaml")
 	if err := os.WriteFile(file, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	shop := pageServer(t)
-	auth := strings.Replace(jwtAuth(t), "{jwt:", fmt.Sprintf("{api_keys_file: %q, jwt:", file), 1)
-	g, producer := consoleGateway(t, fmt.Sprintf("%scors: {origins: [%q]}\n%s", auth, shop.URL, config), map[string]int32{"order-topic": 1})
-	return &closings{openSocketPage(startChromium(t), t, shop.URL), t, g, producer, key}
+	auth := strings.Replace(jwtAuth(t), "{jwt: {", fmt.Sprintf("{api_keys_file: %q, tickets: {secret: %q}, jwt: {%s", file, jwtSecret, jwt), 1)
+	c = &closings{socketPage: openSocketPage(b, t, shop.URL), seen: b.seen, key: key}
+	return c, fmt.Sprintf("%scors: {origins: [%q]}\n%s", auth, shop.URL, config)
+}
+
+// open starts a gateway with this configuration, and a page.
+func (b browserOf) open(t *testing.T, config string) *closings {
+	t.Helper()
+	c, config := b.prepare(t, "", config)
+	c.gateway, c.producer = consoleGateway(t, config, map[string]int32{"order-topic": 2})
+	return c
 }
 
 // dialAs opens a WebSocket with a token as a subprotocol.
 func (c *closings) dialAs(token, query string) pageSocket {
 	c.t.Helper()
-	return c.dial(c.gateway.URL()+"/ws"+query, "sluice.v1", "sluice.bearer."+token)
+	return c.dialAt(c.gateway.URL(), token, query)
+}
+
+func (c *closings) dialAt(address, token, query string) pageSocket {
+	c.t.Helper()
+	return c.dial(address+"/ws"+query, "sluice.v1", "sluice.bearer."+token)
 }
 
 // following opens a WebSocket as a user, and waits for its hello.
@@ -53,23 +79,27 @@ func (c *closings) following(user string) pageSocket {
 	return s
 }
 
-// wantEnd waits until a socket has closed. The gateway's reasons are also in its last
-// message, with how long to wait.
-func (c *closings) wantEnd(s pageSocket, code int, reason, event string) {
+// wantEnd waits until a socket has closed as pageCloses says. The gateway's reasons are
+// also in its last message, with how long to wait.
+func (c *closings) wantEnd(s pageSocket, event, reason string) {
 	c.t.Helper()
+	want := pageCloseOf(c.t, event, reason)
 	end := s.ended()
-	if end.Code != code || end.Reason != reason {
-		c.t.Errorf("closed with %d %q, want %d %q", end.Code, end.Reason, code, reason)
-	}
-	if event == "" {
+	if end.Code != want.code || end.Reason != reason {
+		c.t.Errorf("closed with %d %q, want %d %q", end.Code, end.Reason, want.code, reason)
 		return
 	}
-	if len(end.Messages) == 0 {
-		c.t.Fatalf("%d %s: nothing was said", code, reason)
+	if event != "" {
+		if len(end.Messages) == 0 {
+			c.t.Fatalf("%d %s: nothing was said", want.code, reason)
+		}
+		if last := end.Messages[len(end.Messages)-1]; last.Event != event || last.Data.Reason != reason || last.Data.RetryMS <= 0 {
+			c.t.Errorf("%d %s: the last message is %+v", want.code, reason, last)
+		}
 	}
-	if last := end.Messages[len(end.Messages)-1]; last.Event != event || last.Data.Reason != reason || last.Data.RetryMS <= 0 {
-		c.t.Errorf("%d %s: the last message is %+v", code, reason, last)
-	}
+	c.seen.mu.Lock()
+	defer c.seen.mu.Unlock()
+	c.seen.rows[want] = true
 }
 
 // do asks the gateway for something, as the shop's back end or as an operator.
@@ -89,77 +119,63 @@ func (c *closings) do(method, url, body string) string {
 	if response.StatusCode == http.StatusNoContent {
 		return ""
 	}
-	if err := json.NewDecoder(response.Body).Decode(&text); err != nil || response.StatusCode != http.StatusOK {
+	if err := json.NewDecoder(response.Body).Decode(&text); err != nil || response.StatusCode >= 300 {
 		c.t.Fatalf("%s %s: %d %s %v", method, url, response.StatusCode, text, err)
 	}
 	return string(text)
 }
 
-// subscriber is what operators are told of a user's only connection.
-func (c *closings) subscriber(user string) (id, state string) {
+// subscriber is the id of a user's only connection, as operators are told.
+func (c *closings) subscriber(user string) string {
 	c.t.Helper()
-	var list struct{ Subscribers []struct{ ID, State string } }
+	var list struct{ Subscribers []struct{ ID string } }
 	text := c.do(http.MethodGet, c.gateway.AdminURL()+"/subscribers?user="+user, "")
 	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list.Subscribers) != 1 {
 		c.t.Fatalf("%s %v", text, err)
 	}
-	return list.Subscribers[0].ID, list.Subscribers[0].State
+	return list.Subscribers[0].ID
 }
 
-const (
-	unavailable = "sluice.unavailable"
-	closing     = "sluice.closing"
-)
+// order places an order of a user's, with so much that nobody needs.
+func (c *closings) order(user, order string, padding int) {
+	c.t.Helper()
+	record := kgoRecord("order-topic", user, fmt.Sprintf(`{"orderId":%q,"padding":%q}`, order, strings.Repeat("x", padding)))
+	if err := c.producer.ProduceSync(bounded(c.t), record).FirstErr(); err != nil {
+		c.t.Fatal(err)
+	}
+}
 
 // A page can't see the status of a refused handshake. It sees by the close code whether
-// it may come back, and when.
+// it may come back, and when. This holds for every reason that there is.
 func TestPagesSeeWhyAWebSocketIsRefusedOrEnds(t *testing.T) {
-	c := openClosings(t, `limits: {per_user: 1, per_user_action: evict_oldest}
-streams:
-  orders: {topic: order-topic, user: key}
-`)
-	c.wantEnd(c.dial(c.gateway.URL()+"/ws", "sluice.v1"), 4401, "identity-missing", unavailable)
-	c.wantEnd(c.dialAs(tokenUntil("alice", time.Now().Add(-time.Hour)), ""), 4401, "identity-expired", unavailable)
-	c.wantEnd(c.dialAs("no-token", ""), 4401, "identity-malformed", unavailable)
-	c.wantEnd(c.dialAs(token("alice"), "?stream=payments"), 4403, "stream", unavailable)
-
-	older := c.following("alice")
-	newer := c.following("alice")
-	c.wantEnd(older, 4429, "evicted", closing)
-	id, _ := c.subscriber("alice")
-	c.do(http.MethodDelete, c.gateway.AdminURL()+"/subscribers/"+id, "")
-	c.wantEnd(newer, 1012, "operator", closing)
-
-	revoked := c.following("bob")
-	c.do(http.MethodPost, c.gateway.URL()+"/revoke", `{"user":"bob"}`)
-	c.wantEnd(revoked, 4401, "revoked", closing)
-	c.wantEnd(c.dialAs(tokenUntil("carol", time.Now().Add(3*time.Second)), ""), 4401, "expiring", closing)
-
-	binary := c.following("dave")
-	binary.send("new Uint8Array(3)")
-	c.wantEnd(binary, 1003, "messages are text", "")
-	large := c.following("dave")
-	large.send(`"x".repeat(5000)`)
-	if end := large.ended(); end.Code != 1009 {
-		t.Errorf("a large message: %+v", end)
+	need(t, "chromium", "chromium")
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	defer cancel()
+	b := browserOf{startChromiumFor(ctx, t), &seenCloses{rows: make(map[*pageClose]bool)}}
+	t.Run("for", func(t *testing.T) {
+		for name, group := range map[string]func(t *testing.T, b browserOf){
+			"whom":                 pagesAreTurnedAway,
+			"no identity":          pagesWithoutIdentity,
+			"limits":               pagesBeyondLimits,
+			"limits of an address": pagesOfOneAddress,
+			"too many connects":    pagesThatConnectTooOften,
+			"age":                  pagesThatAreOld,
+			"Kafka":                pagesWithoutKafka,
+			"an app":               pagesOfAnAppThatIsAway,
+			"streams":              pagesOfStreamsThatComeAndGo,
+			"slowness":             pagesThatLag,
+			"slow snapshots":       pagesThatTakeASnapshotSlowly,
+			"a shutdown":           pagesOfAGatewayThatShutsDown,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				group(t, b)
+			})
+		}
+	})
+	for i := range pageCloses {
+		if p := &pageCloses[i]; b.seen.rows[p] == (p.unseen != "") && !t.Failed() {
+			t.Errorf("%s %s %d: seen %v, and %q", p.event, p.reason, p.code, b.seen.rows[p], p.unseen)
+		}
 	}
-	many := c.following("dave")
-	ask[bool](&c.page, `(() => { for (let i = 0; i < 60; i++) `+many.name+`.socket.send("ping"); return true; })()`)
-	c.wantEnd(many, 1008, "too many messages", "")
-
-	drained := c.following("erin")
-	c.gateway.Terminate()
-	c.wantEnd(drained, 1012, "draining", closing)
-}
-
-// A limit that refuses, and an age that a connection may reach.
-func TestPagesSeeLimitsOfAWebSocket(t *testing.T) {
-	c := openClosings(t, `limits: {per_user: 1}
-max_connection_age: 10s
-streams:
-  orders: {topic: order-topic, user: key}
-`)
-	old := c.following("alice")
-	c.wantEnd(c.dialAs(token("alice"), ""), 1013, "per_user", unavailable)
-	c.wantEnd(old, 1001, "max_age", closing)
 }

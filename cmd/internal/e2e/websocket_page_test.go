@@ -50,11 +50,21 @@ type pageSocket struct {
 // dial opens a WebSocket at a gateway's address, http://….
 func (p *socketPage) dial(address string, protocols ...string) pageSocket {
 	p.t.Helper()
-	args, err := json.Marshal(append([]string{"ws" + strings.TrimPrefix(address, "http")}, protocols...))
+	args := asJSON(p.t, append([]string{"ws" + strings.TrimPrefix(address, "http")}, protocols...)...)
+	return p.socket(ask[int](&p.page, "dial(..."+args+")"))
+}
+
+// socket is the nth WebSocket of the page.
+func (p *socketPage) socket(n int) pageSocket { return pageSocket{p, fmt.Sprintf("sockets[%d]", n)} }
+
+// asJSON is an array of texts.
+func asJSON(t *testing.T, texts ...string) string {
+	t.Helper()
+	b, err := json.Marshal(texts)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return pageSocket{p, fmt.Sprintf("sockets[%d]", ask[int](&p.page, fmt.Sprintf("dial(...%s)", args)))}
+	return string(b)
 }
 
 // await waits for a condition, in which s is the socket. It fails the test when the
@@ -78,6 +88,18 @@ func (s pageSocket) await(condition string) {
 func (s pageSocket) awaitHello() {
 	s.t.Helper()
 	s.await(`s.messages.some(m => m.event === "sluice.hello")`)
+}
+
+// awaitFirst waits until the gateway has said something, or the socket has closed.
+func (s pageSocket) awaitFirst() {
+	s.t.Helper()
+	s.await("s.messages.length || s.closed")
+}
+
+// isRefused reports whether the gateway has said that it can't serve the page.
+func (s pageSocket) isRefused() bool {
+	s.t.Helper()
+	return ask[bool](&s.page, s.name+`.messages[0]?.event === "sluice.unavailable"`)
 }
 
 // send sends a value of JavaScript.
