@@ -33,9 +33,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// refuse ends a connection that could not be taken over for want of descriptors: with the
-// head of a good answer and what to say, after which an EventSource comes back by itself.
-// The body ends with the connection, which any HTTP/1 client understands.
+// refuse ends a connection that could not be taken over for want of descriptors. The head
+// is that of a good answer: after any other an EventSource would not come back. The body
+// ends with the connection, which any HTTP/1 client understands.
 func refuse(conn net.Conn, head, body []byte) {
 	conn.SetWriteDeadline(time.Now().Add(time.Second))
 	conn.Write(slices.Concat(head, body)) // the client comes back in any case

@@ -146,7 +146,7 @@ func (c *closings) order(user, order string, padding int) {
 }
 
 // A page can't see the status of a refused handshake. It sees by the close code whether
-// it may come back, and when. This holds for every reason that there is.
+// it may come back, and when. This holds for each reason in pageCloses.
 func TestPagesSeeWhyAWebSocketIsRefusedOrEnds(t *testing.T) {
 	need(t, "chromium", "chromium")
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)

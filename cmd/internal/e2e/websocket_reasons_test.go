@@ -24,7 +24,7 @@ type pageClose struct {
 
 const byStatus = "pages are not told of a status, and this one stays one"
 
-// pageCloses are all reasons that there are.
+// pageCloses are all reasons.
 var pageCloses = []pageClose{
 	{closing, "max_age", 1001, ""},
 	{closing, "draining", 1012, ""},
