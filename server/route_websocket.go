@@ -36,7 +36,7 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor == 1 {
 			w.Header().Set("Upgrade", "websocket")
 		}
-		s.deny(w, r, response.NewProblem(http.StatusUpgradeRequired, "websocket", "This is for WebSockets", "The request is no handshake of WebSocket version 13 over HTTP/1.1."))
+		s.deny(w, r, response.NewProblem(http.StatusUpgradeRequired, "websocket", "This is for WebSockets", noHandshake(r)))
 		return
 	}
 	connect, cookies := s.mayConnect(r)
@@ -56,6 +56,16 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 	if refused != nil {
 		s.refuseWebSocket(w, r, shake, refused)
 	}
+}
+
+// noHandshake says why a request opens no WebSocket. Over HTTP/2 none is opened (RFC
+// 8441 is not spoken, and no client is told that it would be). A browser then makes
+// another connection, with HTTP/1.1.
+func noHandshake(r *http.Request) string {
+	if r.ProtoMajor > 1 {
+		return "The request came over HTTP/2. A WebSocket begins with a handshake over HTTP/1.1."
+	}
+	return "The request is no handshake of WebSocket version 13 over HTTP/1.1."
 }
 
 // streamMessages makes a stream of a request, as stream does.

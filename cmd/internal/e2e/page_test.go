@@ -16,12 +16,14 @@ func startChromium(t *testing.T) context.Context {
 	return startChromiumFor(bounded(t), t)
 }
 
-// startChromiumFor is startChromium for a test that takes longer than others.
-func startChromiumFor(ctx context.Context, t *testing.T) context.Context {
+// startChromiumFor is startChromium for a test that takes longer than others, or needs
+// more options.
+func startChromiumFor(ctx context.Context, t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))...)
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	ctx, stop := chromedp.NewExecAllocator(ctx, append(options, more...)...)
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)
 	t.Cleanup(stop)

@@ -24,7 +24,7 @@ import (
 
 // Through each proxy of deploy/proxies an event arrives while its stream stays open,
 // uncompressed. Pages with a plain EventSource, of the proxy's own origin and of another,
-// outlive the gateway and have each event once.
+// outlive the gateway and have each event once. So have pages with a WebSocket.
 func TestProxies(t *testing.T) {
 	need(t, "chromium", "chromium")
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -72,15 +72,25 @@ streams:
 		"same origin":  openPage(browser, t, url, stream),
 		"other origin": openPage(browser, t, other.URL, url+stream),
 	}
+	sockets := map[string]*proxiedSocket{
+		"same origin":  openProxiedSocket(browser, t, url, url),
+		"other origin": openProxiedSocket(browser, t, other.URL, url),
+	}
 	b.order(10)
 	all := func() {
 		for _, page := range pages {
 			page.await(fmt.Sprintf("got.length >= %d", len(b.orders)))
 		}
+		for _, s := range sockets {
+			s.await(fmt.Sprintf("s.messages.filter(m => m.text).length >= %d", len(b.orders)-s.before))
+		}
 	}
 	all()
 
 	g.Kill()
+	for _, s := range sockets {
+		s.await("s.closed")
+	}
 	for _, page := range pages { // an answer that opens the stream is the proxy's own now
 		page.await(fmt.Sprintf("opened > %d", ask[int](page, "opened")))
 	}
@@ -90,8 +100,16 @@ streams:
 	if err := g.AwaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
+	for _, s := range sockets {
+		s.again()
+	}
 	b.order(10)
 	all()
+	for name, s := range sockets {
+		if got := s.got(); !slices.Equal(got, b.orders) {
+			t.Errorf("the WebSocket of the %s has\n%q, want\n%q", name, got, b.orders)
+		}
+	}
 	for name, page := range pages {
 		if got := page.got(); !slices.Equal(got, b.orders) {
 			t.Errorf("the page of the %s has\n%q, want\n%q", name, got, b.orders)
@@ -111,13 +129,22 @@ type backend struct {
 // order places so many, and returns when Kafka has them.
 func (b *backend) order(n int) {
 	b.t.Helper()
+	orders := make([]string, n)
+	for i := range orders {
+		orders[i] = fmt.Sprintf("order %d", len(b.orders)+1+i)
+	}
+	b.write(orders...)
+}
+
+// write places these, and returns when Kafka has them.
+func (b *backend) write(orders ...string) {
+	b.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.kafka.ListenAddrs()...))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer client.Close()
-	for range n {
-		order := fmt.Sprintf("order %d", len(b.orders)+1)
+	for _, order := range orders {
 		if err := client.ProduceSync(b.ctx, kgoRecord(b.topic, "alice", order)).FirstErr(); err != nil {
 			b.t.Fatal(err)
 		}

@@ -11,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"sluice/broker/kafkatest"
+	"sluice/cmd/internal/e2e/proxy"
 )
 
 // socketPage is a page in a browser that opens WebSockets, with nothing that helps it.
@@ -208,5 +210,48 @@ streams:
 	}
 	if got := end.orders(); !slices.Equal(got, []string{"o-3", "o-4"}) || end.Messages[0].Data.Resume != "resumed" {
 		t.Errorf("it went on with %v", end.Messages)
+	}
+}
+
+// A page that a gateway serves over HTTP/2 opens its WebSocket at the same address. The
+// browser makes another connection for it, with HTTP/1.1.
+func TestPageOpensAWebSocketBesideHTTP2(t *testing.T) {
+	need(t, "chromium", "chromium")
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "orders"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cert, key := proxy.NewSetup(t, "", "").Certificate(t)
+	g := readyGateway(bounded(t), t, fmt.Sprintf(`kafka: {brokers: [%q]}
+auth: none
+tls_cert_file: %q
+tls_key_file: %q
+streams:
+  orders: {topic: orders, user: key}
+`, cluster.ListenAddrs()[0], cert, key))
+	address := strings.Replace(g.URL(), "http:", "https:", 1)
+	browser := startChromiumFor(bounded(t), t, chromedp.Flag("ignore-certificate-errors", true))
+	page := openSocketPage(browser, t, address+"/docs/")
+	if protocol := ask[string](&page.page, `performance.getEntriesByType("navigation")[0].nextHopProtocol`); protocol != "h2" {
+		t.Errorf("the page came over %s", protocol)
+	}
+	ask[bool](&page.page, `new Promise(resolve => {
+		window.got = [];
+		window.source = new EventSource("/events?user=alice");
+		source.onmessage = e => got.push(JSON.parse(e.data).orderId);
+		source.addEventListener("sluice.hello", () => resolve(true));
+	})`)
+	socket := page.dial(address+"/ws?user=alice", "sluice.v1")
+	socket.awaitHello()
+	(&backend{t: t, ctx: bounded(t), kafka: cluster, topic: "orders"}).write(`{"orderId":"o-1"}`)
+	socket.await(`s.messages.some(m => m.data?.orderId === "o-1") && got.includes("o-1")`)
+	if protocols := ask[string](&page.page, `performance.getEntriesByType("resource").filter(r => r.name.includes("/events")).map(r => r.nextHopProtocol).join()`); protocols != "" && protocols != "h2" {
+		t.Errorf("the stream came over %s", protocols)
+	}
+	for carrier, want := range map[string]float64{"websocket": 1, "goroutine": 1} {
+		if n := metrics(t, g)[`sluice_connections_by_carrier{carrier="`+carrier+`"}`]; n != want {
+			t.Errorf("%v connections by %s", n, carrier)
+		}
 	}
 }

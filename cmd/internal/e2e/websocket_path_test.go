@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -113,4 +116,47 @@ func asAddress(t *testing.T, to string) (at string) {
 	}})
 	t.Cleanup(proxy.Close)
 	return proxy.URL
+}
+
+// proxiedSocket is a WebSocket through a proxy, which a page opens again at its newest
+// id.
+type proxiedSocket struct {
+	pageSocket
+	address string
+	orders  []string // of the connections before
+	before  int      // how many these are
+}
+
+// openProxiedSocket opens a WebSocket of alice's on a page of this origin, from the
+// beginning. It goes both ways.
+func openProxiedSocket(browser context.Context, t *testing.T, origin, proxy string) *proxiedSocket {
+	t.Helper()
+	s := &proxiedSocket{address: proxy + "/ws?user=alice"}
+	s.pageSocket = openSocketPage(browser, t, origin).dial(s.address+"&from=earliest", "sluice.v1")
+	s.awaitHello()
+	if extensions := ask[string](&s.page, s.name+".socket.extensions"); extensions != "" {
+		t.Errorf("the WebSocket has %s", extensions)
+	}
+	s.send(`"ping"`)
+	s.pageSocket.await("s.pongs === 1")
+	return s
+}
+
+// again opens it again.
+func (s *proxiedSocket) again() {
+	s.t.Helper()
+	s.orders = s.got()
+	s.before = len(s.orders)
+	id := ask[string](&s.page, s.name+`.messages.findLast(m => m.id).id`)
+	s.pageSocket = s.dial(s.address+"&lastEventId="+url.QueryEscape(id), "sluice.v1")
+	s.awaitHello()
+}
+
+// got is what has come, in order.
+func (s *proxiedSocket) got() (orders []string) {
+	s.t.Helper()
+	if err := json.Unmarshal([]byte(ask[string](&s.page, `JSON.stringify(`+s.name+`.messages.filter(m => m.text).map(m => m.text))`)), &orders); err != nil {
+		s.t.Fatal(err)
+	}
+	return slices.Concat(s.orders, orders)
 }

@@ -117,7 +117,7 @@ defaults
     compression type text/event-stream
 frontend shop
     bind %s
-    use_backend sluice if { path /events /state }
+    use_backend sluice if { path /events /state /ws }
 `, s.Listen)), "-f", recipe)
 }
 
@@ -130,7 +130,7 @@ func startApache(t *testing.T, s Setup) *exec.Cmd {
 	recipe := s.recipe(t, "apache/sluice.conf", recipeGateway, s.Gateway, "/etc/apache2/sluice/", s.Dir+"/",
 		regexp.QuoteMeta(recipeOrigin), regexp.QuoteMeta(s.Origin))
 	var modules strings.Builder
-	for _, name := range []string{"mpm_event", "authz_core", "mime", "alias", "env", "setenvif", "headers", "rewrite", "asis", "include", "filter", "deflate", "proxy", "proxy_http"} {
+	for _, name := range []string{"mpm_event", "authz_core", "mime", "alias", "env", "setenvif", "headers", "rewrite", "asis", "include", "filter", "deflate", "proxy", "proxy_http", "proxy_wstunnel"} {
 		fmt.Fprintf(&modules, "LoadModule %[1]s_module /usr/lib/apache2/modules/mod_%[1]s.so\n", name)
 	}
 	// -X: one process.
