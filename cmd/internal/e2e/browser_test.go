@@ -12,6 +12,22 @@ import (
 // followWithChromium hands on what a browser's own EventSource tells a page of another
 // origin.
 func followWithChromium(ctx context.Context, t *testing.T, url string, each func(seen)) error {
+	names, err := json.Marshal(foreignNames)
+	if err != nil {
+		return err
+	}
+	return readInChromium(ctx, t, fmt.Sprintf(`{
+		const events = new EventSource(%q);
+		for (const name of %s) events.addEventListener(name, e => {
+			got.push({id: e.lastEventId, event: e.type, data: e.data});
+			wake();
+		});
+	}`, url, names), each)
+}
+
+// readInChromium hands on what a program on a page puts into got, until the context ends.
+// After each it calls wake.
+func readInChromium(ctx context.Context, t *testing.T, program string, each func(seen)) error {
 	ctx, stop := chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath("chromium"), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU,
 		// Nothing but the gateway is there to connect to.
@@ -19,20 +35,12 @@ func followWithChromium(ctx context.Context, t *testing.T, url string, each func
 	defer stop()
 	ctx, stop = chromedp.NewContext(ctx)
 	defer stop()
-	names, err := json.Marshal(foreignNames)
-	if err != nil {
-		return err
-	}
-	_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
+	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`(() => {
 		window.got = [];
 		window.wake = () => {};
-		const events = new EventSource(%q);
-		for (const name of %s) events.addEventListener(name, e => {
-			got.push({id: e.lastEventId, event: e.type, data: e.data});
-			wake();
-		});
+		`+program+`
 		return true;
-	})()`, url, names)))
+	})()`))
 	for err == nil {
 		var came string
 		came, err = chromedp.Run(ctx, chromedp.Evaluate[string](`new Promise(resolve => {

@@ -136,6 +136,7 @@ func readPrinted(program *exec.Cmd, each func(seen)) error {
 		return err
 	}
 	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var e printed
 		if err = json.Unmarshal(lines.Bytes(), &e); err != nil {

@@ -38,7 +38,12 @@ type foreignClient struct {
 // httpx comes back with the last id. With one every 4 s httpx stays too.
 func TestForeignClientsReadTheSame(t *testing.T) {
 	need(t, "kcat", "kcat")
-	clients, missing := foreignClients(t)
+	clients, missing := foreignClients(t, map[string][]string{
+		"python": {"httpx-sse", "sseclient", "sseclient-py", "aiohttp-sse-client", "requests-sse"},
+		"node":   {"eventsource", "eventsource-parser", "fetch-event-source"},
+		"java":   {"OkHttp-sse", "Jersey"},
+	}, foreignClient{"r3labs/sse", followWithR3labs}, foreignClient{"tmaxmax/go-sse", followWithGoSSE},
+		foreignClient{"curl", followWithCurl}, foreignClient{"chromium", followWithChromium})
 	kafka := kafkatest.Shared(t)
 	// One partition: several have no order between them, and so no one sequence of ids.
 	kafka.CreateTopic(t, "foreign", 1)
@@ -111,16 +116,15 @@ streams:
 	}
 }
 
-// foreignClients are those that can be had here, and why the others can't. What has to be
-// fetched is fetched side by side.
-func foreignClients(t *testing.T) (clients []foreignClient, missing map[string]string) {
+// foreignClients are those that can be had here, and why the others can't. Those of other
+// languages are given by their names. What has to be fetched is fetched side by side.
+func foreignClients(t *testing.T, names map[string][]string, here ...foreignClient) (clients []foreignClient, missing map[string]string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	clients = []foreignClient{{"r3labs/sse", followWithR3labs}, {"tmaxmax/go-sse", followWithGoSSE}}
 	missing = make(map[string]string)
-	for _, c := range []foreignClient{{"curl", followWithCurl}, {"chromium", followWithChromium}} {
-		if _, err := exec.LookPath(c.name); err != nil {
+	for _, c := range here {
+		if _, err := exec.LookPath(c.name); err != nil && !strings.Contains(c.name, "/") { // a Go package has one
 			missing[c.name] = "needs " + c.name + " (Debian: " + c.name + ")"
 			continue
 		}
@@ -130,19 +134,15 @@ func foreignClients(t *testing.T) (clients []foreignClient, missing map[string]s
 		mu      sync.Mutex // guards clients and missing
 		fetched sync.WaitGroup
 	)
-	for _, language := range []struct {
-		foreignPrograms
-		names []string
-	}{
-		{pythonPrograms, []string{"httpx-sse", "sseclient", "sseclient-py", "aiohttp-sse-client", "requests-sse"}},
-		{nodePrograms, []string{"eventsource", "eventsource-parser", "fetch-event-source"}},
-		{javaPrograms, []string{"OkHttp-sse", "Jersey"}},
-	} {
+	for _, language := range []foreignPrograms{pythonPrograms, nodePrograms, javaPrograms} {
+		if len(names[language.folder]) == 0 {
+			continue
+		}
 		fetched.Go(func() {
 			dir, err := language.install(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			for _, name := range language.names {
+			for _, name := range names[language.folder] {
 				if err != nil {
 					missing[name] = fmt.Sprintf("needs %s: %v", language.needs, err)
 					continue

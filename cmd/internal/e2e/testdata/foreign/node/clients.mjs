@@ -2,6 +2,7 @@
 import { fetchEventSource } from "@microsoft/fetch-event-source";
 import { EventSource } from "eventsource";
 import { EventSourceParserStream } from "eventsource-parser/stream";
+import WebSocket from "ws";
 
 const [client, url, names] = process.argv.slice(2);
 
@@ -37,6 +38,21 @@ const clients = {
       onclose: () => fail("the stream ended"),
       onerror: fail,
     });
+  },
+
+  // It comes back at its newest id when the connection has ended.
+  ws() {
+    let last = "";
+    const open = () => {
+      const socket = new WebSocket(url.replace("http", "ws") + (last && "&lastEventId=" + encodeURIComponent(last)), "sluice.v1");
+      socket.on("message", (text) => {
+        last = JSON.parse(text).id ?? last;
+        print("", "", String(text));
+      });
+      socket.on("error", () => {}); // it closes, too
+      socket.on("close", () => setTimeout(open, 100));
+    };
+    open();
   },
 };
 

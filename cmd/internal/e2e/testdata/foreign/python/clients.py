@@ -67,7 +67,28 @@ def requests_sse(url):
             show(e.last_event_id, e.type, e.data)
 
 
+def websockets(url):
+    """It comes back at its newest id when the connection has ended."""
+    from time import sleep
+    from urllib.parse import quote
+
+    from websockets.exceptions import ConnectionClosed, InvalidMessage
+    from websockets.sync.client import connect
+
+    address, last = url.replace("http", "ws", 1), ""
+    while True:
+        try:
+            with connect(address + (last and "&lastEventId=" + quote(last)), subprotocols=["sluice.v1"], max_size=None) as socket:
+                while True:
+                    text = socket.recv()
+                    last = json.loads(text).get("id", last)
+                    show("", "", text)
+        except (ConnectionClosed, InvalidMessage, ConnectionError):
+            sleep(0.1)
+
+
 clients = {
+    "websockets": websockets,
     "httpx-sse": httpx_sse,
     "sseclient": sseclient,
     "sseclient-py": sseclient_py,
