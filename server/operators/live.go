@@ -30,6 +30,7 @@ type Live struct {
 	SocketsTurned map[string]uint64 `json:"sockets_turned_away"` // by limit
 	Decisions     *remembering      `json:"decisions,omitempty"` // absent: none are remembered
 	Streams       []liveStream      `json:"streams"`
+	Deliveries    []status.Delivery `json:"deliveries,omitempty"` // those that this gateway runs
 }
 
 type liveGateway struct {
@@ -170,6 +171,9 @@ func (o *Operators) snapshotLive(only []string) (*Live, error) {
 	}
 	if r := o.Streams.Hub.Decisions().Remembered(); r.Capacity > 0 {
 		l.Decisions = &remembering{r.Capacity, r.Records, *response.UTC(r.Since)}
+	}
+	if o.Deliveries != nil {
+		l.Deliveries = o.Deliveries.Deliveries()
 	}
 	for i := range facts {
 		f := &facts[i]

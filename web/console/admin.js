@@ -1,6 +1,7 @@
 // The console on the admin address: everything.
 import { at, beginToken } from "./api.js";
 import { Connections } from "./connections.js";
+import { deliveries } from "./deliveries.js";
 import { byId, el } from "./dom.js";
 import { Live } from "./live.js";
 import { counters, overview } from "./overview.js";
@@ -12,9 +13,10 @@ import { Why } from "./why.js";
 const live = new Live();
 overview(live);
 streams(live);
+deliveries(live);
 counters(live);
 const trying = new Try(byId("try"), "console/events", live);
-const views = { streams: { show() {} }, connections: new Connections(live), try: trying, why: new Why() };
+const views = { streams: { show() {} }, connections: new Connections(live), deliveries: { show() {} }, try: trying, why: new Why() };
 
 let known = "";
 live.onChange(() => {

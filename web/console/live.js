@@ -83,8 +83,22 @@ export function figures(now, before) {
     all[`${s.name} lag`] = s.lag ?? undefined;
     all[`${s.name} answered`] = since(now.time, s.kafka_answered);
   }
+  for (const d of now.deliveries ?? []) {
+    const was = before?.deliveries?.find((other) => other.name === d.name);
+    const name = deliveryFigure(d.name);
+    all[name("delivered/s")] = rate(d.delivered, was?.delivered, seconds);
+    all[name("failed/s")] = rate(sumOf(d.failed_attempts), was && sumOf(was.failed_attempts), seconds);
+    all[name("lag")] = d.lag ?? undefined;
+    all[name("oldest")] = since(now.time, d.oldest_waiting) ?? 0;
+  }
   return all;
 }
+
+// deliveryFigure names the figures of a delivery, apart from those of a stream of the same name.
+export const deliveryFigure = (delivery) => (figure) => `delivery ${delivery} ${figure}`;
+
+// sumOf is the sum of what is counted by reason.
+export const sumOf = (counts = {}) => Object.values(counts).reduce((a, b) => a + b, 0);
 
 const percentOf = (share) => (share === undefined ? undefined : 100 * share);
 
