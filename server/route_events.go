@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/server/deflate"
 	"sluice/server/describe"
 	"sluice/server/openapi"
 	"sluice/server/response"
@@ -37,6 +38,9 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (ref
 		return refused
 	}
 	if r.Method == http.MethodHead {
+		if probe == nil {
+			s.compresses(w.Header(), r)
+		}
 		writeStreamHeader(w, r)
 		return nil
 	}
@@ -48,7 +52,26 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, p *pending) (ref
 		return nil
 	}
 	by := s.carrierFor(w, r)
-	return s.carry(r, p, &a, by, by.kind(), func(session session, begun []byte) { by.carry(w, r, p.slot, session, begun) })
+	return s.carry(r, p, &a, by, by.kind(), func(session session, begun []byte) {
+		if s.compresses(w.Header(), r) { // here, since a refusal is plain
+			begun = session.deflate(begun)
+		}
+		by.carry(w, r, p.slot, session, begun)
+	})
+}
+
+// compresses reports whether a request's stream is sent compressed, and says so in the
+// header of its answer.
+func (s *Server) compresses(header http.Header, r *http.Request) bool {
+	if s.rules.frames == nil {
+		return false
+	}
+	header.Add("Vary", "Accept-Encoding")
+	if !deflate.Accepts(r.Header) {
+		return false
+	}
+	header.Set("Content-Encoding", deflate.Encoding)
+	return true
 }
 
 // admitStream is admit for a request that begins a stream, which counts as a connect.
@@ -194,6 +217,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 			Description: "The stream. It ends when the identity ends, when the gateway shuts down, or when the client closes it.",
 			Headers: describe.Headers(append(describe.Deprecation(),
 				describe.Header("Cache-Control", "Caches must not store the stream, and proxies must not collect or compress it.", &openapi.Schema{Const: "private, no-store, no-transform"}),
+				describe.OptionalHeader("Content-Encoding", "The gateway compresses events, and `Accept-Encoding` takes this. Each event can be read as soon as it has arrived.", &openapi.Schema{Const: deflate.Encoding}),
 				describe.Header("X-Accel-Buffering", "Tells nginx not to buffer.", &openapi.Schema{Const: "no"}))...),
 			Content: map[string]openapi.Media{describe.StreamType: {Schema: streamItem(), Example: streamExample}},
 		}).

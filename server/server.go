@@ -23,6 +23,7 @@ import (
 
 	"sluice/server/auth"
 	"sluice/server/cors"
+	"sluice/server/deflate"
 	"sluice/server/deprecation"
 	"sluice/server/limit"
 	"sluice/server/logins"
@@ -49,6 +50,10 @@ type Config struct {
 	// Goroutines has no connection held: net/http keeps each, with the goroutine of its
 	// handler, also those that could be held for less.
 	Goroutines bool
+
+	// Compress is the size of the smallest event that is compressed, in streams of clients
+	// that take them so. 0: no stream is compressed.
+	Compress int
 
 	// Page answers GET / and all paths without a route. nil: there is none.
 	Page http.Handler
@@ -200,6 +205,10 @@ func New(cfg Config) (*Server, error) {
 			retryMax:  ticks(cfg.RetryMax),
 			random:    between,
 		},
+	}
+	if cfg.Compress > 0 {
+		s.rules.frames = deflate.New(cfg.Compress)
+		cfg.Metrics.WatchCompression(s.rules.frames.Stats)
 	}
 	if cfg.SkipLagging {
 		s.rules.skipped = cfg.Metrics.Told

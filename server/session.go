@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/deflate"
 	"sluice/server/limit"
 	"sluice/stream"
 	"sluice/stream/cursor"
@@ -53,6 +54,7 @@ type sessionRules struct {
 	random    func(lo, hi tick) tick // of [lo, hi]
 	evictions *limit.Evictions       // streams that gave way to newer ones of their user
 	snapshots *snapshots             // what streams that begin with a state are still to be sent
+	frames    *deflate.Frames        // of streams that are sent compressed; nil: none are
 	skipped   func([]stream.Reset)   // a client that lags too far was moved to live, and told so; nil: it is closed instead
 }
 
@@ -89,6 +91,9 @@ type course struct {
 	ending bool   // the end of all sessions is in end
 
 	messages bool // it is sent as messages of a WebSocket
+	deflated bool // it is sent compressed
+
+	sum deflate.Sum // of what has been sent, if it is sent compressed
 }
 
 // newSession is a session beginning now. expires may be zero: never.
@@ -135,8 +140,27 @@ const (
 	end                 // the end of the stream; why says why
 )
 
-// fill appends all that is due now.
+// fill appends all that is due now, as the client reads it.
 func (s *session) fill(t *sessionRules, now tick, out *stream.Batch) verdict {
+	if !s.deflated {
+		return s.fillPlain(t, now, out)
+	}
+	plain := batches.Get().(*stream.Batch)
+	defer batches.Put(plain)
+	defer plain.Reset()
+	next := s.fillPlain(t, now, plain)
+	t.frames.Write(out, plain, &s.sum, next == end)
+	return next
+}
+
+// deflate has the stream sent compressed from its opening on, which it returns so.
+func (s *session) deflate(opening []byte) []byte {
+	s.deflated = true
+	return deflate.Begin(&s.sum, opening)
+}
+
+// fillPlain appends all that is due now.
+func (s *session) fillPlain(t *sessionRules, now tick, out *stream.Batch) verdict {
 	if now >= s.warn {
 		s.warn = never
 		out.Append(appendExpiring(nil, max(0, s.end-now), t.retry()))

@@ -106,6 +106,7 @@ func (h *Holder[T]) Adopt(p SlotRef, rw http.ResponseWriter, r *http.Request, he
 	secure, _ := conn.(*tls.Conn)
 	fd, err := h.detach(conn)
 	if err != nil {
+		header.Del("Content-Encoding") // the refusal is plain, whatever the stream would have been
 		refuse(conn, appendHead(nil, header, false), h.craft.Refusal(&t))
 		return err
 	}

@@ -9,8 +9,8 @@ const slotChunk = 1 << 10
 // slot is one connection. It holds no pointer if T holds none.
 type slot[T any] struct {
 	links
+	fd      int32 // next to links: there it fills a gap
 	t       T
-	fd      int32
 	gen     uint32 // of the descriptor, to know an event for the one that had the slot before
 	state   state
 	framing framing

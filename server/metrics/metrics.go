@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"sluice/server/auth"
+	"sluice/server/deflate"
 	"sluice/server/status"
 	"sluice/stream"
 )
@@ -162,6 +163,21 @@ func (m *Metrics) Watch(s status.Streams, wakes func() uint64, stateBytes func()
 	}, func() float64 { return float64(wakes()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "sluice_state_bytes_held", Help: "What states and polls hold that clients have not taken yet, as limits.state_bytes counts.",
 	}, func() float64 { return float64(stateBytes()) }))
+}
+
+// WatchCompression adds what is read of streams that are sent compressed.
+func (m *Metrics) WatchCompression(stats func() deflate.Stats) {
+	counter := func(name, help string, value func(deflate.Stats) uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(stats())) })
+	}
+	m.registry.MustRegister(
+		counter("sluice_compressed_events_total", "Events written compressed, counted for each connection.", func(s deflate.Stats) uint64 { return s.Events }),
+		counter("sluice_compression_saved_bytes_total", "Bytes by which these events were smaller than they are.", func(s deflate.Stats) uint64 { return s.Before - s.After }),
+		counter("sluice_compressions_total", "Times that an event was compressed. All connections share what comes of it.", func(s deflate.Stats) uint64 { return s.Compressed }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "sluice_compressed_bytes_held", Help: "Memory that compressed events take.",
+		}, func() float64 { return float64(stats().Held) }),
+	)
 }
 
 // WatchControl adds a metric of whether the control topic is heard. unheard says since

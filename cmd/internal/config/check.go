@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/deflate"
 	"sluice/server/listen"
 )
 
@@ -33,6 +34,9 @@ const minHeartbeat = time.Second
 
 // minConnectionAge keeps all clients from doing little but coming back.
 const minConnectionAge = 10 * time.Second
+
+// minCompress is about what the framing of a compressed event takes.
+const minCompress = 100
 
 // maxDecisions is some 500 MB.
 const maxDecisions = 1_000_000
@@ -64,6 +68,9 @@ func (l *loader) checkGateway() {
 	}
 	l.certPair("tls_cert_file", "tls_key_file", c.TLS)
 
+	if n := c.Compress; n != 0 && (n < minCompress || n > deflate.MaxFrame) && !l.broken["compress"] {
+		l.fault("compress", fmt.Sprintf("%v is out of bounds: write from %v to %v, or off. What is smaller gains nothing, and what is larger is never compressed", n, Size(minCompress), Size(deflate.MaxFrame)))
+	}
 	l.atLeast("decisions", c.Decisions, 0)
 	if c.Decisions > maxDecisions {
 		l.fault("decisions", fmt.Sprintf("%d is too many: write %d at most", c.Decisions, maxDecisions))

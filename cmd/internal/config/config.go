@@ -51,6 +51,7 @@ type Config struct {
 	SlowClient       SlowClient
 	Decisions        int  // records remembered with what became of them; 0 none
 	Hold             bool // HTTP/1 connections without a goroutine each
+	Compress         Size // of the smallest event that is compressed; 0: none is
 	Auth             Auth
 	CORS             CORS
 	Guard

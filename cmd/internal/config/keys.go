@@ -29,6 +29,9 @@ type path string
 // selectors is one selector or a list of them, as record.ParseSelectors reads them.
 type selectors string
 
+// sizeOrOff is a size, of which 0 is written "off".
+type sizeOrOff Size
+
 // secretFile is the `_file` twin of a secret: the file's content goes where the secret
 // would.
 type secretFile struct{ *Secret }
@@ -154,6 +157,8 @@ var mainKeys = []Key{
 		func(c *Config, _ *Stream) any { return &c.Decisions }},
 	{"hold", "true", nil, "Hold HTTP/1 connections without a goroutine, for a few hundred bytes each, or some kilobytes with TLS (Linux only). `false` leaves every connection to a goroutine, at some 30 KB. It is a way out, should the holder ever misbehave.",
 		func(c *Config, _ *Stream) any { return &c.Hold }},
+	{"compress", "off", nil, "The smallest event that is compressed (gzip), for clients that take their stream so. `600B` is a good value. It is done once and shared by all connections ([how, and when not](running.md#compression)). `off`: no stream is compressed.",
+		func(c *Config, _ *Stream) any { return (*sizeOrOff)(&c.Compress) }},
 
 	{"cors.origins", "", nil, "Pages of these origins may read the streams: `https://shop.example`, `https://*.shop.example`, or `*`. The scheme may be an app's (`capacitor://localhost`, `tauri://localhost`) or an extension's (`chrome-extension://ID`).",
 		func(c *Config, _ *Stream) any { return &c.CORS.Origins }},
@@ -194,6 +199,8 @@ func (k Key) Kind() string {
 		return "date"
 	case *Size:
 		return "size"
+	case *sizeOrOff:
+		return "size or off"
 	case *Rate:
 		return "rate"
 	case *Secret:

@@ -12,7 +12,7 @@ var chapters = []struct {
 	title string
 	roots []string
 }{
-	{"The gateway", []string{"listen", "admin", "socket_mode", "heartbeat", "max_connection_age", "ready_grace", "tls_cert_file", "tls_key_file", "pages", "hold", "decisions"}},
+	{"The gateway", []string{"listen", "admin", "socket_mode", "heartbeat", "max_connection_age", "ready_grace", "tls_cert_file", "tls_key_file", "pages", "hold", "compress", "decisions"}},
 	{"Logging", []string{"log"}},
 	{"Kafka", []string{"kafka"}},
 	{"Schemas", []string{"schema_registry"}},

@@ -94,6 +94,12 @@ func (v value) set(k *Key, c *Config, s *Stream) error {
 		*field, err = parseDate(v.text)
 	case *Size:
 		*field, err = ParseSize(v.text)
+	case *sizeOrOff:
+		if *field = 0; v.text != "off" {
+			if *(*Size)(field), err = ParseSize(v.text); err != nil {
+				err = fmt.Errorf("%w, or off", err)
+			}
+		}
 	case *Rate:
 		*field, err = ParseRate(v.text)
 	case *Secret:

@@ -148,7 +148,7 @@ func New(o Options) (g *Gateway, err error) {
 		CORS:      cors.Config{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
 		Heartbeat: c.Heartbeat, MaxAge: c.MaxConnectionAge, ReadyGrace: c.ReadyGrace,
 		Control: control, Deliveries: delivers,
-		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold,
+		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold, Compress: int(c.Compress),
 		Limits: c.ServerLimits(), Proxies: c.Proxies(), AdminAuth: operators.Auth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
 	})
 	if err != nil {
