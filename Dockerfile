@@ -1,6 +1,6 @@
 # A static binary, the authorities of the public web, time zones, and nothing else: no shell, no root.
 #
-#   docker build -t sluice .
+#   docker build -t sluice --build-arg VERSION="$(git describe --tags --always)" --build-arg REVISION="$(git rev-parse HEAD)" .
 #   docker run -p 8080:8080 -v ./sluice.yaml:/etc/sluice/sluice.yaml:ro sluice
 
 # Not the least Go that go.mod takes: one whose HTTP/2 server has no hole that is known.
@@ -10,9 +10,19 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /sluice ./cmd/sluice
+# The builder isn't sent the repository's history, so it is told what it builds.
+ARG VERSION=
+ARG REVISION=
+RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X sluice/cmd/internal/build.linkedVersion=$VERSION -X sluice/cmd/internal/build.linkedRevision=$REVISION" -o /sluice ./cmd/sluice
 
 FROM scratch
+ARG VERSION=
+ARG REVISION=
+LABEL org.opencontainers.image.title="sluice" \
+      org.opencontainers.image.description="Hands events from Kafka to the browsers of the user they belong to" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /usr/local/go/lib/time/zoneinfo.zip /zoneinfo.zip
 ENV ZONEINFO=/zoneinfo.zip

@@ -7,6 +7,10 @@ package build
 
 import "runtime/debug"
 
+// Set by the linker (-X) where the sources have no history to ask, as in an image's
+// builder. See the Dockerfile.
+var linkedVersion, linkedRevision string
+
 // Version is the version, and the revision where the build knows it: "v1.2.3
 // 0123456789ab, modified".
 func Version() string { return versionOf(read()) }
@@ -16,9 +20,27 @@ func Describe() string { return describeInfo(read()) }
 
 func read() *debug.BuildInfo {
 	if info, ok := debug.ReadBuildInfo(); ok {
+		return stamped(info, linkedVersion, linkedRevision)
+	}
+	return stamped(&debug.BuildInfo{GoVersion: "an unknown Go"}, linkedVersion, linkedRevision)
+}
+
+// stamped returns info with what the linker was told, which counts where the build knows
+// nothing itself.
+func stamped(info *debug.BuildInfo, version, revision string) *debug.BuildInfo {
+	if known := info.Main.Version != "" && info.Main.Version != "(devel)"; !known && version != "" {
+		info.Main.Version = version
+	}
+	if revision == "" {
 		return info
 	}
-	return &debug.BuildInfo{GoVersion: "an unknown Go"}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return info
+		}
+	}
+	info.Settings = append(info.Settings, debug.BuildSetting{Key: "vcs.revision", Value: revision})
+	return info
 }
 
 func describeInfo(info *debug.BuildInfo) string { return versionOf(info) + " (" + info.GoVersion + ")" }

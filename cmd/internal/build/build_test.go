@@ -21,6 +21,23 @@ func TestABuildIsDescribed(t *testing.T) {
 	}
 }
 
+func TestTheLinkerSaysTheVersionWhereTheSourcesCannot(t *testing.T) {
+	fromGit := debug.BuildInfo{GoVersion: "go1.27.3", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123456789abcdef"}}}
+	for _, tt := range []struct {
+		info              debug.BuildInfo
+		version, revision string
+		want              string
+	}{
+		{debug.BuildInfo{GoVersion: "go1.27.3", Main: debug.Module{Version: "(devel)"}}, "v2.0.0", "fedcba9876543210", "v2.0.0 fedcba987654 (go1.27.3)"},
+		{debug.BuildInfo{GoVersion: "go1.27.3"}, "", "", "(devel) (go1.27.3)"},
+		{fromGit, "v9.9.9", "fedcba9876543210", "v1.2.3 0123456789ab (go1.27.3)"},
+	} {
+		if got := describeInfo(stamped(&tt.info, tt.version, tt.revision)); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
 func TestAGoWithKnownHolesIsNamed(t *testing.T) {
 	for goVersion, safe := range map[string]bool{
 		"go1.26.0": false, "go1.26.8": false, "go1.25.14": false, "go1.26.9": true, "go1.26.10": true, "go1.27": true, "go1.27.3": true, "go1.27rc1": true,

@@ -38,6 +38,106 @@ func TestKubernetesConfigIsValid(t *testing.T) {
 	}
 }
 
+// The manifests speak of each other: what scales, spreads, routes and guards names what
+// is there.
+func TestKubernetesManifestsFitEachOther(t *testing.T) {
+	var all []manifest
+	file := strings.NewReader(readFile(t, "../../../deploy/kubernetes/sluice.yaml"))
+	for d := yaml.NewDecoder(file); ; {
+		var m manifest
+		if err := d.Decode(&m); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	named := map[string]manifest{}
+	for _, m := range all {
+		named[m.Kind+" "+m.Metadata.Name] = m
+	}
+	pod := named["Deployment sluice"].Spec.Template
+	selects := func(what string, s map[string]string) {
+		for k, v := range s {
+			if pod.Metadata.Labels[k] != v {
+				t.Errorf("%s selects %s: %s, and the pod has %v", what, k, v, pod.Metadata.Labels)
+			}
+		}
+		if len(s) == 0 {
+			t.Errorf("%s selects everything", what)
+		}
+	}
+	for _, c := range pod.Spec.TopologySpreadConstraints {
+		selects("the spread", c.LabelSelector.MatchLabels)
+	}
+	selects("the budget", named["PodDisruptionBudget sluice"].Spec.Selector.MatchLabels)
+	for _, s := range []string{"Service sluice", "Service sluice-admin"} {
+		if app := named[s].Spec.Selector.App; app != pod.Metadata.Labels["app"] {
+			t.Errorf("%s selects %q", s, app)
+		}
+		for _, p := range named[s].Spec.Ports {
+			if !strings.Contains(readFile(t, "../../../deploy/kubernetes/sluice.yaml"), "{name: "+p.TargetPort+", containerPort: ") {
+				t.Errorf("%s: no port %s of the container", s, p.TargetPort)
+			}
+		}
+	}
+	scaled := named["HorizontalPodAutoscaler sluice"].Spec.ScaleTargetRef
+	if _, ok := named[scaled.Kind+" "+scaled.Name]; !ok {
+		t.Errorf("what scales speaks of %v", scaled)
+	}
+	for _, rule := range named["Ingress sluice"].Spec.Rules {
+		for _, p := range rule.HTTP.Paths {
+			s, ok := named["Service "+p.Backend.Service.Name]
+			if !ok || len(s.Spec.Ports) == 0 || s.Spec.Ports[0].Name != p.Backend.Service.Port.Name {
+				t.Errorf("the ingress leads %s to %+v", p.Path, p.Backend.Service)
+			}
+		}
+	}
+}
+
+// manifest is what the test above reads of one.
+type manifest struct {
+	Kind     string
+	Metadata struct {
+		Name   string
+		Labels map[string]string
+	}
+	Spec struct {
+		Selector struct {
+			MatchLabels map[string]string `yaml:"matchLabels"`
+			App         string
+		}
+		Ports []struct {
+			Name       string
+			TargetPort string `yaml:"targetPort"`
+		}
+		ScaleTargetRef struct{ Kind, Name string } `yaml:"scaleTargetRef"`
+		Rules          []struct {
+			HTTP struct {
+				Paths []struct {
+					Path    string
+					Backend struct {
+						Service struct {
+							Name string
+							Port struct{ Name string }
+						}
+					}
+				}
+			}
+		}
+		Template struct {
+			Metadata struct{ Labels map[string]string }
+			Spec     struct {
+				TopologySpreadConstraints []struct {
+					LabelSelector struct {
+						MatchLabels map[string]string `yaml:"matchLabels"`
+					} `yaml:"labelSelector"`
+				} `yaml:"topologySpreadConstraints"`
+			}
+		}
+	}
+}
+
 // configMap returns sluice.yaml out of the ConfigMap among a file's manifests.
 func configMap(t *testing.T, name string) string {
 	t.Helper()
