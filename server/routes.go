@@ -76,6 +76,7 @@ func (s *Server) adminRoutes() chi.Router {
 		r.Use(s.operators.Only)
 		get(r, "/metrics", s.cfg.Metrics.Handler())
 		get(r, "/live", http.HandlerFunc(s.operators.Live))
+		get(r, "/live/history", http.HandlerFunc(s.operators.LiveHistory))
 		get(r, "/openapi.json", &s.openapi.admin)
 		get(r, "/asyncapi.json", http.HandlerFunc(s.asyncapiOfAll))
 		get(r, "/decisions", http.HandlerFunc(s.operators.Decisions))

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -170,6 +171,7 @@ type Server struct {
 	logins      *logins.Logins
 	connections connections
 	operators   *operators.Operators
+	watching    sync.WaitGroup // what fills the history of operators
 
 	probing   *limit.ProbeCount
 	wasReady  atomic.Bool // /readyz has said so once
@@ -252,6 +254,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	public, admin := s.routes(), s.adminRoutes()
 	s.describeAll(public, admin)
+	s.watching.Go(func() { s.operators.Watch(s.stop) })
 	s.publicHandler, s.adminHandler = &detachHandler{public}, &detachHandler{admin}
 	return s, nil
 }
@@ -307,6 +310,7 @@ func (s *Server) Close() {
 	s.logins.Close()
 	s.merging.wait()
 	s.memory.close()
+	s.watching.Wait()
 }
 
 // APIKeys tells back ends from strangers. It is declared here, where it is called.

@@ -1,7 +1,7 @@
 // Package metrics has what /metrics says: what the gateway counts (metrics.go), and what
 // is read of each stream (streams.go) and delivery (deliveries.go) when asked, mostly one
 // number each (metric_of.go). values.go reads it all back for /live, so that the two
-// can't disagree.
+// can't disagree. totals.go reads a few of them often.
 package metrics
 
 import (

@@ -1,5 +1,5 @@
 // Package operators answers operators on the admin address. operators.go says what it
-// needs for that. Operators ask how the gateway is (live.go), whether it is ready
+// needs for that. Operators ask how the gateway is (live.go) and was (history.go), whether it is ready
 // (ready.go), and who is connected (subscribers.go). They ask what happened to a record
 // (decisions.go), and why (explain.go). They look at deliveries, and pause them
 // (deliveries.go).
@@ -63,6 +63,7 @@ type Operators struct {
 	Config
 	explain  explainer
 	names    subscriberNames
+	history  history
 	failures *limit.LogLines // by reason
 }
 
@@ -81,6 +82,7 @@ var Routes = map[string]describe.Route{
 			describe.TextType: {Schema: openapi.String("")}, "application/vnd.google.protobuf": {}}}).NotOperator(),
 	}},
 	"GET /live":                      liveRoute,
+	"GET /live/history":              liveHistoryRoute,
 	"GET /decisions":                 decisionsRoute,
 	"GET /subscribers":               subscribersRoute,
 	"DELETE /subscribers/{id}":       closeSubscriberRoute,
@@ -99,6 +101,7 @@ func Schemas() openapi.Properties {
 	return openapi.Properties{
 		"Readiness":   openapi.Of[status.Readiness]("Whether each stream has been read as far as it has to be."),
 		"Live":        openapi.Of[Live]("The gateway's numbers at one moment."),
+		"LiveHistory": openapi.Of[LiveHistory]("A few of the gateway's numbers over the last 15 minutes."),
 		"Decisions":   openapi.Of[Decisions]("What happened to records."),
 		"Subscribers": openapi.Of[SubscriberList]("The connections."),
 		"Deliveries":  openapi.Of[DeliveryList]("The deliveries."),

@@ -1,17 +1,19 @@
-// The gateway's picture, asked for every second while somebody looks: a tab in the background asks nothing.
+// The gateway's picture, asked for every second while somebody looks: a tab in the background asks nothing. The graphs
+// have a sample every few seconds. Those from before the page looked, or from when it didn't, are the gateway's.
 import { ask, Refused } from "./api.js";
 import { pause } from "./sse.js";
-import { rate, samples, Series } from "./series.js";
+import { longest, rate, Series } from "./series.js";
 
-export const every = 1000; // ms between two snapshots
+const every = 1000; // ms between two snapshots
 
 export class Live {
   series = new Series();
+  step = 3; // seconds between two samples
   snapshot = undefined;
   paused = false;
   #before = undefined;
   #figures = {};
-  #taken = 0; // when the last sample was, by the page's clock; 0: never
+  #sampled = undefined; // the snapshot of the last sample
   #listeners = [];
   #wake = () => {};
 
@@ -39,7 +41,9 @@ export class Live {
   async #ask() {
     let error;
     try {
-      this.#take(await ask("live"));
+      const now = await ask("live");
+      if (!(this.#behind(now) < 2 * this.step)) await this.#recall(now);
+      this.#take(now);
     } catch (failed) {
       if (!(failed instanceof Refused || failed instanceof TypeError)) throw failed;
       error = failed;
@@ -48,15 +52,31 @@ export class Live {
   }
 
   #take(now) {
-    const before = this.#before?.gateway.started === now.gateway.started ? this.#before : undefined; // counters begin anew with a process
     this.snapshot = now;
+    this.#figures = figures(now, this.#before);
     this.#before = now;
-    this.#figures = figures(now, before);
-    // A second in which nobody asked, or nobody answered, is a gap: the graphs' time goes on.
-    const at = performance.now(), missed = Math.round((at - this.#taken) / every) - 1;
-    for (let i = Math.min(missed, samples); i > 0 && this.#taken > 0; i--) this.series.take({});
-    this.#taken = at;
-    this.series.take(this.#figures);
+    if (!(this.#behind(now) < this.step - 0.5)) this.#sample(now);
+  }
+
+  // sample adds to the graphs. For a time that nobody knows of, as when the gateway was down, they have a gap.
+  #sample(one) {
+    for (let i = Math.min(Math.round(this.#behind(one) / this.step) - 1, longest); i > 0; i--) this.series.take({});
+    this.series.take(figures(one, this.#sampled));
+    this.#sampled = one;
+  }
+
+  // behind is how many seconds the last sample was before a snapshot; undefined: there is none.
+  #behind(now) { return this.#sampled && since(now.time, this.#sampled.time); }
+
+  // recall fills the graphs with what the gateway remembers.
+  async #recall(now) {
+    const { step_seconds, samples } = await ask("live/history");
+    this.step = step_seconds;
+    const from = Date.parse(this.#sampled?.time ?? 0), to = Date.parse(now.time);
+    for (const one of samples) {
+      const at = Date.parse(one.time);
+      if (at > from && at <= to) this.#sample(one);
+    }
   }
 
   // latest is a figure as it was known last.
@@ -65,6 +85,7 @@ export class Live {
 
 // figures are what is drawn: levels as they are, counters as rates.
 export function figures(now, before) {
+  if (before?.gateway.started !== now.gateway.started) before = undefined; // counters begin anew with a process
   const seconds = before && (Date.parse(now.time) - Date.parse(before.time)) / 1000;
   const sum = (snapshot, field) => snapshot && total(snapshot, field);
   const all = {

@@ -1,6 +1,5 @@
 // The head of the page: how the gateway is, and its figures with their last minutes, above every view.
 import { byId, el, keyed, setData, setText } from "./dom.js";
-import { every } from "./live.js";
 import { binary, Graph } from "./graph.js";
 import * as format from "./format.js";
 
@@ -27,12 +26,14 @@ export function overview(live) {
   });
   live.onChange((_, error) => {
     fault(error);
+    if (error) pill("bad", "no answer");
     if (!live.snapshot) return;
     for (const { name, show, graph, value } of places) {
       setText(value, show(live.latest(name)));
-      graph.draw(live.series.of(name), every / 1000);
+      graph.draw(live.series.of(name), live.step);
     }
-    state(live.snapshot, error);
+    state(live.snapshot);
+    if (!error) pill(...health(live.snapshot));
   });
 }
 
@@ -41,15 +42,21 @@ function fault(error) {
   if (error) setText(byId("fault"), error.status ? error.message : "The gateway doesn't answer. The page shows its last answer.");
 }
 
-function state({ gateway, kafka, time }, error) {
+// pill is the one word on how the gateway is.
+function pill(kind, text) {
+  setData(byId("kafka"), "state", kind);
+  setText(byId("kafka"), text);
+}
+
+function health({ gateway, kafka, time }) {
   const stale = kafka.answers ? 0 : (Date.parse(time) - Date.parse(kafka.stale_since)) / 1000;
-  const [kind, text] = error ? ["bad", "no answer"]
-    : gateway.draining ? ["wait", "draining"]
+  return gateway.draining ? ["wait", "draining"]
     : !kafka.answers ? ["bad", `Kafka silent for ${format.span(stale)}`]
     : !gateway.ready ? ["wait", "not ready"]
     : ["good", "Kafka answers"];
-  setData(byId("kafka"), "state", kind);
-  setText(byId("kafka"), text);
+}
+
+function state({ gateway }) {
   const [version] = gateway.version.split(" ");
   byId("gateway").title = gateway.version;
   setText(byId("gateway"), `${version} · up ${format.span(Math.round(gateway.uptime_seconds))}`);

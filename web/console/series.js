@@ -1,9 +1,9 @@
 // The last minutes of each figure, by name, a value a sample. A figure that wasn't known at a sample is NaN there.
 
-export const samples = 300;
+export const longest = 300; // samples
 
 export class Series {
-  #values = new Map(); // name → array of at most samples, oldest first
+  #values = new Map(); // name → array of at most longest, oldest first
   #taken = 0;
 
   // take adds one sample: an object of figures.
@@ -11,14 +11,14 @@ export class Series {
     this.#taken++;
     for (const [name, value] of Object.entries(figures)) {
       let values = this.#values.get(name);
-      if (!values) this.#values.set(name, values = new Array(Math.min(this.#taken - 1, samples)).fill(NaN));
+      if (!values) this.#values.set(name, values = new Array(Math.min(this.#taken - 1, longest)).fill(NaN));
       values.push(value ?? NaN);
-      if (values.length > samples) values.shift();
+      if (values.length > longest) values.shift();
     }
     for (const [name, values] of this.#values) {
       if (name in figures) continue;
       values.push(NaN);
-      if (values.length > samples) values.shift();
+      if (values.length > longest) values.shift();
     }
   }
 

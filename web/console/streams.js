@@ -1,6 +1,6 @@
 // One card a stream: its rates, lag and freshness as graphs, what it holds, and its partitions.
 import { byId, el, keyed, setData, setText } from "./dom.js";
-import { every, since } from "./live.js";
+import { since } from "./live.js";
 import { drawCounts } from "./overview.js";
 import { Graph } from "./graph.js";
 import * as format from "./format.js";
@@ -77,7 +77,7 @@ function draw(card, s, live) {
   setText(parts.state, text);
   for (const { figure, show, value, graph } of parts.graphs) {
     setText(value, show(live.latest(`${s.name} ${figure}`)));
-    graph.draw(live.series.of(`${s.name} ${figure}`), every / 1000);
+    graph.draw(live.series.of(`${s.name} ${figure}`), live.step);
   }
   for (const { show, row } of parts.facts) {
     const texts = [show(s, now)].flat();

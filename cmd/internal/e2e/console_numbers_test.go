@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -162,4 +163,52 @@ func countPlace(metric, labels string) string {
 		return fmt.Sprintf("[data-stream='%s'] [data-counts=poison] [data-count='%s']", label("stream"), label("reason"))
 	}
 	return ""
+}
+
+// A page that is opened on a bad day shows what was before it, and goes on from there.
+func TestConsoleShowsWhatWasBeforeIt(t *testing.T) {
+	need(t, "chromium", "chromium")
+	g, _ := consoleGateway(t, "auth: none\n"+consoleStreams, consoleTopics)
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for ctx := bounded(t); ; {
+		response, err := get(ctx, g.AdminURL()+"/live/history", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var history struct{ Samples []struct{} }
+		err = json.NewDecoder(response.Body).Decode(&history)
+		_ = response.Body.Close() // it was read
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(history.Samples) >= 4 {
+			break
+		}
+		<-again.C
+	}
+	c := openConsole(startChromium(t), t, g.AdminURL()+"/console/")
+	// Of the line's points only the last can be of the page's own first look.
+	const points = `(document.querySelector("#figures .line")?.getAttribute("d") ?? "").split(/[ML]/).length - 1`
+	c.until(points + " > 0")
+	if n := ask[int](&c.page, points); n < 4 {
+		t.Errorf("the graph begins with %d points", n)
+	}
+	c.until(points + " >= 7")
+	if x := ask[string](&c.page, `document.querySelector("#figures .line").getAttribute("d").match(/[ML]([\d.]+)/g).map(p => p.slice(1)).join()`); !isEveryStep(x) {
+		t.Errorf("the graph's points are at %s", x)
+	}
+}
+
+// isEveryStep reports whether numbers follow each other without a gap.
+func isEveryStep(list string) bool {
+	before := -1
+	for _, text := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || before >= 0 && n != before+1 {
+			return false
+		}
+		before = n
+	}
+	return true
 }
