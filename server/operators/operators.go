@@ -1,8 +1,8 @@
 // Package operators answers operators on the admin address. operators.go says what it
-// needs for that. Operators ask how the gateway is (live.go) and was (history.go), whether it is ready
-// (ready.go), and who is connected (subscribers.go). They ask what happened to a record
-// (decisions.go), and why (explain.go). They look at deliveries, and pause them
-// (deliveries.go).
+// needs for that. Operators ask how the gateway is (live.go) and was (history.go),
+// whether it is ready (ready.go), and who is connected (subscribers.go). They ask what
+// happened to a record (decisions.go), and why (explain.go). They look at deliveries, and
+// pause them (deliveries.go).
 //
 // login.go lets none but operators through, and login_failures.go counts the others.
 // same_origin.go refuses what pages of other origins make an operator's browser do.
