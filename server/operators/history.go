@@ -16,8 +16,8 @@ const (
 	historyLength = 300 // samples: a quarter of an hour
 )
 
-// history keeps what the graphs of the console show, so that they are full when it is
-// opened: a day something doesn't arrive is a day on which nobody had it open.
+// history keeps what the graphs of the console show. They are to be full when it is
+// opened, and on the day something doesn't arrive nobody had it open before.
 type history struct {
 	mu      sync.Mutex // guards samples
 	samples []Sample   // a ring of at most historyLength
