@@ -16,8 +16,8 @@ const (
 	historyLength = 300 // samples: a quarter of an hour
 )
 
-// history keeps what the graphs of the console show. They are to be full when it is
-// opened, and on the day something doesn't arrive nobody had it open before.
+// history keeps what the graphs of the console show. On the day something doesn't arrive
+// nobody had the console open before, and yet its graphs must be full.
 type history struct {
 	mu      sync.Mutex // guards samples
 	samples []Sample   // a ring of at most historyLength
