@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
@@ -12,10 +13,13 @@ import (
 )
 
 // oneDelivery is a delivery that notes what operators do.
-type oneDelivery struct{ done []string }
+type oneDelivery struct {
+	done  []string
+	state string // "": running
+}
 
 func (o *oneDelivery) Deliveries() []status.Delivery {
-	return []status.Delivery{{Name: "order-mail", State: "running"}}
+	return []status.Delivery{{Name: "order-mail", State: cmp.Or(o.state, "running")}}
 }
 
 func (o *oneDelivery) change(what, name string) bool {
@@ -40,6 +44,7 @@ func TestTheAdminAddressOfADeliverer(t *testing.T) {
 		body                        string
 	}{
 		{"GET", "/livez", "", "", 200, `"live":true`},
+		{"GET", "/readyz", "", "", 200, `{"ready":true,"deliveries":[{"name":"order-mail","ready":true,"state":"running"}]}`},
 		{"GET", "/deliveries", "", "", 401, "operator"},
 		{"GET", "/metrics", "wrong", "", 401, "operator"},
 		{"POST", "/deliveries/order-mail/pause", "", "", 401, "operator"},
@@ -64,6 +69,14 @@ func TestTheAdminAddressOfADeliverer(t *testing.T) {
 		h.ServeHTTP(w, r)
 		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.body) {
 			t.Errorf("%s %s: %d %s, want %d %s", tt.method, tt.path, w.Code, w.Body, tt.status, tt.body)
+		}
+	}
+	for state, want := range map[string]int{"running": 200, "paused": 200, "starting": 503, "waiting": 503, "stopped": 503} {
+		d.state = state
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/readyz", nil))
+		if w.Code != want || !strings.Contains(w.Body.String(), `"state":"`+state+`"`) {
+			t.Errorf("/readyz of a delivery that is %s: %d %s, want %d", state, w.Code, w.Body, want)
 		}
 	}
 	if got := strings.Join(d.done, " "); got != "pause resume" {

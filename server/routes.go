@@ -160,8 +160,8 @@ type DeliverAdmin struct {
 	Logger     *slog.Logger
 }
 
-// NewDeliverAdmin answers operators of a process that only delivers: /livez, /metrics and
-// /deliveries.
+// NewDeliverAdmin answers operators of a process that only delivers: /livez,
+// /readyz, /metrics and /deliveries.
 func NewDeliverAdmin(c DeliverAdmin) http.Handler {
 	o := operators.New(operators.Config{
 		Deliveries: c.Deliveries, Metrics: c.Metrics, Auth: c.Auth, Logger: c.Logger, Proxies: limit.Proxies{}, Began: time.Now(),
@@ -173,6 +173,7 @@ func NewDeliverAdmin(c DeliverAdmin) http.Handler {
 		r.Use(o.KnownHost)
 	}
 	get(r, "/livez", http.HandlerFunc(o.Livez))
+	get(r, "/readyz", http.HandlerFunc(o.ReadyzOfDeliveries))
 	r.Group(func(r chi.Router) {
 		r.Use(o.Only)
 		get(r, "/metrics", c.Metrics.Handler())

@@ -27,6 +27,33 @@ func (o *Operators) Readyz(w http.ResponseWriter, r *http.Request) {
 	response.JSON(w, status, state)
 }
 
+// DeliveriesReadiness is the body of GET /readyz of a process that only delivers.
+type DeliveriesReadiness struct {
+	Ready      bool                `json:"ready"`
+	Deliveries []deliveryReadiness `json:"deliveries"`
+}
+
+type deliveryReadiness struct {
+	Name  string `json:"name"`
+	Ready bool   `json:"ready"`
+	State string `json:"state"` // as in /deliveries, which says why
+}
+
+// ReadyzOfDeliveries answers 200 once each delivery is a member of its group, and 503
+// while one isn't: it begins, waits for Kafka, or has stopped. One that is paused is
+// ready. So is one whose target is down, since a restart would not help.
+func (o *Operators) ReadyzOfDeliveries(w http.ResponseWriter, _ *http.Request) {
+	body, status := DeliveriesReadiness{Ready: true, Deliveries: []deliveryReadiness{}}, http.StatusOK
+	for _, d := range o.Deliveries.Deliveries() {
+		ready := d.State == "running" || d.State == "paused"
+		body.Deliveries = append(body.Deliveries, deliveryReadiness{d.Name, ready, d.State})
+		if !ready {
+			body.Ready, status = false, http.StatusServiceUnavailable
+		}
+	}
+	response.JSON(w, status, body)
+}
+
 // Livez answers whenever the process can: what waits for Kafka is alive, and to restart
 // it would not help.
 func (o *Operators) Livez(w http.ResponseWriter, _ *http.Request) {

@@ -22,8 +22,8 @@ const usage = `Usage: sluice deliver [-c FILE]
 
 Delivers records to programs, as the section deliveries of the configuration says. It
 needs no more than kafka, deliveries and the streams that these name. sluice serve does
-the same, unless it is told --no-deliveries. The address admin has metrics and
-/deliveries.
+the same, unless it is told --no-deliveries. The address admin has metrics,
+/deliveries, /livez and /readyz.
 
 With --from it delivers nothing, but says where a delivery goes on. No gateway may run
 that delivery meanwhile. Records before that place are not delivered any more, and those

@@ -184,6 +184,10 @@ func (s *shop) redrive(args ...string) (int, string) {
 func TestDeliverAndRedrive(t *testing.T) {
 	s := newShop(t)
 	admin, log, stop := s.deliver()
+	s.await("it is ready", func() bool {
+		code, body := ask(t, http.MethodGet, admin+"/readyz")
+		return code == http.StatusOK && strings.Contains(body, `"state":"running"`)
+	})
 	s.produce(`{"n":1,"secret":true}`, `{"n":0}`, `{"n":2}`)
 	s.await("two are delivered", func() bool { return s.received() == `{"n":1} {"n":2}` })
 
@@ -255,6 +259,38 @@ func TestDeliverAndRedrive(t *testing.T) {
 	before := len(s.received())
 	s.deliver()
 	s.await("all are delivered again", func() bool { return s.received()[before:] == ` {"n":1} {"n":2} {"n":3} {"n":4} {"n":5}` })
+}
+
+// A target that answers 410 pauses the delivery: nothing is sent and nothing is lost. It
+// is logged once, and metrics tell of it. An operator has it go on, or a restart does.
+func TestATargetThatIsGonePausesTheDelivery(t *testing.T) {
+	s := newShop(t)
+	s.answer(http.StatusGone)
+	admin, log, stop := s.deliver()
+	s.produce(`{"n":1}`, `{"n":2}`)
+	isPaused := func() bool { return delivery(t, admin).State == "paused" }
+	s.await("it is paused", isPaused)
+	d := delivery(t, admin)
+	if d.Why != "the target answered 410 Gone" || d.Failed["status_410"] != 1 || len(d.DeadLetters) > 0 {
+		t.Errorf("%+v", d)
+	}
+	if _, metrics := ask(t, http.MethodGet, admin+"/metrics"); !strings.Contains(metrics, `sluice_delivery_state{delivery="order-mail",state="paused"} 1`) {
+		t.Errorf("/metrics: %s", metrics)
+	}
+	if code, _ := ask(t, http.MethodPost, admin+"/deliveries/order-mail/resume"); code != http.StatusNoContent {
+		t.Fatal(code)
+	}
+	s.await("it is paused again", func() bool { return isPaused() && delivery(t, admin).Failed["status_410"] == 2 })
+	if n := strings.Count(log(), "the delivery is paused"); n != 2 {
+		t.Errorf("two pauses are logged %d times", n)
+	}
+	s.answer(http.StatusOK)
+	stop()
+	if got := s.received(); got != "" {
+		t.Errorf("sent to a target that is gone: %s", got)
+	}
+	s.deliver()
+	s.await("a restart goes on", func() bool { return s.received() == `{"n":1} {"n":2}` })
 }
 
 // A dead letter must not steer the terminal of who looks at it, nor begin another line.
