@@ -1,50 +1,93 @@
 package deliver
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
-// attempt tries the first record of a lane once, and says what came of it. A record that
-// was given up goes to the dead letters.
-func (e *engine) attempt(it *item) {
-	if it.givenUp {
-		e.buried(it, e.bury(it.part.ctx, it.burial()))
-		return
+// attempt tries the records of a batch once, and says what came of each. Those that were
+// given up go to the dead letters.
+func (e *engine) attempt(batch []*item) {
+	p := batch[0].part
+	var fresh, bury []*item
+	for _, it := range batch {
+		if it.givenUp {
+			bury = append(bury, it)
+		} else {
+			fresh = append(fresh, it)
+		}
 	}
-	o := e.try(it)
-	if e.judge(it, o) {
-		e.buried(it, e.bury(it.part.ctx, it.burial()))
+	bury = append(bury, e.judge(p, fresh, e.try(p.ctx, fresh))...)
+	for _, it := range bury {
+		e.buried(it, e.bury(p.ctx, it.burial()))
 	}
+	e.land(p)
 }
 
-// try asks the target, unless there is no message to send.
-func (e *engine) try(it *item) Outcome {
-	if it.msg == nil && it.why.Verdict == Pending {
-		it.msg, it.why = e.prepare(it.rec)
+// try asks the target about those that have a message.
+func (e *engine) try(ctx context.Context, batch []*item) []Outcome {
+	outcomes := make([]Outcome, len(batch))
+	var messages []*Message
+	var at []int
+	for i, it := range batch {
+		if it.msg == nil && it.why.Verdict == Pending {
+			it.msg, it.why = e.prepare(it.rec)
+		}
+		if it.msg == nil {
+			outcomes[i] = it.why
+			continue
+		}
+		messages, at = append(messages, it.msg), append(at, i)
 	}
-	if it.msg == nil {
-		return it.why
+	if len(messages) > 0 {
+		for i, o := range e.send(ctx, messages) {
+			outcomes[at[i]] = o
+		}
 	}
-	return e.send(it.part.ctx, it.msg)
+	return outcomes
 }
 
-// judge notes what an attempt came to. It reports whether the record has to be buried, in
-// which case its attempt goes on.
-func (e *engine) judge(it *item, o Outcome) (bury bool) {
+// judge notes what an attempt came to. It returns the records that have to be buried, for
+// which the attempt goes on.
+func (e *engine) judge(p *partition, batch []*item, outcomes []Outcome) (bury []*item) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	defer e.wake()
 	now := time.Now()
-	asked := it.msg != nil && o.Verdict != Pending
-	if it.part.ctx.Err() != nil && o.Verdict != Delivered {
-		e.circuit.probing = false
-		e.land(it) // it was cut off, which says nothing of the target
-		return false
-	}
-	found := o
-	if !asked {
-		found = Outcome{Verdict: Pending}
-	}
+	found := foundOut(p, batch, outcomes)
 	if changed := e.circuit.end(now, found); changed {
-		e.say(event{kind: circuitChanged, open: e.circuit.open, outcome: o})
+		e.say(event{kind: circuitChanged, open: e.circuit.open, outcome: found})
 	}
+	for i, it := range batch {
+		if p.ctx.Err() != nil && outcomes[i].Verdict != Delivered {
+			continue // it was cut off, which says nothing of the target
+		}
+		if e.judgeOne(now, it, outcomes[i]) {
+			bury = append(bury, it)
+		}
+	}
+	return bury
+}
+
+// foundOut is what an attempt says of the target: that it answers, if it has done so for
+// one record. Pending: it was not asked, or the attempt was cut off.
+func foundOut(p *partition, batch []*item, outcomes []Outcome) Outcome {
+	found := Outcome{Verdict: Pending}
+	for i, it := range batch {
+		switch o := outcomes[i]; {
+		case it.msg == nil, o.Verdict == Pending, o.NotAsked, p.ctx.Err() != nil && o.Verdict != Delivered:
+		case !o.Down:
+			return o
+		default:
+			found = o
+		}
+	}
+	return found
+}
+
+// judgeOne reports whether the record has to be buried.
+func (e *engine) judgeOne(now time.Time, it *item, o Outcome) (bury bool) {
+	asked := it.msg != nil && o.Verdict != Pending
 	if o.Verdict == Delivered {
 		e.settle(it, o, asked)
 		return false
@@ -100,14 +143,14 @@ func (e *engine) settle(it *item, o Outcome, asked bool) {
 func (e *engine) buried(it *item, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	defer e.wake()
 	e.circuit.probing = false
 	switch {
 	case err == nil:
 		e.totals.deadLetters[it.why.Cause]++
 		e.say(event{kind: itemBuried, item: it, outcome: it.why})
 		e.finish(it)
-	case it.part.ctx.Err() != nil:
-		e.land(it)
+	case it.part.ctx.Err() != nil: // another gateway will
 	default:
 		e.say(event{kind: buryFailed, item: it, outcome: it.why, err: err})
 		e.again(it, time.Now().Add(e.retry.wait(it.attempts, 0)))
@@ -125,7 +168,6 @@ func (e *engine) finish(it *item) {
 		p.paused = false
 		e.fetch(p.id, true)
 	}
-	e.land(it)
 }
 
 // again has a record tried again at some time.
@@ -134,15 +176,16 @@ func (e *engine) again(it *item, at time.Time) {
 	if !it.part.withdrawn {
 		e.waiting.add(it.lane)
 	}
-	e.land(it)
 }
 
 // land notes the end of an attempt.
-func (e *engine) land(it *item) {
+func (e *engine) land(p *partition) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.flying--
-	it.part.flying--
-	if it.part.withdrawn && it.part.flying == 0 {
-		close(it.part.landed)
+	p.flying--
+	if p.withdrawn && p.flying == 0 {
+		close(p.landed)
 	}
 	e.wake()
 }

@@ -14,7 +14,11 @@
 //  5. commit.go commits up to the oldest record that is not done.
 //
 // rebalance.go gives partitions up, which another gateway gets. target.go has what a
-// target is, and kafka_target.go a topic as one. Package webhook has those of HTTP.
+// target is. network.go and http_status.go say what errors and statuses mean for it.
+// kafka_target.go is a topic as one. The other targets are packages: webhook is HTTP,
+// eventbridge and lambda are AWS's. awsauth and googleauth show a cloud who calls, and
+// cloudtest is for tests.
+//
 // deliver.go begins and ends a delivery, status.go says how it is, and events.go logs.
 // letters.go reads dead letters, and redrive.go sends them again.
 package deliver
@@ -47,7 +51,7 @@ type Config struct {
 
 	Window      Window
 	Concurrency int // attempts at a time
-	Rate        int // attempts within Per; 0: any
+	Rate        int // records that are tried within Per; 0: any
 	Per         time.Duration
 	Retry       Retry
 	DeadLetter  string // topic; "": what can't be delivered stays
@@ -135,8 +139,9 @@ func (d *Delivery) settings() settings {
 	c := d.config
 	s := settings{
 		window: c.Window, retry: c.Retry, concurrency: c.Concurrency,
-		prepare: d.decoder.message, send: d.target.Send, fetch: d.fetch, say: newTalker(d.log).say,
+		prepare: d.decoder.message, fetch: d.fetch, say: newTalker(d.log).say,
 	}
+	s.send, s.batch = sender(d.target)
 	if c.Rate > 0 {
 		perSecond := float64(c.Rate) / c.Per.Seconds()
 		s.limit, s.burst = rate.Limit(perSecond), max(1, int(perSecond/100))

@@ -12,7 +12,8 @@ import (
 // engine delivers the records of partitions, whatever their target is. It knows no
 // Kafka: records are taken in by take, and committable says how far they are done.
 //
-// One goroutine, run, begins the attempts. Each attempt has its own.
+// One goroutine, run, begins the attempts. Each attempt has its own, and sends a batch:
+// the first records of as many lanes of one partition as the target takes at a time.
 type engine struct {
 	settings
 	pace *rate.Limiter // nil: as fast as it goes
@@ -33,14 +34,15 @@ type settings struct {
 	window      Window
 	retry       Retry
 	concurrency int
-	limit       rate.Limit // attempts a second; 0: any
+	batch       int        // records of an attempt at most; 0: one
+	limit       rate.Limit // records a second; 0: any
 	burst       int
 
-	prepare func(*kgo.Record) (*Message, Outcome) // decodes; for one goroutine at a time
-	send    func(context.Context, *Message) Outcome
-	bury    func(context.Context, *burial) error // writes a dead letter; nil: there are none
-	fetch   func(id partitionID, more bool)      // has the partition be fetched, or not
-	say     func(event)                          // logs
+	prepare func(*kgo.Record) (*Message, Outcome)       // decodes; for one goroutine at a time
+	send    func(context.Context, []*Message) []Outcome // one for each
+	bury    func(context.Context, *burial) error        // writes a dead letter; nil: there are none
+	fetch   func(id partitionID, more bool)             // has the partition be fetched, or not
+	say     func(event)                                 // logs
 }
 
 // totals only grow.
@@ -178,9 +180,7 @@ func (e *engine) begin(now time.Time) time.Duration {
 		if e.pace != nil && !e.pace.AllowN(now, 1) {
 			return time.Duration(float64(time.Second)/float64(e.pace.Limit())) + 1
 		}
-		e.launch(e.ready[0])
-		e.ready[0] = nil
-		e.ready = e.ready[1:]
+		e.launch(e.gather(now))
 	}
 	if len(e.waiting) > 0 {
 		return e.waiting[0].due.Sub(now)
@@ -188,10 +188,32 @@ func (e *engine) begin(now time.Time) time.Duration {
 	return long
 }
 
-func (e *engine) launch(l *lane) {
-	it := l.items[0]
+// gather takes the first lane that is ready, and those behind it that may go along. They
+// are of the same partition: another one may be taken away while this one isn't. A target
+// that is down is tried with one record.
+func (e *engine) gather(now time.Time) []*item {
+	most := max(1, e.batch)
+	if e.circuit.open {
+		most = 1
+	}
+	batch := []*item{e.ready[0].items[0]}
+	for {
+		e.ready[0] = nil
+		e.ready = e.ready[1:]
+		if len(batch) == most || len(e.ready) == 0 {
+			return batch
+		}
+		l := e.ready[0]
+		if l.part != batch[0].part || len(l.items) == 0 || e.pace != nil && !e.pace.AllowN(now, 1) {
+			return batch
+		}
+		batch = append(batch, l.items[0])
+	}
+}
+
+func (e *engine) launch(batch []*item) {
 	e.circuit.begin()
 	e.flying++
-	l.part.flying++
-	go e.attempt(it)
+	batch[0].part.flying++
+	go e.attempt(batch)
 }

@@ -111,6 +111,19 @@ func (w *world) send(owner int) func(context.Context, *Message) Outcome {
 	}
 }
 
+// together sends the messages of a batch at the same time.
+func together(send func(context.Context, *Message) Outcome) func(context.Context, []*Message) []Outcome {
+	return func(ctx context.Context, batch []*Message) []Outcome {
+		outcomes := make([]Outcome, len(batch))
+		var sending sync.WaitGroup
+		for i, m := range batch {
+			sending.Go(func() { outcomes[i] = send(ctx, m) })
+		}
+		sending.Wait()
+		return outcomes
+	}
+}
+
 func (w *world) bury(ctx context.Context, b *burial) error {
 	if w.draw(4) == 0 {
 		return errors.New("no leader")
@@ -148,7 +161,7 @@ func (w *world) member(n int, s settings) *member {
 		}
 		return &Message{Record: rec, Data: rec.Value}, Outcome{}
 	}
-	s.send, s.bury, s.say = w.send(n), w.bury, func(event) {}
+	s.send, s.bury, s.say = together(w.send(n)), w.bury, func(event) {}
 	s.fetch = func(id partitionID, more bool) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -258,7 +271,7 @@ func playModel(t *testing.T, r *rand.Rand) {
 	group := make([]*member, members)
 	for i := range group {
 		s := settings{
-			window: Window{Records: 1 + r.IntN(50), Bytes: 1 << 20}, concurrency: 1 + r.IntN(8),
+			window: Window{Records: 1 + r.IntN(50), Bytes: 1 << 20}, concurrency: 1 + r.IntN(8), batch: r.IntN(11),
 			retry: Retry{Min: 100 * time.Millisecond, Max: 5 * time.Second, Attempts: 1 + r.IntN(8), MaxAge: time.Hour},
 		}
 		if r.IntN(3) == 0 {

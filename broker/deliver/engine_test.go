@@ -30,13 +30,13 @@ func newDesk(t *testing.T, s settings, answer func(rec *kgo.Record, try int) Out
 	d := &desk{id: partitionID{"orders", 0}}
 	tries, start := make(map[int64]int), time.Now()
 	s.prepare = func(rec *kgo.Record) (*Message, Outcome) { return &Message{Record: rec, Data: rec.Value}, Outcome{} }
-	s.send = func(_ context.Context, m *Message) Outcome {
+	s.send = oneByOne(func(_ context.Context, m *Message) Outcome {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		tries[m.Record.Offset]++
 		d.sent, d.at = append(d.sent, fmt.Sprintf("%s%d", m.Record.Key, m.Record.Offset)), append(d.at, time.Since(start))
 		return answer(m.Record, tries[m.Record.Offset])
-	}
+	})
 	if s.bury != nil {
 		s.bury = func(_ context.Context, b *burial) error {
 			d.mu.Lock()
@@ -232,13 +232,13 @@ func TestATargetThatIsDownIsProbedEveryFiveSeconds(t *testing.T) {
 func TestAProbeThatIsCutOffHoldsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, settings{}, nil)
-		d.send = func(ctx context.Context, m *Message) Outcome {
+		d.send = oneByOne(func(ctx context.Context, m *Message) Outcome {
 			if m.Record.Topic == "other" {
 				return Outcome{}
 			}
 			<-ctx.Done()
 			return failure("cut")
-		}
+		})
 		other := partitionID{"other", 0}
 		d.engine.mu.Lock()
 		d.circuit = circuit{open: true, down: openAfter}
@@ -341,14 +341,14 @@ func TestWithdrawWaitsForWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, patience := range []time.Duration{time.Minute, time.Second} {
 			d := newDesk(t, settings{}, nil)
-			d.send = func(ctx context.Context, _ *Message) Outcome {
+			d.send = oneByOne(func(ctx context.Context, _ *Message) Outcome {
 				select {
 				case <-time.After(10 * time.Second):
 					return Outcome{}
 				case <-ctx.Done():
 					return failure("cut")
 				}
-			}
+			})
 			d.put("a", "a")
 			synctest.Wait()
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -374,10 +374,10 @@ func TestWithdrawWaitsForWhatIsUnderWay(t *testing.T) {
 func TestCutOffEndsWhatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, settings{}, nil)
-		d.send = func(ctx context.Context, _ *Message) Outcome {
+		d.send = oneByOne(func(ctx context.Context, _ *Message) Outcome {
 			<-ctx.Done()
 			return failure("cut")
-		}
+		})
 		d.put("a")
 		synctest.Wait()
 		start := time.Now()

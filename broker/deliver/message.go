@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,18 @@ func (s Source) programRules() record.Rules {
 	}
 	r.Audience, r.User, r.Envelope, r.Headers = stream.AudienceEveryone, "", "", nil
 	return r
+}
+
+// StreamName is what a CloudEvent's source names. A delivery of a topic has no stream.
+func (m *Message) StreamName() string { return cmp.Or(m.Stream, m.Record.Topic) }
+
+// CloudEvent is the message as CloudEvents' JSON.
+func (m *Message) CloudEvent(ids shape.RecordID) []byte {
+	e := shape.Envelope{Style: shape.CloudEvents, Stream: m.StreamName(), Topic: m.Record.Topic, ID: ids}
+	return e.Append(nil, &shape.Contents{
+		Time: m.Record.Timestamp, Partition: m.Record.Partition, Offset: m.Record.Offset,
+		Subject: []byte(m.Subject), Name: m.Name, Data: m.Data, IsJSON: m.IsJSON,
+	})
 }
 
 // decoder makes messages of records.

@@ -14,6 +14,32 @@ type Target interface {
 	String() string // for operators: without a secret
 }
 
+// Batcher is a target that takes several messages at a time, of different keys. It has
+// one outcome for each of them, in their order: what fails is tried again alone.
+type Batcher interface {
+	Target
+	SendBatch(ctx context.Context, batch []*Message) []Outcome
+	MaxBatch() int
+}
+
+// sender is a target's way to send, and how many messages it takes at a time.
+func sender(t Target) (send func(context.Context, []*Message) []Outcome, most int) {
+	if b, ok := t.(Batcher); ok {
+		return b.SendBatch, b.MaxBatch()
+	}
+	return oneByOne(t.Send), 1
+}
+
+func oneByOne(send func(context.Context, *Message) Outcome) func(context.Context, []*Message) []Outcome {
+	return func(ctx context.Context, batch []*Message) []Outcome {
+		outcomes := make([]Outcome, len(batch))
+		for i, m := range batch {
+			outcomes[i] = send(ctx, m)
+		}
+		return outcomes
+	}
+}
+
 // Message is a record as a target gets it: decoded and in its stream's shape.
 type Message struct {
 	Record  *kgo.Record // as Kafka has it
@@ -44,6 +70,9 @@ type Outcome struct {
 	Err   error         // says more; never quotes a secret
 	After time.Duration // the target asks to wait that long; 0: it doesn't
 	Down  bool          // the fault is likely the target's, and not the record's
+
+	// NotAsked says that the target had no part in it: the message can't be sent to it.
+	NotAsked bool
 }
 
 // noTarget is that of a delivery whose records all go to the dead letters.

@@ -22,7 +22,7 @@ func (c Config) body(m *deliver.Message) body {
 	b := body{content: m.Data, contentType: contentType(m), header: make(http.Header)}
 	switch c.CloudEvents {
 	case CloudEventsStructured:
-		b.content, b.contentType = c.structured(m), "application/cloudevents+json; charset=utf-8"
+		b.content, b.contentType = m.CloudEvent(c.IDs), "application/cloudevents+json; charset=utf-8"
 	case CloudEventsBinary:
 		setCloudEvent(b.header, m)
 	}
@@ -39,25 +39,13 @@ func contentType(m *deliver.Message) string {
 	return "application/octet-stream"
 }
 
-// structured is the message as CloudEvents' JSON.
-func (c Config) structured(m *deliver.Message) []byte {
-	e := shape.Envelope{Style: shape.CloudEvents, Stream: streamOf(m), Topic: m.Record.Topic, ID: c.IDs}
-	return e.Append(nil, &shape.Contents{
-		Time: m.Record.Timestamp, Partition: m.Record.Partition, Offset: m.Record.Offset,
-		Subject: []byte(m.Subject), Name: m.Name, Data: m.Data, IsJSON: m.IsJSON,
-	})
-}
-
-// streamOf is what a CloudEvent's source names. A delivery of a topic has no stream.
-func streamOf(m *deliver.Message) string { return cmp.Or(m.Stream, m.Record.Topic) }
-
 // setCloudEvent sets the headers of CloudEvents' binary mode.
 func setCloudEvent(h http.Header, m *deliver.Message) {
 	set := func(name, value string) { h.Set("ce-"+name, headerText(value)) }
 	set("specversion", "1.0")
 	set("id", m.ID)
-	set("source", "/streams/"+streamOf(m))
-	set("type", cmp.Or(m.Name, streamOf(m)))
+	set("source", "/streams/"+m.StreamName())
+	set("type", cmp.Or(m.Name, m.StreamName()))
 	if m.Subject != "" {
 		set("subject", m.Subject)
 	}
