@@ -31,6 +31,16 @@ type Config struct {
 	AllowPrivate bool
 	Concurrency  int // connections that are kept
 	IDs          shape.RecordID
+
+	// Caller shows the target's platform who calls; nil: nobody is shown. What it sets is
+	// sent with the headers of Standard Webhooks.
+	Caller Caller
+}
+
+// Caller authorizes requests for a platform that lets no stranger call. The body is the
+// request's.
+type Caller interface {
+	Authorize(r *http.Request, body []byte) error
 }
 
 // The words of Config.CloudEvents.
@@ -101,6 +111,11 @@ func (t *Target) Send(ctx context.Context, m *deliver.Message) deliver.Outcome {
 	req.Header.Set("User-Agent", "sluice")
 	req.Header.Set("Content-Type", body.contentType)
 	t.sign(req.Header, m.ID, body.content)
+	if c := t.config.Caller; c != nil {
+		if err := c.Authorize(req, body.content); err != nil {
+			return deliver.Outcome{Verdict: deliver.Failed, Cause: "no_credentials", Err: err, Down: true}
+		}
+	}
 	resp, err := t.client.Do(req)
 	if err != nil {
 		return failure(ctx, err)

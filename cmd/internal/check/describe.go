@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"sluice/broker"
+	"sluice/broker/deliver/eventbridge"
+	"sluice/broker/deliver/lambda"
 	"sluice/broker/record"
 	"sluice/broker/schema"
 	"sluice/broker/shape"
@@ -60,8 +62,13 @@ func describeDeliveries(w io.Writer, c *config.Config) {
 		if d.Stream == "" {
 			from = "the topic " + d.Topic
 		}
-		if d.KafkaTopic != "" {
+		switch {
+		case d.KafkaTopic != "":
 			to = "the topic " + d.KafkaTopic
+		case d.EventBridge.Region != "":
+			to = "the " + eventbridge.Name(d.EventBridge.Bus, d.EventBridge.Region)
+		case d.Lambda.Function != "":
+			to = "the " + lambda.Name(d.Lambda.Function, d.Lambda.Region)
 		}
 		if d.DeadLetter != "" {
 			given = "goes to " + d.DeadLetter

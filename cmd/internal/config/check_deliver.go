@@ -2,12 +2,8 @@ package config
 
 import (
 	"fmt"
-	"os"
-	"strings"
-	"time"
 
 	"sluice/broker/deliver"
-	"sluice/broker/deliver/webhook"
 	"sluice/broker/shape"
 )
 
@@ -129,43 +125,4 @@ func (c *Config) sourceTopic(d *Delivery) string {
 		return s.Topic
 	}
 	return d.Topic
-}
-
-func (l *loader) checkDeliveryTarget(d *Delivery, at func(string) string) {
-	isHTTP, isKafka := l.has(at("http")), d.KafkaTopic != ""
-	switch {
-	case isHTTP && isKafka:
-		l.fault(at("kafka.topic"), "is a second target: a delivery has one, http or kafka")
-		return
-	case !isHTTP && !isKafka:
-		l.fault(at("http.url"), "is missing: write the address to post to, or kafka: {topic: …}")
-		return
-	case isKafka:
-		return
-	}
-	if d.HTTP.URL == "" {
-		l.fault(at("http.url"), "is missing: write the address to post to")
-	} else if err := webhook.CheckURL(d.HTTP.URL); err != nil {
-		l.fault(at("http.url"), err.Error())
-	} else if strings.HasPrefix(d.HTTP.URL, "http:") && !d.HTTP.AllowPrivate {
-		l.warn(at("http.url"), "is asked without TLS: records go there in the clear; write https")
-	}
-	if d.HTTP.Timeout < 100*time.Millisecond && !l.broken[at("http.timeout")] {
-		l.fault(at("http.timeout"), fmt.Sprintf("%v is too short: write at least 100ms", d.HTTP.Timeout))
-	} else if d.HTTP.Timeout > time.Minute {
-		l.fault(at("http.timeout"), fmt.Sprintf("%v is too long: write 1m at most, and have the target answer before it works", d.HTTP.Timeout))
-	}
-	l.checkDeliverySecret(d.HTTP.SecretFile, at("http.secret_file"))
-}
-
-func (l *loader) checkDeliverySecret(file, key string) {
-	if file == "" {
-		l.warn(key, "is missing: messages are not signed, so the target can't tell them from anybody's")
-		return
-	}
-	if content, err := os.ReadFile(file); err != nil {
-		l.fault(key, unreadable(err).Error())
-	} else if err := webhook.CheckSecrets(file, content); err != nil {
-		l.fault(key, err.Error())
-	}
 }

@@ -19,7 +19,7 @@
 //   - value.go, units.go, rate.go, secret.go: single values.
 //   - check.go, and check_auth.go, check_cors.go, check_deliver.go, check_deprecated.go,
 //     check_exposed.go, check_guard.go, check_kafka.go, check_registry.go,
-//     check_shape.go, check_streams.go: what single values can't show.
+//     check_shape.go, check_streams.go, check_target.go: what single values can't show.
 //   - finding.go: a fault or a warning, and its line.
 //   - convert.go, convert_auth.go, convert_deliver.go, convert_shape.go: settings of
 //     broker, stream and server.

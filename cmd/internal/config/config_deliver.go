@@ -13,6 +13,8 @@ type Delivery struct {
 	Window      DeliveryWindow
 	HTTP        HTTPTarget
 	KafkaTopic  string // instead of HTTP
+	EventBridge EventBridgeTarget
+	Lambda      LambdaTarget
 	Concurrency int
 	Rate        Rate
 	Retry       DeliveryRetry
@@ -39,4 +41,29 @@ type HTTPTarget struct {
 	CloudEvents  string
 	Timeout      time.Duration
 	AllowPrivate bool
+
+	GoogleAudience        string // "": no identity token is shown
+	GoogleCredentialsFile string // "": the metadata server has the token
+	AWSRegion, AWSService string // "" region: requests aren't signed for AWS
 }
+
+// EventBridgeTarget is a bus of Amazon EventBridge; an empty Region means none.
+type EventBridgeTarget struct {
+	Bus           string // "": the default bus
+	Region        string
+	Source        string
+	DetailType    string // "": the event's name
+	Endpoint      string // "": the region's
+	MaxEntryBytes Size
+}
+
+// LambdaTarget is an AWS Lambda function that is invoked; an empty Function means none.
+type LambdaTarget struct {
+	Function string
+	Region   string
+	Endpoint string // "": the region's
+	Timeout  time.Duration
+}
+
+// targetSections are the sections of a delivery's targets, of which it has one.
+var targetSections = []string{"http", "kafka", "eventbridge", "lambda"}

@@ -7,6 +7,10 @@ import (
 	"time"
 
 	"sluice/broker/deliver"
+	"sluice/broker/deliver/awsauth"
+	"sluice/broker/deliver/eventbridge"
+	"sluice/broker/deliver/googleauth"
+	"sluice/broker/deliver/lambda"
 	"sluice/broker/deliver/webhook"
 	"sluice/broker/schema"
 	"sluice/broker/shape"
@@ -15,7 +19,7 @@ import (
 
 // Delivering makes the settings of each delivery, with its target. Close the targets.
 func (c *Config) Delivering(r *schema.Registry, log *slog.Logger) (all []deliver.Config, closeAll func(), err error) {
-	var targets []*webhook.Target
+	var targets []interface{ Close() }
 	closeAll = func() {
 		for _, t := range targets {
 			t.Close()
@@ -24,17 +28,12 @@ func (c *Config) Delivering(r *schema.Registry, log *slog.Logger) (all []deliver
 	for i := range c.Deliveries {
 		d := &c.Deliveries[i]
 		one := d.config(c, r)
-		if d.KafkaTopic == "" {
-			h := d.HTTP
-			t, err := webhook.New(webhook.Config{
-				URL: h.URL, SecretFile: h.SecretFile, CloudEvents: h.CloudEvents, Timeout: h.Timeout, AllowPrivate: h.AllowPrivate,
-				Concurrency: d.Concurrency, IDs: c.recordIDs(),
-			}, log)
-			if err != nil {
-				closeAll()
-				return nil, nil, fmt.Errorf("deliveries.%s.http.%w", d.Name, err)
-			}
-			targets, one.Target = append(targets, t), t
+		if one.Target, err = c.target(d, log); err != nil {
+			closeAll()
+			return nil, nil, fmt.Errorf("deliveries.%s.%w", d.Name, err)
+		}
+		if t, ok := one.Target.(interface{ Close() }); ok {
+			targets = append(targets, t)
 		}
 		all = append(all, one)
 	}
@@ -44,6 +43,64 @@ func (c *Config) Delivering(r *schema.Registry, log *slog.Logger) (all []deliver
 		}
 	}
 	return all, closeAll, nil
+}
+
+// target makes the target of a delivery; nil is a topic. Errors begin with the key at
+// fault.
+func (c *Config) target(d *Delivery, log *slog.Logger) (deliver.Target, error) {
+	switch e, f := d.EventBridge, d.Lambda; {
+	case d.KafkaTopic != "":
+		return nil, nil
+	case e.Region != "":
+		t, err := eventbridge.New(eventbridge.Config{
+			Bus: e.Bus, Region: e.Region, Source: e.Source, DetailType: e.DetailType, Endpoint: e.Endpoint,
+			MaxEntryBytes: int(e.MaxEntryBytes), Concurrency: d.Concurrency,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("eventbridge: %w", err)
+		}
+		return t, nil
+	case f.Function != "":
+		t, err := lambda.New(lambda.Config{
+			Function: f.Function, Region: f.Region, Endpoint: f.Endpoint, Timeout: f.Timeout, Concurrency: d.Concurrency, IDs: c.recordIDs(),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("lambda: %w", err)
+		}
+		return t, nil
+	}
+	h := d.HTTP
+	caller, err := h.caller(log)
+	if err != nil {
+		return nil, fmt.Errorf("http.%w", err)
+	}
+	t, err := webhook.New(webhook.Config{
+		URL: h.URL, SecretFile: h.SecretFile, CloudEvents: h.CloudEvents, Timeout: h.Timeout, AllowPrivate: h.AllowPrivate,
+		Concurrency: d.Concurrency, IDs: c.recordIDs(), Caller: caller,
+	}, log)
+	if err != nil {
+		return nil, fmt.Errorf("http.%w", err)
+	}
+	return t, nil
+}
+
+// caller is what shows a cloud's platform who calls; nil: nothing does.
+func (h HTTPTarget) caller(log *slog.Logger) (webhook.Caller, error) {
+	switch {
+	case h.AWSRegion != "":
+		s, err := awsauth.NewSigner(h.AWSRegion, h.AWSService)
+		if err != nil {
+			return nil, fmt.Errorf("aws_sigv4: %w", err)
+		}
+		return s, nil
+	case h.GoogleAudience != "":
+		t, err := googleauth.New(googleauth.Config{Audience: h.GoogleAudience, CredentialsFile: h.GoogleCredentialsFile}, log)
+		if err != nil {
+			return nil, fmt.Errorf("google.%w", err)
+		}
+		return t, nil
+	}
+	return nil, nil
 }
 
 // poison is the delivery of a stream's dead letters. No delivery that is written has a

@@ -64,7 +64,8 @@ func TestExamplesCanBeServed(t *testing.T) {
 func completed(whole, part string) string {
 	key, _, _ := strings.Cut(part, ":")
 	if _, top := reflect.TypeFor[Config]().FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, key) }); top {
-		return whole + part
+		section := regexp.MustCompile(`(?m)^` + key + `:.*\n(?:[ \t].*\n)*`)
+		return section.ReplaceAllString(whole, "") + part
 	}
 	if !strings.Contains(part, "topic:") {
 		part = "orders:\n  topic: order-topic\n" + indented(part)
