@@ -76,6 +76,10 @@ var rooms = []room{
 	{dir: "server/metrics", ours: []string{"stream", "server/auth", "server/deflate", "server/status"}, theirs: only("github.com/prometheus/")},
 	{dir: "server/pages", ours: []string{".", "web", "server/describe", "server/openapi", "server/response"}, theirs: none},
 	{
+		dir: "server/portal", theirs: only("github.com/go-chi/chi/"),
+		ours: []string{"stream", "server/auth", "server/describe", "server/limit", "server/openapi", "server/response"},
+	},
+	{
 		dir: "server/operators", theirs: only("github.com/go-chi/chi/"),
 		ours: []string{"stream", "server/auth", "server/describe", "server/limit", "server/metrics", "server/openapi", "server/response", "server/status"},
 	},

@@ -48,8 +48,9 @@ type Config struct {
 	Opts []kgo.Opt // further options for the clients
 
 	// Instrument returns options that count what one client does, such as the hooks of
-	// kprom. The client is reader, history, control_producer, control_consumer or one of
-	// [NewClient]. No two clients of one name are open at a time. nil: nothing is counted.
+	// kprom. The client is reader, history, control_producer, control_consumer, the same
+	// of portal, or one of [NewClient]. No two clients of one name are open at a time.
+	// nil: nothing is counted.
 	Instrument func(client string) []kgo.Opt
 
 	log *slog.Logger // of the caller; nil: nobody is told of files that cannot be read again

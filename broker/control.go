@@ -15,9 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Control is a small topic through which gateways tell each other what none may miss.
-// Every gateway reads all of it from its beginning, without a group, and then as it
-// grows. The meaning of a message is up to the caller.
+// Control is a small topic through which gateways tell each other what none may miss:
+// revocations, or developers' keys. Every gateway reads all of it from its beginning,
+// without a group, and then as it grows. The meaning of a message is up to the caller.
 //
 // A client consumes the topic and finds new partitions. A watch asks where the partitions
 // end (control_watch.go). So it notices a client that makes no progress, whatever the
@@ -51,13 +51,14 @@ const (
 	controlSilence  = 5 * time.Second // without progress or an answer, after which messages may be missed
 )
 
-// NewControl connects to nothing yet. Close ends it.
-func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
+// NewControl connects to nothing yet. Close ends it. name is what its clients are counted
+// by: name_producer and name_consumer.
+func NewControl(cfg Config, name, topic string, log *slog.Logger) (*Control, error) {
 	opts, err := options(cfg.logged(log))
 	if err != nil {
 		return nil, err
 	}
-	cl, err := kgo.NewClient(append(slices.Concat(opts, cfg.instrumented("control_producer")),
+	cl, err := kgo.NewClient(append(slices.Concat(opts, cfg.instrumented(name+"_producer")),
 		kgo.RequiredAcks(kgo.AllISRAcks()),                   // acks=all
 		kgo.RecordDeliveryTimeout(requestTimeout),            // delivery.timeout.ms
 		kgo.ProducerLinger(0),                                // linger.ms: a caller waits
@@ -67,7 +68,7 @@ func NewControl(cfg Config, topic string, log *slog.Logger) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	consume := append(slices.Concat(opts, cfg.instrumented("control_consumer")),
+	consume := append(slices.Concat(opts, cfg.instrumented(name+"_consumer")),
 		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // auto.offset.reset=earliest
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),      // isolation.level=read_committed
@@ -96,7 +97,7 @@ func (c *Control) Announce(ctx context.Context, key string, message []byte) erro
 		err = produce()
 	}
 	if err != nil {
-		return fmt.Errorf("control_topic %s: %w", c.topic, err)
+		return fmt.Errorf("topic %s: %w", c.topic, err)
 	}
 	return nil
 }
@@ -115,8 +116,9 @@ func (c *Control) Unheard() (since time.Time, why string) {
 // Run reads every message from the topic's first one on, until ctx is done. It waits for
 // Kafka and for the topic, however long that takes. It may read a message twice: after
 // the topic was created anew, or after its client was stuck, it reads from the start.
-// hear is called from one goroutine at a time.
-func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
+// hear is called from one goroutine at a time. A message of nil says that the key has
+// none any more.
+func (c *Control) Run(ctx context.Context, hear func(key string, message []byte)) error {
 	w := &controlWatch{Control: c, admin: kadm.NewClient(c.cl), began: time.Now()}
 	for ctx.Err() == nil {
 		hearing, stop := context.WithCancel(ctx)
@@ -124,7 +126,7 @@ func (c *Control) Run(ctx context.Context, hear func(message []byte)) error {
 		cl, err := kgo.NewClient(append(slices.Clip(c.consume), kgo.WithContext(hearing))...)
 		if err != nil {
 			stop()
-			return fmt.Errorf("control_topic %s: %w", c.topic, err) // NewControl has checked the options
+			return fmt.Errorf("topic %s: %w", c.topic, err) // NewControl has checked the options
 		}
 		c.startOver()
 		done := make(chan struct{})
@@ -148,7 +150,7 @@ func (c *Control) startOver() {
 }
 
 // consumeAll hands on the messages that the client fetches, until ctx is done.
-func (c *Control) consumeAll(ctx context.Context, cl *kgo.Client, hear func([]byte)) {
+func (c *Control) consumeAll(ctx context.Context, cl *kgo.Client, hear func(string, []byte)) {
 	for ctx.Err() == nil {
 		failed := false
 		cl.PollFetches(ctx).EachPartition(func(p kgo.FetchTopicPartition) {
@@ -159,7 +161,7 @@ func (c *Control) consumeAll(ctx context.Context, cl *kgo.Client, hear func([]by
 			next := int64(-1)
 			for _, rec := range p.Records {
 				if !rec.Attrs.IsControl() {
-					hear(rec.Value)
+					hear(string(rec.Key), rec.Value)
 				}
 				next = rec.Offset + 1
 			}

@@ -24,7 +24,7 @@ type heard struct {
 	all []string
 }
 
-func (h *heard) add(message []byte) {
+func (h *heard) add(_ string, message []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.all = append(h.all, string(message))
@@ -41,7 +41,7 @@ func listen(t *testing.T, addrs []string) (*Control, *heard) { return listenTo(t
 
 func listenTo(t *testing.T, addrs []string, topic string) (*Control, *heard) {
 	t.Helper()
-	c, err := NewControl(Config{Brokers: addrs}, topic, slog.New(slog.DiscardHandler))
+	c, err := NewControl(Config{Brokers: addrs}, "control", topic, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestControlHearsPartitionsThatAreAdded(t *testing.T) {
 	if _, err := f.admin.CreatePartitions(context.Background(), 7, "control"); err != nil {
 		t.Fatal(err)
 	}
-	other, err := NewControl(f.config(), "control", quiet) // another gateway, begun since
+	other, err := NewControl(f.config(), "control", "control", quiet) // another gateway, begun since
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,13 +193,13 @@ func TestControlSaysOnceWhatItMayNotRead(t *testing.T) {
 		return deniedFetch(req.(*kmsg.FetchRequest), func(kmsg.FetchRequestTopic) bool { return true }), nil, true
 	})
 	var log logged
-	c, err := NewControl(f.config(), "control", slog.New(slog.NewTextHandler(&log, nil)))
+	c, err := NewControl(f.config(), "control", "control", slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx, func([]byte) {}) }()
+	go func() { done <- c.Run(ctx, func(string, []byte) {}) }()
 	t.Cleanup(func() { cancel(); <-done; c.Close() })
 	refused.wait(4)
 	if n := strings.Count(log.String(), "READ and DESCRIBE"); n != 1 {

@@ -46,6 +46,9 @@ func (s *Server) admit(r *http.Request) (admission, *response.Problem) {
 		}
 		return admission{}, unknown
 	}
+	if !principal.Allows(auth.ActionRead) {
+		return admission{}, outOfScope("Your key is not for reading events.")
+	}
 	if r.ContentLength != 0 {
 		return admission{}, response.BadRequest("body", "A request for a stream has no body.")
 	}
@@ -123,8 +126,8 @@ func (s *Server) identify(r *http.Request) (auth.Principal, *response.Problem) {
 		return auth.Principal{}, s.mustWait("warming")
 	}
 	principal, err := s.cfg.Auth.Authenticate(r.WithContext(auth.WithCaller(r.Context(), s.caller(r))))
-	if err == nil && s.revoked.refuses(principal, time.Now()) {
-		err = errRevoked
+	if err == nil {
+		err = s.over(principal)
 	}
 	if err == nil {
 		s.requests.caller(r, principal.User)

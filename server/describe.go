@@ -2,6 +2,8 @@ package server
 
 import (
 	"cmp"
+	_ "embed"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 	"sluice/server/openapi"
 	"sluice/server/operators"
 	"sluice/server/pages"
+	"sluice/server/portal"
 	"sluice/server/response"
 )
 
@@ -35,7 +38,7 @@ A method that a path doesn't have is answered 405 with ` + "`Allow`" + `, an unk
 request is answered 400, and a header that is too long 431. These come in plain text.`
 
 // publicRoutes describes what the public port can have.
-var publicRoutes = allOf(pages.Routes("Redirects to the page on how to use the gateway"), map[string]describe.Route{
+var publicRoutes = allOf(pages.Routes("Redirects to the page on how to use the gateway"), portal.Routes, map[string]describe.Route{
 	"GET /events":             {Asks: describe.Caller, Operation: eventsOperation("events", describe.TagEvents)},
 	"GET /state":              stateRoute,
 	"GET /ws":                 websocketRoute,
@@ -75,7 +78,7 @@ func allOf(tables ...map[string]describe.Route) map[string]describe.Route {
 // describeAll has the gateway describe the routes that it has.
 func (s *Server) describeAll(public, admin chi.Routes) {
 	shown := describe.Credentials{
-		Callers: s.cfg.Auth, ForAnyone: s.forAnyone, APIKeys: s.cfg.APIKeys != nil,
+		Callers: s.cfg.Auth, ForAnyone: s.forAnyone, APIKeys: s.cfg.APIKeys != nil, Portal: s.cfg.Portal != nil,
 		AdminToken: s.cfg.AdminAuth.Token != "", AdminKeys: s.cfg.AdminAuth.APIKeys,
 	}
 	info := func(title, about string) openapi.Info {
@@ -101,6 +104,7 @@ var schemas = func() openapi.Properties {
 	maps.Copy(all, bodySchemas())
 	maps.Copy(all, requestSchemas())
 	maps.Copy(all, operators.Schemas())
+	maps.Copy(all, portal.Schemas())
 	return showExamples(all)
 }()
 
@@ -167,4 +171,26 @@ func requestSchemas() openapi.Properties {
 			openapi.Object("Revokes one ticket.", openapi.Properties{"ticket": name("Id of the ticket."), "for": inForce}, "ticket").Closed(),
 		}},
 	}
+}
+
+// describe_examples.json has an example of each body, by the name of its schema. All tell
+// of one order of alice.
+//
+//go:embed describe_examples.json
+var bodyExamplesText []byte
+
+var bodyExamples = func() (examples map[string]json.RawMessage) {
+	if err := json.Unmarshal(bodyExamplesText, &examples); err != nil {
+		panic(err) // it is embedded
+	}
+	return examples
+}()
+
+// showExamples gives the schemas of bodies their examples. A viewer shows them in place
+// of "string" for each text.
+func showExamples(schemas openapi.Properties) openapi.Properties {
+	for name, example := range bodyExamples {
+		schemas[name].Examples = []any{example}
+	}
+	return schemas
 }

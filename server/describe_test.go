@@ -27,6 +27,7 @@ func withEverything(c *Config) {
 	}
 	c.APIKeys, c.Tickets = oneKey("sluice_k"), tickets
 	c.Auth = auth.First{tickets, auth.None{}}
+	c.Portal = newPortal(new(keysTopic), tickets)
 	c.AdminAuth = operators.Auth{Token: "a token for operators", APIKeys: true}
 	c.Subjects = []string{"orders"}
 }

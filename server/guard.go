@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/auth"
+	"sluice/server/cors"
+	"sluice/server/limit"
 	"sluice/server/response"
 )
 
@@ -66,10 +69,21 @@ func endsEmpty(w http.ResponseWriter, r *http.Request) bool {
 // connection may serve the next: a back end asks for many tickets. code is of the problem
 // with a body that can't be read.
 func (s *Server) ofBackEnd(w http.ResponseWriter, r *http.Request, code string, most int64) (body []byte, refused *response.Problem) {
+	if s.cfg.APIKeys == nil {
+		err := &auth.Error{Reason: auth.ReasonKey, Detail: "The API key is not known.", Challenge: `Bearer realm="sluice"`}
+		s.refused(r, err)
+		return nil, response.Unidentified(err)
+	}
 	if _, err := s.cfg.APIKeys.Check(r); err != nil {
 		s.refused(r, err)
 		return nil, response.Unidentified(err)
 	}
+	return wholeBody(w, r, code, most)
+}
+
+// wholeBody reads a body of so many bytes at most. code is of the problem with one that
+// can't be read.
+func wholeBody(w http.ResponseWriter, r *http.Request, code string, most int64) (body []byte, refused *response.Problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		return nil, response.BadRequest(code, "The body must be JSON, and is too long or can't be read.")
@@ -77,6 +91,26 @@ func (s *Server) ofBackEnd(w http.ResponseWriter, r *http.Request, code string, 
 	bodyTaken(w)
 	w.Header().Del("Connection")
 	return body, nil
+}
+
+// identifyToChange is identify for a request that changes something. What a browser adds
+// to a request by itself counts only for pages that [cors.Config.CookieCounts] lets.
+func (s *Server) identifyToChange(r *http.Request) (auth.Principal, *response.Problem) {
+	if s.cfg.CORS.CookieCounts(r, s.proxied(r)) {
+		return s.identify(r)
+	}
+	bare, had := cors.WithoutCookies(r)
+	principal, refused := s.identify(bare)
+	if refused != nil && refused.Anonymous && had {
+		return principal, response.NewProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site",
+			"A cookie counts here only with an Origin that is this host or one of cors.origins, and with Content-Type: application/json.")
+	}
+	return principal, refused
+}
+
+// proxied reports whether a request comes from a proxy that is believed.
+func (s *Server) proxied(r *http.Request) bool {
+	return s.cfg.Proxies.Believes(limit.PeerAddr(r.RemoteAddr))
 }
 
 // bodyTaken takes back the deadline of a body that has been read.

@@ -165,7 +165,7 @@ func (s *Server) follow(sub stream.Sub, held *lease, a *admission, ip netip.Addr
 	}
 	// It may have been revoked since it was asked. A later revocation finds the
 	// subscription.
-	if s.revoked.refuses(a.principal, time.Now()) {
+	if s.over(a.principal) != nil {
 		sub.End()
 	}
 	s.connections.add(sub, ip, by)

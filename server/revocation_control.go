@@ -35,6 +35,10 @@ func (s *Server) unheard() *status.ControlReadiness {
 	if !says {
 		return nil
 	}
+	return unheardBy(c)
+}
+
+func unheardBy(c controlHearing) *status.ControlReadiness {
 	since, why := c.Unheard()
 	if since.IsZero() {
 		return nil
@@ -46,6 +50,10 @@ func (s *Server) unheard() *status.ControlReadiness {
 func (s *Server) readiness(statuses []status.Stream, now time.Time) status.Readiness {
 	r := status.Ready(statuses, s.gate.isShut(), !s.caughtUp(), s.wasReady.Load(), s.cfg.ReadyGrace, now)
 	r.Control = s.unheard()
+	if p := s.cfg.Portal; p != nil {
+		r.Portal, r.NoKeys = unheardBy(p), !p.CaughtUp()
+		r.Ready = r.Ready && !r.NoKeys
+	}
 	if r.Ready {
 		s.wasReady.Store(true)
 	}

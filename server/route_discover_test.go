@@ -103,7 +103,7 @@ func TestDiscoveryWithoutCredentials(t *testing.T) {
 	if len(d.Streams) != 1 || d.Streams[0].Name != "news" || d.Streams[0].Audience != "everyone" || d.Caller != nil {
 		t.Errorf("%+v", d)
 	}
-	if want := []auth.Way{{Kind: "ticket", In: "query", Name: "ticket"}, {Kind: "none", In: "query", Name: "user"}}; !reflect.DeepEqual(d.Auth, want) {
+	if want := []auth.Way{{Kind: "key", In: "header", Name: "Authorization", Scheme: "Bearer"}, {Kind: "ticket", In: "query", Name: "ticket"}, {Kind: "none", In: "query", Name: "user"}}; !reflect.DeepEqual(d.Auth, want) {
 		t.Errorf("%+v", d.Auth)
 	}
 	for _, route := range []discoveredRoute{{"GET", "/events"}, {"POST", "/tickets"}, {"GET", "/.well-known/sluice"}} {

@@ -223,7 +223,7 @@ func eventsOperation(id, tag string) openapi.Operation {
 		}).
 			Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot", "probe", "sent").
 			Unidentified().
-			Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
+			Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "scope", "cross-origin").
 			Problem(http.StatusNotFound, "A snapshot was asked for, and no state is kept of these streams.", "state").
 			Unavailable(true).Failed(),
 	}

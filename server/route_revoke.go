@@ -37,15 +37,17 @@ func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
 	inForce, ended := s.revoke(revocation) // here at once, whatever Kafka says
 	s.cfg.Logger.InfoContext(r.Context(), "a back end revoked an identity", "audit", true, "user", inForce.User, "until", inForce.Until, "ended", ended,
 		"address", s.cfg.Proxies.Client(r).String()) // a ticket is not named: it is a credential
+	err = s.revokeKeys(r.Context(), revocation)
 	if s.cfg.Control != nil {
-		if err := s.announce(r.Context(), inForce); err != nil {
-			s.cfg.Logger.ErrorContext(r.Context(), "a revocation could not be announced", "error", err)
-			p := response.NewProblem(http.StatusServiceUnavailable, "not-announced", "Not in force everywhere",
-				"The revocation is in force on this gateway, but the others could not be told. Ask again.")
-			p.RetryAfter = s.rules.retry().duration()
-			p.Write(w)
-			return
-		}
+		err = errors.Join(err, s.announce(r.Context(), inForce))
+	}
+	if err != nil {
+		s.cfg.Logger.ErrorContext(r.Context(), "a revocation could not be announced", "error", err)
+		p := response.NewProblem(http.StatusServiceUnavailable, "not-announced", "Not in force everywhere",
+			"The revocation is in force on this gateway, but the others could not be told. Ask again.")
+		p.RetryAfter = s.rules.retry().duration()
+		p.Write(w)
+		return
 	}
 	response.JSON(w, http.StatusOK, struct {
 		Ended int       `json:"ended"` // streams, of this gateway

@@ -217,7 +217,7 @@ var stateRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Operat
 	}).With(http.StatusNotModified, openapi.Response{Description: "Not changed: the state is what `If-None-Match` names. Its cursor still holds."}).
 		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot", "cursor", "wait", "format").
 		Unidentified().
-		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "cross-origin").
+		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. The answer is the same for both. Or a page of another site embeds the request.", "stream", "subject", "scope", "cross-origin").
 		Problem(http.StatusNotFound, "No state is kept of these streams.", "state").
 		Unavailable(true).Failed(),
 }}

@@ -34,11 +34,12 @@ type ticketAnswer struct {
 	Expires time.Time `json:"expires"`
 }
 
-// tickets answers POST /tickets, which is for back ends: no page has an API key.
+// tickets answers POST /tickets, which is for back ends: no page has an API key. A
+// developer's key is good for less, see [Server.ticketOf].
 func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
-	body, refused := s.ofBackEnd(w, r, "ticket", maxTicketBody)
+	owner, body, refused := s.ticketAsker(w, r)
 	if refused != nil {
-		s.deny(w, r, refused)
+		s.refuse(w, r, refused)
 		return
 	}
 	grant, err := s.readGrant(bytes.NewReader(body))
@@ -48,6 +49,12 @@ func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.deny(w, r, response.BadRequest("ticket", err.Error()))
 		return
+	}
+	if owner != nil {
+		if grant, refused = s.ticketOf(*owner, grant); refused != nil {
+			s.deny(w, r, refused)
+			return
+		}
 	}
 	ticket, err := s.cfg.Tickets.Issue(grant)
 	if err != nil {
@@ -89,5 +96,7 @@ var ticketsRoute = describe.Route{Asks: describe.BackEnd, Operation: openapi.Ope
 	Responses: describe.Responses{}.
 		JSON(http.StatusCreated, "The ticket.", openapi.Ref("Ticket"), nil).
 		Problem(http.StatusBadRequest, "The body makes no sense, or the stream doesn't exist.", "ticket").
-		Unidentified(),
+		Unidentified().
+		Problem(http.StatusForbidden, "A developer's key asks for more than it is for.", "scope").
+		Problem(http.StatusServiceUnavailable, "Whether a developer's key is good can't be told now.", "unavailable"),
 }}

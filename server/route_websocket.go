@@ -4,14 +4,13 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"sluice/server/cors"
 	"sluice/server/deprecation"
 	"sluice/server/describe"
-	"sluice/server/limit"
 	"sluice/server/openapi"
 	"sluice/server/response"
 	"sluice/server/ws"
@@ -92,31 +91,10 @@ func (s *Server) mayConnect(r *http.Request) (connect, cookies bool) {
 	switch {
 	case len(r.Header.Values("Origin")) > 1:
 		return false, false
-	case origin == "", s.isOwnHost(r, origin):
+	case origin == "", cors.OwnHost(r, origin, s.proxied(r)):
 		return true, true
 	}
 	return s.cfg.CORS.Allows(origin), s.cfg.CORS.Credentials
-}
-
-// isOwnHost reports whether an origin is of the host that a request is for.
-func (s *Server) isOwnHost(r *http.Request, origin string) bool {
-	from, err := url.Parse(origin)
-	if err != nil || from.Host == "" {
-		return false
-	}
-	hosts := []string{r.Host}
-	if s.cfg.Proxies.Believes(limit.PeerAddr(r.RemoteAddr)) {
-		for item := range strings.SplitSeq(strings.Join(r.Header.Values("X-Forwarded-Host"), ","), ",") {
-			hosts = append(hosts, strings.TrimSpace(item))
-		}
-	}
-	return slices.ContainsFunc(hosts, func(host string) bool { return strings.EqualFold(usualPort(host), usualPort(from.Host)) })
-}
-
-// usualPort leaves out the port that a scheme has anyway. A proxy that ends TLS may name
-// either.
-func usualPort(host string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
 }
 
 // withBearer shows a token that came as a subprotocol in the header that tokens come in.
@@ -224,7 +202,7 @@ var websocketRoute = describe.Route{Asks: describe.Caller, Operation: openapi.Op
 		With(http.StatusSwitchingProtocols, openapi.Response{Headers: describe.Headers(describe.Deprecation()...), Description: "The WebSocket. To a page, refusals are said here as well: by `sluice.unavailable`, and the close codes 4401, 4403, 1012 and 1013."}).
 		Problem(http.StatusBadRequest, "The request makes no sense. `detail` says what is wrong.", "body", "query", "user", "ticket", "subject", "event", "from", "snapshot").
 		Unidentified().
-		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. Or a page of another site connects.", "stream", "subject", "cross-origin").
+		Problem(http.StatusForbidden, "The caller may not read this stream or subject, or it doesn't exist. Or a page of another site connects.", "stream", "subject", "scope", "cross-origin").
 		Problem(http.StatusNotFound, "A snapshot was asked for, and no state is kept of these streams.", "state").
 		Problem(http.StatusUpgradeRequired, "The request is no handshake.", "websocket").
 		Unavailable(true).Failed(),

@@ -36,6 +36,9 @@ func (s *Server) routes() chi.Router {
 	if s.cfg.APIKeys != nil {
 		r.Method(http.MethodPost, "/revoke", http.HandlerFunc(s.postRevoke))
 	}
+	if s.cfg.Portal != nil {
+		s.cfg.Portal.Mount(r)
+	}
 	get(r, "/.well-known/sluice", http.HandlerFunc(s.discover))
 	if !s.cfg.NoPages {
 		mountPages(r, "public.html", pages.Portal)

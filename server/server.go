@@ -30,6 +30,7 @@ import (
 	"sluice/server/logins"
 	"sluice/server/metrics"
 	"sluice/server/operators"
+	"sluice/server/portal"
 	"sluice/server/response"
 	"sluice/server/status"
 	"sluice/stream"
@@ -65,6 +66,8 @@ type Config struct {
 	AdminAuth operators.Auth
 	APIKeys   APIKeys // nil: back ends have no way in
 	Control   Control // nil: revocations stay here
+
+	Portal *portal.Portal // where developers make keys; nil: there is none
 
 	Deliveries status.Deliveries // to programs; nil: there are none
 
@@ -143,8 +146,8 @@ func (c Config) validate() error {
 	if c.RetryMax < c.RetryMin {
 		faults = append(faults, errors.New("server: RetryMax is below RetryMin"))
 	}
-	if c.Tickets != nil && c.APIKeys == nil {
-		faults = append(faults, errors.New("server: Tickets needs APIKeys"))
+	if c.Tickets != nil && c.APIKeys == nil && c.Portal == nil {
+		faults = append(faults, errors.New("server: Tickets needs APIKeys or Portal"))
 	}
 	if c.AdminAuth.APIKeys && c.APIKeys == nil {
 		faults = append(faults, errors.New("server: AdminAuth.APIKeys needs APIKeys"))
@@ -197,6 +200,9 @@ func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
+	}
+	if cfg.Portal != nil {
+		cfg.Auth = auth.First{cfg.Portal.Authenticator(), cfg.Auth}
 	}
 	s := &Server{
 		cfg: cfg,
@@ -251,6 +257,9 @@ func New(cfg Config) (*Server, error) {
 			since, _ := c.Unheard()
 			return since
 		})
+	}
+	if cfg.Portal != nil {
+		s.servePortal()
 	}
 	public, admin := s.routes(), s.adminRoutes()
 	s.describeAll(public, admin)

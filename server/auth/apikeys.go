@@ -1,14 +1,9 @@
 package auth
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
-	"errors"
 	"net/http"
-	"strings"
 )
 
 // apiKeyPrefix lets people, and scanners of repositories, see what such a text is.
@@ -22,29 +17,20 @@ const hashPrefix = "sha256:"
 // APIKey is a back end's key, as it is kept: hashed.
 type APIKey struct {
 	Name string // its holder, for logs
-	hash [sha256.Size]byte
+	hash KeyHash
 }
 
 // NewAPIKey makes a key: the text for its owner, which is kept nowhere, and its hash for
 // the file of keys.
 func NewAPIKey() (text, hash string) {
-	var random [32]byte
-	rand.Read(random[:])
-	text = apiKeyPrefix + base64.RawURLEncoding.EncodeToString(random[:])
-	sum := sha256.Sum256([]byte(text))
-	return text, hashPrefix + hex.EncodeToString(sum[:])
+	text, sum := newKey(apiKeyPrefix)
+	return text, sum.String()
 }
 
 // ParseAPIKey reads a hash that NewAPIKey made.
 func ParseAPIKey(name, hash string) (APIKey, error) {
-	k := APIKey{Name: name}
-	digits, ok := strings.CutPrefix(hash, hashPrefix)
-	sum, err := hex.DecodeString(digits)
-	if !ok || err != nil || len(sum) != len(k.hash) {
-		return k, errors.New("its hash is not " + hashPrefix + "… as sluice keys new writes it")
-	}
-	copy(k.hash[:], sum)
-	return k, nil
+	sum, err := ParseKeyHash(hash)
+	return APIKey{Name: name, hash: sum}, err
 }
 
 // APIKeys are the keys of back ends.

@@ -13,7 +13,7 @@
 // credential_source.go says where a request may carry one, and credential_ways.go says it
 // to callers. claims.go makes a principal of a token's claims, and login.go has what may
 // end before its time. caller_address.go hands a request's address on. apikeys.go is for
-// back ends.
+// back ends, and portal_keys.go for those of developers.
 //
 // Keys are in key.go, public ones of an issuer in keyset.go, and jwks.go fetches those.
 // rotating.go takes keys that change, and sign.go signs with them. auth.go has the types.
@@ -22,6 +22,7 @@ package auth
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -38,6 +39,8 @@ type Principal struct {
 	Streams []string  // the only streams it may read; nil: not narrowed
 	Subject string    // by a ticket without a user: the one subject of Streams[0] that it may read, with the events of any user
 	Ticket  string    // the id of the ticket it was let in by, "" if by something else
+	Key     string    // the id of the portal's key that let it in, or that made its ticket; "": no such key
+	Actions []string  // what that key may be used for; see Allows
 	Issued  time.Time // since when the identity holds; zero: it doesn't say
 	Expires time.Time // when it ends, and with it the stream; zero: it doesn't say
 
@@ -50,6 +53,12 @@ type Principal struct {
 	// that comes back, which may.
 	Claim func(notes []string) (release func(), err error)
 	Note  string // to be at the end of the ids of its stream; "" without Claim
+}
+
+// Allows reports whether a principal may do such a thing at all. A key of the portal is
+// for some actions only, and everything else is for all.
+func (p Principal) Allows(action string) bool {
+	return p.Key == "" || slices.Contains(p.Actions, action)
 }
 
 // Authenticator finds out who a request speaks for.

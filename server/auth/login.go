@@ -14,6 +14,7 @@ type LoginKey [sha256.Size]byte
 // one, and are asked after together.
 type Login struct {
 	Key LoginKey
+	Of  LoginKey // what it was made with, and ends with; zero: nothing
 
 	// Renew asks whether it still holds. It returns the principal as it is now, with the
 	// Login for the time after. It fails with an [*Error] when the login is over, and with
@@ -25,3 +26,7 @@ type Login struct {
 
 // TicketKey is the key of the login of streams that were opened by the ticket of this id.
 func TicketKey(id string) LoginKey { return sha256.Sum256([]byte("ticket\x00" + id)) }
+
+// KeyLogin is the key of the login of streams that were opened with the portal's key of
+// this id.
+func KeyLogin(id string) LoginKey { return sha256.Sum256([]byte("key\x00" + id)) }

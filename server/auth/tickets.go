@@ -37,6 +37,10 @@ const (
 
 	// ticketPrefix names the form, and is authenticated with what follows.
 	ticketPrefix = "t1."
+
+	// narrowPrefix is of tickets that are narrowed. A gateway of before there were any
+	// refuses them, and doesn't take them for wider ones.
+	narrowPrefix = "n1."
 )
 
 // Grant is what a ticket is for: a user, or one subject of a stream.
@@ -45,6 +49,8 @@ type Grant struct {
 	Roles   []string // of the user
 	Stream  string
 	Subject string
+	Streams []string      // the only ones that the user's ticket opens; nil: not narrowed
+	Key     string        // the id of the portal's key that it is made with, and ends with; "": none
 	TTL     time.Duration // how long it opens streams, and those last; 0: the default
 	Once    bool          // it opens one stream only, which may come back
 }
@@ -62,6 +68,10 @@ func (g Grant) Validate() error {
 		return fmt.Errorf("The ttl must be above 0 and at most %v.", MaxTicketTTL)
 	case len(g.Roles) > 0 && g.User == "":
 		return errors.New("Roles go with a user.")
+	case g.Streams != nil && g.User == "":
+		return errors.New("Several streams go with a user.")
+	case g.Streams != nil && len(g.Streams) == 0:
+		return errors.New("The ticket would open no stream.")
 	case len(g.Roles) > MaxRoles:
 		return fmt.Errorf("There are more than %d roles.", MaxRoles)
 	}
@@ -104,6 +114,10 @@ type sealed struct {
 	Issued  int64    `json:"a"` // Unix milliseconds
 	Expires int64    `json:"e"`
 	Once    bool     `json:"1,omitempty"`
+
+	// Of narrowed tickets.
+	Streams []string `json:"n,omitempty"`
+	Key     string   `json:"k,omitempty"`
 }
 
 // NewTickets fails with a short secret. A ttl of 0 is a minute.
@@ -140,6 +154,9 @@ func NewTickets(secret []byte, ttl time.Duration) (*Tickets, error) {
 	}, nil
 }
 
+// UsualTTL is how long a ticket lasts if nobody says how long.
+func (t *Tickets) UsualTTL() time.Duration { return t.ttl }
+
 // Follow makes the tickets sealed and opened with the key that current has at the time:
 // one in a file that is read again. It is called before the tickets are used. Those of an
 // older key are refused.
@@ -161,11 +178,16 @@ func (t *Tickets) Issue(g Grant) (Ticket, error) {
 	content, err := json.Marshal(sealed{
 		ID: ticket.ID, User: g.User, Roles: g.Roles, Stream: g.Stream, Subject: g.Subject,
 		Issued: now.UnixMilli(), Expires: ticket.Expires.UnixMilli(), Once: g.Once,
+		Streams: g.Streams, Key: g.Key,
 	})
 	if err != nil {
 		return Ticket{}, err
 	}
-	ticket.Text = ticketPrefix + base64.RawURLEncoding.EncodeToString(t.box().Seal(nil, nil, content, []byte(ticketPrefix)))
+	prefix := ticketPrefix
+	if g.Streams != nil || g.Key != "" {
+		prefix = narrowPrefix
+	}
+	ticket.Text = prefix + base64.RawURLEncoding.EncodeToString(t.box().Seal(nil, nil, content, []byte(prefix)))
 	if len(ticket.Text) > maxTicket {
 		return Ticket{}, errors.New("The ticket would be too long for a URL.")
 	}
@@ -191,8 +213,14 @@ func (t *Tickets) Authenticate(r *http.Request) (Principal, error) {
 		Issued: time.UnixMilli(s.Issued), Expires: expires,
 		Ticket: s.ID, Login: &Login{Key: TicketKey(s.ID)},
 	}
-	if s.User == "" {
+	switch {
+	case s.User == "":
 		p.Streams = []string{s.Stream}
+	case s.Streams != nil:
+		p.Streams = s.Streams
+	}
+	if s.Key != "" {
+		p.Key, p.Actions, p.Login.Of = s.Key, []string{ActionRead}, KeyLogin(s.Key)
 	}
 	if s.Once {
 		p.Note = t.note(s.ID)
@@ -202,7 +230,11 @@ func (t *Tickets) Authenticate(r *http.Request) (Principal, error) {
 }
 
 func (t *Tickets) open(text string) (sealed, error) {
-	body, ok := strings.CutPrefix(text, ticketPrefix)
+	prefix := ticketPrefix
+	if strings.HasPrefix(text, narrowPrefix) {
+		prefix = narrowPrefix
+	}
+	body, ok := strings.CutPrefix(text, prefix)
 	if !ok || len(text) > maxTicket || strings.ContainsAny(text, "\r\n") { // which base64 would pass over
 		return sealed{}, ticketRefused(ReasonMalformed, "The ticket can't be read.")
 	}
@@ -210,7 +242,7 @@ func (t *Tickets) open(text string) (sealed, error) {
 	if err != nil {
 		return sealed{}, ticketRefused(ReasonMalformed, "The ticket can't be read.")
 	}
-	content, err := t.box().Open(nil, nil, closed, []byte(ticketPrefix))
+	content, err := t.box().Open(nil, nil, closed, []byte(prefix))
 	if err != nil {
 		return sealed{}, ticketRefused(ReasonSignature, "The ticket is not genuine.")
 	}

@@ -1,6 +1,7 @@
 // Package cors says which pages of other origins may read: by CORS (cors.go), for origins
 // as they are configured (origin.go). embedded.go knows the requests that another site
-// makes a browser send without being able to read the answer.
+// makes a browser send without being able to read the answer. visitor.go says when a
+// cookie counts for a request that changes something.
 package cors
 
 import (

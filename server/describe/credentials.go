@@ -28,6 +28,7 @@ type Credentials struct {
 	Callers    auth.Authenticator
 	ForAnyone  bool // some streams are for those without an identity
 	APIKeys    bool // back ends have them
+	Portal     bool // developers have keys, which are good for some routes of back ends
 	AdminToken bool // operators have one
 	AdminKeys  bool // API keys are good for operators, too
 }
@@ -45,12 +46,18 @@ func (c Credentials) schemes() map[Asker]schemes {
 		}
 		scheme := openapi.Security{Type: "apiKey", In: way.In, Name: way.Name, Description: kinds[way.Kind]}
 		if way.Scheme != "" {
-			scheme = openapi.Security{Type: "http", Scheme: strings.ToLower(way.Scheme), BearerFormat: "JWT", Description: kinds[way.Kind]}
+			scheme = openapi.Security{Type: "http", Scheme: strings.ToLower(way.Scheme), Description: kinds[way.Kind]}
+			if way.Kind == "jwt" {
+				scheme.BearerFormat = "JWT"
+			}
 		}
 		callers.add(name, scheme)
 	}
 	if c.APIKeys {
 		backEnds.add("apiKey", openapi.Security{Type: "http", Scheme: "bearer", Description: "An API key, made by `sluice keys new`. Only back ends have one."})
+	}
+	if c.Portal {
+		backEnds.add(schemeNames["key"], openapi.Security{Type: "http", Scheme: "bearer", Description: kinds["key"]})
 	}
 	if c.AdminToken {
 		operators.add("admin", openapi.Security{Type: "http", Scheme: "bearer", Description: "The admin token."})
@@ -75,7 +82,7 @@ func (c Credentials) schemes() map[Asker]schemes {
 
 // schemeNames are plain words for kinds of credentials whose name says nothing to those
 // who read the description.
-var schemeNames = map[string]string{"none": "user", "forward": "appSession"}
+var schemeNames = map[string]string{"none": "user", "forward": "appSession", "key": "developerKey"}
 
 // kinds says of each kind of credential where it comes from.
 var kinds = map[string]string{
@@ -83,5 +90,6 @@ var kinds = map[string]string{
 	"jwt":     "A signed token of your login.",
 	"authjs":  "The session cookie that Auth.js (or NextAuth) set. Browsers send it by themselves. A long one comes in chunks, NAME.0, NAME.1 and so on.",
 	"forward": "The session of the app, in whatever form. The gateway asks the app who it belongs to.",
+	"key":     "A key that a developer made in the portal of the gateway.",
 	"ticket":  "A ticket that the page's back end obtained by `POST /tickets`.",
 }

@@ -24,6 +24,7 @@ type Route struct {
 const (
 	TagEvents    = "Events"
 	TagBackEnds  = "Back ends"
+	TagPortal    = "Portal"
 	TagDiscovery = "Discovery"
 	TagHealth    = "Health"
 	TagOperation = "Operation"
@@ -35,6 +36,7 @@ const (
 var tags = []openapi.Tag{
 	{Name: TagEvents, Description: "Routes for pages."},
 	{Name: TagBackEnds, Description: "Routes for back ends, which show an API key. A page never has one."},
+	{Name: TagPortal, Description: "Routes for developers, who make own keys and tickets. A login with the portal's role is needed."},
 	{Name: TagHealth, Description: "Routes for probes and load balancers."},
 	{Name: TagOperation, Description: "Routes for operators: what the gateway does."},
 	{Name: TagPages, Description: "Pages for people. They are static files of the binary. A page asks the gateway for what it shows."},

@@ -38,8 +38,9 @@ type Logins struct {
 
 	mu    sync.Mutex // guards the rest; no other lock is taken under it
 	byKey map[auth.LoginKey]*login
-	bySub map[uint64]*login // by stream.Sub's key
-	queue dueQueue          // those to be asked after, the next first
+	bySub map[uint64]*login     // by stream.Sub's key
+	made  map[auth.LoginKey]int // how many logins were made with such a one
+	queue dueQueue              // those to be asked after, the next first
 }
 
 // login is what some streams depend on.
@@ -56,7 +57,7 @@ type login struct {
 func New(hub *stream.Hub) *Logins {
 	ls := &Logins{
 		hub: hub, slots: make(chan struct{}, renewals), sooner: make(chan struct{}, 1),
-		byKey: make(map[auth.LoginKey]*login), bySub: make(map[uint64]*login),
+		byKey: make(map[auth.LoginKey]*login), bySub: make(map[uint64]*login), made: make(map[auth.LoginKey]int),
 	}
 	ls.ctx, ls.cancel = context.WithCancel(context.Background())
 	ls.wg.Go(ls.run)
@@ -78,6 +79,9 @@ func (ls *Logins) Attach(sub stream.Sub, p auth.Principal) {
 	case l == nil:
 		l = &login{index: -1}
 		ls.byKey[p.Login.Key] = l
+		if p.Login.Of != (auth.LoginKey{}) {
+			ls.made[p.Login.Of]++
+		}
 		ls.take(l, p)
 	case !l.still(p): // the same session is somebody else's now
 		others, l.subs = l.subs, nil
@@ -151,6 +155,9 @@ func (ls *Logins) Detach(key uint64) {
 func (ls *Logins) drop(l *login) (subs []uint64) {
 	if ls.byKey[l.Key] == l {
 		delete(ls.byKey, l.Key)
+		if ls.made[l.Of]--; ls.made[l.Of] <= 0 { // also of those that were made with none
+			delete(ls.made, l.Of)
+		}
 	}
 	if l.index >= 0 {
 		heap.Remove(&ls.queue, l.index)
@@ -170,15 +177,21 @@ func (ls *Logins) endStreams(subs []uint64) int {
 	return len(subs)
 }
 
-// End ends the streams that depend on a login, and says how many.
+// End ends the streams that depend on a login, or on one that was made with it, and says
+// how many.
 func (ls *Logins) End(key auth.LoginKey) int {
 	ls.mu.Lock()
-	l := ls.byKey[key]
-	if l == nil {
-		ls.mu.Unlock()
-		return 0
+	var subs []uint64
+	if l := ls.byKey[key]; l != nil {
+		subs = ls.drop(l)
 	}
-	subs := ls.drop(l)
+	if ls.made[key] > 0 {
+		for _, l := range ls.byKey {
+			if l.Of == key {
+				subs = append(subs, ls.drop(l)...)
+			}
+		}
+	}
 	ls.mu.Unlock()
 	return ls.endStreams(subs)
 }

@@ -183,13 +183,26 @@ func (m *Metrics) WatchCompression(stats func() deflate.Stats) {
 // WatchControl adds a metric of whether the control topic is heard. unheard says since
 // when revocations of other gateways may have been missed; the zero time: none.
 func (m *Metrics) WatchControl(unheard func() time.Time) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "sluice_control_topic_unheard_seconds", Help: "For how long revocations of other gateways may have been missed; 0: none.",
-	}, func() float64 {
+	m.registry.MustRegister(unheardSeconds("sluice_control_topic_unheard_seconds", "For how long revocations of other gateways may have been missed; 0: none.", unheard))
+}
+
+// WatchPortal adds metrics of the keys that developers have made. unheard is that of
+// WatchControl.
+func (m *Metrics) WatchPortal(size func() int, refused func() uint64, unheard func() time.Time) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sluice_portal_keys", Help: "Keys and tickets of developers that this gateway knows, with those that have just ended."},
+			func() float64 { return float64(size()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sluice_portal_records_refused_total", Help: "Records of the topic of keys that are no key, and were passed over."},
+			func() float64 { return float64(refused()) }),
+		unheardSeconds("sluice_portal_topic_unheard_seconds", "For how long keys that other gateways made or revoked may have been missed; 0: none.", unheard))
+}
+
+func unheardSeconds(name, help string, unheard func() time.Time) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 		since := unheard()
 		if since.IsZero() {
 			return 0
 		}
 		return time.Since(since).Seconds()
-	}))
+	})
 }

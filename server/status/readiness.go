@@ -13,15 +13,17 @@ type Readiness struct {
 	Ready    bool              `json:"ready"`
 	Draining bool              `json:"draining,omitempty"`
 	Unread   bool              `json:"revocations_unread,omitempty"` // those of before the start
+	NoKeys   bool              `json:"portal_keys_unread,omitempty"` // those of before the start
 	Streams  []StreamReadiness `json:"streams"`
 
 	// Control is there while revocations of other gateways may be missed. The gateway
 	// stays ready: all gateways not ready at once would have the load balancer answer
 	// 503, which ends every page permanently.
 	Control *ControlReadiness `json:"control_topic,omitempty"`
+	Portal  *ControlReadiness `json:"portal_topic,omitempty"` // the same of its keys
 }
 
-// ControlReadiness says that the control topic isn't heard.
+// ControlReadiness says that a topic by which gateways tell each other isn't heard.
 type ControlReadiness struct {
 	UnheardSince string `json:"unheard_since"`
 	Why          string `json:"why"`
@@ -81,7 +83,7 @@ func Ready(statuses []Stream, isDraining, unread, was bool, grace time.Duration,
 // Of narrows it to streams by name, lists with commas among them. It is ready when each
 // of them is, and the gateway takes streams at all.
 func (r Readiness) Of(asked []string) (some Readiness, known bool) {
-	r.Ready = !r.Draining && !r.Unread
+	r.Ready = !r.Draining && !r.Unread && !r.NoKeys
 	all := r.Streams
 	r.Streams = []StreamReadiness{}
 	for _, list := range asked {

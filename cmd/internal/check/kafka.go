@@ -33,6 +33,7 @@ func (r *result) inspect(ctx context.Context, c *config.Config) {
 	r.topics = topics
 	r.judgeStreams(c)
 	r.judgeDeliveries(c)
+	r.judgePortal(ctx, c)
 	r.judgeLeaders(c)
 	r.judgeWidths(c)
 }
@@ -67,6 +68,20 @@ func (r *result) judgeDeliveries(c *config.Config) {
 		case t.Fault != "":
 			r.add(c.Warning(d.Key, d.Topic+": "+t.Fault+"; "+d.Missing))
 		}
+	}
+}
+
+// judgePortal says whether the topic of keys keeps them.
+func (r *result) judgePortal(ctx context.Context, c *config.Config) {
+	topic := c.Portal.Topic
+	if topic == "" {
+		return
+	}
+	err := broker.CheckCompacted(ctx, c.Broker(), topic, c.Portal.MaxKeyAge)
+	if unfit, is := errors.AsType[*broker.UnfitTopic](err); is {
+		r.add(c.Fault("portal.topic", topic+": "+unfit.Error()))
+	} else if err != nil {
+		r.add(c.Warning("portal.topic", topic+": whether it is compacted can't be found out: "+err.Error()))
 	}
 }
 

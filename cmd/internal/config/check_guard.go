@@ -6,8 +6,11 @@ import (
 	"net/netip"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
+	"sluice/server/portal"
 	"sluice/stream/cursor"
 )
 
@@ -22,7 +25,44 @@ func (l *loader) checkGuard() {
 	if c.ControlTopic == "" && len(c.Auth.APIKeys) > 0 {
 		l.warn("control_topic", "is missing: a revocation reaches the gateway that was asked only, and is forgotten when that restarts")
 	}
+	l.checkPortal()
 	l.checkAdmin()
+}
+
+// checkPortal keeps keys from forging and from being shown as events.
+func (l *loader) checkPortal() {
+	if !l.has("portal") {
+		return
+	}
+	c := l.config
+	p, key := c.Portal, "portal.topic"
+	switch t := p.Topic; {
+	case l.broken[key]:
+	case t == "":
+		l.fault(key, "is missing: write the compacted topic in which keys are kept, such as portal: {topic: sluice-keys}")
+	case !topicName.MatchString(t):
+		l.fault(key, fmt.Sprintf("%q can't be a topic: Kafka's names have letters, digits, dots, dashes and underscores", t))
+	case t == c.ControlTopic:
+		l.fault(key, "is control_topic too: give keys a topic of their own")
+	case slices.ContainsFunc(c.Streams, func(s Stream) bool { return s.Topic == t || slices.Contains(s.Topics.Names, t) }):
+		l.fault(key, t+" is a stream's topic too: its records would be shown to users, and a producer could make keys")
+	}
+	if p.Role == "" {
+		l.fault("portal.role", "is empty: write the role that developers have")
+	}
+	if c.Auth.None {
+		l.fault("portal", "needs a login: with auth: none anybody would make keys as anybody")
+	}
+	l.atLeast("portal.max_keys", p.MaxKeys, 1)
+	for key, d := range map[string]time.Duration{"portal.key_age": p.KeyAge, "portal.max_key_age": p.MaxKeyAge, "portal.max_overlap": p.MaxOverlap} {
+		l.positive(key, d)
+	}
+	if p.MaxKeyAge > portal.MaxAge {
+		l.fault("portal.max_key_age", fmt.Sprintf("%v is too long: write at most 366d", p.MaxKeyAge))
+	}
+	if p.KeyAge > p.MaxKeyAge {
+		l.fault("portal.key_age", "is longer than portal.max_key_age")
+	}
 }
 
 // checkAdmin keeps the admin address from the public: profiles and metrics tell what no

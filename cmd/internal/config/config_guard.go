@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"time"
 
 	"sluice/server/limit"
 	"sluice/stream/cursor"
@@ -11,6 +12,7 @@ import (
 type Guard struct {
 	IDs             cursor.Codec // how positions are written; nil until Load has found no fault with them
 	ControlTopic    string       // of revocations; "" none
+	Portal          Portal
 	Limits          Limits
 	PerUserAction   string // PerUserRefuse or PerUserEvict
 	TrustedProxies  []netip.Prefix
@@ -22,6 +24,16 @@ type Guard struct {
 	idsText           string
 	idsKeysFile       string
 	trustedProxyTexts []string
+}
+
+// Portal says where developers make keys; no Topic: nowhere.
+type Portal struct {
+	Topic      string
+	Role       string
+	MaxKeys    int
+	KeyAge     time.Duration
+	MaxKeyAge  time.Duration
+	MaxOverlap time.Duration
 }
 
 // IDsSealed is the value of the key ids that seals them.

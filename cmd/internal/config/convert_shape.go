@@ -60,6 +60,9 @@ func (c *Config) notMatched() (names []string) {
 	if c.ControlTopic != "" {
 		names = append(names, c.ControlTopic)
 	}
+	if c.Portal.Topic != "" {
+		names = append(names, c.Portal.Topic)
+	}
 	for _, d := range c.Deliveries {
 		if d.DeadLetter != "" {
 			names = append(names, d.DeadLetter)

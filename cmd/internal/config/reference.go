@@ -23,6 +23,7 @@ var chapters = []struct {
 	{"Pages of other origins", []string{"cors"}},
 	{"Event ids", []string{"ids", "ids_keys_file"}},
 	{"Revocations", []string{"control_topic"}},
+	{"The portal", []string{"portal"}},
 	{"What callers may take", []string{"limits"}},
 	{"Proxies in front", []string{"trusted_proxies", "forwarded_header", "proxy_protocol"}},
 	{"Operators", []string{"admin_auth"}},

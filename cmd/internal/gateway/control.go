@@ -14,7 +14,7 @@ func (g *Gateway) newControl(kafka broker.Config) (server.Control, error) {
 	if topic == "" {
 		return nil, nil
 	}
-	c, err := broker.NewControl(kafka, topic, g.slog)
+	c, err := broker.NewControl(kafka, "control", topic, g.slog)
 	if err != nil {
 		return nil, err
 	}
@@ -29,5 +29,7 @@ func (g *Gateway) hearControl() {
 		return
 	}
 	hearing, stop := context.WithCancel(context.Background())
-	g.begin("hearing", func() error { return g.control.Run(hearing, g.server.ApplyControlMessage) }, func(context.Context) error { stop(); return nil })
+	g.begin("hearing", func() error {
+		return g.control.Run(hearing, func(_ string, m []byte) { g.server.ApplyControlMessage(m) })
+	}, func(context.Context) error { stop(); return nil })
 }

@@ -5,7 +5,7 @@
 //   - gateway.go, lifecycle.go: New, Start and Stop, and the list of what to stop.
 //   - listeners.go: the addresses, and how many connections fit.
 //   - deliveries.go: deliveries to programs.
-//   - identity.go, control.go: who is asking, and what gateways tell each other.
+//   - identity.go: who is asking. control.go, portal.go: what gateways tell each other.
 //   - status.go: what the server is told about the reader.
 //   - id_length.go: streams whose ids would be too long are not served. id_topics.go: the
 //     same of topics, where a stream has several.
@@ -63,6 +63,7 @@ type Gateway struct {
 	metrics  *metrics.Metrics
 	server   *server.Server
 	control  *broker.Control // nil: there is none
+	portal   *portalParts    // nil: there is none
 	failures chan error      // one slot: the first failure that ends the gateway; later ones add nothing
 
 	deliveries *delivering.Set // nil: it runs none
@@ -142,12 +143,16 @@ func New(o Options) (g *Gateway, err error) {
 	if err != nil {
 		return g, err
 	}
+	developers, err := g.newPortal(kafka, who.Tickets)
+	if err != nil {
+		return g, err
+	}
 	g.server, err = server.New(server.Config{
 		Hub: g.hub, Auth: who.Authenticator, Access: c.Access(), Tickets: who.Tickets, APIKeys: backEnds, Source: statusSource{g.reader, history, limiter}, Version: build.Version(), Logger: g.slog, Metrics: metrics, Page: o.Page,
 		Subjects: c.Subjects(), Deprecated: c.Deprecated(), NoPages: !c.Pages,
 		CORS:      cors.Config{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
 		Heartbeat: c.Heartbeat, MaxAge: c.MaxConnectionAge, ReadyGrace: c.ReadyGrace,
-		Control: control, Deliveries: delivers,
+		Control: control, Portal: developers, Deliveries: delivers,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold, Compress: int(c.Compress),
 		Limits: c.ServerLimits(), Proxies: c.Proxies(), AdminAuth: operators.Auth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
 	})
@@ -175,6 +180,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 	g.serve("admin", listen.NewHTTP(g.server.Admin(), g.slog), g.adminDoor().Limit(admin))
 
 	g.hearControl()
+	g.hearKeys()
 	reading, stopReading := context.WithCancel(context.Background())
 	g.begin("reader", func() error { return g.reader.Run(reading) }, func(context.Context) error { stopReading(); return nil })
 

@@ -85,10 +85,22 @@ func start(t *testing.T, c *config.Config) *Gateway {
 
 func startLogging(t *testing.T, c *config.Config, log io.Writer) *Gateway {
 	t.Helper()
-	g, err := New(Options{Config: c, Log: zerolog.New(log)})
+	g, err := New(Options{Config: c, Log: logTo(log)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopAtEnd(t, g)
+	if err := g.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, g)
+	return g
+}
+
+func logTo(w io.Writer) zerolog.Logger { return zerolog.New(w) }
+
+func stopAtEnd(t *testing.T, g *Gateway) {
+	t.Helper()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel() // at once
@@ -96,11 +108,6 @@ func startLogging(t *testing.T, c *config.Config, log io.Writer) *Gateway {
 			t.Error(err)
 		}
 	})
-	if err := g.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	await(t, g)
-	return g
 }
 
 // await asks /readyz until it says so.

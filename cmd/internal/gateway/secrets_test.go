@@ -34,7 +34,7 @@ func TestNothingWritesSecrets(t *testing.T) {
 	apiKey, hash := auth.NewAPIKey()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	t.Cleanup(app.Close)
-	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "order-topic"), kfake.EnableSASL(),
+	c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "order-topic", "keys"), kfake.EnableSASL(),
 		kfake.Superuser("PLAIN", "gateway", password))
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +62,7 @@ auth:
   forward: {url: %q, user: id}
   tickets: {secret_file: tickets}
   api_keys_file: keys.yaml
+portal: {topic: keys}
 log: {level: debug}
 `, c.ListenAddrs()[0], password, app.URL)
 	conf, findings := config.Parse(filepath.Join(dir, "sluice.yaml"), []byte(text), nil)
@@ -71,6 +72,13 @@ log: {level: debug}
 	var written syncBuffer
 	g := startLogging(t, conf, &written)
 	public, admin := "http://"+g.Addr().String(), "http://"+g.AdminAddr().String()
+
+	g.portal.portal.SetFault("") // it isn't compacted
+	developer, err := auth.SignToken(must(auth.SecretKey([]byte(jwtSecret))), map[string]any{"sub": "dora", "roles": []string{"developer"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, ticket := made(t, public+"/portal/keys", developer, "key"), made(t, public+"/portal/tickets", developer, "ticket")
 
 	ask := func(method, url, body string, headers ...string) {
 		t.Helper()
@@ -93,12 +101,20 @@ log: {level: debug}
 	}
 	for _, headers := range [][]string{
 		{}, {"Authorization", "Bearer " + forged}, {"Authorization", "Basic " + cookie},
+		{"Authorization", "Bearer " + key}, {"Authorization", "Bearer " + key + "x"}, {"Authorization", "Bearer " + developer},
 		{"Cookie", "token=" + forged}, {"Cookie", "session=" + cookie},
 		{"Cookie", "authjs.session-token=" + forged}, {"Cookie", "next-auth.session-token=" + cookie},
 	} {
 		ask("GET", public+"/events", "", headers...)
 		ask("GET", public+"/state", "", headers...)
 	}
+	ask("GET", public+"/portal/keys", "", "Authorization", "Bearer "+developer)
+	ask("GET", public+"/portal/tickets", "", "Authorization", "Bearer "+developer)
+	ask("POST", public+"/portal/keys", `{"name":"`+key+`<"}`, "Authorization", "Bearer "+developer, "Content-Type", "application/json")
+	ask("POST", public+"/portal/keys", "{}", "Authorization", "Bearer "+key, "Content-Type", "application/json")
+	ask("DELETE", public+"/portal/keys/"+key, "", "Authorization", "Bearer "+developer, "Content-Type", "application/json")
+	ask("POST", public+"/tickets", `{"user":"dora"}`, "Authorization", "Bearer "+key)
+	ask("GET", public+"/state?ticket="+ticket, "")
 	ask("GET", public+"/events?token="+forged, "")
 	ask("GET", public+"/events?ticket="+badTicket, "")
 	ask("POST", public+"/tickets", `{"user":"alice"}`, "Authorization", "Bearer "+badTicket)
@@ -116,6 +132,7 @@ log: {level: debug}
 		"jwt secret": jwtSecret, "authjs secret": authSecret, "ticket secret": ticketSecret, "kafka password": password,
 		"admin token": adminToken, "sealing key": sealKey, "session cookie": cookie, "forged token": forged,
 		"forged ticket": badTicket, "api key": apiKey, "api key's hash": hash,
+		"developer's token": developer, "developer's key": key, "developer's key's hash": hashOf(key), "developer's ticket": ticket,
 	} {
 		if i := strings.Index(all, secret); i >= 0 {
 			t.Errorf("the %s was written: …%s…", name, all[max(0, i-120):i])
