@@ -40,7 +40,8 @@ export async function until(what, condition) {
   }
 }
 
-const freePort = () =>
+/** A port that nobody has. */
+export const freePort = () =>
   new Promise((resolve) => {
     const server = net.createServer().listen(0, "127.0.0.1", () => {
       const { port } = server.address();
@@ -100,8 +101,9 @@ function worker(does) {
     });`;
 }
 
-function run(command, args, log) {
-  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+/** Starts a program, which is added to the list. output is what it has said, and ended resolves when it has. */
+export function run(command, args, log, env = {}, cwd = undefined) {
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env }, cwd });
   child.output = "";
   for (const pipe of [child.stdout, child.stderr]) pipe.on("data", (data) => (child.output += data));
   child.ended = new Promise((resolve) => child.on("exit", resolve));
