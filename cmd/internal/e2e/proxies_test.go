@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -24,7 +25,8 @@ import (
 
 // Through each proxy of deploy/proxies an event arrives while its stream stays open,
 // uncompressed. Pages with a plain EventSource, of the proxy's own origin and of another,
-// outlive the gateway and have each event once. So have pages with a WebSocket.
+// outlive the gateway and have each event once. So have pages with a WebSocket. The
+// gateway that comes back compresses events, and these arrive so.
 func TestProxies(t *testing.T) {
 	need(t, "chromium", "chromium")
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(1))
@@ -65,7 +67,7 @@ streams:
 	url := p.Run(ctx, t, g.URL(), other.URL)
 	b := &backend{t: t, ctx: ctx, kafka: kafka, topic: p.Name}
 
-	arrivesAtOnce(b, url)
+	arrivesAtOnce(b, url, "")
 
 	const stream = "/events?user=alice&from=earliest"
 	pages := map[string]*page{
@@ -96,6 +98,7 @@ streams:
 	}
 	b.order(10)
 	waits(ctx, t, url, other.URL)
+	reconfigure(t, g, "heartbeat: 1h", "heartbeat: 1h\ncompress: 600B")
 	g.Start()
 	if err := g.AwaitReady(ctx); err != nil {
 		t.Fatal(err)
@@ -104,6 +107,8 @@ streams:
 		s.again()
 	}
 	b.order(10)
+	all()
+	arrivesAtOnce(b, url, "gzip")
 	all()
 	for name, s := range sockets {
 		if got := s.got(); !slices.Equal(got, b.orders) {
@@ -152,19 +157,25 @@ func (b *backend) write(orders ...string) {
 	}
 }
 
-// arrivesAtOnce reads an order from a stream that stays open, though the client would
-// take it compressed.
-func arrivesAtOnce(b *backend, url string) {
+// arrivesAtOnce reads an order from a stream that stays open. The client would take it
+// compressed, and gets it as it left the gateway.
+func arrivesAtOnce(b *backend, url, coding string) {
 	b.t.Helper()
 	response, err := get(b.ctx, url+"/events?user=alice", http.Header{"Accept": {"text/event-stream"}, "Accept-Encoding": {"gzip"}})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if encoding := response.Header.Get("Content-Encoding"); response.StatusCode != http.StatusOK || encoding != "" {
+	if encoding := response.Header.Get("Content-Encoding"); response.StatusCode != http.StatusOK || encoding != coding {
 		b.t.Fatalf("status %d, Content-Encoding %q", response.StatusCode, encoding)
 	}
-	events := ssetest.NewReader(response.Body)
+	var body io.Reader = response.Body
+	if coding != "" {
+		if body, err = gzip.NewReader(body); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	events := ssetest.NewReader(body)
 	next := func() ssetest.Event {
 		e, err := events.Next()
 		if err != nil {
@@ -175,9 +186,10 @@ func arrivesAtOnce(b *backend, url string) {
 	if e := next(); e.Name != "sluice.hello" {
 		b.t.Fatalf("the stream begins with %+v", e)
 	}
-	b.order(1)
-	if e := next(); e.Data != b.orders[0] {
-		b.t.Fatalf("%+v came instead of %q", e, b.orders[0])
+	order := "order of " + strings.Repeat("tea and ", 200) + "biscuits"
+	b.write(order)
+	if e := next(); e.Data != order {
+		b.t.Fatalf("%+v came instead of %q", e, order)
 	}
 }
 
