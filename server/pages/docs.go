@@ -38,6 +38,9 @@ const (
 	API    = "api.html"
 )
 
+// keysPage is the portal's, which is on the public address only.
+const keysPage = "keys.html"
+
 // Docs serves the API's pages below /docs/. On either address they are about that
 // same address. Like the console's, the files hold nothing that isn't in everybody's
 // binary.
@@ -48,6 +51,10 @@ func Docs(index string, missing http.HandlerFunc) http.Handler {
 			name = index
 		case index, Portal: // what Portal is about is for those who use the public address
 			return nil, ""
+		case keysPage:
+			if index != Portal {
+				return nil, ""
+			}
 		}
 		if name == API {
 			return docsFiles()[name], viewerPolicy

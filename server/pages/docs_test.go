@@ -30,6 +30,8 @@ func TestDocsFiles(t *testing.T) {
 		"":                          {policy, "How to use sluice"},
 		"api.html":                  {viewerPolicy, "swagger-ui-bundle.js"},
 		"api.js":                    {policy, "SwaggerUIBundle"},
+		"keys.html":                 {policy, "Your keys"},
+		"keys.js":                   {policy, "../portal/"},
 		"docs.js":                   {policy, ".well-known"},
 		"follow.js":                 {policy, "export function follow("},
 		"style.css":                 {policy, "--ground"},

@@ -18,6 +18,7 @@ function show(gateway) {
   const kinds = new Set(gateway.auth.map((way) => way.kind));
   for (const part of all("[data-kind]")) part.hidden = !kinds.has(part.dataset.kind);
   for (const part of all("[data-route]")) part.hidden = !gateway.routes.some((route) => route.path === part.dataset.route);
+  for (const link of all("[data-portal]")) link.hidden = !kinds.has("key");
   document.getElementById("ways").hidden = kinds.size < 2;
 
   const elsewhere = gateway.auth.filter((way) => way.kind === "jwt" && way.in !== "header").map((way) => `the ${way.in === "query" ? "parameter" : way.in} ${way.name}`);
