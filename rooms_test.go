@@ -57,6 +57,7 @@ var rooms = []room{
 	{dir: "broker/deliver/lambda", ours: []string{"broker/deliver", "broker/shape"}, theirs: aws},
 	{dir: "broker/deliver/googleauth", ours: []string{"broker/reread", "shown"}, theirs: google},
 	{dir: "broker/deliver", ours: []string{"broker", "stream", "shown"}, theirs: kafkaAndRates},
+	{dir: "broker/publish", ours: []string{"broker"}, theirs: only("github.com/twmb/franz-go/pkg/")},
 	{dir: "broker", ours: []string{"stream", "shown"}, theirs: all},
 	{dir: "server/jsonxml", theirs: none, never: []string{"net", "log", "os"}},
 	// None of these knows the server that it is a part of.
@@ -65,6 +66,7 @@ var rooms = []room{
 	{dir: "server/cors", theirs: only("github.com/go-chi/cors")},
 	{dir: "server/openapi", theirs: none, never: []string{"net", "log", "os"}},
 	{dir: "server/response", ours: []string{"stream", "server/auth"}, theirs: none},
+	{dir: "server/publish", ours: []string{"server/response"}, theirs: none, never: []string{"log"}},
 	{dir: "server/deprecation", theirs: none, never: []string{"log", "os"}},
 	{dir: "server/describe", ours: []string{"server/auth", "server/openapi", "server/response"}, theirs: only("github.com/go-chi/chi/")},
 	{dir: "server/deflate", ours: []string{"stream"}, theirs: none, never: []string{"log", "os"}},

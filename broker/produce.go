@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Produce writes one record. It returns when all of Kafka's replicas have it, and the
@@ -35,4 +37,34 @@ func Produce(ctx context.Context, cfg Config, record *kgo.Record) error {
 		return fmt.Errorf("topic %s: Kafka doesn't answer in time: %w", record.Topic, err)
 	}
 	return fmt.Errorf("topic %s: %w", record.Topic, err)
+}
+
+// mayWrite is the bit of WRITE among the operations that Kafka allows on a topic
+// (KIP-430).
+const mayWrite = 1 << 4
+
+// NotWritable asks Kafka once which of these topics this user may not write to. Topics
+// that aren't there, and those of a Kafka that doesn't tell, are not among them. Its
+// errors are those of Inspect.
+func NotWritable(ctx context.Context, cfg Config, topics ...string) (denied []string, err error) {
+	cl, err := cfg.client()
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	answer, err := hedged(ctx, func(ctx context.Context) (*kmsg.MetadataResponse, error) {
+		ask := nameTopics(topics)
+		ask.IncludeTopicAuthorizedOperations = true
+		return ask.RequestWith(ctx, cl)
+	})
+	if err != nil {
+		return nil, &inspectError{err}
+	}
+	for _, t := range answer.Topics {
+		told := t.ErrorCode == 0 && t.AuthorizedOperations != math.MinInt32
+		if t.Topic != nil && told && t.AuthorizedOperations&mayWrite == 0 {
+			denied = append(denied, *t.Topic)
+		}
+	}
+	return denied, nil
 }

@@ -44,6 +44,7 @@ var publicRoutes = allOf(pages.Routes("Redirects to the page on how to use the g
 	"GET /ws":                 websocketRoute,
 	"POST /tickets":           ticketsRoute,
 	"POST /revoke":            revokeRoute,
+	"POST /publish/{stream}":  publishRoute,
 	"GET /.well-known/sluice": {Asks: describe.AnyCaller, Operation: discoveryOperation("discover", describe.TagDiscovery)},
 	"GET /asyncapi.json":      asyncapiRoute,
 	"GET /openapi.json": {Operation: openapi.Operation{
@@ -78,7 +79,7 @@ func allOf(tables ...map[string]describe.Route) map[string]describe.Route {
 // describeAll has the gateway describe the routes that it has.
 func (s *Server) describeAll(public, admin chi.Routes) {
 	shown := describe.Credentials{
-		Callers: s.cfg.Auth, ForAnyone: s.forAnyone, APIKeys: s.cfg.APIKeys != nil, Portal: s.cfg.Portal != nil,
+		Callers: s.cfg.Auth, ForAnyone: s.forAnyone, APIKeys: s.cfg.APIKeys != nil, Portal: s.cfg.Portal != nil, Publish: len(s.cfg.Publish.Roles) > 0,
 		AdminToken: s.cfg.AdminAuth.Token != "", AdminKeys: s.cfg.AdminAuth.APIKeys,
 	}
 	info := func(title, about string) openapi.Info {
@@ -103,6 +104,7 @@ var schemas = func() openapi.Properties {
 	all := noticeSchemas()
 	maps.Copy(all, bodySchemas())
 	maps.Copy(all, requestSchemas())
+	maps.Copy(all, publishSchemas())
 	maps.Copy(all, operators.Schemas())
 	maps.Copy(all, portal.Schemas())
 	return showExamples(all)

@@ -91,7 +91,7 @@ func TestExamplesAreAsDescribed(t *testing.T) {
 // TestExamplesOfProblemsHaveTheirTitles: those that the sources give to this code.
 func TestExamplesOfProblemsHaveTheirTitles(t *testing.T) {
 	var sources strings.Builder
-	for _, folder := range []string{".", "operators", "portal", "response"} {
+	for _, folder := range []string{".", "operators", "portal", "publish", "response"} {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		if err != nil {
 			t.Fatal(err)

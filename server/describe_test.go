@@ -30,6 +30,7 @@ func withEverything(c *Config) {
 	c.Portal = newPortal(new(keysTopic), tickets)
 	c.AdminAuth = operators.Auth{Token: "a token for operators", APIKeys: true}
 	c.Subjects = []string{"orders"}
+	c.Publish = Publish{Publisher: new(paper), Streams: []string{"orders"}, Roles: []string{"backend"}, MaxBytes: 1 << 20}
 }
 
 // TestEveryRouteIsDescribed, and nothing else is: who adds a route adds it to
@@ -111,7 +112,7 @@ func TestDescriptionIsOfThisConfiguration(t *testing.T) {
 	if bare.OpenAPI != "3.1.1" || bare.Paths["/events"]["get"].OperationID != "events" || bare.Paths["/events"]["head"].OperationID != "eventsHead" {
 		t.Errorf("%+v", bare)
 	}
-	for _, path := range []string{"/tickets", "/revoke"} {
+	for _, path := range []string{"/tickets", "/revoke", "/publish/{stream}"} {
 		if bare.Paths[path] != nil || full.Paths[path]["post"].Responses["400"].Content[describe.ProblemType].Schema == nil {
 			t.Errorf("%s: %v, %v", path, bare.Paths[path], full.Paths[path])
 		}

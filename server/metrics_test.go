@@ -108,6 +108,9 @@ sluice_unavailable_total{reason="per_ip_probes"}·0
 sluice_unavailable_total{reason="per_ip_requests"}·0
 sluice_unavailable_total{reason="per_user"}·0
 sluice_unavailable_total{reason="per_user_catchups"}·0
+sluice_unavailable_total{reason="publish_bytes"}·0
+sluice_unavailable_total{reason="publish_keys"}·0
+sluice_unavailable_total{reason="publish_rate"}·0
 sluice_unavailable_total{reason="state_bytes"}·0
 `, "\n", " "))
 	for i := range want {

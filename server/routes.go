@@ -23,7 +23,10 @@ func (s *Server) routes() chi.Router {
 	r.Use(s.requests.middleware)
 	plain := make(plainPaths)
 	r.Use(plain.middleware)
-	if allow := s.cfg.CORS.Middleware(); allow != nil {
+	publishes := func(path string) bool {
+		return s.cfg.Publish.Publisher != nil && strings.HasPrefix(path, publishPath)
+	}
+	if allow := s.cfg.CORS.Middleware(publishes); allow != nil {
 		r.Use(allow)
 	}
 	r.Use(s.limitRequests) // answers to preflights cost nothing, and a refusal is one that pages can read
@@ -38,6 +41,9 @@ func (s *Server) routes() chi.Router {
 	}
 	if s.cfg.Portal != nil {
 		s.cfg.Portal.Mount(r)
+	}
+	if s.cfg.Publish.Publisher != nil {
+		r.Method(http.MethodPost, publishPath+"{stream}", http.HandlerFunc(s.postPublish))
 	}
 	get(r, "/.well-known/sluice", http.HandlerFunc(s.discover))
 	if !s.cfg.NoPages {

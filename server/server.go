@@ -70,6 +70,7 @@ type Config struct {
 	Portal *portal.Portal // where developers make keys; nil: there is none
 
 	Deliveries status.Deliveries // to programs; nil: there are none
+	Publish    Publish           // zero: nothing may be published
 
 	// Access has the roles of which a caller needs one, by stream; auth.Anyone lets in
 	// those without an identity. A stream that is missing is for any identified user, who
@@ -152,7 +153,7 @@ func (c Config) validate() error {
 	if c.AdminAuth.APIKeys && c.APIKeys == nil {
 		faults = append(faults, errors.New("server: AdminAuth.APIKeys needs APIKeys"))
 	}
-	return errors.Join(append(faults, c.CORS.Validate())...)
+	return errors.Join(append(faults, c.Publish.validate(c.APIKeys != nil), c.CORS.Validate())...)
 }
 
 // Server serves the public and the admin routes.
@@ -175,6 +176,8 @@ type Server struct {
 	connections connections
 	operators   *operators.Operators
 	watching    sync.WaitGroup // what fills the history of operators
+
+	publishing publishing
 
 	probing   *limit.ProbeCount
 	wasReady  atomic.Bool // /readyz has said so once
@@ -224,7 +227,7 @@ func New(cfg Config) (*Server, error) {
 	s.gate.init()
 	s.connections.began = s.rules.began
 	s.limits = limit.New(cfg.Limits)
-	s.probing = limit.NewProbeCount()
+	s.probing, s.publishing = limit.NewProbeCount(), newPublishing(&s.cfg.Publish)
 	s.stateBudget, s.stateTurns, s.snapshots = limit.NewStateBudget(cfg.Limits.StateBytes), limit.NewTurns(), newSnapshots()
 	s.rules.snapshots, s.rules.evictions = s.snapshots, limit.NewEvictions()
 	s.rendering = make(chan struct{}, renderers())
@@ -251,6 +254,9 @@ func New(cfg Config) (*Server, error) {
 	cfg.Metrics.Watch(streams, s.carriers.wakes, s.stateBudget.InUse)
 	if cfg.Deliveries != nil {
 		cfg.Metrics.WatchDeliveries(cfg.Deliveries)
+	}
+	if cfg.Publish.Publisher != nil {
+		cfg.Metrics.WatchPublishing(cfg.Publish.Streams, slices.Collect(maps.Values(outcomes)), s.publishing.budget.InUse)
 	}
 	if c, says := cfg.Control.(controlHearing); says {
 		cfg.Metrics.WatchControl(func() time.Time {

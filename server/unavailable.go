@@ -139,6 +139,10 @@ var waiting = map[string]string{
 
 	limit.PerUserCatchups: "You ask too often for events older than this gateway's memory.",
 	limit.PerIPCatchups:   "Your address asks too often for events older than this gateway's memory.",
+
+	limit.PublishRate:  "You publish too often.",
+	limit.PublishBytes: "This gateway publishes as much as it may at a time, or as it may for you.",
+	limit.PublishKeys:  "This gateway remembers as many idempotency keys as it may, or as it may for you.",
 }
 
 // limitStatus is what a caller that takes no event stream is answered.
@@ -155,4 +159,8 @@ var limitStatus = map[string]int{
 
 	limit.PerUserCatchups: http.StatusTooManyRequests,
 	limit.PerIPCatchups:   http.StatusTooManyRequests,
+
+	limit.PublishRate:  http.StatusTooManyRequests,
+	limit.PublishBytes: http.StatusServiceUnavailable,
+	limit.PublishKeys:  http.StatusServiceUnavailable,
 }

@@ -22,10 +22,16 @@ func (r *Registry) fetch(ctx context.Context, id int) (*parsed, error) {
 	if err != nil {
 		return nil, judge(err)
 	}
-	refs := references{client: r.cl, size: len(main.Schema), text: make(map[string]string)}
+	s, _, err := r.complete(ctx, id, main)
+	return s, err
+}
+
+// complete parses a schema, with all that it refers to.
+func (r *Registry) complete(ctx context.Context, id int, main sr.Schema) (*parsed, *references, error) {
+	refs := &references{client: r.cl, size: len(main.Schema), text: make(map[string]string)}
 	s := &parsed{id: id}
 	if s.err = refs.add(ctx, main.References, 0); s.err != nil && !errors.Is(s.err, errUnusable) {
-		return nil, judge(s.err)
+		return nil, nil, judge(s.err)
 	}
 	s.size = refs.size
 	switch {
@@ -33,12 +39,12 @@ func (r *Registry) fetch(ctx context.Context, id int) (*parsed, error) {
 	case s.size > maxSchema:
 		s.err = fmt.Errorf("it has more than %d bytes", maxSchema)
 	default:
-		s.parse(main, &refs)
+		s.parse(main, refs)
 	}
 	if s.err != nil {
 		s.err = errID(id, fmt.Errorf("it can't be used: %w", s.err))
 	}
-	return s, nil
+	return s, refs, nil
 }
 
 // Check asks the registry for a schema that nobody has. So it finds out whether the

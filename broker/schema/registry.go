@@ -60,10 +60,11 @@ type Registry struct {
 
 	mu       sync.Mutex // guards the rest; never held while the registry is asked
 	kept     cache
-	asked    map[int]*question // by id: what isn't known
-	running  int               // questions under way
-	answered chan struct{}     // closed, and made anew, when an answer has come
-	failing  error             // what the registry last said instead of an answer; nil: it answers
+	asked    map[int]*question  // by id: what isn't known
+	running  int                // questions under way
+	answered chan struct{}      // closed, and made anew, when an answer has come
+	subjects map[string]*latest // to write with
+	failing  error              // what the registry last said instead of an answer; nil: it answers
 }
 
 // question is a schema that isn't known.

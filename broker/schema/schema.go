@@ -6,6 +6,9 @@
 // fetch.go ask a registry for schemas, registry_http.go connects to it, and cache.go
 // keeps them. file.go has schemas from files.
 //
+// encoder.go writes by a schema: avro_write.go and avro_write_logical.go Avro. latest.go
+// asks for the schema to write with.
+//
 // Bytes come from anybody who may write to a topic, so each step is bounded: in depth,
 // in time by what it may write, and in memory.
 package schema

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"strings"
 )
 
 // apiKeyPrefix lets people, and scanners of repositories, see what such a text is.
@@ -35,6 +36,9 @@ func ParseAPIKey(name, hash string) (APIKey, error) {
 
 // APIKeys are the keys of back ends.
 type APIKeys []APIKey
+
+// ShowsAPIKey reports whether a request shows what is an API key by its looks.
+func ShowsAPIKey(r *http.Request) bool { return strings.HasPrefix(bearer(r), apiKeyPrefix) }
 
 // Check finds whose key a request carries as Authorization: Bearer. It fails with an
 // [*Error].

@@ -82,19 +82,39 @@ func (c Config) Allows(from string) bool {
 	})
 }
 
+// writeHeaders are those that a page sends with what it publishes.
+var writeHeaders = []string{"Content-Type", "Idempotency-Key"}
+
 // Middleware returns nil when no other origin may read: without the headers browsers
-// refuse.
-func (c Config) Middleware() func(http.Handler) http.Handler {
+// refuse. writes says of a path that pages may POST to it; nil: to none.
+func (c Config) Middleware(writes func(path string) bool) func(http.Handler) http.Handler {
 	if len(c.Origins) == 0 {
 		return nil
 	}
+	reading := c.handler([]string{http.MethodGet, http.MethodHead}, nil)
+	writing := c.handler([]string{http.MethodPost}, writeHeaders)
+	return func(next http.Handler) http.Handler {
+		read, write := reading(next), writing(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if writes != nil && writes(r.URL.Path) {
+				write.ServeHTTP(w, r)
+				return
+			}
+			read.ServeHTTP(w, r)
+		})
+	}
+}
+
+// handler is Middleware for the routes of some methods, whose requests may have more
+// headers.
+func (c Config) handler(methods, more []string) func(http.Handler) http.Handler {
 	headers := c.Headers
 	if headers == nil {
 		headers = DefaultHeaders
 	}
 	options := cors.Options{
-		AllowedMethods:   []string{http.MethodGet, http.MethodHead},
-		AllowedHeaders:   slices.Concat(eventHeaders, headers),
+		AllowedMethods:   methods,
+		AllowedHeaders:   slices.Concat(eventHeaders, headers, more),
 		ExposedHeaders:   exposedHeaders,
 		AllowCredentials: c.Credentials,
 		MaxAge:           int(preflightAge / time.Second),

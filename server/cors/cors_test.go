@@ -69,7 +69,7 @@ func TestWithCredentialsAnOriginIsExactOrAboveTwoLabels(t *testing.T) {
 func TestAnOriginIsAllowedAsWritten(t *testing.T) {
 	h := Config{Credentials: true, Origins: []string{
 		"https://shop.example", "https://*.Shop.example:8443", "https://old.example:443", "capacitor://localhost", "http://[::1]:3000",
-	}}.Middleware()(http.NotFoundHandler())
+	}}.Middleware(nil)(http.NotFoundHandler())
 	for from, want := range map[string]bool{
 		"https://shop.example":             true,
 		"https://a.shop.example:8443":      true,
@@ -113,9 +113,9 @@ func asFrom(h http.Handler, method, origin string, headers ...string) *httptest.
 
 func TestAPreflightAllowsWhatTracingAndLibrariesAdd(t *testing.T) {
 	const shop = "https://shop.example"
-	usual := Config{Origins: []string{shop}}.Middleware()(http.NotFoundHandler())
-	own := Config{Origins: []string{shop}, Headers: []string{"X-Own"}}.Middleware()(http.NotFoundHandler())
-	any := Config{Origins: []string{shop}, Headers: []string{"*"}}.Middleware()(http.NotFoundHandler())
+	usual := Config{Origins: []string{shop}}.Middleware(nil)(http.NotFoundHandler())
+	own := Config{Origins: []string{shop}, Headers: []string{"X-Own"}}.Middleware(nil)(http.NotFoundHandler())
+	any := Config{Origins: []string{shop}, Headers: []string{"*"}}.Middleware(nil)(http.NotFoundHandler())
 	for headers, by := range map[string][3]bool{ // usual, own, any
 		"last-event-id": {true, true, true},
 		"authorization,cache-control,last-event-id": {true, true, true},

@@ -2,6 +2,7 @@ package describe
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,6 +30,7 @@ type Credentials struct {
 	ForAnyone  bool // some streams are for those without an identity
 	APIKeys    bool // back ends have them
 	Portal     bool // developers have keys, which are good for some routes of back ends
+	Publish    bool // callers may publish, if they have a role
 	AdminToken bool // operators have one
 	AdminKeys  bool // API keys are good for operators, too
 }
@@ -66,11 +68,18 @@ func (c Credentials) schemes() map[Asker]schemes {
 	if c.AdminKeys {
 		operators.add("adminKey", openapi.Security{Type: "http", Scheme: "bearer", Description: "An API key."})
 	}
+	publishers := schemes{slices.Clone(backEnds.ways), maps.Clone(backEnds.all)}
+	if c.Publish {
+		for name, scheme := range callers.all {
+			publishers.add(name, scheme)
+		}
+		slices.SortFunc(publishers.ways, func(a, b map[string][]string) int { return cmp.Compare(wayName(a), wayName(b)) })
+	}
 	anyone := schemes{append(slices.Clone(callers.ways), map[string][]string{}), callers.all}
 	if c.ForAnyone {
 		callers.ways = anyone.ways // nothing is enough for what anyone may read
 	}
-	all := map[Asker]schemes{Anybody: {}, Caller: callers, AnyCaller: anyone, BackEnd: backEnds, Operator: operators}
+	all := map[Asker]schemes{Anybody: {}, Caller: callers, AnyCaller: anyone, BackEnd: backEnds, Publisher: publishers, Operator: operators}
 	for who, one := range all {
 		if one.ways == nil {
 			one.ways = []map[string][]string{}
@@ -78,6 +87,14 @@ func (c Credentials) schemes() map[Asker]schemes {
 		}
 	}
 	return all
+}
+
+// wayName is the name of the one scheme of a way.
+func wayName(way map[string][]string) string {
+	for name := range way {
+		return name
+	}
+	return ""
 }
 
 // schemeNames are plain words for kinds of credentials whose name says nothing to those

@@ -11,6 +11,7 @@ const (
 	Caller                 // a user, or who holds a ticket
 	AnyCaller              // the same, but it answers others, too
 	BackEnd                // an API key
+	Publisher              // an API key, or a user with a role
 	Operator               // what admin_auth has
 )
 

@@ -3,6 +3,7 @@
 // beyond, by name.
 //
 //   - limiter.go: streams open and begun, by user and address. rate.go: how often.
+//   - caller_rate.go: how often each caller does something.
 //   - clientip.go: the client's address, as trusted proxies tell it.
 //   - evictions.go: streams that gave way to newer ones, and for how long they stay away.
 //   - log_lines.go: lines of the log that anybody can cause.
@@ -59,6 +60,10 @@ const (
 
 	PerUserCatchups = "per_user_catchups"
 	PerIPCatchups   = "per_ip_catchups"
+
+	PublishRate  = "publish_rate"
+	PublishBytes = "publish_bytes"
+	PublishKeys  = "publish_keys"
 
 	// Descriptors is the process's own limit, and only a reason of
 	// sluice_sockets_turned_away_total.

@@ -34,6 +34,7 @@ type Metrics struct {
 	adminRefusals *prometheus.CounterVec // by reason
 	resets        *prometheus.CounterVec // by stream and reason
 	turnedAways   *prometheus.CounterVec // by limit
+	publishes     *prometheus.CounterVec // by stream and outcome
 	events        prometheus.Counter
 	bytes         prometheus.Counter
 }
@@ -53,10 +54,11 @@ func New() *Metrics {
 		adminRefusals: counters("sluice_admin_login_failures_total", "Requests for operators that showed no admin token or key, or a wrong one, by reason.", "reason"),
 		resets:        counters("sluice_resets_total", "Resets told to clients when their stream opened or because they lagged, by reason; of no stream where the id could not be read.", "stream", "reason"),
 		turnedAways:   counters("sluice_sockets_turned_away_total", "Connections closed before a byte was read from them, by the limit they were beyond.", "limit"),
+		publishes:     counters("sluice_publishes_total", "Requests to publish to a stream, by outcome: written, repeated, or why not.", "stream", "outcome"),
 		events:        prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_events_written_total", Help: "Events written to clients, the gateway's own not counted."}),
 		bytes:         prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_written_bytes_total", Help: "Bytes of event streams written, before chunking and TLS."}),
 	}
-	m.registry.MustRegister(m.connections, m.carriers, m.polls, m.probes, m.openings, m.closings, m.unavailables, m.refusals, m.adminRefusals, m.resets, m.turnedAways, m.events, m.bytes,
+	m.registry.MustRegister(m.connections, m.carriers, m.polls, m.probes, m.openings, m.closings, m.unavailables, m.refusals, m.adminRefusals, m.resets, m.turnedAways, m.publishes, m.events, m.bytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -155,6 +157,23 @@ func (m *Metrics) TurnedAway(limit string) { m.turnedAways.WithLabelValues(limit
 
 // Unavailable counts a request that was told to come back later.
 func (m *Metrics) Unavailable(why string) { m.unavailables.WithLabelValues(why).Inc() }
+
+// Published counts a request to publish to a configured stream.
+func (m *Metrics) Published(stream, outcome string) {
+	m.publishes.WithLabelValues(stream, outcome).Inc()
+}
+
+// WatchPublishing has the metrics say 0 for streams, and adds what is being published.
+func (m *Metrics) WatchPublishing(streams, outcomes []string, bytes func() int64) {
+	for _, stream := range streams {
+		for _, outcome := range outcomes {
+			m.publishes.WithLabelValues(stream, outcome)
+		}
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_publish_bytes_held", Help: "What is being published, as it counts for publish_bytes.",
+	}, func() float64 { return float64(bytes()) }))
+}
 
 // Watch adds what is read at each scrape.
 func (m *Metrics) Watch(s status.Streams, wakes func() uint64, stateBytes func() int64) {

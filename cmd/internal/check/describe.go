@@ -53,6 +53,22 @@ func describe(w io.Writer, c *config.Config, r *result) {
 		}
 	}
 	describeDeliveries(w, c)
+	describePublishing(w, c)
+}
+
+// describePublishing says what back ends may write, and which.
+func describePublishing(w io.Writer, c *config.Config) {
+	if len(c.Publish.Streams) == 0 {
+		return
+	}
+	var who []string
+	if len(c.Auth.APIKeys) > 0 {
+		who = append(who, "every API key")
+	}
+	if len(c.Publish.Roles) > 0 {
+		who = append(who, "users with the role "+strings.Join(c.Publish.Roles, " or "))
+	}
+	fmt.Fprintf(w, "\nPOST /publish writes to %s for %s.\n", strings.Join(c.PublishTopics(), ", "), strings.Join(who, ", and for "))
 }
 
 // describeDeliveries says what is handed to programs.

@@ -34,6 +34,7 @@ func (r *result) inspect(ctx context.Context, c *config.Config) {
 	r.judgeStreams(c)
 	r.judgeDeliveries(c)
 	r.judgePortal(ctx, c)
+	r.judgePublishing(ctx, c)
 	r.judgeLeaders(c)
 	r.judgeWidths(c)
 }
@@ -82,6 +83,22 @@ func (r *result) judgePortal(ctx context.Context, c *config.Config) {
 		r.add(c.Fault("portal.topic", topic+": "+unfit.Error()))
 	} else if err != nil {
 		r.add(c.Warning("portal.topic", topic+": whether it is compacted can't be found out: "+err.Error()))
+	}
+}
+
+// judgePublishing says which topics back ends can't write to. Whether they are there, is
+// said of the streams.
+func (r *result) judgePublishing(ctx context.Context, c *config.Config) {
+	topics := c.PublishTopics()
+	if len(topics) == 0 {
+		return
+	}
+	denied, err := broker.NotWritable(ctx, c.Broker(), topics...)
+	if err != nil {
+		r.add(c.Warning("publish.streams", err.Error()+"; it isn't known whether topics can be written"))
+	}
+	for _, name := range denied {
+		r.add(c.Fault("publish.streams", name+": Kafka doesn't allow this user to write to it (WRITE); grant it"))
 	}
 }
 

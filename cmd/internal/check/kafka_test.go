@@ -134,6 +134,12 @@ func TestWhatARealKafkaRefusesIsNamed(t *testing.T) {
 	if status != 0 || !strings.Contains(stdout, "It can be served.") {
 		t.Errorf("READ allowed: status %d\n--- stdout\n%s--- stderr\n%s", status, stdout, stderr)
 	}
+
+	// To read a topic is not to write it.
+	inDir(t, fmt.Sprintf("kafka: {brokers: [%q], %s}\nstreams: {orders: {topic: described, user: key}}\nlisten: localhost:8080\nauth: {jwt: {secret: 0123456789abcdef0123456789abcdef, require_exp: true}}\npublish: {streams: [orders], roles: [backend]}\n", k.TLS(), trusting), files)
+	if status, _, stderr := runCheck(t); status != 2 || !strings.Contains(stderr, "publish.streams: described: Kafka doesn't allow this user to write to it (WRITE); grant it") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
 }
 
 // allow lets the user do this with a topic.

@@ -25,6 +25,7 @@ func (l *loader) check() {
 	l.checkAuth()
 	l.checkCORS()
 	l.checkGuard()
+	l.checkPublish()
 	l.checkTwins()
 	l.checkFiles()
 }

@@ -9,17 +9,18 @@
 // which key, and what to write instead. A secret's value stands in none of them.
 //
 // Files:
-//   - config.go, config_auth.go, config_deliver.go, config_guard.go: the types of a
-//     configuration.
-//   - keys.go, keys_auth.go, keys_deliver.go, keys_guard.go, keys_shape.go: the table of
-//     keys.
+//   - config.go, config_auth.go, config_deliver.go, config_guard.go,
+//     config_publish.go: the types of a configuration.
+//   - keys.go, keys_auth.go, keys_deliver.go, keys_guard.go, keys_publish.go,
+//     keys_shape.go: the table of keys.
 //   - load.go, env.go: reading a file and the environment into it.
 //   - yaml.go, yaml_syntax.go, yaml_line.go: YAML, and what is wrong with text that is
 //     not YAML, or not what was meant.
 //   - value.go, units.go, rate.go, secret.go: single values.
 //   - check.go, and check_auth.go, check_cors.go, check_deliver.go, check_deprecated.go,
-//     check_exposed.go, check_guard.go, check_kafka.go, check_registry.go,
-//     check_shape.go, check_streams.go, check_target.go: what single values can't show.
+//     check_exposed.go, check_guard.go, check_kafka.go, check_publish.go,
+//     check_registry.go, check_shape.go, check_streams.go, check_target.go: what single
+//     values can't show.
 //   - finding.go: a fault or a warning, and its line.
 //   - convert.go, convert_auth.go, convert_deliver.go, convert_shape.go: settings of
 //     broker, stream and server.
@@ -47,6 +48,7 @@ type Config struct {
 	SchemaRegistry   SchemaRegistry
 	Streams          []Stream   // by name, so that the ids of all gateways name their streams in one order
 	Deliveries       []Delivery // by name
+	Publish          Publish
 	Catchup          Catchup
 	SlowClient       SlowClient
 	Decisions        int  // records remembered with what became of them; 0 none

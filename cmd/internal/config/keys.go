@@ -49,7 +49,7 @@ const (
 // namedSections are the sections whose keys are names that users choose.
 var namedSections = []string{"streams", "deliveries"}
 
-var table = slices.Concat(mainKeys, shapeKeys, deliveryKeys, authKeys, guardKeys)
+var table = slices.Concat(mainKeys, shapeKeys, deliveryKeys, publishKeys, authKeys, guardKeys)
 
 var mainKeys = []Key{
 	{"listen", ":8080", nil, "Address for browsers: `host:port`, `unix:/run/sluice/public.sock`, or [`systemd:NAME`](#sockets). Port 0 takes any free port.",

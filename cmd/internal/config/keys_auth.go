@@ -61,7 +61,7 @@ var authKeys = []Key{
 	{"auth.tickets.ttl", "60s", nil, "How long a ticket lasts if the back end asks for no `ttl`. At most 24h.",
 		func(c *Config, _ *Stream) any { return &c.tickets().TTL }},
 
-	{"auth.api_keys_file", "", nil, "File with the keys of back ends, for `POST /tickets` and `POST /revoke`: [a line each](#api-keys), made by `sluice keys new NAME`.",
+	{"auth.api_keys_file", "", nil, "File with the keys of back ends, for `POST /tickets`, `POST /revoke` and [`POST /publish`](publishing.md): [a line each](#api-keys), made by `sluice keys new NAME`.",
 		func(c *Config, _ *Stream) any { return (*path)(&c.Auth.apiKeysFile) }},
 }
 

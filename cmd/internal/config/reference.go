@@ -18,6 +18,7 @@ var chapters = []struct {
 	{"Schemas", []string{"schema_registry"}},
 	{"Streams", []string{"streams"}},
 	{"Deliveries", []string{"deliveries"}},
+	{"Publishing", []string{"publish"}},
 	{"Clients that come late or are slow", []string{"catchup", "slow_client"}},
 	{"Users", []string{"auth"}},
 	{"Pages of other origins", []string{"cors"}},

@@ -69,6 +69,18 @@ func tryCommand(t *testing.T, page, line string) {
 		if said := n.run(line); !strings.Contains(said, `"ended":0`) {
 			t.Errorf("%s: %s", line, said)
 		}
+	case strings.Contains(line, "/publish/"):
+		n.demo("-c", n.publishConfig())
+		all := n.run(line)
+		if !strings.Contains(all, `"topic":"order-topic"`) {
+			t.Errorf("%s: %s", line, all)
+		}
+		for range 2 { // the demo has two gateways, and each has a memory of keys
+			all += n.run(line)
+		}
+		if !strings.Contains(all, `"repeated":true`) {
+			t.Errorf("%s: %s", line, all)
+		}
 	default:
 		t.Errorf("nobody tries: %s", line)
 	}
@@ -77,15 +89,24 @@ func tryCommand(t *testing.T, page, line string) {
 // ticketConfig is the configuration of tickets in docs/identity.md, with the key that the
 // page makes.
 func (n *newcomer) ticketConfig() string {
+	return n.configWithKey("identity.md", "\n## Tickets\n")
+}
+
+// publishConfig is that of docs/publishing.md.
+func (n *newcomer) publishConfig() string { return n.configWithKey("publishing.md", "# Publishing") }
+
+// configWithKey is the first configuration in a section of a page, with the key that the
+// page makes.
+func (n *newcomer) configWithKey(name, heading string) string {
 	n.t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "identity.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", name))
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(page), "\n## Tickets\n")
+	_, section, _ := strings.Cut(string(page), heading)
 	config := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindStringSubmatch(section)
 	if config == nil || !strings.Contains(section, "`sluice keys new -f keys.yaml shop`") {
-		n.t.Fatal("the page doesn't say how to make tickets")
+		n.t.Fatal("the page doesn't say how to make the key")
 	}
 	keys := exec.CommandContext(bounded(n.t), "./sluice", "keys", "new", "-f", "keys.yaml", "shop")
 	keys.Dir = n.dir
@@ -94,7 +115,7 @@ func (n *newcomer) ticketConfig() string {
 		n.t.Fatal(err)
 	}
 	n.t.Setenv("SLUICE_KEY", strings.TrimSpace(string(key)))
-	for name, text := range map[string]string{"sluice.yaml": config[1], "tickets.key": strings.Repeat("k", 44)} {
+	for name, text := range map[string]string{"sluice.yaml": config[1], "tickets.key": strings.Repeat("k", 44), "jwt.key": strings.Repeat("k", 44)} {
 		if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), 0o600); err != nil {
 			n.t.Fatal(err)
 		}

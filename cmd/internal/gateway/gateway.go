@@ -4,7 +4,7 @@
 // Files:
 //   - gateway.go, lifecycle.go: New, Start and Stop, and the list of what to stop.
 //   - listeners.go: the addresses, and how many connections fit.
-//   - deliveries.go: deliveries to programs.
+//   - deliveries.go: deliveries to programs. publishing.go: what back ends write.
 //   - identity.go: who is asking. control.go, portal.go: what gateways tell each other.
 //   - status.go: what the server is told about the reader.
 //   - id_length.go: streams whose ids would be too long are not served. id_topics.go: the
@@ -131,6 +131,10 @@ func New(o Options) (g *Gateway, err error) {
 	if err != nil {
 		return g, err
 	}
+	publish, err := g.newPublish(kafka, registry)
+	if err != nil {
+		return g, err
+	}
 	who, err := g.identity()
 	if err != nil {
 		return g, err
@@ -152,7 +156,7 @@ func New(o Options) (g *Gateway, err error) {
 		Subjects: c.Subjects(), Deprecated: c.Deprecated(), NoPages: !c.Pages,
 		CORS:      cors.Config{Origins: c.CORS.Origins, Credentials: c.CORS.Credentials, Headers: c.CORS.Headers},
 		Heartbeat: c.Heartbeat, MaxAge: c.MaxConnectionAge, ReadyGrace: c.ReadyGrace,
-		Control: control, Portal: developers, Deliveries: delivers,
+		Control: control, Portal: developers, Deliveries: delivers, Publish: publish,
 		SkipLagging: c.SlowClient.Action == config.SlowReset, Goroutines: !c.Hold, Compress: int(c.Compress),
 		Limits: c.ServerLimits(), Proxies: c.Proxies(), AdminAuth: operators.Auth{Token: c.AdminAuth.Token.Reveal(), APIKeys: c.AdminAuth.APIKeys},
 	})
