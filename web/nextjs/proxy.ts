@@ -11,10 +11,11 @@ const viaNext = (request: NextRequest) => NextResponse.rewrite(`${sluiceURL()}/e
 export function proxy(request: NextRequest) {
   if (request.nextUrl.pathname === "/next-events") return viaNext(request);
   const nonce = crypto.randomUUID();
+  const dev = process.env.NODE_ENV === "development"; // Next's own tools are in the page then
   const policy = [
     "default-src 'none'",
-    `script-src 'nonce-${nonce}' 'strict-dynamic'${process.env.NODE_ENV === "development" ? " 'unsafe-eval'" : ""}`,
-    `style-src 'self' 'nonce-${nonce}'`,
+    `script-src 'nonce-${nonce}' 'strict-dynamic'${dev ? " 'unsafe-eval'" : ""}`,
+    `style-src 'self' ${dev ? "'unsafe-inline'" : `'nonce-${nonce}'`}`,
     "img-src 'self'",
     "font-src 'self'",
     `connect-src 'self' ${sluicePublicURL()} ${sluicePublicURL().replace(/^http/, "ws")}`.trim(),

@@ -44,10 +44,17 @@ export class Children {
     this.#ending ??= (async () => {
       for (const { name, child, ended } of this.#running.toReversed()) {
         if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) continue;
-        child.kill("SIGTERM");
+        const tell = (signal) => {
+          try {
+            process.kill(-child.pid, signal); // and what it has started: tsc is a program behind a script
+          } catch {
+            // all of them have ended
+          }
+        };
+        tell("SIGTERM");
         const late = setTimeout(() => {
           console.log(`${name.padEnd(7)} doesn't end by itself`);
-          child.kill("SIGKILL");
+          tell("SIGKILL");
         }, PATIENCE);
         await ended;
         clearTimeout(late);

@@ -1,11 +1,12 @@
-// Starts all of the shop: `npm run demo` with the Kafka inside sluice, and `npm run shop` with yours (KAFKA_BROKERS). README.md says what the
-// variables are. Ctrl-C ends everything, in order.
+// Starts all of the shop: `npm run demo` with the Kafka inside sluice, and `npm run shop` with yours (KAFKA_BROKERS). `npm run dev` is for
+// who changes it: Next and the worker follow the files. README.md says what the variables are. Ctrl-C ends everything, in order.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { buildClient, buildShop, buildWorker } from "./build.mjs";
 import { Children } from "./children.mjs";
 import { has, nginx } from "./nginx.mjs";
 import { secrets } from "./secrets.mjs";
@@ -13,8 +14,9 @@ import { secrets } from "./secrets.mjs";
 const home = join(import.meta.dirname, "..");
 process.chdir(home);
 
-const own = process.argv.includes("--kafka");
 const env = process.env;
+const dev = process.argv.includes("--dev");
+const own = process.argv.includes("--kafka") || (dev && Boolean(env.KAFKA_BROKERS));
 const ports = {
   shop: Number(env.PORT || 3000),
   https: Number(env.HTTPS_PORT || 3443),
@@ -51,7 +53,8 @@ async function answers(url) {
 if (own && !env.KAFKA_BROKERS) give("KAFKA_BROKERS is missing: KAFKA_BROKERS=host:9092 npm run shop. Without a Kafka: npm run demo.");
 if (!existsSync("node_modules/next")) give("The packages are missing: npm ci");
 
-const withNginx = env.SLUICE_PUBLIC_URL === undefined && has("nginx");
+// In between, nginx would answer with its own page whenever Next is about to start again.
+const withNginx = !dev && env.SLUICE_PUBLIC_URL === undefined && has("nginx");
 const needed = { PORT: ports.shop, GATEWAY_PORT: ports.sluice, GATEWAY_ADMIN_PORT: ports.admin, MAIL_PORT: ports.mail };
 if (!own) needed.KAFKA_PORT = ports.kafka;
 if (withNginx) Object.assign(needed, { NEXT_PORT: ports.next, ...(has("openssl") && { HTTPS_PORT: ports.https }) });
@@ -67,10 +70,9 @@ const stop = () => {
 };
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
 
-if (!existsSync(".next/BUILD_ID") || !existsSync(".build/worker/mailbox.js")) {
-  console.log("Building the shop, once.");
-  execFileSync("npm", ["run", "build"], { stdio: "inherit" });
-}
+buildClient();
+if (dev) buildWorker();
+else buildShop();
 let sluice = env.SLUICE;
 if (!sluice) {
   sluice = join(home, ".shop", "sluice");
@@ -117,13 +119,21 @@ if (own) {
 }
 const ready = (async () => {
   await answers(`http://127.0.0.1:${ports.admin}/readyz`);
-  children.start("worker", process.execPath, [".build/worker/main.js"], shop);
-  children.start(
-    "next",
-    process.execPath,
-    ["node_modules/next/dist/bin/next", "start", "-p", String(nextPort), "-H", withNginx ? "127.0.0.1" : "0.0.0.0"],
-    shop,
-  );
+  const worker = ".build/worker/main.js";
+  const next = "node_modules/next/dist/bin/next";
+  if (dev) {
+    const follow = ["--watch", "--preserveWatchOutput"];
+    children.start("tsc", process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.node.json", ...follow]);
+    if (existsSync("../client/node_modules/typescript")) {
+      children.start("client", process.execPath, ["../client/node_modules/typescript/bin/tsc", "-p", "../client", ...follow]);
+    }
+    children.start("worker", process.execPath, ["--watch", "--watch-preserve-output", worker], shop);
+    children.start("next", process.execPath, [next, "dev", "-p", String(nextPort)], { ...shop, NODE_ENV: "development" });
+  } else {
+    children.start("worker", process.execPath, [worker], shop);
+    const host = withNginx ? "127.0.0.1" : "0.0.0.0";
+    children.start("next", process.execPath, [next, "start", "-p", String(nextPort), "-H", host], shop);
+  }
   await answers(`http://127.0.0.1:${nextPort}/login`);
   let https = false;
   if (withNginx) {
@@ -136,7 +146,7 @@ const ready = (async () => {
 The shop is open: http://localhost:${ports.shop}${https ? `, and by HTTP/2 https://localhost:${ports.https} (the certificate is self-signed)` : ""}
 Log in as alice, bob or carol, or as sam, who is staff. The password is demo. Ctrl-C ends it.
 Customers' mail is in .shop/mails, a file each.
-${withNginx ? "" : `There is no nginx in between: pages read http://localhost:${ports.sluice}, by CORS.\n`}`);
+${dev ? "Change a file and see.\n" : ""}${withNginx ? "" : `There is no nginx in between: pages read http://localhost:${ports.sluice}, by CORS.\n`}`);
 })();
 
 const why = await Promise.race([children.failed, ready.then(() => children.failed)]);
