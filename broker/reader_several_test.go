@@ -51,6 +51,7 @@ func TestATopicIsOfAPatternByItsWholeName(t *testing.T) {
 
 // What was there is read for the replay window, what comes later from its first record.
 func TestAPatternTakesUpNewTopics(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders.eu", 2)
 	f.create("other", 1)
@@ -85,6 +86,7 @@ func TestAPatternTakesUpNewTopics(t *testing.T) {
 }
 
 func TestATopicOfAPatternIsDeletedAndCreatedAgain(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders.eu", 1)
 	f.create("orders.us", 1)
@@ -142,6 +144,7 @@ func TestATopicIsShownByItsOwnStreamAndByAPattern(t *testing.T) {
 }
 
 func TestATopicWithoutRoomIsRefusedByName(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	for i := range 4 {
 		f.create(fmt.Sprintf("orders.%d", i), 1)
@@ -168,6 +171,7 @@ func TestATopicWithoutRoomIsRefusedByName(t *testing.T) {
 }
 
 func TestThePastOfSeveralTopics(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	for _, name := range []string{"orders.a", "orders.b", "orders.c"} {
 		f.create(name, 2)
@@ -236,6 +240,7 @@ func TestThePastOfSeveralTopics(t *testing.T) {
 // Without topic ids one that was created anew can't be told from the one before: it is
 // refused by name, and the others go on.
 func TestATopicOfAPatternWithoutAnID(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders.eu", 1)
 	f.create("orders.us", 1)

@@ -94,6 +94,7 @@ func TestHiddenRecordsReachTheState(t *testing.T) {
 // A partition stops at a record that fails; others of the topic go on, and so do other
 // topics.
 func TestAStreamStopsAtARecordThatFails(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 2)
 	f.create("news", 1)
@@ -160,6 +161,7 @@ func avroText(id byte, text string) string {
 // While the registry is away, known schemas are read. An unknown one holds its
 // partition, and nothing is lost.
 func TestAnUnknownSchemaWaitsForItsRegistry(t *testing.T) {
+	t.Parallel()
 	registry, away := awayRegistry(t)
 	f := newFake(t)
 	f.create("orders", 2)
@@ -202,7 +204,7 @@ func TestAnUnknownSchemaWaitsForItsRegistry(t *testing.T) {
 // A program that loops, explodes or fails costs its own stream an error a record. Another
 // stream of its topic has all events, and other topics don't wait.
 func TestAProgramThatFailsCostsItsOwnStreamAnError(t *testing.T) {
-	const n = 200
+	const n = 50
 	programs := map[string]string{
 		"loops":    `def f: f; f`,
 		"counts":   `[range(1e12)]`,

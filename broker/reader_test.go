@@ -114,6 +114,7 @@ func TestReaderWarmsThenFollows(t *testing.T) {
 }
 
 func TestReaderBeginsAtItsReplayWindow(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 2)
 	old := recordOf("orders", 0, "alice", "old")
@@ -238,6 +239,7 @@ func waitStatus(t *testing.T, r *Reader, what string, fulfilled func(Status) boo
 }
 
 func TestReaderTakesUpAddedPartitionsFromTheirStart(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 1)
 	sink := newRecorder(t, 1)

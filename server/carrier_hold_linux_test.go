@@ -157,7 +157,7 @@ func TestStalledClient(t *testing.T) {
 // TestThousands: many connections, some of them stalled, end by a drain and by a close,
 // each told so, and nothing is left.
 func TestThousands(t *testing.T) {
-	const many = 2000
+	many := sized(2000)
 	for name, end := range map[string]func(f *fixture) error{
 		"drain": func(f *fixture) error { return f.Drain(f.t.Context()) },
 		"close": func(f *fixture) error { f.Close(); return nil },
@@ -169,7 +169,7 @@ func TestThousands(t *testing.T) {
 				bodies[i] = ssetest.NewReader(body(t, f.raw("GET /events?user=alice HTTP/1.1\nHost: x\n\n")))
 			}
 			f.order("alice", "1")
-			eventually(t, "all got it", func() bool { return f.metric("sluice_events_written_total") == many })
+			eventually(t, "all got it", func() bool { return f.metric("sluice_events_written_total") == float64(many) })
 			if err := end(f); err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +183,7 @@ func TestThousands(t *testing.T) {
 					t.Fatalf("got %v, %v after the end", e, err)
 				}
 			}
-			if n := f.closings(draining); n != many {
+			if n := f.closings(draining); n != float64(many) {
 				t.Errorf("%v closed as draining, want %d", n, many)
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,14 @@ func begin(t testing.TB, change func(*Config)) *fixture {
 	return f
 }
 
+// sized is a size that is promised, or a fifth of it.
+func sized(n int) int {
+	if os.Getenv("SLUICE_TEST_FULL") != "" {
+		return n
+	}
+	return n / 5
+}
+
 // newFixture is one that is neither warm nor listening.
 func newFixture(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
@@ -84,6 +93,8 @@ func newFixtureOf(t testing.TB, ids cursor.Codec, change func(*Config)) *fixture
 		Logger:   slog.New(slog.NewTextHandler(f.logs, &slog.HandlerOptions{Level: f.level})),
 		RetryMin: 1500 * time.Millisecond,
 		RetryMax: 1500 * time.Millisecond,
+
+		DrainSpread: 100 * time.Millisecond,
 
 		Goroutines: everythingOnGoroutines,
 	}

@@ -72,7 +72,7 @@ func (s seen) next(data []byte) error {
 // again and again while events are published. Each subject's versions follow one another,
 // from the one in the state on.
 func TestJoins(t *testing.T) {
-	joins := int64(2_000)
+	joins := int64(1_000)
 	if os.Getenv("SLUICE_TEST_ALL") == "1" {
 		joins = 10_000
 	}

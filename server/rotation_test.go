@@ -109,7 +109,7 @@ func TestKeysRotateUnderOpenStreams(t *testing.T) {
 		s.want("sluice.hello", "*")
 		return s
 	}
-	const crowd = 1000
+	crowd := sized(1000)
 	streams := make([]*opened, crowd)
 	for n := range streams {
 		streams[n] = enter(0, "u"+strconv.Itoa(n))

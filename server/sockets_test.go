@@ -126,14 +126,14 @@ func TestSlowloris(t *testing.T) {
 	if everythingOnGoroutines {
 		t.Skip("the same on both")
 	}
-	const many = 2000 // with both ends here, 4,000 descriptors
+	many := sized(2000) // with both ends here, twice as many descriptors
 	f := newFixture(t, nil)
 	f.warm()
 	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.headerTimeout = 2 * time.Second
+	f.headerTimeout = time.Second
 	f.serve(listen.ConnLimiter{Sockets: many + 100, Metrics: f.cfg.Metrics}.Limit(l))
 	before := inUse()
 	var conns []net.Conn

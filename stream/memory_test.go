@@ -11,12 +11,11 @@ import (
 // at the heap. What is configured is what is used, but for a small factor, whatever the
 // events are made of.
 func TestBytesBoundMemory(t *testing.T) {
-	const bound = 8 << 20
 	// A little comes on top for each stream: an open block, half-empty chunks.
 	const most, least, extra = 1.5, 0.4, 1 << 20
-	times := 2 // so much of what is allowed is published
+	bound, times := int64(4<<20), int64(2) // so much is allowed, and so much of that is published
 	if os.Getenv("SLUICE_TEST_ALL") == "1" {
-		times = 4
+		bound, times = 8<<20, 4
 	}
 	for _, tt := range []struct {
 		name                  string
@@ -59,7 +58,7 @@ func TestBytesBoundMemory(t *testing.T) {
 			}
 			var users [][]byte
 			data := make([]byte, tt.data)
-			for o := range times * bound / each {
+			for o := range int(times*bound) / each {
 				if o == 0 || !tt.same {
 					users = users[:0]
 					for range tt.users {
@@ -74,11 +73,11 @@ func TestBytesBoundMemory(t *testing.T) {
 			}
 			used := float64(heap() - before)
 			u := h.Stats(0)
-			t.Logf("%.2f of what is allowed, of which %.2f are counted; %d entries, %d subjects", used/bound, float64(max(u.Bytes, u.StateBytes))/bound, u.Entries, u.Subjects)
-			if used > most*bound+extra {
+			t.Logf("%.2f of what is allowed, of which %.2f are counted; %d entries, %d subjects", used/float64(bound), float64(max(u.Bytes, u.StateBytes))/float64(bound), u.Entries, u.Subjects)
+			if used > most*float64(bound)+extra {
 				t.Errorf("%.1f MB are used, where %d MB are allowed", used/1e6, bound/1_000_000)
 			}
-			if used < least*bound {
+			if used < least*float64(bound) {
 				t.Errorf("only %.1f MB are used, where %d MB are allowed", used/1e6, bound/1_000_000)
 			}
 		})

@@ -18,7 +18,7 @@ import (
 // against all that was ever in Kafka: rules 1 to 12 together. Nothing may be lost without
 // a reset that names its partition.
 func TestModel(t *testing.T) {
-	seeds := uint64(20)
+	seeds := uint64(10)
 	if os.Getenv("SLUICE_TEST_ALL") == "1" {
 		seeds = 100
 	}

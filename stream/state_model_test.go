@@ -119,7 +119,7 @@ func (m *modelTopic) state(user string, now int64) map[string]string {
 // TestStateModel has gateways read a topic from different places and in different orders,
 // one of them after its compaction, and expects of each what the state is by definition.
 func TestStateModel(t *testing.T) {
-	seeds := uint64(500)
+	seeds := uint64(200)
 	if os.Getenv("SLUICE_TEST_FULL") != "" {
 		seeds = 20000
 	}

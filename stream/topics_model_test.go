@@ -21,7 +21,7 @@ import (
 // in Kafka: nothing is lost, repeated or somebody else's, and what was deleted is told of
 // for its topic only.
 func TestTopicsModel(t *testing.T) {
-	seeds := uint64(60)
+	seeds := uint64(20)
 	if os.Getenv("SLUICE_TEST_ALL") == "1" {
 		seeds = 300
 	}

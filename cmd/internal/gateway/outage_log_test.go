@@ -67,6 +67,7 @@ func TestAnOutageIsLoggedOnceAndSoIsItsEnd(t *testing.T) {
 
 // A gateway whose Kafka goes away says so.
 func TestAGatewayLogsThatKafkaIsAway(t *testing.T) {
+	t.Parallel()
 	c := cluster(t, 1)
 	var log syncBuffer
 	startLogging(t, shop(t, c, ""), &log)

@@ -34,6 +34,7 @@ const costless = `
 // Nothing that anybody is told, and nothing that is noted of a record, has a field that
 // its stream drops. A further way to read a stream, or another page, is one line here.
 func TestADroppedFieldAppearsNowhere(t *testing.T) {
+	t.Parallel()
 	const secret = "s3cr3t-cost"
 	s := newShaping(t, []string{"orders", "stops", "framed", "rows"}, costless[1:])
 	said := make(map[string]string)

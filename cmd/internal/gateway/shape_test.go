@@ -235,6 +235,7 @@ func TestChangeDataOfDebezium(t *testing.T) {
 }
 
 func TestEachKindOfKey(t *testing.T) {
+	t.Parallel()
 	kinds := []struct{ name, more, key, user string }{
 		{"text", "key_decode: text", "alice", "alice"},
 		{"json-text", "key_decode: json", `"alice"`, "alice"},
@@ -286,6 +287,7 @@ func TestCloudEventsInBothModes(t *testing.T) {
 
 // A stream that stops at a record is not ready, and the gateway is.
 func TestAStreamThatStopsIsNotReady(t *testing.T) {
+	t.Parallel()
 	s := newShaping(t, []string{"orders", "news"}, `
   orders: {topic: orders, user: key, transform: '.n', on_error: stop}
   news: {topic: news, user: key}

@@ -16,6 +16,7 @@ import (
 // Why a record is no event of a stream: the answer names the key that left it out, or
 // what is wrong, and quotes nothing.
 func TestWhyARecordIsNoEventOfAStreamWithAShape(t *testing.T) {
+	t.Parallel()
 	s := newShaping(t, []string{"orders", "rows", "framed"}, `
   shown: {topic: orders, user: key, subject: value:nothing}
   filtered: {topic: orders, user: key, subject: value:nothing, filter: '.secret == 1'}

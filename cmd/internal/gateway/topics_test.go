@@ -79,8 +79,9 @@ func reads(t *testing.T, r *ssetest.Reader, n int, value string) (id string) {
 }
 
 // 300 topics of one partition, and 50 of six, are one stream that is ready, has ids, and
-// resumes on another gateway.
+// resumes on another gateway. Without SLUICE_TEST_FULL it is a fifth of them.
 func TestAStreamOfHundredsOfTopics(t *testing.T) {
+	t.Parallel()
 	keys := filepath.Join(t.TempDir(), "ids.keys")
 	if err := os.WriteFile(keys, []byte("k1:"+base64.StdEncoding.EncodeToString(make([]byte, 32))+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -96,7 +97,11 @@ func TestAStreamOfHundredsOfTopics(t *testing.T) {
 		{"50 of six", 50, 6, 2850, ""},
 		{"300 of one partition, sealed", 300, 1, 5300, "ids: sealed\nids_keys_file: " + keys + "\n"},
 	} {
+		if os.Getenv("SLUICE_TEST_FULL") == "" {
+			tt.topics, tt.idAtMost = tt.topics/5, tt.idAtMost/5+100
+		}
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			all := tt.topics * int(tt.partitions)
 			c, conf := severalShop(t, tt.topics, tt.partitions, tt.more)
 			g := start(t, conf)
@@ -133,6 +138,7 @@ func TestAStreamOfHundredsOfTopics(t *testing.T) {
 
 // One topic more than an id has room for is refused by name, and the others go on.
 func TestATopicBeyondTheBoundIsRefusedByName(t *testing.T) {
+	t.Parallel()
 	const served, refused = 465, 3
 	c, conf := severalShop(t, served+refused, 1, "")
 	log := &syncBuffer{}
