@@ -71,7 +71,7 @@ func NewReader(cfg Config, streams []StreamConfig, sink Sink, log *slog.Logger) 
 		errs = append(errs, err)
 		r.decoders = append(r.decoders, d)
 		if s.Topics != nil {
-			r.severals = append(r.severals, &several{index: i, name: s.Name, topics: s.Topics, jumps: newJumpCounts(), refused: make(map[record.Refusal]uint64)})
+			r.severals = append(r.severals, &several{index: i, name: s.Name, topics: s.Topics, jumps: newJumpCounts(), refused: make(map[record.Refusal]uint64), lastRefused: make(map[record.Refusal]RefusedRecord)})
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

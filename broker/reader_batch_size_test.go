@@ -53,6 +53,8 @@ func TestABatchThatUnpacksToTooMuchIsPassedOver(t *testing.T) {
 	s := r.Status()[0]
 	if s.Refused[record.BatchTooLarge] != 1 || s.Refused[record.RecordTooLarge] != 1 || s.Records != 4 {
 		t.Errorf("%d records, refused %v", s.Records, s.Refused)
+	} else if len(s.LastRefused) != 2 {
+		t.Errorf("the last ones: %+v", s.LastRefused)
 	}
 	f.produce(recordOf("orders", 0, "alice", "live"))
 	sink.waitEvents(0, 3)

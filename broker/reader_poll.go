@@ -197,7 +197,7 @@ func (r *Reader) skipBatch(t *topic, batch *kgo.ErrDecompressTooLarge) {
 	}
 	first := max(batch.Offset, t.next[p])
 	for _, v := range t.views {
-		v.skipBatch(t.log, p, first, batch.NextOffset)
+		v.skipBatch(t.log, t.name, p, first, batch.NextOffset)
 		if batch.NextOffset > t.base[p] {
 			r.sink.Refused(v.stream, stream.Refusal{Partition: v.at(p), Offset: first, Timestamp: time.Now().UnixMilli(), Reason: record.BatchTooLarge.String()})
 		}

@@ -30,6 +30,7 @@ type several struct {
 	events, records uint64 // of topics that were deleted
 	jumps           map[stream.Reason]uint64
 	refused         map[record.Refusal]uint64
+	lastRefused     map[record.Refusal]RefusedRecord
 }
 
 // addTopic begins to know a topic. isNew says that it was created since the start: it is
@@ -247,8 +248,11 @@ func (s *several) keep(v *view) {
 	for reason, n := range v.jumps {
 		s.jumps[reason] += n
 	}
-	for one, n := range v.refused {
-		s.refused[one] += n.n
+	for one, r := range v.refused {
+		s.refused[one] += r.n
+		if r.last.At.After(s.lastRefused[one].At) {
+			s.lastRefused[one] = r.last
+		}
 	}
 }
 
@@ -321,7 +325,7 @@ type PartitionStatus struct {
 func (s *several) status(parts []Status) Status {
 	all := Status{
 		Stream: s.name, Topic: s.topics.String(), Epoch: cursor.Several, Warm: s.warm, Fetching: s.begun, Exists: len(parts) > 0,
-		Events: s.events, Records: s.records, Jumps: maps.Clone(s.jumps), Refused: maps.Clone(s.refused), StaleSince: s.stale,
+		Events: s.events, Records: s.records, Jumps: maps.Clone(s.jumps), Refused: maps.Clone(s.refused), LastRefused: maps.Clone(s.lastRefused), StaleSince: s.stale,
 	}
 	troubles := 0
 	for _, one := range parts {
@@ -359,6 +363,9 @@ func (s *Status) add(one Status) {
 	}
 	for refusal, n := range one.Refused {
 		s.Refused[refusal] += n
+		if last, ok := one.LastRefused[refusal]; ok && last.At.After(s.LastRefused[refusal].At) {
+			s.LastRefused[refusal] = last
+		}
 	}
 	if !one.Unadmitted && one.Exists {
 		s.Fetching = s.Fetching && one.Fetching

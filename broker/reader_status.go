@@ -40,6 +40,8 @@ type Status struct {
 	Records uint64                    // read, without transaction markers
 	Jumps   map[stream.Reason]uint64  // by reason, one for each partition; recreated counts a topic once
 	Refused map[record.Refusal]uint64 // by single refusal; a record may have several
+
+	LastRefused map[record.Refusal]RefusedRecord // those that there were
 }
 
 // Status returns how far each stream is, in the order they were given.
@@ -74,6 +76,7 @@ func (r *Reader) Status() []Status {
 				Records:           v.records,
 				Jumps:             maps.Clone(v.jumps),
 				Refused:           make(map[record.Refusal]uint64, len(v.refused)),
+				LastRefused:       make(map[record.Refusal]RefusedRecord),
 			}
 			if t.begun {
 				s.AnsweredAt = t.answeredAt
@@ -82,7 +85,9 @@ func (r *Reader) Status() []Status {
 				s.Waiting = leaderlessText(s.Offline)
 			}
 			for one, r := range v.refused {
-				s.Refused[one] = r.n
+				if s.Refused[one] = r.n; r.n > 0 {
+					s.LastRefused[one] = r.last
+				}
 			}
 			if v.several == nil {
 				all[v.stream] = s

@@ -199,6 +199,8 @@ func TestReaderPassesOverWhatIsNoEvent(t *testing.T) {
 	})
 	if s := r.Status()[0]; s.Refused[record.NoUser] != 40 || s.Events != 0 || s.Records != 40 || s.Behind != 0 {
 		t.Errorf("status %+v", s)
+	} else if last := s.LastRefused[record.NoUser]; len(s.LastRefused) != 1 || last.Topic != "orders" || last.Partition != 0 || last.Offset != 39 || last.At.IsZero() {
+		t.Errorf("the last ones refused: %+v", s.LastRefused)
 	}
 	if n := strings.Count(log.String(), "no_user"); n != 1 || strings.Contains(log.String(), "secret") {
 		t.Errorf("said %d times; want once, without the value:\n%s", n, log.String())

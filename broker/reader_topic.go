@@ -103,7 +103,16 @@ type view struct {
 // refusalCount counts the records with one refusal, and limits its log lines.
 type refusalCount struct {
 	n     uint64
+	last  RefusedRecord
 	limit limit
+}
+
+// RefusedRecord says where a record is that is no event.
+type RefusedRecord struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+	At        time.Time // when it was read
 }
 
 func newView(index int, s StreamConfig, d *record.Decoder) *view {
@@ -169,11 +178,13 @@ func (l *limit) allow(now time.Time) (suppressed uint64, ok bool) {
 
 // skipBatch counts the records of a batch that was not unpacked, and logs it as
 // noteRefused does.
-func (v *view) skipBatch(log *slog.Logger, partition int32, first, next int64) {
+func (v *view) skipBatch(log *slog.Logger, topic string, partition int32, first, next int64) {
 	r := v.refused[record.BatchTooLarge]
 	v.records += uint64(next - first)
 	r.n += uint64(next - first)
-	if suppressed, ok := r.limit.allow(time.Now()); ok {
+	now := time.Now()
+	r.last = RefusedRecord{topic, partition, first, now}
+	if suppressed, ok := r.limit.allow(now); ok {
 		log.Warn("records are not what the stream expects: "+record.BatchTooLarge.Text(), "stream", v.name, "reason", record.BatchTooLarge.String(),
 			"partition", partition, "offset", first, "next", next, "more_since_last", suppressed)
 	}
@@ -187,6 +198,7 @@ func (v *view) noteRefused(log *slog.Logger, rec *kgo.Record, refused record.Ref
 	refused.Each(func(one record.Refusal) {
 		r := v.refused[one]
 		r.n++
+		r.last = RefusedRecord{rec.Topic, rec.Partition, rec.Offset, now}
 		if one.Intended() {
 			return
 		}

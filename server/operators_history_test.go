@@ -16,7 +16,7 @@ func TestTheGatewayRemembersAQuarterOfAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answered := time.Now()
 		f := newFixture(t, func(c *Config) {
-			c.Goroutines = true
+			c.Goroutines, c.Deliveries = true, &oneDelivery{}
 			c.Source = statuses{
 				{Name: "orders", Behind: 8, Records: 30, Events: 28, Answered: answered},
 				{Name: "news", Behind: -1},
@@ -30,6 +30,9 @@ func TestTheGatewayRemembersAQuarterOfAnHour(t *testing.T) {
 			t.Fatalf("at first: %+v", h)
 		}
 		first := h.Samples[0]
+		if len(first.Deliveries) != 1 || first.Deliveries[0].Name != "order-mail" {
+			t.Errorf("%+v", first.Deliveries)
+		}
 		if orders := first.Streams[0]; orders.Name != "orders" || *orders.Lag != 8 || orders.Records != 30 || orders.Events != 28 || !orders.KafkaAnswered.Equal(answered) {
 			t.Errorf("%+v", orders)
 		}

@@ -30,6 +30,8 @@ type Sample struct {
 	Gateway sampleGateway  `json:"gateway"`
 	Written liveWritten    `json:"written"`
 	Streams []sampleStream `json:"streams"`
+
+	Deliveries []sampleDelivery `json:"deliveries,omitempty"`
 }
 
 type sampleGateway struct {
@@ -46,6 +48,14 @@ type sampleStream struct {
 	Deliveries    uint64     `json:"deliveries"`
 	Lag           *int64     `json:"lag"`
 	KafkaAnswered *time.Time `json:"kafka_answered,omitempty"`
+}
+
+type sampleDelivery struct {
+	Name          string            `json:"name"`
+	Delivered     uint64            `json:"delivered"`
+	Failed        map[string]uint64 `json:"failed_attempts"` // by cause
+	Lag           *int64            `json:"lag"`
+	OldestWaiting *time.Time        `json:"oldest_waiting,omitempty"`
 }
 
 // LiveHistory is the body of GET /live/history.
@@ -104,6 +114,11 @@ func (o *Operators) sample(now time.Time) Sample {
 		s.Streams[i] = sampleStream{Name: f.Name, Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, KafkaAnswered: response.UTCOrNil(f.Answered)}
 		if f.Behind >= 0 {
 			s.Streams[i].Lag = new(f.Behind)
+		}
+	}
+	if o.Deliveries != nil {
+		for _, d := range o.Deliveries.Deliveries() {
+			s.Deliveries = append(s.Deliveries, sampleDelivery{d.Name, d.Delivered, d.Failed, d.Lag, d.OldestWaiting})
 		}
 	}
 	return s

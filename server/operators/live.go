@@ -88,7 +88,8 @@ type liveStream struct {
 	Log           liveLog           `json:"log"`
 	State         liveState         `json:"state"`
 
-	Held []status.HeldPartition `json:"held,omitempty"` // of Partitions, those that wait at a record
+	PoisonLast map[string]status.RefusedRecord `json:"poison_last"`    // the newest record of each of Poison
+	Held       []status.HeldPartition          `json:"held,omitempty"` // of Partitions, those that wait at a record
 }
 
 type livePartition struct {
@@ -194,13 +195,16 @@ func (o *Operators) liveStream(f *status.Facts, isReady bool) liveStream {
 		Name: f.Name, Topic: f.Topic, Audience: audienceName(f.Audience), Access: o.Access[f.Name],
 		Ready: isReady, Warm: f.Warm, Fetching: f.Fetching, Waiting: f.Waiting,
 		StaleSince: response.UTCOrNil(f.StaleSince), KafkaAnswered: response.UTCOrNil(f.Answered), NewestEvent: response.UTCOrNil(f.Stamp),
-		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused, Jumps: f.Jumps,
+		Records: f.Records, Events: f.Events, Deliveries: f.Deliveries, Poison: f.Refused, PoisonLast: f.LastRefused, Jumps: f.Jumps,
 		Topics: f.Topics, Partitions: []livePartition{}, Held: f.Held, Subscribers: f.Subscribers,
 		Log:   liveLog{Entries: f.Entries, Bytes: f.Bytes, Oldest: response.UTCOrNil(f.Oldest), Newest: response.UTCOrNil(f.Newest)},
 		State: liveState{Subjects: f.Subjects, Bytes: f.StateBytes},
 	}
 	if one.Poison == nil {
 		one.Poison = map[string]uint64{}
+	}
+	if one.PoisonLast == nil {
+		one.PoisonLast = map[string]status.RefusedRecord{}
 	}
 	if one.Jumps == nil {
 		one.Jumps = map[string]uint64{}

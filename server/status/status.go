@@ -43,9 +43,20 @@ type Stream struct {
 	Events     uint64            // made of them
 	Refused    map[string]uint64 // records with something wrong, by reason, each reason listed; a record may have several
 	Partitions []Partition
-	Jumps      map[string]uint64 // times that its reader had to go on elsewhere, by reason
+
+	LastRefused map[string]RefusedRecord // the newest of Refused, by reason; those that there were
+
+	Jumps map[string]uint64 // times that its reader had to go on elsewhere, by reason
 
 	CatchupFailures uint64 // times that something older than memory was wanted and could not be had from Kafka
+}
+
+// RefusedRecord says where a record is that has something wrong.
+type RefusedRecord struct {
+	Topic     string    `json:"topic"`
+	Partition int32     `json:"partition"`
+	Offset    int64     `json:"offset"`
+	At        time.Time `json:"at"` // when it was read
 }
 
 // HeldPartition is a partition that waits at a record.

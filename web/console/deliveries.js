@@ -3,7 +3,7 @@ import { ask, Refused } from "./api.js";
 import { byId, el, keyed, setData, setText } from "./dom.js";
 import * as format from "./format.js";
 import { Graph } from "./graph.js";
-import { deliveryFigure, every, since, sumOf } from "./live.js";
+import { deliveryFigure, since, sumOf } from "./live.js";
 import { drawCounts } from "./overview.js";
 
 const graphs = [
@@ -82,7 +82,7 @@ function draw(card, d, live) {
   keyed(parts.wrong, wrong, (_, i) => i, () => el("li"), setText);
   for (const { figure, show, value, graph } of parts.graphs) {
     setText(value, show(live.latest(name(figure))));
-    graph.draw(live.series.of(name(figure)), every / 1000);
+    graph.draw(live.series.of(name(figure)), live.step);
   }
   for (const { show, row } of parts.facts) {
     keyed(row.lastElementChild, [show(d)].flat(), (_, i) => i, () => el("span"), setText);

@@ -40,11 +40,12 @@ function make(s) {
     facts: facts.map(([name, show]) => ({ show, row: el("div", {}, el("dt", {}, name), el("dd", { "data-fact": name })) })),
     held: el("ul", { class: "held" }),
     poison: el("dl", { class: "counts", "data-counts": "poison" }),
+    last: el("ul", { class: "last" }),
     resets: el("dl", { class: "counts", "data-counts": "resets" }),
     rows: el("tbody"),
     partitions: el("span", { class: "quiet", "data-count": "partitions" }),
   };
-  const { state, graphs: drawn, facts: list, held, poison, resets, rows, partitions } = card.parts;
+  const { state, graphs: drawn, facts: list, held, poison, last, resets, rows, partitions } = card.parts;
   const audience = s.audience === "user" ? "each event to its user" : "for everyone";
   card.append(
     el("div", { class: "title" },
@@ -59,7 +60,7 @@ function make(s) {
           el("thead", {}, el("tr", {}, ...["Partition", "Next offset", "End", "Lag"].map((name) => el("th", { scope: "col", class: "number" }, name)))),
           rows)),
       el("details", {}, el("summary", {}, "Refused records and resets"),
-        el("div", { class: "pair" }, el("div", {}, el("h4", {}, "Records refused"), poison), el("div", {}, el("h4", {}, "Resets sent"), resets)))));
+        el("div", { class: "pair" }, el("div", {}, el("h4", {}, "Records refused"), poison, last), el("div", {}, el("h4", {}, "Resets sent"), resets)))));
   return card;
 }
 
@@ -87,6 +88,7 @@ function draw(card, s, live) {
   keyed(parts.held, held, (h) => `${h.topic ?? ""}/${h.partition}`, (h) => el("li", { "data-held": h.partition }),
     (row, h) => setText(row, `Partition ${h.partition}${h.topic ? ` of ${h.topic}` : ""} waits at offset ${h.offset} for ${format.span(since(now, h.since))}, ${h.stops ? `as on_error: stop of ${h.stream} says` : `for a schema of ${h.stream}`}: ${h.why} (${h.reason})`));
   drawCounts(parts.poison, s.poison);
+  keyed(parts.last, Object.entries(s.poison_last), ([why]) => why, makeLast, (row, [why, at]) => drawLast(row, why, at, now));
   drawCounts(parts.resets, s.resets);
   setText(parts.partitions, format.count(s.partitions.length));
   keyed(parts.rows, s.partitions, partitionName,
@@ -95,6 +97,18 @@ function draw(card, s, live) {
       setText(row.children[0], partitionName(p));
       [p.next, p.end, p.lag].forEach((n, i) => setText(row.children[i + 1], format.count(n)));
     });
+}
+
+// makeLast names the newest record that was refused for a reason, and leads to what is known of it.
+function makeLast([why]) {
+  return el("li", { "data-last": why }, el("a"), " ", el("span", { class: "quiet" }));
+}
+
+function drawLast(row, why, { topic, partition, offset, at }, now) {
+  const [link, ago] = row.children;
+  link.href = `#why?${new URLSearchParams({ topic, partition, offset })}`;
+  setText(link, `${topic}, partition ${partition}, offset ${offset}`);
+  setText(ago, `${why.replaceAll("_", " ")}, ${format.span(since(now, at))} ago`);
 }
 
 // partitionName is a partition's number. In a stream of several topics its topic comes first.

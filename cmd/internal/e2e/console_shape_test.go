@@ -32,6 +32,15 @@ func TestConsoleTellsWhatAStreamLeavesOut(t *testing.T) {
 	c.accessible("try")
 	c.shoot("try-refused")
 
+	// The card of a stream names the record, and leads to what is known of it.
+	const last = `[data-stream=typed] [data-last=shape_error] a`
+	c.until(fmt.Sprintf(`document.querySelector(%q)?.textContent === "order-topic, partition %d, offset %d"`, last, order.Partition, order.Offset))
+	c.do(chromedp.Click(`nav a[href="#streams"]`), chromedp.Click(`[data-stream=typed] details:nth-of-type(2) summary`))
+	c.accessible("refused")
+	c.shoot("refused")
+	c.do(chromedp.Click(last))
+	c.until(`document.querySelector("#answer").innerText.includes("(shape_error)")`)
+
 	c.do(chromedp.Click(`nav a[href="#why"]`))
 	for _, i := range []inquiry{
 		{"filtered", order.Partition, order.Offset, "alice", "paid", "filtered"},

@@ -22,7 +22,7 @@ func (s statusSource) Status() []status.Stream {
 		all[i] = status.Stream{
 			Name: st.Stream, Topic: st.Topic, Fetching: st.Fetching, Warm: st.Warm,
 			Behind: st.Behind, LSOLag: st.LSOLag, StaleSince: st.StaleSince, Answered: st.AnsweredAt, Waiting: st.Waiting, UnreadableSince: st.UnreadableSince,
-			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), Partitions: make([]status.Partition, len(st.Next)),
+			Records: st.Records, Events: st.Events, Refused: make(map[string]uint64), LastRefused: make(map[string]status.RefusedRecord), Partitions: make([]status.Partition, len(st.Next)),
 			Jumps:           make(map[string]uint64, len(st.Jumps)),
 			CatchupFailures: s.history.Failures(i),
 		}
@@ -31,6 +31,10 @@ func (s statusSource) Status() []status.Stream {
 		}
 		for reason, n := range st.Refused {
 			all[i].Refused[reason.String()] = n
+			if last, ok := st.LastRefused[reason]; ok {
+				last.At = *response.UTC(last.At)
+				all[i].LastRefused[reason.String()] = status.RefusedRecord(last)
+			}
 		}
 		for reason, n := range st.Jumps {
 			all[i].Jumps[string(reason)] = n
