@@ -33,20 +33,20 @@ func BenchmarkConnection(b *testing.B) {
 		http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	for _, proto := range []string{"http", "https", "h2c", "h2", "ws", "wss"} {
+	for _, proto := range []string{"http", "https", "h2c", "h2", "ws", "wss", zippedHTTP} {
 		for _, tt := range []struct {
 			name       string
 			goroutines bool
 			handler    http.Handler
 		}{{"held", false, nil}, {"goroutine", true, nil}, {"bare", false, bare}} {
-			if tt.name == "held" && strings.HasPrefix(proto, "h2") || tt.name == "bare" && strings.HasPrefix(proto, "ws") {
+			if tt.name == "held" && strings.HasPrefix(proto, "h2") || tt.name == "bare" && (strings.HasPrefix(proto, "ws") || proto == zippedHTTP) {
 				continue
 			}
 			b.Run(proto+"/"+tt.name, func(b *testing.B) {
 				for b.Loop() {
 					h := tt.handler
 					if h == nil {
-						f := newFixture(b, func(c *Config) { c.Goroutines = tt.goroutines; c.Heartbeat = time.Hour })
+						f := newFixture(b, func(c *Config) { compressing(c); c.Goroutines = tt.goroutines; c.Heartbeat = time.Hour })
 						f.warm()
 						h = f.Handler()
 					}
@@ -74,6 +74,9 @@ func BenchmarkConnection(b *testing.B) {
 		}
 	}
 }
+
+// zippedHTTP is plain HTTP, with streams that are sent compressed.
+const zippedHTTP = "gzip"
 
 // pss is the process's proportional set size, once garbage has gone back to the system.
 func pss(b *testing.B) int {
@@ -188,10 +191,13 @@ func openRaw(t *testing.T, proto, addr string) io.ReadCloser {
 	if proto == "https" || proto == "wss" {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 	}
-	path, upgrade := "/events", ""
+	path, header := "/events", ""
 	if strings.HasPrefix(proto, "ws") {
-		path, upgrade = "/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		path, header = "/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 	}
-	fmt.Fprintf(conn, "GET %s?user=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", path, conn.LocalAddr(), upgrade)
+	if proto == zippedHTTP {
+		header = "Accept-Encoding: gzip\r\n"
+	}
+	fmt.Fprintf(conn, "GET %s?user=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", path, conn.LocalAddr(), header)
 	return conn
 }

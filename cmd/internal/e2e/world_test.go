@@ -33,6 +33,7 @@ var allStreams = []string{orders, payments, news, archive, profiles, volatile, h
 func config(kafka *kafkatest.Cluster) string {
 	return fmt.Sprintf(`
 heartbeat: 1s
+compress: 600B
 kafka: {brokers: [%q]}
 auth: none
 limits: {per_user: 0} # clients come back before a paused gateway knows that they went

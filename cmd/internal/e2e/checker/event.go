@@ -3,6 +3,7 @@ package checker
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,6 +36,7 @@ type Payload struct {
 	Number   int    `json:"number"`
 	Customer owners `json:"customer,omitempty"` // `user: value:customer` finds it
 	Type     string `json:"type"`
+	Pad      string `json:"pad,omitempty"` // makes one event in three large enough to be compressed
 }
 
 // owners are one user, written as a string, or several, as an array.
@@ -63,7 +65,11 @@ func (c *Checker) Produce(stream string, e Event) (number int, value []byte) {
 	s := c.streamLocked(stream)
 	number = len(s.events)
 	s.events = append(s.events, &producedEvent{Event: e, generation: s.generation})
-	value, err := json.Marshal(Payload{Run: c.run, Stream: stream, Number: number, Customer: e.Users, Type: stream})
+	payload := Payload{Run: c.run, Stream: stream, Number: number, Customer: e.Users, Type: stream}
+	if number%3 == 0 {
+		payload.Pad = strings.Repeat("pad ", 150)
+	}
+	value, err := json.Marshal(payload)
 	if err != nil {
 		panic(err) // strings and a number
 	}

@@ -1,7 +1,8 @@
 // Package client is a page that a test steers. [Start] is an EventSource: it reads
 // /events, and whenever the connection ends it comes back with the last id it was sent,
-// which it never looks into. [Poll] asks /state instead. [Mix] does the one or the other,
-// or reads a WebSocket. All hand everything on; what it means is judged elsewhere.
+// which it never looks into. Every other connection takes gzip. [Poll] asks /state
+// instead. [Mix] does the one or the other, or reads a WebSocket. All hand everything on;
+// what it means is judged elsewhere.
 //
 // Files:
 //   - client.go: the EventSource.
@@ -10,6 +11,7 @@
 package client
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -182,6 +184,7 @@ type eventSource struct {
 	query  url.Values
 	sink   Sink
 	lastID string
+	zips   bool // the next connection asks for gzip; they take turns
 }
 
 // readUntilEnd makes one connection and hands on what comes, until it ends.
@@ -189,6 +192,9 @@ func (s *eventSource) readUntilEnd(ctx context.Context, base string) error {
 	header := http.Header{"Accept": {"text/event-stream"}, "Cache-Control": {"no-cache"}}
 	if s.lastID != "" {
 		header.Set("Last-Event-ID", s.lastID)
+	}
+	if s.zips = !s.zips; s.zips {
+		header.Set("Accept-Encoding", "gzip")
 	}
 	response, err := ask(ctx, s.sink, base+"/events?"+s.query.Encode(), header)
 	if err != nil {
@@ -200,7 +206,13 @@ func (s *eventSource) readUntilEnd(ctx context.Context, base string) error {
 		body, _ := io.ReadAll(io.LimitReader(response.Body, 500)) // as much of it as comes
 		return &refusedError{fmt.Sprintf("%s %s %s", response.Status, kind, strings.TrimSpace(string(body)))}
 	}
-	events := ssetest.NewReader(response.Body)
+	var body io.Reader = response.Body
+	if response.Header.Get("Content-Encoding") == "gzip" {
+		if body, err = gzip.NewReader(body); err != nil {
+			return err
+		}
+	}
+	events := ssetest.NewReader(body)
 	for {
 		event, err := events.Next()
 		// An id counts from the end of its block on, whether or not the block held an event.
