@@ -55,7 +55,10 @@ var notRun = map[string][]struct{ part, why string }{
 	"docs/portal.md":     {{"kafka-topics.sh", "a command of Kafka's; TestKafkaKeysAreKeptCompacted has such a topic"}},
 	"docs/publishing.md": {{"INSERT INTO outbox", "statements for your database"}},
 	"docs/proxies.md":    {{"$ sluice doctor", "an output, shortened"}},
-	"docs/running.md":    {{"/decisions?topic=", "an answer, shortened"}},
+	"docs/running.md": {
+		{"/decisions?topic=", "an answer, shortened"},
+		{"npx nodemon", "a command for those who develop, with a program of others"},
+	},
 }
 
 // Each fenced block of the README and the docs is run by a test, or it is said here why
