@@ -62,6 +62,10 @@ func TestFanoutMeasuresPeersBesideTheFloor(t *testing.T) {
 // program.
 func TestTheGatewayIsBuiltAndMeasured(t *testing.T) {
 	r := measure(t, "hold --clients 20 --more 40")
+	sockets := measure(t, "hold --clients 20 --more 40 --heartbeat 1s --proto ws")
+	if v := value(t, sockets, "sluice", "process memory per connection at 40"); v <= 0 {
+		t.Errorf("%v bytes a WebSocket", v)
+	}
 	if v := value(t, r, "sluice", "process memory per connection at 40"); v <= 0 {
 		t.Errorf("%v bytes a connection", v)
 	}

@@ -36,6 +36,7 @@ func (f *fleet) dial(i int) error {
 	c.fd = int32(fd)
 	c.res = wire.Response{}
 	c.ev.Restart()
+	c.ws = wire.Messages{}
 	// The port is chosen at connect, when the kernel knows the whole 4-tuple:
 	// each source address then has its own range of ports.
 	if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {

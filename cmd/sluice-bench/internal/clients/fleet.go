@@ -41,6 +41,7 @@ type client struct {
 	seen  uint64 // bit n: event number n has come since the mark
 	res   wire.Response
 	ev    wire.Events
+	ws    wire.Messages // instead of ev, with WS
 }
 
 type clientState uint8
@@ -202,7 +203,7 @@ func (f *fleet) read(i int) {
 			return
 		}
 		if c.state == asking && c.res.Status != 0 {
-			if c.res.Status != 200 {
+			if c.res.Status != f.plan.status() {
 				f.ended(i, c.res.Status)
 				return
 			}
@@ -210,7 +211,11 @@ func (f *fleet) read(i int) {
 			f.now.Open++
 			f.dialing--
 		}
-		c.ev.Feed(body, &t, dispatched)
+		if f.plan.Proto == load.WS {
+			c.ws.Feed(body, &t)
+		} else {
+			c.ev.Feed(body, &t, dispatched)
+		}
 	}
 	f.now.Reserved += t.Reserved
 	f.now.WithID += t.WithID

@@ -13,7 +13,7 @@ import (
 
 // Plan says what the clients of one process do. It travels to the process as JSON.
 type Plan struct {
-	Proto     string   // protoPlain, protoTLS or protoH2C
+	Proto     string   // as in package load
 	Addr      string   // 127.0.0.1:8080
 	Path      string   // template of the request's path and query
 	Header    []string // templates, "Name: value"
@@ -22,7 +22,7 @@ type Plan struct {
 	First, Stride int  // client i of the process is client First+i*Stride of all
 	Sources       int  // 127.0.0.x addresses to connect from
 	Window        int  // connections opened at the same time
-	Streams       int  // per connection, with protoH2C
+	Streams       int  // per connection, with H2C
 	KeepID        bool // for reconnecting with Last-Event-ID
 	Stamps        bool // read each event's stamp: its latency and its number
 }
@@ -38,8 +38,19 @@ func (p *Plan) request(n int, token, lastID string) []byte {
 	if lastID != "" {
 		fmt.Fprintf(&b, "Last-Event-ID: %s\r\n", lastID)
 	}
+	if p.Proto == load.WS {
+		b.WriteString("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+	}
 	b.WriteString("\r\n")
 	return []byte(b.String())
+}
+
+// status is that of a good answer.
+func (p *Plan) status() int {
+	if p.Proto == load.WS {
+		return 101
+	}
+	return 200
 }
 
 // tokens reads the token file; nil without one.

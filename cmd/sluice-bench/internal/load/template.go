@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// Protocols that a server may be asked to speak.
+// Protocols that a server may be asked to speak. WS are WebSockets.
 const (
 	HTTP  = "http"
 	HTTPS = "https"
 	H2C   = "h2c"
+	WS    = "ws"
 )
 
 // Everyone is the user, channel or topic that stands for all where a server

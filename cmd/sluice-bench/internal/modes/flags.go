@@ -29,7 +29,7 @@ func (o *options) flags(mode string) *flag.FlagSet {
 	fl.DurationVar(&o.settle, "settle", o.settle, "hold: from the last connect to measuring")
 	fl.DurationVar(&o.timeout, "timeout", o.timeout, "longest wait for any one thing")
 	fl.DurationVar(&o.heartbeat, "heartbeat", o.heartbeat, "sluice's heartbeat")
-	fl.StringVar(&o.proto, "proto", o.proto, "hold: http, https (TLS in process) or h2c")
+	fl.StringVar(&o.proto, "proto", o.proto, "hold: http, https (TLS in process), h2c or ws (WebSockets)")
 	fl.IntVar(&o.streams, "streams", o.streams, "hold: streams of an h2c connection")
 	fl.StringVar(&o.auth, "auth", o.auth, "sluice's auth: none or jwt")
 	fl.StringVar(&o.userFrom, "user-from", o.userFrom, "where sluice finds the user: key, or value:user (JSON)")

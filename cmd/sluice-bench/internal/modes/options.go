@@ -89,7 +89,7 @@ func (o *options) check() error {
 		}
 	}
 	errs = append(errs,
-		oneOf("proto", o.proto, load.HTTP, load.HTTPS, load.H2C),
+		oneOf("proto", o.proto, load.HTTP, load.HTTPS, load.H2C, load.WS),
 		oneOf("auth", o.auth, "none", "jwt"),
 		o.checkKafka(), o.server.Check(), clients.CheckDescriptors(max(o.clients, o.more), o.procs), clients.CheckDescriptors(o.stall, 1))
 	return errors.Join(errs...)

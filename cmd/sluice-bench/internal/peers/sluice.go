@@ -28,7 +28,7 @@ var (
 func gateway(name, about, keys string) Peer {
 	return Peer{
 		Name: name, About: about, Kafka: true, Resume: true, gateway: true,
-		protos: []string{load.HTTPS, load.H2C},
+		protos: []string{load.HTTPS, load.H2C, load.WS},
 		Start: func(ctx context.Context, env Env, sh Shape) (*Target, error) {
 			return startSluice(ctx, env, sh, name, keys)
 		},
@@ -46,6 +46,9 @@ func startSluice(ctx context.Context, env Env, sh Shape, name, keys string) (*Ta
 		return nil, err
 	}
 	t := &Target{Addr: listen, Admin: admin, Path: sluicePath}
+	if sh.Proto == load.WS {
+		t.Path = func(a Audience) string { return strings.Replace(sluicePath(a), "/events", "/ws", 1) }
+	}
 	auth := "auth: none"
 	if env.JWT {
 		if auth, err = env.tokens(t); err != nil {
