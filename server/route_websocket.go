@@ -1,13 +1,16 @@
 package server
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
+	"sluice/server/auth"
 	"sluice/server/cors"
 	"sluice/server/deprecation"
 	"sluice/server/describe"
@@ -43,14 +46,19 @@ func (s *Server) websocket(w http.ResponseWriter, r *http.Request) {
 		s.deny(w, r, response.NewProblem(http.StatusForbidden, "cross-origin", "Not for pages of another site", "The Origin is neither this host nor one of cors.origins."))
 		return
 	}
-	r = withBearer(r, shake)
+	r, wrong := withBearer(r, shake)
 	if !cookies { // as a page of that origin can't send them to the other routes
 		r.Header.Del("Cookie")
 	}
 	p, refused := s.begun(r)
 	if refused == nil {
 		defer p.end()
-		refused = s.streamMessages(w, r, p, shake)
+		if wrong != nil {
+			s.refused(r, wrong)
+			refused = response.Unidentified(wrong)
+		} else {
+			refused = s.streamMessages(w, r, p, shake)
+		}
 	}
 	if refused != nil {
 		s.refuseWebSocket(w, r, shake, refused)
@@ -97,23 +105,30 @@ func (s *Server) mayConnect(r *http.Request) (connect, cookies bool) {
 	return s.cfg.CORS.Allows(origin), s.cfg.CORS.Credentials
 }
 
+// errBearer64 is for a token that can't be one. What no header may hold doesn't get into
+// one: the app of auth.forward could not even be asked.
+var errBearer64 = &auth.Error{Reason: auth.ReasonMalformed, Detail: "The token in the subprotocol is not base64url, or has characters that no token may have.", Challenge: "Bearer"}
+
 // withBearer shows a token that came as a subprotocol in the header that tokens come in.
 // A header that is there already goes first. The subprotocol is in no header after that,
 // so that nothing can log it.
-func withBearer(r *http.Request, shake ws.Handshake) *http.Request {
+func withBearer(r *http.Request, shake ws.Handshake) (_ *http.Request, wrong error) {
 	r = r.Clone(r.Context())
 	r.Header.Del("Sec-WebSocket-Protocol")
 	for _, protocol := range shake.Protocols {
 		token, plain := strings.CutPrefix(protocol, bearerProtocol)
 		if encoded, is := strings.CutPrefix(protocol, bearer64Protocol); is {
 			b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
-			token, plain = string(b), err == nil
+			if err != nil || bytes.ContainsFunc(b, unicode.IsControl) {
+				return r, errBearer64
+			}
+			token, plain = string(b), true
 		}
 		if plain && token != "" && r.Header.Get("Authorization") == "" {
 			r.Header.Set("Authorization", "Bearer "+token)
 		}
 	}
-	return r
+	return r, nil
 }
 
 // upgradeHead is the head of the answer to a handshake. It names no subprotocol to a
