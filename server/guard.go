@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"sluice/server/auth"
 	"sluice/server/cors"
 	"sluice/server/limit"
+	"sluice/server/metrics"
 	"sluice/server/response"
 )
 
@@ -65,20 +67,37 @@ func endsEmpty(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// ofBackEnd returns the body of a back end's request, which shows an API key. Its
-// connection may serve the next: a back end asks for many tickets. code is of the problem
-// with a body that can't be read.
-func (s *Server) ofBackEnd(w http.ResponseWriter, r *http.Request, code string, most int64) (body []byte, refused *response.Problem) {
-	if s.cfg.APIKeys == nil {
-		err := &auth.Error{Reason: auth.ReasonKey, Detail: "The API key is not known.", Challenge: `Bearer realm="sluice"`}
-		s.refused(r, err)
-		return nil, response.Unidentified(err)
+// ofBackEnd returns the body of a back end's request, which shows an API key for this
+// action. Its connection may serve the next: a back end asks for many tickets. code is of
+// the problem with a body that can't be read.
+func (s *Server) ofBackEnd(w http.ResponseWriter, r *http.Request, action, code string, most int64) (key auth.APIKey, body []byte, refused *response.Problem) {
+	var err error = &auth.Error{Reason: auth.ReasonKey, Detail: "The API key is not known.", Challenge: `Bearer realm="sluice"`}
+	if s.cfg.APIKeys != nil {
+		key, err = s.cfg.APIKeys.Check(r, action)
 	}
-	if _, err := s.cfg.APIKeys.Check(r); err != nil {
+	switch {
+	case errors.Is(err, auth.ErrScope):
+		return key, nil, outOfScope("The API key is not for this.")
+	case err != nil:
 		s.refused(r, err)
-		return nil, response.Unidentified(err)
+		return key, nil, response.Unidentified(err)
 	}
-	return wholeBody(w, r, code, most)
+	body, refused = wholeBody(w, r, code, most)
+	return key, body, refused
+}
+
+// countedKeys counts the uses of keys.
+type countedKeys struct {
+	APIKeys
+	metrics *metrics.Metrics
+}
+
+// Check implements [APIKeys].
+func (k countedKeys) Check(r *http.Request, action string) (key auth.APIKey, err error) {
+	if key, err = k.APIKeys.Check(r, action); err == nil {
+		k.metrics.KeyUsed(key.Name)
+	}
+	return key, err
 }
 
 // wholeBody reads a body of so many bytes at most. code is of the problem with one that

@@ -13,11 +13,11 @@ import (
 // oneKey is an APIKeys with one key, named shop.
 type oneKey string
 
-func (k oneKey) Check(r *http.Request) (string, error) {
+func (k oneKey) Check(r *http.Request, _ string) (auth.APIKey, error) {
 	if r.Header.Get("Authorization") == "Bearer "+string(k) {
-		return "shop", nil
+		return auth.APIKey{Name: "shop"}, nil
 	}
-	return "", &auth.Error{Reason: auth.ReasonMissing, Detail: "The request carries no API key.", Challenge: `Bearer realm="sluice"`}
+	return auth.APIKey{}, &auth.Error{Reason: auth.ReasonMissing, Detail: "The request carries no API key.", Challenge: `Bearer realm="sluice"`}
 }
 
 func TestAdminAuth(t *testing.T) {

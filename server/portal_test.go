@@ -620,3 +620,51 @@ func TestALateGatewayKnowsWhatTheTopicHas(t *testing.T) {
 		late.wants(made["key"].(string), "/state", 200, "")
 	}
 }
+
+// narrowKeys are API keys of which each is for some actions and streams.
+func narrowKeys(t *testing.T, actions, streams []string) (keys auth.APIKeys, text string) {
+	t.Helper()
+	text, hash := auth.NewAPIKey()
+	key, err := auth.ParseAPIKey("narrow", hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.Actions, key.Streams = actions, streams
+	return auth.APIKeys{key}, text
+}
+
+// TestABackEndsKeyIsForWhatItSays: actions, and streams of its tickets. Its uses are
+// counted by its name.
+func TestABackEndsKeyIsForWhatItSays(t *testing.T) {
+	for _, tt := range []struct {
+		actions, streams   []string
+		ticket, other, end int
+	}{
+		{nil, nil, 201, 201, 200},
+		{[]string{"tickets"}, []string{"orders"}, 201, 403, 403},
+		{[]string{"revoke"}, nil, 403, 403, 200},
+	} {
+		var key string
+		f := developers(t, new(keysTopic), func(c *Config) { c.APIKeys, key = narrowKeys(t, tt.actions, tt.streams) })
+		post := func(path, body string) int {
+			status, _ := f.ask("", "POST", path, body, "Authorization", "Bearer "+key)
+			return status
+		}
+		if ticket, other := post("/tickets", `{"stream":"orders","subject":"o-1"}`), post("/tickets", `{"stream":"news","subject":"n"}`); ticket != tt.ticket || other != tt.other {
+			t.Errorf("%v: tickets are %d and %d", tt.actions, ticket, other)
+		}
+		if end := post("/revoke", `{"user":"alice"}`); end != tt.end {
+			t.Errorf("%v: a revocation is %d", tt.actions, end)
+		}
+		if tt.streams == nil {
+			continue
+		}
+		_, made := f.ask("", "POST", "/tickets", `{"user":"alice"}`, "Authorization", "Bearer "+key)
+		if status, _ := f.ask("", "GET", fmt.Sprintf("/state?stream=news&ticket=%v", made["ticket"]), "", "Content-Type", ""); status != 403 {
+			t.Errorf("a ticket for a user shows another stream: %d", status)
+		}
+		if n := f.scraped()[`sluice_api_key_uses_total{key="narrow"}`]; n != 3 { // the rest is out of scope
+			t.Errorf("%v uses are counted", n)
+		}
+	}
+}

@@ -95,12 +95,14 @@ func outOfScope(detail string) *response.Problem {
 	return response.NewProblem(http.StatusForbidden, "scope", "The key is not for this", detail)
 }
 
-// ticketAsker finds out who asks for a ticket, and reads the body. owner is of a
-// developer's key; nil: a back end asks.
-func (s *Server) ticketAsker(w http.ResponseWriter, r *http.Request) (owner *auth.Principal, body []byte, refused *response.Problem) {
+// narrowing is what the ticket of a key may be, of what the key's holder asks for.
+type narrowing func(auth.Grant) (auth.Grant, *response.Problem)
+
+// ticketAsker finds out who asks for a ticket, and reads the body.
+func (s *Server) ticketAsker(w http.ResponseWriter, r *http.Request) (narrow narrowing, body []byte, refused *response.Problem) {
 	if s.cfg.Portal == nil || !auth.ShowsPortalKey(r) {
-		body, refused = s.ofBackEnd(w, r, "ticket", maxTicketBody)
-		return nil, body, refused
+		key, body, refused := s.ofBackEnd(w, r, auth.ActionTickets, "ticket", maxTicketBody)
+		return func(g auth.Grant) (auth.Grant, *response.Problem) { return ofBackEndsKey(key, g) }, body, refused
 	}
 	who, refused := s.identify(r)
 	switch {
@@ -110,7 +112,19 @@ func (s *Server) ticketAsker(w http.ResponseWriter, r *http.Request) (owner *aut
 		return nil, nil, outOfScope("Your key is not for tickets.")
 	}
 	body, refused = wholeBody(w, r, "ticket", maxTicketBody)
-	return &who, body, refused
+	return func(g auth.Grant) (auth.Grant, *response.Problem) { return s.ticketOf(who, g) }, body, refused
+}
+
+// ofBackEndsKey narrows a ticket to the streams of the key that it is made with.
+func ofBackEndsKey(key auth.APIKey, g auth.Grant) (auth.Grant, *response.Problem) {
+	switch {
+	case key.Streams == nil:
+	case g.User != "":
+		g.Streams = key.Streams
+	case !slices.Contains(key.Streams, g.Stream):
+		return g, outOfScope("The API key is not for this stream.")
+	}
+	return g, nil
 }
 
 // ticketOf is the ticket that a developer's key may have of what it asks for: nothing

@@ -201,9 +201,12 @@ func (s *Server) outcome(r *http.Request, a *publish.Attempt) publish.Outcome {
 func (s *Server) publisherOf(r *http.Request, stream string) (who string, refused *response.Problem) {
 	roles := s.cfg.Publish.Roles
 	if s.cfg.APIKeys != nil {
-		name, err := s.cfg.APIKeys.Check(r)
-		if err == nil {
-			return "key " + name, nil
+		key, err := s.cfg.APIKeys.Check(r, auth.ActionPublish)
+		switch {
+		case errors.Is(err, auth.ErrScope), err == nil && key.Streams != nil && !slices.Contains(key.Streams, stream):
+			return "", outOfScope("The API key is not for publishing, or not to this stream.")
+		case err == nil:
+			return "key " + key.Name, nil
 		}
 		if len(roles) == 0 || auth.ShowsAPIKey(r) {
 			s.refused(r, err)

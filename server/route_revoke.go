@@ -23,7 +23,7 @@ const maxRevokeBody = 8 << 10
 
 // postRevoke answers POST /revoke.
 func (s *Server) postRevoke(w http.ResponseWriter, r *http.Request) {
-	body, refused := s.ofBackEnd(w, r, "revocation", maxRevokeBody)
+	_, body, refused := s.ofBackEnd(w, r, auth.ActionRevoke, "revocation", maxRevokeBody)
 	if refused != nil {
 		s.deny(w, r, refused)
 		return
@@ -101,6 +101,7 @@ var revokeRoute = describe.Route{Asks: describe.BackEnd, Operation: openapi.Oper
 		JSON(http.StatusOK, "The revocation is in force.", openapi.Ref("Revocation"), nil).
 		Problem(http.StatusBadRequest, "The body makes no sense. `detail` says what is wrong.", "revocation").
 		Unidentified().
+		Problem(http.StatusForbidden, "The API key is not for this.", "scope").
 		Problem(http.StatusServiceUnavailable, "The revocation is in force on this gateway, but the others could not be told. Send the request again.", "not-announced"),
 }}
 

@@ -37,7 +37,7 @@ type ticketAnswer struct {
 // tickets answers POST /tickets, which is for back ends: no page has an API key. A
 // developer's key is good for less, see [Server.ticketOf].
 func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
-	owner, body, refused := s.ticketAsker(w, r)
+	narrow, body, refused := s.ticketAsker(w, r)
 	if refused != nil {
 		s.refuse(w, r, refused)
 		return
@@ -50,11 +50,9 @@ func (s *Server) tickets(w http.ResponseWriter, r *http.Request) {
 		s.deny(w, r, response.BadRequest("ticket", err.Error()))
 		return
 	}
-	if owner != nil {
-		if grant, refused = s.ticketOf(*owner, grant); refused != nil {
-			s.deny(w, r, refused)
-			return
-		}
+	if grant, refused = narrow(grant); refused != nil {
+		s.deny(w, r, refused)
+		return
 	}
 	ticket, err := s.cfg.Tickets.Issue(grant)
 	if err != nil {
@@ -97,6 +95,6 @@ var ticketsRoute = describe.Route{Asks: describe.BackEnd, Operation: openapi.Ope
 		JSON(http.StatusCreated, "The ticket.", openapi.Ref("Ticket"), nil).
 		Problem(http.StatusBadRequest, "The body makes no sense, or the stream doesn't exist.", "ticket").
 		Unidentified().
-		Problem(http.StatusForbidden, "A developer's key asks for more than it is for.", "scope").
+		Problem(http.StatusForbidden, "A key asks for more than it is for.", "scope").
 		Problem(http.StatusServiceUnavailable, "Whether a developer's key is good can't be told now.", "unavailable"),
 }}

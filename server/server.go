@@ -207,6 +207,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Portal != nil {
 		cfg.Auth = auth.First{cfg.Portal.Authenticator(), cfg.Auth}
 	}
+	if cfg.APIKeys != nil {
+		cfg.APIKeys = countedKeys{cfg.APIKeys, cfg.Metrics}
+	}
 	s := &Server{
 		cfg: cfg,
 		rules: sessionRules{
@@ -330,7 +333,8 @@ func (s *Server) Close() {
 
 // APIKeys tells back ends from strangers. It is declared here, where it is called.
 type APIKeys interface {
-	// Check returns the name of the key that a request shows, or why it isn't let in,
-	// written to be shown.
-	Check(r *http.Request) (name string, err error)
+	// Check returns the key that a request shows for an action, or why it isn't let in,
+	// written to be shown. It fails with [auth.ErrScope] where the key is good, and not for
+	// that.
+	Check(r *http.Request, action string) (auth.APIKey, error)
 }

@@ -2,6 +2,6 @@ package main
 
 import "sluice/cmd/internal/keys"
 
-var keysCommand = command{"keys", "new NAME", "make an API key for a back end", func(p process, args []string) int {
-	return keys.Run(args, p.stdout, p.stderr)
+var keysCommand = command{"keys", "new|rotate|revoke|list", "make, rotate, list and end API keys", func(p process, args []string) int {
+	return keys.Run(p.stop, args, p.stdout, p.stderr)
 }}

@@ -3,8 +3,11 @@ package auth
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 )
 
 // apiKeyPrefix lets people, and scanners of repositories, see what such a text is.
@@ -15,10 +18,29 @@ const apiKeyPrefix = "sluice_"
 // work to hand out.
 const hashPrefix = "sha256:"
 
+// What a back end's key may be used for, besides [ActionTickets] and [ActionPublish].
+const (
+	ActionRevoke = "revoke" // POST /revoke
+	ActionAdmin  = "admin"  // the admin address, with admin_auth.api_keys
+)
+
+// KeyActions are what a back end's key may be used for.
+var KeyActions = []string{ActionTickets, ActionRevoke, ActionPublish, ActionAdmin}
+
+// ErrScope says that a key is good, and not for this.
+var ErrScope = errors.New("auth: the key is not for this")
+
 // APIKey is a back end's key, as it is kept: hashed.
 type APIKey struct {
-	Name string // its holder, for logs
-	hash KeyHash
+	Name    string    // its holder, for logs
+	Actions []string  // what it is for; nil: everything
+	Streams []string  // the only ones that it makes tickets for, or publishes to; nil: not narrowed
+	Expires time.Time // zero: never
+
+	Until time.Time // how long the key that this one replaced is good still; zero: it isn't
+
+	hash     KeyHash
+	previous KeyHash
 }
 
 // NewAPIKey makes a key: the text for its owner, which is kept nowhere, and its hash for
@@ -34,6 +56,13 @@ func ParseAPIKey(name, hash string) (APIKey, error) {
 	return APIKey{Name: name, hash: sum}, err
 }
 
+// Replaced has the key that was there before be good until a time.
+func (k *APIKey) Replaced(hash string, until time.Time) (err error) {
+	k.previous, err = ParseKeyHash(hash)
+	k.Until = until
+	return err
+}
+
 // APIKeys are the keys of back ends.
 type APIKeys []APIKey
 
@@ -41,21 +70,30 @@ type APIKeys []APIKey
 func ShowsAPIKey(r *http.Request) bool { return strings.HasPrefix(bearer(r), apiKeyPrefix) }
 
 // Check finds whose key a request carries as Authorization: Bearer. It fails with an
-// [*Error].
-func (k APIKeys) Check(r *http.Request) (name string, err error) {
+// [*Error], or with [ErrScope] where the key is not for the action.
+func (k APIKeys) Check(r *http.Request, action string) (key APIKey, err error) {
 	text := bearer(r)
 	if text == "" {
-		return "", &Error{ReasonMissing, "The request carries no API key.", `Bearer realm="sluice"`}
+		return key, &Error{ReasonMissing, "The request carries no API key.", `Bearer realm="sluice"`}
 	}
-	sum := sha256.Sum256([]byte(text))
-	found := -1
+	sum, now := sha256.Sum256([]byte(text)), time.Now()
+	found, expired := -1, false
 	for i := range k {
-		if subtle.ConstantTimeCompare(sum[:], k[i].hash[:]) == 1 {
-			found = i
+		one := &k[i]
+		if subtle.ConstantTimeCompare(sum[:], one.hash[:]) == 1 {
+			found, expired = i, !one.Expires.IsZero() && !now.Before(one.Expires)
+		}
+		if !one.Until.IsZero() && subtle.ConstantTimeCompare(sum[:], one.previous[:]) == 1 {
+			found, expired = i, !now.Before(one.Until)
 		}
 	}
-	if found < 0 {
-		return "", &Error{ReasonKey, "The API key is not known.", `Bearer realm="sluice"`}
+	switch {
+	case found < 0:
+		return key, &Error{ReasonKey, "The API key is not known.", `Bearer realm="sluice"`}
+	case expired:
+		return key, &Error{ReasonExpired, "The API key has expired.", `Bearer realm="sluice"`}
+	case k[found].Actions != nil && !slices.Contains(k[found].Actions, action):
+		return key, ErrScope
 	}
-	return k[found].Name, nil
+	return k[found], nil
 }

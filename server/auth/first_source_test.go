@@ -143,14 +143,14 @@ func TestAPIKeys(t *testing.T) {
 		t.Errorf("made %q, %q", text, hash)
 	}
 	keys := APIKeys{must(ParseAPIKey("shop", otherHash)), must(ParseAPIKey("billing", hash))}
-	if name, err := keys.Check(as(text)); err != nil || name != "billing" {
-		t.Errorf("%q, %v", name, err)
+	if key, err := keys.Check(as(text), ActionTickets); err != nil || key.Name != "billing" {
+		t.Errorf("%q, %v", key.Name, err)
 	}
 	for token, reason := range map[string]Reason{"": ReasonMissing, text + "x": ReasonKey, text[1:]: ReasonKey, hash: ReasonKey, "\r\n": ReasonMissing} {
-		_, err := keys.Check(as(token))
+		_, err := keys.Check(as(token), ActionTickets)
 		wantRefused(t, err, reason, text, hash)
 	}
-	_, err := APIKeys{}.Check(as(text))
+	_, err := APIKeys{}.Check(as(text), ActionTickets)
 	wantRefused(t, err, ReasonKey, text)
 	for _, bad := range []string{"", text, "sha256:", "sha256:zz", hash + "00", strings.TrimPrefix(hash, hashPrefix)} {
 		if _, err := ParseAPIKey("shop", bad); err == nil || strings.Contains(err.Error(), text) || strings.Contains(err.Error(), hash[len(hashPrefix):]) {

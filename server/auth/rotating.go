@@ -27,4 +27,6 @@ func (f AuthJSFunc) ways() []Way { return f().ways() }
 type APIKeysFunc func() APIKeys
 
 // Check is [APIKeys.Check].
-func (f APIKeysFunc) Check(r *http.Request) (name string, err error) { return f().Check(r) }
+func (f APIKeysFunc) Check(r *http.Request, action string) (APIKey, error) {
+	return f().Check(r, action)
+}

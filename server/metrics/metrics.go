@@ -35,6 +35,7 @@ type Metrics struct {
 	resets        *prometheus.CounterVec // by stream and reason
 	turnedAways   *prometheus.CounterVec // by limit
 	publishes     *prometheus.CounterVec // by stream and outcome
+	keyUses       *prometheus.CounterVec // by key
 	events        prometheus.Counter
 	bytes         prometheus.Counter
 }
@@ -54,11 +55,12 @@ func New() *Metrics {
 		adminRefusals: counters("sluice_admin_login_failures_total", "Requests for operators that showed no admin token or key, or a wrong one, by reason.", "reason"),
 		resets:        counters("sluice_resets_total", "Resets told to clients when their stream opened or because they lagged, by reason; of no stream where the id could not be read.", "stream", "reason"),
 		turnedAways:   counters("sluice_sockets_turned_away_total", "Connections closed before a byte was read from them, by the limit they were beyond.", "limit"),
+		keyUses:       counters("sluice_api_key_uses_total", "Requests that an API key of auth.api_keys_file let in, by the key's name in that file.", "key"),
 		publishes:     counters("sluice_publishes_total", "Requests to publish to a stream, by outcome: written, repeated, or why not.", "stream", "outcome"),
 		events:        prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_events_written_total", Help: "Events written to clients, the gateway's own not counted."}),
 		bytes:         prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_written_bytes_total", Help: "Bytes of event streams written, before chunking and TLS."}),
 	}
-	m.registry.MustRegister(m.connections, m.carriers, m.polls, m.probes, m.openings, m.closings, m.unavailables, m.refusals, m.adminRefusals, m.resets, m.turnedAways, m.publishes, m.events, m.bytes,
+	m.registry.MustRegister(m.connections, m.carriers, m.polls, m.probes, m.openings, m.closings, m.unavailables, m.refusals, m.adminRefusals, m.resets, m.turnedAways, m.publishes, m.keyUses, m.events, m.bytes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -148,6 +150,9 @@ func (m *Metrics) WroteAll(events, bytes int) {
 
 // Refused counts a request without an accepted identity.
 func (m *Metrics) Refused(why auth.Reason) { m.refusals.WithLabelValues(string(why)).Inc() }
+
+// KeyUsed counts a request that an API key let in. The operator chose its name.
+func (m *Metrics) KeyUsed(name string) { m.keyUses.WithLabelValues(name).Inc() }
 
 // AdminRefused counts a request for operators that showed nothing, or something wrong.
 func (m *Metrics) AdminRefused(why string) { m.adminRefusals.WithLabelValues(why).Inc() }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"sluice/server/auth"
 	"sluice/server/response"
 )
 
@@ -54,7 +55,7 @@ func (o *Operators) isOperator(r *http.Request) bool {
 	if !o.Auth.APIKeys {
 		return false
 	}
-	_, err := o.Keys.Check(r)
+	_, err := o.Keys.Check(r, auth.ActionAdmin)
 	return err == nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice/server/auth"
 	"sluice/server/describe"
 	"sluice/server/limit"
 	"sluice/server/metrics"
@@ -54,8 +55,7 @@ type Connection struct {
 
 // Keys tells back ends from strangers.
 type Keys interface {
-	// Check fails for a request that shows no key.
-	Check(r *http.Request) (name string, err error)
+	Check(r *http.Request, action string) (auth.APIKey, error)
 }
 
 // Operators has the handlers.

@@ -6,6 +6,7 @@
 //   - record.go: what the topic has. registry.go: what a gateway knows of it.
 //   - keys.go and tickets.go: the routes. describe.go says them in OpenAPI.
 //   - requests.go: what every route asks first, and bodies.
+//   - inventory.go: what the topic has, for operators.
 package portal
 
 import (

@@ -2,12 +2,9 @@ package config
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"sluice/broker/reread"
 	"sluice/server/auth"
@@ -256,28 +253,11 @@ func (l *loader) checkAPIKeys(a *Auth) {
 		l.fault(key, unreadable(err).Error())
 		return
 	}
-	all, faults := parseAPIKeys(a.apiKeysFile, text)
+	all, faults := ParseAPIKeys(a.apiKeysFile, text)
 	for _, fault := range faults {
 		l.fault(key, fault)
 	}
 	if a.APIKeys = all; len(all) == 0 && len(faults) == 0 {
 		l.fault(key, a.apiKeysFile+" has no keys: make one with sluice keys new NAME")
 	}
-}
-
-// parseAPIKeys reads a mapping of names to hashes.
-func parseAPIKeys(file string, text []byte) (all auth.APIKeys, faults []string) {
-	var hashes map[string]string
-	if err := yaml.Unmarshal(text, &hashes); err != nil { // its text may quote the file's
-		return nil, []string{file + " is not YAML of names and hashes, as sluice keys new writes it"}
-	}
-	for _, name := range slices.Sorted(maps.Keys(hashes)) {
-		k, err := auth.ParseAPIKey(name, hashes[name])
-		if err != nil {
-			faults = append(faults, fmt.Sprintf("%s: %s: %v", file, name, err))
-			continue
-		}
-		all = append(all, k)
-	}
-	return all, faults
 }

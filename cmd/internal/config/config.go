@@ -16,6 +16,7 @@
 //   - load.go, env.go: reading a file and the environment into it.
 //   - yaml.go, yaml_syntax.go, yaml_line.go: YAML, and what is wrong with text that is
 //     not YAML, or not what was meant.
+//   - api_keys.go: the file of back ends' keys.
 //   - value.go, units.go, rate.go, secret.go: single values.
 //   - check.go, and check_auth.go, check_cors.go, check_deliver.go, check_deprecated.go,
 //     check_exposed.go, check_guard.go, check_kafka.go, check_publish.go,

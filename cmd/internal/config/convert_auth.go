@@ -85,7 +85,7 @@ func (a Auth) BackEnds(log *slog.Logger) (server.APIKeys, error) {
 		if len(bytes.TrimSpace(contents[0])) == 0 { // somebody is about to write it
 			return nil, errors.New(a.apiKeysFile + " is empty: write {} if there are no keys")
 		}
-		all, faults := parseAPIKeys(a.apiKeysFile, contents[0])
+		all, faults := ParseAPIKeys(a.apiKeysFile, contents[0])
 		if len(faults) > 0 {
 			return nil, errors.New(strings.Join(faults, "; "))
 		}

@@ -180,8 +180,8 @@ func TestAPIKeysAreReadAgain(t *testing.T) {
 		} {
 			put(t, "keys", step.content)
 			<-time.After(aSecond)
-			_, errOne := keys.Check(bearing(one))
-			_, errTwo := keys.Check(bearing(two))
+			_, errOne := keys.Check(bearing(one), auth.ActionTickets)
+			_, errTwo := keys.Check(bearing(two), auth.ActionTickets)
 			if (errOne == nil) != step.wantOne || (errTwo == nil) != step.wantTwo {
 				t.Errorf("with %q: one: %v, two: %v", step.content, errOne, errTwo)
 			}

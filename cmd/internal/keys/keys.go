@@ -1,94 +1,148 @@
-// Package keys is `sluice keys`: it makes the keys by which back ends ask for tickets and
-// revoke.
+// Package keys is `sluice keys`: it makes, rotates, lists and ends keys.
+//
+// Files:
+//   - keys.go: the command.
+//   - file.go: the file of back ends' keys.
+//   - topic.go: the portal's topic of developers' keys.
 package keys
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
-
-	"go.yaml.in/yaml/v3"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"sluice/cmd/internal/cmdline"
 	"sluice/server/auth"
 )
 
-const usage = `Usage: sluice keys new [-f FILE] NAME
+const usage = `Usage: sluice keys new [-f FILE] [--for tickets,revoke] [--streams a,b] [--expires 90d] NAME
+       sluice keys rotate -f FILE [--overlap 24h] [--expires 90d] NAME
+       sluice keys revoke -f FILE NAME
+       sluice keys list -f FILE
+       sluice keys list -c CONFIG [--owner USER]
+       sluice keys revoke -c CONFIG ID | --owner USER
 
-Makes an API key for a back end, and prints it. The key is kept nowhere. The gateway needs
-the line with its hash, in the file that auth.api_keys_file names. -f appends that line to
-the file. Without -f the line is printed too. Gateways read a changed file again.
+With -f these are API keys of back ends, in the file that auth.api_keys_file names. new
+makes a key, and prints it. The key is kept nowhere. The gateway needs the line with its
+hash, which -f appends to the file. Without -f the line is printed too. rotate makes a new
+key, and has the old one be good for the overlap. Gateways read a changed file again.
+
+With -c these are the keys and tickets that developers made in the portal. list shows
+them, and revoke ends them on all gateways: one, or all of a user.
 
 Example:
-  sluice keys new -f keys.yaml shop > shop.key
+  sluice keys new -f keys.yaml --for tickets --expires 90d shop > shop.key
 
 Flags:
 `
 
-// validName is of a back end as it stands in the file without any quotes.
+// validName is of a back end as it stands in the file without any quotes, and of a
+// stream.
 var validName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,63}$`)
 
-// Run is the command. It returns the exit status: 0, 1 for a file that can't be written,
-// 2 for a bad command line.
-func Run(args []string, stdout, stderr io.Writer) int {
+// options are what a command line says.
+type options struct {
+	file, config, owner string
+	actions, streams    []string
+	expires             time.Duration // 0: never, or as before
+	overlap             time.Duration
+	verb, name          string
+}
+
+// Run is the command. It returns the exit status: 0, 1 for what can't be read or written,
+// 2 for a bad command line or configuration.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("sluice keys", flag.ContinueOnError)
-	file := flags.String("f", "", "append the key's line to this `file` of keys")
+	o := options{overlap: 24 * time.Hour}
+	flags.StringVar(&o.file, "f", "", "the `file` of back ends' keys")
+	flags.StringVar(&o.config, "c", "", "the configuration `file`, whose portal's keys are meant")
+	flags.StringVar(&o.owner, "owner", "", "with -c: the keys of this `USER`")
+	flags.Func("for", "what the key is for: some of `"+strings.Join(auth.KeyActions, ",")+"`. Without it: everything", func(text string) error {
+		o.actions = strings.Split(text, ",")
+		if slices.ContainsFunc(o.actions, func(a string) bool { return !slices.Contains(auth.KeyActions, a) }) {
+			return errors.New("write some of " + strings.Join(auth.KeyActions, ","))
+		}
+		return nil
+	})
+	flags.Func("streams", "the only streams that the key makes tickets for and publishes to: `a,b`", func(text string) error {
+		o.streams = strings.Split(text, ",")
+		if slices.ContainsFunc(o.streams, func(s string) bool { return !validName.MatchString(s) }) {
+			return errors.New("write names of streams, with commas between them")
+		}
+		return nil
+	})
+	flags.Func("expires", "how long the key is good, such as `90d` or 12h. Without it: for ever", days(&o.expires, false))
+	flags.Func("overlap", "with rotate: how long the old key is good still (default `24h`)", days(&o.overlap, true))
 	words, err := cmdline.Words(flags, args, usage, stdout)
-	if err := cmp.Or(err, check(words)); err != nil {
+	if err := cmp.Or(err, o.take(words)); err != nil {
 		return cmdline.Status(flags, err, stderr)
 	}
-	name := words[1]
-	text, hash := auth.NewAPIKey()
-	line := name + ": " + hash + "\n"
-	if *file == "" {
-		fmt.Fprint(stderr, "The line for auth.api_keys_file:\n"+line+"\nThe key, which is shown only now:\n")
-	} else if err := add(*file, name, line); err != nil {
+	if o.config != "" {
+		return o.onTopic(ctx, stdout, stderr)
+	}
+	if err := o.onFile(time.Now(), stdout, stderr); err != nil {
 		fmt.Fprintf(stderr, "sluice keys: %v\n", err)
 		return 1
 	}
-	fmt.Fprintln(stdout, text) // alone, so that it can be piped to where secrets are kept
 	return 0
 }
 
-// check says what is wrong with a command line's words: new, and a name.
-func check(words []string) error {
+// days reads a duration, in days too.
+func days(into *time.Duration, zero bool) func(string) error {
+	return func(text string) error {
+		d, err := time.ParseDuration(text)
+		if n, isDays := strings.CutSuffix(text, "d"); isDays {
+			var count int
+			count, err = strconv.Atoi(n)
+			d = time.Duration(min(count, 100_000)) * 24 * time.Hour
+		}
+		if err != nil || d < 0 || d == 0 && !zero {
+			return errors.New("write a time such as 90d or 12h")
+		}
+		*into = d
+		return nil
+	}
+}
+
+// take takes a command line's words: what to do, and a name.
+func (o *options) take(words []string) error {
+	verbs := []string{"new", "rotate", "revoke", "list"}
 	switch {
 	case len(words) == 0:
-		return errors.New("it needs a word: new")
-	case words[0] != "new":
-		return fmt.Errorf("there is no %q: there is new", words[0])
-	case len(words) == 1:
+		return errors.New("it needs a word: " + strings.Join(verbs, ", "))
+	case !slices.Contains(verbs, words[0]):
+		return fmt.Errorf("there is no %q: there is %s", words[0], strings.Join(verbs, ", "))
+	}
+	o.verb = words[0]
+	if len(words) > 1 {
+		o.name = words[1]
+	}
+	switch {
+	case o.config != "" && o.file != "":
+		return errors.New("-f and -c mean different keys: write one of them")
+	case o.config != "" && o.verb != "list" && o.verb != "revoke":
+		return errors.New("developers make and rotate their own keys: with -c there are list and revoke")
+	case o.config == "" && o.owner != "":
+		return errors.New("--owner goes with -c")
+	case o.config != "" && o.verb == "revoke" && (o.name == "") == (o.owner == ""):
+		return errors.New("it needs the id of a key, or --owner with a user")
+	case o.config == "" && o.verb != "new" && o.file == "":
+		return errors.New("it needs -f with the file of keys, or -c with the configuration of a portal")
+	case o.verb == "list":
+		return cmdline.TooMany(words, 1)
+	case o.config != "":
+	case o.name == "":
 		return errors.New("it needs a name: the key's holder")
-	case len(words) == 2 && !validName.MatchString(words[1]):
+	case len(words) == 2 && !validName.MatchString(o.name):
 		return errors.New("a name has letters, digits, - and _, a letter first, at most 64")
 	}
 	return cmdline.TooMany(words, 2)
-}
-
-// add appends a key's line to a file of keys, made if need be for its owner's eyes.
-func add(file, name, line string) error {
-	before, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	var hashes map[string]string
-	if yaml.Unmarshal(before, &hashes) != nil {
-		return fmt.Errorf("%s is no file of keys", file)
-	}
-	if _, taken := hashes[name]; taken {
-		return fmt.Errorf("%s has a key of %s already: take its line out first, or name the new one differently", file, name)
-	}
-	if n := len(before); n > 0 && before[n-1] != '\n' {
-		line = "\n" + line
-	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(line)
-	return errors.Join(err, f.Close())
 }
