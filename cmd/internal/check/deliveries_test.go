@@ -16,11 +16,15 @@ func TestDeliveriesAreSaid(t *testing.T) {
     http: {url: "https://shop.example/mail?key=hush", secret_file: mail.secret}
     dead_letter: order-topic.dead
   copy: {topic: other, kafka: {topic: other.copy}}
+  bus: {stream: orders, eventbridge: {region: eu-central-1, source: shop}}
+  call: {stream: orders, lambda: {function: "mail:live", region: eu-central-1}}
 `), map[string]string{"mail.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
 	status, stdout, stderr := runCheck(t)
 	for _, want := range []string{
 		"The delivery order-mail hands the stream orders to https://shop.example/mail. What can't be delivered goes to order-topic.dead.\n",
 		"The delivery copy hands the topic other to the topic other.copy. What can't be delivered stays, and its key waits.\n",
+		"The delivery bus hands the stream orders to the EventBridge bus default in eu-central-1. ",
+		"The delivery call hands the stream orders to the Lambda function mail:live in eu-central-1. ",
 		"deliveries.order-mail.dead_letter: warning: order-topic.dead: the topic does not exist; what is given up would stay",
 		"deliveries.copy.kafka.topic: warning: other.copy: the topic does not exist; nothing would be delivered",
 	} {
