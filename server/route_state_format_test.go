@@ -121,11 +121,29 @@ func TestFormatsHaveTags(t *testing.T) {
 	}
 }
 
-// What is refused is a problem in JSON, whatever was asked for.
+// What is refused is a problem in JSON, whatever was asked for. A reset is no problem.
 func TestXMLProblems(t *testing.T) {
 	f := begin(t, nil)
-	s := f.get("/state?user=alice&stream=payments&format=xml", "Accept", "application/xml")
-	if s.StatusCode != http.StatusForbidden || s.Header.Get("Content-Type") != "application/problem+json" {
-		t.Errorf("%d %v", s.StatusCode, s.Header)
+	refused := func(status int, query string) {
+		t.Helper()
+		for _, more := range []string{"&format=xml", ""} {
+			s := f.get("/state?user=alice"+query+more, "Accept", "application/xml")
+			if body := s.body(); s.StatusCode != status || s.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(body, "urn:sluice:problem:") {
+				t.Errorf("%s: %d %v %s", query+more, s.StatusCode, s.Header, body)
+			}
+		}
 	}
+	refused(http.StatusForbidden, "&stream=payments")
+	refused(http.StatusForbidden, "&stream=payments&cursor=orders@e:0")
+	refused(http.StatusBadRequest, "&cursor=orders@e:0&wait=long")
+	refused(http.StatusBadRequest, "&user=bob")
+	refused(http.StatusBadRequest, "&subject=%ff")
+
+	page := f.get("/state?user=alice&stream=orders&cursor=nonsense", "Accept", "application/xml")
+	if body := page.body(); page.StatusCode != http.StatusOK || !strings.Contains(body, "<event>sluice.reset</event><data><reason>invalid</reason>") {
+		t.Errorf("%d %s", page.StatusCode, body)
+	}
+	defer f.drainSoon()()
+	refused(http.StatusServiceUnavailable, "")
+	refused(http.StatusServiceUnavailable, "&cursor=orders@e:0&wait=1s")
 }
