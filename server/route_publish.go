@@ -310,7 +310,7 @@ func publishSchemas() openapi.Properties {
 		}, "value").Closed(),
 		"PublishedCloudEvent": openapi.Object("A CloudEvent 1.0.", openapi.Properties{
 			"specversion": {Const: "1.0"}, "id": text("Id of the event."), "source": text("Where it comes from."), "type": text("What it says."),
-			"partitionkey": text("Key of the record."), "data": {Description: "Value of the record."},
+			"partitionkey": text("Key of the record."), "data": {Description: "Value of the record.", Not: &openapi.Schema{Type: "null"}},
 		}, "specversion", "id", "source", "type", "data"),
 		"Published": openapi.Object("Where the record is.", openapi.Properties{
 			"id": text("Id of the record, as envelopes and webhooks have it."), "topic": text("Topic of the record. Absent with sealed ids, as are the next two."),
