@@ -3,7 +3,6 @@ package broker
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -22,7 +21,7 @@ func TestControlHearsATopicThatIsCreatedAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, "all heard", func() bool { return len(h.sorted()) == 5 })
+	await(t, "all heard", func() bool { return len(h.sorted()) == 5 && c.CaughtUp() })
 	if _, err := f.admin.DeleteTopics(t.Context(), "control"); err != nil {
 		t.Fatal(err)
 	}
@@ -125,11 +124,10 @@ func TestControlSaysThatItHearsNothing(t *testing.T) {
 	}
 	silent.Store(true)
 	refused.wait(1) // the fetch that was waiting has ended
-	if err := c.Announce(t.Context(), "k", []byte("a")); err != nil {
-		t.Fatal(err)
-	}
+	// On a busy machine a record may time out, and be there twice.
+	await(t, "announced", func() bool { return c.Announce(t.Context(), "k", []byte("a")) == nil })
 	await(t, "it says so", func() bool { since, why := c.Unheard(); return !since.IsZero() && why != "" })
 	silent.Store(false)
-	await(t, "it is heard", func() bool { return strings.Join(h.sorted(), " ") == "a" })
+	await(t, "it is heard", func() bool { return slices.Equal(slices.Compact(h.sorted()), []string{"a"}) })
 	await(t, "it says so", func() bool { since, _ := c.Unheard(); return since.IsZero() })
 }

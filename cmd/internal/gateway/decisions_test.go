@@ -106,20 +106,31 @@ func (q *inquest) await(what string, holds func() bool) {
 // order produces a record and waits until the gateway has read it. It returns its offset.
 func (q *inquest) order(key, value string) int64 {
 	q.t.Helper()
+	return q.orders(key, value, 1)
+}
+
+// orders produces the same n times, and returns the offset of the last.
+func (q *inquest) orders(key, value string, n int) int64 {
+	q.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(q.cluster.ListenAddrs()...), kgo.ProducerBatchMaxBytes(8<<20))
 	if err != nil {
 		q.t.Fatal(err)
 	}
 	defer client.Close()
-	r := &kgo.Record{Topic: "order-topic", Value: []byte(value), Headers: []kgo.RecordHeader{{Key: "type", Value: []byte("order.confirmed")}}}
-	if key != "" {
-		r.Key = []byte(key)
+	var all []*kgo.Record
+	for range n {
+		r := &kgo.Record{Topic: "order-topic", Value: []byte(value), Headers: []kgo.RecordHeader{{Key: "type", Value: []byte("order.confirmed")}}}
+		if key != "" {
+			r.Key = []byte(key)
+		}
+		all = append(all, r)
 	}
-	if err := client.ProduceSync(q.t.Context(), r).FirstErr(); err != nil {
+	if err := client.ProduceSync(q.t.Context(), all...).FirstErr(); err != nil {
 		q.t.Fatal(err)
 	}
-	q.read(r.Offset + 1)
-	return r.Offset
+	last := all[n-1].Offset
+	q.read(last + 1)
+	return last
 }
 
 // read waits until the gateway has read up to an offset.
@@ -329,15 +340,13 @@ func TestWhyALaggingClient(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{config.SlowReset, config.SlowClose} {
 		t.Run(action, func(t *testing.T) {
-			q := newInquest(t, "decisions: 1000\nslow_client: {max_lag: 1s, action: "+action+"}\n")
+			q := newInquest(t, "decisions: 1000\nheartbeat: 60s\nslow_client: {max_lag: 1s, action: "+action+"}\n")
 			slow := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{Control: smallWindow}).DialContext}}
 			alice, connection := open(t, slow, q.events(token("alice"), "stream=orders"))
 			padding := bytes.Repeat([]byte("x"), 200<<10)
 			first := q.order("alice", fmt.Sprintf(`{"orderId":"o-1","padding":%q}`, padding))
-			var last int64
-			for range 20 {
-				last = q.order("alice", fmt.Sprintf(`{"orderId":"o-2","padding":%q}`, padding))
-			}
+			// All at once: a client that takes nothing for 30 s is closed for that.
+			last := q.orders("alice", fmt.Sprintf(`{"orderId":"o-2","padding":%q}`, padding), 20)
 			q.want(last, "user=alice", "not_yet", "has not been sent it yet")
 			q.await("late", func() bool {
 				var list struct {
