@@ -53,6 +53,9 @@ func MatchTopics(pattern string, excluded ...string) (*Topics, error) {
 	return s, nil
 }
 
+// Listed are the topics of a list, whether they are there or not; nil: it is a pattern.
+func (s *Topics) Listed() []string { return slices.Clone(s.names) }
+
 // Has reports whether a topic is one of the stream's.
 func (s *Topics) Has(name string) bool {
 	if s.pattern == nil {

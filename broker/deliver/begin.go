@@ -56,54 +56,44 @@ func (d *Delivery) lost(format string, args ...any) error {
 	return &LostError{d.config.Name, fmt.Sprintf(format, args...)}
 }
 
-func (d *Delivery) recreated() error {
-	return d.lost("topic %s was created anew: the group's offsets are of the former one", d.config.Source.Topic)
+func (d *Delivery) recreated(topic string) error {
+	return d.lost("topic %s was created anew: the group's offsets are of the former one", topic)
 }
 
 // forgotten says that the group has lost the offset of a partition.
-func (d *Delivery) forgotten(p int32) error {
-	return d.lost("the group %s has no offset of partition %d of topic %s any more", d.config.groupName(), p, d.config.Source.Topic)
+func (d *Delivery) forgotten(topic string, p int32) error {
+	return d.lost("the group %s has no offset of partition %d of topic %s any more", d.config.groupName(), p, topic)
 }
 
 // begin looks whether the group's offsets are good before the delivery joins it. At the
 // first start it commits those of config.From. So a record that comes later is delivered,
 // however long this gateway is away.
 func (d *Delivery) begin(ctx context.Context) error {
-	topic, err := d.findTopic(ctx)
+	topics, err := d.findTopics(ctx)
 	if err != nil {
+		d.waited = d.waited || errors.Is(err, kerr.UnknownTopicOrPartition)
 		return err
 	}
 	d.mu.Lock()
-	d.topicID = topic.ID
+	d.topics = idsOf(topics)
 	d.mu.Unlock()
 	commits, err := d.fetchCommits(ctx)
 	if err != nil {
 		return err
 	}
 	if len(commits) == 0 {
-		return d.firstStart(ctx, topic)
+		return d.firstStart(ctx, topics)
 	}
-	return d.checkCommits(ctx, topic, commits)
+	for _, name := range slices.Sorted(maps.Keys(topics)) {
+		if err := d.checkCommits(ctx, topics[name], commits[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (d *Delivery) findTopic(ctx context.Context) (kadm.TopicDetail, error) {
-	name := d.config.Source.Topic
-	all, err := d.admin.ListTopics(ctx, name)
-	if err != nil {
-		return kadm.TopicDetail{}, about("topic "+name, err)
-	}
-	topic := all[name]
-	if err := topic.Err; err != nil {
-		return topic, about("topic "+name, err)
-	}
-	if len(topic.Partitions) == 0 {
-		return topic, about("topic "+name, kerr.UnknownTopicOrPartition)
-	}
-	return topic, nil
-}
-
-// fetchCommits returns what the group has committed of the topic, by partition.
-func (d *Delivery) fetchCommits(ctx context.Context) (map[int32]kadm.Offset, error) {
+// fetchCommits returns what the group has committed, by topic and partition.
+func (d *Delivery) fetchCommits(ctx context.Context) (map[string]map[int32]kadm.Offset, error) {
 	all, err := d.admin.FetchOffsets(ctx, d.config.groupName())
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, nil
@@ -111,29 +101,39 @@ func (d *Delivery) fetchCommits(ctx context.Context) (map[int32]kadm.Offset, err
 	if err != nil {
 		return nil, about("group "+d.config.groupName(), err)
 	}
-	commits := make(map[int32]kadm.Offset)
-	for p, o := range all[d.config.Source.Topic] {
-		if o.Err != nil {
-			return nil, about("group "+d.config.groupName(), o.Err)
+	commits := make(map[string]map[int32]kadm.Offset)
+	for topic, partitions := range all {
+		if !d.config.Source.has(topic) {
+			continue
 		}
-		if o.At >= 0 {
-			commits[p] = o.Offset
+		for p, o := range partitions {
+			if o.Err != nil {
+				return nil, about("group "+d.config.groupName(), o.Err)
+			}
+			if o.At < 0 {
+				continue
+			}
+			if commits[topic] == nil {
+				commits[topic] = make(map[int32]kadm.Offset)
+			}
+			commits[topic][p] = o.Offset
 		}
 	}
 	return commits, nil
 }
 
 // firstStart commits where the delivery begins.
-func (d *Delivery) firstStart(ctx context.Context, topic kadm.TopicDetail) error {
+func (d *Delivery) firstStart(ctx context.Context, topics map[string]kadm.TopicDetail) error {
 	if ran, err := d.hasRunBefore(ctx); err != nil {
 		return err
 	} else if ran {
 		return d.lost("the group %s has no offsets any more, though the delivery has run before: Kafka forgets them a while after the last gateway has left (offsets.retention.minutes), and when the topic is deleted", d.config.groupName())
 	}
-	at, err := d.find(ctx, topic.Topic, d.config.From)
-	if err == nil {
-		err = d.commitAsAdmin(ctx, topic, at)
+	from := d.config.From
+	if d.waited {
+		from = Start{Earliest: true} // what is in it came after the delivery
 	}
+	err := d.commitStart(ctx, topics, from)
 	if hasMembers(err) {
 		return nil // another gateway was first
 	}
@@ -141,7 +141,7 @@ func (d *Delivery) firstStart(ctx context.Context, topic kadm.TopicDetail) error
 		return err
 	}
 	d.markStart(ctx)
-	d.log.Warn("the delivery starts for the first time, or Kafka has forgotten that it has run", "topic", topic.Topic, "group", d.config.groupName(), "from", d.config.From.String())
+	d.log.Warn("the delivery starts for the first time, or Kafka has forgotten that it has run", "topic", d.config.Source.name(), "group", d.config.groupName(), "from", from.String())
 	return nil
 }
 
@@ -195,12 +195,28 @@ func hasMembers(err error) bool {
 	return errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.RebalanceInProgress)
 }
 
-// commitAsAdmin commits for a group without members.
-func (d *Delivery) commitAsAdmin(ctx context.Context, topic kadm.TopicDetail, at map[int32]int64) error {
-	var offsets kadm.Offsets
+// commitStart commits one start for all topics, in one request: a group that has offsets
+// of some of them only would not look like one that has none.
+func (d *Delivery) commitStart(ctx context.Context, topics map[string]kadm.TopicDetail, from Start) error {
+	offsets := make(kadm.Offsets)
+	for name, topic := range topics {
+		at, err := d.find(ctx, name, from)
+		if err != nil {
+			return err
+		}
+		add(offsets, topic, at)
+	}
+	return d.commitAsAdmin(ctx, offsets)
+}
+
+func add(offsets kadm.Offsets, topic kadm.TopicDetail, at map[int32]int64) {
 	for p, o := range at {
 		offsets.Add(kadm.Offset{Topic: topic.Topic, Partition: p, At: o, LeaderEpoch: -1, Metadata: topic.ID.String()})
 	}
+}
+
+// commitAsAdmin commits for a group without members.
+func (d *Delivery) commitAsAdmin(ctx context.Context, offsets kadm.Offsets) error {
 	done, err := d.admin.CommitOffsets(ctx, d.config.groupName(), offsets)
 	if err == nil {
 		err = done.Error()
@@ -221,7 +237,8 @@ func newestPartition(commits map[int32]kadm.Offset) int32 {
 	return newest
 }
 
-// checkCommits looks whether a delivery that has run before can go on.
+// checkCommits looks whether a delivery that has run before can go on with a topic. A
+// topic of which nothing is committed has come since: it begins at its first record.
 func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, commits map[int32]kadm.Offset) error {
 	starts, err := d.find(ctx, topic.Topic, Start{Earliest: true})
 	if err != nil {
@@ -240,9 +257,9 @@ func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, com
 		case !ok && p > newest:
 			fresh[p] = starts[p]
 		case !ok:
-			return d.forgotten(p)
+			return d.forgotten(topic.Topic, p)
 		case c.Metadata != "" && c.Metadata != topic.ID.String() && topic.ID != (kadm.TopicID{}):
-			return d.recreated()
+			return d.recreated(topic.Topic)
 		case c.At < starts[p]:
 			return d.lost("records of topic %s that were not delivered are gone: partition %d begins at offset %d, and the delivery is at %d (retention)", topic.Topic, p, starts[p], c.At)
 		case c.At > ends[p]:
@@ -252,7 +269,9 @@ func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, com
 	if len(fresh) == 0 {
 		return nil
 	}
-	err = d.commitAsAdmin(ctx, topic, fresh)
+	offsets := make(kadm.Offsets)
+	add(offsets, topic, fresh)
+	err = d.commitAsAdmin(ctx, offsets)
 	if hasMembers(err) {
 		return nil // the group's members see to it
 	}
@@ -261,15 +280,11 @@ func (d *Delivery) checkCommits(ctx context.Context, topic kadm.TopicDetail, com
 
 // Move commits where the delivery goes on. No gateway may run it meanwhile.
 func (d *Delivery) Move(ctx context.Context, to Start) error {
-	topic, err := d.findTopic(ctx)
+	topics, err := d.findTopics(ctx)
 	if err != nil {
 		return err
 	}
-	at, err := d.find(ctx, topic.Topic, to)
-	if err != nil {
-		return err
-	}
-	err = d.commitAsAdmin(ctx, topic, at)
+	err = d.commitStart(ctx, topics, to)
 	if hasMembers(err) {
 		return fmt.Errorf("the delivery %s runs: stop all gateways that have it, and say this again", d.config.Name)
 	}

@@ -48,13 +48,12 @@ func (d *Delivery) commit(ctx context.Context, member *kgo.Client, of ...partiti
 	})
 }
 
-// nameTopic writes the topic's id next to each offset, so that a topic that was created
+// nameTopic writes each topic's id next to its offsets, so that a topic that was created
 // anew is noticed.
 func (d *Delivery) nameTopic(req *kmsg.OffsetCommitRequest) error {
-	d.mu.Lock()
-	id := d.topicID.String()
-	d.mu.Unlock()
+	topics := d.reads()
 	for i := range req.Topics {
+		id := topics[req.Topics[i].Topic].String()
 		for j := range req.Topics[i].Partitions {
 			req.Topics[i].Partitions[j].Metadata = &id
 		}

@@ -40,7 +40,7 @@ func (d *Delivery) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &session{Delivery: d, failed: make(chan error, 1)}
+	s := &session{Delivery: d, topics: d.reads(), failed: make(chan error, 1)}
 	member, err := broker.NewClient(d.kafka, "deliver_"+d.config.Name+"_group", d.log, s.options()...)
 	if err != nil {
 		return err
@@ -52,8 +52,8 @@ func (d *Delivery) session(ctx context.Context) error {
 	working.Go(func() { s.poll(within, member) })
 	working.Go(func() { s.every(within, commitEvery, func() { d.commit(within, member) }) })
 	working.Go(func() {
-		s.fail(d.watch(within))
-		s.every(within, watchEvery, func() { s.fail(d.watch(within)) })
+		s.fail(s.watch(within))
+		s.every(within, watchEvery, func() { s.fail(s.watch(within)) })
 	})
 	select {
 	case <-ctx.Done():
@@ -67,7 +67,16 @@ func (d *Delivery) session(ctx context.Context) error {
 
 type session struct {
 	*Delivery
-	failed chan error // one slot
+	topics   topicSet
+	differed bool       // from what there was when watch last looked; watch's own
+	failed   chan error // one slot
+}
+
+// reads are the topics that begin has found.
+func (d *Delivery) reads() topicSet {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.topics
 }
 
 // fail ends the session. No error: it goes on.
@@ -90,7 +99,7 @@ func (d *Delivery) setMember(member *kgo.Client) {
 func (s *session) options() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.ConsumerGroup(s.config.groupName()),
-		kgo.ConsumeTopics(s.config.Source.Topic),
+		kgo.ConsumeTopics(s.topics.names()...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(sessionTimeout),
 		kgo.DisableAutoCommit(),
@@ -120,51 +129,49 @@ func ids(of map[string][]int32) (all []partitionID) {
 // assigned takes up partitions at the group's offsets. One without an offset was added to
 // the topic just now, or its offset was forgotten.
 func (s *session) assigned(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	var fresh []int32
+	fresh := make(map[string][]int32)
 	for topic, partitions := range offsets {
 		for p, o := range partitions {
 			if at := o.EpochOffset().Offset; at >= 0 {
-				s.take(partitionID{topic, p}, at)
+				s.take(partitionID{topic, p}, at, true)
 			} else {
-				fresh = append(fresh, p)
+				fresh[topic] = append(fresh[topic], p)
 			}
 		}
 	}
-	if len(fresh) == 0 {
-		return offsets, nil
-	}
-	starts, err := s.freshStarts(ctx, fresh)
-	if err != nil {
-		s.fail(err)
-		return offsets, err
-	}
-	name := s.config.Source.Topic
-	for p, at := range starts {
-		s.take(partitionID{name, p}, at)
-		offsets[name][p] = kgo.NewOffset().At(at)
+	for topic, partitions := range fresh {
+		starts, err := s.freshStarts(ctx, topic, partitions)
+		if err != nil {
+			s.fail(err)
+			return offsets, err
+		}
+		for p, at := range starts {
+			s.take(partitionID{topic, p}, at, false)
+			offsets[topic][p] = kgo.NewOffset().At(at)
+		}
 	}
 	return offsets, nil
 }
 
-func (s *session) take(id partitionID, at int64) {
+func (s *session) take(id partitionID, at int64, saved bool) {
 	s.engine.drop([]partitionID{id}) // a rebalance that was cut short may have assigned it before
-	s.engine.assign(id, at)
+	s.engine.assign(id, at, saved)
 }
 
-// freshStarts returns where partitions begin that were added to the topic.
-func (s *session) freshStarts(ctx context.Context, fresh []int32) (map[int32]int64, error) {
+// freshStarts returns where partitions begin that were added to a topic.
+func (s *session) freshStarts(ctx context.Context, topic string, fresh []int32) (map[int32]int64, error) {
 	commits, err := s.fetchCommits(ctx)
 	if err != nil {
 		return nil, err
 	}
-	starts, err := s.find(ctx, s.config.Source.Topic, Start{Earliest: true})
+	starts, err := s.find(ctx, topic, Start{Earliest: true})
 	if err != nil {
 		return nil, err
 	}
 	at := make(map[int32]int64)
 	for _, p := range fresh {
-		if p < newestPartition(commits) {
-			return nil, s.forgotten(p)
+		if p < newestPartition(commits[topic]) {
+			return nil, s.forgotten(topic, p)
 		}
 		at[p] = starts[p]
 	}
@@ -196,8 +203,8 @@ func (s *session) poll(ctx context.Context, member *kgo.Client) {
 	for ctx.Err() == nil {
 		fetches := member.PollRecords(ctx, pollRecords)
 		fetches.EachTopic(func(t kgo.FetchTopic) {
-			if s.isOther(kadm.TopicID(t.TopicID)) {
-				s.fail(s.recreated())
+			if name, is := s.topics.other(topicSet{t.Topic: kadm.TopicID(t.TopicID)}); is {
+				s.fail(s.recreated(name))
 				return
 			}
 			for _, p := range t.Partitions {
@@ -211,14 +218,6 @@ func (s *session) poll(ctx context.Context, member *kgo.Client) {
 		})
 		member.AllowRebalance()
 	}
-}
-
-// isOther reports whether records are of another topic than the offsets. The zero id
-// says nothing.
-func (d *Delivery) isOther(id kadm.TopicID) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return id != d.topicID && id != (kadm.TopicID{}) && d.topicID != (kadm.TopicID{})
 }
 
 // fetchFailed judges an error of a partition. The client goes on by itself, unless the
@@ -252,31 +251,35 @@ func (s *session) every(ctx context.Context, pause time.Duration, do func()) {
 	}
 }
 
-// watch asks which topic it is, and where it ends. A topic that is gone, or may not be
-// read, ends the session. Kafka that doesn't answer is no error: the delivery goes on
+// watch asks which topics there are, and where they end. A topic that is gone, or may not
+// be read, ends the session. Kafka that doesn't answer is no error: the delivery goes on
 // with what it has.
-func (d *Delivery) watch(ctx context.Context) error {
+func (s *session) watch(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	topic, err := d.findTopic(asking)
+	topics, err := s.findTopics(asking)
 	switch {
 	case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.TopicAuthorizationFailed):
 		return err
 	case err != nil:
 		return nil
 	}
-	if d.isOther(topic.ID) {
-		return d.recreated()
+	now := idsOf(topics)
+	if name, is := s.topics.other(now); is {
+		return s.recreated(name)
 	}
-	listed, err := d.admin.ListCommittedOffsets(asking, topic.Topic)
+	if s.changed(now) {
+		return errTopics
+	}
+	listed, err := s.admin.ListCommittedOffsets(asking, now.names()...)
 	if err != nil {
 		return nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	listed.Each(func(o kadm.ListedOffset) {
 		if o.Err == nil {
-			d.ends[partitionID{o.Topic, o.Partition}] = o.Offset
+			s.ends[partitionID{o.Topic, o.Partition}] = o.Offset
 		}
 	})
 	return nil

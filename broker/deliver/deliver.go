@@ -13,11 +13,11 @@
 //  4. dead_letter.go writes what is given up to a topic.
 //  5. commit.go commits up to the oldest record that is not done.
 //
-// rebalance.go gives partitions up, which another gateway gets. target.go has what a
-// target is. network.go and http_status.go say what errors and statuses mean for it.
-// kafka_target.go is a topic as one. The other targets are packages: webhook is HTTP,
-// eventbridge and lambda are AWS's. awsauth and googleauth show a cloud who calls, and
-// cloudtest is for tests.
+// topics.go says which topics there are. rebalance.go gives partitions up, which another
+// gateway gets. target.go has what a target is. network.go and http_status.go say what
+// errors and statuses mean for it. kafka_target.go is a topic as one. The other targets
+// are packages: webhook is HTTP, eventbridge and lambda are AWS's. awsauth and googleauth
+// show a cloud who calls, and cloudtest is for tests.
 //
 // deliver.go begins and ends a delivery, status.go says how it is, and events.go logs.
 // letters.go reads dead letters, and redrive.go sends them again.
@@ -71,13 +71,14 @@ type Delivery struct {
 	target  Target
 	client  *kgo.Client   // asks and produces; is no member of the group
 	admin   *kadm.Client  // of client
+	waited  bool          // there was no topic when begin looked; begin's own
 	kick    chan struct{} // one slot: look at once whether a stopped delivery can go on
 
-	mu      sync.Mutex  // guards what follows
-	member  *kgo.Client // of the group; nil: none
-	state   State
-	topicID kadm.TopicID
-	ends    map[partitionID]int64 // where partitions end, as was last heard
+	mu     sync.Mutex  // guards what follows
+	member *kgo.Client // of the group; nil: none
+	state  State
+	topics topicSet              // those of the session, or of the last one
+	ends   map[partitionID]int64 // where partitions end, as was last heard
 
 	committing sync.Mutex // held while offsets are committed
 }
@@ -186,6 +187,10 @@ func (d *Delivery) Run(ctx context.Context) {
 		err := d.session(ctx)
 		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, errTopics) {
+			d.log.Info("the delivery begins anew with the topics that there are now")
+			continue
 		}
 		d.failed(err)
 		select {

@@ -69,13 +69,19 @@ func (e *engine) wake() {
 	}
 }
 
-// assign takes up a partition, whose records come from an offset on.
-func (e *engine) assign(id partitionID, offset int64) {
+// assign takes up a partition, whose records come from an offset on. isSaved: the group
+// has that offset. Else it is committed soon, so that the partition is not taken for one
+// that was forgotten.
+func (e *engine) assign(id partitionID, offset int64, isSaved bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
+	saved := offset
+	if !isSaved {
+		saved = -1
+	}
 	e.partitions[id] = &partition{
-		id: id, lanes: make(map[string]*lane), next: offset, low: offset, saved: offset, newest: -1, epoch: -1,
+		id: id, lanes: make(map[string]*lane), next: offset, low: offset, saved: saved, newest: -1, epoch: -1,
 		landed: make(chan struct{}), ctx: ctx, cancel: cancel,
 	}
 }

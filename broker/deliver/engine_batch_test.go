@@ -70,7 +70,7 @@ func TestABatchIsOfOnePartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, settings{}, nil)
 		other := partitionID{"other", 0}
-		d.assign(other, 0)
+		d.assign(other, 0, true)
 		sent := batches(d, 10, func(*Message, int) Outcome { return Outcome{} })
 		d.pause("until all is there")
 		d.put("a", "b")

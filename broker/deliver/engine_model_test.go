@@ -324,7 +324,7 @@ func (w *world) give(id partitionID, m *member, owner map[partitionID]*member) {
 	m.mu.Lock()
 	m.at[id], m.halted[id] = w.committed[id], false
 	m.mu.Unlock()
-	m.assign(id, w.committed[id])
+	m.assign(id, w.committed[id], true)
 	owner[id] = m
 }
 

@@ -57,7 +57,7 @@ func newDesk(t *testing.T, s settings, answer func(rec *kgo.Record, try int) Out
 		s.retry = Retry{Min: time.Second, Max: 8 * time.Second, Attempts: 5, MaxAge: time.Hour}
 	}
 	d.engine = newEngine(s)
-	d.assign(d.id, 0)
+	d.assign(d.id, 0, true)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); d.run(ctx) }()
@@ -245,7 +245,7 @@ func TestAProbeThatIsCutOffHoldsNobody(t *testing.T) {
 		d.engine.mu.Unlock()
 		d.put("a")
 		synctest.Wait()
-		d.assign(other, 0)
+		d.assign(other, 0, true)
 		d.take(other, []*kgo.Record{{Topic: "other", Key: []byte("b")}})
 		d.drop([]partitionID{d.id})
 		after(t, 10*time.Second)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker"
 	"sluice/broker/document"
 	"sluice/broker/record"
 	"sluice/broker/shape"
@@ -19,9 +20,10 @@ import (
 // Source says which records a delivery has, and how they are read.
 type Source struct {
 	Topic  string
-	Stream string       // whose topic and rules these are; "": none
-	Rules  record.Rules // users are not looked for, and there is no envelope
-	Filter string       // jq, on the shape; "": all
+	Topics *broker.Topics // instead of Topic: several; only which they are counts
+	Stream string         // whose topic and rules these are; "": none
+	Rules  record.Rules   // users are not looked for, and there is no envelope
+	Filter string         // jq, on the shape; "": all
 
 	// Poison says that only what is no event of the stream is wanted, though nothing in its
 	// rules intends that. There is no target: it all goes to the dead letters.

@@ -8,7 +8,7 @@ import (
 // Status is how a delivery is, on this gateway.
 type Status struct {
 	Name       string
-	Topic      string
+	Topic      string // or topics, as they were written
 	Group      string
 	Target     string
 	DeadLetter string
@@ -38,7 +38,7 @@ const (
 // Status says how the delivery is.
 func (d *Delivery) Status() Status {
 	c := d.config
-	s := Status{Name: c.Name, Topic: c.Source.Topic, Group: c.groupName(), Target: d.target.String(), DeadLetter: c.DeadLetter}
+	s := Status{Name: c.Name, Topic: c.Source.name(), Group: c.groupName(), Target: d.target.String(), DeadLetter: c.DeadLetter}
 	d.mu.Lock()
 	s.State = d.state
 	ends := maps.Clone(d.ends)

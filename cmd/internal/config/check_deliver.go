@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
+	"sluice/broker"
 	"sluice/broker/deliver"
 	"sluice/broker/shape"
 )
@@ -38,11 +40,9 @@ func (l *loader) checkStreamDeadLetter(s Stream) {
 	key := "streams." + s.Name + ".dead_letter"
 	switch {
 	case s.DeadLetter == "":
-	case s.Topics.IsGiven():
-		l.fault(key, "is for streams of one topic: remove it, or name one topic")
 	case !isTopic(s.DeadLetter):
 		l.fault(key, notATopic(s.DeadLetter))
-	case s.DeadLetter == s.Topic:
+	case s.DeadLetter == s.Topic, slices.Contains(s.Topics.Names, s.DeadLetter):
 		l.fault(key, "is the topic that the stream shows: it would never end; name another")
 	}
 }
@@ -92,7 +92,7 @@ func (l *loader) atMost(key string, n, most int) {
 }
 
 func (l *loader) checkDeliverySource(d *Delivery, at func(string) string) {
-	topic, stream := l.config.sourceTopic(d), l.config.stream(d.Stream)
+	stream := l.config.stream(d.Stream)
 	switch {
 	case d.Stream == "" && d.Topic == "":
 		l.fault(at("stream"), "is missing: name the stream whose records are delivered, or a topic")
@@ -100,8 +100,6 @@ func (l *loader) checkDeliverySource(d *Delivery, at func(string) string) {
 		l.fault(at("topic"), "is the stream's: remove one of stream and topic")
 	case d.Stream != "" && stream == nil:
 		l.fault(at("stream"), fmt.Sprintf("there is no stream %q: name one of streams", d.Stream))
-	case d.Stream != "" && stream.Topics.IsGiven():
-		l.fault(at("stream"), "is a stream of several topics, and a delivery reads one: name it with topic, in a delivery for each")
 	case d.Topic != "" && !isTopic(d.Topic):
 		l.fault(at("topic"), notATopic(d.Topic))
 	}
@@ -110,7 +108,7 @@ func (l *loader) checkDeliverySource(d *Delivery, at func(string) string) {
 		case other == "":
 		case !isTopic(other):
 			l.fault(at(key), notATopic(other))
-		case other == topic:
+		case l.config.reads(d, other):
 			l.fault(at(key), "is the topic that is delivered: it would never end; name another")
 		}
 	}
@@ -119,10 +117,25 @@ func (l *loader) checkDeliverySource(d *Delivery, at func(string) string) {
 	}
 }
 
-// sourceTopic is the topic that a delivery reads; "" while that isn't known.
+// sourceTopic is the topic that a delivery reads; "" while that isn't known, and of a
+// stream of several.
 func (c *Config) sourceTopic(d *Delivery) string {
 	if s := c.stream(d.Stream); s != nil {
 		return s.Topic
 	}
 	return d.Topic
+}
+
+// reads reports whether a topic is one that a delivery reads.
+func (c *Config) reads(d *Delivery, topic string) bool {
+	s := c.stream(d.Stream)
+	if s == nil || !s.Topics.IsGiven() {
+		return topic == c.sourceTopic(d)
+	}
+	if s.Topics.Pattern != "" {
+		if _, err := broker.MatchTopics(s.Topics.Pattern); err != nil {
+			return false // which is a fault itself
+		}
+	}
+	return c.TopicsOf(*s).Has(topic)
 }

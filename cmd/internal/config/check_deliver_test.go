@@ -7,7 +7,7 @@ import (
 )
 
 const deliveryConfig = `kafka: {brokers: ["localhost:9092"]}
-streams: {orders: {topic: order-topic, user: key, filter: ".a"}, wide: {topics: [a, b], user: key}}
+streams: {orders: {topic: order-topic, user: key, filter: ".a"}, wide: {topics: [a, b], user: key}, all: {topics: "^p\\..*", user: key}}
 auth: none
 deliveries:
 `
@@ -63,7 +63,9 @@ func TestFaultsOfDeliveries(t *testing.T) {
 		"{" + http + "}": "deliveries.x.stream: is missing",
 		"{stream: orders, topic: a, " + http + "}":                                 "deliveries.x.topic: is the stream's",
 		"{stream: order, " + http + "}":                                            `deliveries.x.stream: there is no stream "order"`,
-		"{stream: wide, " + http + "}":                                             "deliveries.x.stream: is a stream of several topics",
+		"{stream: wide, kafka: {topic: b}, dead_letter: d}":                        "deliveries.x.kafka.topic: is the topic that is delivered",
+		"{stream: wide, http: {url: 'https://x/'}, dead_letter: a}":                "deliveries.x.dead_letter: is the topic that is delivered",
+		"{stream: all, kafka: {topic: p.b}, dead_letter: d}":                       "deliveries.x.kafka.topic: is the topic that is delivered",
 		"{topic: a b, " + http + "}":                                               `deliveries.x.topic: "a b" can't be a topic`,
 		"{stream: orders}":                                                         "deliveries.x.http.url: is missing",
 		"{stream: orders, http: {timeout: 1s}}":                                    "deliveries.x.http.url: is missing",
@@ -145,7 +147,7 @@ func TestAStreamsDeadLetters(t *testing.T) {
 	for text, want := range map[string]string{
 		"streams: {orders: {topic: a, user: key, dead_letter: a}}\n":        "streams.orders.dead_letter: is the topic that the stream shows",
 		"streams: {orders: {topic: a, user: key, dead_letter: a b}}\n":      `streams.orders.dead_letter: "a b" can't be a topic`,
-		"streams: {orders: {topics: [a, b], user: key, dead_letter: c}}\n":  "streams.orders.dead_letter: is for streams of one topic",
+		"streams: {orders: {topics: [a, b], user: key, dead_letter: b}}\n":  "streams.orders.dead_letter: is the topic that the stream shows",
 		"streams: {orders: {topic: a, user: key, dead_letter: a.poison}}\n": "",
 	} {
 		c, findings := Load(inDir(t, head+text, nil), nil)
@@ -161,5 +163,21 @@ func TestAStreamsDeadLetters(t *testing.T) {
 				t.Errorf("%+v", one)
 			}
 		}
+	}
+}
+
+// A delivery has the topics of its stream, also where they are several.
+func TestDeliveriesOfSeveralTopics(t *testing.T) {
+	c, findings := loadDelivery(t, "  x: {stream: wide, kafka: {topic: c}, dead_letter: d}\n  y: {stream: all, kafka: {topic: c}, dead_letter: p.dead}\n")
+	if len(findings.Faults()) > 0 {
+		t.Fatal(findings)
+	}
+	all, closeAll, err := c.Delivering(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeAll()
+	if x, y := all[0].Source.Topics, all[1].Source.Topics; !x.Has("a") || !x.Has("b") || x.Has("c") || !y.Has("p.a") || y.Has("p.dead") || y.Has("a") {
+		t.Errorf("%v %v", x, y)
 	}
 }

@@ -109,7 +109,7 @@ func (c *Config) poison(s Stream, r *schema.Registry) deliver.Config {
 	name := s.Name + ".dead_letter"
 	one := deliver.Config{
 		Name: name, Group: "sluice-" + name, DeadLetter: s.DeadLetter, Concurrency: 4,
-		Source: deliver.Source{Topic: s.Topic, Stream: s.Name, Poison: true, Rules: s.rules()},
+		Source: deliver.Source{Topic: s.Topic, Topics: c.TopicsOf(s), Stream: s.Name, Poison: true, Rules: s.rules()},
 		Window: deliver.Window{Records: 10000, Bytes: 16 << 20},
 		Retry:  deliver.Retry{Min: time.Second, Max: time.Minute, Attempts: 1, MaxAge: time.Hour},
 	}
@@ -134,6 +134,7 @@ func (d *Delivery) config(c *Config, r *schema.Registry) deliver.Config {
 	if s := c.stream(d.Stream); s != nil {
 		one.Source.Rules = s.rules()
 		one.Source.Rules.Registry = r
+		one.Source.Topics = c.TopicsOf(*s)
 	}
 	return one
 }

@@ -8,7 +8,7 @@ func deliveryKey(leaf, fallback string, oneOf []string, doc string, field func(d
 }
 
 var deliveryKeys = []Key{
-	deliveryKey("stream", "", nil, "The stream whose records are [delivered](deliveries.md): its topic, decoding and shape, without the envelope. The stream's users don't matter.",
+	deliveryKey("stream", "", nil, "The stream whose records are [delivered](deliveries.md): its topic or topics, decoding and shape, without the envelope. The stream's users don't matter.",
 		func(d *Delivery) any { return &d.Stream }),
 	deliveryKey("topic", "", nil, "A Kafka topic instead of a stream. Its records are delivered as they are.",
 		func(d *Delivery) any { return &d.Topic }),

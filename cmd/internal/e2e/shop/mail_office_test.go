@@ -110,14 +110,19 @@ func (m *mailOffice) awaitMails(orders map[string]account) {
 // twice is how often the mail server was sent a mail that it had already.
 func (m *mailOffice) twice() int { return strings.Count(m.mailbox.said(), "again to ") }
 
-// answered counts what the shop has said of messages, by the word that it said.
+// answered counts what the shop has said of messages, by the word that it said. What was
+// not done is "failed".
 func (s *site) answered() map[string]int {
 	s.t.Helper()
 	words := make(map[string]int)
 	lines := bufio.NewScanner(strings.NewReader(s.next.said()))
 	for lines.Scan() {
-		if fields := strings.Fields(lines.Text()); len(fields) == 4 && fields[0] == "mail:" {
+		switch fields := strings.Fields(lines.Text()); {
+		case len(fields) < 4 || fields[0] != "mail:":
+		case len(fields) == 4:
 			words[fields[3]]++
+		default:
+			words["failed"]++
 		}
 	}
 	return words

@@ -57,8 +57,10 @@ func TestEachOrderHasOneMail(t *testing.T) {
 		t.Logf("%-20s %d orders, each has one mail; the shop said %v; the mail server was sent %d twice; %v",
 			fault.name, len(orders), s.answered(), s.mail.twice(), time.Since(began).Round(100*time.Millisecond))
 	}
-	if n := s.mail.twice(); n > 1 {
-		t.Errorf("the mail server was sent %d mails twice: only the shop's end may cause that, once", n)
+	// The shop may end after the mail server has a mail and before that is noted. The mail
+	// server may have one and not answer in time.
+	if n, failed := s.mail.twice(), s.answered()["failed"]; n > 1+failed {
+		t.Errorf("the mail server was sent %d mails twice: the shop ended once, and %d attempts failed", n, failed)
 	}
 	s.deliverAllAgain()
 	s.refuses()
