@@ -230,7 +230,7 @@ func TestNotCompressed(t *testing.T) {
 	f := begin(t, compressing)
 	f.publish(orders, stream.Event{Subject: []byte("o-1"), Data: []byte(long(1))}, "alice")
 	for _, path := range []string{
-		"/state?user=alice", "/state?user=alice&cursor=orders@e:0", "/events?user=alice&probe=1,0", "/events?user=alice&stream=nothing",
+		"/state?user=alice", "/state?user=alice&cursor=orders@e:0", "/events?user=alice&probe=1x1@10ms", "/events?user=alice&stream=nothing",
 	} {
 		o := f.get(path, "Accept-Encoding", takesGzip)
 		if coding := o.Header.Get("Content-Encoding"); coding != "" {
