@@ -226,6 +226,12 @@ func TestFaults(t *testing.T) {
 		{"everyone is a proxy", "", "trusted_proxies: ['0.0.0.0/0']\n", nil, "sluice.yaml:1: trusted_proxies: 0.0.0.0/0 would let anyone claim any address"},
 		{"PROXY protocol from nobody", "", "proxy_protocol: true\n", nil, "sluice.yaml:1: proxy_protocol: is taken from trusted_proxies only"},
 		{"control topic", "", "control_topic: a b\n", nil, `sluice.yaml:1: control_topic: "a b" can't be a topic`},
+		{"portal without a topic", "", "portal: {role: developer}\n", nil, `sluice.yaml:1: portal.topic: is missing: write the compacted topic`},
+		{"portal's topic", "", "portal: {topic: a b}\n", nil, `sluice.yaml:1: portal.topic: "a b" can't be a topic`},
+		{"portal's topic is the control topic", "", "portal: {topic: a}\ncontrol_topic: a\n", nil, `sluice.yaml:1: portal.topic: is control_topic too`},
+		{"portal's keys last too long", "", "portal: {topic: a, max_key_age: 400d}\n", nil, `sluice.yaml:1: portal.max_key_age: 9600h0m0s is too long: write at most 366d`},
+		{"portal's usual age", "", "portal: {topic: a, key_age: 100d, max_key_age: 50d}\n", nil, `sluice.yaml:1: portal.key_age: is longer than portal.max_key_age`},
+		{"portal's number of keys", "", "portal: {topic: a, max_keys: 0}\n", nil, `sluice.yaml:1: portal.max_keys: 0 is`},
 		{"any origin with cookies", "", "cors: {origins: ['*'], credentials: true}\n", nil, "sluice.yaml:1: cors.origins: * with credentials"},
 		{"any host with cookies", "", "cors: {origins: ['https://*'], credentials: true}\n", nil, `sluice.yaml:1: cors.origins: "https://*" with credentials would let too many sites`},
 		{"one label with cookies", "", "cors: {origins: ['https://*.com'], credentials: true}\n", nil, `sluice.yaml:1: cors.origins: "https://*.com" with credentials would let too many sites`},
@@ -320,5 +326,17 @@ func TestTooManyStreams(t *testing.T) {
 	_, findings := load(t, strings.Replace(minimal, "streams:\n", "streams:\n"+b.String(), 1))
 	if got := findings.Faults().Error(); !strings.Contains(got, "has 66 streams: there is room for 64") {
 		t.Errorf("faults: %s", got)
+	}
+}
+
+// With auth: none anybody would make keys as anybody.
+func TestAPortalNeedsALogin(t *testing.T) {
+	_, findings := Parse("sluice.yaml", []byte("kafka: {brokers: ['a:1']}\nstreams: {o: {topic: t, user: key}}\nlisten: 127.0.0.1:0\nauth: none\nportal: {topic: keys}\n"), nil)
+	if faults := findings.Faults(); len(faults) != 1 || faults[0].Key != "portal" {
+		t.Errorf("%v", faults)
+	}
+	_, findings = Parse("sluice.yaml", []byte("kafka: {brokers: ['a:1']}\nstreams: {o: {topic: keys, user: key}}\nlisten: 127.0.0.1:0\nauth: {jwt: {secret: 0123456789abcdef0123456789abcdef}}\nportal: {topic: keys}\n"), nil)
+	if faults := findings.Faults(); len(faults) != 1 || faults[0].Key != "portal.topic" {
+		t.Errorf("%v", faults)
 	}
 }
