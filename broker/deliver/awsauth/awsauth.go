@@ -51,3 +51,14 @@ func (t *told) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}
 	return c, err
 }
+
+// Check says whether the chain has credentials now. ctx bounds how long they are waited
+// for.
+func Check(ctx context.Context, region string) error {
+	c, err := Load(region, 0)
+	if err != nil {
+		return err
+	}
+	_, err = c.Credentials.Retrieve(ctx)
+	return err
+}

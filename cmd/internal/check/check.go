@@ -4,6 +4,7 @@
 // Files:
 //   - check.go: the command.
 //   - kafka.go: what it asks Kafka.
+//   - credentials.go: whether there are credentials for AWS.
 //   - describe.go: what a configuration means.
 //   - explain.go: who would get a sample record.
 //   - registry.go: what it asks the schema registry.

@@ -5,11 +5,14 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"sluice/broker/deliver/cloudtest"
 )
 
 // Deliveries are said in words, without what their addresses may have that is a key. A
 // topic of theirs that is missing is a warning.
 func TestDeliveriesAreSaid(t *testing.T) {
+	cloudtest.Credentials(t)
 	inDir(t, withBroker(cluster(t, kfake.SeedTopics(1, "order-topic", "news-topic", "other")), shop+`deliveries:
   order-mail:
     stream: orders
@@ -33,6 +36,20 @@ func TestDeliveriesAreSaid(t *testing.T) {
 		}
 	}
 	if status != 0 || strings.Contains(stdout+stderr, "hush") || strings.Contains(stderr, "other: the topic") {
+		t.Errorf("status %d\n%s\n%s", status, stdout, stderr)
+	}
+}
+
+// A delivery to AWS without credentials is a warning: the gateway may have some.
+func TestMissingCredentialsAreSaid(t *testing.T) {
+	cloudtest.Credentials(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	inDir(t, withBroker(cluster(t, kfake.SeedTopics(1, "order-topic", "news-topic")), shop+`deliveries:
+  bus: {stream: orders, eventbridge: {region: eu-central-1, source: shop}, dead_letter: order-topic.dead}
+`), nil)
+	status, stdout, stderr := runCheck(t)
+	if status != 0 || !strings.Contains(stderr, "deliveries.bus.eventbridge.region: warning: no AWS credentials: ") {
 		t.Errorf("status %d\n%s\n%s", status, stdout, stderr)
 	}
 }

@@ -18,6 +18,7 @@ import (
 // inspect asks Kafka for the topics, and finds what is wrong with them. Kafka being away
 // is only worth a warning: the gateway would wait for it.
 func (r *result) inspect(ctx context.Context, c *config.Config) {
+	r.judgeCredentials(ctx, c)
 	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()
 	topics, err := r.inspectTopics(ctx, c)
