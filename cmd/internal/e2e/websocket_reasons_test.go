@@ -54,6 +54,9 @@ var pageCloses = []pageClose{
 	{unavailable, "overloaded", 1013, "no page can use up a gateway's descriptors: see TestOverloaded in server"},
 	{unavailable, "probes", 1013, "no WebSocket is a probe"},
 	{unavailable, "per_ip_probes", 1013, "no WebSocket is a probe"},
+	{unavailable, "publish_bytes", 1013, "no WebSocket publishes"},
+	{unavailable, "publish_keys", 1013, "no WebSocket publishes"},
+	{unavailable, "publish_rate", 1013, "no WebSocket publishes"},
 
 	{unavailable, "identity-missing", 4401, ""},
 	{unavailable, "identity-malformed", 4401, ""},
@@ -71,6 +74,7 @@ var pageCloses = []pageClose{
 	{unavailable, "identity-key", 4401, "it is of API keys, which are for back ends"},
 	{unavailable, "stream", 4403, ""},
 	{unavailable, "subject", 4403, ""},
+	{unavailable, "scope", 4403, "it is of a developer's key, which is for programs; it goes the way of stream"},
 	{unavailable, "cross-origin", 1006, byStatus},
 
 	// What a client does wrong.
