@@ -19,6 +19,7 @@ package deflate
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"sync"
 	"sync/atomic"
@@ -161,8 +162,10 @@ func compress(body []byte) []byte {
 	defer compressors.Put(c)
 	c.out.Reset()
 	c.Reset(&c.out)
-	c.Write(body) // into memory, so without fail, as is the next
-	c.Flush()
+	_, err := c.Write(body)
+	if err := cmp.Or(err, c.Flush()); err != nil {
+		return nil // never: it is written into memory
+	}
 	if c.out.Len() >= len(body)+storedHeader {
 		return nil
 	}

@@ -36,7 +36,7 @@ func strict(text []byte) error {
 	for {
 		token, err := d.Token()
 		if err != nil {
-			return nil // its end: it is valid
+			return nil //nolint:nilerr // its end: it is valid
 		}
 		var in *level
 		if len(open) > 0 {

@@ -199,7 +199,7 @@ func (s *several) stream(at, query string) *severalWay {
 // socket opens a WebSocket.
 func (s *several) socket(at, query string) *severalWay {
 	s.t.Helper()
-	socket, _, err := websocket.Dial(s.ctx, at+"/ws"+query, nil) //nolint:bodyclose // the caller of Dial needs to close none
+	socket, _, err := websocket.Dial(s.ctx, at+"/ws"+query, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
