@@ -19,14 +19,15 @@ import (
 // one is run.
 type foreignPrograms struct {
 	folder string
-	needs  string // what a machine lacks where fetching fails
+	needs  string // what a machine lacks where fetching fails, or a command isn't there
+	runs   string // the command that runs them: it may be gone since they were fetched
 	fetch  func(dir string) [][]string
 	run    func(dir, client, url string) []string
 }
 
 var (
 	pythonPrograms = foreignPrograms{
-		folder: "python", needs: "python3 with venv and pip (Debian: python3-venv), and PyPI",
+		folder: "python", runs: "python3", needs: "python3 with venv and pip (Debian: python3-venv), and PyPI",
 		fetch: func(dir string) [][]string {
 			pip := []string{filepath.Join(dir, "venv", "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"}
 			return [][]string{
@@ -41,7 +42,7 @@ var (
 		},
 	}
 	nodePrograms = foreignPrograms{
-		folder: "node", needs: "Node and npm (Debian: nodejs npm), and the npm registry",
+		folder: "node", runs: "node", needs: "Node and npm (Debian: nodejs npm), and the npm registry",
 		fetch: func(dir string) [][]string {
 			return [][]string{{"npm", "ci", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts"}}
 		},
@@ -50,7 +51,7 @@ var (
 		},
 	}
 	javaPrograms = foreignPrograms{
-		folder: "java", needs: "a JDK and Maven (Debian: default-jdk-headless maven), and Maven Central",
+		folder: "java", runs: "java", needs: "a JDK and Maven (Debian: default-jdk-headless maven), and Maven Central",
 		fetch: func(dir string) [][]string {
 			return [][]string{
 				{"mvn", "-q", "-B", "-f", filepath.Join(dir, "pom.xml"), "dependency:copy-dependencies",
@@ -68,6 +69,9 @@ var (
 // install returns the folder of the user's cache in which the programs are ready to be
 // run. It is filled once for each state of their files.
 func (p foreignPrograms) install(ctx context.Context) (dir string, err error) {
+	if _, err := exec.LookPath(p.runs); err != nil {
+		return "", err
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err

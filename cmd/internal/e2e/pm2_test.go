@@ -22,6 +22,7 @@ import (
 
 // pm2Programs is PM2, of npm.
 var pm2Programs = foreignPrograms{
+	runs:   "node",
 	folder: "pm2", needs: "Node.js, npm, and its registry",
 	fetch: func(dir string) [][]string {
 		return [][]string{{"npm", "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"}}
