@@ -72,7 +72,7 @@ def websockets(url):
     from time import sleep
     from urllib.parse import quote
 
-    from websockets.exceptions import ConnectionClosed, InvalidMessage
+    from websockets.exceptions import ConnectionClosed, InvalidHandshake
     from websockets.sync.client import connect
 
     address, last = url.replace("http", "ws", 1), ""
@@ -83,7 +83,7 @@ def websockets(url):
                     text = socket.recv()
                     last = json.loads(text).get("id", last)
                     show("", "", text)
-        except (ConnectionClosed, InvalidMessage, ConnectionError):
+        except (ConnectionClosed, InvalidHandshake, OSError):  # a gateway that starts says 503 at first
             sleep(0.1)
 
 
