@@ -108,7 +108,7 @@ func (p *Portal) MakeKey(w http.ResponseWriter, r *http.Request) {
 // newKey is a key of a user, but for its hash.
 func (p *Portal) newKey(who auth.Principal, name string, streams, actions []string, expiresIn string, fallback time.Duration, now time.Time) (*Record, *response.Problem) {
 	if !IsName(name) {
-		return nil, badBody("The name has letters, digits, spaces and ._@/+-, a letter or digit first, and at most 64 bytes.")
+		return nil, badName()
 	}
 	if len(actions) == 0 {
 		actions = []string{auth.ActionRead}
@@ -140,18 +140,27 @@ func (p *Portal) keep(w http.ResponseWriter, r *http.Request, record *Record, no
 		p.host.Deny(w, r, badBody("Your login has too many roles, or too long ones, for a key to have them."))
 		return
 	}
-	if err := p.announce(r.Context(), record); err != nil {
-		p.unkept(w, r, err, "Kafka did not take the key, so there is none. Ask again.")
-		return
-	}
-	if err := p.take(*record, now); err != nil { // by now it may have been heard
-		p.unkept(w, r, err, "The gateway has no room for the key. Ask again.")
+	if !p.store(w, r, record, now) {
 		return
 	}
 	p.cfg.Logger.InfoContext(r.Context(), line, "audit", true, "user", record.Owner, "key", record.ID, "streams", record.Streams, "actions", record.Actions,
 		"expires", record.Expires, "replaces", record.Replaces, "address", p.host.Address(r))
 	e, ended := p.keys.get(record.ID)
 	response.JSON(w, http.StatusCreated, madeKey{text, viewKey(shown{e, ended}, now)})
+}
+
+// store tells all gateways of a key or a ticket that is made. It has answered where it
+// returns false.
+func (p *Portal) store(w http.ResponseWriter, r *http.Request, record *Record, now time.Time) bool {
+	if err := p.announce(r.Context(), record); err != nil {
+		p.unkept(w, r, err, "Kafka did not take the "+record.Kind+", so there is none. Ask again.")
+		return false
+	}
+	if err := p.take(*record, now); err != nil { // by now it may have been heard
+		p.unkept(w, r, err, "The gateway has no room for the "+record.Kind+". Ask again.")
+		return false
+	}
+	return true
 }
 
 // own returns a key or a ticket of a user that is good; false: there is none of that id,

@@ -85,6 +85,10 @@ func notYours(kind string) *response.Problem {
 
 func badBody(detail string) *response.Problem { return response.BadRequest("portal", detail) }
 
+func badName() *response.Problem {
+	return badBody("The name has letters, digits, spaces and ._@/+-, a letter or digit first, and at most 64 bytes.")
+}
+
 // read reads a body into asked. A slip of the pen must not widen a key.
 func (p *Portal) read(w http.ResponseWriter, r *http.Request, asked any) *response.Problem {
 	text, err := p.host.ReadBody(w, r, maxBody)

@@ -67,7 +67,7 @@ func (p *Portal) MakeTicket(w http.ResponseWriter, r *http.Request) {
 
 func (p *Portal) keepTicket(w http.ResponseWriter, r *http.Request, who auth.Principal, name string, streams []string, ttl string) *response.Problem {
 	if !IsName(name) {
-		return badBody("The name has letters, digits, spaces and ._@/+-, a letter or digit first, and at most 64 bytes.")
+		return badName()
 	}
 	lasts, err := span("ttl", ttl, 0, auth.MaxTicketTTL, true)
 	if err != nil {
@@ -88,12 +88,7 @@ func (p *Portal) keepTicket(w http.ResponseWriter, r *http.Request, who auth.Pri
 		Kind: KindTicket, ID: ticket.ID, Owner: who.User, Name: name, Streams: streams,
 		Created: now.UTC().Truncate(time.Millisecond), Expires: ticket.Expires.UTC(),
 	}
-	if err := p.announce(r.Context(), record); err != nil {
-		p.unkept(w, r, err, "Kafka did not take the ticket, so there is none. Ask again.")
-		return nil
-	}
-	if err := p.take(*record, now); err != nil {
-		p.unkept(w, r, err, "The gateway has no room for the ticket. Ask again.")
+	if !p.store(w, r, record, now) {
 		return nil
 	}
 	p.cfg.Logger.InfoContext(r.Context(), "a developer made a ticket", "audit", true, "user", who.User, "streams", streams, "expires", record.Expires, "address", p.host.Address(r))
