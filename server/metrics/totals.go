@@ -37,5 +37,5 @@ func valueOf(m prometheus.Metric) uint64 {
 	if err := m.Write(&d); err != nil {
 		return 0 // not of a counter or a gauge
 	}
-	return uint64(max(d.GetCounter().GetValue()+d.GetGauge().GetValue(), 0))
+	return uint64(max(0, value(&d)))
 }

@@ -24,14 +24,9 @@ const compose = "../../../deploy/compose.yaml"
 func TestComposeFileIsOneByItsSpecification(t *testing.T) {
 	need(t, "python3", "python3-venv")
 	const version = "0.39.0"
-	dir := cached(t, "check-jsonschema-"+version, func(dir string) error {
-		if err := run("python3", "-m", "venv", dir); err != nil {
-			return err
-		}
-		return run(filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "check-jsonschema=="+version)
-	})
+	python := pythonWith(t, "check-jsonschema-"+version, "check-jsonschema=="+version)
 	check := func(file string) error {
-		return run(filepath.Join(dir, "bin", "python"), "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", file)
+		return run(python, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", file)
 	}
 	if err := check(compose); err != nil {
 		t.Error(err)

@@ -68,14 +68,11 @@ log: {level: debug}
 // withKey asks a gateway with a key.
 func withKey(ctx context.Context, t *testing.T, g *gateway.Gateway, key, path string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.URL()+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	header := http.Header{}
 	if key != "" {
-		r.Header.Set("Authorization", "Bearer "+key)
+		header.Set("Authorization", "Bearer "+key)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := get(ctx, g.URL()+path, header)
 	if err != nil {
 		t.Fatal(err)
 	}

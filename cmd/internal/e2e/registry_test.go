@@ -84,6 +84,18 @@ func cached(t *testing.T, name string, fill func(dir string) error) string {
 	return have
 }
 
+// pythonWith returns a Python that has what pip installs by these arguments.
+func pythonWith(t *testing.T, name string, install ...string) string {
+	t.Helper()
+	return filepath.Join(cached(t, name, func(dir string) error {
+		if err := run("python3", "-m", "venv", dir); err != nil {
+			return err
+		}
+		pip := []string{"-m", "pip", "install", "--quiet", "--disable-pip-version-check"}
+		return run(filepath.Join(dir, "bin", "python"), append(pip, install...)...)
+	}), "bin", "python")
+}
+
 func run(name string, args ...string) error {
 	if said, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", name, err, said)
@@ -131,13 +143,7 @@ func (a *apicurio) kill() {
 func TestRecordsOfOthersSerializers(t *testing.T) {
 	need(t, "python3", "python3-venv")
 	registry := newApicurio(t)
-	python := filepath.Join(cached(t, "confluent-kafka-2.16.1", func(dir string) error {
-		if err := run("python3", "-m", "venv", dir); err != nil {
-			return err
-		}
-		return run(filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-			"--requirement", filepath.Join("testdata", "registry", "requirements.txt"))
-	}), "bin", "python")
+	python := pythonWith(t, "confluent-kafka-2.16.1", "--requirement", filepath.Join("testdata", "registry", "requirements.txt"))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // three Java processes on a busy machine
 	t.Cleanup(cancel)
 	registry.start(ctx)
