@@ -193,7 +193,13 @@ streams:
 
 	c.gateway = newGateway(t, config)
 	c.gateway.Start()
-	soon(t, func() bool { status, _ := c.gateway.Ask(bounded(t), "/livez"); return status == http.StatusOK })
+	soon(t, func() bool { // the port for pages is opened after the operators'
+		response, err := get(bounded(t), c.gateway.URL()+"/.well-known/sluice", nil)
+		if err != nil {
+			return false
+		}
+		return response.Body.Close() == nil
+	})
 	c.wantEnd(c.dialAs(token("alice"), ""), unavailable, "warming")
 }
 
@@ -249,23 +255,25 @@ streams:
 // What is held for a client that takes a snapshot too slowly is given up when others need
 // the room.
 func pagesThatTakeASnapshotSlowly(t *testing.T, b browserOf) {
-	c := b.open(t, `limits: {state_bytes: 300KiB}
+	c := b.open(t, `limits: {state_bytes: 600KiB}
 streams:
   orders: {topic: order-topic, user: key, subject: value:orderId}
 `)
 	for _, user := range []string{"alice", "bob"} {
 		for n := range 12 {
-			c.order(user, fmt.Sprint(user, n), 20<<10)
+			c.order(user, fmt.Sprint(user, n), 40<<10)
 		}
 	}
 	soon(t, func() bool { return strings.Contains(live(t, c.gateway), `"next":24,`) })
-	path := newSlowPath(t, c.gateway.URL(), 2000)
+	// So much that the gateway hears within 30 s of something having been taken, and too
+	// little for 480 KB in the 60 s that they may take.
+	path := newSlowPath(t, c.gateway.URL(), 5000)
 	slow := c.dialAt(path.URL, token("alice"), "?snapshot=1")
 	slow.awaitFirst()
 	c.wantEnd(c.dialAs(token("bob"), "?snapshot=1"), unavailable, "state_bytes")
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
-	for { // its time is up after 30 s, and as long as 16 KB/s take
+	for { // its time is up after 30 s, and as long as 480 KB take at 16 KB/s
 		next := c.dialAs(token("bob"), "?snapshot=1")
 		if next.awaitFirst(); !next.isRefused() {
 			break

@@ -183,6 +183,12 @@ func (g *Gateway) Start(ctx context.Context) error {
 	g.findDescriptors()
 	g.serve("admin", listen.NewHTTP(g.server.Admin(), g.slog), g.adminDoor().Limit(admin))
 
+	public, limited, err := g.listenPublic(ctx) // before /readyz can send anybody there
+	if err != nil {
+		return err
+	}
+	g.publicAddr = limited.Addr()
+
 	g.hearControl()
 	g.hearKeys()
 	reading, stopReading := context.WithCancel(context.Background())
@@ -191,11 +197,6 @@ func (g *Gateway) Start(ctx context.Context) error {
 	g.beginDeliveries()
 	g.onStop("streams", func(context.Context) error { g.closeServer(); return nil })
 
-	public, limited, err := g.listenPublic(ctx)
-	if err != nil {
-		return err
-	}
-	g.publicAddr = limited.Addr()
 	g.serve("listen", public, limited)
 	g.onStop("drain", g.drain)
 
