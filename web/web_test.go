@@ -1,9 +1,13 @@
 package web
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -50,5 +54,33 @@ func TestModulesExportWhatIsImported(t *testing.T) {
 	}
 	if names < 50 {
 		t.Errorf("%d imports were found", names)
+	}
+}
+
+// docs/client.js is made from the sources of the client as they are now. Its first line,
+// by bundle.mjs of the client, says which those were.
+func TestTheServedClientIsMadeFromItsSources(t *testing.T) {
+	module := regexp.MustCompile(`"\./(\w+)\.js"`)
+	sources := []string{"index"}
+	hash := sha256.New()
+	for i := 0; i < len(sources); i++ { // it grows
+		text, err := os.ReadFile("client/src/" + sources[i] + ".ts")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range module.FindAllSubmatch(text, -1) {
+			if !slices.Contains(sources, string(other[1])) {
+				sources = append(sources, string(other[1]))
+			}
+		}
+		hash.Write(text)
+	}
+	served, err := fs.ReadFile(files, "docs/client.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(served), "\n")
+	if !strings.Contains(first, fmt.Sprintf("%x", hash.Sum(nil))) || len(sources) < 5 {
+		t.Errorf("%s is older than its sources, %v: run npm ci and npm run build in web/client", first, sources)
 	}
 }

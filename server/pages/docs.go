@@ -63,15 +63,13 @@ func Docs(index string, missing http.HandlerFunc) http.Handler {
 	})
 }
 
-// packed is a text that is compressed in the binary, and goes out so to clients that take
-// it.
-type packed struct {
-	small response.Document
-	large func() response.Document // for those who don't
-}
+// packed is a text that goes out compressed to clients that take it.
+type packed struct{ small, large func() response.Document }
 
+// newPacked is of a text that is compressed in the binary.
 func newPacked(mediaType string, small []byte) *packed {
-	return &packed{response.NewDocument(mediaType, small), sync.OnceValue(func() response.Document {
+	once := response.NewDocument(mediaType, small)
+	return &packed{func() response.Document { return once }, sync.OnceValue(func() response.Document {
 		r, err := gzip.NewReader(bytes.NewReader(small))
 		if err != nil {
 			panic(err) // it is embedded
@@ -84,12 +82,28 @@ func newPacked(mediaType string, small []byte) *packed {
 	})}
 }
 
+// newPackable is of a text that is compressed when somebody first takes it so.
+func newPackable(mediaType string, large []byte) *packed {
+	once := response.NewDocument(mediaType, large)
+	return &packed{sync.OnceValue(func() response.Document {
+		var small bytes.Buffer
+		w, err := gzip.NewWriterLevel(&small, gzip.BestCompression)
+		if err != nil {
+			panic(err) // there is such a level
+		}
+		w.Write(large) // into memory
+		w.Close()
+		return response.NewDocument(mediaType, small.Bytes())
+	}), func() response.Document { return once }}
+}
+
 // ServeHTTP answers GET and HEAD.
 func (p *packed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Accept-Encoding")
 	if takesGzip(r) {
 		w.Header().Set("Content-Encoding", "gzip")
-		p.small.ServeHTTP(w, r)
+		small := p.small()
+		small.ServeHTTP(w, r)
 		return
 	}
 	large := p.large()

@@ -34,6 +34,7 @@ func TestDocsFiles(t *testing.T) {
 		"keys.js":                   {policy, "../portal/"},
 		"docs.js":                   {policy, ".well-known"},
 		"follow.js":                 {policy, "export function follow("},
+		"client.js":                 {policy, "// @sluice/client in one file."},
 		"style.css":                 {policy, "--ground"},
 		"quickstart.md":             {policy, "# Quick start"},
 		"config.md":                 {policy, "`streams.<name>.topic`"},
@@ -103,15 +104,23 @@ func TestThePagesOfDocsLinkToWhatIsServed(t *testing.T) {
 	}
 }
 
-// TestDocsAreSentAsTheyAreKept: compressed to clients that take that, and the same text
+// TestDocsAreSentCompressed: compressed to clients that take that, and the same text
 // to others, each with a different tag.
-func TestDocsAreSentAsTheyAreKept(t *testing.T) {
-	const path = "/docs/swagger-ui.css"
+func TestDocsAreSentCompressed(t *testing.T) {
+	for _, path := range []string{"/docs/swagger-ui.css", "/docs/client.js"} {
+		testPacked(t, path)
+	}
+}
+
+func testPacked(t *testing.T, path string) {
 	plain := ask(Portal, path)
 	for accept, want := range map[string]string{"gzip": "gzip", "br, gzip;q=0.5": "gzip", "gzip;q=0": "", "gzip; q=0.0": "", "identity": "", "GZIP": "gzip"} {
 		w := ask(Portal, path, "Accept-Encoding", accept)
+		if again := ask(Portal, path, "Accept-Encoding", accept, "If-None-Match", w.Header().Get("ETag")); again.Code != http.StatusNotModified {
+			t.Errorf("%s, %s, again: %d", path, accept, again.Code)
+		}
 		if got := w.Header().Get("Content-Encoding"); got != want || w.Header().Get("Vary") != "Accept-Encoding" {
-			t.Errorf("%s: %q, %v", accept, got, w.Header())
+			t.Errorf("%s, %s: %q, %v", path, accept, got, w.Header())
 		}
 		if want == "" {
 			continue
@@ -122,7 +131,7 @@ func TestDocsAreSentAsTheyAreKept(t *testing.T) {
 		}
 		text, err := io.ReadAll(r)
 		if err != nil || !bytes.Equal(text, plain.Body.Bytes()) || w.Header().Get("ETag") == plain.Header().Get("ETag") {
-			t.Errorf("%s: %d bytes, %v, %v", accept, len(text), err, w.Header())
+			t.Errorf("%s, %s: %d bytes, %v, %v", path, accept, len(text), err, w.Header())
 		}
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"path"
 	"strings"
-
-	"sluice/server/response"
 )
 
 // policy is what the gateway's own pages never do: they name no other host, have
@@ -64,8 +62,7 @@ func eachFile(embedded fs.FS, do func(name string, content []byte)) {
 
 // document is a file as it is sent.
 func document(name string, content []byte) http.Handler {
-	d := response.NewDocument(kindOf(name), content)
-	return &d
+	return newPackable(kindOf(name), content)
 }
 
 var fileKinds = map[string]string{

@@ -2,9 +2,11 @@ import type { AnyEvent, Client, SluiceEvent } from "./client.js";
 import type { Reason, Status } from "./place.js";
 import type { State } from "./wire.js";
 
-export interface Live<V> {
+export interface Live<V, S extends string = Status> {
   value: V;
-  status: Status;
+  /** The position at which the value is true; "" before there is one. Opaque. */
+  cursor: string;
+  status: S;
   /** Why the status is what it is, where there is something to say. */
   reason?: Reason | undefined;
   /** What reduce or restate threw last, until a restate succeeds. The value is the one before. */
@@ -27,7 +29,7 @@ export interface Folding<V, E> {
  */
 export function follow<V, E>(client: Client<E>, start: Live<V>, latest: () => Folding<V, E>, show: (live: Live<V>) => void) {
   let live = start;
-  const become = (change: Partial<Live<V>>) => show((live = { ...live, ...change }));
+  const become = (change: Partial<Live<V>>) => show((live = { ...live, ...change, cursor: client.cursor }));
   const tried = (event: SluiceEvent, change: () => Partial<Live<V>>) => {
     let changed: Partial<Live<V>>;
     try {

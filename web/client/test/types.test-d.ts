@@ -3,6 +3,7 @@ import { createCollection } from "@tanstack/db";
 import { type Client, type Closing, connect, type Reason, type Reset, type Stale, type State, type Status } from "@sluice/client";
 import { sluiceCollectionOptions } from "@sluice/client/db";
 import { useSluice } from "@sluice/client/react";
+import { connect as ofOneFile } from "@sluice/client/sluice.js";
 import { startAt, state as serverState, ticket } from "@sluice/client/server";
 
 interface Order {
@@ -49,14 +50,17 @@ shop.status === "lost";
 shop.close();
 shop.close({ forget: true });
 
+same<Client<Shop>>(ofOneFile<Shop>({ url: "/events" }));
+
 // Without a map any name will do, and the data is unknown.
 connect().on("whatever", (event) => same<unknown>(event.json()));
 connect({ headers: async () => ({ Authorization: "Bearer x" }), credentials: "include", renew: () => fetch("/login") });
 // @ts-expect-error: a number is no cursor
 connect({ cursor: 5 });
 
-const { value, status, reason, error } = useSluice<Order[], Shop>({
+const { value, status, reason, error, cursor } = useSluice<Order[], Shop>({
   url: "/events",
+  enabled: Math.random() > 0.5,
   initial: [],
   reduce: (orders, event) => (event.type === "note" ? orders : [...orders, event.json()]),
   restate: (state) => state.events.flatMap((event) => (same<string | undefined>(event.text), event.data && "status" in event.data ? [event.data] : [])),
@@ -65,7 +69,11 @@ const { value, status, reason, error } = useSluice<Order[], Shop>({
 same<Reason | undefined>(reason);
 same<unknown>(error);
 same<Order[]>(value);
+same<Status | "disabled">(status);
+// @ts-expect-error: it may be disabled
 same<Status>(status);
+same<Status>(useSluice({ initial: 0, reduce: (count) => count + 1 }).status);
+same<string>(cursor);
 useSluice({ initial: 0, reduce: (count) => count + 1 }).value.toFixed();
 // @ts-expect-error: a reducer is needed
 useSluice({ initial: 1 });

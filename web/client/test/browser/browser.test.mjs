@@ -223,6 +223,42 @@ story("the React hook: rendered on the server, hydrated in Strict Mode, live", a
   await exact(pages, user);
 });
 
+story("the React hook disabled has no connection, and enabled it goes on from its cursor", async ({ user, tab }) => {
+  rig.confirm(user, 3);
+  await rig.produced;
+  const page = await tab("react&disabled&alone");
+  await rig.status(page, "disabled");
+  const begin = await page.evaluate(() => window.client.cursor);
+  assert.match(begin, /^orders@/, "of the state that it was rendered from");
+  for (let i = 0; i < 3; i++) {
+    await page.evaluate(() => window.enable(true));
+    await rig.status(page, "live");
+    rig.confirm(user, 3);
+    await exact([page], user);
+    const { cursor, error } = await page.evaluate(() => ({ ...window.client }));
+    assert.ok(cursor !== begin && error === undefined, `${cursor} ${error}`);
+    await page.evaluate(() => window.enable(false));
+    await rig.status(page, "disabled");
+    await until("the stream is closed", () => rig.streams.size === 0);
+    rig.confirm(user, 3);
+    await rig.produced;
+  }
+  const opened = rig.opened;
+  await page.evaluate(() => window.enable(true));
+  await exact([page], user);
+  assert.equal(rig.opened, opened + 1);
+});
+
+story("the client in one file: the same, and one connection with tabs that have it in many", async ({ user, tab }) => {
+  const pages = [await tab("one"), await tab("one&tab=2"), await tab("tab=3")];
+  for (const page of pages) await rig.status(page, "live");
+  rig.confirm(user, 5);
+  await exact(pages, user);
+  assert.equal(rig.mostStreams, 1);
+  const files = () => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname).filter((path) => path.startsWith("/client/"));
+  assert.deepEqual(await pages[0].evaluate(files), ["/client/sluice.js"]);
+});
+
 // Pages without the client, by the short version of docs/client.md and by follow.js.
 const both = ["", "follow"];
 
