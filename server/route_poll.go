@@ -275,7 +275,7 @@ func (p *page) reached(id []byte) {
 func (p *page) add(name string, data []byte) {
 	p.list = p.format.event(p.list, p.events == 0, func(dst []byte) []byte {
 		dst = appendText(append(dst, `{"id":`...), []byte(p.id))
-		return append(appendEvent(dst, p.format, name, data), '}')
+		return append(appendEvent(dst, p.format, []byte(name), data), '}')
 	})
 	p.events++
 }
@@ -287,8 +287,8 @@ func (p *page) addFrames(wire []byte) {
 		if !ok {
 			return
 		}
-		p.id, wire = id, rest
-		p.add(name, data)
+		p.id, wire = string(id), rest
+		p.add(string(name), data)
 	}
 }
 

@@ -172,9 +172,9 @@ func appendLatest(dst []byte, format bodyFormat, specs []stream.Spec, l *stream.
 // appendEvent appends an event's name, if it has one, and its payload: as data where that
 // is JSON that the format holds, else as text. With one name for both, the text hello and
 // the JSON string "hello" would look the same.
-func appendEvent(dst []byte, format bodyFormat, name string, data []byte) []byte {
-	if name != "" {
-		dst = appendText(append(dst, `,"event":`...), []byte(name))
+func appendEvent(dst []byte, format bodyFormat, name, data []byte) []byte {
+	if len(name) > 0 {
+		dst = appendText(append(dst, `,"event":`...), name)
 	}
 	if format.holds(data) {
 		return append(append(dst, `,"data":`...), data...)

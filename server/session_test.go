@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,28 @@ func TestSession(t *testing.T) {
 		}
 		ask(t, f, s, t0+20_999, wait, "")
 		ask(t, f, s, t0+21_000, wait, "sluice.heartbeat")
+	})
+	t.Run("a heartbeat allocates nothing, also as a message", func(t *testing.T) {
+		s, at, specs := open(0, 0), t0, f.hub.Specs()
+		var out stream.Batch
+		for form, fill := range map[string]func(){
+			"an event":  func() { s.fill(&f.rules, at, &out) },
+			"a message": func() { (*conversation)(nil).fill(s, &f.rules, specs, at, &out) },
+		} {
+			least := math.Inf(1)
+			for range 100 { // what is pooled may be gone in between
+				least = min(least, testing.AllocsPerRun(1, func() {
+					out.Reset()
+					at += 9_000
+					if fill(); out.Bytes == 0 {
+						t.Fatal("none was due")
+					}
+				}))
+			}
+			if least != 0 {
+				t.Errorf("as %s: %v", form, least)
+			}
+		}
 	})
 	t.Run("an identity's end is told ahead", func(t *testing.T) {
 		s := open(time.Minute, 0)

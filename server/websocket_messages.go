@@ -23,6 +23,8 @@ const (
 	maxKnownMessage  = 64 << 10 // bytes; a longer one is made for each connection
 	idField          = "id: "
 	messageTextStart = `{"id":"`
+	eventField       = `"event":"`
+	dataField        = `","data":`
 )
 
 // knownMessage is what follows the id in the message of a frame.
@@ -67,32 +69,40 @@ func (m *messageWriter) tail(name string, frame []byte) []byte {
 }
 
 // writeOwn appends the messages of the gateway's own events. The first may have its id in
-// front of it.
+// front of it. Heartbeats are among them, which every connection gets all the time: so it
+// allocates nothing.
 func writeOwn(out *stream.Batch, first, events []byte) {
 	for {
 		id, name, data, rest, ok := sse.Cut(events)
 		if !ok {
 			return
 		}
-		if name != "" { // else it only sets the reconnection time
+		if len(name) > 0 { // else it only sets the reconnection time
 			if len(first) > 0 {
-				id = string(first)
+				id = first
 			}
-			tail := append(append([]byte(`"event":"`), name...), `","data":`...)
-			writeMessage(out, []byte(id), append(append(tail, data...), '}'))
+			out.Compose(func(dst []byte) []byte {
+				dst = appendMessageStart(dst, id, len(eventField)+len(name)+len(dataField)+len(data)+len("}"))
+				dst = append(append(append(dst, eventField...), name...), dataField...)
+				return append(append(dst, data...), '}')
+			})
 		}
 		first, events = nil, rest
 	}
 }
 
-// writeMessage appends one message, under an id if it has one. An id needs no escape.
+// writeMessage appends one message, under an id if it has one.
 func writeMessage(out *stream.Batch, id, tail []byte) {
-	out.Compose(func(dst []byte) []byte {
-		if len(id) == 0 {
-			return append(ws.AppendHeader(dst, ws.Text, 1+len(tail)), '{')
-		}
-		dst = ws.AppendHeader(dst, ws.Text, len(messageTextStart)+len(id)+len(`",`)+len(tail))
-		return append(append(append(dst, messageTextStart...), id...), `",`...)
-	})
+	out.Compose(func(dst []byte) []byte { return appendMessageStart(dst, id, len(tail)) })
 	out.Append(tail)
+}
+
+// appendMessageStart appends what stands before a tail of n bytes: the frame's header,
+// and the id if there is one. An id needs no escape.
+func appendMessageStart(dst, id []byte, n int) []byte {
+	if len(id) == 0 {
+		return append(ws.AppendHeader(dst, ws.Text, 1+n), '{')
+	}
+	dst = ws.AppendHeader(dst, ws.Text, len(messageTextStart)+len(id)+len(`",`)+n)
+	return append(append(append(dst, messageTextStart...), id...), `",`...)
 }

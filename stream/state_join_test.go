@@ -195,7 +195,7 @@ func (w *joinWriter) join(t *testing.T, rnd *rand.Rand, waker WakerID) {
 			if !ok {
 				break
 			}
-			wire, id = rest, at
+			wire, id = rest, string(at)
 			var i, p int
 			fmt.Sscan(string(data), &i, &p)
 			streamed[i][p] = append(streamed[i][p], string(data))

@@ -16,9 +16,10 @@ func Name(body []byte) []byte {
 var unnamed = []byte("message")
 
 // Cut takes apart the first event of b, which this package wrote. It returns its id and
-// name, "" where it has none, and its data as a reader would join the lines. rest is what
-// follows it. ok is false at the end of b.
-func Cut(b []byte) (id, name string, data, rest []byte, ok bool) {
+// name, empty where it has none, and its data as a reader would join the lines. rest is
+// what follows it. All are within b but data of several lines. ok is false at the end of
+// b.
+func Cut(b []byte) (id, name, data, rest []byte, ok bool) {
 	lines := 0
 	for len(b) > 0 {
 		line, after, _ := bytes.Cut(b, []byte{'\n'})
@@ -28,9 +29,9 @@ func Cut(b []byte) (id, name string, data, rest []byte, ok bool) {
 		case "":
 			return id, name, data, b, true
 		case "id":
-			id = string(value)
+			id = value[:len(value):len(value)]
 		case "event":
-			name = string(value)
+			name = value[:len(value):len(value)]
 		case "data":
 			if lines++; lines == 1 {
 				data = value[:len(value):len(value)] // the next line is appended to a copy
@@ -39,5 +40,5 @@ func Cut(b []byte) (id, name string, data, rest []byte, ok bool) {
 			}
 		}
 	}
-	return "", "", nil, nil, false
+	return nil, nil, nil, nil, false
 }

@@ -14,7 +14,7 @@ func TestCut(t *testing.T) {
 		b := AppendEvent(nil, tt.id, tt.name, []byte(tt.data))
 		before := string(b)
 		id, name, data, rest, ok := Cut(append(b, "id: next\n"...))
-		if !ok || id != tt.id || name != tt.name || string(data) != tt.want || string(rest) != "id: next\n" || string(b) != before {
+		if !ok || string(id) != tt.id || string(name) != tt.name || string(data) != tt.want || string(rest) != "id: next\n" || string(b) != before {
 			t.Errorf("%q: %q %q %q, rest %q, %v", before, id, name, data, rest, ok)
 		}
 	}
