@@ -95,6 +95,11 @@ var dear = []struct{ program, want string }{
 	{`.n as $n | [] | setpath([$n]; 1)`, "200,000 steps"},
 	{`"x" * 30000 | gsub("x"; "y")`, "200,000 steps"},
 	{`[range(3000)] - [range(3000; 6000)]`, "200,000 steps"},
+	{`"x" | test("(?:" + "abcdefghij" * 10 + "){1000}")`, "200,000 steps"},
+	{`"x" | test("(((x{10}){10}){10})" * 100)`, "200,000 steps"},
+	{`"x" | test("\\pL" * 10000)`, "200,000 steps"},
+	{`("x" * 1000000) | test("(x+x+x+x+x+x+)+y")`, "200,000 steps"},
+	{`reduce range(1000) as $i (""; "x" | test("(?:y\($i)){500}") | "")`, "200,000 steps"},
 	{`jn(100000000; 200000000)`, "200,000 steps"},
 	{deep + `. as $x | $x == $x`, "200,000 steps"},
 	{deep + `try sort catch .`, "200,000 steps"},
@@ -129,7 +134,7 @@ func TestWhatDoublesIsStopped(t *testing.T) {
 		if err != nil {
 			t.Fatal(d.program, err)
 		}
-		b := newBudget(p.limit)
+		b := newBudget(p.limit, new(patterns))
 		b.start = time.Now().Add(time.Hour) // no clock
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -30,10 +30,12 @@ type budget struct {
 	look     int // at the clock, after so many steps
 	start    time.Time
 	exceeded error
+	patterns *patterns       // of the interpreter
+	used     map[string]bool // the regular expressions that this run has used
 }
 
-func newBudget(limit int) *budget {
-	return &budget{Context: context.Background(), limit: limit, look: lookAt, start: time.Now()}
+func newBudget(limit int, known *patterns) *budget {
+	return &budget{Context: context.Background(), limit: limit, look: lookAt, start: time.Now(), patterns: known}
 }
 
 var closed = func() chan struct{} { c := make(chan struct{}); close(c); return c }()

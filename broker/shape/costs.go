@@ -369,20 +369,20 @@ func recurrence(b *budget, _ any, args []any) error {
 	return b.charge(int(min(math.Abs(number(args[0]))*perNode, maxCost)))
 }
 
-// matched charges for finding all matches: for each the interpreter counts the
-// characters before it.
+// matched charges for a regular expression, and for finding all matches: for each the
+// interpreter counts the characters before it.
 func matched(b *budget, in any, args []any) error {
 	s, _ := in.(string)
 	re, _ := args[0].(string)
 	flags, _ := args[1].(string)
-	if err := b.charge(len(s) + len(re)*perNode); err != nil || len(s) < 1<<10 || args[2] == true || !strings.Contains(flags, "g") {
-		return err
-	}
 	if strings.Contains(flags, "i") {
 		re = "(?i)" + re
 	}
 	if strings.Contains(flags, "m") {
 		re = "(?s)" + re
+	}
+	if err := b.pattern(re, len(s)); err != nil || len(s) < 1<<10 || args[2] == true || !strings.Contains(flags, "g") {
+		return err
 	}
 	r, err := regexp.Compile(re)
 	if err != nil {

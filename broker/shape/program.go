@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/itchyny/gojq"
 
@@ -16,8 +17,17 @@ const maxProgram = 64 << 10 // bytes of a program's text
 
 // program is a compiled jq program.
 type program struct {
-	code  *gojq.Code
+	query *gojq.Query
 	limit int // bytes of a text
+
+	mu sync.Mutex // guards the interpreter
+	interpreter
+}
+
+// interpreter runs a program.
+type interpreter struct {
+	code     *gojq.Code
+	patterns *patterns
 }
 
 // newProgram compiles a program, of which no text may have more than limit bytes.
@@ -33,11 +43,27 @@ func newProgram(text string, limit int) (*program, error) {
 		return nil, err
 	}
 	bound(query)
-	code, err := gojq.Compile(query, append(slices.Clip(guards), gojq.WithVariables([]string{budgetName}))...)
-	if err != nil {
+	p := &program{query: query, limit: limit}
+	if p.interpreter, err = interpreterOf(query); err != nil {
 		return nil, fmt.Errorf("is not jq: %w", err)
 	}
-	return &program{code, limit}, nil
+	return p, nil
+}
+
+func interpreterOf(query *gojq.Query) (interpreter, error) {
+	code, err := gojq.Compile(query, append(slices.Clip(guards), gojq.WithVariables([]string{budgetName}))...)
+	return interpreter{code, new(patterns)}, err
+}
+
+// current is the interpreter for the next run.
+func (p *program) current() (interpreter, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var err error
+	if p.patterns.areMany() {
+		p.interpreter, err = interpreterOf(p.query)
+	}
+	return p.interpreter, err
 }
 
 var errMore = errors.New("the program has more than one output; put them into an array: [ … ]")
@@ -59,8 +85,12 @@ func (p *program) try(in any) (out any, n int, err error) {
 			out, n, err = nil, 0, errors.New("the program failed: its interpreter gave up")
 		}
 	}()
-	within := newBudget(p.limit)
-	outputs := p.code.RunWithContext(within, in, within)
+	with, err := p.current()
+	if err != nil {
+		return nil, 0, err
+	}
+	within := newBudget(p.limit, with.patterns)
+	outputs := with.code.RunWithContext(within, in, within)
 	for {
 		v, ok := outputs.Next()
 		if !ok {

@@ -2,12 +2,13 @@
 // program or lists of fields, and an envelope around what is left.
 //
 // shape.go puts it together. program.go compiles and runs jq. budget.go bounds its steps
-// and its time, and costs.go says what counts as more than one step. bounds.go rewrites a
-// program so that this is counted, with the functions of guards.go. It makes new parts by
-// rewrite.go, and states some of jq's own functions again (restate.go). pure.go refuses
-// what would make two gateways disagree. advice.go finds what a record could make
-// expensive. They visit a program's parts by walk.go. encode.go writes what a program
-// returns. envelope.go puts data into an envelope.
+// and its time, and costs.go says what counts as more than one step; patterns.go says it
+// of regular expressions. bounds.go rewrites a program so that this is counted, with the
+// functions of guards.go. It makes new parts by rewrite.go, and states some of jq's own
+// functions again (restate.go). pure.go refuses what would make two gateways disagree.
+// advice.go finds what a record could make expensive. They visit a program's parts by
+// walk.go. encode.go writes what a program returns. envelope.go puts data into an
+// envelope.
 package shape
 
 import (

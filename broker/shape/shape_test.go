@@ -121,17 +121,17 @@ func TestStepsAreCountedAndNotTimed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBudget(1 << 20)
+	b := newBudget(1<<20, new(patterns))
 	b.start = time.Now().Add(time.Hour)
 	if v, _ := p.code.RunWithContext(b, nil, b).Next(); v != 20000 || b.steps < 20000 {
 		t.Errorf("%v after %d steps", v, b.steps)
 	}
-	b = newBudget(1 << 20)
+	b = newBudget(1<<20, new(patterns))
 	b.start = time.Now().Add(-time.Hour)
 	if v, _ := p.code.RunWithContext(b, nil, b).Next(); v != errTime {
 		t.Errorf("after an hour: %v", v)
 	}
-	b = newBudget(1 << 20)
+	b = newBudget(1<<20, new(patterns))
 	b.start = time.Now().Add(time.Hour)
 	b.steps = maxSteps - 1000
 	if v, _ := p.code.RunWithContext(b, nil, b).Next(); v != errSteps {
