@@ -31,7 +31,7 @@ func TestTheImageIsBuiltAndServes(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	t.Cleanup(cancel)
-	b := &buildah{t, ctx, t.TempDir()}
+	b := newBuildah(ctx, t)
 	base := regexp.MustCompile(`(?m)^FROM (golang:([\d.]+)-(\w+)) AS build`).FindStringSubmatch(readFile(t, "../../../Dockerfile"))
 	if base == nil {
 		t.Fatal("the Dockerfile has no builder")
@@ -76,16 +76,28 @@ type buildah struct {
 	dir string
 }
 
-func (b *buildah) command(args ...string) *exec.Cmd {
+func newBuildah(ctx context.Context, t *testing.T) *buildah {
+	b := &buildah{t, ctx, t.TempDir()}
+	t.Cleanup(func() { // the folder can't be removed while a container is mounted there
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if out, err := b.command(ctx, "umount", "--all").CombinedOutput(); err != nil {
+			t.Logf("buildah umount: %v: %s", err, out)
+		}
+	})
+	return b
+}
+
+func (b *buildah) command(ctx context.Context, args ...string) *exec.Cmd {
 	global := []string{"--root", filepath.Join(b.dir, "root"), "--runroot", filepath.Join(b.dir, "run")}
-	command := exec.CommandContext(b.ctx, "buildah", append(global, args...)...)
+	command := exec.CommandContext(ctx, "buildah", append(global, args...)...)
 	command.Env = append(os.Environ(), "STORAGE_DRIVER=vfs") // the flag for it doesn't reach the images
 	return command
 }
 
 func (b *buildah) run(args ...string) []byte {
 	b.t.Helper()
-	out, err := b.command(args...).Output()
+	out, err := b.command(b.ctx, args...).Output()
 	if err != nil {
 		var failed *exec.ExitError
 		if errors.As(err, &failed) {
