@@ -28,7 +28,9 @@ live.onChange(() => {
     const select = byId(id).elements.stream;
     select.replaceChildren(select.options[0], ...names.map((name) => el("option", { value: name }, name)));
   }
-  byId("topics").replaceChildren(...new Set(live.snapshot.streams.map((s) => s.topic)).values().map((topic) => el("option", { value: topic })));
+  const topics = [...new Set(live.snapshot.streams.map((s) => s.topic))];
+  byId("topics").replaceChildren(...topics.map((topic) => el("option", { value: topic })));
+  if (topics.length === 1) byId("by-record").elements.topic.value ||= topics[0];
 });
 
 const again = route(views, "sluice console");

@@ -1,6 +1,6 @@
 // Who is connected, a page at a time, and a button that closes one.
 import { ask, Refused } from "./api.js";
-import { byId, el, keyed, setText } from "./dom.js";
+import { byId, el, keyed, setText, setWrapped } from "./dom.js";
 import * as format from "./format.js";
 import { since } from "./live.js";
 
@@ -80,7 +80,9 @@ export class Connections {
   #draw({ open, subscribers, next = "" }) {
     this.#next = next;
     setText(byId("found"), found(subscribers.length, open));
-    byId("nobody").hidden = subscribers.length > 0;
+    const asked = this.#query.user !== "" || this.#query.stream !== "";
+    byId("nobody").hidden = subscribers.length > 0 || asked;
+    byId("nothing-found").hidden = subscribers.length > 0 || !asked;
     byId("pages").hidden = this.#after === "" && next === "";
     byId("first").disabled = this.#after === "";
     byId("next").disabled = next === "";
@@ -99,7 +101,7 @@ export class Connections {
       cell("Behind", ""),
       cell("Address", el("code", {}, s.address), { class: "whole" }),
       cell("Protocol", s.carrier === "websocket" ? "WebSocket" : "SSE"),
-      cell("Position", el("code", { class: "clip" })),
+      cell("Position", el("code")),
       el("td", { class: "actions" }, s.user === undefined ? null : why, " ",
         el("button", { type: "button", class: "danger", onclick: () => this.#close(s), "aria-label": `Close the connection of ${s.user ?? "nobody"} from ${s.address}` }, "Close")));
   }
@@ -127,8 +129,7 @@ export class Connections {
     setText(age, format.span(this.#age(s.since)));
     setText(behind, howFar(s, this.#age(s.behind_since)));
     row.dataset.state = s.state;
-    setText(position.firstElementChild, s.position ?? "–");
-    if (position.title !== (s.position ?? "")) position.title = s.position ?? "";
+    setWrapped(position.firstElementChild, s.position ?? "–");
   }
 }
 

@@ -6,6 +6,8 @@
 const roles = { table: "table", caption: "caption", thead: "rowgroup", tbody: "rowgroup", tr: "row", td: "cell" };
 const headers = { col: "columnheader", row: "rowheader" }; // of th, by scope
 
+const mostBreaks = 100; // of a long text: each is an element
+
 // el makes an element: el("td", {class: "number"}, 3, " of ", strong).
 export function el(name, attributes = {}, ...children) {
   const element = document.createElement(name);
@@ -31,6 +33,20 @@ export function byId(id) {
 export function setText(element, text) {
   text = String(text);
   if (element.textContent !== text) element.textContent = text;
+}
+
+// wrapped is a text without spaces, such as JSON or a position, that breaks between its parts first, and not within a word.
+export function wrapped(text) {
+  const pieces = [];
+  const parts = text.split(/([,~&]|":(?=[[{]))(?=\S)/, 2 * mostBreaks);
+  for (let i = 0; i < parts.length; i += 2) pieces.push(...(i > 0 ? [el("wbr")] : []), parts[i] + (parts[i + 1] ?? ""));
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return length < text.length ? [...pieces, text.slice(length)] : pieces;
+}
+
+// setWrapped is setText for such a text.
+export function setWrapped(element, text) {
+  if (element.textContent !== text) element.replaceChildren(...wrapped(text));
 }
 
 // setData does the same for a data attribute that the style sheet looks at.

@@ -49,6 +49,9 @@ export function span(seconds) {
   return rest ? `${text} ${rest} ${next[1]}` : text;
 }
 
+// ago is how long before now something was.
+export const ago = (seconds) => (known(seconds) ? `${span(seconds)} ago` : dash);
+
 export function clock(date) {
   return date.toLocaleTimeString(undefined, { hourCycle: "h23" });
 }

@@ -48,9 +48,13 @@ function pill(kind, text) {
   setText(byId("kafka"), text);
 }
 
-function health({ gateway, kafka, time }) {
+// A stream that is held reads nothing, and that isn't Kafka's silence.
+function health({ gateway, kafka, streams, time }) {
+  const held = streams.some((s) => s.held?.length > 0);
+  const silent = streams.some((s) => s.stale_since && !(s.held?.length > 0));
   const stale = kafka.answers ? 0 : (Date.parse(time) - Date.parse(kafka.stale_since)) / 1000;
   return gateway.draining ? ["wait", "draining"]
+    : !kafka.answers && held && !silent ? ["bad", "a stream is held"]
     : !kafka.answers ? ["bad", `Kafka silent for ${format.span(stale)}`]
     : !gateway.ready ? ["wait", "not ready"]
     : ["good", "Kafka answers"];
@@ -69,7 +73,7 @@ export function counters(live) {
     if (!live.snapshot) return;
     const { gateway, opened, closed, resets, unavailable, refused } = live.snapshot;
     const groups = [
-      { name: "Connections now", counts: { ...gateway.carriers, polls: gateway.polls, descriptors: gateway.descriptors } },
+      { name: "Open now", counts: { ...gateway.carriers, polls: gateway.polls, descriptors: gateway.descriptors } },
       { name: "Streams opened", counts: opened },
       { name: "Streams closed", counts: closed },
       { name: "Resets sent", counts: resets },
@@ -82,10 +86,13 @@ export function counters(live) {
   });
 }
 
+// words are for names that say how it is built rather than what it is.
+const words = { held: "streams, held", goroutine: "streams, by a goroutine", websocket: "WebSockets", descriptors: "file descriptors" };
+
 // drawCounts leaves out what never happened, but says "none" rather than nothing.
 export function drawCounts(list, counts = {}) {
   const rows = Object.entries(counts).filter(([, n]) => n > 0);
   keyed(list, rows.length > 0 ? rows : [["none", undefined]], ([name]) => name,
-    ([name]) => el("div", {}, el("dt", {}, name.replaceAll("_", " ")), el("dd", { "data-count": name })),
+    ([name]) => el("div", {}, el("dt", {}, words[name] ?? name.replaceAll("_", " ")), el("dd", { "data-count": name })),
     (row, [, n]) => setText(row.lastElementChild, n === undefined ? "" : format.count(n)));
 }

@@ -9,7 +9,7 @@ const graphs = [
   { figure: "events/s", label: "Events /s", show: format.rate },
   { figure: "deliveries/s", label: "Deliveries /s", show: format.rate },
   { figure: "lag", label: "Lag, records", show: format.count },
-  { figure: "answered", label: "Last Kafka response, ago", show: format.span },
+  { figure: "answered", label: "Last Kafka response", show: format.span, reads: format.ago },
 ];
 
 // facts are a stream's other figures: what each is called, and how it reads.
@@ -18,9 +18,9 @@ const facts = [
   ["Records read", (s) => format.count(s.records)],
   ["Events", (s) => format.count(s.events)],
   ["Deliveries", (s) => format.count(s.deliveries)],
-  ["Newest event", (s, now) => (s.newest_event ? `${format.span(since(now, s.newest_event))} ago` : "none yet")],
+  ["Newest event", (s, now) => (s.newest_event ? format.ago(since(now, s.newest_event)) : "none yet")],
   ["Entries in memory", (s) => [format.short(s.log.entries), format.bytes(s.log.bytes)]],
-  ["In memory since", (s, now) => (s.log.oldest ? `${format.span(since(now, s.log.oldest))} ago` : "–")],
+  ["In memory since", (s, now) => (s.log.oldest ? format.ago(since(now, s.log.oldest)) : "–")],
   ["Subjects in state", (s) => (s.state ? [format.short(s.state.subjects), format.bytes(s.state.bytes)] : ["not kept"])],
 ];
 
@@ -76,8 +76,8 @@ function draw(card, s, live) {
     : ["good", "live"];
   setData(parts.state, "state", kind);
   setText(parts.state, text);
-  for (const { figure, show, value, graph } of parts.graphs) {
-    setText(value, show(live.latest(`${s.name} ${figure}`)));
+  for (const { figure, show, reads = show, value, graph } of parts.graphs) {
+    setText(value, reads(live.latest(`${s.name} ${figure}`)));
     graph.draw(live.series.of(`${s.name} ${figure}`), live.step);
   }
   for (const { show, row } of parts.facts) {
@@ -108,7 +108,7 @@ function drawLast(row, why, { topic, partition, offset, at }, now) {
   const [link, ago] = row.children;
   link.href = `#why?${new URLSearchParams({ topic, partition, offset })}`;
   setText(link, `${topic}, partition ${partition}, offset ${offset}`);
-  setText(ago, `${why.replaceAll("_", " ")}, ${format.span(since(now, at))} ago`);
+  setText(ago, `${why.replaceAll("_", " ")}, ${format.ago(since(now, at))}`);
 }
 
 // partitionName is a partition's number. In a stream of several topics its topic comes first.

@@ -1,6 +1,6 @@
 // Streams opened as a user would: each a card with what arrives, its ids, and the gateway's own events.
 import { at } from "./api.js";
-import { el, setData, setText } from "./dom.js";
+import { el, setData, setText, setWrapped, wrapped } from "./dom.js";
 import { follow } from "./sse.js";
 import * as format from "./format.js";
 
@@ -10,13 +10,13 @@ const longest = 2000; // characters of one event's data shown
 
 const ways = [
   ["user", "a user id (auth: none)"],
-  ["token", "a token (JWT)"],
+  ["token", "a token or a key"],
   ["ticket", "a ticket"],
   ["cookie", "this browser's cookies, or nobody"],
 ];
 
 // What the discovery document calls those that a gateway may not take.
-const kinds = { user: "none", token: "jwt", ticket: "ticket" };
+const kinds = { user: ["none"], token: ["jwt", "key"], ticket: ["ticket"] };
 
 const begins = [["last:20", "20 events back"], ["live", "now"], ["earliest", "the oldest there is"]];
 
@@ -38,8 +38,9 @@ export class Try {
       el("label", {}, "From ", el("select", { name: "from" }, ...options(begins))),
       el("button", { class: "main" }, "Open the stream"),
       this.note = el("p", { class: "quiet", role: "status" }));
+    this.empty = el("p", { class: "quiet" }, "No stream is open. Open one, and its events are listed here as they arrive.");
     this.cards = el("div", { class: "tries" });
-    place.append(this.form, this.cards);
+    place.append(this.form, this.empty, this.cards);
     this.#ask();
   }
 
@@ -53,7 +54,7 @@ export class Try {
   // caller is who this browser's cookies say, or null.
   takes(caller, auth) {
     const { way, identity } = this.form.elements;
-    const left = ways.filter(([name]) => !kinds[name] || auth.some(({ kind }) => kind === kinds[name]));
+    const left = ways.filter(([name]) => !kinds[name] || auth.some(({ kind }) => kinds[name].includes(kind)));
     const kept = identity.value !== "" && left.some(([name]) => name === way.value) ? way.value : "";
     way.replaceChildren(...left.map(([value, text]) => el("option", { value }, text)));
     way.value = kept || (caller ? "cookie" : left[0][0]);
@@ -66,6 +67,20 @@ export class Try {
       if ([...this.#open].some((t) => t.title === user)) continue;
       this.#begin({ title: user, query: { user, from: "last:20" } });
     }
+  }
+
+  // as fills in who asks.
+  as(name, who = "") {
+    const { way, identity } = this.form.elements;
+    way.value = name;
+    this.#ask();
+    identity.value = who;
+  }
+
+  // open opens a stream as the form says.
+  open(stream) {
+    this.streams.value = stream;
+    this.form.requestSubmit();
   }
 
   #ask() {
@@ -91,8 +106,12 @@ export class Try {
   #begin(options) {
     setText(this.note, this.#open.size < atOnce ? "" : `${atOnce} streams are open: close one first. A browser has no more connections for a host.`);
     if (this.#open.size >= atOnce) return;
-    const trial = new Trial({ ...options, path: this.path, counts: Boolean(this.live) }, () => this.#open.delete(trial));
+    const trial = new Trial({ ...options, path: this.path, counts: Boolean(this.live) }, () => {
+      this.#open.delete(trial);
+      this.empty.hidden = this.#open.size > 0;
+    });
     this.#open.add(trial);
+    this.empty.hidden = true;
     this.cards.append(trial.element);
     trial.count(this.live?.snapshot);
     trial.open();
@@ -118,8 +137,8 @@ class Trial {
     this.element = el("article", { class: "card trial", "data-user": title },
       el("div", { class: "title" }, el("h3", {}, title), this.state, el("span", { class: "quiet" }, narrowed),
         el("span", { class: "buttons" }, this.button, " ", el("button", { type: "button", onclick: () => { this.stop(); this.element.remove(); gone(); } }, "Remove"))),
-      el("dl", { class: "place" }, el("dt", {}, "Events"), this.counted, el("dt", {}, "Last id"), this.id,
-        ...(counts ? [el("dt", {}, "Refused, of anybody"), this.refused] : [])),
+      el("dl", { class: "place" }, el("div", {}, el("dt", {}, "Events"), this.counted), counts ? el("div", {}, el("dt", {}, "Records refused"), this.refused) : null,
+        el("div", {}, el("dt", {}, "Last id"), this.id)),
       this.list);
   }
 
@@ -198,9 +217,9 @@ class Trial {
   #draw() {
     this.#drawing = false;
     setText(this.counted, format.count(this.#count));
-    setText(this.id.firstElementChild, this.lastId || "–");
+    setWrapped(this.id.firstElementChild, this.lastId || "–");
     const items = this.#waiting.reverse().map((e) => el("li", { class: e.ours ? "event ours" : "event", title: e.id },
-      el("time", {}, format.clock(e.at)), el("b", {}, e.event), el("code", {}, clip(e.data))));
+      el("time", {}, format.clock(e.at)), el("b", {}, e.event), el("code", {}, ...wrapped(clip(e.data)))));
     this.#waiting = [];
     this.list.prepend(...items);
     while (this.list.childElementCount > keep) this.list.lastElementChild.remove();

@@ -9,7 +9,11 @@ const causes = {
   subject: "filtered by subject", event: "filtered by event name", not_connected: "not connected", disconnected: "disconnected before", before: "had it before", skipped: "skipped by a reset", lagged: "lagged, closed",
   poison: "poison record", filtered: "filtered by the stream", forgotten: "forgotten", not_read: "not read yet", no_record: "no event there",
 };
-const kinds = { written: "good", written_later: "good", before: "good", not_yet: "wait" };
+const asMeant = "plain"; // it didn't reach the user, and that is nobody's fault
+const kinds = {
+  written: "good", written_later: "good", before: "good", not_yet: "wait",
+  wrong_user: asMeant, stream: asMeant, subject: asMeant, event: asMeant, filtered: asMeant,
+};
 
 export class Why {
   constructor() {

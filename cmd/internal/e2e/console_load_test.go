@@ -204,7 +204,7 @@ func (c *console) findAndClose(g *gateway.Gateway, connections int) {
 	c.until(`document.querySelector("#close-dialog").open`)
 	c.shoot("close")
 	c.do(chromedp.Click("#close-dialog button.danger"))
-	c.until(`document.querySelectorAll("#subscribers tr").length === 0 && !document.querySelector("#nobody").hidden`)
+	c.until(`document.querySelectorAll("#subscribers tr").length === 0 && !document.querySelector("#nothing-found").hidden`)
 	if closed := metrics(c.t, g)[`sluice_streams_closed_total{reason="operator"}`]; closed != 1 {
 		c.t.Errorf("%v connections were closed by the operator", closed)
 	}

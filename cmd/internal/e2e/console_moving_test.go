@@ -172,7 +172,7 @@ func (s *stood) places() []shown {
 			shown{card + "[data-figure='events/s']", "rate", rate(was.Events, stream.Events)},
 			shown{card + "[data-figure='deliveries/s']", "rate", rate(was.Deliveries, stream.Deliveries)},
 			shown{card + "[data-figure=lag]", "count", stream.Lag},
-			shown{card + "[data-figure=answered]", "span", float64(s.now.Time.Sub(stream.Answered).Milliseconds()) / 1000},
+			shown{card + "[data-figure=answered]", "ago", float64(s.now.Time.Sub(stream.Answered).Milliseconds()) / 1000},
 		)
 		for _, p := range stream.Partitions {
 			list = append(list, partition(stream.Name, p.Partition, p.Next, p.End, p.Lag)...)

@@ -82,7 +82,7 @@ func TestConsoleRates(t *testing.T) {
 func places(m map[string]float64) []shown {
 	list := []shown{
 		{"#figure-connections", "count", m["sluice_connections"]},
-		{"[data-group='Connections now'] [data-count=descriptors]", "count", m["process_open_fds"]},
+		{"[data-group='Open now'] [data-count=descriptors]", "count", m["process_open_fds"]},
 		{"#figure-written", "rate", 0},
 		{"#figure-records", "rate", 0},
 	}
@@ -158,7 +158,7 @@ func countPlace(metric, labels string) string {
 	case "sluice_auth_failures_total":
 		return group("Refused (no identity)", "reason")
 	case "sluice_connections_by_carrier":
-		return group("Connections now", "carrier")
+		return group("Open now", "carrier")
 	case "sluice_records_refused_total":
 		return fmt.Sprintf("[data-stream='%s'] [data-counts=poison] [data-count='%s']", label("stream"), label("reason"))
 	}

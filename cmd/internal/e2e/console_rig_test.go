@@ -132,16 +132,21 @@ type look struct {
 	name          string
 	width, height int64
 	scheme        string
+	phone         bool
 }
 
-var looks = []look{{"dark", 1360, 900, "dark"}, {"phone", 380, 800, "light"}, {"light", 1360, 900, "light"}}
+var looks = []look{
+	{"dark", 1360, 900, "dark", false},
+	{"phone-dark", 390, 844, "dark", true},
+	{"phone", 390, 844, "light", true},
+	{"light", 1360, 900, "light", false},
+}
 
 // each does something in every look, and leaves the page in the last.
-func (c *console) each(do func(look string)) {
+func (c *console) each(do func(look)) {
 	c.t.Helper()
 	for _, l := range looks {
-		phone := l.name == "phone"
-		_, err := chromedp.Call(c.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: phone})
+		_, err := chromedp.Call(c.tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: l.width, Height: l.height, DeviceScaleFactor: 1, Mobile: l.phone})
 		if err == nil {
 			scheme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}}
 			_, err = chromedp.Call(c.tab, emulation.SetEmulatedMedia, scheme)
@@ -150,23 +155,35 @@ func (c *console) each(do func(look string)) {
 			c.t.Fatal(err)
 		}
 		ask[float64](&c.page, `new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))`)
-		do(l.name)
+		do(l)
+	}
+}
+
+// fits fails the test where the page is wider than its window, or where a text is cut to
+// its place. A phone makes innerWidth as wide as the page, so that can't be asked.
+func (c *console) fits(name string, l look) {
+	c.t.Helper()
+	if wide := ask[int64](&c.page, `document.documentElement.scrollWidth`); wide > l.width {
+		c.t.Errorf("%s, %s: %d pixels wider than the window", name, l.name, wide-l.width)
+	}
+	cut := ask[string](&c.page, `[...document.querySelectorAll("body *")].filter(e =>
+		e.scrollWidth > e.clientWidth && getComputedStyle(e).textOverflow === "ellipsis" && e.checkVisibility()).map(e => e.outerHTML).join("\n")`)
+	if cut != "" {
+		c.t.Errorf("%s, %s: cut short:\n%s", name, l.name, cut)
 	}
 }
 
 // shoot takes a picture of the page in every look, under this name, for the test's
-// artifacts (go test -artifacts). A page that is wider than its window is a fault.
+// artifacts (go test -artifacts).
 func (c *console) shoot(name string) {
 	c.t.Helper()
-	c.each(func(look string) {
-		if wide := ask[int](&c.page, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
-			c.t.Errorf("%s, %s: %d pixels wider than the window", name, look, wide)
-		}
+	c.each(func(l look) {
+		c.fits(name, l)
 		picture, err := chromedp.Run(c.tab, chromedp.FullScreenshot(100))
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(c.t.ArtifactDir(), name+"-"+look+".png"), picture, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(c.t.ArtifactDir(), name+"-"+l.name+".png"), picture, 0o600); err != nil {
 			c.t.Fatal(err)
 		}
 	})

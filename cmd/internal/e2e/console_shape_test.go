@@ -80,6 +80,7 @@ streams:
 			t.Errorf("it says %q, and not %q", said, want)
 		}
 	}
+	c.until(`document.querySelector("#kafka").textContent === "a stream is held"`)
 	if pill := c.text("[data-stream=news] .pill"); pill != "live" {
 		t.Errorf("news is %s", pill)
 	}

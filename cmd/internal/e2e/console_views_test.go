@@ -48,6 +48,9 @@ func TestConsole(t *testing.T) {
 	}
 	c.do(chromedp.Focus(`nav a[href="#try"]`), chromedp.KeyEvent(kb.Enter))
 	c.until(`document.querySelector("nav [aria-current]").hash === "#try"`)
+	c.empty("connections", "Nobody is connected. Try a stream")
+	c.empty("why", "Ask about one record")
+	c.empty("try", "No stream is open.")
 
 	for _, user := range []string{hostile, "alice", "bob"} {
 		c.fill("#try form", "way", "user", "identity", user)
@@ -69,6 +72,7 @@ func TestConsole(t *testing.T) {
 	if protocols := ask[string](&c.page, `[...document.querySelectorAll("#subscribers [data-label=Protocol]")].map(e => e.textContent).join()`); protocols != "SSE,SSE,SSE" {
 		t.Errorf("the connections are %s", protocols)
 	}
+	c.until(`[...document.querySelectorAll("#subscribers [data-label=Position]")].every(e => /^news@[^~]+~orders@[\w]+:[\d.-]+$/.test(e.innerText))`)
 	c.accessible("connections")
 	c.shoot("connections")
 	c.do(chromedp.Click(`nav a[href="#try"]`))
@@ -137,50 +141,25 @@ func jwtAuth(t *testing.T) string {
 
 const jwtSecret = "a secret of more than 32 characters"
 
-// On the public address the console shows what the caller may read and nothing of the
-// gateway, and without an identity it says so.
-func TestConsoleInPublic(t *testing.T) {
-	need(t, "chromium", "chromium")
-	for _, tt := range []struct{ name, auth, who, way, ways string }{
-		{"anybody", "auth: none\n", "You have no identity", "user", "user,cookie"},
-		{"a login", jwtAuth(t), "You have no identity", "token", "token,cookie"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			g, producer := consoleGateway(t, tt.auth+consoleStreams, consoleTopics)
-			c := openConsole(startChromium(t), t, g.URL()+"/console")
-			c.until(fmt.Sprintf(`document.querySelector("#who").textContent.startsWith(%q)`, tt.who))
-			if way := ask[string](&c.page, `document.querySelector("#try form").elements.way.value`); way != tt.way {
-				t.Errorf("it asks for a %s, and not for a %s", way, tt.way)
-			}
-			if ways := ask[string](&c.page, `[...document.querySelector("#try form").elements.way.options].map(o => o.value).join()`); ways != tt.ways {
-				t.Errorf("it offers %s, and the gateway takes %s", ways, tt.ways)
-			}
-			c.fill("#try form", "identity", "alice")
-			if tt.way == "user" {
-				placed(t, producer, 0, "bob", "o-1")
-				placed(t, producer, 0, "alice", hostile)
-				c.until(`[...document.querySelectorAll(".trial .event:not(.ours) code")].length === 1`)
-			} else {
-				c.until(`document.querySelector(".trial .pill").textContent === "refused: 401"`)
-				c.until(`document.querySelector(".trial .event code").textContent.startsWith("No identity") && document.querySelector(".trial .place dd").textContent === "0"`)
-			}
-			c.accessible("public")
-			c.shoot("public-" + tt.way)
-			c.clean()
-		})
-	}
+// empty looks at a view that has nothing to show yet. It says what to do.
+func (c *console) empty(view, says string) {
+	c.t.Helper()
+	c.do(chromedp.Click(`nav a[href="#` + view + `"]`))
+	c.until(fmt.Sprintf(`document.querySelector("section[data-view=%s]").innerText.includes(%q)`, view, says))
+	c.accessible(view + "-empty")
+	c.shoot(view + "-empty")
 }
 
 // accessible looks at the console's tables, and at all that is shown with axe, in every
 // look.
 func (c *console) accessible(view string) {
 	c.t.Helper()
-	c.each(func(look string) { c.tabular(view, look) })
+	c.each(func(l look) { c.tabular(view, l.name) })
 	c.axe(view)
 }
 
 // axe runs axe on what is shown, in every look. What it calls serious or critical is a
-// fault.
+// fault, and so is what doesn't fit.
 func (c *console) axe(view string) {
 	c.t.Helper()
 	c.axeWith(view, "{}", 10)
@@ -205,14 +184,15 @@ func (c *console) axeWith(view, options string, least int) {
 		c.t.Logf("axe is not there (npm ci in web/client): %s isn't checked", view)
 		return
 	}
-	c.each(func(look string) {
-		if _, err := chromedp.Run(c.tab, chromedp.Evaluate[any](string(script))); err != nil {
-			c.t.Fatal(err)
-		}
+	if _, err := chromedp.Run(c.tab, chromedp.Evaluate[any](string(script))); err != nil {
+		c.t.Fatal(err)
+	}
+	c.each(func(l look) {
+		c.fits(view, l)
 		found := ask[string](&c.page, fmt.Sprintf(`axe.run(%s).then(r => r.passes.length < %d ? "it looked at nothing" : r.violations.filter(v => ["serious", "critical"].includes(v.impact))
 			.map(v => v.id + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")).join("\n"))`, options, least))
 		if found != "" {
-			c.t.Errorf("axe, %s, %s:\n%s", view, look, found)
+			c.t.Errorf("axe, %s, %s:\n%s", view, l.name, found)
 		}
 	})
 }

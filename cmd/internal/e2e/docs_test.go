@@ -58,6 +58,8 @@ func TestDocsOfALogin(t *testing.T) {
 	g, _ := consoleGateway(t, jwtAuth(t)+consoleStreams, consoleTopics)
 	c := openConsole(startChromium(t), t, g.URL()+"/docs/")
 	c.until(`document.querySelector("[data-credential]").textContent.startsWith("-H")`)
+	c.axe("docs-login")
+	c.shoot("docs-login")
 	if shown := ask[string](&c.page, `[...document.querySelectorAll("[data-kind], [data-route]")].filter(e => !e.hidden).map(e => e.dataset.kind).join()`); shown != "jwt" {
 		t.Errorf("it shows how to get in by %s", shown)
 	}
@@ -94,6 +96,7 @@ func TestAPIToTry(t *testing.T) {
 			return block.querySelector(".live-responses-table .microlight")?.textContent.includes(%q);
 		})()`, id, want))
 	}
+	c.shoot("api")
 	// The first try works, without a word about who asks.
 	execute("state", "o-1")
 	if status := c.text("[id$=-state] .live-responses-table tbody .response-col_status"); !strings.HasPrefix(status, "200") {

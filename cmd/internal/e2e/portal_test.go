@@ -128,6 +128,8 @@ func TestPortalInChromium(t *testing.T) {
 	c.until(`document.querySelector("nav [data-portal]:not([hidden])")`)
 	c.do(chromedp.Navigate(g.URL() + "/docs/keys.html"))
 	c.until(`document.querySelector("#who").textContent.startsWith("You are not signed in")`)
+	c.axe("keys, not signed in")
+	c.shoot("keys-nobody")
 	c.signIn(g, "alice")
 	c.until(`document.querySelector("#who").textContent.includes("has not the role")`)
 	c.signIn(g, "dora")
