@@ -149,7 +149,9 @@ func (s *session) fill(t *sessionRules, now tick, out *stream.Batch) verdict {
 	defer batches.Put(plain)
 	defer plain.Reset()
 	next := s.fillPlain(t, now, plain)
-	t.frames.Write(out, plain, &s.sum, next == end)
+	sum := s.sum // its address would bring every session to the heap, also those not deflated
+	t.frames.Write(out, plain, &sum, next == end)
+	s.sum = sum
 	return next
 }
 

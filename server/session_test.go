@@ -46,18 +46,18 @@ func TestSession(t *testing.T) {
 		ask(t, f, s, t0+21_000, wait, "sluice.heartbeat")
 	})
 	t.Run("a heartbeat allocates nothing, also as a message", func(t *testing.T) {
-		s, at, specs := open(0, 0), t0, f.hub.Specs()
+		s, at := open(0, 0), t0
+		h := held{hub: f.hub, rules: &f.rules, specs: f.hub.Specs()}
+		k := heldSession{sub: s.sub.Key(), course: s.course}
 		var out stream.Batch
-		for form, fill := range map[string]func(){
-			"an event":  func() { s.fill(&f.rules, at, &out) },
-			"a message": func() { (*conversation)(nil).fill(s, &f.rules, specs, at, &out) },
-		} {
+		for form, messages := range map[string]bool{"an event": false, "a message": true} {
+			k.messages = messages
 			least := math.Inf(1)
 			for range 100 { // what is pooled may be gone in between
 				least = min(least, testing.AllocsPerRun(1, func() {
 					out.Reset()
 					at += 9_000
-					if fill(); out.Bytes == 0 {
+					if h.fill(&k, int64(at), &out); out.Bytes == 0 {
 						t.Fatal("none was due")
 					}
 				}))
