@@ -198,9 +198,8 @@ func (d *Decoder) shapeAndWrap(f *fields, ev *stream.Event, wrap wrapper) Refusa
 		case shape.Shown:
 		}
 		if d.say("shape", "%s", out); !d.steps.isText || d.steps.shape.Reshapes() {
-			data = out
+			data, isJSON = out, true
 		}
-		isJSON = true
 	}
 	if d.steps.envelope == nil {
 		ev.Data = data

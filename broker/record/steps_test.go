@@ -99,6 +99,7 @@ func TestSteps(t *testing.T) {
 		{"a field uuid", with(text, func(r *Rules) { r.User = "key:uuid" }), `{"uuid":"u"}`, "x", `u   x`, 0},
 		{"no JSON key", with(text, func(r *Rules) { r.KeyDecode = KeyJSON }), `alice`, "x", "", KeyError},
 		{"every participant", with(byUser, func(r *Rules) { r.User = "value:participants.*.user_id"; r.Subject, r.Event = "", "" }), "", `{"participants":[{"user_id":1},{"user_id":"b"},{},{"user_id":1}]}`, `1+b   {"participants":[{"user_id":1},{"user_id":"b"},{},{"user_id":1}]}`, 0},
+		{"text in an envelope", with(text, func(r *Rules) { r.Filter, r.Envelope, r.IDs.Key = `length > 1`, "metadata", []byte("x") }), "alice", "00", `alice   {"key":"alice","timestamp":"1970-01-01T00:00:01.234Z","text":"00"}`, 0},
 		{"too large once decoded", with(inAvro, func(r *Rules) { r.MaxBytes = 20 }), "", "\x0aalice\x02", "", DecodeError},
 	} {
 		rec := kgo.Record{Key: []byte(tt.key), Value: []byte(tt.value), Partition: 3, Offset: 42, Timestamp: time.UnixMilli(1234), Headers: []kgo.RecordHeader{{Key: "h", Value: []byte("v")}}}
@@ -240,6 +241,7 @@ func FuzzSteps(f *testing.F) {
 	}
 	f.Add([]byte(`{"id":1}`), []byte(`{"before":{"id":1,"user_id":7},"after":{"id":1,"user_id":8},"op":"u"}`), false)
 	f.Add([]byte(`12345678`), []byte("\x00\x00\x00\x00\x01{\"a\":[{\"b\":1}]}"), true)
+	f.Add([]byte(`12345678`), []byte("shipped today"), false)
 	f.Fuzz(func(t *testing.T, key, value []byte, tombstone bool) {
 		rec := &kgo.Record{Key: key, Value: value, Headers: []kgo.RecordHeader{{Key: "h", Value: value}}}
 		if tombstone {
