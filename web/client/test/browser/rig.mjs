@@ -248,7 +248,8 @@ log: {level: warn}
       } else if (url.pathname === "/") {
         // As a server does that renders a page: the state, with the visitor's cookie.
         const state = await this.rendered(request, url);
-        const page = readFileSync(join(root, "test/browser/page.html"), "utf8");
+        let page = readFileSync(join(root, "test/browser/page.html"), "utf8");
+        if (url.searchParams.has("one")) page = page.replace("/client/index.js", "/client/sluice.js");
         send(files.html, page.replace("{/*state*/}", () => inScript(state)));
       } else {
         this.proxy(request, response);
