@@ -1,6 +1,8 @@
 // Code in the documents is code: each block can be read by a parser of its language.
 import assert from "node:assert/strict";
-import { readFileSync, readdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { transform } from "esbuild";
 
@@ -13,10 +15,14 @@ const pages = [
 ];
 
 let blocks = 0;
+const typed = []; // blocks that import nothing but these
+const known = ["@sluice/client", "@sluice/client/react", "@sluice/client/server", "@tanstack/react-query", "react"];
 for (const page of pages) {
   const text = readFileSync(new URL(page, project), "utf8");
   for (const [, language, code] of text.matchAll(/^```(js|jsx|ts|tsx)\n(.*?)^```/gms)) {
     blocks++;
+    const imports = [...code.matchAll(/^import .* from "(.*)";$/gm)].map(([, from]) => from);
+    if (language.startsWith("ts") && imports.some((from) => from.startsWith("@sluice")) && imports.every((from) => known.includes(from))) typed.push(code);
     test(`${page}: ${code.split("\n")[0]}`, async () => {
       const { warnings } = await transform(code, { loader: language });
       assert.deepEqual(warnings, []);
@@ -58,3 +64,32 @@ async function run(code) {
 }
 
 test("there are such blocks", () => assert.ok(blocks > 5, `${blocks}`));
+
+// What the documents leave to those who read them.
+const yours = `
+type Order = { orderId: string; status: string };
+type Orders = Record<string, Order>;
+type Shop = { "order.placed": Order; "order.confirmed": Order };
+type State<T> = import("@sluice/client").State<T>;
+declare const user: string, cookie: string, gateway: string, key: string;
+declare function report(error: unknown, data: string): void;
+declare function ordersOf(state: State<Order>): Orders;
+declare function withOrder(orders: Orders, order: Order): Orders;
+`;
+
+test("the documents' TypeScript compiles, as strictly as a new app's", () => {
+  assert.ok(typed.length >= 5, `${typed.length}`);
+  const dir = mkdtempSync(new URL("../docs-", import.meta.url).pathname); // in the package, so that its name is known
+  try {
+    const options = { target: "ES2023", module: "ESNext", moduleResolution: "bundler", jsx: "react-jsx", strict: true, noUncheckedIndexedAccess: true, noEmit: true, skipLibCheck: true };
+    writeFileSync(join(dir, "tsconfig.json"), JSON.stringify({ compilerOptions: options, include: ["*"] }));
+    writeFileSync(join(dir, "yours.d.ts"), yours);
+    typed.forEach((code, i) => writeFileSync(join(dir, `block${i}.tsx`), code));
+    const tsc = new URL("../../node_modules/.bin/tsc", import.meta.url).pathname;
+    execFileSync(tsc, ["-p", dir], { encoding: "utf8" });
+  } catch (error) {
+    assert.fail(`${error.stdout ?? error}\n${typed.join("\n---\n")}`);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
