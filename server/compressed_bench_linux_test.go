@@ -149,7 +149,7 @@ const readersEnv = "SLUICE_TEST_READERS"
 
 // readers starts a process of clients that read and throw away, until it is closed.
 func readers(b *testing.B, addr, coding string) io.Closer {
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestReaders$")
+	cmd := exec.Command(os.Args[0], oneRun("TestReaders")...)
 	cmd.Env = append(os.Environ(), readersEnv+"="+addr+" "+coding)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()

@@ -106,7 +106,7 @@ type crowd struct {
 const crowdEnv = "SLUICE_TEST_CROWD"
 
 func summon(b *testing.B, proto, addr string) *crowd {
-	c := &crowd{b: b, cmd: exec.Command(os.Args[0], "-test.run", "^TestCrowd$")}
+	c := &crowd{b: b, cmd: exec.Command(os.Args[0], oneRun("TestCrowd")...)}
 	c.cmd.Env = append(os.Environ(), crowdEnv+"="+proto+" "+addr)
 	c.cmd.Stderr = os.Stderr
 	var err error

@@ -34,8 +34,8 @@ func runLimited(t *testing.T, soft uint64, door func(listen.Descriptors) listen.
 		serveLimited(t, soft, door)
 		return nil
 	}
-	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	child.Env = append(os.Environ(), limitedEnv+"="+fmt.Sprint(everythingOnGoroutines))
+	child := exec.Command(os.Args[0], append(oneRun(t.Name()), "-test.v")...)
+	child.Env = append(os.Environ(), limitedEnv+"=1")
 	in, err := child.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func runLimited(t *testing.T, soft uint64, door func(listen.Descriptors) listen.
 			in.Close()
 			in = nil
 			text, _ := io.ReadAll(lines)
-			rest, _, _ = strings.Cut(string(text), "again, ") // it is run on both carriers; the first is the one
+			rest = string(text)
 			if err := child.Wait(); err != nil {
 				t.Errorf("the process with few descriptors: %v\n%s", err, rest)
 			}
@@ -82,7 +82,7 @@ func serveLimited(t *testing.T, soft uint64, door func(listen.Descriptors) liste
 	if d.Limit != int(soft) {
 		t.Errorf("the limit is %d; want the hard one, %d", d.Limit, soft)
 	}
-	f := newFixture(t, func(c *Config) { c.Goroutines = os.Getenv(limitedEnv) == "true" })
+	f := newFixture(t, nil)
 	f.warm()
 	f.headerTimeout = 2 * time.Second // a silent client is gone soon
 	l, err := listen.Listen(t.Context(), "127.0.0.1:0")
