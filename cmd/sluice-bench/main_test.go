@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"strings"
@@ -18,5 +19,19 @@ func TestMain(m *testing.M) {
 		defer stop()
 		os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(withGatewayDir(m.Run))
+}
+
+// gatewayDir is where the gateway is built; see [gateway].
+var gatewayDir string
+
+func withGatewayDir(tests func() int) (status int) {
+	dir, err := os.MkdirTemp("", "sluice-bench-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	gatewayDir = dir
+	return tests()
 }

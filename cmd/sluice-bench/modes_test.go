@@ -4,21 +4,39 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"sluice/cmd/sluice-bench/internal/peers"
 	"sluice/cmd/sluice-bench/internal/report"
 )
 
-// measure runs a mode, small, and returns its report.
+// gateway is the gateway's program as it is found where none is named: it is built from
+// this source. That takes seconds, so it is built once for all tests.
+var gateway = sync.OnceValues(func() (string, error) {
+	return peers.FindSluice(context.Background(), "", gatewayDir)
+})
+
+// measure runs a mode, small, and returns its report. A test that measures memory is not
+// parallel: processes of one program share pages.
 func measure(t *testing.T, line string) *report.Report {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	args := append(strings.Fields(line), "--json", "--runs", "1", "--settle", "30ms", "--timeout", "20s")
+	if !slices.Contains(args, "none") {
+		program, err := gateway()
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--sluice", program)
+	}
 	if status := run(t.Context(), args, nil, &stdout, &stderr); status != statusFine {
 		t.Fatalf("sluice-bench %s: status %d\n%s", line, status, stderr.String())
 	}
@@ -125,6 +143,7 @@ func TestIngestEndsWhenAllHasBeenRead(t *testing.T) {
 
 // A gateway that shapes its records is compared with one that doesn't, in the same run.
 func TestIngestComparesShapesWithThePlainGateway(t *testing.T) {
+	t.Parallel()
 	r := measure(t, "ingest --peer sluice-transform --peer sluice-filter --peer sluice-drop --events 500 --users 50 --partitions 2")
 	for _, name := range []string{"sluice-transform", "sluice-filter", "sluice-drop"} {
 		res := r.Find(name, "records per CPU-second")
@@ -150,6 +169,7 @@ func TestHoldMeasuresMemoryAndSlope(t *testing.T) {
 }
 
 func TestAStormCountsWhatIsLostAndTwice(t *testing.T) {
+	t.Parallel()
 	const clients, missed = 25, 3
 	r := measure(t, "storm --server none --peer tmaxmax,r3labs --clients 25 --missed 3 --window 10")
 	for _, tt := range []struct {

@@ -1,5 +1,6 @@
 // Package cloudtest has what tests need of clouds: moto, which stands in for AWS, and
-// Python with boto3. Both come from PyPI once, into the user's cache.
+// Python with boto3. Both come from PyPI once, into the user's cache. [Venv] keeps other
+// packages of PyPI there too.
 package cloudtest
 
 import (
@@ -44,7 +45,7 @@ func Credentials(t *testing.T) {
 // Moto starts moto, and returns its URL. It ends with the test.
 func Moto(t *testing.T) (url string) {
 	t.Helper()
-	dir := venv(t)
+	python := Venv(t, "moto", requirements)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +54,7 @@ func Moto(t *testing.T) (url string) {
 	l.Close()
 	var said bytes.Buffer
 	ctx, end := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, filepath.Join(dir, "bin", "python"), "-m", "moto.server", "-H", "127.0.0.1", "-p", fmt.Sprint(port))
+	cmd := exec.CommandContext(ctx, python, "-m", "moto.server", "-H", "127.0.0.1", "-p", fmt.Sprint(port))
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -83,39 +84,41 @@ func Moto(t *testing.T) (url string) {
 // Python runs a script with boto3, and returns what it prints.
 func Python(t *testing.T, input []byte, script string, args ...string) []byte {
 	t.Helper()
-	out, err := run(input, filepath.Join(venv(t), "bin", "python"), append([]string{script}, args...)...)
+	out, err := run(input, Venv(t, "moto", requirements), append([]string{script}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return out
 }
 
-// venv is the directory of what PyPI has. Without it the test is skipped, or fails where
+// Venv returns a Python that has these requirements, which are text as pip reads it. They
+// are installed once for each text. Without PyPI the test is skipped, or fails where
 // nothing may be skipped.
-func venv(t *testing.T) string {
+func Venv(t *testing.T, name string, requirements []byte) (python string) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("needs moto, and starts it: not with -short")
+		t.Skip("needs packages of PyPI: not with -short")
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(requirements)
-	dir := filepath.Join(cache, "sluice", "moto-"+hex.EncodeToString(sum[:8]))
+	dir := filepath.Join(cache, "sluice", name+"-"+hex.EncodeToString(sum[:8]))
+	python = filepath.Join(dir, "bin", "python")
 	if _, err := os.Stat(dir); err == nil {
-		return dir
+		return python
 	}
-	if err := install(dir); err != nil && os.Getenv("SLUICE_TEST_ALL") == "1" {
+	if err := install(dir, requirements); err != nil && os.Getenv("SLUICE_TEST_ALL") == "1" {
 		t.Fatal(err)
 	} else if err != nil {
 		t.Skipf("needs python3 with venv and pip (Debian: python3-venv), and PyPI: %v", err)
 	}
-	return dir
+	return python
 }
 
 // install makes the directory, whole or not at all. Another run may be faster.
-func install(dir string) error {
+func install(dir string, requirements []byte) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}

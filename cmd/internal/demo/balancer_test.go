@@ -162,6 +162,7 @@ func TestButtons(t *testing.T) {
 
 // A gateway that a page stops is away while the other serves, and comes back.
 func TestAStoppedGatewayComesBack(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it is away for five seconds")
 	}

@@ -13,12 +13,16 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"sluice/broker/kafkatest"
 	"sluice/server/leaktest"
 	"sluice/stream/ssetest"
 )
 
 // TestMain fails the run when anything of ours, or of the embedded Kafka, is left behind.
-func TestMain(m *testing.M) { leaktest.Exit(m.Run(), "/kfake.", "/kgo.") }
+func TestMain(m *testing.M) {
+	kafkatest.AtOnce("4")
+	leaktest.Exit(m.Run(), "/kfake.", "/kgo.")
+}
 
 // running is a demo under test.
 type running struct {
@@ -82,6 +86,7 @@ func (r running) get(t *testing.T, path string) *http.Response {
 // What the shops write comes out at the user's stream, placed before confirmed; so does
 // what another producer writes; and Ctrl-C ends all of it, with the stream still open.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	demo := start(t, "--rate", "20")
 	resp := demo.get(t, "/events?user=alice&from=earliest")
 	events := ssetest.NewReader(resp.Body)
@@ -142,6 +147,7 @@ func TestDemo(t *testing.T) {
 // With a configuration of one's own it is that gateway, its topics are there, and nobody
 // writes to them but oneself.
 func TestDemoOfAConfiguration(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "shop.yaml")
 	text := "kafka: {brokers: [unused.example:9092]}\nstreams: {mine: {topic: my-topic, user: key}}\nauth: none\nlog: {level: warn}\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -179,6 +185,7 @@ func TestDemoOfAConfiguration(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
+	t.Parallel()
 	demo := start(t)
 	for path, kind := range map[string]string{
 		"/": "text/html", "/app.js": "text/javascript", "/follow.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml",

@@ -40,6 +40,7 @@ func client(t *testing.T, cluster *kfake.Cluster, opts ...kgo.Opt) *kgo.Client {
 
 // The shops' records arrive at the broker, by the network, in each user's order.
 func TestTrade(t *testing.T) {
+	t.Parallel()
 	cluster := embedded(t)
 	consumer := client(t, cluster, kgo.ConsumeTopics(orderTopic, announcementTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -77,6 +78,7 @@ func TestTrade(t *testing.T) {
 }
 
 func TestTradeSaysWhatKafkaDoesNotTake(t *testing.T) {
+	t.Parallel()
 	cluster := embedded(t)
 	if err := cluster.DeleteTopic(orderTopic); err != nil {
 		t.Fatal(err)
@@ -100,6 +102,7 @@ func TestPortTaken(t *testing.T) {
 // The embedded broker is a stand-in. This is what the gateway asks of a broker besides
 // plain reading. A new version of kfake that lacks any of it would show here first.
 func TestEmbeddedKafkaHasWhatTheGatewayAsksFor(t *testing.T) {
+	t.Parallel()
 	cluster := embedded(t)
 	ctx := t.Context()
 	writer := client(t, cluster, kgo.TransactionalID("tx"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
