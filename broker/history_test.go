@@ -256,6 +256,7 @@ func TestHistorySaysWhatIsGone(t *testing.T) {
 }
 
 func TestHistoryFollowsAPartitionThatMoves(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 1)
 	for i := range 60 {

@@ -31,6 +31,7 @@ func (f *fake) bombTopic(topic string, size int) {
 
 // What follows is read by the reader and by catch-up alike.
 func TestABatchThatUnpacksToTooMuchIsPassedOver(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 1)
 	f.produce(recordOf("orders", 0, "alice", "before"))

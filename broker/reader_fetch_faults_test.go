@@ -54,6 +54,7 @@ func isStale(s *recorded) bool { return !s.stale.IsZero() }
 
 // Whatever fetching fails with, and whether the client says it or tries again by itself.
 func TestALastingFetchErrorMakesTheStreamStale(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []*kerr.Error{
 		kerr.TopicAuthorizationFailed, kerr.UnknownServerError, kerr.CorruptMessage, kerr.KafkaStorageError,
 		kerr.NotLeaderForPartition, kerr.UnknownTopicOrPartition, kerr.UnknownTopicID, kerr.OffsetOutOfRange, kerr.FencedLeaderEpoch,

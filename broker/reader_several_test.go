@@ -119,6 +119,7 @@ func TestATopicOfAPatternIsDeletedAndCreatedAgain(t *testing.T) {
 
 // A topic has all its streams from the beginning, whichever name it by name or pattern.
 func TestATopicIsShownByItsOwnStreamAndByAPattern(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	streams := []StreamConfig{
 		{Name: "eu", Topic: "orders.eu", Record: record.Rules{User: "key"}, Replay: time.Hour},

@@ -204,6 +204,7 @@ func TestAnUnknownSchemaWaitsForItsRegistry(t *testing.T) {
 // A program that loops, explodes or fails costs its own stream an error a record. Another
 // stream of its topic has all events, and other topics don't wait.
 func TestAProgramThatFailsCostsItsOwnStreamAnError(t *testing.T) {
+	t.Parallel()
 	const n = 50
 	programs := map[string]string{
 		"loops":    `def f: f; f`,
@@ -261,6 +262,7 @@ func TestAProgramThatFailsCostsItsOwnStreamAnError(t *testing.T) {
 
 // A partition whose queue is full isn't fetched, and goes on where it was.
 func TestMoreThanTheQueueHolds(t *testing.T) {
+	t.Parallel()
 	f := newFake(t)
 	f.create("orders", 1)
 	pad := strings.Repeat("x", 100_000)

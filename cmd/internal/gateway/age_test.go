@@ -15,6 +15,7 @@ import (
 // another gateway each time. It has every record once and in order: those before the end,
 // while it was away, and after.
 func TestAStreamOfMaxConnectionAgeEndsAndComesBackWithoutALoss(t *testing.T) {
+	t.Parallel()
 	c := cluster(t, 2)
 	conf := shop(t, c, "max_connection_age: 10s\n")
 	if conf.MaxConnectionAge != 10*time.Second {

@@ -322,6 +322,7 @@ func TestAStreamThatStopsIsNotReady(t *testing.T) {
 
 // Two topics of one stream may be held at the same partition's number.
 func TestEachTopicThatIsHeldIsNamed(t *testing.T) {
+	t.Parallel()
 	s := newShaping(t, []string{"orders-a", "orders-b"}, `
   orders: {topics: [orders-a, orders-b], user: key, transform: '.n', on_error: stop}
 `[1:])

@@ -180,6 +180,7 @@ func TestATopicBeyondTheBoundIsRefusedByName(t *testing.T) {
 // has found which topic is left to chance. Each record reaches the page once, in the
 // order of its partition.
 func TestRoamingWhileTopicsAppear(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(12)
 	if testing.Short() {
 		seeds = 3
