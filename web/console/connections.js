@@ -23,6 +23,9 @@ function found(shown, open) {
   return `${format.count(shown)} of ${format.count(open)} connections`;
 }
 
+// from names a connection's address, where it has one: a client in the same process has none.
+const from = (s) => (s.address ? ` from ${s.address}` : "");
+
 export class Connections {
   #query = { user: "", stream: "" };
   #after = "";
@@ -99,16 +102,16 @@ export class Connections {
       cell("Filter", filter(s)),
       cell("Since", "", { class: "number", title: format.moment(s.since) }),
       cell("Behind", ""),
-      cell("Address", el("code", {}, s.address), { class: "whole" }),
+      cell("Address", s.address ? el("code", {}, s.address) : "–", { class: "whole" }),
       cell("Protocol", s.carrier === "websocket" ? "WebSocket" : "SSE"),
       cell("Position", el("code")),
       el("td", { class: "actions" }, s.user === undefined ? null : why, " ",
-        el("button", { type: "button", class: "danger", onclick: () => this.#close(s), "aria-label": `Close the connection of ${s.user ?? "nobody"} from ${s.address}` }, "Close")));
+        el("button", { type: "button", class: "danger", onclick: () => this.#close(s), "aria-label": `Close the connection of ${s.user ?? "nobody"}${from(s)}` }, "Close")));
   }
 
   async #close(s) {
     const dialog = byId("close-dialog");
-    setText(byId("close-text"), `${s.user ?? "A caller without an identity"}, from ${s.address}, connected for ${format.span(this.#age(s.since))}. The gateway tells the client. A browser comes back by itself and resumes where it was.`);
+    setText(byId("close-text"), `${s.user ?? "A caller without an identity"}${from(s)}, connected for ${format.span(this.#age(s.since))}. The gateway tells the client. A browser comes back by itself and resumes where it was.`);
     dialog.returnValue = "";
     dialog.showModal();
     await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));

@@ -63,7 +63,8 @@ function health({ gateway, kafka, streams, time }) {
 function state({ gateway }) {
   const [version] = gateway.version.split(" ");
   byId("gateway").title = gateway.version;
-  setText(byId("gateway"), `${version} · up ${format.span(Math.round(gateway.uptime_seconds))}`);
+  const up = gateway.uptime_seconds;
+  setText(byId("gateway"), `${version} · up ${format.span(up < 60 ? Math.round(up) : up - (up % 60))}`);
 }
 
 // counters lists what has happened since the start, each by its reasons.

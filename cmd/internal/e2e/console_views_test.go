@@ -48,7 +48,7 @@ func TestConsole(t *testing.T) {
 	}
 	c.do(chromedp.Focus(`nav a[href="#try"]`), chromedp.KeyEvent(kb.Enter))
 	c.until(`document.querySelector("nav [aria-current]").hash === "#try"`)
-	c.empty("connections", "Nobody is connected. Try a stream")
+	c.empty("connections", "Nobody is connected to this gateway. Try a stream")
 	c.empty("why", "Ask about one record")
 	c.empty("try", "No stream is open.")
 
