@@ -281,7 +281,7 @@ func New(cfg Config) (*Server, error) {
 func knownLabels() metrics.Labels {
 	l := metrics.Labels{
 		Carriers: []string{byHolder.String(), byGoroutine.String(), byWebSocket.String()}, AdminRefusals: operators.LoginFailures,
-		Unavailables: slices.Collect(maps.Keys(limitStatus)),
+		Unavailables: slices.Collect(maps.Keys(limitStatus)), Refusals: auth.Reasons,
 	}
 	for why := range reasons {
 		l.Closings = append(l.Closings, why.String())

@@ -68,6 +68,7 @@ func New() *Metrics {
 // Labels are values of labels that are known before anything is counted by them.
 type Labels struct {
 	Carriers, Closings, Unavailables, AdminRefusals []string
+	Refusals                                        []auth.Reason
 }
 
 // Expect has the metrics say 0 for labels: rates need a zero to start from.
@@ -83,6 +84,9 @@ func (m *Metrics) Expect(l Labels) {
 	}
 	for _, why := range l.AdminRefusals {
 		m.adminRefusals.WithLabelValues(why)
+	}
+	for _, why := range l.Refusals {
+		m.refusals.WithLabelValues(string(why))
 	}
 }
 

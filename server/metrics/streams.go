@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -17,6 +18,7 @@ var streamMetrics = []metricOf[status.Facts]{
 	gaugeOf("stream", "sluice_stream_warm", "1 when the replay window has been read.", func(f *status.Facts) float64 { return oneIf(f.Warm) }),
 	gaugeOf("stream", "sluice_stream_fetching", "1 while the topic is there and all of it that has a leader is being read.", func(f *status.Facts) float64 { return oneIf(f.Fetching) }),
 	gaugeOf("stream", "sluice_stream_stale", "1 while Kafka does not answer, or no fetch succeeds.", func(f *status.Facts) float64 { return oneIf(!f.StaleSince.IsZero()) }),
+	gaugeOf("stream", "sluice_stream_stale_seconds", "How long it has been stale; 0 while it is not.", func(f *status.Facts) float64 { return secondsSince(f.StaleSince) }),
 	gaugeOf("stream", "sluice_stream_held_partitions", "Partitions of the stream's topic that wait at a record: on_error is stop, or its schema is awaited.", func(f *status.Facts) float64 { return float64(len(f.Held)) }),
 	gaugeOf("stream", "sluice_log_entries", "Entries of the stream's log in memory.", func(f *status.Facts) float64 { return float64(f.Entries) }),
 	gaugeOf("stream", "sluice_log_bytes", "Bytes of the stream's log in memory, as replay_bytes counts.", func(f *status.Facts) float64 { return float64(f.Bytes) }),
@@ -114,6 +116,14 @@ func partitionLabel(h status.HeldPartition) string {
 		return h.Topic + "/" + number
 	}
 	return number
+}
+
+// secondsSince is 0 for no time.
+func secondsSince(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return time.Since(t).Seconds()
 }
 
 func oneIf(b bool) float64 {

@@ -102,7 +102,7 @@ function facts(r) {
   const decoded = r.poison ? [[r.cause === "filtered" ? "Left out" : "Poison", r.poison.replaceAll("_", " ")]] : [["Event", r.event || "unnamed"], ["About", r.subject || "–"], ["Belongs to", belongs || "nobody"]];
   return [
     ...decoded, ["Timestamp", format.moment(r.timestamp)], ["Read", format.moment(r.read)],
-    ["Connected then", format.count(r.connected)], ["Written to", r.written == null ? "–" : r.written === 1 ? "1 connection" : `${format.count(r.written)} connections`],
+    ["Connections at that time", format.count(r.connected)], ["Written to", r.written == null ? "–" : r.written === 1 ? "1 connection" : `${format.count(r.written)} connections`],
   ];
 }
 

@@ -5,7 +5,12 @@
 //   - known_holes.go: whether that Go has known holes.
 package build
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Set by the linker (-X) where the sources have no history to ask, as in an image's
 // builder. See the Dockerfile.
@@ -17,6 +22,19 @@ func Version() string { return versionOf(read()) }
 
 // Describe is Version with Go's own: "v1.2.3 0123456789ab, modified (go1.26.8)".
 func Describe() string { return describeInfo(read()) }
+
+// Metric is a metric that is always 1: its labels say what runs.
+func Metric() prometheus.Collector {
+	return metricOf(read())
+}
+
+func metricOf(info *debug.BuildInfo) prometheus.Collector {
+	version, revision, _ := strings.Cut(versionOf(info), " ")
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "sluice_build_info", Help: "1: its labels say what was built, and from what.",
+		ConstLabels: prometheus.Labels{"version": version, "revision": strings.ReplaceAll(revision, ", ", "-"), "goversion": info.GoVersion},
+	}, func() float64 { return 1 })
+}
 
 func read() *debug.BuildInfo {
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -1,9 +1,34 @@
 package build
 
 import (
+	"maps"
 	"runtime/debug"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
+
+// A scrape says which version runs, of which revision, and which Go built it.
+func TestABuildIsAMetric(t *testing.T) {
+	info := &debug.BuildInfo{GoVersion: "go1.26.8", Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
+		{Key: "vcs.revision", Value: "0123456789abcdef0123"}, {Key: "vcs.modified", Value: "true"},
+	}}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metricOf(info))
+	families, err := registry.Gather()
+	if err != nil || len(families) != 1 || families[0].GetName() != "sluice_build_info" {
+		t.Fatal(families, err)
+	}
+	m := families[0].GetMetric()[0]
+	labels := map[string]string{}
+	for _, l := range m.GetLabel() {
+		labels[l.GetName()] = l.GetValue()
+	}
+	want := map[string]string{"version": "v1.2.3", "revision": "0123456789ab-modified", "goversion": "go1.26.8"}
+	if m.GetGauge().GetValue() != 1 || !maps.Equal(labels, want) {
+		t.Errorf("%v, want %v", m, want)
+	}
+}
 
 func TestABuildIsDescribed(t *testing.T) {
 	for _, tt := range []struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"sluice/cmd/internal/build"
 	"sluice/cmd/internal/config"
 	"sluice/cmd/internal/kafkametrics"
 	"sluice/server"
@@ -29,6 +30,7 @@ func runAlone(stop, kill context.Context, c *config.Config, log zerolog.Logger) 
 	}
 	defer registry.Close()
 	counted := metrics.New()
+	counted.Registerer().MustRegister(build.Metric())
 	set, err := New(c, kafkametrics.Count(c.Broker(), counted.Registerer()), registry, logger)
 	if err != nil {
 		return err

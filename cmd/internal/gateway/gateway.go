@@ -111,6 +111,7 @@ func New(o Options) (g *Gateway, err error) {
 
 	metrics := metrics.New()
 	g.metrics = metrics
+	metrics.Registerer().MustRegister(build.Metric())
 	kafka := kafkametrics.Count(c.Broker(), metrics.Registerer())
 	history, err := broker.NewHistory(kafka, records, g.slog)
 	if err != nil {
