@@ -37,6 +37,9 @@ func TestTheDockerfileFitsTheProject(t *testing.T) {
 	if ci := one(`(?m)^second_go=(\S+)`, read(t, ".ci/versions")); ci != image {
 		t.Errorf("it builds with %s, and CI tests with %s", image, ci)
 	}
+	if releases := one(`GOTOOLCHAIN=(go[\d.]+)`, read(t, ".goreleaser.yaml")); releases != image {
+		t.Errorf("it builds with %s, and releases are built with %s", image, releases)
+	}
 	built := one(`go build .* -o (\S+) \./cmd/sluice`, file)
 	for _, line := range []string{"COPY --from=build " + built + " " + built, `ENTRYPOINT ["` + built + `"]`, `CMD ["serve"]`, "CGO_ENABLED=0 go build"} {
 		if !strings.Contains(file, line) {
