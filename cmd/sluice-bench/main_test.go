@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 var gatewayDir string
 
 func withGatewayDir(tests func() int) (status int) {
-	dir, err := os.MkdirTemp("", "sluice-bench-")
+	dir, err := makeGatewayDir()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -34,4 +35,22 @@ func withGatewayDir(tests func() int) (status int) {
 	defer os.RemoveAll(dir)
 	gatewayDir = dir
 	return tests()
+}
+
+// makeGatewayDir makes the directory in the user's cache, next to the gateway that the
+// end-to-end tests have kept. Where that one is up to date, Go doesn't build another.
+func makeGatewayDir() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	cache = filepath.Join(cache, "sluice")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(cache, "bench-")
+	if err == nil {
+		_ = os.Link(filepath.Join(cache, "gateway"), filepath.Join(dir, "sluice")) // else it is built
+	}
+	return dir, err
 }
