@@ -31,7 +31,7 @@ export const products: Product[] = [
   {
     id: "boots",
     name: "Towpath boots",
-    about: "Waterproof, and they stay it.",
+    about: "Waterproof, and they stay so.",
     price: 94,
     icon: "M8 3h6v10l5 2a2 2 0 0 1 1 2v3H8zM8 17h12M11 7h3M11 10h3",
   },
