@@ -63,6 +63,16 @@ func TestConsole(t *testing.T) {
 	}
 	c.accessible("try")
 	c.shoot("try")
+	c.each(func(l look) { // JSON breaks between its parts
+		broken := ask[string](&c.page, `[...document.querySelectorAll(".trial .event.ours code, .trial .place code")].flatMap(e => [...e.childNodes]).filter(piece => {
+			const range = document.createRange();
+			range.selectNodeContents(piece);
+			return piece.nodeType === Node.TEXT_NODE && range.getClientRects().length > 1;
+		}).map(piece => piece.data).join("\n")`)
+		if broken != "" {
+			t.Errorf("%s: broken within\n%s", l.name, broken)
+		}
+	})
 
 	c.do(chromedp.Click(`nav a[href="#connections"]`))
 	c.until(`[...document.querySelectorAll("#subscribers .user")].map(e => e.textContent).sort().join() === ` + fmt.Sprintf("%q", hostile+",alice,bob"))
