@@ -64,7 +64,7 @@ function waysIn(auth) {
     takes("none") && ["This gateway is for trying out, and believes any name: ", el("a", { href: "?user=alice" }, "be alice"), ", or enter another below."],
     login && ["Sign in to your app in this browser, then ", again("load this page again"), "."],
     takes("jwt") && ["Paste a token of your login below. The page sends it as ", el("code", {}, "Authorization: Bearer"), " and keeps it nowhere."],
-    takes("key") && ["Or paste a key. You make one at ", el("a", { href: "../docs/keys.html" }, "your keys"), "."],
+    takes("key") && ["Paste a key below: make one at ", el("a", { href: "../docs/keys.html" }, "your keys"), "."],
     takes("ticket") && ["Paste a ticket below, which your back end asks for with its API key."],
   ].filter(Boolean);
 }

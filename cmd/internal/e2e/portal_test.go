@@ -126,6 +126,10 @@ func TestPortalInChromium(t *testing.T) {
 	g, other := both[0], both[1]
 	c := openConsole(startChromium(t), t, g.URL()+"/docs/")
 	c.until(`document.querySelector("nav [data-portal]:not([hidden])")`)
+	c.do(chromedp.Navigate(g.URL() + "/console/"))
+	c.until(`["Sign in to your app", "make one at your keys", "Paste a ticket"].every(way => document.querySelector("#next").innerText.includes(way))`)
+	c.linksLead("console")
+	c.shoot("console-of-a-portal")
 	c.do(chromedp.Navigate(g.URL() + "/docs/keys.html"))
 	c.until(`document.querySelector("#who").textContent.startsWith("You are not signed in")`)
 	c.axe("keys, not signed in")
