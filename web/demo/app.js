@@ -220,6 +220,7 @@ async function locate() {
   if (at.gateway && at.gateway !== gateway) {
     note(gateway ? `moved from gateway ${gateway} to gateway ${at.gateway}` : `served by gateway ${at.gateway}`);
     gateway = at.gateway;
+    $("operator").href = `operator?gateway=${gateway}`; // the other one knows nothing of this page
   }
   $("gateways").replaceChildren(...at.there.map((there, i) => {
     const item = document.createElement("li");

@@ -171,7 +171,7 @@ func still(t *testing.T) (url string, cluster *kfake.Cluster, restart func()) {
 			t.Fatal(faults)
 		}
 		var err error
-		setup := gateway.Options{Config: c, Log: zerolog.Nop(), Page: page(web.Demo, func() string { return console(reachable(g.AdminAddr())) })}
+		setup := gateway.Options{Config: c, Log: zerolog.Nop(), Page: page(web.Demo, func(string) string { return console(reachable(g.AdminAddr())) })}
 		if g, err = startGateway(t.Context(), setup); err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -201,6 +202,35 @@ func TestPage(t *testing.T) {
 	}
 	if resp := demo.get(t, "/nothing"); resp.StatusCode != 404 {
 		t.Errorf("/nothing: %s", resp.Status)
+	}
+}
+
+// The page links to the console of the gateway that has its stream.
+func TestEachGatewayHasItsConsole(t *testing.T) {
+	t.Parallel()
+	demo := start(t)
+	leadsTo := func(number string) string {
+		at := demo.get(t, "/operator?gateway="+number).Request.URL
+		if at.Path != "/console/" {
+			t.Fatalf("%q leads to %s", number, at)
+		}
+		return at.Host
+	}
+	first := leadsTo("1")
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(time.Minute)
+	for leadsTo("2") == first { // until the second has begun
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatal("the second has no console")
+		}
+	}
+	for _, number := range []string{"", "0", "3", "x"} {
+		if at := leadsTo(number); at != first {
+			t.Errorf("%q leads to %s, want %s", number, at, first)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,7 +55,7 @@ func startGateways(c *config.Config, log zerolog.Logger) *gateways {
 		}
 		behindBalancer(&own)
 		m := &member{pauses: make(chan struct{}), ready: make(chan struct{})}
-		m.setup = gateway.Options{Config: &own, Log: log, Page: page(web.Demo, func() string { return console(all.members[0].operators()) })}
+		m.setup = gateway.Options{Config: &own, Log: log, Page: page(web.Demo, all.console)}
 		all.members[i] = m
 	}
 	for _, m := range all.members {
@@ -134,6 +135,21 @@ func (m *member) run(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// console is the address of a gateway's console. A number counts from 1. The first is
+// for every other text, and for one that has not begun.
+func (g *gateways) console(number string) string {
+	for i, m := range g.members {
+		select {
+		case <-m.ready:
+			if number == strconv.Itoa(i+1) {
+				return console(m.operators())
+			}
+		default:
+		}
+	}
+	return console(g.members[0].operators())
 }
 
 // operators is where its console is.
