@@ -353,6 +353,7 @@ func (k *wide) Read(ctx context.Context, stream int, epoch string, from, to []in
 func TestEveryHoldOfTheLockIsBounded(t *testing.T) {
 	for _, s := range holdScenarios {
 		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
 			w := &holds{tb: t}
 			s.run(w, sized(100_000))
 			if w.work > mostWork {

@@ -42,7 +42,10 @@ func forSeeds(t *testing.T, seeds uint64, run func(t *testing.T, seed uint64)) {
 		first, seeds = n, 1
 	}
 	for seed := first; seed < first+seeds; seed++ {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { run(t, seed) })
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			run(t, seed)
+		})
 	}
 }
 
