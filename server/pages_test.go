@@ -100,11 +100,11 @@ func TestDocsNameTheGatewaysEvents(t *testing.T) {
 	}
 	text := html.UnescapeString(string(page))
 	for _, n := range notices {
-		if row := fmt.Sprintf("<tr><td><code>%s</code></td><td>%s</td></tr>", n.Name, n.Says); !strings.Contains(text, row) {
+		if row := fmt.Sprintf("<dt><code>%s</code></dt><dd>%s</dd>", n.Name, n.Says); !strings.Contains(text, row) {
 			t.Errorf("the page lacks %s", row)
 		}
 	}
-	if rows := strings.Count(text, "<tr><td>"); rows != len(notices) {
+	if rows := strings.Count(text, "<dt><code>sluice."); rows != len(notices) {
 		t.Errorf("%d rows for %d events", rows, len(notices))
 	}
 }
