@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	kafkatest.AtOnce("4")
+	kafkatest.AtOnce("4", "4")
 	os.Exit(kafkatest.Run(m))
 }
 

@@ -21,7 +21,7 @@ import (
 
 // TestMain fails the run when anything of ours, or of the embedded Kafka, is left behind.
 func TestMain(m *testing.M) {
-	kafkatest.AtOnce("4")
+	kafkatest.AtOnce("4", "4")
 	leaktest.Exit(m.Run(), "/kfake.", "/kgo.")
 }
 
