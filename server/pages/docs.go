@@ -91,8 +91,8 @@ func newPackable(mediaType string, large []byte) *packed {
 		if err != nil {
 			panic(err) // there is such a level
 		}
-		w.Write(large) // into memory
-		w.Close()
+		_, _ = w.Write(large) // into memory
+		_ = w.Close()
 		return response.NewDocument(mediaType, small.Bytes())
 	}), func() response.Document { return once }}
 }
