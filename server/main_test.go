@@ -28,6 +28,7 @@ var everythingOnGoroutines bool
 // outlives its test.
 func TestMain(m *testing.M) {
 	flag.Parse()
+	atOnce("6")
 	everythingOnGoroutines = *onlyCarrier == nameGoroutines
 	if *parentID != 0 {
 		endWith(*parentID)
@@ -39,6 +40,19 @@ func TestMain(m *testing.M) {
 		leaktest.Exit(oneAfterAnother(m))
 	default:
 		leaktest.Exit(together(m))
+	}
+}
+
+// atOnce has so many parallel tests run at a time, unless -parallel says otherwise: they
+// are those that wait.
+func atOnce(tests string) {
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if given {
+		return
+	}
+	if err := flag.Set("test.parallel", tests); err != nil {
+		panic(err) // no number
 	}
 }
 

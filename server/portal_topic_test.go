@@ -22,6 +22,7 @@ func record(id, hash string, created, expires time.Time, more string) (key strin
 
 // TestKeysExpire, and so does one whose role the portal no longer asks for.
 func TestKeysExpire(t *testing.T) {
+	t.Parallel()
 	topic := new(keysTopic)
 	f := developers(t, topic, nil)
 	now := time.Now()

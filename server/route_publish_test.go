@@ -331,6 +331,7 @@ func TestARepeatWaitsForTheFirst(t *testing.T) {
 
 // A caller waits for Kafka no longer than it is told, and comes again to the same record.
 func TestPublishWaitsAsLongAsItSays(t *testing.T) {
+	t.Parallel()
 	p := &paper{waiting: make(chan func(publish.Outcome), 1)}
 	f := newFixture(t, func(c *Config) { publishingOn(p)(c); c.Publish.Wait = time.Millisecond })
 	key := append([]string{"Idempotency-Key", "k-1"}, withKey...)

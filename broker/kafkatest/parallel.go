@@ -6,7 +6,7 @@ import (
 )
 
 // AtOnce has a package run so many parallel tests at a time, however few cores there
-// are, unless -parallel says otherwise. It is for tests that wait for a Kafka that is
+// are, unless -parallel says otherwise. It is for tests that wait, for a Kafka that is
 // away, and hardly compute. With SLUICE_TEST_ALL there are some that start one, and it is
 // another number. Call it before the tests run, in TestMain.
 func AtOnce(tests, withAll string) {

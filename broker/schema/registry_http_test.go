@@ -89,6 +89,7 @@ func secureRegistry(t *testing.T, server func() tls.Certificate, client identity
 }
 
 func TestARegistryOverTLS(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	servers, client := []identity{newIdentity(t), newIdentity(t)}, newIdentity(t)
 	var era atomic.Int32
@@ -136,6 +137,7 @@ func TestARegistryOverTLS(t *testing.T) {
 }
 
 func TestARegistrysTokenIsReadAgain(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
 	writeFile(t, file, []byte("one\n"))
 	var seen atomic.Value

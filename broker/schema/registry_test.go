@@ -169,6 +169,7 @@ func TestSchemasOfARegistry(t *testing.T) {
 
 // What is known survives an outage, and what isn't known waits for its end.
 func TestARegistryThatIsAway(t *testing.T) {
+	t.Parallel()
 	f := newFakeRegistry(t)
 	f.set("/schemas/ids/1", answer{Schema: `"string"`})
 	f.set("/schemas/ids/2", answer{Schema: `"long"`})

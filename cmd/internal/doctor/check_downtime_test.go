@@ -27,6 +27,7 @@ func operator(ctx context.Context, t *testing.T, g *gateway.Gateway) func(string
 // TestTheGatewayIsAway: with each recipe pages are told to wait and resume, of every
 // origin that may. With another nginx some or all are ended permanently.
 func TestTheGatewayIsAway(t *testing.T) {
+	t.Parallel()
 	type test struct {
 		name  string
 		proxy func(context.Context, *testing.T, *gateway.Gateway) (url string)

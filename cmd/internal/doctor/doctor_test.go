@@ -14,6 +14,7 @@ var all = []string{checkReach, checkBytes, checkCompression, checkHTTP, checkReq
 // TestNothingIsWrong: directly and through each recipe of deploy/proxies, in sites that
 // compress all they can.
 func TestNothingIsWrong(t *testing.T) {
+	t.Parallel()
 	ctx := bounded(t)
 	g := serving(ctx, t, "auth: none")
 	args := []string{"--user", "alice", "--origin", page, "--patience", "2s"}

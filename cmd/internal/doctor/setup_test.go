@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"sluice/broker/kafkatest"
 	"sluice/cmd/internal/e2e/gateway"
 	"sluice/cmd/internal/e2e/proxy"
 )
@@ -21,7 +22,10 @@ import (
 // page is the origin whose pages may read.
 const page = "https://shop.example"
 
-func TestMain(m *testing.M) { gateway.Exit(m.Run()) }
+func TestMain(m *testing.M) {
+	kafkatest.AtOnce("6", "2") // with all there are proxies and a browser, too
+	gateway.Exit(m.Run())
+}
 
 // bounded is the test's context with an end that only a failure reaches.
 func bounded(t *testing.T) context.Context {

@@ -97,30 +97,38 @@ var wanted = []event{
 // its id kept.
 func TestCutAtEveryByte(t *testing.T) {
 	for _, newline := range []string{"\n", "\r\n", "\r"} {
-		events := wire(newline)
 		for _, clean := range []bool{false, true} {
-			for at := range len(strings.Join(events, "")) + 1 {
-				f := &feed{events: events, clean: clean, cut: func(n int) int {
-					if n == 0 {
-						return at
-					}
-					return -1
-				}}
-				srv := httptest.NewServer(f)
-				got, stderr, status := run(t, srv.URL, "--count", "3")
-				srv.Close()
-				name := fmt.Sprintf("newline %q, clean %v, cut after %d bytes", newline, clean, at)
-				if status != 0 || !reflect.DeepEqual(got, wanted) {
-					t.Fatalf("%s: status %d, events %q, stderr %q", name, status, got, stderr)
+			t.Run(fmt.Sprintf("newline %q, clean %v", newline, clean), func(t *testing.T) {
+				t.Parallel()
+				events := wire(newline)
+				for at := range len(strings.Join(events, "")) + 1 {
+					cutAt(t, &feed{events: events, clean: clean}, at)
 				}
-				if at == len(strings.Join(events, "")) {
-					continue // all of it came at once: there may be no second connection
-				}
-				if want := idAfter(events, at); len(f.ids) > 1 && f.ids[1] != want || len(f.ids) < 2 && want != "s@e:3" {
-					t.Fatalf("%s: resumed by %q; want %q", name, f.ids[1:], want)
-				}
-			}
+			})
 		}
+	}
+}
+
+// cutAt follows a feed that is cut once, after so many bytes.
+func cutAt(t *testing.T, f *feed, at int) {
+	t.Helper()
+	f.cut = func(n int) int {
+		if n == 0 {
+			return at
+		}
+		return -1
+	}
+	srv := httptest.NewServer(f)
+	got, stderr, status := run(t, srv.URL, "--count", "3")
+	srv.Close()
+	if status != 0 || !reflect.DeepEqual(got, wanted) {
+		t.Fatalf("cut after %d bytes: status %d, events %q, stderr %q", at, status, got, stderr)
+	}
+	if at == len(strings.Join(f.events, "")) {
+		return // all of it came at once: there may be no second connection
+	}
+	if want := idAfter(f.events, at); len(f.ids) > 1 && f.ids[1] != want || len(f.ids) < 2 && want != "s@e:3" {
+		t.Fatalf("cut after %d bytes: resumed by %q; want %q", at, f.ids[1:], want)
 	}
 }
 
