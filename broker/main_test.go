@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	kafkatest.AtOnce("8", "6")
+	kafkatest.AtOnce("10", "6")
 	os.Exit(kafkatest.Run(m))
 }
