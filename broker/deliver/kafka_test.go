@@ -266,8 +266,11 @@ func (s *site) recreate() {
 		made, err := s.cluster.Admin().CreateTopic(s.t.Context(), 2, 1, nil, topic)
 		return err == nil && made.Err == nil
 	})
-	s.client.PurgeTopicsFromClient(topic)
-	s.produce("p-0", "q-0", "r-0", "s-0", "t-0", "u-0", "v-0", "w-0", "x-0", "y-0")
+	s.await("the client knows the new topic", func() bool { // for a moment a broker may still name the old one
+		s.client.PurgeTopicsFromClient(topic)
+		return s.client.ProduceSync(s.t.Context(), &kgo.Record{Topic: topic, Key: []byte("p"), Value: []byte("p-0")}).FirstErr() == nil
+	})
+	s.produce("q-0", "r-0", "s-0", "t-0", "u-0", "v-0", "w-0", "x-0", "y-0")
 }
 
 // A topic that is created anew under a running delivery stops it too, and so does
