@@ -149,16 +149,15 @@ func (s *session) fill(t *sessionRules, now tick, out *stream.Batch) verdict {
 	defer batches.Put(plain)
 	defer plain.Reset()
 	next := s.fillPlain(t, now, plain)
-	sum := s.sum // its address would bring every session to the heap, also those not deflated
-	t.frames.Write(out, plain, &sum, next == end)
-	s.sum = sum
+	s.sum = t.frames.Write(out, plain, s.sum, next == end)
 	return next
 }
 
 // deflate has the stream sent compressed from its opening on, which it returns so.
 func (s *session) deflate(opening []byte) []byte {
 	s.deflated = true
-	return deflate.Begin(&s.sum, opening)
+	opening, s.sum = deflate.Begin(opening)
+	return opening
 }
 
 // fillPlain appends all that is due now.

@@ -70,9 +70,9 @@ func readAlong(t *testing.T, r *rand.Rand, shared *Frames, frames [][]byte) {
 		z, err := gzip.NewReader(from)
 		begun <- got{z, err}
 	}()
-	var sum Sum
 	opening := []byte("retry: 1000\n\nid: x\nevent: sluice.hello\ndata: {}\n\n")
-	to.Write(Begin(&sum, opening))
+	first, sum := Begin(opening)
+	to.Write(first)
 	z := <-begun
 	if z.err != nil {
 		t.Fatal(z.err)
@@ -97,7 +97,7 @@ func readAlong(t *testing.T, r *rand.Rand, shared *Frames, frames [][]byte) {
 			}
 		}
 		want := received(&in)
-		shared.Write(&out, &in, &sum, i == batches)
+		sum = shared.Write(&out, &in, sum, i == batches)
 		in.Reset()
 		in.Compose(func(dst []byte) []byte { return append(dst, strings.Repeat("overwritten", 100)...) })
 		in.Reset()
@@ -131,7 +131,7 @@ func TestOnce(t *testing.T) {
 		all.Go(func() {
 			var in, out stream.Batch
 			in.AppendFrame(0, body)
-			frames.Write(&out, &in, new(Sum), false)
+			frames.Write(&out, &in, Sum{}, false)
 			if len(out.Bufs) != 1 || out.Bytes >= len(body)/2 {
 				t.Errorf("%d bytes in %d pieces", out.Bytes, len(out.Bufs))
 			}

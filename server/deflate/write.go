@@ -32,24 +32,24 @@ var (
 	last = []byte{3, 0} // an empty last block
 )
 
-// Begin returns how a connection's stream begins that has an opening.
-func Begin(sum *Sum, opening []byte) []byte {
+// Begin returns how a connection's stream begins that has an opening, and its sum so far.
+func Begin(opening []byte) (begun []byte, sum Sum) {
 	var out stream.Batch
-	w := writer{sum: sum, out: &out}
+	w := writer{out: &out}
 	out.Append(head)
 	w.store(opening, true)
 	w.flush()
-	var begun []byte
 	for _, b := range out.Bufs {
 		begun = append(begun, b...)
 	}
-	return append(begun, push...)
+	return append(begun, push...), w.sum
 }
 
 // Write appends what a batch has to a connection's stream, which goes on to be read as
 // far as here; or ends, if this is the end. What it refers to of the batch are frames,
-// and what the gateway has appended. The rest is copied, so the batch may be reset.
-func (f *Frames) Write(out, in *stream.Batch, sum *Sum, end bool) {
+// and what the gateway has appended. The rest is copied, so the batch may be reset. It
+// returns the connection's sum with what was appended.
+func (f *Frames) Write(out, in *stream.Batch, sum Sum, end bool) Sum {
 	w := f.writers.Get().(*writer)
 	w.sum, w.out = sum, out
 	w.write(in)
@@ -65,8 +65,10 @@ func (f *Frames) Write(out, in *stream.Batch, sum *Sum, end bool) {
 		f.before.Add(w.before)
 		f.after.Add(w.after)
 	}
+	sum = w.sum
 	w.reset()
 	f.writers.Put(w)
+	return sum
 }
 
 // writer writes batches, of one connection after another.
@@ -74,7 +76,7 @@ type writer struct {
 	frames *Frames
 	recent map[*byte]*frame // found lately
 
-	sum     *Sum
+	sum     Sum
 	out     *stream.Batch
 	stored  [][]byte // of the stored block to come
 	size    int      // of it
