@@ -1,7 +1,6 @@
 package sluice_test
 
 import (
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,31 +9,19 @@ import (
 // The alerts of deploy/prometheus are about metrics that exist, and that
 // docs/running.md explains.
 func TestAlertsAreAboutMetricsThatExist(t *testing.T) {
-	text, err := os.ReadFile("deploy/prometheus/alerts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := os.ReadFile("docs/running.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := read(t, "docs/running.md")
 	var code strings.Builder
 	for _, f := range sources(t) {
-		if f.isTest() {
-			continue
+		if !f.isTest() {
+			code.WriteString(read(t, f.name))
 		}
-		source, err := os.ReadFile(f.name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		code.Write(source)
 	}
-	rules := regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllSubmatch(text, -1)
+	rules := regexp.MustCompile(`(?m)^ +expr: (.*)$`).FindAllStringSubmatch(read(t, "deploy/prometheus/alerts.yaml"), -1)
 	if len(rules) < 10 {
 		t.Fatalf("%d rules", len(rules))
 	}
 	for _, rule := range rules {
-		names := regexp.MustCompile(`sluice_\w+|process_\w+_fds`).FindAllString(string(rule[1]), -1)
+		names := regexp.MustCompile(`sluice_\w+|process_\w+_fds`).FindAllString(rule[1], -1)
 		if len(names) == 0 {
 			t.Errorf("of no metric of ours: %s", rule[1])
 		}
@@ -45,7 +32,7 @@ func TestAlertsAreAboutMetricsThatExist(t *testing.T) {
 			if !strings.Contains(code.String(), `"`+name+`"`) {
 				t.Errorf("there is no %s", name)
 			}
-			if !strings.Contains(string(page), "`"+name+"`") {
+			if !strings.Contains(page, "`"+name+"`") {
 				t.Errorf("docs/running.md doesn't explain %s", name)
 			}
 		}

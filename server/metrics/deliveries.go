@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice/server/status"
@@ -20,7 +18,7 @@ var deliveryMetrics = []metricOf[status.Delivery]{
 		if d.OldestWaiting == nil {
 			return 0
 		}
-		return time.Since(*d.OldestWaiting).Seconds()
+		return secondsSince(*d.OldestWaiting)
 	}),
 	gaugeOf("delivery", "sluice_delivery_circuit_open", "1 while the target is down and is only probed.", func(d *status.Delivery) float64 { return oneIf(d.Circuit == "open") }),
 	counterOf("delivery", "sluice_delivery_delivered_total", "Records that the target took.", func(d *status.Delivery) uint64 { return d.Delivered }),

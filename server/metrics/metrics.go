@@ -226,11 +226,5 @@ func (m *Metrics) WatchPortal(size func() int, refused func() uint64, unheard fu
 }
 
 func unheardSeconds(name, help string, unheard func() time.Time) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
-		since := unheard()
-		if since.IsZero() {
-			return 0
-		}
-		return time.Since(since).Seconds()
-	})
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return secondsSince(unheard()) })
 }
