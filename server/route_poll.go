@@ -152,7 +152,7 @@ func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, held *pending,
 		if reset.ID != "" {
 			p.id = reset.ID
 		}
-		p.add(stream.ResetEvent, reset.AppendJSON(nil))
+		p.add([]byte(stream.ResetEvent), reset.AppendJSON(nil))
 	}
 	p.id = opening.ID
 	read, end := s.awaitCatchup(r, a, ask, sub, p)
@@ -165,7 +165,7 @@ func (s *Server) pollFrom(w http.ResponseWriter, r *http.Request, held *pending,
 	if !read {
 		switch {
 		case p.events > 0: // what memory has of the other streams
-			p.add("sluice.unavailable", unavailableData(kafka.String(), s.rules.retry()))
+			p.add([]byte("sluice.unavailable"), unavailableData(kafka.String(), s.rules.retry()))
 		case s.gate.isShut():
 			return pollShutDown
 		default:
@@ -246,7 +246,7 @@ func (s *Server) pull(ctx context.Context, sub stream.Sub, p *page) stream.Pulle
 		case stream.Lagged:
 			p.more = true
 		case stream.Unavailable:
-			p.add("sluice.unavailable", unavailableData(kafka.String(), s.rules.retry()))
+			p.add([]byte("sluice.unavailable"), unavailableData(kafka.String(), s.rules.retry()))
 		} // else it has ended: the position is that of the last event, and coming back repairs it
 		return pulled
 	}
@@ -272,10 +272,10 @@ func (p *page) reached(id []byte) {
 	}
 }
 
-func (p *page) add(name string, data []byte) {
+func (p *page) add(name, data []byte) {
 	p.list = p.format.event(p.list, p.events == 0, func(dst []byte) []byte {
 		dst = appendText(append(dst, `{"id":`...), []byte(p.id))
-		return append(appendEvent(dst, p.format, []byte(name), data), '}')
+		return append(appendEvent(dst, p.format, name, data), '}')
 	})
 	p.events++
 }
@@ -288,7 +288,7 @@ func (p *page) addFrames(wire []byte) {
 			return
 		}
 		p.id, wire = string(id), rest
-		p.add(string(name), data)
+		p.add(name, data)
 	}
 }
 

@@ -1,6 +1,9 @@
 package sse
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // Name is the name of the event of a frame without an id, which this package wrote. That
 // of an event without a name is message, as a browser has it.
@@ -25,16 +28,17 @@ func Cut(b []byte) (id, name, data, rest []byte, ok bool) {
 		line, after, _ := bytes.Cut(b, []byte{'\n'})
 		b = after
 		field, value, _ := bytes.Cut(line, []byte(": "))
+		value = slices.Clip(value) // whoever appends to it gets a copy
 		switch string(field) {
 		case "":
 			return id, name, data, b, true
 		case "id":
-			id = value[:len(value):len(value)]
+			id = value
 		case "event":
-			name = value[:len(value):len(value)]
+			name = value
 		case "data":
 			if lines++; lines == 1 {
-				data = value[:len(value):len(value)] // the next line is appended to a copy
+				data = value
 			} else {
 				data = append(append(data, '\n'), value...)
 			}
