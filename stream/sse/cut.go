@@ -28,7 +28,7 @@ func Cut(b []byte) (id, name, data, rest []byte, ok bool) {
 		line, after, _ := bytes.Cut(b, []byte{'\n'})
 		b = after
 		field, value, _ := bytes.Cut(line, []byte(": "))
-		value = slices.Clip(value) // whoever appends to it gets a copy
+		value = slices.Clip(value) // to append to it makes a copy
 		switch string(field) {
 		case "":
 			return id, name, data, b, true
