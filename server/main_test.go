@@ -27,8 +27,10 @@ var everythingOnGoroutines bool
 // makes the second run at the same time. The run fails when a goroutine of this module's
 // outlives its test.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	atOnce("6")
+	if err := flag.Set("test.parallel", "6"); err != nil { // those that are parallel wait
+		panic(err)
+	}
+	flag.Parse() // -parallel goes over it
 	everythingOnGoroutines = *onlyCarrier == nameGoroutines
 	if *parentID != 0 {
 		endWith(*parentID)
@@ -40,19 +42,6 @@ func TestMain(m *testing.M) {
 		leaktest.Exit(oneAfterAnother(m))
 	default:
 		leaktest.Exit(together(m))
-	}
-}
-
-// atOnce has so many parallel tests run at a time, unless -parallel says otherwise: they
-// are those that wait.
-func atOnce(tests string) {
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if given {
-		return
-	}
-	if err := flag.Set("test.parallel", tests); err != nil {
-		panic(err) // no number
 	}
 }
 

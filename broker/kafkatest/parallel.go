@@ -10,16 +10,11 @@ import (
 // away, and hardly compute. With SLUICE_TEST_ALL there are some that start one, and it is
 // another number. Call it before the tests run, in TestMain.
 func AtOnce(tests, withAll string) {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if given {
-		return
-	}
 	if os.Getenv("SLUICE_TEST_ALL") == "1" {
 		tests = withAll
 	}
 	if err := flag.Set("test.parallel", tests); err != nil {
 		panic(err) // not a number
 	}
+	flag.Parse() // -parallel goes over it
 }
